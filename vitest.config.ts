@@ -1,0 +1,11 @@
+// Owns how the tests run: real sockets and stores, so files run in forks and every wait is bounded.
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    pool: 'forks',
+    testTimeout: 20_000,
+    hookTimeout: 20_000,
+  },
+});
