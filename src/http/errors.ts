@@ -1,0 +1,98 @@
+// Owns the table of errors a request can end in: code, HTTP status, who is to blame. Knows no sockets.
+
+/** Who caused a failed request; operators read it in the access log as `error_source`. */
+export type ErrorSource = 'client' | 'upstream' | 'policy' | 'internal';
+
+/** One row of the table. */
+export interface ErrorInfo {
+  /** HTTP status sent to the phone. */
+  readonly status: number;
+  readonly source: ErrorSource;
+  /** What the operator reads; never sent to a phone. */
+  readonly help: string;
+}
+
+const client = (status: number, help: string): ErrorInfo => ({ status, source: 'client', help });
+const upstream = (status: number, help: string): ErrorInfo => ({ status, source: 'upstream', help });
+
+/** Every way the data plane refuses or fails a request. Codes are stable: logs and metrics carry them. */
+export const ERRORS = {
+  EASGATE_BAD_REQUEST_LINE: client(
+    400,
+    'the request line is not METHOD SP origin-form SP HTTP/1.1 (RFC 9112 3)',
+  ),
+  EASGATE_BAD_VERSION: client(505, 'only HTTP/1.1 and HTTP/1.0 are spoken here'),
+  EASGATE_BAD_HEADER: client(
+    400,
+    'a header line is malformed: name, value, folding or line ending (RFC 9112 5)',
+  ),
+  EASGATE_DUPLICATE_HEADER: client(400, 'a header that identity or framing depends on came twice'),
+  EASGATE_BAD_HOST: client(400, 'not exactly one valid Host (RFC 9112 3.2)'),
+  EASGATE_WRONG_HOST: client(421, 'the Host is not one of publicHosts'),
+  EASGATE_BAD_CONTENT_LENGTH: client(400, 'Content-Length is not plain digits (RFC 9112 6.2)'),
+  EASGATE_BAD_TRANSFER_ENCODING: client(
+    400,
+    'Transfer-Encoding is not exactly "chunked", or came with HTTP/1.0 (RFC 9112 6.1)',
+  ),
+  EASGATE_AMBIGUOUS_LENGTH: client(
+    400,
+    'both Content-Length and Transfer-Encoding: a smuggling attempt (RFC 9112 6.3)',
+  ),
+  EASGATE_BAD_CONNECTION: client(400, 'the Connection header names a header that must reach the server'),
+  EASGATE_BAD_EXPECT: client(417, 'Expect is not exactly 100-continue (RFC 9110 10.1.1)'),
+  EASGATE_BAD_CHUNK: client(400, 'the chunked body is malformed (RFC 9112 7.1)'),
+  EASGATE_HEAD_TOO_LARGE: client(431, 'the request head exceeds limits.maxHeadBytes or limits.maxHeaders'),
+  EASGATE_TARGET_TOO_LONG: client(414, 'the request target exceeds limits.maxTargetBytes'),
+  EASGATE_BODY_TOO_LARGE: client(413, 'the request body exceeds limits.maxBodyBytes'),
+  EASGATE_HEAD_TIMEOUT: client(408, 'the request head took longer than limits.headTimeoutSeconds'),
+  EASGATE_BODY_TIMEOUT: client(408, 'no byte of the request body for limits.bodyTimeoutSeconds'),
+  EASGATE_METHOD_NOT_ALLOWED: client(
+    405,
+    'only POST and OPTIONS are Exchange ActiveSync (MS-ASHTTP 2.2.1, 2.2.3)',
+  ),
+  EASGATE_UNEXPECTED_BODY: client(400, 'OPTIONS with a body'),
+  EASGATE_LENGTH_MISMATCH: client(400, 'the client closed before its announced body was complete'),
+  EASGATE_LOOP: client(508, 'the request came through this gateway already (Via)'),
+  EASGATE_CLIENT_LEFT: client(499, 'the client left before the response was complete'),
+  EASGATE_CLIENT_STALLED: client(
+    499,
+    'the client took no byte of the response for limits.bodyTimeoutSeconds',
+  ),
+  EASGATE_UPSTREAM_CONNECT: upstream(
+    502,
+    'no connection to the mail server: is upstream.url right and the server up?',
+  ),
+  EASGATE_UPSTREAM_CONNECT_TIMEOUT: upstream(
+    504,
+    'the mail server did not accept a connection within upstream.connectTimeoutSeconds',
+  ),
+  EASGATE_UPSTREAM_TIMEOUT: upstream(
+    504,
+    'no response head within upstream.responseTimeoutSeconds (held polls: heartbeat + margin)',
+  ),
+  EASGATE_UPSTREAM_CLOSED: upstream(502, 'the mail server closed the connection before its response'),
+  EASGATE_UPSTREAM_INVALID: upstream(
+    502,
+    'the mail server sent something that is not one clean HTTP/1.1 response',
+  ),
+  EASGATE_UPSTREAM_TRUNCATED: upstream(502, 'the mail server ended in the middle of a response'),
+  EASGATE_UPSTREAM_STALLED: upstream(
+    504,
+    'the mail server stopped in the middle of a response for upstream.idleTimeoutSeconds',
+  ),
+  EASGATE_UPSTREAM_BUSY: upstream(503, 'upstream.maxConnections are in use'),
+  EASGATE_STORE_UNAVAILABLE: {
+    status: 503,
+    source: 'internal',
+    help: 'the directory did not answer and no usable verdict is known',
+  },
+  EASGATE_DRAINING: { status: 503, source: 'internal', help: 'the gateway is stopping' },
+  EASGATE_DECISION_CHANGED: {
+    status: 403,
+    source: 'policy',
+    help: 'the decision changed while the response was under way: it was cut',
+  },
+} as const satisfies Record<string, ErrorInfo>;
+
+/** A code of {@link ERRORS}. */
+export type HttpErrorCode = keyof typeof ERRORS;

@@ -1,0 +1,59 @@
+// Owns the bytes of the responses that the gateway writes itself. Pure.
+import { ERRORS } from './errors.ts';
+import type { HttpErrorCode } from './errors.ts';
+
+const REASONS: Readonly<Record<number, string>> = {
+  200: 'OK',
+  400: 'Bad Request',
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'Not Found',
+  405: 'Method Not Allowed',
+  408: 'Request Timeout',
+  413: 'Content Too Large',
+  414: 'URI Too Long',
+  415: 'Unsupported Media Type',
+  417: 'Expectation Failed',
+  421: 'Misdirected Request',
+  431: 'Request Header Fields Too Large',
+  500: 'Internal Server Error',
+  502: 'Bad Gateway',
+  503: 'Service Unavailable',
+  504: 'Gateway Timeout',
+  505: 'HTTP Version Not Supported',
+  508: 'Loop Detected',
+};
+
+/** `100 Continue` (RFC 9110 15.2.1). */
+export const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n';
+
+/** A whole response with an optional WBXML body, as latin1 text ready for one write. */
+export function wbxmlReply(body: Buffer, keepAlive: boolean): string {
+  const type = body.length === 0 ? '' : 'Content-Type: application/vnd.ms-sync.wbxml\r\n';
+  return (
+    'HTTP/1.1 200 OK\r\nCache-Control: private\r\n' +
+    type +
+    'Content-Length: ' +
+    body.length +
+    connectionLine(keepAlive) +
+    body.toString('latin1')
+  );
+}
+
+/** A response without a body; `extra` are complete header lines. */
+export function statusReply(status: number, keepAlive: boolean, extra = ''): string {
+  return `HTTP/1.1 ${status} ${REASONS[status] ?? 'Error'}\r\n${extra}Content-Length: 0${connectionLine(keepAlive)}`;
+}
+
+/** The refusal for an error code: a status and nothing that names the inside. */
+export function errorReply(code: HttpErrorCode, keepAlive: boolean, retryAfterSeconds: number): string {
+  const { status } = ERRORS[code];
+  let extra = '';
+  if (status === 503) extra = `Retry-After: ${retryAfterSeconds}\r\n`;
+  else if (status === 405) extra = 'Allow: OPTIONS, POST\r\n';
+  return statusReply(status, keepAlive, extra);
+}
+
+function connectionLine(keepAlive: boolean): string {
+  return keepAlive ? '\r\n\r\n' : '\r\nConnection: close\r\n\r\n';
+}

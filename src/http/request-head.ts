@@ -1,0 +1,446 @@
+// Owns the strict parser of HTTP/1.1 request heads. Pure; hot path: no closures, exceptions or regular expressions.
+// Threat: the gateway and the mail server read one head differently (request smuggling, identity smuggling).
+// Rule: accept less than node:http does, refuse the rest, and re-emit what was understood.
+import { BYTE_CLASS, DIGIT, NAME_STRICT, TARGET, VALUE, equalsIgnoreCase } from './characters.ts';
+import type { HttpErrorCode } from './errors.ts';
+import { findHeader, hashByte, hasPrefix, headerTable } from './header-table.ts';
+import type { HeaderEntry } from './header-table.ts';
+
+/** Bounds of a head; bytes and counts. */
+export interface HeadLimits {
+  readonly maxHeadBytes: number;
+  readonly maxHeaders: number;
+  readonly maxTargetBytes: number;
+}
+
+/** Body framing announced by a head. */
+export type BodyFraming = 'none' | 'length' | 'chunked';
+
+/** A head that was fully understood. Header values are trimmed text; absent ones are `null`. */
+export class RequestHead {
+  method: string;
+  target: string;
+  /** 0 or 1: the minor version of HTTP/1.x. */
+  minor: number;
+  framing: BodyFraming;
+  /** Octets of the body when framing is `length`, else 0. */
+  contentLength: number;
+  keepAlive: boolean;
+  expectContinue: boolean;
+  host: string;
+  authorization: string | null;
+  contentType: string | null;
+  contentEncoding: string | null;
+  userAgent: string | null;
+  protocolVersion: string | null;
+  policyKey: string | null;
+  forwardedFor: string | null;
+  via: string | null;
+  /** End-to-end headers, each as `Name: value\r\n`, without Host and framing. */
+  headerLines: string;
+  /** Offset of the first byte behind the head. */
+  end: number;
+
+  constructor(method: string, target: string, minor: number, end: number) {
+    this.method = method;
+    this.target = target;
+    this.minor = minor;
+    this.framing = 'none';
+    this.contentLength = 0;
+    this.keepAlive = minor === 1;
+    this.expectContinue = false;
+    this.host = '';
+    this.authorization = null;
+    this.contentType = null;
+    this.contentEncoding = null;
+    this.userAgent = null;
+    this.protocolVersion = null;
+    this.policyKey = null;
+    this.forwardedFor = null;
+    this.via = null;
+    this.headerLines = '';
+    this.end = end;
+  }
+}
+
+const HOST = 1;
+const AUTHORIZATION = 2;
+const CONTENT_LENGTH = 3;
+const CONTENT_TYPE = 4;
+const CONTENT_ENCODING = 5;
+const TRANSFER_ENCODING = 6;
+const EXPECT = 7;
+const USER_AGENT = 8;
+const PROTOCOL_VERSION = 9;
+const POLICY_KEY = 10;
+const CONNECTION = 11;
+const FORWARDED_FOR = 12;
+const VIA = 13;
+
+/**
+ * What the gateway knows of request headers. `drop`: hop-by-hop (RFC 9110 7.6.1), claims of identity or address that a
+ * server might trust, and URL or method overrides. Framing and Host are written anew, so they are `drop`-like too.
+ */
+const REQUEST_HEADERS = headerTable([
+  ['host', 'unique', HOST],
+  ['authorization', 'unique', AUTHORIZATION],
+  ['content-length', 'unique', CONTENT_LENGTH],
+  ['content-type', 'unique', CONTENT_TYPE],
+  ['content-encoding', 'unique', CONTENT_ENCODING],
+  ['transfer-encoding', 'unique', TRANSFER_ENCODING],
+  ['expect', 'unique', EXPECT],
+  ['user-agent', 'unique', USER_AGENT],
+  ['ms-asprotocolversion', 'unique', PROTOCOL_VERSION],
+  ['x-ms-policykey', 'unique', POLICY_KEY],
+  ['ms-asacceptmultipart', 'unique'],
+  ['connection', 'drop', CONNECTION],
+  ['x-forwarded-for', 'drop', FORWARDED_FOR],
+  ['via', 'pass', VIA],
+  ['keep-alive', 'drop'],
+  ['proxy-connection', 'drop'],
+  ['proxy-authenticate', 'drop'],
+  ['proxy-authorization', 'drop'],
+  ['proxy', 'drop'],
+  ['te', 'drop'],
+  ['trailer', 'drop'],
+  ['upgrade', 'drop'],
+  ['http2-settings', 'drop'],
+  ['alt-svc', 'drop'],
+  ['forwarded', 'drop'],
+  ['x-real-ip', 'drop'],
+  ['x-client-ip', 'drop'],
+  ['true-client-ip', 'drop'],
+  ['cf-connecting-ip', 'drop'],
+  ['remote-user', 'drop'],
+  ['x-remote-user', 'drop'],
+  ['x-user', 'drop'],
+  ['x-auth-user', 'drop'],
+  ['x-authenticated-user', 'drop'],
+  ['x-original-url', 'drop'],
+  ['x-original-host', 'drop'],
+  ['x-rewrite-url', 'drop'],
+  ['x-host', 'drop'],
+  ['x-http-method', 'drop'],
+  ['x-http-method-override', 'drop'],
+  ['x-method-override', 'drop'],
+  // Exchange front end to back end: a serialised identity and its companions.
+  ['x-commonaccesstoken', 'drop'],
+  ['x-isfromcafe', 'drop'],
+  ['x-sourcecafeserver', 'drop'],
+  ['msexchproxyuri', 'drop'],
+  ['x-msexchproxyuri', 'drop'],
+]);
+
+/** Families of headers that stay here; sope trusts `x-webobjects-remote-user` (eas-protocol facts, 0.10). */
+const DROPPED_PREFIXES = [
+  'x-webobjects-',
+  'x-forwarded-',
+  'x-ssl-',
+  'ssl-client-',
+  'x-client-cert',
+  'x-arr-',
+];
+
+/** Connection may not name these: dropping them would change who asks for what (RFC 9110 7.6.1). */
+const CRITICAL_IN_CONNECTION = ['host', 'authorization', 'cookie', 'user-agent', 'accept'];
+
+const CR = 0x0d;
+const LF = 0x0a;
+const SP = 0x20;
+const HTAB = 0x09;
+const COLON = 0x3a;
+const SLASH = 0x2f;
+
+/** Longest method token looked at; POST and OPTIONS are the ones that pass the gate. */
+const MAX_METHOD = 20;
+/** Octets of ` HTTP/1.1\r\n`. */
+const VERSION_LINE = 11;
+const MAX_CONNECTION_OPTIONS = 16;
+
+const starts = new Int32Array(REQUEST_HEADERS.slots);
+const ends = new Int32Array(REQUEST_HEADERS.slots);
+const connectionTokens: string[] = [];
+/** Stretches of the head that go on: start, end, and for a line that is respelled also its value's start and end. */
+const PIECE = 4;
+const MAX_PIECES = 256;
+const pieces = new Int32Array(PIECE * MAX_PIECES);
+let pieceCount = 0;
+
+/**
+ * Parses the head that begins at `offset`. Returns the head, an error code, or `null` when more bytes are needed.
+ * Works on shared scratch tables: neither re-entrant nor asynchronous.
+ */
+export function parseRequestHead(
+  bytes: Buffer,
+  offset: number,
+  limit: number,
+  limits: HeadLimits,
+): RequestHead | HttpErrorCode | null {
+  let at = offset;
+  // One empty line before the request line is allowed (RFC 9112 2.2).
+  if (at + 1 < limit && bytes[at] === CR && bytes[at + 1] === LF) at += 2;
+  const headStart = at;
+  const bound = Math.min(limit, headStart + limits.maxHeadBytes);
+
+  while (at < bound && isUpper(bytes[at] as number)) at++;
+  const methodEnd = at;
+  if (methodEnd - headStart > MAX_METHOD) return 'EASGATE_BAD_REQUEST_LINE';
+  if (at === bound) return incomplete(headStart, limit, limits);
+  if (bytes[at] !== SP || methodEnd === headStart) return 'EASGATE_BAD_REQUEST_LINE';
+  at++;
+
+  // Origin-form only (RFC 9112 3.2.1); spaces, controls and bytes above ASCII end the target.
+  const targetStart = at;
+  while (at < bound && ((BYTE_CLASS[bytes[at] as number] as number) & TARGET) !== 0) at++;
+  const targetEnd = at;
+  if (targetEnd - targetStart > limits.maxTargetBytes) return 'EASGATE_TARGET_TOO_LONG';
+  if (at === bound) return incomplete(headStart, limit, limits);
+  if (bytes[at] !== SP || bytes[targetStart] !== SLASH) return 'EASGATE_BAD_REQUEST_LINE';
+  if (at + VERSION_LINE > bound) return incomplete(headStart, limit, limits);
+  at++;
+  if (
+    bytes[at] !== 0x48 ||
+    bytes[at + 1] !== 0x54 ||
+    bytes[at + 2] !== 0x54 ||
+    bytes[at + 3] !== 0x50 ||
+    bytes[at + 4] !== 0x2f
+  ) {
+    return 'EASGATE_BAD_REQUEST_LINE';
+  }
+  const minor = (bytes[at + 7] as number) - 0x30;
+  if (bytes[at + 5] !== 0x31 || bytes[at + 6] !== 0x2e || (minor !== 0 && minor !== 1))
+    return 'EASGATE_BAD_VERSION';
+  if (bytes[at + 8] !== CR || bytes[at + 9] !== LF) return 'EASGATE_BAD_REQUEST_LINE';
+  at += 10;
+
+  // Header lines
+  starts.fill(-1);
+  connectionTokens.length = 0;
+  const headersStart = at;
+  let runStart = at; // start of the run of lines that go on exactly as they came
+  let count = 0;
+  pieceCount = 0;
+  for (;;) {
+    if (at + 1 >= bound) return incomplete(headStart, limit, limits);
+    if (bytes[at] === CR) {
+      if (bytes[at + 1] !== LF) return 'EASGATE_BAD_HEADER';
+      break;
+    }
+    const lineStart = at;
+    let hash = 0;
+    let byte = bytes[at] as number;
+    while (((BYTE_CLASS[byte] as number) & NAME_STRICT) !== 0) {
+      hash = hashByte(hash, byte);
+      if (++at >= bound) break;
+      byte = bytes[at] as number;
+    }
+    const nameEnd = at;
+    if (at >= bound) continue;
+    if (byte !== COLON || nameEnd === lineStart) return 'EASGATE_BAD_HEADER';
+    if (++count > limits.maxHeaders) return 'EASGATE_HEAD_TOO_LARGE';
+    at++;
+    while (at < bound && (bytes[at] === SP || bytes[at] === HTAB)) at++;
+    const valueStart = at;
+    while (at < bound && ((BYTE_CLASS[bytes[at] as number] as number) & VALUE) !== 0) at++;
+    if (at + 1 >= bound) {
+      at = bound;
+      continue;
+    }
+    if (bytes[at] !== CR || bytes[at + 1] !== LF) return 'EASGATE_BAD_HEADER';
+    let valueEnd = at;
+    while (valueEnd > valueStart && (bytes[valueEnd - 1] === SP || bytes[valueEnd - 1] === HTAB)) valueEnd--;
+    at += 2;
+
+    const entry = findHeader(REQUEST_HEADERS, hash, bytes, lineStart, nameEnd);
+    let written: boolean;
+    if (entry === undefined) {
+      written = !isDroppedFamily(bytes, lineStart, nameEnd);
+    } else {
+      const slot = entry.slot;
+      if (slot !== 0) {
+        if (starts[slot] !== -1) {
+          if (entry.unique) return 'EASGATE_DUPLICATE_HEADER';
+          if (slot !== CONNECTION) valueEnd = at - 2;
+        }
+        if (slot === CONNECTION) {
+          const bad = readConnection(bytes.toString('latin1', valueStart, valueEnd));
+          if (bad !== null) return bad;
+        }
+        starts[slot] = valueStart;
+        ends[slot] = valueEnd;
+      } else if (entry.unique) {
+        // Not captured, but it may still come once only.
+        if (namedBefore(bytes, headersStart, lineStart, entry)) return 'EASGATE_DUPLICATE_HEADER';
+      }
+      written =
+        !entry.dropped &&
+        slot !== HOST &&
+        slot !== CONTENT_LENGTH &&
+        slot !== TRANSFER_ENCODING &&
+        slot !== EXPECT;
+    }
+    if (written && valueStart === nameEnd + 2 && bytes[nameEnd + 1] === SP && valueEnd === at - 2) continue;
+    // This line ends the run: it is left out, or written in canonical form.
+    if (pieceCount + 2 > MAX_PIECES) return 'EASGATE_HEAD_TOO_LARGE';
+    if (runStart !== lineStart) addPiece(runStart, lineStart, -1, -1);
+    if (written) addPiece(lineStart, nameEnd, valueStart, valueEnd);
+    runStart = at;
+  }
+  if (runStart !== at) {
+    if (pieceCount === MAX_PIECES) return 'EASGATE_HEAD_TOO_LARGE';
+    addPiece(runStart, at, -1, -1);
+  }
+
+  const text = bytes.toString('latin1', headStart, at);
+  const head = new RequestHead(
+    text.slice(0, methodEnd - headStart),
+    text.slice(targetStart - headStart, targetEnd - headStart),
+    minor,
+    at + 2,
+  );
+  for (let index = 0; index < pieceCount * PIECE; index += PIECE) {
+    const start = pieces[index] as number;
+    const end = pieces[index + 1] as number;
+    head.headerLines += text.slice(start - headStart, end - headStart);
+    const valueStart = pieces[index + 2] as number;
+    if (valueStart !== -1) {
+      head.headerLines +=
+        ': ' + text.slice(valueStart - headStart, (pieces[index + 3] as number) - headStart) + '\r\n';
+    }
+  }
+  return finish(head, bytes, text, headStart);
+}
+
+function addPiece(start: number, end: number, valueStart: number, valueEnd: number): void {
+  const index = pieceCount++ * PIECE;
+  pieces[index] = start;
+  pieces[index + 1] = end;
+  pieces[index + 2] = valueStart;
+  pieces[index + 3] = valueEnd;
+}
+
+/** Fills in what the captured headers say, and checks them against each other. */
+function finish(
+  head: RequestHead,
+  bytes: Buffer,
+  text: string,
+  headStart: number,
+): RequestHead | HttpErrorCode {
+  const host = captured(text, headStart, HOST);
+  if (host === null || !isHost(host)) return 'EASGATE_BAD_HOST';
+  head.host = host;
+  const coding = captured(text, headStart, TRANSFER_ENCODING);
+  const lengthStart = starts[CONTENT_LENGTH] as number;
+  if (coding !== null) {
+    if (lengthStart !== -1) return 'EASGATE_AMBIGUOUS_LENGTH';
+    // RFC 9112 6.1: a recipient must treat Transfer-Encoding in HTTP/1.0 as faulty framing.
+    if (head.minor === 0 || !equalsIgnoreCase(coding, 'chunked')) return 'EASGATE_BAD_TRANSFER_ENCODING';
+    head.framing = 'chunked';
+  } else if (lengthStart !== -1) {
+    const length = parseDecimal(bytes, lengthStart, ends[CONTENT_LENGTH] as number);
+    if (length < 0) return 'EASGATE_BAD_CONTENT_LENGTH';
+    head.contentLength = length;
+    head.framing = length === 0 ? 'none' : 'length';
+  }
+  const expect = captured(text, headStart, EXPECT);
+  if (expect !== null) {
+    if (!equalsIgnoreCase(expect, '100-continue')) return 'EASGATE_BAD_EXPECT';
+    // RFC 9110 10.1.1: ignored in HTTP/1.0.
+    head.expectContinue = head.minor === 1 && head.framing !== 'none';
+  }
+  // HTTP/1.0 persistence is not spoken: the connection closes after the response.
+  if (head.minor === 1 && starts[CONNECTION] !== -1) head.keepAlive = !connectionTokens.includes('close');
+  head.authorization = captured(text, headStart, AUTHORIZATION);
+  head.contentType = captured(text, headStart, CONTENT_TYPE);
+  head.contentEncoding = captured(text, headStart, CONTENT_ENCODING);
+  head.userAgent = captured(text, headStart, USER_AGENT);
+  head.protocolVersion = captured(text, headStart, PROTOCOL_VERSION);
+  head.policyKey = captured(text, headStart, POLICY_KEY);
+  head.forwardedFor = captured(text, headStart, FORWARDED_FOR);
+  head.via = captured(text, headStart, VIA);
+  if (connectionTokens.length > 0) dropNamedByConnection(head);
+  return head;
+}
+
+function incomplete(headStart: number, limit: number, limits: HeadLimits): HttpErrorCode | null {
+  return limit - headStart >= limits.maxHeadBytes ? 'EASGATE_HEAD_TOO_LARGE' : null;
+}
+
+function isUpper(byte: number): boolean {
+  return byte >= 0x41 && byte <= 0x5a;
+}
+
+function isDroppedFamily(bytes: Buffer, start: number, end: number): boolean {
+  for (const prefix of DROPPED_PREFIXES) if (hasPrefix(bytes, start, end, prefix)) return true;
+  return false;
+}
+
+/** Whether a line before `lineStart` carries the name of `entry`. Runs only for rare, uncaptured unique headers. */
+function namedBefore(bytes: Buffer, headersStart: number, lineStart: number, entry: HeaderEntry): boolean {
+  const before = '\r\n' + bytes.toString('latin1', headersStart, lineStart).toLowerCase();
+  return before.includes('\r\n' + entry.name + ':');
+}
+
+function captured(text: string, headStart: number, slot: number): string | null {
+  const start = starts[slot] as number;
+  return start === -1 ? null : text.slice(start - headStart, (ends[slot] as number) - headStart);
+}
+
+/** Decimal digits as a safe integer; -1 for anything else. */
+export function parseDecimal(bytes: Uint8Array, start: number, end: number): number {
+  if (end === start || end - start > 15) return -1;
+  let value = 0;
+  for (let index = start; index < end; index++) {
+    const byte = bytes[index] as number;
+    if (((BYTE_CLASS[byte] as number) & DIGIT) === 0) return -1;
+    value = value * 10 + byte - 0x30;
+  }
+  return value;
+}
+
+/** RFC 3986 3.2.2 reg-name, IPv4 or bracketed IPv6, optional port; no userinfo, no percent-encoding. */
+function isHost(host: string): boolean {
+  if (host.length === 0 || host.length > 255) return false;
+  for (let index = 0; index < host.length; index++) {
+    const code = host.charCodeAt(index);
+    const ok =
+      (code >= 0x61 && code <= 0x7a) ||
+      (code >= 0x41 && code <= 0x5a) ||
+      (code >= 0x2d && code <= 0x3a && code !== SLASH) || // - . 0-9 :
+      code === 0x5b ||
+      code === 0x5d;
+    if (!ok) return false;
+  }
+  return true;
+}
+
+/** Collects the lower-case options of one Connection line. */
+function readConnection(value: string): HttpErrorCode | null {
+  for (const part of value.split(',')) {
+    const token = part.trim().toLowerCase();
+    if (token === '' || token === 'keep-alive') continue;
+    if (connectionTokens.length >= MAX_CONNECTION_OPTIONS) return 'EASGATE_BAD_CONNECTION';
+    for (let index = 0; index < token.length; index++) {
+      if (((BYTE_CLASS[token.charCodeAt(index)] ?? 0) & NAME_STRICT) === 0) return 'EASGATE_BAD_CONNECTION';
+    }
+    const critical =
+      token.startsWith('content-') ||
+      token.startsWith('x-ms-') ||
+      token.startsWith('ms-') ||
+      CRITICAL_IN_CONNECTION.includes(token);
+    if (critical) return 'EASGATE_BAD_CONNECTION';
+    connectionTokens.push(token);
+  }
+  return null;
+}
+
+/** Takes the headers that Connection names out of the lines that go on (RFC 9110 7.6.1). */
+function dropNamedByConnection(head: RequestHead): void {
+  let kept = '';
+  for (const line of head.headerLines.split('\r\n')) {
+    if (line === '') continue;
+    const name = line.slice(0, line.indexOf(':')).toLowerCase();
+    if (!connectionTokens.includes(name)) kept += line + '\r\n';
+  }
+  head.headerLines = kept;
+}
