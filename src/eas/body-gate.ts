@@ -1,0 +1,193 @@
+// Owns what the gateway looks at in a request body: content type, WBXML header and root, heartbeat. Pure; hot path.
+// Threat: SOGo runs the command that the root element names, not `Cmd=` (eas-protocol facts, 0.1).
+import { constants, inflateRawSync } from 'node:zlib';
+import { commandByName } from './commands.ts';
+import type { CommandInfo, EasCommand } from './commands.ts';
+
+/** What a body is. */
+export type BodyContent = 'empty' | 'wbxml' | 'gzip-wbxml' | 'rfc822';
+
+/** Why a body was refused. */
+export type BodyErrorCode =
+  | 'EASGATE_CONTENT_TYPE'
+  | 'EASGATE_CONTENT_ENCODING'
+  | 'EASGATE_BODY_MISSING'
+  | 'EASGATE_BODY_NOT_WBXML'
+  | 'EASGATE_BODY_ROOT'
+  | 'EASGATE_BODY_GZIP';
+
+/** Longest look at a gzip-coded body before its root must have appeared. */
+const GZIP_PREFIX = 4096;
+const GZIP_HEADER = 10;
+/** Bytes of a body up to its root token: header 4, SWITCH_PAGE 2, token 1. */
+const ROOT_END = 7;
+
+/** Decides from the headers what the body must be. `bodyEmpty` = no body was announced. */
+export function contentOf(
+  command: CommandInfo,
+  version: string | null,
+  contentType: string | null,
+  contentEncoding: string | null,
+  bodyEmpty: boolean,
+): BodyContent | BodyErrorCode {
+  if (bodyEmpty) return command.emptyBody ? 'empty' : 'EASGATE_BODY_MISSING';
+  const type = contentType === null ? '' : contentType.toLowerCase();
+  if (type === 'message/rfc822') {
+    // 14.0 and later carry mail inside WBXML (MS-ASCMD 2.2.1.17).
+    if (!command.rfc822 || version === null || !isBefore14(version)) return 'EASGATE_CONTENT_TYPE';
+    return contentEncoding === null ? 'rfc822' : 'EASGATE_CONTENT_ENCODING';
+  }
+  if (type !== 'application/vnd.ms-sync.wbxml' && type !== 'application/vnd.ms-sync')
+    return 'EASGATE_CONTENT_TYPE';
+  if (command.page === -1) return 'EASGATE_BODY_NOT_WBXML';
+  if (contentEncoding === null || contentEncoding.toLowerCase() === 'identity') return 'wbxml';
+  const coding = contentEncoding.toLowerCase();
+  return coding === 'gzip' || coding === 'x-gzip' ? 'gzip-wbxml' : 'EASGATE_CONTENT_ENCODING';
+}
+
+function isBefore14(version: string): boolean {
+  return version === '2.5' || version === '12.0' || version === '12.1';
+}
+
+/** Looks at the beginning of a body; `complete` = `bytes` is all of it. */
+export function checkBodyStart(
+  content: BodyContent,
+  command: EasCommand | null,
+  bytes: Buffer | null,
+  complete: boolean,
+): 'ok' | 'need-more' | BodyErrorCode {
+  if (content === 'rfc822' || command === null) return 'ok';
+  const length = bytes === null ? 0 : bytes.length;
+  const info = commandByName(command);
+  if (info === undefined) return 'EASGATE_BODY_ROOT';
+  if (length === 0) {
+    if (!complete) return 'need-more';
+    return info.emptyBody ? 'ok' : 'EASGATE_BODY_MISSING';
+  }
+  if (content === 'empty' || bytes === null) return 'EASGATE_BODY_ROOT';
+  if (content === 'wbxml') return checkRoot(bytes, length, complete, info);
+  if (!complete && length < GZIP_PREFIX && length < 64) return 'need-more';
+  const inflated = inflatePrefix(bytes);
+  if (inflated === null) return 'EASGATE_BODY_GZIP';
+  if (inflated.length < ROOT_END && !complete && length < GZIP_PREFIX) return 'need-more';
+  return checkRoot(inflated, inflated.length, true, info);
+}
+
+/** Header `03 01 6A 00`, at most one SWITCH_PAGE, then the token of the root with or without content (section 5). */
+function checkRoot(
+  bytes: Uint8Array,
+  length: number,
+  complete: boolean,
+  info: CommandInfo,
+): 'ok' | 'need-more' | BodyErrorCode {
+  const header = [0x03, 0x01, 0x6a, 0x00];
+  for (let index = 0; index < 4; index++) {
+    if (index >= length) return complete ? 'EASGATE_BODY_NOT_WBXML' : 'need-more';
+    if (bytes[index] !== header[index]) return 'EASGATE_BODY_NOT_WBXML';
+  }
+  let at = 4;
+  let page = 0;
+  if (length > 4 && bytes[4] === 0x00) {
+    if (length < 6) return complete ? 'EASGATE_BODY_NOT_WBXML' : 'need-more';
+    page = bytes[5] as number;
+    at = 6;
+  }
+  if (at >= length) return complete ? 'EASGATE_BODY_NOT_WBXML' : 'need-more';
+  const token = bytes[at] as number;
+  if ((token & 0x80) !== 0 || page !== info.page || (token & 0x3f) !== info.token) return 'EASGATE_BODY_ROOT';
+  return 'ok';
+}
+
+/**
+ * The first bytes of a gzip-coded body, bounded: deflate expands at most 1032 times. Null = not gzip as clients write it.
+ * Optional header fields are refused, and only the first member is looked at: decoders differ on both.
+ */
+function inflatePrefix(bytes: Buffer): Buffer | null {
+  if (bytes.length < GZIP_HEADER + 1) return EMPTY;
+  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b || bytes[2] !== 8 || bytes[3] !== 0) return null;
+  try {
+    return inflateRawSync(bytes.subarray(GZIP_HEADER, GZIP_PREFIX), { finishFlush: constants.Z_SYNC_FLUSH });
+  } catch {
+    return null;
+  }
+}
+
+const EMPTY = Buffer.alloc(0);
+
+// ------------------------------------------------------------------------------------------------------- heartbeat
+
+/** Bytes of a body walked through in search of a heartbeat. */
+const MAX_WALK = 64 * 1024;
+const PAGE_AIRSYNC = 0;
+const PAGE_PING = 13;
+const PING_HEARTBEAT = 0x08;
+const SYNC_WAIT = 0x24;
+const SYNC_HEARTBEAT = 0x29;
+
+/**
+ * Seconds a request asks to be held: 0 = not a held poll, -1 = held for a time that these bytes do not tell (cached
+ * parameters, coded or odd body): the caller assumes the longest (MS-ASCMD Ping HeartbeatInterval, Sync Wait).
+ */
+export function heartbeatOf(content: BodyContent, command: EasCommand | null, bytes: Buffer | null): number {
+  if (command !== 'Ping' && command !== 'Sync') return 0;
+  if (content !== 'wbxml' || bytes === null) return -1;
+  const seconds = findHeartbeat(bytes, command);
+  return seconds === 0 && command === 'Ping' ? -1 : seconds;
+}
+
+/** Walks the tokens of a body; finds HeartbeatInterval or Wait directly below the root. */
+function findHeartbeat(bytes: Buffer, command: 'Ping' | 'Sync'): number {
+  const length = Math.min(bytes.length, MAX_WALK);
+  let at = 4;
+  let page = 0;
+  let depth = 0;
+  while (at < length) {
+    const token = bytes[at++] as number;
+    if (token === 0x00) {
+      page = bytes[at++] ?? 0;
+    } else if (token === 0x01) {
+      depth--;
+      if (depth === 0) return 0;
+    } else if (token === 0x03) {
+      at = bytes.indexOf(0, at) + 1;
+      if (at === 0) return -1;
+    } else if (token === 0xc3) {
+      let size = 0;
+      let byte = 0x80;
+      while ((byte & 0x80) !== 0) {
+        if (at >= length || size > MAX_WALK) return -1;
+        byte = bytes[at++] as number;
+        size = size * 128 + (byte & 0x7f);
+      }
+      at += size;
+    } else {
+      if ((token & 0x80) !== 0 || (token & 0x3f) < 5) return -1;
+      if ((token & 0x40) === 0) continue;
+      depth++;
+      if (depth !== 2) continue;
+      const tag = token & 0x3f;
+      if (command === 'Ping' && page === PAGE_PING && tag === PING_HEARTBEAT) return digits(bytes, at);
+      if (command === 'Sync' && page === PAGE_AIRSYNC) {
+        if (tag === SYNC_HEARTBEAT) return digits(bytes, at);
+        if (tag === SYNC_WAIT) {
+          const minutes = digits(bytes, at);
+          return minutes > 0 ? minutes * 60 : minutes;
+        }
+      }
+    }
+  }
+  return -1;
+}
+
+/** The number of an inline string; -1 when it is none. */
+function digits(bytes: Buffer, at: number): number {
+  if (bytes[at] !== 0x03) return -1;
+  let value = 0;
+  for (let index = at + 1; index < at + 7; index++) {
+    const byte = bytes[index];
+    if (byte === 0) return index === at + 1 ? -1 : value;
+    if (byte === undefined || byte < 0x30 || byte > 0x39) return -1;
+    value = value * 10 + byte - 0x30;
+  }
+  return -1;
+}

@@ -1,0 +1,54 @@
+// Owns the agreement of query and headers on protocol version and policy key. Pure; hot path.
+import type { EasQuery } from './query.ts';
+import { isProtocolVersion, versionOfByte } from './versions.ts';
+import type { ProtocolVersion } from './versions.ts';
+
+/** A contradiction or an unknown value. */
+export type AgreementErrorCode =
+  | 'EASGATE_VERSION_UNKNOWN'
+  | 'EASGATE_VERSION_CONTRADICTION'
+  | 'EASGATE_POLICY_KEY';
+
+/**
+ * 14.1 as remdev/go-activesync writes it. Accepted only beside the header `MS-ASProtocolVersion: 14.1`, which says what is
+ * meant; alone it is an unknown version (docs/decisions/0003-version-byte-145.md).
+ */
+const BYTE_145 = 145;
+
+/** The version of a request; null when a plain query came without the header. */
+export function agreeOnVersion(
+  query: EasQuery,
+  header: string | null,
+): ProtocolVersion | null | AgreementErrorCode {
+  if (header !== null && !isProtocolVersion(header)) return 'EASGATE_VERSION_UNKNOWN';
+  if (query.form === 'plain') return header;
+  if (query.versionByte === BYTE_145 && header === '14.1') return header;
+  const version = versionOfByte(query.versionByte);
+  if (version === null) return 'EASGATE_VERSION_UNKNOWN';
+  // Z-Push and SOGo take the byte, Horde the header: they must not differ.
+  if (header !== null && header !== version) return 'EASGATE_VERSION_CONTRADICTION';
+  return version;
+}
+
+/** Whether `result` is an error and not a version. */
+export function isAgreementError(result: string | null): result is AgreementErrorCode {
+  return result !== null && result.startsWith('EASGATE_');
+}
+
+/** The policy key of a request; null when neither query nor header has one (Ping, OPTIONS, first contact). */
+export function agreeOnPolicyKey(
+  query: EasQuery,
+  header: string | null,
+): number | null | 'EASGATE_POLICY_KEY' {
+  if (header === null) return query.policyKey;
+  if (header.length === 0 || header.length > 10) return 'EASGATE_POLICY_KEY';
+  let key = 0;
+  for (let index = 0; index < header.length; index++) {
+    const digit = header.charCodeAt(index) - 0x30;
+    if (digit < 0 || digit > 9) return 'EASGATE_POLICY_KEY';
+    key = key * 10 + digit;
+  }
+  if (key > 0xffff_ffff) return 'EASGATE_POLICY_KEY';
+  if (query.policyKey !== null && query.policyKey !== key) return 'EASGATE_POLICY_KEY';
+  return key;
+}

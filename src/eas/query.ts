@@ -1,0 +1,324 @@
+// Owns the strict reading of an EAS query in its two forms (MS-ASHTTP 2.2.1.1.1). Pure; hot path.
+// Threat: four servers read odd queries in four ways (first or last duplicate, name case, encoded names, ...).
+// Rule: only the one spelling that all of them read alike; everything else is an error.
+import { commandByCode, commandByName } from './commands.ts';
+import type { CommandInfo } from './commands.ts';
+import { decodePercent, decodeText } from './percent.ts';
+
+/** Why a query was refused. */
+export type QueryErrorCode =
+  | 'EASGATE_QUERY_TOO_LONG'
+  | 'EASGATE_QUERY_MALFORMED'
+  | 'EASGATE_QUERY_NAME'
+  | 'EASGATE_QUERY_DUPLICATE'
+  | 'EASGATE_QUERY_COMMAND'
+  | 'EASGATE_QUERY_DEVICE_ID'
+  | 'EASGATE_QUERY_DEVICE_TYPE'
+  | 'EASGATE_QUERY_VALUE'
+  | 'EASGATE_QUERY_BASE64';
+
+/** Longest query read, in octets. */
+export const MAX_QUERY = 2048;
+const MAX_DEVICE_TYPE = 64;
+
+/** A query that was fully understood. */
+export class EasQuery {
+  readonly form: 'plain' | 'base64';
+  readonly command: CommandInfo | null;
+  /** Canonical device id: lower-case text, or lower-case hex of 16 raw bytes; null only for OPTIONS without one. */
+  readonly device: string | null;
+  readonly deviceType: string;
+  /** First byte of a base64 query; 0 in plain form. */
+  readonly versionByte: number;
+  /** Policy key of a base64 query; null when it has none, and in plain form. */
+  readonly policyKey: number | null;
+  /** LCID of a base64 query; 0 in plain form. */
+  readonly locale: number;
+  /** The decoded `User`; a claim, not an identity. */
+  readonly userClaim: string | null;
+  /** The text to send upstream. */
+  readonly canonical: string;
+  /** Unknown names that were left out of {@link canonical}. */
+  readonly dropped: number;
+
+  constructor(
+    form: 'plain' | 'base64',
+    command: CommandInfo | null,
+    device: string | null,
+    deviceType: string,
+    versionByte: number,
+    policyKey: number | null,
+    locale: number,
+    userClaim: string | null,
+    canonical: string,
+    dropped: number,
+  ) {
+    this.form = form;
+    this.command = command;
+    this.device = device;
+    this.deviceType = deviceType;
+    this.versionByte = versionByte;
+    this.policyKey = policyKey;
+    this.locale = locale;
+    this.userClaim = userClaim;
+    this.canonical = canonical;
+    this.dropped = dropped;
+  }
+}
+
+/** Known plain names; the bit marks those seen, so that a repeat is an error. */
+const PLAIN_NAMES: Readonly<Record<string, number>> = {
+  Cmd: 1,
+  User: 2,
+  DeviceId: 4,
+  DeviceType: 8,
+  AttachmentName: 16,
+  CollectionId: 32,
+  ItemId: 64,
+  LongId: 128,
+  Occurrence: 256,
+  SaveInSent: 512,
+};
+const NAME_BITS: ReadonlyMap<string, number> = new Map(Object.entries(PLAIN_NAMES));
+const FOLDED_NAMES: ReadonlySet<string> = new Set(Object.keys(PLAIN_NAMES).map((name) => name.toLowerCase()));
+
+/** Reads the text behind `?`. `options` = the request is OPTIONS: command and device may be missing there. */
+export function parseEasQuery(query: string, options: boolean): EasQuery | QueryErrorCode {
+  if (query.length > MAX_QUERY) return 'EASGATE_QUERY_TOO_LONG';
+  return looksLikeBase64(query) ? parseBase64(query) : parsePlain(query, options);
+}
+
+/** Only the base64 alphabet and up to two `=` at the end, and no name: such a text is never read as plain. */
+function looksLikeBase64(query: string): boolean {
+  const length = query.length;
+  if (length === 0 || length % 4 !== 0) return false;
+  let end = length;
+  if (query.charCodeAt(end - 1) === 0x3d) end--;
+  if (query.charCodeAt(end - 1) === 0x3d) end--;
+  for (let index = 0; index < end; index++) {
+    const code = query.charCodeAt(index);
+    if (!isAlphanumeric(code) && code !== 0x2b && code !== 0x2f) return false;
+  }
+  return true;
+}
+
+function isAlphanumeric(code: number): boolean {
+  return (code >= 0x61 && code <= 0x7a) || (code >= 0x41 && code <= 0x5a) || (code >= 0x30 && code <= 0x39);
+}
+
+// ------------------------------------------------------------------------------------------------------ plain form
+
+function parsePlain(query: string, options: boolean): EasQuery | QueryErrorCode {
+  let seen = 0;
+  let command: CommandInfo | null = null;
+  let device: string | null = null;
+  let deviceType = '';
+  let userClaim: string | null = null;
+  let canonical = '';
+  let dropped = 0;
+  /** Start of the stretch that goes on as it came. */
+  let runStart = 0;
+  let at = 0;
+  const length = query.length;
+  if (length === 0)
+    return options
+      ? new EasQuery('plain', null, null, '', 0, null, 0, null, '', 0)
+      : 'EASGATE_QUERY_MALFORMED';
+  while (at <= length) {
+    const start = at;
+    while (at < length && isAlphanumeric(query.charCodeAt(at))) at++;
+    if (at === start || at === length || query.charCodeAt(at) !== 0x3d) return 'EASGATE_QUERY_NAME';
+    const name = query.slice(start, at);
+    const valueStart = ++at;
+    let escaped = false;
+    let plus = false;
+    while (at < length) {
+      const code = query.charCodeAt(at);
+      if (code === 0x26) break;
+      // One `=` a pair, no second `?` (SOGo looks after the last one), no fragment; the rest is VCHAR.
+      if (code === 0x3d || code === 0x3f || code === 0x23 || code <= 0x20 || code >= 0x7f)
+        return 'EASGATE_QUERY_MALFORMED';
+      if (code === 0x25) escaped = true;
+      else if (code === 0x2b) plus = true;
+      at++;
+    }
+    const value = query.slice(valueStart, at);
+    const bit = NAME_BITS.get(name);
+    if (bit === undefined) {
+      if (FOLDED_NAMES.has(name.toLowerCase())) return 'EASGATE_QUERY_NAME';
+      // One real client appends PolicyKey=; nothing is known of such names, so they stay here.
+      dropped++;
+      canonical = append(canonical, query.slice(runStart, Math.max(runStart, start - 1)));
+      runStart = at + 1;
+      at++;
+      continue;
+    }
+    if ((seen & bit) !== 0) return 'EASGATE_QUERY_DUPLICATE';
+    seen |= bit;
+    const decoded = escaped ? decodePercent(value) : value;
+    if (decoded === null) return 'EASGATE_QUERY_VALUE';
+    if (bit === 1) {
+      command = commandByName(value) ?? null;
+      if (command === null) return 'EASGATE_QUERY_COMMAND';
+    } else if (bit === 4) {
+      if (!isDeviceId(value)) return 'EASGATE_QUERY_DEVICE_ID';
+      device = value.toLowerCase();
+    } else if (bit === 8) {
+      if (decoded.length === 0 || decoded.length > MAX_DEVICE_TYPE) return 'EASGATE_QUERY_DEVICE_TYPE';
+      deviceType = decoded;
+    } else if (bit === 2) {
+      if (decoded.length === 0) return 'EASGATE_QUERY_VALUE';
+      userClaim = decoded;
+    } else if (bit === 512 && value !== 'T' && value !== 'F') {
+      return 'EASGATE_QUERY_VALUE';
+    }
+    if (plus && (bit === 2 || bit === 8)) {
+      // PHP reads `+` as a space, SOGo as a plus: written as %2B all mean the plus.
+      canonical = append(canonical, query.slice(runStart, start) + name + '=' + value.replaceAll('+', '%2B'));
+      runStart = at + 1;
+    }
+    at++;
+  }
+  canonical = append(canonical, query.slice(runStart));
+  if (!options && (command === null || device === null || (seen & 8) === 0)) {
+    if (command === null) return 'EASGATE_QUERY_COMMAND';
+    return device === null ? 'EASGATE_QUERY_DEVICE_ID' : 'EASGATE_QUERY_DEVICE_TYPE';
+  }
+  if (options && command !== null) return 'EASGATE_QUERY_COMMAND';
+  return new EasQuery('plain', command, device, deviceType, 0, null, 0, userClaim, canonical, dropped);
+}
+
+function append(canonical: string, part: string): string {
+  if (part === '') return canonical;
+  return canonical === '' ? part : canonical + '&' + part;
+}
+
+function isDeviceId(value: string): boolean {
+  if (value.length === 0 || value.length > 32) return false;
+  for (let index = 0; index < value.length; index++)
+    if (!isAlphanumeric(value.charCodeAt(index))) return false;
+  return true;
+}
+
+// ----------------------------------------------------------------------------------------------------- base64 form
+
+/** Parameter tags (MS-ASHTTP 2.2.1.1.1.1.3); 2 and 5 are unassigned. */
+const TAG_NAMES: readonly (string | null)[] = [
+  'AttachmentName',
+  'CollectionId',
+  null,
+  'ItemId',
+  'LongId',
+  null,
+  'Occurrence',
+  'Options',
+  'User',
+];
+const TAG_OPTIONS = 7;
+const TAG_USER = 8;
+const OPTION_SAVE_IN_SENT = 1;
+const OPTION_ACCEPT_MULTIPART = 2;
+
+function parseBase64(query: string): EasQuery | QueryErrorCode {
+  const bytes = Buffer.from(query, 'base64');
+  // Unused trailing bits must be zero: one text per value.
+  if (bytes.toString('base64') !== query) return 'EASGATE_QUERY_BASE64';
+  if (bytes.length < 7) return 'EASGATE_QUERY_MALFORMED';
+  const versionByte = bytes[0] as number;
+  const command = commandByCode(bytes[1] as number);
+  if (command === undefined) return 'EASGATE_QUERY_COMMAND';
+  const idLength = bytes[4] as number;
+  let at = 5 + idLength;
+  if (idLength === 0 || at >= bytes.length) return 'EASGATE_QUERY_DEVICE_ID';
+  const device = deviceOfBytes(bytes, idLength);
+  if (device === null) return 'EASGATE_QUERY_DEVICE_ID';
+  const keyLength = bytes[at] as number;
+  at++;
+  if (keyLength !== 0 && keyLength !== 4) return 'EASGATE_QUERY_MALFORMED';
+  if (at + keyLength >= bytes.length) return 'EASGATE_QUERY_MALFORMED';
+  const policyKey = keyLength === 4 ? bytes.readUInt32LE(at) : null;
+  at += keyLength;
+  const typeLength = bytes[at] as number;
+  at++;
+  if (at + typeLength > bytes.length || typeLength > MAX_DEVICE_TYPE) return 'EASGATE_QUERY_DEVICE_TYPE';
+  const deviceType = decodeText(bytes.subarray(at, at + typeLength));
+  if (deviceType === null) return 'EASGATE_QUERY_DEVICE_TYPE';
+  at += typeLength;
+  let seen = 0;
+  let userClaim: string | null = null;
+  while (at < bytes.length) {
+    const tag = bytes[at] as number;
+    const size = bytes[at + 1];
+    if (size === undefined || at + 2 + size > bytes.length) return 'EASGATE_QUERY_MALFORMED';
+    if ((TAG_NAMES[tag] ?? null) === null) return 'EASGATE_QUERY_NAME';
+    if ((seen & (1 << tag)) !== 0) return 'EASGATE_QUERY_DUPLICATE';
+    seen |= 1 << tag;
+    at += 2;
+    if (tag === TAG_OPTIONS) {
+      if (size !== 1 || (bytes[at] as number) > 3) return 'EASGATE_QUERY_VALUE';
+    } else {
+      const value = decodeText(bytes.subarray(at, at + size));
+      if (value === null || (tag === TAG_USER && value === '')) return 'EASGATE_QUERY_VALUE';
+      if (tag === TAG_USER) userClaim = value;
+    }
+    at += size;
+  }
+  const locale = bytes.readUInt16LE(2);
+  return new EasQuery(
+    'base64',
+    command,
+    device,
+    deviceType,
+    versionByte,
+    policyKey,
+    locale,
+    userClaim,
+    query,
+    0,
+  );
+}
+
+/**
+ * 16 bytes are a raw id, in hex as every server writes it; other lengths must be 1 to 32 letters and digits
+ * (MS-ASHTTP 2.2.1.1.1.2.3), whose text is what the phone calls itself in plain form.
+ */
+function deviceOfBytes(bytes: Buffer, length: number): string | null {
+  if (length === 16) return bytes.toString('hex', 5, 21);
+  if (length > 32) return null;
+  for (let index = 5; index < 5 + length; index++) if (!isAlphanumeric(bytes[index] as number)) return null;
+  return bytes.toString('latin1', 5, 5 + length).toLowerCase();
+}
+
+// ------------------------------------------------------------------------------------------------------ parameters
+
+/** The parameters besides command and device, by name; for people and logs, not for the hot path. */
+export function queryParameters(query: EasQuery): Record<string, string | number | boolean> {
+  const parameters: Record<string, string | number | boolean> = {};
+  if (query.form === 'base64') {
+    const bytes = Buffer.from(query.canonical, 'base64');
+    let at = 5 + (bytes[4] as number);
+    at += 1 + (bytes[at] as number);
+    at += 1 + (bytes[at] as number);
+    while (at < bytes.length) {
+      const tag = bytes[at] as number;
+      const size = bytes[at + 1] as number;
+      const value = bytes.subarray(at + 2, at + 2 + size);
+      if (tag === TAG_OPTIONS) {
+        const options = value[0] as number;
+        parameters['Options'] = options;
+        parameters['SaveInSent'] = (options & OPTION_SAVE_IN_SENT) !== 0;
+        parameters['AcceptMultiPart'] = (options & OPTION_ACCEPT_MULTIPART) !== 0;
+      } else {
+        parameters[TAG_NAMES[tag] as string] = decodeText(value) ?? '';
+      }
+      at += 2 + size;
+    }
+    return parameters;
+  }
+  for (const pair of query.canonical === '' ? [] : query.canonical.split('&')) {
+    const [name = '', value = ''] = pair.split('=');
+    if (name === 'Cmd' || name === 'DeviceId' || name === 'DeviceType') continue;
+    parameters[name] = name === 'SaveInSent' ? value === 'T' : (decodePercent(value) ?? '');
+  }
+  return parameters;
+}

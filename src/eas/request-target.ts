@@ -1,0 +1,29 @@
+// Owns which request targets are Exchange ActiveSync. Pure; hot path.
+import { EasQuery, parseEasQuery } from './query.ts';
+import type { QueryErrorCode } from './query.ts';
+
+/** Why a target is not one canonical EAS request. */
+export type TargetErrorCode = QueryErrorCode | 'EASGATE_NOT_FOUND';
+
+const PATH = '/microsoft-server-activesync';
+const SUFFIX = '/default.eas';
+const NO_QUERY = new EasQuery('plain', null, null, '', 0, null, 0, null, '', 0);
+
+/**
+ * Reads the target of an OPTIONS or POST. One path spelling in any case, optionally with `/default.eas`; nothing encoded,
+ * no parameters, no dots: servers and front ends normalise those in different ways (eas-protocol facts, 1.4).
+ */
+export function parseEasTarget(target: string, options: boolean): EasQuery | TargetErrorCode {
+  const question = target.indexOf('?');
+  const path = question === -1 ? target : target.slice(0, question);
+  if (!isEasPath(path)) return 'EASGATE_NOT_FOUND';
+  if (question === -1) return options ? NO_QUERY : 'EASGATE_QUERY_MALFORMED';
+  return parseEasQuery(target.slice(question + 1), options);
+}
+
+function isEasPath(path: string): boolean {
+  if (path.length !== PATH.length && path.length !== PATH.length + SUFFIX.length) return false;
+  const folded = path.toLowerCase();
+  // toLowerCase folds a few letters outside ASCII onto ASCII; a target is ASCII here, so it is exact.
+  return path.length === PATH.length ? folded === PATH : folded === PATH + SUFFIX;
+}

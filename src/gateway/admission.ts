@@ -1,0 +1,136 @@
+// Owns the gate and the naming of one request: from an understood head to user, device and the head to send upstream.
+// Hot path; no sockets, no waiting.
+import { contentOf } from '../eas/body-gate.ts';
+import type { BodyErrorCode } from '../eas/body-gate.ts';
+import { agreeOnPolicyKey, agreeOnVersion, isAgreementError } from '../eas/protocol-version.ts';
+import { EasQuery } from '../eas/query.ts';
+import { parseEasTarget } from '../eas/request-target.ts';
+import type { HttpErrorCode } from '../http/errors.ts';
+import type { RequestHead } from '../http/request-head.ts';
+import { deviceKey } from '../identity/device.ts';
+import type { UserKey } from '../identity/keys.ts';
+import { claimAgrees } from '../identity/user-claim.ts';
+import { NO_USER, isUserError, userFromAuthorization } from '../identity/user.ts';
+import type { Exchange } from './exchange.ts';
+import type { IdentitySettings, UpstreamSettings } from './settings.ts';
+
+/** How this gateway names itself in Via (RFC 9110 7.6.3). */
+export const VIA_PSEUDONYM = 'easgate';
+
+/** What the gate needs to know of the connection a request came on. */
+export interface RequestOrigin {
+  /** X-Forwarded-* and Via lines for this connection, each ended by CRLF. */
+  forwardedLines(head: RequestHead): string;
+}
+
+/** What the gate needs to know of the configuration. */
+export interface AdmissionRules {
+  readonly identity: IdentitySettings;
+  readonly upstream: UpstreamSettings;
+}
+
+/**
+ * Checks and names the request; fills the exchange's gate and identity fields. Null = admitted so far, else the code to
+ * refuse it with.
+ */
+export function admit(
+  rules: AdmissionRules,
+  origin: RequestOrigin,
+  exchange: Exchange,
+  head: RequestHead,
+): HttpErrorCode | null {
+  const options = head.method === 'OPTIONS';
+  if (!options && head.method !== 'POST') return 'EASGATE_METHOD_NOT_ALLOWED';
+  const { identity } = rules;
+  if (identity.publicHosts.length > 0 && !isPublicHost(head.host, identity.publicHosts))
+    return 'EASGATE_WRONG_HOST';
+  if (head.via !== null && head.via.includes(' ' + VIA_PSEUDONYM)) return 'EASGATE_LOOP';
+  const query = parseEasTarget(head.target, options);
+  if (typeof query === 'string') return query;
+  const version = agreeOnVersion(query, head.protocolVersion);
+  if (isAgreementError(version)) return version;
+  if (agreeOnPolicyKey(query, head.policyKey) === 'EASGATE_POLICY_KEY') return 'EASGATE_POLICY_KEY';
+
+  exchange.userAgent = head.userAgent;
+  exchange.protocolVersion = version;
+  exchange.deviceType = query.deviceType;
+  const bad = nameBody(exchange, query, head);
+  if (bad !== null) return bad;
+
+  const user = userFromAuthorization(head.authorization, identity.bearerClaim);
+  if (isUserError(user)) return user;
+  let canonical = query.canonical;
+  if (user === NO_USER) {
+    // A stranger gets the server's own challenge and nothing else: the request goes on as a bare OPTIONS.
+    if (!options) {
+      exchange.challengeOnly = true;
+      exchange.upstreamHead = challengeHead(rules.upstream, head, origin);
+      return null;
+    }
+  } else {
+    exchange.user = user;
+    if (query.userClaim !== null && identity.userClaim !== 'ignore' && !claimAgrees(query.userClaim, user)) {
+      if (identity.userClaim === 'refuse' || query.form === 'base64') return 'EASGATE_USER_MISMATCH';
+      canonical = rewriteUser(canonical, user);
+    }
+    if (!options && query.device !== null) exchange.device = deviceKey(query.device);
+  }
+  exchange.upstreamHead =
+    head.method +
+    ' ' +
+    rules.upstream.path +
+    (canonical === '' ? '' : '?' + canonical) +
+    ' HTTP/1.1\r\nHost: ' +
+    (rules.upstream.hostHeader ?? head.host) +
+    '\r\n' +
+    head.headerLines +
+    origin.forwardedLines(head);
+  return null;
+}
+
+/** Command and body kind; OPTIONS carries neither. */
+function nameBody(exchange: Exchange, query: EasQuery, head: RequestHead): HttpErrorCode | null {
+  if (query.command === null) {
+    if (head.framing !== 'none') return 'EASGATE_UNEXPECTED_BODY';
+    exchange.bodyChecked = true;
+    return null;
+  }
+  exchange.command = query.command.name;
+  const content = contentOf(
+    query.command,
+    exchange.protocolVersion,
+    head.contentType,
+    head.contentEncoding,
+    head.framing === 'none',
+  );
+  if (isBodyError(content)) return content;
+  exchange.content = content;
+  return null;
+}
+
+function isBodyError(content: string): content is BodyErrorCode {
+  return content.startsWith('EASGATE_');
+}
+
+/** What goes upstream for a request that names no user: it can only be refused, and it can do nothing. */
+function challengeHead(upstream: UpstreamSettings, head: RequestHead, origin: RequestOrigin): string {
+  const agent = head.userAgent === null ? '' : 'User-Agent: ' + head.userAgent + '\r\n';
+  const host = upstream.hostHeader ?? head.host;
+  return (
+    'OPTIONS ' + upstream.path + ' HTTP/1.1\r\nHost: ' + host + '\r\n' + agent + origin.forwardedLines(head)
+  );
+}
+
+function rewriteUser(canonical: string, user: UserKey): string {
+  return canonical
+    .split('&')
+    .map((pair) => (pair.startsWith('User=') ? 'User=' + encodeURIComponent(user) : pair))
+    .join('&');
+}
+
+function isPublicHost(host: string, publicHosts: readonly string[]): boolean {
+  const colon = host.lastIndexOf(':');
+  const bracket = host.lastIndexOf(']');
+  const name = (colon > bracket ? host.slice(0, colon) : host).toLowerCase();
+  return publicHosts.includes(name);
+}

@@ -1,0 +1,88 @@
+// Owns the facts of one request on its way through the phases. No behaviour.
+import type { BodyContent } from '../eas/body-gate.ts';
+import type { EasCommand } from '../eas/commands.ts';
+import type { BodyFraming } from '../http/request-head.ts';
+import type { HttpErrorCode } from '../http/errors.ts';
+import type { ResponseFraming } from '../http/response-head.ts';
+import type { DeviceKey, UserKey } from '../identity/keys.ts';
+import type { Verdict } from '../policy/model.ts';
+import type { UpstreamConnection } from './upstream/upstream-connection.ts';
+
+/** Where an exchange stands. */
+export type ExchangePhase =
+  /** waiting for the first bytes of the body, which the gate must see */
+  | 'gate'
+  /** waiting for the directory */
+  | 'verdict'
+  /** forwarded; waiting for the response head */
+  | 'forwarded'
+  /** the response head went to the phone */
+  | 'responding'
+  | 'done';
+
+/** One request and what became of it. Every field is set in the constructor: one hidden class. */
+export class Exchange {
+  /** Milliseconds of the gateway's clock. */
+  readonly startedAt: number;
+  phase: ExchangePhase = 'gate';
+
+  // head
+  method = '';
+  minor = 1;
+  keepAlive = true;
+  framing: BodyFraming = 'none';
+  contentLength = 0;
+  expectContinue = false;
+
+  /** `100 Continue` was sent. */
+  continued = false;
+
+  // gate and identity
+  content: BodyContent = 'empty';
+  /** The beginning of the body was seen and is what the query says. */
+  bodyChecked = false;
+  command: EasCommand | null = null;
+  protocolVersion: string | null = null;
+  deviceType = '';
+  userAgent: string | null = null;
+  user: UserKey | null = null;
+  device: DeviceKey | null = null;
+
+  // verdict
+  verdict: Verdict | null = null;
+
+  // forward
+  upstream: UpstreamConnection | null = null;
+  /** Request line and end-to-end headers, without framing; null once written. */
+  upstreamHead: string | null = null;
+  /** The whole request, kept while one safe retry is possible. */
+  replay: string | Buffer | null = null;
+  /** The connection in use carried an exchange before: only then a failure may be a keep-alive race. */
+  upstreamReused = false;
+  upstreamKeepAlive = false;
+  /** Only a challenge may come back: the request carried no usable credentials. */
+  challengeOnly = false;
+  held = false;
+  /** The whole body was received and handed to the upstream connection. */
+  requestComplete = false;
+
+  /** Clock milliseconds until which the response head may take. */
+  responseDeadline = Infinity;
+
+  // response
+  status = 0;
+  /** The client connection stays open after this response. */
+  persistent = true;
+  responseFraming: ResponseFraming = 'none';
+  /** Bytes of the body still expected when framing is `length`. */
+  responseRemaining = 0;
+  informational = 0;
+  responseHeadPending: Buffer | null = null;
+  error: HttpErrorCode | null = null;
+  bytesIn = 0;
+  bytesOut = 0;
+
+  constructor(startedAt: number) {
+    this.startedAt = startedAt;
+  }
+}

@@ -1,0 +1,112 @@
+// Owns what all connections of one worker share: settings, pool, verdicts, clock, counters, the account of what happened.
+import type { DeviceKey } from '../identity/keys.ts';
+import { inRanges, parseRange } from '../identity/client-address.ts';
+import type { AddressRange } from '../identity/client-address.ts';
+import { deviceAliases } from '../identity/device.ts';
+import type { Verdict } from '../policy/model.ts';
+import type { PartnershipRecorder } from '../directory/partnership-recorder.ts';
+import type { VerdictCache } from '../directory/verdict-cache.ts';
+import type { AccessLog } from '../observe/access-log.ts';
+import { VIA_PSEUDONYM } from './admission.ts';
+import type { ClientConnection } from './client-connection.ts';
+import type { Deadlines } from './deadlines.ts';
+import type { Exchange } from './exchange.ts';
+import type { GatewaySettings } from './settings.ts';
+import type { UpstreamPool } from './upstream/upstream-pool.ts';
+
+/** Plain numbers, cheap to count; read by metrics. */
+export interface GatewayCounters {
+  requests: number;
+  refused: number;
+  failed: number;
+  retries: number;
+  cut: number;
+}
+
+/** What a gateway is made of. */
+export interface GatewayParts {
+  readonly settings: GatewaySettings;
+  readonly verdicts: VerdictCache;
+  readonly recorder: PartnershipRecorder;
+  readonly accessLog: AccessLog | null;
+  readonly pool: UpstreamPool;
+  readonly deadlines: Deadlines;
+}
+
+/** Shared by reference with every connection. */
+export class GatewayCore {
+  readonly settings: GatewaySettings;
+  readonly verdicts: VerdictCache;
+  readonly pool: UpstreamPool;
+  readonly deadlines: Deadlines;
+  readonly counters: GatewayCounters = { requests: 0, refused: 0, failed: 0, retries: 0, cut: 0 };
+  /** Header lines of the gateway's own 401, for the case that the mail server does not challenge. */
+  readonly challengeLines = 'WWW-Authenticate: Basic realm="ActiveSync"\r\n';
+  /** Behind X-Forwarded-For: the same for every connection of this listener. */
+  readonly forwardedSuffix = `X-Forwarded-Proto: http\r\nVia: 1.1 ${VIA_PSEUDONYM}\r\n`;
+  readonly trustedProxies: readonly AddressRange[];
+  draining = false;
+  private readonly recorder: PartnershipRecorder;
+  private readonly accessLog: AccessLog | null;
+
+  constructor(parts: GatewayParts) {
+    this.settings = parts.settings;
+    this.verdicts = parts.verdicts;
+    this.pool = parts.pool;
+    this.deadlines = parts.deadlines;
+    this.recorder = parts.recorder;
+    this.accessLog = parts.accessLog;
+    this.trustedProxies = parts.settings.identity.trustedProxies.map(parseRange);
+  }
+
+  isTrustedProxy(address: string): boolean {
+    return this.trustedProxies.length > 0 && inRanges(address, this.trustedProxies);
+  }
+
+  /** The miss path: one bounded look-up. `done` gets null when no usable verdict is known. */
+  decide(exchange: Exchange, done: (verdict: Verdict | null) => void): void {
+    const { user, device } = exchange;
+    if (user === null || device === null) {
+      done(null);
+      return;
+    }
+    void this.verdicts.decide(user, device, this.aliases(device)).then((decision) => done(decision.verdict));
+  }
+
+  /** The mail server answered: credentials it did not refuse make the partnership known. */
+  onAnswered(exchange: Exchange, status: number): void {
+    const { user, device, verdict } = exchange;
+    // SOGo says 403 where others say 401 (eas-protocol facts, 12); a server error proves nothing.
+    if (
+      user === null ||
+      device === null ||
+      verdict === null ||
+      status === 401 ||
+      status === 403 ||
+      status >= 500
+    )
+      return;
+    this.recorder.seen({
+      user,
+      device,
+      deviceType: exchange.deviceType,
+      userAgent: exchange.userAgent,
+      protocolVersion: exchange.protocolVersion,
+      verdict,
+    });
+  }
+
+  onFinished(exchange: Exchange, connection: ClientConnection): void {
+    this.counters.requests++;
+    if (exchange.error !== null) {
+      if (exchange.error === 'EASGATE_DECISION_CHANGED') this.counters.cut++;
+      else if (exchange.status >= 500) this.counters.failed++;
+      else this.counters.refused++;
+    }
+    this.accessLog?.record(exchange, connection.address);
+  }
+
+  private aliases(device: DeviceKey): readonly DeviceKey[] {
+    return deviceAliases(device);
+  }
+}

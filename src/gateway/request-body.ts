@@ -1,0 +1,93 @@
+// Owns reading one request body off a client connection: counts or unchunks, keeps what was read before forwarding.
+import { ChunkScanner } from '../http/chunked.ts';
+import type { BodyFraming } from '../http/request-head.ts';
+import type { HttpErrorCode } from '../http/errors.ts';
+
+/** Trailers of requests are read past and dropped (RFC 9110 6.5.1 allows that); this bounds them. */
+const MAX_TRAILER_BYTES = 4096;
+
+/**
+ * Payload of one body. {@link read} takes bytes off the wire; what it yields is either kept (before the head was
+ * forwarded) or handed on by the caller.
+ */
+export class RequestBody {
+  /** All payload was read. */
+  complete = true;
+  /** Payload bytes seen so far. */
+  received = 0;
+  /** Payload kept until the head is forwarded. */
+  kept: Buffer | null = null;
+  error: HttpErrorCode | null = null;
+  private framing: BodyFraming = 'none';
+  private remaining = 0;
+  private maxBytes = 0;
+  private scanner: ChunkScanner | null = null;
+
+  begin(framing: BodyFraming, length: number, maxBytes: number): void {
+    this.framing = framing;
+    this.remaining = length;
+    this.maxBytes = maxBytes;
+    this.received = 0;
+    this.kept = null;
+    this.error = null;
+    this.complete = framing === 'none';
+    if (framing === 'chunked') {
+      this.scanner ??= new ChunkScanner(MAX_TRAILER_BYTES);
+      this.scanner.reset();
+    }
+  }
+
+  /**
+   * Consumes bytes from `from`; appends payload to {@link kept}. Returns the offset behind the last byte consumed;
+   * check {@link error} and {@link complete} afterwards.
+   */
+  keep(bytes: Buffer, from: number): number {
+    let at = from;
+    while (!this.complete && at < bytes.length) {
+      const next = this.next(bytes, at);
+      if (this.error !== null) return at;
+      if (this.payloadEnd > this.payloadStart) {
+        const payload = bytes.subarray(this.payloadStart, this.payloadEnd);
+        this.kept = this.kept === null ? payload : Buffer.concat([this.kept, payload]);
+      }
+      at = next;
+    }
+    return at;
+  }
+
+  /** Bounds of the payload that the last {@link next} found; equal when it found none. */
+  payloadStart = 0;
+  payloadEnd = 0;
+
+  /** Consumes one stretch of the body; returns the offset behind it. */
+  next(bytes: Buffer, from: number): number {
+    this.payloadStart = from;
+    this.payloadEnd = from;
+    if (this.framing === 'length') {
+      const end = Math.min(bytes.length, from + this.remaining);
+      this.payloadEnd = end;
+      this.remaining -= end - from;
+      this.received += end - from;
+      if (this.remaining === 0) this.complete = true;
+      return end;
+    }
+    const scanner = this.scanner as ChunkScanner;
+    switch (scanner.step(bytes, from, bytes.length)) {
+      case 'data':
+        this.payloadStart = scanner.payloadStart;
+        this.payloadEnd = scanner.payloadEnd;
+        this.received += scanner.payloadEnd - scanner.payloadStart;
+        if (this.received > this.maxBytes) this.error = 'EASGATE_BODY_TOO_LARGE';
+        break;
+      case 'end':
+        this.complete = true;
+        break;
+      case 'invalid':
+        this.error = 'EASGATE_BAD_CHUNK';
+        break;
+      case 'more':
+        break;
+    }
+    return scanner.next;
+  }
+}

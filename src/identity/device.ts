@@ -1,0 +1,27 @@
+// Owns the device key and its other spellings (eas-protocol facts, 10.5). Pure.
+import type { DeviceKey } from './keys.ts';
+
+/** The key of a canonical device id as the query parser yields it. */
+export function deviceKey(id: string): DeviceKey {
+  return id.toLowerCase() as DeviceKey;
+}
+
+/**
+ * The other spellings under which servers may know the same phone: hex of the text (base64 queries are hex-encoded by all
+ * servers), and the text that a hex id spells. The key itself is not among them.
+ */
+export function deviceAliases(key: DeviceKey): DeviceKey[] {
+  const aliases: DeviceKey[] = [Buffer.from(key, 'latin1').toString('hex') as DeviceKey];
+  // The phone may have sent upper case, whose hex differs.
+  const upper = Buffer.from(key.toUpperCase(), 'latin1').toString('hex') as DeviceKey;
+  if (upper !== aliases[0]) aliases.push(upper);
+  const text = textOfHex(key);
+  if (text !== null && text !== key) aliases.push(text);
+  return aliases;
+}
+
+function textOfHex(key: string): DeviceKey | null {
+  if (key.length === 0 || key.length % 2 !== 0 || !/^[0-9a-f]{2,64}$/.test(key)) return null;
+  const text = Buffer.from(key, 'hex').toString('latin1');
+  return /^[A-Za-z0-9]{1,32}$/.test(text) ? (text.toLowerCase() as DeviceKey) : null;
+}

@@ -1,0 +1,61 @@
+// Owns the access log: one line per finished request, written after the response and never waited for.
+import type { Logger } from 'pino';
+import type { Exchange } from '../gateway/exchange.ts';
+
+/** Lines kept while the event loop is busy; beyond it the oldest facts are lost and counted. */
+const MAX_QUEUED = 10_000;
+
+/** Writes exchanges to pino, off the hot path. */
+export class AccessLog {
+  /** Requests whose line was dropped because too many waited. */
+  dropped = 0;
+  private readonly log: Logger;
+  private readonly identities: boolean;
+  private queue: { exchange: Exchange; address: string; at: number }[] = [];
+  private scheduled = false;
+
+  constructor(log: Logger, identities: boolean) {
+    this.log = log;
+    this.identities = identities;
+  }
+
+  record(exchange: Exchange, address: string): void {
+    if (this.queue.length >= MAX_QUEUED) {
+      this.dropped++;
+      return;
+    }
+    this.queue.push({ exchange, address, at: Date.now() });
+    if (this.scheduled) return;
+    this.scheduled = true;
+    setImmediate(() => this.flush());
+  }
+
+  /** Writes what waits. */
+  flush(): void {
+    this.scheduled = false;
+    const lines = this.queue;
+    this.queue = [];
+    for (const { exchange, address, at } of lines) {
+      this.log.info({
+        client: this.identities ? address : undefined,
+        user: this.identities ? exchange.user : undefined,
+        device: this.identities ? exchange.device : undefined,
+        method: exchange.method,
+        command: exchange.command,
+        protocol_version: exchange.protocolVersion,
+        device_type: exchange.deviceType,
+        user_agent: exchange.userAgent,
+        status: exchange.status,
+        action: exchange.verdict?.action,
+        reason: exchange.verdict?.reason,
+        rule: exchange.verdict?.rule,
+        error: exchange.error ?? undefined,
+        held: exchange.held ? true : undefined,
+        upstream_reused: exchange.upstreamReused,
+        bytes_in: exchange.bytesIn,
+        bytes_out: exchange.bytesOut,
+        duration_ms: Math.max(0, at - exchange.startedAt),
+      });
+    }
+  }
+}
