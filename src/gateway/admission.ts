@@ -3,7 +3,7 @@
 import { contentOf } from '../eas/body-gate.ts';
 import type { BodyErrorCode } from '../eas/body-gate.ts';
 import { agreeOnPolicyKey, agreeOnVersion, isAgreementError } from '../eas/protocol-version.ts';
-import { EasQuery } from '../eas/query.ts';
+import type { EasQuery } from '../eas/query.ts';
 import { parseEasTarget } from '../eas/request-target.ts';
 import type { HttpErrorCode } from '../http/errors.ts';
 import type { RequestHead } from '../http/request-head.ts';

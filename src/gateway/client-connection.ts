@@ -283,7 +283,7 @@ export class ClientConnection implements Timed, UpstreamUser, ResponseSink, Requ
     if (exchange.verdict === null && exchange.user !== null && exchange.device !== null) {
       const verdict = this.core.verdicts.peek(exchange.user, exchange.device);
       if (verdict === undefined) {
-        this.awaitVerdict(exchange);
+        void this.awaitVerdict(exchange);
         return;
       }
       exchange.verdict = verdict;
@@ -315,19 +315,19 @@ export class ClientConnection implements Timed, UpstreamUser, ResponseSink, Requ
     return true;
   }
 
-  private awaitVerdict(exchange: Exchange): void {
+  private async awaitVerdict(exchange: Exchange): Promise<void> {
     exchange.phase = 'verdict';
-    this.core.decide(exchange, (verdict) => {
-      if (this.exchange !== exchange || exchange.phase !== 'verdict') return;
-      exchange.phase = 'gate';
-      if (verdict === null) {
-        this.fail(exchange, 'EASGATE_STORE_UNAVAILABLE');
-        return;
-      }
-      exchange.verdict = verdict;
-      this.socket.resume();
-      this.advance(exchange);
-    });
+    const verdict = await this.core.decide(exchange);
+    // The client may have left meanwhile.
+    if (this.exchange !== exchange || exchange.phase !== 'verdict') return;
+    exchange.phase = 'gate';
+    if (verdict === null) {
+      this.fail(exchange, 'EASGATE_STORE_UNAVAILABLE');
+      return;
+    }
+    exchange.verdict = verdict;
+    this.socket.resume();
+    this.advance(exchange);
   }
 
   // ---------------------------------------------------------------------------------------------- forward
@@ -622,22 +622,21 @@ export class ClientConnection implements Timed, UpstreamUser, ResponseSink, Requ
   }
 
   /** Decides the exchange under way anew; ends it when it may not go on. */
-  recheck(): void {
+  async recheck(): Promise<void> {
     const exchange = this.exchange;
     if (exchange === null || (exchange.phase !== 'forwarded' && exchange.phase !== 'responding')) return;
     if (exchange.user === null || exchange.device === null) return;
-    this.core.decide(exchange, (verdict) => {
-      if (this.exchange !== exchange || verdict === null || verdict.action === 'allow') return;
-      exchange.verdict = verdict;
-      exchange.error = 'EASGATE_DECISION_CHANGED';
-      if (exchange.phase === 'responding') {
-        this.socket.destroy();
-        return;
-      }
-      const body = releaseReply(exchange);
-      if (body === null) this.answer(exchange);
-      else this.reply(exchange, wbxmlReply(body, exchange.persistent), 200);
-    });
+    const verdict = await this.core.decide(exchange);
+    if (this.exchange !== exchange || verdict === null || verdict.action === 'allow') return;
+    exchange.verdict = verdict;
+    exchange.error = 'EASGATE_DECISION_CHANGED';
+    if (exchange.phase === 'responding') {
+      this.socket.destroy();
+      return;
+    }
+    const body = releaseReply(exchange);
+    if (body === null) this.answer(exchange);
+    else this.reply(exchange, wbxmlReply(body, exchange.persistent), 200);
   }
 
   /** The gateway stops: idle connections close, held polls end with a valid reply, transfers finish. */

@@ -1,5 +1,4 @@
 // Owns what all connections of one worker share: settings, pool, verdicts, clock, counters, the account of what happened.
-import type { DeviceKey } from '../identity/keys.ts';
 import { inRanges, parseRange } from '../identity/client-address.ts';
 import type { AddressRange } from '../identity/client-address.ts';
 import { deviceAliases } from '../identity/device.ts';
@@ -63,14 +62,12 @@ export class GatewayCore {
     return this.trustedProxies.length > 0 && inRanges(address, this.trustedProxies);
   }
 
-  /** The miss path: one bounded look-up. `done` gets null when no usable verdict is known. */
-  decide(exchange: Exchange, done: (verdict: Verdict | null) => void): void {
+  /** The miss path: one bounded look-up. Null when no usable verdict is known. */
+  async decide(exchange: Exchange): Promise<Verdict | null> {
     const { user, device } = exchange;
-    if (user === null || device === null) {
-      done(null);
-      return;
-    }
-    void this.verdicts.decide(user, device, this.aliases(device)).then((decision) => done(decision.verdict));
+    if (user === null || device === null) return null;
+    const decision = await this.verdicts.decide(user, device, deviceAliases(device));
+    return decision.verdict;
   }
 
   /** The mail server answered: credentials it did not refuse make the partnership known. */
@@ -104,9 +101,5 @@ export class GatewayCore {
       else this.counters.refused++;
     }
     this.accessLog?.record(exchange, connection.address);
-  }
-
-  private aliases(device: DeviceKey): readonly DeviceKey[] {
-    return deviceAliases(device);
   }
 }

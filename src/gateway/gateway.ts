@@ -91,7 +91,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
  */
 function recheckOpen(deadlines: Deadlines, batch: ChangeBatch): void {
   forEachConnection(deadlines, (connection) => {
-    if (batch.all || connection.concerns(batch.devices, batch.users)) connection.recheck();
+    if (batch.all || connection.concerns(batch.devices, batch.users)) void connection.recheck();
   });
 }
 

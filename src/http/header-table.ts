@@ -11,17 +11,27 @@ export type HeaderRole =
 
 /** One known header name. */
 export interface HeaderEntry {
-  readonly name: string;
+  /** The name in lower case. */
+  readonly bytes: Uint8Array;
   /** Slot in the parser's position table, 0 = not captured. */
   readonly slot: number;
   readonly dropped: boolean;
   readonly unique: boolean;
 }
 
-/** Names of one direction, found by hash over the bytes of a head. */
+/** Names of one direction, found by hash over the bytes of a head: no two of them share a cell. */
 export interface HeaderTable {
-  readonly byHash: ReadonlyMap<number, HeaderEntry>;
+  readonly cells: readonly (HeaderEntry | undefined)[];
+  /** Multiplier under which no two names meet in one cell. */
+  readonly seed: number;
   readonly slots: number;
+}
+
+/** Cells are addressed by the top bits of a 32-bit product. */
+const CELL_BITS = 10;
+
+function cellOf(hash: number, seed: number): number {
+  return Math.imul(hash, seed) >>> (32 - CELL_BITS);
 }
 
 /** Hash step over one byte of a name; folds case (`| 0x20` maps A-Z on a-z and leaves digits and `-`). */
@@ -29,20 +39,29 @@ export function hashByte(hash: number, byte: number): number {
   return (Math.imul(hash, 31) + (byte | 0x20)) & 0x3fffffff;
 }
 
-/** Builds a table; throws at start-up when two names collide. */
+/** Builds a table; throws at start-up in the unlikely case that no seed separates the names. */
 export function headerTable(
   entries: readonly (readonly [name: string, role: HeaderRole, slot?: number])[],
 ): HeaderTable {
-  const byHash = new Map<number, HeaderEntry>();
-  let slots = 1;
-  for (const [name, role, slot = 0] of entries) {
-    let hash = 0;
-    for (let index = 0; index < name.length; index++) hash = hashByte(hash, name.charCodeAt(index));
-    if (byHash.has(hash)) throw new Error(`header table: ${name} collides`);
-    byHash.set(hash, { name, slot, dropped: role === 'drop', unique: role === 'unique' });
-    slots = Math.max(slots, slot + 1);
+  const slots = Math.max(...entries.map(([, , slot = 0]) => slot)) + 1;
+  for (let seed = 0x9e3779b1; seed < 0x9e3779b1 + 20_000; seed += 2) {
+    const cells: (HeaderEntry | undefined)[] = Array.from({ length: 1 << CELL_BITS }, () => undefined);
+    const separated = entries.every(([name, role, slot = 0]) => {
+      let hash = 0;
+      for (let index = 0; index < name.length; index++) hash = hashByte(hash, name.charCodeAt(index));
+      const cell = cellOf(hash, seed);
+      if (cells[cell] !== undefined) return false;
+      cells[cell] = {
+        bytes: Buffer.from(name, 'latin1'),
+        slot,
+        dropped: role === 'drop',
+        unique: role === 'unique',
+      };
+      return true;
+    });
+    if (separated) return { cells, seed, slots };
   }
-  return { byHash, slots };
+  throw new Error('header table: no seed separates the names');
 }
 
 /** The entry whose name stands at `start..end`, or undefined. */
@@ -53,11 +72,13 @@ export function findHeader(
   start: number,
   end: number,
 ): HeaderEntry | undefined {
-  const entry = table.byHash.get(hash);
-  if (entry === undefined || entry.name.length !== end - start) return undefined;
-  const name = entry.name;
-  for (let index = 0; index < name.length; index++) {
-    if (((bytes[start + index] ?? 0) | 0x20) !== (name.charCodeAt(index) | 0x20)) return undefined;
+  const entry = table.cells[cellOf(hash, table.seed)];
+  if (entry === undefined) return undefined;
+  const name = entry.bytes;
+  const length = name.length;
+  if (length !== end - start) return undefined;
+  for (let index = 0; index < length; index++) {
+    if (((bytes[start + index] as number) | 0x20) !== name[index]) return undefined;
   }
   return entry;
 }

@@ -378,7 +378,7 @@ function isDroppedFamily(bytes: Buffer, start: number, end: number): boolean {
 /** Whether a line before `lineStart` carries the name of `entry`. Runs only for rare, uncaptured unique headers. */
 function namedBefore(bytes: Buffer, headersStart: number, lineStart: number, entry: HeaderEntry): boolean {
   const before = '\r\n' + bytes.toString('latin1', headersStart, lineStart).toLowerCase();
-  return before.includes('\r\n' + entry.name + ':');
+  return before.includes('\r\n' + Buffer.from(entry.bytes).toString('latin1') + ':');
 }
 
 function captured(text: string, headStart: number, slot: number): string | null {

@@ -15,6 +15,8 @@ export const NO_USER = 'none';
 
 const MAX_AUTHORIZATION = 12 * 1024;
 const MAX_USER = 256;
+const EQUALS = 0x3d;
+const COLON = 0x3a;
 
 /**
  * The user of an Authorization value. Basic: the name before the first `:`, after the last `\`, lower-cased, UPN kept with
@@ -41,26 +43,59 @@ function basicUser(value: string, space: number): UserKey | UserErrorCode {
   let start = space;
   // RFC 9110 11.4 allows more than one space; mail servers accept it too.
   while (value.charCodeAt(start) === 0x20) start++;
-  const encoded = value.slice(start);
-  const bytes = Buffer.from(encoded, 'base64');
-  // Decoders differ on anything but canonical base64, so one text per value.
-  if (bytes.length === 0 || !isCanonical(encoded, bytes)) return 'EASGATE_AUTHORIZATION';
-  const colon = bytes.indexOf(0x3a);
-  if (colon <= 0) return 'EASGATE_AUTHORIZATION';
-  return userKey(asciiOrText(bytes, colon));
+  const name = nameOfBasic(value, start);
+  if (name === null) return 'EASGATE_AUTHORIZATION';
+  return userKey(name);
 }
 
-function isCanonical(encoded: string, bytes: Buffer): boolean {
-  return bytes.toString('base64') === encoded;
+/** Six-bit values of the base64 alphabet (RFC 4648 4); 64 = not in it. */
+const SIX_BITS = buildSixBits();
+
+function buildSixBits(): Uint8Array {
+  const values = new Uint8Array(128).fill(64);
+  const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
+  for (let index = 0; index < alphabet.length; index++) values[alphabet.charCodeAt(index)] = index;
+  return values;
 }
 
-function asciiOrText(bytes: Buffer, end: number): string | null {
-  for (let index = 0; index < end; index++) {
-    const byte = bytes[index] as number;
-    if (byte < 0x20 || byte === 0x7f) return null;
-    if (byte > 0x7f) return decodeText(bytes.subarray(0, end));
+const name = Buffer.alloc(MAX_AUTHORIZATION);
+
+/**
+ * The bytes before the first `:` of canonical, padded base64, as text; null for anything else. Decoders differ on
+ * missing padding, foreign characters and unused bits, so only the one text of a value is read. The password is checked
+ * for its alphabet and never decoded.
+ */
+function nameOfBasic(value: string, start: number): string | null {
+  const length = value.length;
+  if (length === start || (length - start) % 4 !== 0) return null;
+  let end = length;
+  if (value.charCodeAt(end - 1) === EQUALS) end--;
+  if (value.charCodeAt(end - 1) === EQUALS) end--;
+  let bits = 0;
+  let held = 0;
+  let size = 0;
+  let colon = -1;
+  let wide = false;
+  for (let index = start; index < end; index++) {
+    const six = SIX_BITS[value.charCodeAt(index)] ?? 64;
+    if (six === 64) return null;
+    held = ((held << 6) | six) & 0xffff;
+    bits += 6;
+    if (bits < 8) continue;
+    bits -= 8;
+    const byte = (held >> bits) & 0xff;
+    if (colon !== -1) continue;
+    if (byte === COLON) {
+      colon = size;
+    } else {
+      if (byte < 0x20 || byte === 0x7f) return null;
+      if (byte > 0x7f) wide = true;
+      name[size++] = byte;
+    }
   }
-  return bytes.toString('latin1', 0, end);
+  // RFC 4648 3.5: unused bits are zero.
+  if ((held & ((1 << bits) - 1)) !== 0 || colon <= 0) return null;
+  return wide ? decodeText(name.subarray(0, colon)) : name.toString('latin1', 0, colon);
 }
 
 /** The canonical key of a login name in any of its spellings; an error for names that mean more than one user. */
