@@ -188,7 +188,7 @@ export class ClientConnection implements Timed, UpstreamUser, ResponseSink, Requ
       default:
         exchange.error =
           exchange.upstream?.paused === true ? 'EASGATE_CLIENT_STALLED' : 'EASGATE_UPSTREAM_STALLED';
-        this.socket.destroy();
+        this.cut();
     }
   }
 
@@ -490,7 +490,7 @@ export class ClientConnection implements Timed, UpstreamUser, ResponseSink, Requ
         this.complete(exchange);
       } else {
         exchange.error = 'EASGATE_UPSTREAM_TRUNCATED';
-        this.socket.destroy();
+        this.cut();
       }
       return;
     }
@@ -594,7 +594,7 @@ export class ClientConnection implements Timed, UpstreamUser, ResponseSink, Requ
     exchange.error = code;
     exchange.persistent = false;
     if (exchange.phase === 'responding') {
-      this.socket.destroy();
+      this.cut();
       return;
     }
     this.reply(exchange, errorReply(code, false, this.core.settings.retryAfterSeconds), ERRORS[code].status);
@@ -604,7 +604,7 @@ export class ClientConnection implements Timed, UpstreamUser, ResponseSink, Requ
   private fail(exchange: Exchange, code: HttpErrorCode): void {
     exchange.error = code;
     if (exchange.phase === 'responding') {
-      this.socket.destroy();
+      this.cut();
       return;
     }
     if (!this.body.complete) exchange.persistent = false;
@@ -631,7 +631,7 @@ export class ClientConnection implements Timed, UpstreamUser, ResponseSink, Requ
     exchange.verdict = verdict;
     exchange.error = 'EASGATE_DECISION_CHANGED';
     if (exchange.phase === 'responding') {
-      this.socket.destroy();
+      this.cut();
       return;
     }
     const body = releaseReply(exchange);
@@ -654,5 +654,10 @@ export class ClientConnection implements Timed, UpstreamUser, ResponseSink, Requ
 
   destroy(): void {
     this.socket.destroy();
+  }
+
+  /** Ends a response in the middle by a reset: a FIN would look like the end of a body delimited by close. */
+  private cut(): void {
+    this.socket.resetAndDestroy();
   }
 }

@@ -3,8 +3,7 @@ import { inRanges, parseRange } from '../identity/client-address.ts';
 import type { AddressRange } from '../identity/client-address.ts';
 import { deviceAliases } from '../identity/device.ts';
 import type { Verdict } from '../policy/model.ts';
-import type { PartnershipRecorder } from '../directory/partnership-recorder.ts';
-import type { VerdictCache } from '../directory/verdict-cache.ts';
+import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { AccessLog } from '../observe/access-log.ts';
 import { VIA_PSEUDONYM } from './admission.ts';
 import type { ClientConnection } from './client-connection.ts';
@@ -22,11 +21,49 @@ export interface GatewayCounters {
   cut: number;
 }
 
+/** A verdict, or null when the directory did not answer and nothing usable is known. */
+export interface Decision {
+  readonly verdict: Verdict | null;
+}
+
+/** Keys that changed in the directory; alias spellings included. */
+export interface ChangedKeys {
+  readonly devices: ReadonlySet<string>;
+  readonly users: ReadonlySet<string>;
+  /** Everything may have changed. */
+  readonly all: boolean;
+}
+
+/** What the data plane needs of the verdict cache. */
+export interface VerdictSource {
+  /** Synchronous hit, or undefined. */
+  peek(user: UserKey, device: DeviceKey): Verdict | undefined;
+  /** The miss path; never rejects. */
+  decide(user: UserKey, device: DeviceKey, aliases: readonly DeviceKey[]): Promise<Decision>;
+  /** Calls after a change was applied; returns the way to stop listening. */
+  onChange(listener: (changed: ChangedKeys) => void): () => void;
+}
+
+/** A request the mail server accepted. */
+export interface SeenFacts {
+  readonly user: UserKey;
+  readonly device: DeviceKey;
+  readonly deviceType: string;
+  readonly userAgent: string | null;
+  readonly protocolVersion: string | null;
+  readonly verdict: Verdict;
+}
+
+/** What the data plane needs of the partnership recorder: never delays, never throws. */
+export interface SeenRecorder {
+  seen(facts: SeenFacts): void;
+}
+
 /** What a gateway is made of. */
 export interface GatewayParts {
   readonly settings: GatewaySettings;
-  readonly verdicts: VerdictCache;
-  readonly recorder: PartnershipRecorder;
+  readonly verdicts: VerdictSource;
+  readonly recorder: SeenRecorder;
   readonly accessLog: AccessLog | null;
   readonly pool: UpstreamPool;
   readonly deadlines: Deadlines;
@@ -35,7 +72,7 @@ export interface GatewayParts {
 /** Shared by reference with every connection. */
 export class GatewayCore {
   readonly settings: GatewaySettings;
-  readonly verdicts: VerdictCache;
+  readonly verdicts: VerdictSource;
   readonly pool: UpstreamPool;
   readonly deadlines: Deadlines;
   readonly counters: GatewayCounters = { requests: 0, refused: 0, failed: 0, retries: 0, cut: 0 };
@@ -45,7 +82,7 @@ export class GatewayCore {
   readonly forwardedSuffix = `X-Forwarded-Proto: http\r\nVia: 1.1 ${VIA_PSEUDONYM}\r\n`;
   readonly trustedProxies: readonly AddressRange[];
   draining = false;
-  private readonly recorder: PartnershipRecorder;
+  private readonly recorder: SeenRecorder;
   private readonly accessLog: AccessLog | null;
 
   constructor(parts: GatewayParts) {

@@ -1,21 +1,19 @@
 // Owns the listener and the life of one worker's data plane: start, react to changed decisions, drain, stop.
 import { createServer } from 'node:net';
 import type { AddressInfo, Server } from 'node:net';
-import type { PartnershipRecorder } from '../directory/partnership-recorder.ts';
-import type { ChangeBatch, VerdictCache } from '../directory/verdict-cache.ts';
 import type { AccessLog } from '../observe/access-log.ts';
 import { ClientConnection } from './client-connection.ts';
 import { Deadlines } from './deadlines.ts';
 import { GatewayCore } from './gateway-core.ts';
-import type { GatewayCounters } from './gateway-core.ts';
+import type { ChangedKeys, GatewayCounters, SeenRecorder, VerdictSource } from './gateway-core.ts';
 import type { GatewaySettings } from './settings.ts';
 import { UpstreamPool } from './upstream/upstream-pool.ts';
 
 /** What {@link startGateway} needs. */
 export interface GatewayOptions {
   readonly settings: GatewaySettings;
-  readonly verdicts: VerdictCache;
-  readonly recorder: PartnershipRecorder;
+  readonly verdicts: VerdictSource;
+  readonly recorder: SeenRecorder;
   readonly accessLog: AccessLog | null;
 }
 
@@ -51,7 +49,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   });
   server.maxConnections = settings.client.maxConnections;
   server.on('connection', (socket) => new ClientConnection(socket, core));
-  const stopListening = verdicts.onChange((batch) => recheckOpen(deadlines, batch));
+  const stopListening = verdicts.onChange((changed) => recheckOpen(deadlines, changed));
   await listen(server, settings.port, settings.address);
   deadlines.start();
 
@@ -89,9 +87,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
  * One pass over the open exchanges per batch of changes: held polls need no index of their own, and ten thousand of
  * them take about a millisecond.
  */
-function recheckOpen(deadlines: Deadlines, batch: ChangeBatch): void {
+function recheckOpen(deadlines: Deadlines, changed: ChangedKeys): void {
   forEachConnection(deadlines, (connection) => {
-    if (batch.all || connection.concerns(batch.devices, batch.users)) void connection.recheck();
+    if (changed.all || connection.concerns(changed.devices, changed.users)) void connection.recheck();
   });
 }
 

@@ -1,0 +1,112 @@
+// Owns a mail server double on raw sockets: a test scripts each exchange byte by byte.
+import { createServer } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
+
+/** One connection accepted by the double. */
+export interface BackendConnection {
+  readonly socket: Socket;
+  /** Everything received so far, as latin1. */
+  received: string;
+  closed: boolean;
+}
+
+/** A request as the double cut it out of the stream, when it was framed by length or chunked. */
+export interface BackendRequest {
+  readonly connection: BackendConnection;
+  readonly head: string;
+  readonly method: string;
+  readonly target: string;
+  /** [name, value] in order. */
+  readonly headers: readonly (readonly [string, string])[];
+  /** Decoded body. */
+  readonly body: Buffer;
+  header(name: string): string | undefined;
+}
+
+/** A running double. */
+export interface RawBackend {
+  readonly port: number;
+  readonly connections: BackendConnection[];
+  readonly requests: BackendRequest[];
+  close(): Promise<void>;
+}
+
+/** Starts a double; `onRequest` is called for every complete request and writes what it likes to the socket. */
+export async function startRawBackend(
+  onRequest: (request: BackendRequest) => void = () => undefined,
+  onData: (connection: BackendConnection) => void = () => undefined,
+): Promise<RawBackend> {
+  const connections: BackendConnection[] = [];
+  const requests: BackendRequest[] = [];
+  const server = createServer({ noDelay: true }, (socket) => {
+    const connection: BackendConnection = { socket, received: '', closed: false };
+    connections.push(connection);
+    let pending = '';
+    socket.on('error', () => undefined);
+    socket.on('close', () => (connection.closed = true));
+    socket.on('data', (chunk) => {
+      connection.received += chunk.toString('latin1');
+      pending += chunk.toString('latin1');
+      onData(connection);
+      for (;;) {
+        const cut = cutRequest(pending, connection);
+        if (cut === null) break;
+        pending = cut.rest;
+        requests.push(cut.request);
+        onRequest(cut.request);
+      }
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    port: (server.address() as AddressInfo).port,
+    connections,
+    requests,
+    close: () =>
+      new Promise((resolve) => {
+        for (const { socket } of connections) socket.destroy();
+        server.close(() => resolve());
+      }),
+  };
+}
+
+function cutRequest(
+  text: string,
+  connection: BackendConnection,
+): { request: BackendRequest; rest: string } | null {
+  const end = text.indexOf('\r\n\r\n');
+  if (end === -1) return null;
+  const head = text.slice(0, end + 4);
+  const [line = '', ...lines] = head.trimEnd().split('\r\n');
+  const [method = '', target = ''] = line.split(' ');
+  const headers = lines.map((text) => {
+    const colon = text.indexOf(':');
+    return [text.slice(0, colon), text.slice(colon + 1).trim()] as const;
+  });
+  const header = (name: string) => headers.find(([key]) => key.toLowerCase() === name.toLowerCase())?.[1];
+  let rest = text.slice(end + 4);
+  let body = '';
+  if (header('transfer-encoding') === 'chunked') {
+    for (;;) {
+      const eol = rest.indexOf('\r\n');
+      if (eol === -1) return null;
+      const size = Number.parseInt(rest.slice(0, eol), 16);
+      if (rest.length < eol + 2 + size + 2) return null;
+      body += rest.slice(eol + 2, eol + 2 + size);
+      rest = rest.slice(eol + 2 + size + 2);
+      if (size === 0) break;
+    }
+  } else {
+    const length = Number(header('content-length') ?? 0);
+    if (rest.length < length) return null;
+    body = rest.slice(0, length);
+    rest = rest.slice(length);
+  }
+  const request = { connection, head, method, target, headers, body: Buffer.from(body, 'latin1'), header };
+  return { request, rest };
+}
+
+/** A minimal good response. */
+export function ok(body = 'ok', extra = ''): string {
+  return `HTTP/1.1 200 OK\r\n${extra}Content-Length: ${body.length}\r\n\r\n${body}`;
+}

@@ -1,0 +1,144 @@
+// Owns a gateway for data plane tests: real sockets, and verdicts the test sets by hand.
+import { startGateway } from '../../src/gateway/gateway.ts';
+import type { Gateway } from '../../src/gateway/gateway.ts';
+import type { GatewaySettings } from '../../src/gateway/settings.ts';
+import type { AccessLog } from '../../src/observe/access-log.ts';
+import type { Exchange } from '../../src/gateway/exchange.ts';
+import type { Verdict, VerdictAction } from '../../src/policy/model.ts';
+
+/** Seen by the recorder double. */
+export interface SeenPartnership {
+  readonly user: string;
+  readonly device: string;
+}
+
+/** The gateway and its doubles. */
+export interface TestGateway extends Gateway {
+  readonly seen: SeenPartnership[];
+  readonly finished: Exchange[];
+  /** Verdict by device key; others are allowed. */
+  readonly verdicts: Map<string, Verdict | 'miss' | 'unavailable'>;
+  /** Changes a verdict as the change log would. */
+  change(device: string, action: VerdictAction): void;
+}
+
+/** Deep-partial overrides of the settings. */
+export interface SettingsOverrides {
+  readonly upstream?: Partial<GatewaySettings['upstream']>;
+  readonly client?: Partial<GatewaySettings['client']>;
+  readonly identity?: Partial<GatewaySettings['identity']>;
+}
+
+/** A frozen verdict for tests. */
+export function verdict(action: VerdictAction): Verdict {
+  return {
+    action,
+    reason: action === 'allow' ? 'compliant' : 'individualRule',
+    rule: 'test',
+    validUntil: Infinity,
+  };
+}
+
+const ALLOW = verdict('allow');
+
+/** Starts a gateway in front of `upstreamPort`. */
+export async function startTestGateway(
+  upstreamPort: number,
+  overrides: SettingsOverrides = {},
+): Promise<TestGateway> {
+  const seen: SeenPartnership[] = [];
+  const finished: Exchange[] = [];
+  const verdicts = new Map<string, Verdict | 'miss' | 'unavailable'>();
+  const listeners = new Set<(batch: { devices: Set<string>; users: Set<string>; all: boolean }) => void>();
+  const lookUp = (device: string) => verdicts.get(device) ?? ALLOW;
+  const gateway = await startGateway({
+    settings: {
+      address: '127.0.0.1',
+      port: 0,
+      retryAfterSeconds: 30,
+      upstream: {
+        host: '127.0.0.1',
+        port: upstreamPort,
+        path: '/Microsoft-Server-ActiveSync',
+        hostHeader: null,
+        connectTimeoutMs: 2_000,
+        responseTimeoutMs: 5_000,
+        idleTimeoutMs: 5_000,
+        maxConnections: 200,
+        maxIdleConnections: 50,
+        idleConnectionMs: 30_000,
+        ...overrides.upstream,
+      },
+      client: {
+        maxHeadBytes: 16_384,
+        maxHeaders: 100,
+        maxTargetBytes: 4_096,
+        maxBodyBytes: 50_000_000,
+        headTimeoutMs: 5_000,
+        bodyTimeoutMs: 5_000,
+        keepAliveTimeoutMs: 10_000,
+        maxConnections: 1_000,
+        maxRequestsPerConnection: 0,
+        heldPollMarginMs: 2_000,
+        ...overrides.client,
+      },
+      identity: {
+        userClaim: 'refuse',
+        bearerClaim: 'upn',
+        trustedProxies: [],
+        publicHosts: [],
+        ...overrides.identity,
+      },
+    },
+    verdicts: {
+      peek: (_user, device) => {
+        const found = lookUp(device);
+        return typeof found === 'string' ? undefined : found;
+      },
+      decide: async (_user, device) => {
+        const found = lookUp(device);
+        if (found === 'unavailable') return { verdict: null };
+        return { verdict: found === 'miss' ? ALLOW : found };
+      },
+      onChange: (listener) => {
+        listeners.add(listener as never);
+        return () => listeners.delete(listener as never);
+      },
+    },
+    recorder: { seen: (facts) => seen.push({ user: facts.user, device: facts.device }) },
+    accessLog: { record: (exchange: Exchange) => finished.push(exchange) } as unknown as AccessLog,
+  });
+  return {
+    ...gateway,
+    seen,
+    finished,
+    verdicts,
+    change: (device, action) => {
+      verdicts.set(device, verdict(action));
+      for (const listener of listeners)
+        listener({ devices: new Set([device]), users: new Set(), all: false });
+    },
+  };
+}
+
+/** `FolderSync` with sync key 0. */
+export const FOLDER_SYNC = Buffer.from('03016a00000756520330000101', 'hex');
+/** `Ping` with a heartbeat of 480 seconds. */
+export const PING = Buffer.from('03016a00000d454803343830000101', 'hex');
+
+/** A request head and body as a phone writes it. */
+export function request(command: string, body: Buffer, extra: string[] = [], device = 'ABC123'): string {
+  return [
+    `POST /Microsoft-Server-ActiveSync?Cmd=${command}&User=alice&DeviceId=${device}&DeviceType=iPhone HTTP/1.1`,
+    'Host: mail.example.com',
+    'Authorization: Basic YWxpY2U6c2VjcmV0',
+    'Content-Type: application/vnd.ms-sync.wbxml',
+    'MS-ASProtocolVersion: 14.1',
+    ...extra,
+    ...(extra.some((line) => /^(transfer-encoding|content-length)/i.test(line))
+      ? []
+      : [`Content-Length: ${body.length}`]),
+    '',
+    body.toString('latin1'),
+  ].join('\r\n');
+}
