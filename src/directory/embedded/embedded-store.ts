@@ -1,0 +1,278 @@
+// Owns the embedded directory: one SQLite file, shared by the gateway and the command line, survives restarts.
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import type { StatementSync } from 'node:sqlite';
+import type { DeviceKey, UserKey } from '../../identity/keys.ts';
+import type { ManualDecision } from '../../policy/model.ts';
+import { readDecision, readDevice, readPartnership, readUser } from '../records.ts';
+import type { DeviceRecord, PartnershipRecord, UserRecord } from '../records.ts';
+import type {
+  Change,
+  ChangeBatch,
+  DeviceListing,
+  DirectoryStore,
+  LogPosition,
+  LookupResult,
+  PartnershipListing,
+} from '../store.ts';
+
+const SCHEMA_VERSION = 1;
+const SCHEMA = `
+  CREATE TABLE devices (key TEXT PRIMARY KEY, record TEXT NOT NULL) WITHOUT ROWID;
+  CREATE TABLE users (key TEXT PRIMARY KEY, record TEXT NOT NULL) WITHOUT ROWID;
+  CREATE TABLE aliases (alias TEXT PRIMARY KEY, user TEXT NOT NULL) WITHOUT ROWID;
+  CREATE TABLE partnerships (user TEXT NOT NULL, device TEXT NOT NULL, record TEXT NOT NULL, PRIMARY KEY (user, device)) WITHOUT ROWID;
+  CREATE TABLE decisions (device TEXT NOT NULL, user TEXT NOT NULL, record TEXT NOT NULL, PRIMARY KEY (device, user)) WITHOUT ROWID;
+  CREATE TABLE changes (id INTEGER PRIMARY KEY AUTOINCREMENT, device TEXT, user TEXT);
+`;
+
+/** Changes kept; a worker that lags further drops its cache. */
+const MAX_CHANGES = 100_000;
+/** How often a waiting {@link EmbeddedStore.changesAfter} looks, and for how long. */
+const POLL_MS = 50;
+const WAIT_MS = 5_000;
+/** Longest wait for another process that writes; its transactions take milliseconds. */
+const BUSY_MS = 500;
+/** `user` of a decision that holds for every user of the device. */
+const EVERY_USER = '';
+
+interface Row {
+  readonly [column: string]: unknown;
+}
+
+/** Opens or creates the file. @throws Error when it cannot be opened or has another schema. */
+export class EmbeddedStore implements DirectoryStore {
+  readonly kind = 'embedded';
+  private readonly database: DatabaseSync;
+  private readonly statements = new Map<string, StatementSync>();
+  private closed = false;
+  private wake: (() => void) | null = null;
+
+  constructor(path: string) {
+    if (path !== ':memory:') mkdirSync(dirname(path), { recursive: true });
+    this.database = new DatabaseSync(path, { timeout: BUSY_MS });
+    this.database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;');
+    this.transaction(() => {
+      const version = Number(this.get('PRAGMA user_version')?.['user_version'] ?? 0);
+      if (version === 0) this.database.exec(`${SCHEMA} PRAGMA user_version = ${SCHEMA_VERSION};`);
+      else if (version !== SCHEMA_VERSION)
+        throw new Error(`${path}: schema version ${version} is not known here`);
+    });
+  }
+
+  async lookup(user: UserKey, devices: readonly DeviceKey[]): Promise<LookupResult> {
+    return this.snapshot(() => {
+      const alias = this.get('SELECT user FROM aliases WHERE alias = ?', user);
+      const canonical = (alias === undefined ? user : String(alias['user'])) as UserKey;
+      const [key, ...others] = devices;
+      const record =
+        key === undefined ? undefined : this.get('SELECT record FROM devices WHERE key = ?', key);
+      const aliasDecisions = others.flatMap((other) => {
+        const found = [this.decision(other, EVERY_USER), this.decision(other, canonical)];
+        return found.flatMap((decision) => (decision === null ? [] : [{ alias: other, decision }]));
+      });
+      return {
+        user: canonical,
+        device: key === undefined || record === undefined ? null : readDevice(key, String(record['record'])),
+        deviceDecision: key === undefined ? null : this.decision(key, EVERY_USER),
+        partnershipDecision: key === undefined ? null : this.decision(key, canonical),
+        aliasDecisions,
+        position: this.lastId(),
+      };
+    });
+  }
+
+  async getDevice(key: DeviceKey): Promise<DeviceListing | null> {
+    const row = this.get('SELECT record FROM devices WHERE key = ?', key);
+    const decision = this.decision(key, EVERY_USER);
+    if (row === undefined && decision === null) return null;
+    return { key, record: row === undefined ? null : readDevice(key, String(row['record'])), decision };
+  }
+
+  async putDevice(record: DeviceRecord): Promise<boolean> {
+    return this.transaction(() => {
+      const row = this.get('SELECT record FROM devices WHERE key = ?', record.key);
+      if (row !== undefined) {
+        const stored = readDevice(record.key, String(row['record']));
+        if (stored.source === record.source && stored.version > record.version) return false;
+      }
+      const { key, ...rest } = record;
+      this.run('INSERT OR REPLACE INTO devices VALUES (?, ?)', key, JSON.stringify(rest));
+      this.append(key, null);
+      return true;
+    });
+  }
+
+  async getUser(key: UserKey): Promise<UserRecord | null> {
+    const row = this.get('SELECT record FROM users WHERE key = ?', key);
+    return row === undefined ? null : readUser(key, String(row['record']));
+  }
+
+  async putUser(record: UserRecord): Promise<void> {
+    this.transaction(() => {
+      const before = this.all('SELECT alias FROM aliases WHERE user = ?', record.key).map((row) =>
+        String(row['alias']),
+      );
+      this.run('DELETE FROM aliases WHERE user = ?', record.key);
+      for (const alias of record.aliases)
+        this.run('INSERT OR REPLACE INTO aliases VALUES (?, ?)', alias, record.key);
+      const { key, ...rest } = record;
+      this.run('INSERT OR REPLACE INTO users VALUES (?, ?)', key, JSON.stringify(rest));
+      for (const name of new Set([key, ...before, ...record.aliases])) this.append(null, name);
+    });
+  }
+
+  async decide(user: UserKey | null, device: DeviceKey, decision: ManualDecision | null): Promise<void> {
+    this.transaction(() => {
+      const name = user ?? EVERY_USER;
+      if (decision === null) this.run('DELETE FROM decisions WHERE device = ? AND user = ?', device, name);
+      else
+        this.run('INSERT OR REPLACE INTO decisions VALUES (?, ?, ?)', device, name, JSON.stringify(decision));
+      this.append(device, user);
+    });
+  }
+
+  async listDevices(): Promise<readonly DeviceListing[]> {
+    const keys = this.all(
+      'SELECT key FROM devices UNION SELECT device AS key FROM decisions WHERE user = ? ORDER BY key',
+      EVERY_USER,
+    );
+    const listings = await Promise.all(keys.map((row) => this.getDevice(String(row['key']) as DeviceKey)));
+    return listings.flatMap((listing) => (listing === null ? [] : [listing]));
+  }
+
+  async listPartnerships(): Promise<readonly PartnershipListing[]> {
+    return this.all('SELECT user, device, record FROM partnerships ORDER BY user, device').map((row) => {
+      const user = String(row['user']) as UserKey;
+      const device = String(row['device']) as DeviceKey;
+      return {
+        record: readPartnership(user, device, String(row['record'])),
+        decision: this.decision(device, user),
+      };
+    });
+  }
+
+  async recordSeen(batch: readonly PartnershipRecord[]): Promise<void> {
+    this.transaction(() => {
+      for (const { user: name, device, ...rest } of batch) {
+        const alias = this.get('SELECT user FROM aliases WHERE alias = ?', name);
+        const user = alias === undefined ? name : String(alias['user']);
+        const row = this.get('SELECT record FROM partnerships WHERE user = ? AND device = ?', user, device);
+        const firstSeen =
+          row === undefined
+            ? rest.firstSeen
+            : readPartnership(user as UserKey, device, String(row['record'])).firstSeen;
+        const record = JSON.stringify({ ...rest, firstSeen });
+        this.run('INSERT OR REPLACE INTO partnerships VALUES (?, ?, ?)', user, device, record);
+      }
+    });
+  }
+
+  async position(): Promise<LogPosition> {
+    return this.lastId();
+  }
+
+  async changesAfter(position: LogPosition): Promise<ChangeBatch> {
+    const end = Date.now() + WAIT_MS;
+    while (!this.closed) {
+      const last = this.lastId();
+      if (last !== position) return this.read(position, last);
+      if (Date.now() >= end) break;
+      await this.pause();
+    }
+    return { changes: [], position, trimmed: false };
+  }
+
+  isBefore(a: LogPosition, b: LogPosition): boolean {
+    return Number(a) < Number(b);
+  }
+
+  async close(): Promise<void> {
+    if (this.closed) return;
+    this.closed = true;
+    this.wake?.();
+    this.database.close();
+  }
+
+  private read(position: LogPosition, last: LogPosition): ChangeBatch {
+    const rows = this.all('SELECT id, device, user FROM changes WHERE id > ? ORDER BY id', Number(position));
+    const first = rows[0];
+    // Ids are without gaps: another next id, or an end before our place, means that changes are gone.
+    const trimmed = first === undefined || Number(first['id']) !== Number(position) + 1;
+    const changes = rows.map((row): Change => ({
+      device: row['device'] as DeviceKey | null,
+      user: row['user'] as UserKey | null,
+    }));
+    const end = rows.at(-1);
+    return { changes, position: end === undefined ? last : String(end['id']), trimmed };
+  }
+
+  private pause(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, POLL_MS);
+      timer.unref();
+      this.wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  private decision(device: DeviceKey, user: string): ManualDecision | null {
+    const row = this.get('SELECT record FROM decisions WHERE device = ? AND user = ?', device, user);
+    return row === undefined ? null : readDecision(String(row['record']), `decision ${device} ${user}`);
+  }
+
+  private append(device: DeviceKey | null, user: string | null): void {
+    this.run('INSERT INTO changes (device, user) VALUES (?, ?)', device, user);
+    this.run('DELETE FROM changes WHERE id <= (SELECT max(id) FROM changes) - ?', MAX_CHANGES);
+  }
+
+  private lastId(): LogPosition {
+    // The sequence table remembers the last id also when every row was trimmed.
+    return String(Number(this.get("SELECT seq FROM sqlite_sequence WHERE name = 'changes'")?.['seq'] ?? 0));
+  }
+
+  /** One consistent view for reads; waits for no writer. */
+  private snapshot<T>(work: () => T): T {
+    return this.within('BEGIN', work);
+  }
+
+  private transaction<T>(work: () => T): T {
+    return this.within('BEGIN IMMEDIATE', work);
+  }
+
+  private within<T>(begin: string, work: () => T): T {
+    this.database.exec(begin);
+    try {
+      const result = work();
+      this.database.exec('COMMIT');
+      return result;
+    } catch (error) {
+      this.database.exec('ROLLBACK');
+      throw error;
+    }
+  }
+
+  private prepare(sql: string): StatementSync {
+    let statement = this.statements.get(sql);
+    if (statement === undefined) {
+      statement = this.database.prepare(sql);
+      this.statements.set(sql, statement);
+    }
+    return statement;
+  }
+
+  private get(sql: string, ...values: (string | number | null)[]): Row | undefined {
+    return this.prepare(sql).get(...values);
+  }
+
+  private all(sql: string, ...values: (string | number | null)[]): Row[] {
+    return this.prepare(sql).all(...values);
+  }
+
+  private run(sql: string, ...values: (string | number | null)[]): void {
+    this.prepare(sql).run(...values);
+  }
+}

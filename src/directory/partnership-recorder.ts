@@ -1,0 +1,105 @@
+// Owns writing down who was seen with which device: coalesced, bounded, never in the way of a request.
+import type { DeviceKey, UserKey } from '../identity/keys.ts';
+import type { Verdict } from '../policy/model.ts';
+import type { PartnershipRecord } from './records.ts';
+import type { DirectoryStore } from './store.ts';
+
+/** What one accepted request says about a partnership. */
+export interface SeenFacts {
+  readonly user: UserKey;
+  readonly device: DeviceKey;
+  readonly deviceType: string;
+  readonly userAgent: string | null;
+  readonly protocolVersion: string | null;
+  readonly verdict: Verdict;
+}
+
+const FLUSH_MS = 1_000;
+/** An unchanged partnership is written at most this often. */
+const REFRESH_MS = 60_000;
+/** Partnerships waiting to be written, and partnerships remembered as written. */
+const MAX_PENDING = 20_000;
+const MAX_WRITTEN = 100_000;
+const BATCH = 200;
+
+/** Collects {@link seen} calls and writes them about once a second. */
+export class PartnershipRecorder {
+  /** Facts lost because too many waited, e.g. in a long outage of the store. */
+  dropped = 0;
+  private readonly store: DirectoryStore;
+  private readonly now: () => number;
+  private readonly pending = new Map<string, PartnershipRecord>();
+  private readonly written = new Map<string, PartnershipRecord>();
+  private readonly timer: NodeJS.Timeout;
+  private flushing: Promise<void> | null = null;
+
+  constructor(store: DirectoryStore, now: () => number = Date.now) {
+    this.store = store;
+    this.now = now;
+    this.timer = setInterval(() => void this.flush(), FLUSH_MS);
+    this.timer.unref();
+  }
+
+  /** Synchronous and cheap. */
+  seen(facts: SeenFacts): void {
+    const key = `${facts.device}\0${facts.user}`;
+    const now = this.now();
+    const before = this.pending.get(key) ?? this.written.get(key);
+    if (before !== undefined && now - before.lastSeen < REFRESH_MS && isSame(before, facts)) return;
+    if (!this.pending.has(key) && this.pending.size >= MAX_PENDING) {
+      this.dropped++;
+      return;
+    }
+    this.pending.set(key, {
+      user: facts.user,
+      device: facts.device,
+      firstSeen: before?.firstSeen ?? now,
+      lastSeen: now,
+      deviceType: facts.deviceType,
+      userAgent: facts.userAgent,
+      protocolVersion: facts.protocolVersion,
+      lastVerdict: facts.verdict.action,
+      lastReason: facts.verdict.reason,
+    });
+  }
+
+  /** Writes what waits; one flush at a time. What cannot be written stays for the next one. */
+  async flush(): Promise<void> {
+    this.flushing ??= this.writePending().finally(() => {
+      this.flushing = null;
+    });
+    await this.flushing;
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.timer);
+    await this.flush();
+  }
+
+  private async writePending(): Promise<void> {
+    const waiting = [...this.pending];
+    for (let at = 0; at < waiting.length; at += BATCH) {
+      const batch = waiting.slice(at, at + BATCH);
+      try {
+        await this.store.recordSeen(batch.map(([, record]) => record));
+      } catch {
+        return;
+      }
+      for (const [key, record] of batch) {
+        if (this.pending.get(key) === record) this.pending.delete(key);
+        if (this.written.size >= MAX_WRITTEN) this.written.clear();
+        this.written.set(key, record);
+      }
+    }
+  }
+}
+
+function isSame(before: PartnershipRecord, facts: SeenFacts): boolean {
+  return (
+    before.userAgent === facts.userAgent &&
+    before.protocolVersion === facts.protocolVersion &&
+    before.deviceType === facts.deviceType &&
+    before.lastVerdict === facts.verdict.action &&
+    before.lastReason === facts.verdict.reason
+  );
+}

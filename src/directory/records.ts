@@ -1,0 +1,148 @@
+// Owns the records of the directory and the reading of stored JSON back into them.
+import type { DeviceKey, UserKey } from '../identity/keys.ts';
+import type { ManualDecision } from '../policy/model.ts';
+
+/** What a feed knows of a device. `null` = the feed did not say. Times are milliseconds since the epoch. */
+export interface DeviceRecord {
+  readonly key: DeviceKey;
+  readonly managed: boolean | null;
+  readonly compliant: boolean | null;
+  readonly model: string | null;
+  readonly os: string | null;
+  readonly encrypted: boolean | null;
+  readonly compromised: boolean | null;
+  readonly owner: string | null;
+  readonly lastCheckIn: number | null;
+  /** Which feed said so. */
+  readonly source: string;
+  /** Grows with every observation of one source: an older one never overwrites a newer one. */
+  readonly version: number;
+  readonly observedAt: number;
+}
+
+/** A user and the other names that mean the same user. */
+export interface UserRecord {
+  readonly key: UserKey;
+  readonly aliases: readonly UserKey[];
+  readonly groups: readonly string[];
+}
+
+/** A user on a device, as seen at the mail server. */
+export interface PartnershipRecord {
+  readonly user: UserKey;
+  readonly device: DeviceKey;
+  readonly firstSeen: number;
+  readonly lastSeen: number;
+  readonly deviceType: string;
+  readonly userAgent: string | null;
+  readonly protocolVersion: string | null;
+  readonly lastVerdict: string;
+  readonly lastReason: string;
+}
+
+/** A stored record could not be understood. */
+export class CorruptRecordError extends Error {
+  readonly code = 'EASGATE_CORRUPT_RECORD';
+  constructor(what: string, cause?: unknown) {
+    super(`the directory holds a record that is not understood: ${what}`, { cause });
+  }
+}
+
+type Json = Readonly<Record<string, unknown>>;
+
+function parse(text: string, what: string): Json {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new CorruptRecordError(what, cause);
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new CorruptRecordError(what);
+  return value as Json;
+}
+
+function flag(json: Json, name: string, what: string): boolean | null {
+  const value = json[name] ?? null;
+  if (value !== null && typeof value !== 'boolean') throw new CorruptRecordError(`${what}.${name}`);
+  return value;
+}
+
+function text(json: Json, name: string, what: string): string | null {
+  const value = json[name] ?? null;
+  if (value !== null && typeof value !== 'string') throw new CorruptRecordError(`${what}.${name}`);
+  return value;
+}
+
+function time(json: Json, name: string, what: string): number | null {
+  const value = json[name] ?? null;
+  if (value !== null && (typeof value !== 'number' || !Number.isFinite(value))) {
+    throw new CorruptRecordError(`${what}.${name}`);
+  }
+  return value;
+}
+
+function texts(json: Json, name: string, what: string): string[] {
+  const value: unknown = json[name] ?? [];
+  if (!Array.isArray(value) || !value.every((item) => typeof item === 'string')) {
+    throw new CorruptRecordError(`${what}.${name}`);
+  }
+  return value;
+}
+
+/** Reads a stored device record. @throws CorruptRecordError */
+export function readDevice(key: DeviceKey, stored: string): DeviceRecord {
+  const what = `device ${key}`;
+  const json = parse(stored, what);
+  return {
+    key,
+    managed: flag(json, 'managed', what),
+    compliant: flag(json, 'compliant', what),
+    model: text(json, 'model', what),
+    os: text(json, 'os', what),
+    encrypted: flag(json, 'encrypted', what),
+    compromised: flag(json, 'compromised', what),
+    owner: text(json, 'owner', what),
+    lastCheckIn: time(json, 'lastCheckIn', what),
+    source: text(json, 'source', what) ?? 'unknown',
+    version: time(json, 'version', what) ?? 0,
+    observedAt: time(json, 'observedAt', what) ?? 0,
+  };
+}
+
+/** Reads a stored user record. @throws CorruptRecordError */
+export function readUser(key: UserKey, stored: string): UserRecord {
+  const what = `user ${key}`;
+  const json = parse(stored, what);
+  return { key, aliases: texts(json, 'aliases', what) as UserKey[], groups: texts(json, 'groups', what) };
+}
+
+/** Reads a stored partnership. @throws CorruptRecordError */
+export function readPartnership(user: UserKey, device: DeviceKey, stored: string): PartnershipRecord {
+  const what = `partnership ${user} ${device}`;
+  const json = parse(stored, what);
+  return {
+    user,
+    device,
+    firstSeen: time(json, 'firstSeen', what) ?? 0,
+    lastSeen: time(json, 'lastSeen', what) ?? 0,
+    deviceType: text(json, 'deviceType', what) ?? '',
+    userAgent: text(json, 'userAgent', what),
+    protocolVersion: text(json, 'protocolVersion', what),
+    lastVerdict: text(json, 'lastVerdict', what) ?? '',
+    lastReason: text(json, 'lastReason', what) ?? '',
+  };
+}
+
+/** Reads a stored decision. @throws CorruptRecordError */
+export function readDecision(stored: string, what: string): ManualDecision {
+  const json = parse(stored, what);
+  const action = json['action'];
+  if (action !== 'allow' && action !== 'block' && action !== 'quarantine') throw new CorruptRecordError(what);
+  return {
+    action,
+    owner: text(json, 'owner', what) ?? 'unknown',
+    reason: text(json, 'reason', what),
+    decidedAt: time(json, 'decidedAt', what) ?? 0,
+    expiresAt: time(json, 'expiresAt', what),
+  };
+}

@@ -1,0 +1,51 @@
+// Owns the names of the Redis keys; the schema is public, see docs/directory.md.
+import type { DeviceKey, UserKey } from '../../identity/keys.ts';
+
+/**
+ * User names may hold anything, so they are written in base64url: no name can alias or move another key. Device keys are
+ * letters and digits already.
+ */
+export function encodeUser(user: string): string {
+  return Buffer.from(user, 'utf8').toString('base64url');
+}
+
+/** The name that {@link encodeUser} wrote. */
+export function decodeUser(encoded: string): UserKey {
+  return Buffer.from(encoded, 'base64url').toString('utf8') as UserKey;
+}
+
+/** All keys under one prefix. */
+export class RedisKeys {
+  readonly changes: string;
+  readonly deviceIndex: string;
+  readonly partnershipIndex: string;
+  private readonly prefix: string;
+
+  constructor(prefix: string) {
+    this.prefix = prefix;
+    this.changes = `${prefix}changes`;
+    this.deviceIndex = `${prefix}index:devices`;
+    this.partnershipIndex = `${prefix}index:partnerships`;
+  }
+
+  device(key: DeviceKey): string {
+    return `${this.prefix}device:${key}`;
+  }
+
+  user(key: UserKey): string {
+    return `${this.prefix}user:${encodeUser(key)}`;
+  }
+
+  alias(alias: string): string {
+    return `${this.prefix}alias:${encodeUser(alias)}`;
+  }
+
+  partnership(user: UserKey, device: DeviceKey): string {
+    return `${this.prefix}partnership:${encodeUser(user)}:${device}`;
+  }
+
+  /** `user` null = for every user of the device. */
+  decision(user: UserKey | null, device: DeviceKey): string {
+    return `${this.prefix}decision:${device}:${user === null ? '' : encodeUser(user)}`;
+  }
+}

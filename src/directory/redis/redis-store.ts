@@ -1,0 +1,276 @@
+// Owns the Redis directory: shared by any number of gateways, one script per operation, a Stream as change log.
+import { Redis } from 'ioredis';
+import type { DeviceKey, UserKey } from '../../identity/keys.ts';
+import type { ManualDecision } from '../../policy/model.ts';
+import { CorruptRecordError, readDecision, readDevice, readPartnership, readUser } from '../records.ts';
+import type { DeviceRecord, PartnershipRecord, UserRecord } from '../records.ts';
+import type {
+  ChangeBatch,
+  DeviceListing,
+  DirectoryStore,
+  LogPosition,
+  LookupResult,
+  PartnershipListing,
+} from '../store.ts';
+import { RedisKeys, decodeUser, encodeUser } from './redis-keys.ts';
+import { DECIDE, LOOKUP, PUT_DEVICE, PUT_USER, RECORD_SEEN } from './redis-scripts.ts';
+
+/** How to reach Redis. */
+export interface RedisStoreOptions {
+  readonly url: string;
+  readonly keyPrefix: string;
+  /** Longest wait for one command, milliseconds. */
+  readonly commandTimeoutMs: number;
+}
+
+/** Changes kept in the Stream, approximately. */
+const MAX_CHANGES = 100_000;
+/** Longest wait of one XREAD; also how soon a dead connection is noticed. */
+const BLOCK_MS = 2_000;
+const READ_COUNT = 1_000;
+const LIST_BATCH = 500;
+
+/**
+ * A gate must fail fast and in bounds (ioredis defaults queue without end): no offline queue, no resend, no retries,
+ * reconnects with back-off and jitter.
+ */
+function connect(options: RedisStoreOptions, commandTimeout: number | undefined): Redis {
+  const client = new Redis(options.url, {
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 0,
+    autoResendUnfulfilledCommands: false,
+    connectTimeout: 2_000,
+    keepAlive: 30_000,
+    connectionName: 'easgate',
+    retryStrategy: (times) => Math.min(50 * 2 ** Math.min(times, 6), 2_000) + Math.floor(Math.random() * 250),
+    ...(commandTimeout === undefined ? {} : { commandTimeout }),
+  });
+  // Without a listener errors are printed by the library; each command's rejection carries them already.
+  client.on('error', () => undefined);
+  return client;
+}
+
+/** The directory in Redis. Single server or Sentinel-less replica set; not Cluster (scripts touch several keys). */
+export class RedisStore implements DirectoryStore {
+  readonly kind = 'redis';
+  private readonly client: Redis;
+  /** XREAD blocks its connection, so it has one of its own, without a command time-out. */
+  private readonly reader: Redis;
+  private readonly keys: RedisKeys;
+  private readonly prefix: string;
+  private closed = false;
+
+  private constructor(options: RedisStoreOptions) {
+    this.client = connect(options, options.commandTimeoutMs);
+    this.reader = connect(options, undefined);
+    this.prefix = options.keyPrefix;
+    this.keys = new RedisKeys(options.keyPrefix);
+  }
+
+  /** Connects; rejects when Redis is not ready within a few seconds. */
+  static async open(options: RedisStoreOptions): Promise<RedisStore> {
+    const store = new RedisStore(options);
+    try {
+      await Promise.all([ready(store.client), ready(store.reader)]);
+    } catch (error) {
+      await store.close();
+      throw error;
+    }
+    return store;
+  }
+
+  async lookup(user: UserKey, devices: readonly DeviceKey[]): Promise<LookupResult> {
+    const reply = (await this.script(LOOKUP, [encodeUser(user), ...devices])) as (string | null)[];
+    const [encoded, record, position, ...decisions] = reply;
+    const canonical = decodeUser(encoded ?? '');
+    const at = (index: number, device: DeviceKey): ManualDecision | null => {
+      const stored = decisions[index] ?? null;
+      return stored === null ? null : readDecision(stored, `decision ${device}`);
+    };
+    const [key, ...others] = devices;
+    if (key === undefined) throw new CorruptRecordError('a look-up without a device');
+    return {
+      user: canonical,
+      device: record === null || record === undefined ? null : readDevice(key, record),
+      deviceDecision: at(0, key),
+      partnershipDecision: at(1, key),
+      aliasDecisions: others.flatMap((alias, index) =>
+        [at(2 * index + 2, alias), at(2 * index + 3, alias)].flatMap((decision) =>
+          decision === null ? [] : [{ alias, decision }],
+        ),
+      ),
+      position: position ?? '0-0',
+    };
+  }
+
+  async getDevice(key: DeviceKey): Promise<DeviceListing | null> {
+    const [listing] = await this.readDevices([key]);
+    return listing ?? null;
+  }
+
+  async putDevice(record: DeviceRecord): Promise<boolean> {
+    const { key, ...rest } = record;
+    const values = [key, JSON.stringify(rest), record.source, String(record.version), String(MAX_CHANGES)];
+    return (await this.script(PUT_DEVICE, values)) === 1;
+  }
+
+  async getUser(key: UserKey): Promise<UserRecord | null> {
+    const stored = await this.client.get(this.keys.user(key));
+    return stored === null ? null : readUser(key, stored);
+  }
+
+  async putUser(record: UserRecord): Promise<void> {
+    const { key, ...rest } = record;
+    const aliases = record.aliases.map(encodeUser);
+    const stored = JSON.stringify({ ...rest, encodedAliases: aliases });
+    await this.script(PUT_USER, [encodeUser(key), stored, String(MAX_CHANGES), ...aliases]);
+  }
+
+  async decide(user: UserKey | null, device: DeviceKey, decision: ManualDecision | null): Promise<void> {
+    const stored = decision === null ? '' : JSON.stringify(decision);
+    await this.script(DECIDE, [device, user === null ? '' : encodeUser(user), stored, String(MAX_CHANGES)]);
+  }
+
+  async listDevices(): Promise<readonly DeviceListing[]> {
+    const keys = (await this.scan(this.keys.deviceIndex)) as DeviceKey[];
+    const listings: DeviceListing[] = [];
+    for (let at = 0; at < keys.length; at += LIST_BATCH) {
+      listings.push(...(await this.readDevices(keys.slice(at, at + LIST_BATCH))));
+    }
+    return listings;
+  }
+
+  async listPartnerships(): Promise<readonly PartnershipListing[]> {
+    const members = await this.scan(this.keys.partnershipIndex);
+    const listings: PartnershipListing[] = [];
+    for (let at = 0; at < members.length; at += LIST_BATCH) {
+      const pairs = members.slice(at, at + LIST_BATCH).map((member) => {
+        const [user = '', device = ''] = member.split(':');
+        return { user: decodeUser(user), device: device as DeviceKey };
+      });
+      const records = await this.client.mget(
+        pairs.map(({ user, device }) => this.keys.partnership(user, device)),
+      );
+      const decisions = await this.client.mget(
+        pairs.map(({ user, device }) => this.keys.decision(user, device)),
+      );
+      for (const [index, { user, device }] of pairs.entries()) {
+        const record = records[index] ?? null;
+        const decision = decisions[index] ?? null;
+        if (record === null) continue;
+        listings.push({
+          record: readPartnership(user, device, record),
+          decision: decision === null ? null : readDecision(decision, `decision ${device}`),
+        });
+      }
+    }
+    return listings;
+  }
+
+  async recordSeen(batch: readonly PartnershipRecord[]): Promise<void> {
+    if (batch.length === 0) return;
+    const values = batch.flatMap(({ user, device, ...rest }) => [
+      encodeUser(user),
+      device,
+      JSON.stringify(rest),
+    ]);
+    await this.script(RECORD_SEEN, values);
+  }
+
+  async position(): Promise<LogPosition> {
+    const last = await this.client.xrevrange(this.keys.changes, '+', '-', 'COUNT', 1);
+    return last[0]?.[0] ?? '0-0';
+  }
+
+  async changesAfter(position: LogPosition): Promise<ChangeBatch> {
+    const reply = await this.reader.xread(
+      'COUNT',
+      READ_COUNT,
+      'BLOCK',
+      BLOCK_MS,
+      'STREAMS',
+      this.keys.changes,
+      position,
+    );
+    const entries = reply?.[0]?.[1] ?? [];
+    const last = entries.at(-1)?.[0];
+    if (last === undefined) {
+      // Nothing new, unless the Stream was emptied or replaced by one that ends before our place.
+      const end = await this.position();
+      return { changes: [], position: end, trimmed: this.isBefore(end, position) };
+    }
+    const oldest = (await this.client.xrange(this.keys.changes, '-', '+', 'COUNT', 1))[0]?.[0] ?? last;
+    const changes = entries.map(([, fields]) => {
+      const values = new Map<string, string>();
+      for (let index = 0; index + 1 < fields.length; index += 2) {
+        values.set(fields[index] as string, fields[index + 1] as string);
+      }
+      const device = values.get('d') ?? '';
+      const user = values.get('u') ?? '';
+      return {
+        device: device === '' ? null : (device as DeviceKey),
+        user: user === '' ? null : decodeUser(user),
+      };
+    });
+    // When our place is older than the oldest entry kept, entries between the two are gone.
+    const trimmed = this.isBefore(position, oldest) && position !== '0-0';
+    return { changes, position: last, trimmed };
+  }
+
+  isBefore(a: LogPosition, b: LogPosition): boolean {
+    const [timeA = 0, sequenceA = 0] = a.split('-').map(Number);
+    const [timeB = 0, sequenceB = 0] = b.split('-').map(Number);
+    return timeA === timeB ? sequenceA < sequenceB : timeA < timeB;
+  }
+
+  async close(): Promise<void> {
+    if (this.closed) return;
+    this.closed = true;
+    this.client.disconnect();
+    this.reader.disconnect();
+  }
+
+  private async readDevices(keys: readonly DeviceKey[]): Promise<DeviceListing[]> {
+    const records = await this.client.mget(keys.map((key) => this.keys.device(key)));
+    const decisions = await this.client.mget(keys.map((key) => this.keys.decision(null, key)));
+    return keys.flatMap((key, index) => {
+      const record = records[index] ?? null;
+      const decision = decisions[index] ?? null;
+      if (record === null && decision === null) return [];
+      return [
+        {
+          key,
+          record: record === null ? null : readDevice(key, record),
+          decision: decision === null ? null : readDecision(decision, `decision ${key}`),
+        },
+      ];
+    });
+  }
+
+  private async scan(index: string): Promise<string[]> {
+    const members = new Set<string>();
+    let cursor = '0';
+    do {
+      const [next, found] = await this.client.sscan(index, cursor, 'COUNT', LIST_BATCH);
+      for (const member of found) members.add(member);
+      cursor = next;
+    } while (cursor !== '0');
+    return [...members].sort();
+  }
+
+  /** EVAL sends the text each time; Redis keeps it compiled, and the scripts are a few hundred bytes. */
+  private script(text: string, values: readonly string[]): Promise<unknown> {
+    return this.client.eval(text, 0, this.prefix, ...values);
+  }
+}
+
+function ready(client: Redis): Promise<void> {
+  if (client.status === 'ready') return Promise.resolve();
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error('Redis did not become ready')), 5_000);
+    client.once('ready', () => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}

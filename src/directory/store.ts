@@ -1,0 +1,75 @@
+// Owns the one interface behind which the directory is kept, and what every store promises.
+import type { DeviceKey, UserKey } from '../identity/keys.ts';
+import type { ManualDecision } from '../policy/model.ts';
+import type { DeviceRecord, PartnershipRecord, UserRecord } from './records.ts';
+
+/** A place in the change log; opaque, compare with {@link DirectoryStore.isBefore}. */
+export type LogPosition = string;
+
+/** Everything one verdict needs, read at one moment. */
+export interface LookupResult {
+  /** The user that the given name means. */
+  readonly user: UserKey;
+  readonly device: DeviceRecord | null;
+  readonly deviceDecision: ManualDecision | null;
+  readonly partnershipDecision: ManualDecision | null;
+  /** Decisions under other spellings of the device id, on the device or on the partnership. */
+  readonly aliasDecisions: readonly { readonly alias: DeviceKey; readonly decision: ManualDecision }[];
+  /** Every change up to this place is in the answer. */
+  readonly position: LogPosition;
+}
+
+/** What changed. `null` = not about a device (or user). */
+export interface Change {
+  readonly device: DeviceKey | null;
+  readonly user: UserKey | null;
+}
+
+/** A stretch of the change log. */
+export interface ChangeBatch {
+  readonly changes: readonly Change[];
+  /** The place behind the last change. */
+  readonly position: LogPosition;
+  /** Changes before this stretch were lost: everything may have changed. */
+  readonly trimmed: boolean;
+}
+
+/** A device with its decision, for lists. */
+export interface DeviceListing {
+  readonly key: DeviceKey;
+  readonly record: DeviceRecord | null;
+  readonly decision: ManualDecision | null;
+}
+
+/** A partnership with its decision, for lists. */
+export interface PartnershipListing {
+  readonly record: PartnershipRecord;
+  readonly decision: ManualDecision | null;
+}
+
+/**
+ * Records and their change log. Every write that can change a verdict appends to the log in the same transaction.
+ * All methods reject with an Error that has a `code` when the store is unreachable.
+ */
+export interface DirectoryStore {
+  readonly kind: 'embedded' | 'redis';
+  /** One round trip. `devices[0]` is the spelling in use, the rest are aliases. */
+  lookup(user: UserKey, devices: readonly DeviceKey[]): Promise<LookupResult>;
+  getDevice(key: DeviceKey): Promise<DeviceListing | null>;
+  /** False when a newer observation of the same source is stored already. */
+  putDevice(record: DeviceRecord): Promise<boolean>;
+  getUser(key: UserKey): Promise<UserRecord | null>;
+  putUser(record: UserRecord): Promise<void>;
+  /** `user` null = for every user of the device; `decision` null = clears it. */
+  decide(user: UserKey | null, device: DeviceKey, decision: ManualDecision | null): Promise<void>;
+  listDevices(): Promise<readonly DeviceListing[]>;
+  listPartnerships(): Promise<readonly PartnershipListing[]>;
+  /** Writes what was seen; `firstSeen` of a known partnership stays. Appends nothing to the log: no verdict changes. */
+  recordSeen(batch: readonly PartnershipRecord[]): Promise<void>;
+  /** The end of the log now. */
+  position(): Promise<LogPosition>;
+  /** Changes behind `position`; resolves when there are some, or empty after a short while. */
+  changesAfter(position: LogPosition): Promise<ChangeBatch>;
+  isBefore(a: LogPosition, b: LogPosition): boolean;
+  close(): Promise<void>;
+}

@@ -1,0 +1,252 @@
+// Owns the L1: verdicts by device and user, fresh by the change log, bounded, and what holds while the store is away.
+import { LRUCache } from 'lru-cache';
+import type { DeviceKey, UserKey } from '../identity/keys.ts';
+import { evaluate } from '../policy/evaluate.ts';
+import type { Policy, Verdict } from '../policy/model.ts';
+import { ChangeFollower } from './change-follower.ts';
+import type { ChangeBatch, DirectoryStore, LogPosition, LookupResult } from './store.ts';
+
+/** Bounds and lifetimes; milliseconds. */
+export interface VerdictCacheOptions {
+  readonly maxEntries: number;
+  readonly maxUnknownEntries: number;
+  readonly lifetimeMs: number;
+  readonly unknownLifetimeMs: number;
+  readonly maxConcurrentLookups: number;
+  readonly lookupTimeoutMs: number;
+  /** How long the last known verdict serves while the store is away: for allowed devices, and for all others. */
+  readonly staleAllowedMs: number;
+  readonly staleBlockedMs: number;
+}
+
+/** A verdict, and where it came from; null = the store is away and nothing usable is known. */
+export interface Decision {
+  readonly verdict: Verdict | null;
+  readonly source: 'store' | 'stale' | 'none';
+}
+
+/** Keys that changed: canonical keys and every alias spelling. */
+export interface ChangedKeys {
+  readonly devices: ReadonlySet<string>;
+  readonly users: ReadonlySet<string>;
+  readonly all: boolean;
+}
+
+interface CachedVerdict {
+  readonly user: UserKey;
+  /** The user that the name means, by the directory's aliases. */
+  readonly canonical: UserKey;
+  readonly verdict: Verdict;
+  readonly decidedAt: number;
+  readonly expiresAt: number;
+}
+
+interface Flight {
+  readonly promise: Promise<Decision>;
+  /** The latest change of this user or device that was seen while the look-up was under way. */
+  changedAt: LogPosition | null;
+}
+
+/** Users remembered per device; one is the rule. */
+const MAX_USERS_PER_DEVICE = 8;
+/** A verdict that keeps changing under the look-up is served, but not kept. */
+const MAX_ATTEMPTS = 3;
+
+/** Decides (user, device): from memory synchronously, else by one look-up. */
+export class VerdictCache {
+  hits = 0;
+  misses = 0;
+  private readonly store: DirectoryStore;
+  private readonly policy: Policy;
+  private readonly options: VerdictCacheOptions;
+  private readonly now: () => number;
+  private readonly aliasesOf: (device: DeviceKey) => readonly DeviceKey[];
+  private readonly known: LRUCache<DeviceKey, CachedVerdict[]>;
+  private readonly unknown: LRUCache<DeviceKey, CachedVerdict[]>;
+  private readonly flights = new Map<string, Flight>();
+  private readonly listeners = new Set<(changed: ChangedKeys) => void>();
+  private readonly follower: ChangeFollower;
+
+  constructor(
+    store: DirectoryStore,
+    policy: Policy,
+    options: VerdictCacheOptions,
+    aliasesOf: (device: DeviceKey) => readonly DeviceKey[],
+    now: () => number = Date.now,
+  ) {
+    this.store = store;
+    this.policy = policy;
+    this.options = options;
+    this.aliasesOf = aliasesOf;
+    this.now = now;
+    this.known = new LRUCache({ max: options.maxEntries });
+    this.unknown = new LRUCache({ max: options.maxUnknownEntries });
+    this.follower = new ChangeFollower(store, (batch) => this.apply(batch));
+  }
+
+  /** Follows the change log from now on. Rejects when the store is not reachable. */
+  async start(): Promise<void> {
+    await this.follower.start();
+  }
+
+  async stop(): Promise<void> {
+    await this.follower.stop();
+  }
+
+  /** Age in milliseconds of the state that decisions rest on. */
+  stateAgeMs(): number {
+    return Math.max(0, Date.now() - this.follower.lastReadAt);
+  }
+
+  /** Calls after a change was applied; returns the way to stop listening. */
+  onChange(listener: (changed: ChangedKeys) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  /** A fresh verdict from memory, or undefined. Hot path: synchronous, allocates nothing. */
+  peek(user: UserKey, device: DeviceKey): Verdict | undefined {
+    const found = this.find(user, device);
+    if (found === undefined || found.expiresAt <= this.now()) return undefined;
+    this.hits++;
+    return found.verdict;
+  }
+
+  /** One look-up per key at a time, bounded in number and time. Never rejects. */
+  decide(user: UserKey, device: DeviceKey): Promise<Decision> {
+    const key = `${device}\0${user}`;
+    const under = this.flights.get(key);
+    if (under !== undefined) return under.promise;
+    this.misses++;
+    if (this.flights.size >= this.options.maxConcurrentLookups)
+      return Promise.resolve(this.stale(user, device));
+    const { promise, resolve } = Promise.withResolvers<Decision>();
+    const flight: Flight = { promise, changedAt: null };
+    this.flights.set(key, flight);
+    void this.lookUp(user, device, flight)
+      .catch(() => this.stale(user, device))
+      .then((decision) => {
+        this.flights.delete(key);
+        resolve(decision);
+      });
+    return promise;
+  }
+
+  private async lookUp(user: UserKey, device: DeviceKey, flight: Flight): Promise<Decision> {
+    const spellings = [device, ...this.aliasesOf(device)];
+    const end = this.now() + this.options.lookupTimeoutMs;
+    for (let attempt = 1; ; attempt++) {
+      flight.changedAt = null;
+      const result = await withDeadline(this.store.lookup(user, spellings), end - this.now());
+      const verdict = this.evaluate(result);
+      // Read before a change, stored after it: such a verdict must not survive (compare places in the log).
+      const changedAt: LogPosition | null = flight.changedAt;
+      const overtaken = changedAt !== null && this.store.isBefore(result.position, changedAt);
+      if (!overtaken) this.keep(user, device, result, verdict);
+      if (!overtaken || attempt === MAX_ATTEMPTS) return { verdict, source: 'store' };
+    }
+  }
+
+  private evaluate(result: LookupResult): Verdict {
+    return evaluate(this.policy, {
+      now: Date.now(),
+      partnershipDecision: result.partnershipDecision,
+      deviceDecision: result.deviceDecision,
+      aliasDecisions: result.aliasDecisions,
+      device: result.device,
+    });
+  }
+
+  private keep(user: UserKey, device: DeviceKey, result: LookupResult, verdict: Verdict): void {
+    const unknown = verdict.reason === 'unknownDevice';
+    const lifetime = unknown ? this.options.unknownLifetimeMs : this.options.lifetimeMs;
+    const decidedAt = this.now();
+    // A tenth of jitter, so that a fleet that arrived together does not expire together.
+    const expiresAt = Math.min(decidedAt + lifetime * (0.9 + Math.random() * 0.1), verdict.validUntil);
+    const entry: CachedVerdict = { user, canonical: result.user, verdict, decidedAt, expiresAt };
+    const cache = unknown ? this.unknown : this.known;
+    (unknown ? this.known : this.unknown).delete(device);
+    const others = (cache.get(device) ?? []).filter((other) => other.user !== user);
+    cache.set(device, [entry, ...others].slice(0, MAX_USERS_PER_DEVICE));
+  }
+
+  private find(user: UserKey, device: DeviceKey): CachedVerdict | undefined {
+    const entries = this.known.get(device) ?? this.unknown.get(device);
+    if (entries === undefined) return undefined;
+    for (let index = 0; index < entries.length; index++) {
+      const entry = entries[index];
+      if (entry !== undefined && entry.user === user) return entry;
+    }
+    return undefined;
+  }
+
+  /** The last known verdict while it may still serve; expired manual decisions never do. */
+  private stale(user: UserKey, device: DeviceKey): Decision {
+    const found = this.find(user, device);
+    if (found === undefined || found.verdict.validUntil <= Date.now())
+      return { verdict: null, source: 'none' };
+    const { staleAllowedMs, staleBlockedMs } = this.options;
+    const limit = found.verdict.action === 'allow' ? staleAllowedMs : staleBlockedMs;
+    if (this.now() - found.decidedAt > limit) return { verdict: null, source: 'none' };
+    return { verdict: found.verdict, source: 'stale' };
+  }
+
+  private apply(batch: ChangeBatch): void {
+    const devices = new Set<string>();
+    const users = new Set<string>();
+    for (const { device, user } of batch.changes) {
+      if (device !== null) {
+        devices.add(device);
+        for (const alias of this.aliasesOf(device)) devices.add(alias);
+      } else if (user !== null) {
+        users.add(user);
+      }
+    }
+    if (batch.trimmed) {
+      this.known.clear();
+      this.unknown.clear();
+    } else {
+      for (const device of devices) {
+        this.known.delete(device as DeviceKey);
+        this.unknown.delete(device as DeviceKey);
+      }
+      if (users.size > 0) {
+        this.dropUsers(this.known, users);
+        this.dropUsers(this.unknown, users);
+      }
+    }
+    for (const [key, flight] of this.flights) {
+      const [device = '', user = ''] = key.split('\0');
+      // Which user an alias means is not known yet: any change of a user may concern a look-up under way.
+      if (batch.trimmed || devices.has(device) || users.has(user) || users.size > 0)
+        flight.changedAt = batch.position;
+    }
+    const changed = { devices, users, all: batch.trimmed };
+    for (const listener of this.listeners) listener(changed);
+  }
+
+  /** Users change rarely, and a worker's cache is walked in milliseconds: no index is kept for them. */
+  private dropUsers(cache: LRUCache<DeviceKey, CachedVerdict[]>, users: Set<string>): void {
+    for (const [device, entries] of cache.entries()) {
+      for (const { user, canonical } of entries) {
+        if (!users.has(user) && !users.has(canonical)) continue;
+        users.add(user);
+        cache.delete(device);
+      }
+    }
+  }
+}
+
+/** Rejects after `timeoutMs`; the work itself goes on and its end is ignored. */
+async function withDeadline<T>(work: Promise<T>, timeoutMs: number): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => reject(new Error('the directory did not answer in time')),
+    Math.max(1, timeoutMs),
+  );
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

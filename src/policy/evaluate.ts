@@ -1,0 +1,90 @@
+// Owns the decision: one walk over the rules, used by evaluate (the verdict) and explain (the verdict and every step).
+// Pure, synchronous, total.
+import type { ManualDecision, Policy, PolicyFacts, Verdict, VerdictAction, VerdictReason } from './model.ts';
+
+/** One rule that was looked at. */
+export interface PolicyStep {
+  readonly rule: string;
+  readonly matched: boolean;
+  /** What was found, in words for an operator. */
+  readonly detail: string;
+}
+
+/** A verdict and how it came about. */
+export interface Explanation {
+  readonly verdict: Verdict;
+  readonly steps: readonly PolicyStep[];
+}
+
+/** Decides; the first rule that matches wins. */
+export function evaluate(policy: Policy, facts: PolicyFacts): Verdict {
+  return walk(policy, facts, null);
+}
+
+/** Decides and keeps every step of the same walk. */
+export function explain(policy: Policy, facts: PolicyFacts): Explanation {
+  const steps: PolicyStep[] = [];
+  const verdict = walk(policy, facts, steps);
+  return { verdict, steps };
+}
+
+function walk(policy: Policy, facts: PolicyFacts, steps: PolicyStep[] | null): Verdict {
+  const { now } = facts;
+  let soonest = Infinity;
+  const live = (decision: ManualDecision | null): ManualDecision | null => {
+    if (decision === null || (decision.expiresAt !== null && decision.expiresAt <= now)) return null;
+    if (decision.expiresAt !== null) soonest = Math.min(soonest, decision.expiresAt);
+    return decision;
+  };
+  const note = (rule: string, matched: boolean, detail: string): boolean => {
+    steps?.push({ rule, matched, detail });
+    return matched;
+  };
+  const say = (action: VerdictAction, reason: VerdictReason, rule: string): Verdict =>
+    Object.freeze({ action, reason, rule, validUntil: soonest });
+
+  // A block under any spelling of the id is a block: the phone is the same (docs/protocol.md, device key).
+  for (const { alias, decision } of facts.aliasDecisions) {
+    const found = live(decision);
+    const blocks = found !== null && found.action === 'block';
+    if (note('alias decision', blocks, `${alias}: ${describe(decision, now)}`)) {
+      return say('block', 'individualRule', `device decision on alias ${alias} by ${decision.owner}`);
+    }
+  }
+  const onDevice = live(facts.deviceDecision);
+  const onPartnership = live(facts.partnershipDecision);
+  // The device's block holds for every user of it; otherwise the narrower decision wins.
+  const chosen = onDevice?.action === 'block' ? onDevice : (onPartnership ?? onDevice);
+  note(
+    'partnership decision',
+    chosen !== null && chosen === onPartnership,
+    describe(facts.partnershipDecision, now),
+  );
+  note('device decision', chosen !== null && chosen === onDevice, describe(facts.deviceDecision, now));
+  if (chosen !== null) {
+    const scope = chosen === onPartnership ? 'partnership' : 'device';
+    return say(chosen.action, 'individualRule', `${scope} decision by ${chosen.owner}`);
+  }
+  const { device } = facts;
+  if (device === null || device.managed === null) {
+    note('enrolment', true, 'no feed knows the device');
+    return say(policy.unknownDevice, 'unknownDevice', 'policy.unknownDevice');
+  }
+  if (note('enrolment', !device.managed, device.managed ? 'managed' : 'known, not managed')) {
+    return say(policy.notEnrolled, 'notEnrolled', 'policy.notEnrolled');
+  }
+  const compliant = device.compliant === true;
+  const said =
+    device.compliant === null ? 'compliance was never reported' : compliant ? 'compliant' : 'not compliant';
+  if (note('compliance', !compliant, said))
+    return say(policy.notCompliant, 'notCompliant', 'policy.notCompliant');
+  note('otherwise', true, 'allow');
+  return say('allow', 'compliant', 'managed and compliant');
+}
+
+function describe(decision: ManualDecision | null, now: number): string {
+  if (decision === null) return 'none';
+  const expired = decision.expiresAt !== null && decision.expiresAt <= now ? ', expired' : '';
+  const reason = decision.reason === null ? '' : ` (${decision.reason})`;
+  return `${decision.action} by ${decision.owner}${reason}${expired}`;
+}
