@@ -1,0 +1,137 @@
+// Owns `easgate identify`: what the gateway would make of a recorded request, one JSON line each.
+import type { Command } from 'commander';
+import { checkBodyStart, contentOf } from '../eas/body-gate.ts';
+import { agreeOnPolicyKey, agreeOnVersion, isAgreementError } from '../eas/protocol-version.ts';
+import { queryParameters } from '../eas/query.ts';
+import { parseEasTarget } from '../eas/request-target.ts';
+import { ERRORS } from '../http/errors.ts';
+import type { HttpErrorCode } from '../http/errors.ts';
+import { deviceAliases, deviceKey } from '../identity/device.ts';
+import { claimAgrees } from '../identity/user-claim.ts';
+import { NO_USER, isUserError, userFromAuthorization } from '../identity/user.ts';
+import { readStdin } from './context.ts';
+
+/** Registers `identify`. */
+export function registerIdentify(program: Command): void {
+  program
+    .command('identify')
+    .description('names recorded requests: JSON lines {"method","target","headers":{…},"body"?} on stdin')
+    .action(async () => {
+      const lines = (await readStdin()).toString('utf8').split('\n');
+      for (const line of lines) if (line.trim() !== '') process.stdout.write(identifyLine(line) + '\n');
+    });
+}
+
+/** One line in, one line out; never throws. */
+export function identifyLine(line: string): string {
+  let input: unknown;
+  try {
+    input = JSON.parse(line);
+  } catch {
+    return failure('EASGATE_BAD_REQUEST_LINE', 'not a JSON line');
+  }
+  if (typeof input !== 'object' || input === null)
+    return failure('EASGATE_BAD_REQUEST_LINE', 'not a JSON object');
+  const { method, target, headers, body } = input as Record<string, unknown>;
+  if (typeof method !== 'string' || typeof target !== 'string') {
+    return failure('EASGATE_BAD_REQUEST_LINE', 'method and target must be strings');
+  }
+  const named = readHeaders(headers);
+  if (typeof named === 'string') return refuse(named);
+  const bytes = typeof body === 'string' ? Buffer.from(body, 'base64') : null;
+  return identify(method, target, named, bytes);
+}
+
+function identify(
+  method: string,
+  target: string,
+  headers: ReadonlyMap<string, string>,
+  body: Buffer | null,
+): string {
+  const options = method === 'OPTIONS';
+  if (!options && method !== 'POST') return refuse('EASGATE_METHOD_NOT_ALLOWED');
+  const query = parseEasTarget(target, options);
+  if (typeof query === 'string') return refuse(query);
+  const version = agreeOnVersion(query, headers.get('ms-asprotocolversion') ?? null);
+  if (isAgreementError(version)) return refuse(version);
+  const policyKey = agreeOnPolicyKey(query, headers.get('x-ms-policykey') ?? null);
+  if (typeof policyKey === 'string') return refuse(policyKey);
+  const { command } = query;
+  if (command !== null && body !== null) {
+    const type = headers.get('content-type') ?? null;
+    const content = contentOf(
+      command,
+      version,
+      type,
+      headers.get('content-encoding') ?? null,
+      body.length === 0,
+    );
+    if (isCode(content)) return refuse(content);
+    const start = checkBodyStart(content, command.name, body, true);
+    if (isCode(start)) return refuse(start);
+  } else if (command === null && body !== null && body.length > 0) {
+    return refuse('EASGATE_UNEXPECTED_BODY');
+  }
+  const user = userFromAuthorization(headers.get('authorization') ?? null, 'upn');
+  if (isUserError(user)) return refuse(user);
+  if (user !== NO_USER && query.userClaim !== null && !claimAgrees(query.userClaim, user)) {
+    return refuse('EASGATE_USER_MISMATCH');
+  }
+  const device = query.device === null ? null : deviceKey(query.device);
+  return JSON.stringify({
+    user: user === NO_USER ? null : user,
+    device,
+    aliases: device === null ? [] : [device, ...deviceAliases(device)],
+    command: command?.name ?? (options ? 'OPTIONS' : null),
+    protocolVersion: version,
+    deviceType: query.deviceType === '' && query.device === null ? null : query.deviceType,
+    queryForm: query.form,
+    policyKey,
+    parameters: queryParameters(query),
+  });
+}
+
+/** Headers the gateway takes once only; names without regard to case. */
+const UNIQUE = new Set([
+  'host',
+  'authorization',
+  'content-length',
+  'content-type',
+  'content-encoding',
+  'transfer-encoding',
+  'user-agent',
+  'ms-asprotocolversion',
+  'x-ms-policykey',
+  'ms-asacceptmultipart',
+]);
+
+function readHeaders(headers: unknown): Map<string, string> | HttpErrorCode {
+  const named = new Map<string, string>();
+  if (headers === undefined || headers === null) return named;
+  if (typeof headers !== 'object') return 'EASGATE_BAD_HEADER';
+  const pairs: unknown[] = Array.isArray(headers) ? headers : Object.entries(headers);
+  for (const pair of pairs) {
+    if (!Array.isArray(pair) || typeof pair[0] !== 'string') return 'EASGATE_BAD_HEADER';
+    const values: unknown[] = Array.isArray(pair[1]) ? pair[1] : [pair[1]];
+    for (const value of values) {
+      if (typeof value !== 'string' && typeof value !== 'number') return 'EASGATE_BAD_HEADER';
+      const name = pair[0].toLowerCase();
+      if (named.has(name) && UNIQUE.has(name)) return 'EASGATE_DUPLICATE_HEADER';
+      named.set(name, String(value).trim());
+    }
+  }
+  return named;
+}
+
+function isCode(text: string): text is HttpErrorCode {
+  return text in ERRORS;
+}
+
+function refuse(code: HttpErrorCode): string {
+  const { status, help } = ERRORS[code];
+  return failure(code, `${status}: ${help}`);
+}
+
+function failure(code: string, error: string): string {
+  return JSON.stringify({ error, code });
+}
