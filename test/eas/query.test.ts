@@ -1,0 +1,273 @@
+// Owns the promises of the query parser: every vector, and no spelling that servers read in different ways.
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { EasQuery, parseEasQuery, queryParameters } from '../../src/eas/query.ts';
+import { parseEasTarget } from '../../src/eas/request-target.ts';
+import { agreeOnPolicyKey, agreeOnVersion, isAgreementError } from '../../src/eas/protocol-version.ts';
+import { vectors } from '../support/fixtures.ts';
+
+interface Base64Vector {
+  readonly query: string;
+  readonly note: string;
+  readonly decoded: {
+    readonly error?: string;
+    readonly protocolVersion: string;
+    readonly command: string;
+    readonly locale: number;
+    readonly deviceIdLength: number;
+    readonly deviceIdHex: string;
+    readonly deviceIdAscii: string | null;
+    readonly policyKey: number | null;
+    readonly deviceType: string;
+    readonly parameters: Record<string, unknown>;
+  };
+}
+
+interface PlainVector {
+  readonly query: string;
+  readonly note: string;
+  readonly expected: {
+    error?: string;
+    command: string;
+    device: string;
+    deviceType: string;
+    userClaim: string | null;
+  };
+}
+
+const parse = (query: string) => parseEasQuery(query, false);
+
+describe('base64 vectors', () => {
+  for (const { query, decoded, note } of vectors<{ vectors: Base64Vector[] }>('base64-query-vectors')
+    .vectors) {
+    it(`${decoded.error === undefined ? 'reads' : 'refuses'} ${query.slice(0, 40)} (${note})`, () => {
+      const result = parse(query);
+      if (decoded.error !== undefined) {
+        expect(result).toMatch(/^EASGATE_/);
+        return;
+      }
+      if (!(result instanceof EasQuery)) throw new Error(result);
+      expect(agreeOnVersion(result, null)).toBe(decoded.protocolVersion);
+      expect(result.command?.name).toBe(decoded.command);
+      expect(result.locale).toBe(decoded.locale);
+      expect(result.policyKey).toBe(decoded.policyKey);
+      expect(result.deviceType).toBe(decoded.deviceType);
+      expect(result.device).toBe(
+        decoded.deviceIdLength === 16 ? decoded.deviceIdHex : decoded.deviceIdAscii?.toLowerCase(),
+      );
+      expect(queryParameters(result)).toEqual(decoded.parameters);
+      expect(result.canonical).toBe(query);
+    });
+  }
+});
+
+describe('plain vectors', () => {
+  for (const { query, expected, note } of vectors<{ vectors: PlainVector[] }>('plain-query-vectors')
+    .vectors) {
+    it(`${expected.error === undefined ? 'reads' : 'refuses'} ${query} (${note})`, () => {
+      const result = parse(query);
+      if (expected.error !== undefined) {
+        expect(result).toMatch(/^EASGATE_/);
+        return;
+      }
+      if (!(result instanceof EasQuery)) throw new Error(result);
+      expect(result).toMatchObject({
+        device: expected.device,
+        deviceType: expected.deviceType,
+        userClaim: expected.userClaim,
+      });
+      expect(result.command?.name).toBe(expected.command);
+    });
+  }
+});
+
+describe('a plain query', () => {
+  const good = 'Cmd=Sync&User=bob&DeviceId=ABC123&DeviceType=iPhone';
+
+  it.each([
+    ['percent-encoded device id', 'Cmd=Sync&User=bob&DeviceId=%41BC&DeviceType=iPhone'],
+    ['semicolon separator', 'Cmd=Sync;User=bob&DeviceId=ABC&DeviceType=iPhone'],
+    ['trailing ampersand', `${good}&`],
+    ['fragment', `${good}#x`],
+    ['control character in User', 'Cmd=Sync&User=bo%0Ab&DeviceId=ABC&DeviceType=iPhone'],
+    ['NUL in User', 'Cmd=Sync&User=bob%00&DeviceId=ABC&DeviceType=iPhone'],
+    ['broken escape', 'Cmd=Sync&User=bo%4&DeviceId=ABC&DeviceType=iPhone'],
+    ['long device id', `Cmd=Sync&User=bob&DeviceId=${'A'.repeat(33)}&DeviceType=iPhone`],
+    ['unknown command', 'Cmd=WebserviceInfo&User=bob&DeviceId=ABC&DeviceType=iPhone'],
+    ['Autodiscover', 'Cmd=Autodiscover&User=bob&DeviceId=ABC&DeviceType=iPhone'],
+    ['odd SaveInSent', `${good}&SaveInSent=t`],
+    ['case variant of an optional name', `${good}&itemid=5`],
+    ['long device type', `Cmd=Sync&User=bob&DeviceId=ABC&DeviceType=${'x'.repeat(65)}`],
+    ['no device type', 'Cmd=Sync&User=bob&DeviceId=ABC123'],
+    ['empty user', 'Cmd=Sync&User=&DeviceId=ABC&DeviceType=iPhone'],
+    ['more than 2 KB', `${good}&ItemId=${'5'.repeat(2048)}`],
+    ['base64 and plain together', `jQAJBBAA++++////ABEiM0RVZneIAAVpUGFkMg==&${good}`],
+  ])('is refused: %s', (_name, query) => {
+    expect(parse(query)).toMatch(/^EASGATE_/);
+  });
+
+  it.each([
+    [good, good],
+    [
+      'User=eas\\carol&DeviceId=A&DeviceType=iPhone&Cmd=Ping',
+      'User=eas\\carol&DeviceId=A&DeviceType=iPhone&Cmd=Ping',
+    ],
+    [
+      `Cmd=Ping&User=a%40b.c&DeviceId=A&DeviceType=X&PolicyKey=9`,
+      'Cmd=Ping&User=a%40b.c&DeviceId=A&DeviceType=X',
+    ],
+    [`PolicyKey=9&Cmd=Ping&DeviceId=A&DeviceType=X`, 'Cmd=Ping&DeviceId=A&DeviceType=X'],
+    [`Cmd=Ping&Foo=1&DeviceId=A&Bar=2&Baz=&DeviceType=X`, 'Cmd=Ping&DeviceId=A&DeviceType=X'],
+    ['Cmd=Ping&User=a+b&DeviceId=A&DeviceType=X', 'Cmd=Ping&User=a%2Bb&DeviceId=A&DeviceType=X'],
+  ])('goes on canonically: %s', (query, canonical) => {
+    expect(parse(query)).toMatchObject({ canonical });
+  });
+
+  it('never means two things: what is accepted has each name once, literally', () => {
+    const name = fc.constantFrom(
+      'Cmd',
+      'User',
+      'DeviceId',
+      'DeviceType',
+      'ItemId',
+      'cmd',
+      'DeviceID',
+      'Foo',
+      '%43md',
+      'Device.Id',
+      '',
+    );
+    const value = fc.constantFrom(
+      'Sync',
+      'Ping',
+      'bob',
+      'ABC',
+      'iPhone',
+      '%41',
+      '',
+      'a=b',
+      'T',
+      'a?b',
+      'x%00',
+    );
+    const separator = fc.constantFrom('&', '&', '&', '&&', ';', '?');
+    fc.assert(
+      fc.property(fc.array(fc.tuple(name, value, separator), { minLength: 1, maxLength: 7 }), (pairs) => {
+        const query = pairs
+          .map(([key, text, between]) => `${key}=${text}${between}`)
+          .join('')
+          .replace(/[&;?]+$/, '');
+        const result = parse(query);
+        if (!(result instanceof EasQuery)) return;
+        const again = new URLSearchParams(result.canonical.replaceAll('+', '%2B'));
+        for (const key of new Set(again.keys())) expect(again.getAll(key)).toHaveLength(1);
+        expect(again.get('Cmd')).toBe(result.command?.name);
+        expect(again.get('DeviceId')?.toLowerCase()).toBe(result.device);
+        expect(parse(result.canonical)).toMatchObject({ canonical: result.canonical, dropped: 0 });
+      }),
+      { numRuns: 3_000 },
+    );
+  });
+});
+
+describe('a base64 query', () => {
+  const encode = (...bytes: number[]) => Buffer.from(bytes).toString('base64');
+  const text = (value: string) => [...Buffer.from(value)];
+  const head = (version = 141, command = 18) => [
+    version,
+    command,
+    9,
+    4,
+    3,
+    ...text('abc'),
+    0,
+    6,
+    ...text('iPhone'),
+  ];
+
+  it.each([191, 25, 0, 120, 142, 255, 145])('of version byte %i alone is refused', (version) => {
+    const query = parse(encode(...head(version)));
+    if (!(query instanceof EasQuery)) throw new Error(query);
+    expect(agreeOnVersion(query, null)).toBe('EASGATE_VERSION_UNKNOWN');
+  });
+
+  it('of version byte 145 means 14.1 where the header says so, and only there', () => {
+    const query = parse(encode(...head(145)));
+    if (!(query instanceof EasQuery)) throw new Error(query);
+    expect(agreeOnVersion(query, '14.1')).toBe('14.1');
+    expect(isAgreementError(agreeOnVersion(query, '14.0'))).toBe(true);
+  });
+
+  it('must not contradict the headers', () => {
+    const query = parse(encode(141, 18, 9, 4, 3, ...text('abc'), 4, 7, 0, 0, 0, 1, 0x58));
+    if (!(query instanceof EasQuery)) throw new Error(query);
+    expect(agreeOnVersion(query, '16.1')).toBe('EASGATE_VERSION_CONTRADICTION');
+    expect(agreeOnPolicyKey(query, '7')).toBe(7);
+    expect(agreeOnPolicyKey(query, '8')).toBe('EASGATE_POLICY_KEY');
+    expect(agreeOnPolicyKey(query, 'x')).toBe('EASGATE_POLICY_KEY');
+    expect(agreeOnPolicyKey(query, '4294967296')).toBe('EASGATE_POLICY_KEY');
+  });
+
+  it.each([
+    ['options of two bytes', [...head(), 7, 2, 1, 1]],
+    ['options of no byte', [...head(), 7, 0]],
+    ['unknown option bits', [...head(), 7, 1, 4]],
+    ['unknown tag', [...head(), 9, 1, 1]],
+    ['tag without length', [...head(), 8]],
+    ['NUL in User', [...head(), 8, 4, ...text('bob'), 0]],
+    ['empty User', [...head(), 8, 0]],
+    ['id with punctuation', [141, 18, 9, 4, 4, ...text('a-bc'), 0, 1, 0x58]],
+    ['policy key of two bytes', [141, 18, 9, 4, 3, ...text('abc'), 2, 1, 1, 1, 0x58]],
+  ])('is refused: %s', (_name, bytes) => {
+    expect(parse(encode(...bytes))).toMatch(/^EASGATE_/);
+  });
+
+  it('is read the same way or refused, whatever the bytes', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 60 }), (bytes) => {
+        const query = Buffer.from(bytes).toString('base64');
+        const result = parse(query);
+        if (result instanceof EasQuery) expect(result.canonical).toBe(query);
+      }),
+      { numRuns: 3_000 },
+    );
+  });
+});
+
+describe('a target', () => {
+  const query = 'Cmd=Ping&DeviceId=A&DeviceType=X';
+  it.each([
+    '/Microsoft-Server-ActiveSync',
+    '/microsoft-server-activesync',
+    '/Microsoft-Server-ActiveSync/default.eas',
+  ])('is accepted: %s', (path) => {
+    expect(parseEasTarget(`${path}?${query}`, false)).toBeInstanceOf(EasQuery);
+    expect(parseEasTarget(path, true)).toBeInstanceOf(EasQuery);
+  });
+
+  it.each([
+    '/Microsoft-Server-ActiveSync/',
+    '/Microsoft-Server-ActiveSyncX',
+    '/Microsoft-Server-ActiveSync;x=1',
+    '/Microsoft%2DServer-ActiveSync',
+    '//Microsoft-Server-ActiveSync',
+    '/./Microsoft-Server-ActiveSync',
+    '/x/../Microsoft-Server-ActiveSync',
+    '/Microsoft-Server-ActiveSync/../owa',
+    '/Microsoft-Server-ActiveSync/Proxy/default.eas',
+    '/SOGo/Microsoft-Server-ActiveSync',
+    '/rpc.php',
+    '/owa',
+    '/',
+  ])('is not found: %s', (path) => {
+    expect(parseEasTarget(`${path}?${query}`, false)).toBe('EASGATE_NOT_FOUND');
+  });
+
+  it('with a command is no OPTIONS, and without one no POST', () => {
+    expect(parseEasTarget(`/Microsoft-Server-ActiveSync?${query}`, true)).toBe('EASGATE_QUERY_COMMAND');
+    expect(parseEasTarget('/Microsoft-Server-ActiveSync', false)).toMatch(/^EASGATE_QUERY/);
+    expect(
+      parseEasTarget('/Microsoft-Server-ActiveSync?User=a&DeviceId=B&DeviceType=X', true),
+    ).toBeInstanceOf(EasQuery);
+  });
+});
