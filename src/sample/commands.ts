@@ -1,0 +1,304 @@
+// Owns what the sample server answers to each command; trees in, trees out.
+import { child, childrenNamed, element, textOf } from '../eas/wbxml/element.ts';
+import type { WbxmlElement } from '../eas/wbxml/element.ts';
+import { FOLDERS, INBOX, SENT } from './mailbox.ts';
+import type { Mailbox, SampleMessage } from './mailbox.ts';
+
+/** What the server remembers of one device of one user. */
+export class DeviceState {
+  readonly mailbox: Mailbox;
+  readonly user: string;
+  policyKey = 0;
+  folderKey = 0;
+  /** Per folder: the current sync key, and what the device has. */
+  readonly synced = new Map<string, { key: number; known: Map<string, boolean> }>();
+  /** Parameters of the last Ping, for an empty one. */
+  ping: { seconds: number; folders: string[] } | null = null;
+
+  constructor(user: string, mailbox: Mailbox) {
+    this.user = user;
+    this.mailbox = mailbox;
+  }
+}
+
+/** A reply: a tree, or null for an empty body with status 200. */
+export type SampleReply = WbxmlElement | null;
+
+const POLICY_TYPE = 'MS-EAS-Provisioning-WBXML';
+
+function node(namespace: string, name: string, text: string | number): WbxmlElement {
+  return element(namespace, name, String(text));
+}
+
+/** Two phases: a temporary key with the policy, then the acknowledged one (MS-ASPROV 3.1.5.1). */
+export function provision(state: DeviceState, request: WbxmlElement): SampleReply {
+  const policy = child(child(request, 'Policies'), 'Policy');
+  const acknowledged = textOf(child(policy, 'PolicyKey'));
+  if (policy === undefined) return element('Provision', 'Provision', node('Provision', 'Status', 2));
+  const fits = acknowledged === undefined || Number(acknowledged) === state.policyKey;
+  if (fits) state.policyKey = 1 + Math.floor(Math.random() * 0x7fff_fffe);
+  const answer = [
+    node('Provision', 'PolicyType', POLICY_TYPE),
+    node('Provision', 'Status', fits ? 1 : 5),
+    node('Provision', 'PolicyKey', state.policyKey),
+  ];
+  if (acknowledged === undefined) {
+    const document = element('Provision', 'EASProvisionDoc', node('Provision', 'DevicePasswordEnabled', 1));
+    answer.push(element('Provision', 'Data', document));
+  }
+  return element(
+    'Provision',
+    'Provision',
+    node('Provision', 'Status', 1),
+    element('Provision', 'Policies', element('Provision', 'Policy', ...answer)),
+  );
+}
+
+export function folderSync(state: DeviceState, request: WbxmlElement): SampleReply {
+  const page = 'FolderHierarchy';
+  const key = textOf(child(request, 'SyncKey'));
+  const first = key === '0';
+  if (!first && Number(key) !== state.folderKey) return element(page, 'FolderSync', node(page, 'Status', 9));
+  if (first) state.folderKey++;
+  const added = (first ? FOLDERS : []).map(({ id, name, type }) =>
+    element(
+      page,
+      'Add',
+      node(page, 'ServerId', id),
+      node(page, 'ParentId', 0),
+      node(page, 'DisplayName', name),
+      node(page, 'Type', type),
+    ),
+  );
+  return element(
+    page,
+    'FolderSync',
+    node(page, 'Status', 1),
+    node(page, 'SyncKey', state.folderKey),
+    element(page, 'Changes', node(page, 'Count', added.length), ...added),
+  );
+}
+
+/** Null when nothing changed, so that the caller may hold the request. */
+export function sync(state: DeviceState, request: WbxmlElement): SampleReply {
+  const collections = childrenNamed(child(request, 'Collections'), 'Collection');
+  if (collections.length === 0) return element('AirSync', 'Sync', node('AirSync', 'Status', 13));
+  const answers = collections.map((collection) => syncCollection(state, collection));
+  if (answers.every((answer) => answer === null)) return null;
+  const full = answers.filter((answer) => answer !== null);
+  return element('AirSync', 'Sync', element('AirSync', 'Collections', ...full));
+}
+
+function syncCollection(state: DeviceState, collection: WbxmlElement): WbxmlElement | null {
+  const id = textOf(child(collection, 'CollectionId')) ?? '';
+  const key = textOf(child(collection, 'SyncKey')) ?? '';
+  const messages = state.mailbox.folders.get(id);
+  const answer = (newKey: number | string, status: number, ...more: WbxmlElement[]): WbxmlElement =>
+    element(
+      'AirSync',
+      'Collection',
+      node('AirSync', 'SyncKey', newKey),
+      node('AirSync', 'CollectionId', id),
+      node('AirSync', 'Status', status),
+      ...more,
+    );
+  if (messages === undefined) return answer(key, 8);
+  if (key === '0') {
+    state.synced.set(id, { key: 1, known: new Map() });
+    return answer(1, 1);
+  }
+  const synced = state.synced.get(id);
+  if (synced === undefined || Number(key) !== synced.key) return answer(0, 3);
+  applyClientChanges(state, messages, synced.known, child(collection, 'Commands'));
+  const window = Math.min(Math.max(Number(textOf(child(collection, 'WindowSize')) ?? 100), 1), 512);
+  const commands: WbxmlElement[] = [];
+  for (const message of messages) {
+    const known = synced.known.get(message.id);
+    if (known === undefined) commands.push(command('Add', message));
+    else if (known !== message.read) commands.push(command('Change', message));
+  }
+  const present = new Set(messages.map((message) => message.id));
+  for (const known of synced.known.keys()) {
+    if (!present.has(known)) commands.push(element('AirSync', 'Delete', node('AirSync', 'ServerId', known)));
+  }
+  const hasClientChanges = child(collection, 'Commands') !== undefined;
+  if (commands.length === 0 && !hasClientChanges) return null;
+  const sent = commands.slice(0, window);
+  for (const change of sent) {
+    const serverId = textOf(child(change, 'ServerId')) ?? '';
+    const message = messages.find((candidate) => candidate.id === serverId);
+    if (message === undefined) synced.known.delete(serverId);
+    else synced.known.set(serverId, message.read);
+  }
+  synced.key++;
+  const more = commands.length > sent.length ? [element('AirSync', 'MoreAvailable')] : [];
+  const list = sent.length > 0 ? [element('AirSync', 'Commands', ...sent)] : [];
+  return answer(synced.key, 1, ...more, ...list);
+}
+
+function applyClientChanges(
+  state: DeviceState,
+  messages: SampleMessage[],
+  known: Map<string, boolean>,
+  commands: WbxmlElement | undefined,
+): void {
+  for (const change of childrenNamed(commands, 'Change')) {
+    const message = state.mailbox.find(textOf(child(change, 'ServerId')) ?? '');
+    const read = textOf(child(child(change, 'ApplicationData'), 'Read'));
+    if (message === undefined || read === undefined) continue;
+    message.read = read === '1';
+    known.set(message.id, message.read);
+  }
+  for (const removal of childrenNamed(commands, 'Delete')) {
+    const id = textOf(child(removal, 'ServerId')) ?? '';
+    const at = messages.findIndex((message) => message.id === id);
+    if (at !== -1) messages.splice(at, 1);
+    known.delete(id);
+  }
+}
+
+function command(name: 'Add' | 'Change', message: SampleMessage): WbxmlElement {
+  const data = name === 'Add' ? properties(message) : [node('Email', 'Read', message.read ? 1 : 0)];
+  return element(
+    'AirSync',
+    name,
+    node('AirSync', 'ServerId', message.id),
+    element('AirSync', 'ApplicationData', ...data),
+  );
+}
+
+function properties(message: SampleMessage): WbxmlElement[] {
+  const body = element(
+    'AirSyncBase',
+    'Body',
+    node('AirSyncBase', 'Type', 1),
+    node('AirSyncBase', 'EstimatedDataSize', message.text.length),
+    node('AirSyncBase', 'Data', message.text),
+  );
+  const { attachment } = message;
+  const attachments =
+    attachment === null
+      ? []
+      : [
+          element(
+            'AirSyncBase',
+            'Attachments',
+            element(
+              'AirSyncBase',
+              'Attachment',
+              node('AirSyncBase', 'DisplayName', attachment.name),
+              node('AirSyncBase', 'FileReference', message.id),
+              node('AirSyncBase', 'Method', 1),
+              node('AirSyncBase', 'EstimatedDataSize', attachment.data.length),
+            ),
+          ),
+        ];
+  return [
+    node('Email', 'To', message.to),
+    node('Email', 'From', message.from),
+    node('Email', 'Subject', message.subject),
+    node('Email', 'DateReceived', message.received.toISOString()),
+    node('Email', 'Read', message.read ? 1 : 0),
+    ...attachments,
+    body,
+    node('Email', 'MessageClass', 'IPM.Note'),
+  ];
+}
+
+export function getItemEstimate(state: DeviceState, request: WbxmlElement): SampleReply {
+  const page = 'GetItemEstimate';
+  const responses = childrenNamed(child(request, 'Collections'), 'Collection').map((collection) => {
+    const id = textOf(child(collection, 'CollectionId')) ?? '';
+    const messages = state.mailbox.folders.get(id);
+    const known = state.synced.get(id)?.known.size ?? 0;
+    if (messages === undefined) return element(page, 'Response', node(page, 'Status', 2));
+    const estimate = Math.max(0, messages.length - known);
+    return element(
+      page,
+      'Response',
+      node(page, 'Status', 1),
+      element(page, 'Collection', node(page, 'CollectionId', id), node(page, 'Estimate', estimate)),
+    );
+  });
+  return element(page, 'GetItemEstimate', ...responses);
+}
+
+/** Stores a message in the sender's Sent Items and in the Inbox of whoever lives here. */
+export function sendMail(
+  state: DeviceState,
+  mime: Buffer,
+  mailboxOf: (name: string) => Mailbox | undefined,
+): SampleReply {
+  const text = mime.toString('utf8');
+  const end = text.search(/\r?\n\r?\n/);
+  const head = end === -1 ? text : text.slice(0, end);
+  const header = (name: string): string =>
+    new RegExp(`^${name}:[ \\t]*([^\\r\\n]{0,500})`, 'im').exec(head)?.[1] ?? '';
+  const message = {
+    from: `${state.user}@example.com`,
+    to: header('To'),
+    subject: header('Subject'),
+    text: end === -1 ? '' : text.slice(end).trim().slice(0, 100_000),
+    received: new Date(),
+    attachment: null,
+  };
+  state.mailbox.add(SENT, message);
+  const recipient = /([A-Za-z0-9._-]+)@/.exec(message.to)?.[1] ?? '';
+  mailboxOf(recipient.toLowerCase())?.add(INBOX, message);
+  return null;
+}
+
+export function itemOperations(state: DeviceState, request: WbxmlElement): SampleReply {
+  const page = 'ItemOperations';
+  const fetches = childrenNamed(request, 'Fetch').map((fetch) => {
+    const reference = textOf(child(fetch, 'FileReference'));
+    const id = reference ?? textOf(child(fetch, 'ServerId')) ?? '';
+    const message = state.mailbox.find(id);
+    const content = message === undefined ? null : fetched(message, reference);
+    if (content === null) return element(page, 'Fetch', node(page, 'Status', 6));
+    const name =
+      reference === undefined ? node('AirSync', 'ServerId', id) : node('AirSyncBase', 'FileReference', id);
+    return element(page, 'Fetch', node(page, 'Status', 1), name, element(page, 'Properties', ...content));
+  });
+  return element(page, 'ItemOperations', node(page, 'Status', 1), element(page, 'Response', ...fetches));
+}
+
+function fetched(message: SampleMessage, reference: string | undefined): WbxmlElement[] | null {
+  if (reference === undefined) return properties(message);
+  if (message.attachment === null) return null;
+  const type = node('AirSyncBase', 'ContentType', 'application/pdf');
+  return [type, node('ItemOperations', 'Data', message.attachment.data.toString('base64'))];
+}
+
+export function settings(state: DeviceState, request: WbxmlElement): SampleReply {
+  const page = 'Settings';
+  const answers: WbxmlElement[] = [node(page, 'Status', 1)];
+  if (child(request, 'DeviceInformation') !== undefined) {
+    answers.push(element(page, 'DeviceInformation', node(page, 'Status', 1)));
+  }
+  if (child(request, 'UserInformation') !== undefined) {
+    const addresses = element(page, 'EmailAddresses', node(page, 'SMTPAddress', `${state.user}@example.com`));
+    answers.push(element(page, 'UserInformation', node(page, 'Status', 1), element(page, 'Get', addresses)));
+  }
+  if (child(request, 'Oof') !== undefined) answers.push(element(page, 'Oof', node(page, 'Status', 1)));
+  return element(page, 'Settings', ...answers);
+}
+
+/** Commands that a mailbox without contacts, calendar or certificates answers with "nothing found". */
+export function nothingFound(name: string, namespace: string): SampleReply {
+  if (name === 'Search') {
+    const store = element('Search', 'Store', node('Search', 'Status', 1), node('Search', 'Total', 0));
+    return element('Search', 'Search', node('Search', 'Status', 1), element('Search', 'Response', store));
+  }
+  if (name === 'MeetingResponse') {
+    return element(
+      'MeetingResponse',
+      name,
+      element('MeetingResponse', 'Result', node('MeetingResponse', 'Status', 2)),
+    );
+  }
+  if (name === 'MoveItems') {
+    return element('Move', name, element('Move', 'Response', node('Move', 'Status', 1)));
+  }
+  return element(namespace, name, node(namespace, 'Status', name.startsWith('Folder') ? 3 : 1));
+}
