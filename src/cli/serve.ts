@@ -31,14 +31,14 @@ export function registerServe(program: Command): void {
 }
 
 async function serve(config: Config): Promise<void> {
-  const { logger, flush } = openLog(config.log.level, config.log.destination);
+  const log = openLog(config.log.level, config.log.destination);
   const sample = config.upstream.url === 'sample' ? await startSample(config) : null;
   const store = await openStore(storeOptions(config));
   if (sample !== null) await seedDirectory(store, config.sample.devices);
   const verdicts = new VerdictCache(store, config.policy, cacheOptions(config), deviceAliases);
   await verdicts.start();
   const recorder = new PartnershipRecorder(store);
-  const accessLog = config.log.access ? new AccessLog(logger, config.log.identities) : null;
+  const accessLog = config.log.access ? new AccessLog(log.logger, config.log.identities) : null;
   const settings = gatewaySettings(config, sample?.url ?? config.upstream.url);
   const gateway = await startGateway({ settings, verdicts, recorder, accessLog });
   announce(config, gateway, sample);
@@ -53,7 +53,7 @@ async function serve(config: Config): Promise<void> {
     await store.close();
     await sample?.close();
     accessLog?.flush();
-    flush();
+    log.flush();
   };
   process.on('SIGTERM', () => void stop());
   process.on('SIGINT', () => void stop());
@@ -67,7 +67,7 @@ function startSample(config: Config): Promise<SampleServer> {
   return startSampleServer({ users, address: '127.0.0.1', port: 0 });
 }
 
-/** What a person needs to know next; on stderr, so that stdout holds log lines only. */
+/** What a person needs to know next. */
 function announce(config: Config, gateway: Gateway, sample: SampleServer | null): void {
   const url = `http://${config.listen.address.includes(':') ? `[${config.listen.address}]` : config.listen.address}:${gateway.port}`;
   const lines = [
@@ -84,5 +84,5 @@ function announce(config: Config, gateway: Gateway, sample: SampleServer | null)
       `  npm run -s easgate -- explain ${user.name} ${config.sample.devices[0]?.id ?? 'DEVICE'}`,
     );
   }
-  process.stderr.write(lines.join('\n') + '\n');
+  process.stdout.write(lines.join('\n') + '\n');
 }

@@ -216,7 +216,7 @@ export class ClientConnection implements Timed, UpstreamUser, ResponseSink, Requ
 
   private begin(head: RequestHead, bytes: Buffer): void {
     const { client } = this.core.settings;
-    const exchange = new Exchange(this.core.deadlines.now);
+    const exchange = new Exchange(Date.now());
     this.exchange = exchange;
     this.requests++;
     exchange.method = head.method;
@@ -589,7 +589,7 @@ export class ClientConnection implements Timed, UpstreamUser, ResponseSink, Requ
 
   /** The client is at fault: a clear status, then the connection closes. */
   private refuse(code: HttpErrorCode): void {
-    const exchange = this.exchange ?? new Exchange(this.core.deadlines.now);
+    const exchange = this.exchange ?? new Exchange(Date.now());
     this.exchange = exchange;
     exchange.error = code;
     exchange.persistent = false;

@@ -22,7 +22,7 @@ export type ExchangePhase =
 
 /** One request and what became of it. Every field is set in the constructor: one hidden class. */
 export class Exchange {
-  /** Milliseconds of the gateway's clock. */
+  /** Milliseconds since the epoch, exact. */
   readonly startedAt: number;
   phase: ExchangePhase = 'gate';
 

@@ -1,5 +1,6 @@
 // Owns a gateway for data plane tests: real sockets, and verdicts the test sets by hand.
 import { startGateway } from '../../src/gateway/gateway.ts';
+import type { ChangedKeys } from '../../src/gateway/gateway-core.ts';
 import type { Gateway } from '../../src/gateway/gateway.ts';
 import type { GatewaySettings } from '../../src/gateway/settings.ts';
 import type { AccessLog } from '../../src/observe/access-log.ts';
@@ -49,7 +50,7 @@ export async function startTestGateway(
   const seen: SeenPartnership[] = [];
   const finished: Exchange[] = [];
   const verdicts = new Map<string, Verdict | 'miss' | 'unavailable'>();
-  const listeners = new Set<(batch: { devices: Set<string>; users: Set<string>; all: boolean }) => void>();
+  const listeners = new Set<(changed: ChangedKeys) => void>();
   const lookUp = (device: string) => verdicts.get(device) ?? ALLOW;
   const gateway = await startGateway({
     settings: {
@@ -101,8 +102,8 @@ export async function startTestGateway(
         return { verdict: found === 'miss' ? ALLOW : found };
       },
       onChange: (listener) => {
-        listeners.add(listener as never);
-        return () => listeners.delete(listener as never);
+        listeners.add(listener);
+        return () => listeners.delete(listener);
       },
     },
     recorder: { seen: (facts) => seen.push({ user: facts.user, device: facts.device }) },
