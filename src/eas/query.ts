@@ -193,8 +193,14 @@ function append(canonical: string, part: string): string {
   return canonical === '' ? part : canonical + '&' + part;
 }
 
+/**
+ * MS-ASHTTP 2.2.1.1.1.2.3 says 32. A recorded client (go-activesync with SOGo) sends 33 letters and digits, and every
+ * server takes them (docs/decisions/0005-device-id-33.md); nothing longer has been seen.
+ */
+const MAX_PLAIN_DEVICE_ID = 33;
+
 function isDeviceId(value: string): boolean {
-  if (value.length === 0 || value.length > 32) return false;
+  if (value.length === 0 || value.length > MAX_PLAIN_DEVICE_ID) return false;
   for (let index = 0; index < value.length; index++)
     if (!isAlphanumeric(value.charCodeAt(index))) return false;
   return true;

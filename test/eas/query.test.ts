@@ -92,7 +92,7 @@ describe('a plain query', () => {
     ['control character in User', 'Cmd=Sync&User=bo%0Ab&DeviceId=ABC&DeviceType=iPhone'],
     ['NUL in User', 'Cmd=Sync&User=bob%00&DeviceId=ABC&DeviceType=iPhone'],
     ['broken escape', 'Cmd=Sync&User=bo%4&DeviceId=ABC&DeviceType=iPhone'],
-    ['long device id', `Cmd=Sync&User=bob&DeviceId=${'A'.repeat(33)}&DeviceType=iPhone`],
+    ['long device id', `Cmd=Sync&User=bob&DeviceId=${'A'.repeat(34)}&DeviceType=iPhone`],
     ['unknown command', 'Cmd=WebserviceInfo&User=bob&DeviceId=ABC&DeviceType=iPhone'],
     ['Autodiscover', 'Cmd=Autodiscover&User=bob&DeviceId=ABC&DeviceType=iPhone'],
     ['odd SaveInSent', `${good}&SaveInSent=t`],
