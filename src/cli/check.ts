@@ -1,6 +1,7 @@
 // Owns `easgate check`: whether a configuration can be used.
 import type { Command } from 'commander';
 import { storeOptions } from '../config/gateway-settings.ts';
+import { configurationSchema, configurationTable } from '../config/describe.ts';
 import { loadConfig } from '../config/load.ts';
 import { configPath } from './context.ts';
 
@@ -9,7 +10,13 @@ export function registerCheck(program: Command): void {
   program
     .command('check')
     .description('check a configuration file; lists every problem')
-    .action((_options, command: Command) => {
+    .option('--schema', 'print the JSON Schema of the file instead')
+    .option('--fields', 'print all fields as Markdown instead')
+    .action((options: { schema?: true; fields?: true }, command: Command) => {
+      if (options.schema || options.fields) {
+        process.stdout.write(options.schema ? configurationSchema() : configurationTable());
+        return;
+      }
       const path = configPath(command);
       storeOptions(loadConfig(path));
       process.stdout.write(`${path}: ok\n`);

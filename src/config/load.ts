@@ -1,7 +1,8 @@
 // Owns reading a configuration file: YAML, the schema, secrets, paths; all problems at once, each with its place.
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { parseDocument } from 'yaml';
+import { LineCounter, isNode, parseDocument } from 'yaml';
+import type { Document } from 'yaml';
 import { configSchema } from './schema.ts';
 import type { Config, Secret } from './schema.ts';
 
@@ -33,21 +34,40 @@ export function loadConfig(path: string): Config {
 
 /** Checks the text of a configuration. @throws ConfigError */
 export function parseConfig(text: string, path: string): Config {
-  const document = parseDocument(text, { uniqueKeys: true });
+  const lines = new LineCounter();
+  const document = parseDocument(text, { uniqueKeys: true, lineCounter: lines });
   if (document.errors.length > 0) {
     throw new ConfigError(
       path,
       document.errors.map((error) => error.message.split('\n')[0] ?? error.message),
     );
   }
-  const parsed = configSchema.safeParse(document.toJS({ maxAliasCount: 100 }) ?? {});
+  const parsed = configSchema.safeParse(valueOf(document, path));
   if (!parsed.success) {
     throw new ConfigError(
       path,
-      parsed.error.issues.map((issue) => `${issue.path.join('.') || '(top)'}: ${issue.message}`),
+      parsed.error.issues.map(
+        (issue) =>
+          `${issue.path.join('.') || '(top)'}${lineOf(document, lines, issue.path)}: ${issue.message}`,
+      ),
     );
   }
   return withPaths(parsed.data, dirname(resolve(path)));
+}
+
+function valueOf(document: Document, path: string): unknown {
+  try {
+    return document.toJS({ maxAliasCount: 100 }) ?? {};
+  } catch (error) {
+    throw new ConfigError(path, [error instanceof Error ? error.message : String(error)]);
+  }
+}
+
+/** Where in the text a field stands; nothing for a field that is missing. */
+function lineOf(document: Document, lines: LineCounter, path: readonly PropertyKey[]): string {
+  const found: unknown = document.getIn(path, true);
+  if (!isNode(found) || found.range == null) return '';
+  return ` (line ${lines.linePos(found.range[0]).line})`;
 }
 
 /** The text of a secret. @throws ConfigError when the variable or file is missing */
@@ -67,14 +87,25 @@ export function readSecret(secret: Secret, name: string): string {
 }
 
 function withPaths(config: Config, folder: string): Config {
-  const store =
-    config.store.kind === 'embedded'
-      ? { ...config.store, path: resolve(folder, config.store.path) }
-      : config.store;
+  const { store, sample } = config;
   const { destination } = config.log;
-  const log = {
-    ...config.log,
-    destination: destination === 'stdout' ? destination : resolve(folder, destination),
+  return {
+    ...config,
+    store:
+      store.kind === 'embedded'
+        ? { ...store, path: resolve(folder, store.path) }
+        : { ...store, url: secretPath(store.url, folder) },
+    log: {
+      ...config.log,
+      destination: destination === 'stdout' ? destination : resolve(folder, destination),
+    },
+    sample: {
+      ...sample,
+      users: sample.users.map((user) => ({ ...user, password: secretPath(user.password, folder) })),
+    },
   };
-  return { ...config, store, log };
+}
+
+function secretPath(secret: Secret, folder: string): Secret {
+  return typeof secret === 'object' && 'file' in secret ? { file: resolve(folder, secret.file) } : secret;
 }

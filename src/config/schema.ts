@@ -5,7 +5,7 @@ const action = z.enum(['allow', 'block', 'quarantine']);
 const seconds = (value: number, what: string): z.ZodDefault<z.ZodNumber> =>
   z.number().positive().max(86_400).default(value).describe(`${what}, in seconds`);
 const count = (value: number, what: string): z.ZodDefault<z.ZodNumber> =>
-  z.number().int().positive().max(100_000_000).default(value).describe(what);
+  z.number().int().min(1).max(1_000_000_000).default(value).describe(what);
 
 /** A secret: the value itself, the name of an environment variable, or the path of a file that holds it. */
 const secret = z.union([
@@ -50,11 +50,11 @@ const upstream = z.strictObject({
 
 const store = z.discriminatedUnion('kind', [
   z.strictObject({
-    kind: z.literal('embedded'),
-    path: z.string().min(1).default('data/easgate.db').describe('SQLite file, relative to this file'),
+    kind: z.literal('embedded').describe('a file, for one gateway'),
+    path: z.string().min(1).default('data/easgate.db').describe('SQLite file, made when missing'),
   }),
   z.strictObject({
-    kind: z.literal('redis'),
+    kind: z.literal('redis').describe('a Redis server, for any number of gateways'),
     url: secret.describe('redis://[user:password@]host:port/database, or { env: NAME } or { file: PATH }'),
     keyPrefix: z.string().default('easgate:').describe('prefix of all keys'),
     commandTimeoutMs: count(150, 'longest wait for one command, in milliseconds'),
@@ -118,7 +118,7 @@ const log = z.strictObject({
     .default('info')
     .describe('lowest level written'),
   access: z.boolean().default(true).describe('one line per finished request'),
-  destination: z.string().min(1).default('stdout').describe('"stdout" or a file, relative to this file'),
+  destination: z.string().min(1).default('stdout').describe('"stdout" or the path of a file'),
   identities: z
     .boolean()
     .default(true)
@@ -127,18 +127,27 @@ const log = z.strictObject({
 
 const sample = z.strictObject({
   users: z
-    .array(z.strictObject({ name: z.string().min(1), password: secret }))
+    .array(
+      z.strictObject({
+        name: z.string().min(1).describe('login name'),
+        password: secret.describe('password for Basic authentication'),
+      }),
+    )
     .default([])
     .describe('users of the built-in mail server'),
   devices: z
     .array(
       z.strictObject({
-        id: z.string().regex(/^[A-Za-z0-9]{1,32}$/),
-        managed: z.boolean().optional(),
-        compliant: z.boolean().optional(),
-        model: z.string().optional(),
-        os: z.string().optional(),
-        decision: action.optional(),
+        id: z
+          .string()
+          .regex(/^[A-Za-z0-9]{1,32}$/, 'must be 1 to 32 letters and digits')
+          .describe('device id as in DeviceId='),
+        user: z.string().min(1).optional().describe('the decision holds for this user only'),
+        managed: z.boolean().optional().describe('whether the device is enrolled; absent = not reported'),
+        compliant: z.boolean().optional().describe('whether it meets the rules; absent = not reported'),
+        model: z.string().optional().describe('hardware model'),
+        os: z.string().optional().describe('operating system and version'),
+        decision: action.optional().describe('a decision made by hand'),
       }),
     )
     .default([])
@@ -172,5 +181,6 @@ export type Secret = z.infer<typeof secret>;
 function isHttpUrl(text: string): boolean {
   if (!URL.canParse(text)) return false;
   const url = new URL(text);
-  return url.protocol === 'http:' && url.pathname === '/' && url.search === '' && url.username === '';
+  const bare = url.username === '' && url.password === '' && url.search === '' && url.hash === '';
+  return url.protocol === 'http:' && url.pathname === '/' && bare;
 }

@@ -2,16 +2,28 @@
 import type { Config } from '../config/schema.ts';
 import type { DirectoryStore } from '../directory/store.ts';
 import { deviceKey } from '../identity/device.ts';
+import type { UserKey } from '../identity/keys.ts';
+import { isUserError, userKey } from '../identity/user.ts';
 
 /** Writes devices that the directory does not know yet; what was changed since the first start stays. */
 export async function seedDirectory(
   store: DirectoryStore,
   devices: Config['sample']['devices'],
 ): Promise<void> {
-  for (const { id, managed, compliant, model, os, decision } of devices) {
+  for (const { id, user, managed, compliant, model, os, decision } of devices) {
     const key = deviceKey(id);
-    if ((await store.getDevice(key)) !== null) continue;
+    if ((await store.getDevice(key))?.record) continue;
     const now = Date.now();
+    // The decision first: a start cut short between the two writes is made up for by the next one.
+    if (decision !== undefined) {
+      await store.decide(user === undefined ? null : keyOf(user), key, {
+        action: decision,
+        owner: 'sample',
+        reason: 'sample data',
+        decidedAt: now,
+        expiresAt: null,
+      });
+    }
     await store.putDevice({
       key,
       managed: managed ?? null,
@@ -26,14 +38,11 @@ export async function seedDirectory(
       version: now,
       observedAt: now,
     });
-    if (decision === undefined) continue;
-    const reason = 'sample data';
-    await store.decide(null, key, {
-      action: decision,
-      owner: 'sample',
-      reason,
-      decidedAt: now,
-      expiresAt: null,
-    });
   }
+}
+
+function keyOf(user: string): UserKey {
+  const key = userKey(user);
+  if (isUserError(key)) throw new Error(`sample.devices: ${user} is no user name`);
+  return key;
 }

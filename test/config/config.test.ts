@@ -1,0 +1,155 @@
+// Owns the promises of the configuration: defaults, all problems at once with their place, secrets, paths, documents.
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { cacheOptions, gatewaySettings, storeOptions } from '../../src/config/gateway-settings.ts';
+import { configurationSchema, configurationTable } from '../../src/config/describe.ts';
+import { ConfigError, loadConfig, parseConfig, readSecret } from '../../src/config/load.ts';
+
+let folder = '';
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'easgate-config-'));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function problems(text: string): readonly string[] {
+  try {
+    parseConfig(text, 'test.yaml');
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+  return [];
+}
+
+describe('parseConfig', () => {
+  it('fills an empty file with defaults', () => {
+    const config = parseConfig('', '/etc/easgate.yaml');
+    expect(config.listen).toEqual({ address: '0.0.0.0', port: 8780 });
+    expect(config.store).toEqual({ kind: 'embedded', path: '/etc/data/easgate.db' });
+    expect(config.policy).toEqual({
+      unknownDevice: 'quarantine',
+      notEnrolled: 'quarantine',
+      notCompliant: 'quarantine',
+    });
+  });
+
+  it('takes every default when it is written out', () => {
+    const config = parseConfig('', '/etc/easgate.yaml');
+    expect(parseConfig(JSON.stringify(config), '/etc/easgate.yaml')).toEqual(config);
+  });
+
+  it('lists all problems at once, each with its line', () => {
+    expect(problems('listen:\n  port: 99999\nlimits:\n  maxHeaders: many\nnonsense: 1\n')).toEqual([
+      expect.stringMatching(/^listen\.port \(line 2\): /),
+      expect.stringMatching(/^limits\.maxHeaders \(line 4\): /),
+      expect.stringMatching(/^\(top\).*: .*nonsense/),
+    ]);
+  });
+
+  it('says where YAML is broken', () => {
+    expect(problems('listen: {port: 1\nlog: x')[0]).toMatch(/line 2/);
+  });
+
+  it('refuses a key that stands twice', () => {
+    expect(problems('publicHosts: [a]\npublicHosts: [b]\n')[0]).toMatch(/unique/);
+  });
+
+  it.each(['https://mail', 'http://user:pw@mail', 'http://mail/path', 'http://mail?x', 'mail:80', ''])(
+    'refuses %j as the mail server',
+    (url) => {
+      expect(problems(`upstream: { url: ${JSON.stringify(url)} }`)).toHaveLength(1);
+    },
+  );
+
+  it('takes a mail server with a port or an IPv6 address', () => {
+    const config = parseConfig('upstream: { url: "http://[::1]:8080", hostHeader: upstream }', 'x.yaml');
+    const { upstream } = gatewaySettings(config, config.upstream.url);
+    expect(upstream).toMatchObject({ host: '::1', port: 8080, hostHeader: '[::1]:8080' });
+  });
+
+  it('refuses a bomb of aliases', () => {
+    const lines = ['a: &a [x]'];
+    for (let level = 1; level < 12; level++) {
+      const [name, below] = [String.fromCharCode(97 + level), String.fromCharCode(96 + level)];
+      lines.push(`${name}: &${name} [${`*${below},`.repeat(9)}*${below}]`);
+    }
+    expect(problems(lines.join('\n'))).toHaveLength(1);
+  });
+
+  it('ends in a configuration or a ConfigError for any text', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary', maxLength: 60 }), (text) => {
+        problems(text);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('never repeats a secret in a problem', () => {
+    const text =
+      'store: { kind: redis, url: { env: X, hunter2: hunter2 }, keyPrefix: 1 }\nsample: { users: [{ name: a, password: [hunter3] }] }';
+    expect(problems(text).join('\n')).not.toMatch(/hunter3/);
+    expect(problems(text)).toHaveLength(3);
+  });
+});
+
+describe('loadConfig', () => {
+  it('resolves paths against the folder of the file', () => {
+    const file = join(folder, 'paths.yaml');
+    writeFileSync(
+      file,
+      'store: { kind: redis, url: { file: secret } }\nlog: { destination: log/easgate.log }\n',
+    );
+    writeFileSync(join(folder, 'secret'), 'redis://cache:6379/1\n');
+    const config = loadConfig(file);
+    expect(config.log.destination).toBe(join(folder, 'log/easgate.log'));
+    expect(storeOptions(config)).toMatchObject({ kind: 'redis', url: 'redis://cache:6379/1' });
+  });
+
+  it('names a file that cannot be read', () => {
+    expect(() => loadConfig(join(folder, 'missing.yaml'))).toThrow(/missing\.yaml/);
+  });
+});
+
+describe('readSecret', () => {
+  it('reads an environment variable', () => {
+    vi.stubEnv('EASGATE_TEST_SECRET', 'from-env');
+    expect(readSecret({ env: 'EASGATE_TEST_SECRET' }, 'x')).toBe('from-env');
+    vi.unstubAllEnvs();
+  });
+
+  it('names the variable that is not set', () => {
+    expect(() => readSecret({ env: 'EASGATE_TEST_MISSING' }, 'store.url')).toThrow(/EASGATE_TEST_MISSING/);
+  });
+});
+
+describe('settings', () => {
+  it('turns seconds into milliseconds', () => {
+    const config = parseConfig('cache: { lifetimeSeconds: 1.5 }\noutage: { allowedSeconds: 2 }', 'x.yaml');
+    expect(cacheOptions(config)).toMatchObject({ lifetimeMs: 1_500, staleAllowedMs: 2_000 });
+    expect(gatewaySettings(config, 'http://mail').client).toMatchObject({ headTimeoutMs: 15_000 });
+  });
+});
+
+describe('documents made from the schema', () => {
+  const committed = (name: string) => readFileSync(new URL(`../../docs/${name}`, import.meta.url), 'utf8');
+
+  it('docs/configuration.md is up to date (easgate check --fields)', () => {
+    expect(committed('configuration.md')).toBe(configurationTable());
+  });
+
+  it('docs/easgate.schema.json is up to date (easgate check --schema)', () => {
+    expect(committed('easgate.schema.json')).toBe(configurationSchema());
+  });
+
+  it('describes every field', () => {
+    const rows = configurationTable()
+      .split('\n')
+      .filter((line) => line.startsWith('| `'));
+    expect(rows.length).toBeGreaterThan(40);
+    for (const row of rows) expect(row.split('|')[2]?.trim(), row).not.toBe('');
+  });
+});
