@@ -53,6 +53,8 @@ try {
   } else {
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'EASGATE_FAILED';
     process.stderr.write(`easgate: ${code}: ${error instanceof Error ? error.message : String(error)}\n`);
-    process.exitCode = 1;
+    // A start that failed half-way has sockets and a store open; nothing would end the process. Output to pipes and files
+    // is written already (it is synchronous on POSIX).
+    process.exit(1);
   }
 }

@@ -44,10 +44,10 @@ export function configurationTable(): string {
       parts.push(...table(rowsOf(name, section, true)), '');
       continue;
     }
-    parts.push(`${sentence(section.description ?? '')}`, '');
+    parts.push(sentence(section.description ?? ''), '');
     for (const variant of section.oneOf ?? [section]) {
       const kind = variant.properties?.['kind']?.const;
-      if (kind !== undefined) parts.push(`### kind: ${String(kind)}`, '');
+      if (typeof kind === 'string') parts.push(`### kind: ${kind}`, '');
       parts.push(...table(rowsBelow(name, variant)), '');
     }
   }

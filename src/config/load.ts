@@ -66,8 +66,8 @@ function valueOf(document: Document, path: string): unknown {
 /** Where in the text a field stands; nothing for a field that is missing. */
 function lineOf(document: Document, lines: LineCounter, path: readonly PropertyKey[]): string {
   const found: unknown = document.getIn(path, true);
-  if (!isNode(found) || found.range == null) return '';
-  return ` (line ${lines.linePos(found.range[0]).line})`;
+  const start = isNode(found) ? found.range?.[0] : undefined;
+  return start === undefined ? '' : ` (line ${lines.linePos(start).line})`;
 }
 
 /** The text of a secret. @throws ConfigError when the variable or file is missing */

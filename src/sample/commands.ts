@@ -1,8 +1,17 @@
 // Owns what the sample server answers to each command; trees in, trees out.
 import { child, childrenNamed, element, textOf } from '../eas/wbxml/element.ts';
 import type { WbxmlElement } from '../eas/wbxml/element.ts';
+import { properties } from './email.ts';
 import { FOLDERS, INBOX, SENT } from './mailbox.ts';
 import type { Mailbox, SampleMessage } from './mailbox.ts';
+
+/** What a device has of a folder: message ids with their read flag. */
+export interface SyncedFolder {
+  key: number;
+  known: Map<string, boolean>;
+  /** As of the key before: a phone that lost an answer repeats its request with that key. */
+  before: Map<string, boolean> | null;
+}
 
 /** What the server remembers of one device of one user. */
 export class DeviceState {
@@ -10,8 +19,8 @@ export class DeviceState {
   readonly user: string;
   policyKey = 0;
   folderKey = 0;
-  /** Per folder: the current sync key, and what the device has. */
-  readonly synced = new Map<string, { key: number; known: Map<string, boolean> }>();
+  /** Folders that the device has begun to synchronise. */
+  readonly synced = new Map<string, SyncedFolder>();
   /** Parameters of the last Ping, for an empty one. */
   ping: { seconds: number; folders: string[] } | null = null;
 
@@ -77,132 +86,6 @@ export function folderSync(state: DeviceState, request: WbxmlElement): SampleRep
     node(page, 'SyncKey', state.folderKey),
     element(page, 'Changes', node(page, 'Count', added.length), ...added),
   );
-}
-
-/** Null when nothing changed, so that the caller may hold the request. */
-export function sync(state: DeviceState, request: WbxmlElement): SampleReply {
-  const collections = childrenNamed(child(request, 'Collections'), 'Collection');
-  if (collections.length === 0) return element('AirSync', 'Sync', node('AirSync', 'Status', 13));
-  const answers = collections.map((collection) => syncCollection(state, collection));
-  if (answers.every((answer) => answer === null)) return null;
-  const full = answers.filter((answer) => answer !== null);
-  return element('AirSync', 'Sync', element('AirSync', 'Collections', ...full));
-}
-
-function syncCollection(state: DeviceState, collection: WbxmlElement): WbxmlElement | null {
-  const id = textOf(child(collection, 'CollectionId')) ?? '';
-  const key = textOf(child(collection, 'SyncKey')) ?? '';
-  const messages = state.mailbox.folders.get(id);
-  const answer = (newKey: number | string, status: number, ...more: WbxmlElement[]): WbxmlElement =>
-    element(
-      'AirSync',
-      'Collection',
-      node('AirSync', 'SyncKey', newKey),
-      node('AirSync', 'CollectionId', id),
-      node('AirSync', 'Status', status),
-      ...more,
-    );
-  if (messages === undefined) return answer(key, 8);
-  if (key === '0') {
-    state.synced.set(id, { key: 1, known: new Map() });
-    return answer(1, 1);
-  }
-  const synced = state.synced.get(id);
-  if (synced === undefined || Number(key) !== synced.key) return answer(0, 3);
-  applyClientChanges(state, messages, synced.known, child(collection, 'Commands'));
-  const window = Math.min(Math.max(Number(textOf(child(collection, 'WindowSize')) ?? 100), 1), 512);
-  const commands: WbxmlElement[] = [];
-  for (const message of messages) {
-    const known = synced.known.get(message.id);
-    if (known === undefined) commands.push(command('Add', message));
-    else if (known !== message.read) commands.push(command('Change', message));
-  }
-  const present = new Set(messages.map((message) => message.id));
-  for (const known of synced.known.keys()) {
-    if (!present.has(known)) commands.push(element('AirSync', 'Delete', node('AirSync', 'ServerId', known)));
-  }
-  const hasClientChanges = child(collection, 'Commands') !== undefined;
-  if (commands.length === 0 && !hasClientChanges) return null;
-  const sent = commands.slice(0, window);
-  for (const change of sent) {
-    const serverId = textOf(child(change, 'ServerId')) ?? '';
-    const message = messages.find((candidate) => candidate.id === serverId);
-    if (message === undefined) synced.known.delete(serverId);
-    else synced.known.set(serverId, message.read);
-  }
-  synced.key++;
-  const more = commands.length > sent.length ? [element('AirSync', 'MoreAvailable')] : [];
-  const list = sent.length > 0 ? [element('AirSync', 'Commands', ...sent)] : [];
-  return answer(synced.key, 1, ...more, ...list);
-}
-
-function applyClientChanges(
-  state: DeviceState,
-  messages: SampleMessage[],
-  known: Map<string, boolean>,
-  commands: WbxmlElement | undefined,
-): void {
-  for (const change of childrenNamed(commands, 'Change')) {
-    const message = state.mailbox.find(textOf(child(change, 'ServerId')) ?? '');
-    const read = textOf(child(child(change, 'ApplicationData'), 'Read'));
-    if (message === undefined || read === undefined) continue;
-    message.read = read === '1';
-    known.set(message.id, message.read);
-  }
-  for (const removal of childrenNamed(commands, 'Delete')) {
-    const id = textOf(child(removal, 'ServerId')) ?? '';
-    const at = messages.findIndex((message) => message.id === id);
-    if (at !== -1) messages.splice(at, 1);
-    known.delete(id);
-  }
-}
-
-function command(name: 'Add' | 'Change', message: SampleMessage): WbxmlElement {
-  const data = name === 'Add' ? properties(message) : [node('Email', 'Read', message.read ? 1 : 0)];
-  return element(
-    'AirSync',
-    name,
-    node('AirSync', 'ServerId', message.id),
-    element('AirSync', 'ApplicationData', ...data),
-  );
-}
-
-function properties(message: SampleMessage): WbxmlElement[] {
-  const body = element(
-    'AirSyncBase',
-    'Body',
-    node('AirSyncBase', 'Type', 1),
-    node('AirSyncBase', 'EstimatedDataSize', message.text.length),
-    node('AirSyncBase', 'Data', message.text),
-  );
-  const { attachment } = message;
-  const attachments =
-    attachment === null
-      ? []
-      : [
-          element(
-            'AirSyncBase',
-            'Attachments',
-            element(
-              'AirSyncBase',
-              'Attachment',
-              node('AirSyncBase', 'DisplayName', attachment.name),
-              node('AirSyncBase', 'FileReference', message.id),
-              node('AirSyncBase', 'Method', 1),
-              node('AirSyncBase', 'EstimatedDataSize', attachment.data.length),
-            ),
-          ),
-        ];
-  return [
-    node('Email', 'To', message.to),
-    node('Email', 'From', message.from),
-    node('Email', 'Subject', message.subject),
-    node('Email', 'DateReceived', message.received.toISOString()),
-    node('Email', 'Read', message.read ? 1 : 0),
-    ...attachments,
-    body,
-    node('Email', 'MessageClass', 'IPM.Note'),
-  ];
 }
 
 export function getItemEstimate(state: DeviceState, request: WbxmlElement): SampleReply {

@@ -17,11 +17,11 @@ import {
   provision,
   sendMail,
   settings,
-  sync,
 } from './commands.ts';
 import type { SampleReply } from './commands.ts';
 import { INBOX, sampleMailbox } from './mailbox.ts';
 import type { Mailbox } from './mailbox.ts';
+import { hasChanges, sync } from './sync.ts';
 
 /** Who has a mailbox, and where to listen. */
 export interface SampleServerOptions {
@@ -153,7 +153,13 @@ class Sample {
   ): Promise<void> {
     const name = query.command?.name;
     const isWbxml = (request.headers['content-type'] ?? '').startsWith('application/vnd.ms-sync');
-    const root = body.length > 0 && isWbxml ? decodeWbxml(body) : undefined;
+    let root: WbxmlElement | undefined;
+    try {
+      root = body.length > 0 && isWbxml ? decodeWbxml(body) : undefined;
+    } catch {
+      end(response, 400, {});
+      return;
+    }
     switch (name) {
       case 'Provision':
         send(response, root === undefined ? null : provision(state, root));
@@ -242,7 +248,8 @@ class Sample {
       return;
     }
     state.ping = { seconds, folders: watched };
-    const changed = await this.hold(state, watched, seconds, response);
+    const waiting = watched.find((folder) => hasChanges(state, folder));
+    const changed = waiting ?? (await this.hold(state, watched, seconds, response));
     if (changed === null) send(response, pingReply(1));
     else send(response, pingReply(2, element('Ping', 'Folders', element('Ping', 'Folder', changed))));
   }

@@ -1,0 +1,173 @@
+// Owns the promises of the easgate command as a process: what it prints where, and how it ends.
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { EasClient } from '../support/eas-client.ts';
+import { until } from '../support/until.ts';
+
+const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+const CONFIG = `
+listen: { address: 127.0.0.1, port: 0 }
+store: { kind: embedded, path: directory.db }
+sample:
+  users: [{ name: alice, password: alice-pw }]
+  devices:
+    - { id: GOOD1, managed: true, compliant: true }
+    - { id: BAD2, managed: true, compliant: false }
+`;
+
+let folder = '';
+let config = '';
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'easgate-cli-'));
+  config = join(folder, 'easgate.yaml');
+  writeFileSync(config, CONFIG);
+});
+/** Also a failed test leaves no process. */
+const children: ChildProcess[] = [];
+afterAll(() => {
+  for (const child of children) child.kill('SIGKILL');
+  rmSync(folder, { recursive: true });
+});
+
+interface Ended {
+  readonly code: number | null;
+  readonly out: string;
+  readonly error: string;
+}
+
+interface Running {
+  readonly child: ChildProcess;
+  readonly ended: Promise<Ended>;
+  out(): string;
+}
+
+function start(...words: string[]): Running {
+  const child = spawn(process.execPath, [MAIN, ...words], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
+  children.push(child);
+  let out = '';
+  let error = '';
+  child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (error += chunk.toString()));
+  const ended = new Promise<Ended>((resolve) => child.on('close', (code) => resolve({ code, out, error })));
+  return { child, ended, out: () => out };
+}
+
+const run = (...words: string[]): Promise<Ended> => start(...words).ended;
+
+describe('easgate', () => {
+  it('ends with 2 for an unknown command', async () => {
+    expect(await run('nonsense')).toMatchObject({ code: 2, out: '' });
+  });
+
+  it('ends with 2 without a command, and shows what there is', async () => {
+    const { code, error } = await run();
+    expect(code).toBe(2);
+    for (const name of ['serve', 'check', 'devices', 'explain', 'identify', 'wbxml'])
+      expect(error).toContain(name);
+  });
+
+  it('ends with 2 for an unknown option', async () => {
+    expect(await run('check', '--nonsense')).toMatchObject({ code: 2, out: '' });
+  });
+
+  it('ends with 0 for --help', async () => {
+    expect(await run('--help')).toMatchObject({ code: 0, error: '' });
+  });
+});
+
+describe('easgate check', () => {
+  it('accepts a good file', async () => {
+    expect(await run('check', '--config', config)).toEqual({ code: 0, out: `${config}: ok\n`, error: '' });
+  });
+
+  it('takes --config in front of the subcommand too', async () => {
+    expect(await run('--config', config, 'check')).toMatchObject({ code: 0 });
+  });
+
+  it('accepts the file that comes with the project', async () => {
+    const shipped = fileURLToPath(new URL('../../config/easgate.yaml', import.meta.url));
+    expect(await run('check', '--config', shipped)).toMatchObject({ code: 0, error: '' });
+  });
+
+  it('ends with 1 and lists every problem of a bad file, without a stack', async () => {
+    const bad = join(folder, 'bad.yaml');
+    writeFileSync(bad, 'listen: { port: -1 }\nlog: { level: loud }\n');
+    const { code, out, error } = await run('check', '--config', bad);
+    expect({ code, out }).toEqual({ code: 1, out: '' });
+    expect(error).toMatch(
+      /^easgate: EASGATE_CONFIG: .*2 problems\n {2}- listen\.port.*\n {2}- log\.level.*\n$/,
+    );
+  });
+
+  it('ends with 1 for a file that is not there', async () => {
+    expect(await run('check', '--config', 'missing.yaml')).toMatchObject({ code: 1, out: '' });
+  });
+
+  it('ends with 1 when a secret is missing', async () => {
+    const file = join(folder, 'redis.yaml');
+    writeFileSync(file, 'store: { kind: redis, url: { env: EASGATE_TEST_NOT_SET } }');
+    const { code, error } = await run('check', '--config', file);
+    expect(code).toBe(1);
+    expect(error).toContain('EASGATE_TEST_NOT_SET');
+  });
+
+  it('prints the JSON Schema', async () => {
+    const { out } = await run('check', '--schema');
+    expect(JSON.parse(out)).toMatchObject({ additionalProperties: false });
+  });
+});
+
+describe('easgate serve', () => {
+  it('serves, follows decisions of another process, and ends with 0 on SIGTERM', async () => {
+    const gateway = start('serve', '--config', config);
+    try {
+      await until(() => gateway.out().includes('listens on'), 'the gateway');
+      const port = Number(/listens on http:\/\/127\.0\.0\.1:(\d+)/.exec(gateway.out())?.[1]);
+      const phone = (device: string): EasClient =>
+        new EasClient({ port, user: 'alice', password: 'alice-pw', device });
+      const [good, bad] = [phone('GOOD1'), phone('BAD2')];
+      expect(await good.folderSync()).toMatchObject({ status: 200, easStatus: '1' });
+      expect(await bad.folderSync()).toMatchObject({ status: 200, easStatus: '129' });
+
+      const poll = good.ping(600);
+      expect(await run('devices', 'block', 'GOOD1', '--config', config)).toMatchObject({ code: 0 });
+      expect(await poll).toMatchObject({ status: 200, easStatus: '7' });
+      expect(await good.folderSync()).toMatchObject({ status: 200, easStatus: '129' });
+      expect(await run('devices', 'allow', 'BAD2', '--config', config)).toMatchObject({ code: 0 });
+      let passed = false;
+      while (!passed) passed = (await bad.folderSync()).easStatus === '1';
+      good.close();
+      bad.close();
+    } finally {
+      gateway.child.kill('SIGTERM');
+    }
+    expect(await gateway.ended).toMatchObject({ code: 0, error: '' });
+    const lines = gateway
+      .out()
+      .split('\n')
+      .filter((line) => line.startsWith('{'));
+    expect(lines.length).toBeGreaterThanOrEqual(5);
+    expect(gateway.out()).not.toMatch(/alice-pw|Basic/);
+  });
+
+  it('ends with 1 when the port is taken', async () => {
+    const first = start('serve', '--config', config);
+    await until(() => first.out().includes('listens on'), 'the gateway');
+    const port = /listens on http:\/\/127\.0\.0\.1:(\d+)/.exec(first.out())?.[1];
+    const taken = join(folder, 'taken.yaml');
+    writeFileSync(
+      taken,
+      `listen: { address: 127.0.0.1, port: ${port} }\nstore: { kind: embedded, path: taken.db }\n`,
+    );
+    const second = await run('serve', '--config', taken);
+    first.child.kill('SIGTERM');
+    await first.ended;
+    expect(second.code).toBe(1);
+    expect(second.error).toContain('EADDRINUSE');
+  });
+});

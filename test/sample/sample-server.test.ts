@@ -1,0 +1,346 @@
+// Owns the promises of the sample mail server, seen from a phone.
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { child, childrenNamed, element, textOf } from '../../src/eas/wbxml/element.ts';
+import type { WbxmlElement } from '../../src/eas/wbxml/element.ts';
+import { startSampleServer } from '../../src/sample/server.ts';
+import type { SampleServer } from '../../src/sample/server.ts';
+import { EasClient, changes, find } from '../support/eas-client.ts';
+import type { EasClientOptions } from '../support/eas-client.ts';
+import { until } from '../support/until.ts';
+
+let server: SampleServer;
+let phone: EasClient;
+let devices = 0;
+const open: EasClient[] = [];
+
+beforeAll(async () => {
+  const users = ['alice', 'bob'].map((name) => ({ name, password: `${name}-pw` }));
+  server = await startSampleServer({ users });
+});
+afterAll(async () => {
+  for (const client of open) client.close();
+  await server.close();
+});
+beforeEach(() => {
+  phone = newPhone({});
+});
+
+/** A device the server has not seen. */
+function newPhone(options: Partial<EasClientOptions>): EasClient {
+  const device = `PHONE${++devices}`;
+  const client = new EasClient({
+    port: server.port,
+    user: 'alice',
+    password: `${options.user ?? 'alice'}-pw`,
+    device,
+    ...options,
+  });
+  open.push(client);
+  return client;
+}
+
+const air = (name: string, ...inner: (WbxmlElement | string)[]): WbxmlElement =>
+  element('AirSync', name, ...inner);
+
+/** Brings the Inbox up to date. */
+async function syncAll(client: EasClient): Promise<WbxmlElement[]> {
+  const added: WbxmlElement[] = [];
+  await client.sync('1');
+  for (;;) {
+    const answer = await client.sync('1');
+    added.push(...changes(answer, 'Add'));
+    if (find(answer.tree, 'MoreAvailable') === undefined) return added;
+  }
+}
+
+describe('authentication', () => {
+  it('answers a wrong password with 401 and a challenge', async () => {
+    const answer = await newPhone({ password: 'wrong' }).httpOptions();
+    expect(answer.status).toBe(401);
+    expect(answer.headers['www-authenticate']).toBe('Basic realm="sample"');
+  });
+
+  it.each(['ALICE', 'CORP\\alice', 'alice@example.com'])('knows alice as %s', async (user) => {
+    expect((await newPhone({ user, password: 'alice-pw' }).httpOptions()).status).toBe(200);
+  });
+});
+
+describe('OPTIONS', () => {
+  it('names versions and commands', async () => {
+    const { headers } = await phone.httpOptions();
+    expect(headers['ms-asprotocolversions']).toBe('2.5,12.0,12.1,14.0,14.1,16.0,16.1');
+    expect(headers['ms-asprotocolcommands']).toContain('FolderSync');
+  });
+});
+
+describe('requests that are none', () => {
+  it('answers an unknown command with 400', async () => {
+    expect((await phone.command('Nonsense', null)).status).toBe(400);
+  });
+
+  it('answers a body that is no WBXML with 400', async () => {
+    expect((await phone.command('FolderSync', Buffer.from('nonsense'))).status).toBe(400);
+  });
+});
+
+describe('Provision', () => {
+  it('hands out a temporary key, then a final one', async () => {
+    const final = await phone.provision();
+    expect(find(final.tree, 'PolicyKey')).toMatch(/^\d+$/);
+    expect(find(final.tree, 'EASProvisionDoc')).toBeUndefined();
+  });
+
+  it('answers an acknowledgement of another key with status 5', async () => {
+    const policy = element(
+      'Provision',
+      'Policy',
+      element('Provision', 'PolicyType', 'MS-EAS-Provisioning-WBXML'),
+      element('Provision', 'PolicyKey', '123'),
+      element('Provision', 'Status', '1'),
+    );
+    const answer = await phone.command(
+      'Provision',
+      element('Provision', 'Provision', element('Provision', 'Policies', policy)),
+    );
+    expect(textOf(child(child(child(answer.tree, 'Policies'), 'Policy'), 'Status'))).toBe('5');
+  });
+});
+
+describe('FolderSync', () => {
+  it('lists the folders once', async () => {
+    const first = await phone.folderSync();
+    const names = childrenNamed(child(first.tree, 'Changes'), 'Add').map((add) =>
+      textOf(child(add, 'DisplayName')),
+    );
+    expect(names).toEqual(['Inbox', 'Sent Items', 'Deleted Items', 'Drafts']);
+    const second = await phone.folderSync();
+    expect(find(second.tree, 'Count')).toBe('0');
+  });
+
+  it('answers a key it never gave with 9', async () => {
+    phone.folderKey = '77';
+    expect((await phone.folderSync()).easStatus).toBe('9');
+  });
+
+  it('reads a base64 query', async () => {
+    expect((await newPhone({ query: 'base64' }).folderSync()).easStatus).toBe('1');
+  });
+});
+
+describe('Sync', () => {
+  it('starts with a key only, then sends the messages', async () => {
+    const first = await phone.sync('1');
+    expect(changes(first, 'Add')).toHaveLength(0);
+    const second = await phone.sync('1');
+    expect(changes(second, 'Add').length).toBeGreaterThanOrEqual(3);
+    expect(find(second.tree, 'Subject')).toBe('Welcome');
+  });
+
+  it('sends no more than WindowSize, and says that there is more', async () => {
+    await phone.sync('1');
+    const answer = await phone.sync('1', [air('WindowSize', '1')]);
+    expect(changes(answer, 'Add')).toHaveLength(1);
+    expect(find(answer.tree, 'MoreAvailable')).toBe('');
+  });
+
+  it('answers an empty body when nothing changed', async () => {
+    await syncAll(phone);
+    expect(await phone.sync('1')).toMatchObject({ status: 200, body: Buffer.alloc(0) });
+  });
+
+  it('answers a key it never gave with 3', async () => {
+    phone.syncKeys.set('1', '99');
+    expect((await phone.sync('1')).easStatus).toBe('3');
+  });
+
+  it('sends the same again when the answer to the last key was lost', async () => {
+    await phone.sync('1');
+    const key = phone.syncKeys.get('1') ?? '';
+    const lost = await phone.sync('1');
+    phone.syncKeys.set('1', key);
+    const again = await phone.sync('1');
+    expect(again.easStatus).toBe('1');
+    expect(changes(again, 'Add')).toHaveLength(changes(lost, 'Add').length);
+  });
+
+  it('answers an unknown folder with 8', async () => {
+    expect((await phone.sync('77')).easStatus).toBe('8');
+  });
+
+  it('tells other devices of a read flag', async () => {
+    const other = newPhone({});
+    const [message] = await syncAll(phone);
+    await syncAll(other);
+    const id = textOf(child(message, 'ServerId')) ?? '';
+    const wasRead = find(message, 'Read') === '1';
+    const change = air(
+      'Change',
+      air('ServerId', id),
+      air('ApplicationData', element('Email', 'Read', wasRead ? '0' : '1')),
+    );
+    expect((await phone.sync('1', [air('Commands', change)])).easStatus).toBe('1');
+    expect(changes(await other.sync('1'), 'Change').map((one) => textOf(child(one, 'ServerId')))).toEqual([
+      id,
+    ]);
+  });
+
+  it('fetches a message by its id', async () => {
+    const [message] = await syncAll(phone);
+    const id = textOf(child(message, 'ServerId')) ?? '';
+    const answer = await phone.sync('1', [air('Commands', air('Fetch', air('ServerId', id)))]);
+    const responses = child(child(child(answer.tree, 'Collections'), 'Collection'), 'Responses');
+    expect(find(responses, 'Subject')).toBe(find(message, 'Subject'));
+  });
+
+  it('tells other devices of a deletion', async () => {
+    server.deliver('alice', 'To be deleted', 'x');
+    const other = newPhone({});
+    const messages = await syncAll(phone);
+    await syncAll(other);
+    const id = textOf(child(messages.at(-1), 'ServerId')) ?? '';
+    await phone.sync('1', [air('Commands', air('Delete', air('ServerId', id)))]);
+    expect(changes(await other.sync('1'), 'Delete').map((one) => textOf(child(one, 'ServerId')))).toEqual([
+      id,
+    ]);
+  });
+
+  it('holds with HeartbeatInterval until a message comes', async () => {
+    await syncAll(phone);
+    const held = phone.sync('1', [], [air('HeartbeatInterval', '60')]);
+    await until(() => server.held() === 1, 'a held Sync');
+    server.deliver('alice', 'News', 'x');
+    expect(find((await held).tree, 'Subject')).toBe('News');
+  });
+});
+
+describe('Ping', () => {
+  it('is held until a message comes, and ends with 2 and the folder', async () => {
+    const held = phone.ping(60);
+    await until(() => server.held() === 1, 'a held Ping');
+    server.deliver('alice', 'News', 'x');
+    const answer = await held;
+    expect(answer.easStatus).toBe('2');
+    expect(find(answer.tree, 'Folder')).toBe('1');
+  });
+
+  it('ends at once when a message came before it', async () => {
+    await syncAll(phone);
+    server.deliver('alice', 'Early', 'x');
+    expect((await phone.ping(60)).easStatus).toBe('2');
+  });
+
+  it('ends with 1 when the heartbeat is over', async () => {
+    expect((await phone.ping(1)).easStatus).toBe('1');
+  });
+
+  it('repeats the last parameters for an empty one', async () => {
+    await phone.ping(1);
+    expect((await phone.ping()).easStatus).toBe('1');
+  });
+
+  it('answers 3 when there is nothing to repeat', async () => {
+    expect((await phone.ping()).easStatus).toBe('3');
+  });
+
+  it('answers a heartbeat out of bounds with 5 and the bound', async () => {
+    const answer = await phone.ping(9_999);
+    expect(answer.easStatus).toBe('5');
+    expect(find(answer.tree, 'HeartbeatInterval')).toBe('3540');
+  });
+
+  it('is given up when the phone leaves', async () => {
+    const left = new AbortController();
+    const held = phone.ping(60, '1', left.signal).catch((error: unknown) => error);
+    await until(() => server.held() === 1, 'a held Ping');
+    left.abort();
+    await until(() => server.held() === 0, 'the poll to be given up');
+    expect(await held).toBeInstanceOf(Error);
+  });
+});
+
+describe('mail', () => {
+  it.each(['14.1', '12.1'])(
+    'reaches the Inbox of a user here and the own Sent Items (%s)',
+    async (version) => {
+      const bob = newPhone({ user: 'bob' });
+      await syncAll(bob);
+      const sender = newPhone({ version });
+      const subject = `Hello ${version}`;
+      expect(await sender.sendMail('Bob <bob@example.com>', subject, 'Text.')).toMatchObject({
+        status: 200,
+        body: Buffer.alloc(0),
+      });
+      expect(find((await bob.sync('1')).tree, 'Subject')).toBe(subject);
+      await sender.sync('2');
+      const sent = changes(await sender.sync('2'), 'Add').map((add) => find(add, 'Subject'));
+      expect(sent).toContain(subject);
+    },
+  );
+});
+
+describe('GetItemEstimate', () => {
+  it('counts what the device has not got', async () => {
+    await phone.sync('1');
+    const collection = element(
+      'GetItemEstimate',
+      'Collection',
+      element('GetItemEstimate', 'CollectionId', '1'),
+    );
+    const tree = element(
+      'GetItemEstimate',
+      'GetItemEstimate',
+      element('GetItemEstimate', 'Collections', collection),
+    );
+    const before = Number(find((await phone.command('GetItemEstimate', tree)).tree, 'Estimate'));
+    expect(before).toBeGreaterThanOrEqual(3);
+    await phone.sync('1');
+    expect(find((await phone.command('GetItemEstimate', tree)).tree, 'Estimate')).toBe('0');
+  });
+});
+
+describe('attachments', () => {
+  async function reference(): Promise<string> {
+    const messages = await syncAll(phone);
+    return (
+      messages.map((message) => find(message, 'FileReference')).find((found) => found !== undefined) ?? ''
+    );
+  }
+
+  it('come with ItemOperations', async () => {
+    const fetch = element(
+      'ItemOperations',
+      'Fetch',
+      element('ItemOperations', 'Store', 'Mailbox'),
+      element('AirSyncBase', 'FileReference', await reference()),
+    );
+    const answer = await phone.command('ItemOperations', element('ItemOperations', 'ItemOperations', fetch));
+    expect(Buffer.from(find(answer.tree, 'Data') ?? '', 'base64').toString()).toMatch(/^%PDF/);
+  });
+
+  it('come with GetAttachment', async () => {
+    const more = { AttachmentName: await reference() };
+    const answer = await phone.command('GetAttachment', null, '', more);
+    expect(answer.headers['content-type']).toBe('application/pdf');
+    expect(answer.body.toString()).toMatch(/^%PDF/);
+  });
+});
+
+describe('Settings', () => {
+  it('takes device information', async () => {
+    const model = element('Settings', 'Set', element('Settings', 'Model', 'Test'));
+    const tree = element('Settings', 'Settings', element('Settings', 'DeviceInformation', model));
+    expect((await phone.command('Settings', tree)).easStatus).toBe('1');
+  });
+});
+
+describe('Search', () => {
+  it('finds nothing', async () => {
+    const store = element(
+      'Search',
+      'Store',
+      element('Search', 'Name', 'GAL'),
+      element('Search', 'Query', 'x'),
+    );
+    expect((await phone.command('Search', element('Search', 'Search', store))).easStatus).toBe('1');
+  });
+});
