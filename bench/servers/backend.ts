@@ -1,0 +1,34 @@
+// Owns the mail server of the benchmark: answers every request alike as cheaply as it can, and holds Pings for ever.
+import { createServer } from 'node:net';
+
+const BODY = Buffer.from(`03016a00455c4f4b03${'37'.repeat(40)}0001520331000101010 1`.replace(' ', ''), 'hex');
+const RESPONSE = Buffer.concat([
+  Buffer.from(
+    'HTTP/1.1 200 OK\r\nCache-Control: private\r\nContent-Type: application/vnd.ms-sync.wbxml\r\n' +
+      'Server: Microsoft-IIS/10.0\r\nMS-Server-ActiveSync: 15.2\r\nDate: Mon, 23 Nov 2026 12:00:00 GMT\r\n' +
+      `Content-Length: ${BODY.length}\r\n\r\n`,
+  ),
+  BODY,
+]);
+const END_OF_HEAD = Buffer.from('\r\n\r\n');
+
+const server = createServer({ noDelay: true }, (socket) => {
+  let pending = Buffer.alloc(0);
+  socket.on('error', () => undefined);
+  socket.on('data', (chunk: Buffer) => {
+    let bytes = pending.length === 0 ? Buffer.from(chunk) : Buffer.concat([pending, Buffer.from(chunk)]);
+    for (;;) {
+      const end = bytes.indexOf(END_OF_HEAD);
+      if (end === -1) break;
+      const head = bytes.toString('latin1', 0, end);
+      const size = end + 4 + Number(/content-length: *([0-9]+)/i.exec(head)?.[1] ?? 0);
+      if (bytes.length < size) break;
+      if (!head.includes('Cmd=Ping')) socket.write(RESPONSE);
+      bytes = bytes.subarray(size);
+    }
+    pending = bytes;
+  });
+});
+server.listen({ port: Number(process.argv[2]), host: '127.0.0.1', backlog: 8192 }, () =>
+  process.stdout.write('ready\n'),
+);
