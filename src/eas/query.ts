@@ -67,20 +67,32 @@ export class EasQuery {
 }
 
 /** Known plain names; the bit marks those seen, so that a repeat is an error. */
-const PLAIN_NAMES: Readonly<Record<string, number>> = {
-  Cmd: 1,
-  User: 2,
-  DeviceId: 4,
-  DeviceType: 8,
-  AttachmentName: 16,
-  CollectionId: 32,
-  ItemId: 64,
-  LongId: 128,
-  Occurrence: 256,
-  SaveInSent: 512,
-};
-const NAME_BITS: ReadonlyMap<string, number> = new Map(Object.entries(PLAIN_NAMES));
-const FOLDED_NAMES: ReadonlySet<string> = new Set(Object.keys(PLAIN_NAMES).map((name) => name.toLowerCase()));
+const PLAIN_NAMES: readonly (readonly [name: string, bit: number])[] = [
+  ['Cmd', 1],
+  ['User', 2],
+  ['DeviceId', 4],
+  ['DeviceType', 8],
+  ['AttachmentName', 16],
+  ['CollectionId', 32],
+  ['ItemId', 64],
+  ['LongId', 128],
+  ['Occurrence', 256],
+  ['SaveInSent', 512],
+];
+const FOLDED_NAMES: ReadonlySet<string> = new Set(PLAIN_NAMES.map(([name]) => name.toLowerCase()));
+
+const EQUALS = 0x3d;
+const AMPERSAND = 0x26;
+
+/** The bit of the known name at `start..end`, 0 = unknown. Compares in place: no string is made of a name. */
+function knownName(query: string, start: number, end: number): number {
+  const length = end - start;
+  for (let index = 0; index < PLAIN_NAMES.length; index++) {
+    const [name, bit] = PLAIN_NAMES[index] as readonly [string, number];
+    if (name.length === length && query.startsWith(name, start)) return bit;
+  }
+  return 0;
+}
 
 /** Reads the text behind `?`. `options` = the request is OPTIONS: command and device may be missing there. */
 export function parseEasQuery(query: string, options: boolean): EasQuery | QueryErrorCode {
@@ -102,8 +114,34 @@ function looksLikeBase64(query: string): boolean {
   return true;
 }
 
+/** Classes of query characters. `VALUE`: VCHAR without the characters that end or confuse a value. */
+const ALPHANUMERIC = 1;
+const VALUE = 2;
+const PERCENT = 4;
+const PLUS = 8;
+const CLASSES = buildClasses();
+
+function buildClasses(): Uint8Array {
+  const classes = new Uint8Array(256);
+  for (let code = 0x21; code < 0x7f; code++) {
+    const character = String.fromCharCode(code);
+    // One `=` a pair, no second `?` (SOGo looks after the last one), no fragment.
+    let bits = '&=?#'.includes(character) ? 0 : VALUE;
+    if (/[A-Za-z0-9]/.test(character)) bits |= ALPHANUMERIC;
+    if (character === '%') bits |= PERCENT;
+    if (character === '+') bits |= PLUS;
+    classes[code] = bits;
+  }
+  return classes;
+}
+
+/** Characters beyond Latin-1 cannot come off the wire; they have no class. */
+function classOf(code: number): number {
+  return code < 256 ? (CLASSES[code] as number) : 0;
+}
+
 function isAlphanumeric(code: number): boolean {
-  return (code >= 0x61 && code <= 0x7a) || (code >= 0x41 && code <= 0x5a) || (code >= 0x30 && code <= 0x39);
+  return (classOf(code) & ALPHANUMERIC) !== 0;
 }
 
 // ------------------------------------------------------------------------------------------------------ plain form
@@ -127,25 +165,23 @@ function parsePlain(query: string, options: boolean): EasQuery | QueryErrorCode 
   while (at <= length) {
     const start = at;
     while (at < length && isAlphanumeric(query.charCodeAt(at))) at++;
-    if (at === start || at === length || query.charCodeAt(at) !== 0x3d) return 'EASGATE_QUERY_NAME';
-    const name = query.slice(start, at);
+    if (at === start || at === length || query.charCodeAt(at) !== EQUALS) return 'EASGATE_QUERY_NAME';
+    const nameEnd = at;
     const valueStart = ++at;
-    let escaped = false;
-    let plus = false;
+    let classes = 0;
+    let code = 0;
     while (at < length) {
-      const code = query.charCodeAt(at);
-      if (code === 0x26) break;
-      // One `=` a pair, no second `?` (SOGo looks after the last one), no fragment; the rest is VCHAR.
-      if (code === 0x3d || code === 0x3f || code === 0x23 || code <= 0x20 || code >= 0x7f)
-        return 'EASGATE_QUERY_MALFORMED';
-      if (code === 0x25) escaped = true;
-      else if (code === 0x2b) plus = true;
+      code = query.charCodeAt(at);
+      const bits = classOf(code);
+      if ((bits & VALUE) === 0) break;
+      classes |= bits;
       at++;
     }
+    if (at < length && code !== AMPERSAND) return 'EASGATE_QUERY_MALFORMED';
     const value = query.slice(valueStart, at);
-    const bit = NAME_BITS.get(name);
-    if (bit === undefined) {
-      if (FOLDED_NAMES.has(name.toLowerCase())) return 'EASGATE_QUERY_NAME';
+    const bit = knownName(query, start, nameEnd);
+    if (bit === 0) {
+      if (FOLDED_NAMES.has(query.slice(start, nameEnd).toLowerCase())) return 'EASGATE_QUERY_NAME';
       // One real client appends PolicyKey=; nothing is known of such names, so they stay here.
       dropped++;
       canonical = append(canonical, query.slice(runStart, Math.max(runStart, start - 1)));
@@ -155,7 +191,7 @@ function parsePlain(query: string, options: boolean): EasQuery | QueryErrorCode 
     }
     if ((seen & bit) !== 0) return 'EASGATE_QUERY_DUPLICATE';
     seen |= bit;
-    const decoded = escaped ? decodePercent(value) : value;
+    const decoded = (classes & PERCENT) === 0 ? value : decodePercent(value);
     if (decoded === null) return 'EASGATE_QUERY_VALUE';
     if (bit === 1) {
       command = commandByName(value) ?? null;
@@ -172,9 +208,9 @@ function parsePlain(query: string, options: boolean): EasQuery | QueryErrorCode 
     } else if (bit === 512 && value !== 'T' && value !== 'F') {
       return 'EASGATE_QUERY_VALUE';
     }
-    if (plus && (bit === 2 || bit === 8)) {
+    if ((classes & PLUS) !== 0 && (bit === 2 || bit === 8)) {
       // PHP reads `+` as a space, SOGo as a plus: written as %2B all mean the plus.
-      canonical = append(canonical, query.slice(runStart, start) + name + '=' + value.replaceAll('+', '%2B'));
+      canonical = append(canonical, query.slice(runStart, valueStart) + value.replaceAll('+', '%2B'));
       runStart = at + 1;
     }
     at++;

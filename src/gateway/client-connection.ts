@@ -8,6 +8,7 @@ import { CONTINUE, errorReply, statusReply, wbxmlReply } from '../http/reply.ts'
 import { parseRequestHead } from '../http/request-head.ts';
 import type { RequestHead } from '../http/request-head.ts';
 import type { ResponseHead } from '../http/response-head.ts';
+import type { Verdict } from '../policy/model.ts';
 import { clientAddress } from '../identity/client-address.ts';
 import { admit } from './admission.ts';
 import type { RequestOrigin } from './admission.ts';
@@ -52,6 +53,8 @@ function ignore(): void {
   // the close event follows
 }
 
+/** How long a connection need not say again that its device was seen. */
+const SEEN_AGAIN_MS = 10_000;
 /** Below this, head and body go upstream as one latin1 string: one write, no buffer. */
 const SMALL_BODY = 4096;
 
@@ -81,6 +84,10 @@ export class ClientConnection implements Timed, UpstreamUser, ResponseSink, Requ
   private parsing = false;
   private clientEnded = false;
   private lingering = false;
+  private seenUser: string | null = null;
+  private seenDevice: string | null = null;
+  private seenVerdict: Verdict | null = null;
+  private seenAt = 0;
   private lingerBytes = 0;
 
   constructor(socket: Socket, core: GatewayCore) {
@@ -523,8 +530,25 @@ export class ClientConnection implements Timed, UpstreamUser, ResponseSink, Requ
     exchange.upstreamKeepAlive = head.keepAlive && head.framing !== 'close';
     if (!exchange.requestComplete || head.framing === 'close' || this.core.draining)
       exchange.persistent = false;
-    this.core.onAnswered(exchange, head.status);
+    this.noteSeen(exchange, head.status);
     return exchange.persistent;
+  }
+
+  /**
+   * The mail server answered: credentials it did not refuse make the partnership known. One connection is one phone, so
+   * what was said of it a moment ago need not be said again.
+   */
+  private noteSeen(exchange: Exchange, status: number): void {
+    const { now } = this.core.deadlines;
+    const { device, verdict } = exchange;
+    if (device === null || verdict === null) return;
+    if (device === this.seenDevice && verdict === this.seenVerdict && now - this.seenAt < SEEN_AGAIN_MS)
+      return;
+    if (!this.core.recordSeen(exchange, status)) return;
+    this.seenUser = user;
+    this.seenDevice = device;
+    this.seenVerdict = verdict;
+    this.seenAt = now;
   }
 
   /** The response went out whole. */

@@ -107,19 +107,12 @@ export class GatewayCore {
     return decision.verdict;
   }
 
-  /** The mail server answered: credentials it did not refuse make the partnership known. */
-  onAnswered(exchange: Exchange, status: number): void {
+  /** Records the partnership when the answer shows that the mail server took the credentials; returns whether it did. */
+  recordSeen(exchange: Exchange, status: number): boolean {
     const { user, device, verdict } = exchange;
     // SOGo says 403 where others say 401 (eas-protocol facts, 12); a server error proves nothing.
-    if (
-      user === null ||
-      device === null ||
-      verdict === null ||
-      status === 401 ||
-      status === 403 ||
-      status >= 500
-    )
-      return;
+    if (user === null || device === null || verdict === null) return false;
+    if (status === 401 || status === 403 || status >= 500) return false;
     this.recorder.seen({
       user,
       device,
@@ -128,6 +121,7 @@ export class GatewayCore {
       protocolVersion: exchange.protocolVersion,
       verdict,
     });
+    return true;
   }
 
   onFinished(exchange: Exchange, connection: ClientConnection): void {
