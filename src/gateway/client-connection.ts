@@ -540,10 +540,10 @@ export class ClientConnection implements Timed, UpstreamUser, ResponseSink, Requ
    */
   private noteSeen(exchange: Exchange, status: number): void {
     const { now } = this.core.deadlines;
-    const { device, verdict } = exchange;
+    const { user, device, verdict } = exchange;
     if (device === null || verdict === null) return;
-    if (device === this.seenDevice && verdict === this.seenVerdict && now - this.seenAt < SEEN_AGAIN_MS)
-      return;
+    const same = device === this.seenDevice && user === this.seenUser && verdict === this.seenVerdict;
+    if (same && now - this.seenAt < SEEN_AGAIN_MS) return;
     if (!this.core.recordSeen(exchange, status)) return;
     this.seenUser = user;
     this.seenDevice = device;
