@@ -54,7 +54,8 @@ export function stop(child: ChildProcess): Promise<void> {
     }
     child.once('exit', () => resolve());
     // Workers would outlive a killed master.
-    for (const pid of child.pid === undefined ? [] : family(child.pid).reverse()) process.kill(pid, 'SIGKILL');
+    for (const pid of child.pid === undefined ? [] : family(child.pid).reverse())
+      process.kill(pid, 'SIGKILL');
   });
 }
 

@@ -13,11 +13,16 @@ declare module 'http-proxy' {
 }
 
 declare module 'autocannon' {
+  interface Client {
+    setRequests(
+      requests: readonly { method: 'POST'; path: string; headers: Record<string, string>; body: Buffer }[],
+    ): void;
+  }
   interface Options {
     url: string;
     connections: number;
     duration: number;
-    requests: readonly { method: 'POST'; path: string; headers: Record<string, string>; body: Buffer }[];
+    setupClient: (client: Client) => void;
   }
   interface Result {
     requests: { total: number; average: number };

@@ -96,6 +96,11 @@ const REQUEST_HEADERS = headerTable([
   ['connection', 'drop', CONNECTION],
   ['x-forwarded-for', 'drop', FORWARDED_FOR],
   ['via', 'pass', VIA],
+  // Named only so that no prefix is tried on them.
+  ['accept', 'pass'],
+  ['accept-encoding', 'pass'],
+  ['accept-language', 'pass'],
+  ['cookie', 'pass'],
   ['keep-alive', 'drop'],
   ['proxy-connection', 'drop'],
   ['proxy-authenticate', 'drop'],

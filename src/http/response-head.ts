@@ -61,6 +61,19 @@ const STATUS_PREFIX = 12;
 
 const starts = new Int32Array(RESPONSE_HEADERS.slots);
 const ends = new Int32Array(RESPONSE_HEADERS.slots);
+/** Stretches of the head that go on: start, end, and for a line that is respelled also its value's start and end. */
+const PIECE = 4;
+const MAX_PIECES = 256;
+const pieces = new Int32Array(PIECE * MAX_PIECES);
+let pieceCount = 0;
+
+function addPiece(start: number, end: number, valueStart: number, valueEnd: number): void {
+  const index = pieceCount++ * PIECE;
+  pieces[index] = start;
+  pieces[index + 1] = end;
+  pieces[index + 2] = valueStart;
+  pieces[index + 3] = valueEnd;
+}
 
 /** Parses the head at `offset`; `null` = more bytes needed, `'invalid'` = not one clean response. */
 export function parseResponseHead(
@@ -93,16 +106,13 @@ export function parseResponseHead(
   while (at < bound && ((BYTE_CLASS[bytes[at] as number] as number) & VALUE) !== 0) at++;
   if (at + 1 >= bound) return full ? 'invalid' : null;
   if (bytes[at] !== CR || bytes[at + 1] !== LF) return 'invalid';
-  const statusLine =
-    'HTTP/1.1 ' +
-    bytes.toString('latin1', offset + 9, at) +
-    (at === offset + STATUS_PREFIX ? ' \r\n' : '\r\n');
+  const phraseEnd = at;
   at += 2;
 
   starts.fill(-1);
   let options = '';
   let runStart = at;
-  let lines = '';
+  pieceCount = 0;
   for (;;) {
     if (at + 1 >= bound) return full ? 'invalid' : null;
     if (bytes[at] === CR) {
@@ -146,16 +156,24 @@ export function parseResponseHead(
       written = false;
     }
     if (written && valueStart === nameEnd + 2 && bytes[nameEnd + 1] === SP && valueEnd === at - 2) continue;
-    if (runStart !== lineStart) lines += bytes.toString('latin1', runStart, lineStart);
-    if (written)
-      lines +=
-        bytes.toString('latin1', lineStart, nameEnd) +
-        ': ' +
-        bytes.toString('latin1', valueStart, valueEnd) +
-        '\r\n';
+    if (pieceCount + 2 > MAX_PIECES) return 'invalid';
+    if (runStart !== lineStart) addPiece(runStart, lineStart, -1, -1);
+    if (written) addPiece(lineStart, nameEnd, valueStart, valueEnd);
     runStart = at;
   }
-  if (runStart !== at) lines += bytes.toString('latin1', runStart, at);
+  if (pieceCount === MAX_PIECES) return 'invalid';
+  if (runStart !== at) addPiece(runStart, at, -1, -1);
+  // One conversion for the whole head; everything else is slices of it.
+  const text = bytes.toString('latin1', offset, at);
+  const phrase = text.slice(9, phraseEnd - offset);
+  const statusLine = 'HTTP/1.1 ' + phrase + (phrase.length === 3 ? ' \r\n' : '\r\n');
+  let lines = '';
+  for (let index = 0; index < pieceCount * PIECE; index += PIECE) {
+    lines += text.slice((pieces[index] as number) - offset, (pieces[index + 1] as number) - offset);
+    const value = pieces[index + 2] as number;
+    if (value !== -1)
+      lines += ': ' + text.slice(value - offset, (pieces[index + 3] as number) - offset) + '\r\n';
+  }
   const head = new ResponseHead(status, statusLine, lines, at + 2);
   if (minor === 0) head.keepAlive = false;
   if (options !== '') readOptions(head, options);
