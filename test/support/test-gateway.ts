@@ -42,6 +42,48 @@ export function verdict(action: VerdictAction): Verdict {
 
 const ALLOW = verdict('allow');
 
+/** Settings with short time-outs, in front of `upstreamPort`. */
+export function testSettings(upstreamPort: number, overrides: SettingsOverrides = {}): GatewaySettings {
+  return {
+    address: '127.0.0.1',
+    port: 0,
+    retryAfterSeconds: 30,
+    upstream: {
+      host: '127.0.0.1',
+      port: upstreamPort,
+      path: '/Microsoft-Server-ActiveSync',
+      hostHeader: null,
+      connectTimeoutMs: 2_000,
+      responseTimeoutMs: 5_000,
+      idleTimeoutMs: 5_000,
+      maxConnections: 200,
+      maxIdleConnections: 50,
+      idleConnectionMs: 30_000,
+      ...overrides.upstream,
+    },
+    client: {
+      maxHeadBytes: 16_384,
+      maxHeaders: 100,
+      maxTargetBytes: 4_096,
+      maxBodyBytes: 50_000_000,
+      headTimeoutMs: 5_000,
+      bodyTimeoutMs: 5_000,
+      keepAliveTimeoutMs: 10_000,
+      maxConnections: 1_000,
+      maxRequestsPerConnection: 0,
+      heldPollMarginMs: 2_000,
+      ...overrides.client,
+    },
+    identity: {
+      userClaim: 'refuse',
+      bearerClaim: 'upn',
+      trustedProxies: [],
+      publicHosts: [],
+      ...overrides.identity,
+    },
+  };
+}
+
 /** Starts a gateway in front of `upstreamPort`. */
 export async function startTestGateway(
   upstreamPort: number,
@@ -53,44 +95,7 @@ export async function startTestGateway(
   const listeners = new Set<(changed: ChangedKeys) => void>();
   const lookUp = (device: string) => verdicts.get(device) ?? ALLOW;
   const gateway = await startGateway({
-    settings: {
-      address: '127.0.0.1',
-      port: 0,
-      retryAfterSeconds: 30,
-      upstream: {
-        host: '127.0.0.1',
-        port: upstreamPort,
-        path: '/Microsoft-Server-ActiveSync',
-        hostHeader: null,
-        connectTimeoutMs: 2_000,
-        responseTimeoutMs: 5_000,
-        idleTimeoutMs: 5_000,
-        maxConnections: 200,
-        maxIdleConnections: 50,
-        idleConnectionMs: 30_000,
-        ...overrides.upstream,
-      },
-      client: {
-        maxHeadBytes: 16_384,
-        maxHeaders: 100,
-        maxTargetBytes: 4_096,
-        maxBodyBytes: 50_000_000,
-        headTimeoutMs: 5_000,
-        bodyTimeoutMs: 5_000,
-        keepAliveTimeoutMs: 10_000,
-        maxConnections: 1_000,
-        maxRequestsPerConnection: 0,
-        heldPollMarginMs: 2_000,
-        ...overrides.client,
-      },
-      identity: {
-        userClaim: 'refuse',
-        bearerClaim: 'upn',
-        trustedProxies: [],
-        publicHosts: [],
-        ...overrides.identity,
-      },
-    },
+    settings: testSettings(upstreamPort, overrides),
     verdicts: {
       peek: (_user, device) => {
         const found = lookUp(device);

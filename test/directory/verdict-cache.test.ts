@@ -1,0 +1,227 @@
+// Owns the promises of the verdict cache: freshness, the race of read and change, outage, bounds.
+import { afterEach, describe, expect, it } from 'vitest';
+import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
+import { PartnershipRecorder } from '../../src/directory/partnership-recorder.ts';
+import type { DirectoryStore, LookupResult } from '../../src/directory/store.ts';
+import { VerdictCache } from '../../src/directory/verdict-cache.ts';
+import type { ChangedKeys, VerdictCacheOptions } from '../../src/directory/verdict-cache.ts';
+import { deviceAliases } from '../../src/identity/device.ts';
+import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
+import { until } from '../support/until.ts';
+import { alice, decision, deviceRecord, phone } from './store-contract.ts';
+
+const options: VerdictCacheOptions = {
+  maxEntries: 100,
+  maxUnknownEntries: 10,
+  lifetimeMs: 60_000,
+  unknownLifetimeMs: 10_000,
+  maxConcurrentLookups: 4,
+  lookupTimeoutMs: 200,
+  staleAllowedMs: 900_000,
+  staleBlockedMs: 900_000,
+};
+const policy = {
+  unknownDevice: 'quarantine',
+  notEnrolled: 'quarantine',
+  notCompliant: 'quarantine',
+} as const;
+
+/** A store whose look-ups a test can count, hold back, and break. */
+class SlowStore {
+  lookups = 0;
+  broken = false;
+  gate: Promise<void> | null = null;
+  readonly store: DirectoryStore;
+
+  constructor(inner: DirectoryStore) {
+    this.store = Object.create(inner, {
+      lookup: {
+        value: async (user: UserKey, devices: readonly DeviceKey[]): Promise<LookupResult> => {
+          this.lookups++;
+          if (this.broken) throw new Error('away');
+          const result = await inner.lookup(user, devices);
+          if (this.gate !== null) await this.gate;
+          return result;
+        },
+      },
+    }) as DirectoryStore;
+  }
+}
+
+const cleanups: (() => Promise<void> | void)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+async function setUp(more: Partial<VerdictCacheOptions> = {}) {
+  const inner = new EmbeddedStore(':memory:');
+  const slow = new SlowStore(inner);
+  const clock = { now: 1_000_000 };
+  const cache = new VerdictCache(slow.store, policy, { ...options, ...more }, deviceAliases, () => clock.now);
+  await cache.start();
+  const changes: ChangedKeys[] = [];
+  cache.onChange((changed) => changes.push(changed));
+  cleanups.push(
+    () => inner.close(),
+    () => cache.stop(),
+  );
+  return { inner, slow, cache, clock, changes };
+}
+
+describe('the verdict cache', () => {
+  it('misses first, then hits synchronously', async () => {
+    const { inner, slow, cache } = await setUp();
+    await inner.putDevice(deviceRecord(phone));
+    expect(cache.peek(alice, phone)).toBeUndefined();
+    expect((await cache.decide(alice, phone)).verdict?.action).toBe('allow');
+    expect(cache.peek(alice, phone)?.action).toBe('allow');
+    expect(slow.lookups).toBe(1);
+  });
+
+  it('looks a key up once however many ask at the same time', async () => {
+    const { slow, cache } = await setUp();
+    await Promise.all(Array.from({ length: 50 }, () => cache.decide(alice, phone)));
+    expect(slow.lookups).toBe(1);
+  });
+
+  it('forgets after its lifetime, unknown devices sooner', async () => {
+    const { inner, cache, clock } = await setUp();
+    await inner.putDevice(deviceRecord(phone));
+    const stranger = 'stranger' as DeviceKey;
+    await cache.decide(alice, phone);
+    await cache.decide(alice, stranger);
+    clock.now += 11_000;
+    expect(cache.peek(alice, phone)).toBeDefined();
+    expect(cache.peek(alice, stranger)).toBeUndefined();
+    clock.now += 60_000;
+    expect(cache.peek(alice, phone)).toBeUndefined();
+  });
+
+  it('drops what changed, under every spelling, and tells its listeners', async () => {
+    const { inner, cache, changes } = await setUp();
+    const hex = '70686f6e6531' as DeviceKey;
+    await cache.decide(alice, phone);
+    await cache.decide(alice, hex);
+    await inner.decide(null, hex, decision('block'));
+    await until(() => changes.length === 1);
+    expect(cache.peek(alice, phone)).toBeUndefined();
+    expect(cache.peek(alice, hex)).toBeUndefined();
+    expect(changes[0]?.devices.has(phone)).toBe(true);
+    expect((await cache.decide(alice, phone)).verdict?.action).toBe('block');
+  });
+
+  it('drops the entries of a user that changed, also those reached by an alias', async () => {
+    const { inner, cache, changes } = await setUp();
+    const smtp = 'alice@example.com' as UserKey;
+    await inner.putUser({ key: alice, aliases: [smtp], groups: [] });
+    await until(() => changes.length > 0);
+    await cache.decide(smtp, phone);
+    const before = changes.length;
+    await inner.putUser({ key: alice, aliases: [smtp], groups: ['sales'] });
+    await until(() => changes.length > before);
+    expect(cache.peek(smtp, phone)).toBeUndefined();
+  });
+
+  it('keeps no verdict that was read before a change and would be stored after it', async () => {
+    const { inner, slow, cache, changes } = await setUp({ lookupTimeoutMs: 5_000 });
+    await inner.putDevice(deviceRecord(phone));
+    await until(() => changes.length === 1);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    slow.gate = promise;
+    const deciding = cache.decide(alice, phone);
+    await until(() => slow.lookups === 1);
+    await inner.decide(null, phone, decision('block'));
+    await until(() => changes.length === 2);
+    slow.gate = null;
+    resolve();
+    expect((await deciding).verdict?.action).toBe('block');
+    expect(cache.peek(alice, phone)?.action).toBe('block');
+  });
+
+  it('serves the last known verdict while the store is away, for a while, and knows nothing of others', async () => {
+    const { inner, slow, cache, clock } = await setUp();
+    await inner.putDevice(deviceRecord(phone));
+    await cache.decide(alice, phone);
+    clock.now += 120_000;
+    slow.broken = true;
+    expect(cache.peek(alice, phone)).toBeUndefined();
+    expect(await cache.decide(alice, phone)).toMatchObject({ source: 'stale', verdict: { action: 'allow' } });
+    expect((await cache.decide(alice, 'other' as DeviceKey)).verdict).toBeNull();
+    clock.now += 900_000;
+    expect((await cache.decide(alice, phone)).verdict).toBeNull();
+  });
+
+  it('gives up on a store that does not answer in time', async () => {
+    const { slow, cache } = await setUp();
+    slow.gate = new Promise(() => undefined);
+    expect(await cache.decide(alice, phone)).toEqual({ verdict: null, source: 'none' });
+  });
+
+  it('has no more look-ups under way than it may', async () => {
+    const { slow, cache } = await setUp();
+    slow.gate = new Promise(() => undefined);
+    const decisions = Array.from({ length: 20 }, (_, index) => cache.decide(alice, `p${index}` as DeviceKey));
+    await Promise.all(decisions);
+    expect(slow.lookups).toBe(4);
+  });
+
+  it('stays within its bounds', async () => {
+    const { cache } = await setUp({ maxUnknownEntries: 5 });
+    for (let index = 0; index < 50; index++) await cache.decide(alice, `p${index}` as DeviceKey);
+    const kept = Array.from({ length: 50 }, (_, index) => cache.peek(alice, `p${index}` as DeviceKey));
+    expect(kept.filter((verdict) => verdict !== undefined)).toHaveLength(5);
+  });
+});
+
+describe('the partnership recorder', () => {
+  const facts = {
+    user: alice,
+    device: phone,
+    deviceType: 'iPhone',
+    userAgent: 'Apple',
+    protocolVersion: '16.1',
+    verdict: { action: 'allow', reason: 'compliant', rule: '', validUntil: Infinity } as const,
+  };
+
+  it('writes a partnership once, and again when something changed', async () => {
+    const store = new EmbeddedStore(':memory:');
+    let writes = 0;
+    const counting = Object.create(store, {
+      recordSeen: {
+        value: (batch: never) => {
+          writes++;
+          return store.recordSeen(batch);
+        },
+      },
+    }) as DirectoryStore;
+    const recorder = new PartnershipRecorder(counting);
+    for (let round = 0; round < 100; round++) recorder.seen(facts);
+    await recorder.flush();
+    recorder.seen(facts);
+    await recorder.flush();
+    expect(writes).toBe(1);
+    recorder.seen({ ...facts, userAgent: 'Apple 2' });
+    await recorder.close();
+    expect(writes).toBe(2);
+    expect((await store.listPartnerships())[0]?.record.userAgent).toBe('Apple 2');
+    await store.close();
+  });
+
+  it('keeps what it could not write, and writes it later', async () => {
+    const store = new EmbeddedStore(':memory:');
+    let away = true;
+    const failing = Object.create(store, {
+      recordSeen: {
+        value: async (batch: never) => (away ? Promise.reject(new Error('away')) : store.recordSeen(batch)),
+      },
+    }) as DirectoryStore;
+    const recorder = new PartnershipRecorder(failing);
+    recorder.seen(facts);
+    await recorder.flush();
+    expect(await store.listPartnerships()).toEqual([]);
+    away = false;
+    await recorder.close();
+    expect(await store.listPartnerships()).toHaveLength(1);
+    await store.close();
+  });
+});
