@@ -16,9 +16,8 @@ const SCENARIOS = ['hot-path', 'hot-path-logged', 'block', 'held-polls'] as cons
 type Scenario = (typeof SCENARIOS)[number];
 
 const WARM_UP_SECONDS = 2;
-/** Memory is compared between these numbers of held polls; the first step fills what is allocated once. */
-const POLLS_BEFORE = 1_000;
-const POLLS = 4_000 + POLLS_BEFORE;
+/** Memory is compared without polls and with so many; what is allocated once counts too, so this errs on the high side. */
+const POLLS = 4_000;
 const SETTLE_MS = 3_000;
 
 interface Running {
@@ -183,13 +182,14 @@ async function load(
 async function measurePolls(runs: readonly Running[]): Promise<void> {
   for (const { rival, process: child, port, samples } of runs) {
     if (child?.pid === undefined) continue;
-    // Ordinary traffic first, so that code and caches are as they are in use.
-    const warm = await load({ rival, process: child, port, samples }, WARM_UP_SECONDS, 'forward');
+    // On a fresh process: memory that earlier traffic left free would hide what a poll costs.
     const polls = start(LOAD_CORE, process.execPath, ['bench/polls.ts', String(port)], true);
-    const before = await park(polls, POLLS_BEFORE, child.pid);
+    const before = await park(polls, 0, child.pid);
     const after = await park(polls, POLLS, child.pid);
-    const rssBytesPerPoll = (after - before) / (POLLS - POLLS_BEFORE);
-    samples.push({ ...warm, rssBytesPerPoll });
+    const rssBytesPerPoll = (after - before) / POLLS;
+    // The other figures are those of ordinary traffic beside the held polls.
+    const beside = await load({ rival, process: child, port, samples }, Number(values.seconds), 'forward');
+    samples.push({ ...beside, rssBytesPerPoll });
     process.stdout.write(`held-polls ${rival.name}: ${rssBytesPerPoll.toFixed(0)} bytes\n`);
     await stop(polls);
   }
