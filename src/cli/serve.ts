@@ -1,5 +1,6 @@
 // Owns `easgate serve`: puts store, verdicts, sample server and data plane together, and takes them down in order.
 import type { Command } from 'commander';
+import type { Logger } from 'pino';
 import { cacheOptions, gatewaySettings, storeOptions } from '../config/gateway-settings.ts';
 import { loadConfig, readSecret } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
@@ -18,6 +19,7 @@ import { configPath } from './context.ts';
 
 /** Longest wait for transfers under way when stopping. */
 const DRAIN_MS = 30_000;
+const WARN_AGAIN_MS = 10_000;
 
 /** Registers `serve`. */
 export function registerServe(program: Command): void {
@@ -32,31 +34,56 @@ export function registerServe(program: Command): void {
 
 async function serve(config: Config): Promise<void> {
   const log = openLog(config.log.level, config.log.destination);
-  const sample = config.upstream.url === 'sample' ? await startSample(config) : null;
-  const store = await openStore(storeOptions(config));
-  if (sample !== null) await seedDirectory(store, config.sample.devices);
-  const verdicts = new VerdictCache(store, config.policy, cacheOptions(config), deviceAliases);
-  await verdicts.start();
-  const recorder = new PartnershipRecorder(store);
-  const accessLog = config.log.access ? new AccessLog(log.logger, config.log.identities) : null;
-  const settings = gatewaySettings(config, sample?.url ?? config.upstream.url);
-  const gateway = await startGateway({ settings, verdicts, recorder, accessLog });
-  announce(config, gateway, sample);
-
-  let stopping = false;
-  const stop = async (): Promise<void> => {
-    if (stopping) return;
-    stopping = true;
-    await gateway.drain(DRAIN_MS);
-    await recorder.close();
-    await verdicts.stop();
-    await store.close();
-    await sample?.close();
-    accessLog?.flush();
-    log.flush();
+  /** Undone in reverse order, on a signal or when the start fails half-way. */
+  const undo: (() => Promise<void> | void)[] = [() => log.flush()];
+  const undoAll = async (): Promise<void> => {
+    for (const step of undo.splice(0).reverse()) await step();
   };
-  process.on('SIGTERM', () => void stop());
-  process.on('SIGINT', () => void stop());
+  try {
+    const sample = config.upstream.url === 'sample' ? await startSample(config) : null;
+    undo.push(() => sample?.close());
+    const store = await openStore(storeOptions(config));
+    undo.push(() => store.close());
+    if (sample !== null) await seedDirectory(store, config.sample.devices);
+    const onLookupError = warnOf(log.logger);
+    const verdicts = new VerdictCache(
+      store,
+      config.policy,
+      { ...cacheOptions(config), onLookupError },
+      deviceAliases,
+    );
+    await verdicts.start();
+    undo.push(() => verdicts.stop());
+    const recorder = new PartnershipRecorder(store);
+    undo.push(() => recorder.close());
+    const accessLog = config.log.access ? new AccessLog(log.logger, config.log.identities) : null;
+    undo.push(() => accessLog?.flush());
+    const settings = gatewaySettings(config, sample?.url ?? config.upstream.url);
+    const gateway = await startGateway({ settings, verdicts, recorder, accessLog });
+    undo.push(() => gateway.drain(DRAIN_MS));
+    announce(config, gateway, sample);
+  } catch (error) {
+    await undoAll();
+    throw error;
+  }
+  process.on('SIGTERM', () => void undoAll());
+  process.on('SIGINT', () => void undoAll());
+}
+
+/** One line for the first of many failed look-ups, and again while they go on. */
+function warnOf(logger: Logger): (error: unknown) => void {
+  let last = 0;
+  let unreported = 0;
+  return (error) => {
+    unreported++;
+    if (Date.now() - last < WARN_AGAIN_MS) return;
+    logger.warn(
+      { code: 'EASGATE_LOOKUP_FAILED', failures: unreported, cause: String(error) },
+      'the directory failed',
+    );
+    last = Date.now();
+    unreported = 0;
+  };
 }
 
 function startSample(config: Config): Promise<SampleServer> {

@@ -49,7 +49,7 @@ export function storeOptions(config: Config): StoreOptions {
 }
 
 /** Bounds and lifetimes of the verdict cache. */
-export function cacheOptions(config: Config): VerdictCacheOptions {
+export function cacheOptions(config: Config): Omit<VerdictCacheOptions, 'onLookupError'> {
   const { cache, outage } = config;
   return {
     maxEntries: cache.maxEntries,

@@ -17,6 +17,8 @@ export interface VerdictCacheOptions {
   /** How long the last known verdict serves while the store is away: for allowed devices, and for all others. */
   readonly staleAllowedMs: number;
   readonly staleBlockedMs: number;
+  /** Told of every look-up that failed: store away, too slow, or a record that is not understood. */
+  readonly onLookupError: (error: unknown) => void;
 }
 
 /** A verdict, and where it came from; null = the store is away and nothing usable is known. */
@@ -124,7 +126,10 @@ export class VerdictCache {
     const flight: Flight = { promise, changedAt: null };
     this.flights.set(key, flight);
     void this.lookUp(user, device, flight)
-      .catch(() => this.stale(user, device))
+      .catch((error: unknown) => {
+        this.options.onLookupError(error);
+        return this.stale(user, device);
+      })
       .then((decision) => {
         this.flights.delete(key);
         resolve(decision);

@@ -61,8 +61,9 @@ export function admit(
   if (isUserError(user)) return user;
   let canonical = query.canonical;
   if (user === NO_USER) {
-    // A stranger gets the server's own challenge and nothing else: the request goes on as a bare OPTIONS.
-    if (!options) {
+    // A stranger gets the server's own challenge and nothing else: the request goes on as a bare OPTIONS. Credentials
+    // that bind a connection (NTLM, Negotiate) stay here: it would be shared (http-proxy facts, 2.9).
+    if (!options || head.authorization !== null) {
       exchange.challengeOnly = true;
       exchange.upstreamHead = challengeHead(rules.upstream, head, origin);
       return null;

@@ -2,6 +2,7 @@
 import type { EasCommand } from '../eas/commands.ts';
 import { PING_EXPIRED, PING_HIERARCHY_CHANGED, SYNC_HIERARCHY_CHANGED, statusReply } from '../eas/replies.ts';
 import { carriesStatusInBody } from '../eas/versions.ts';
+import { wbxmlReply } from '../http/reply.ts';
 import type { Exchange } from './exchange.ts';
 
 /** MS-ASCMD 2.2.2: DeviceIsBlockedForThisUser. */
@@ -9,10 +10,22 @@ const DEVICE_BLOCKED = 129;
 
 const EMPTY = Buffer.alloc(0);
 
-/** The body that tells a phone it is blocked or (for now alike) quarantined; null = HTTP 403. */
-export function refusal(exchange: Exchange): Buffer | null {
-  if (exchange.command === null || !carriesStatusInBody(exchange.protocolVersion)) return null;
-  return statusReply(exchange.command, DEVICE_BLOCKED);
+const refusals = new Map<EasCommand, string>();
+const lastRefusals = new Map<EasCommand, string>();
+
+/** The whole reply that tells a phone it is blocked or (for now alike) quarantined; null = HTTP 403. */
+export function refusal(exchange: Exchange): string | null {
+  const { command, persistent } = exchange;
+  if (command === null || !carriesStatusInBody(exchange.protocolVersion)) return null;
+  const made = persistent ? refusals : lastRefusals;
+  let reply = made.get(command);
+  if (reply === undefined) {
+    const body = statusReply(command, DEVICE_BLOCKED);
+    if (body === null) return null;
+    reply = wbxmlReply(body, persistent);
+    made.set(command, reply);
+  }
+  return reply;
 }
 
 /**

@@ -606,9 +606,9 @@ export class ClientConnection implements Timed, UpstreamUser, ResponseSink, Requ
   /** Answers a request that may not pass. */
   private answer(exchange: Exchange): void {
     if (!this.body.complete) exchange.persistent = false;
-    const body = refusal(exchange);
-    if (body === null) this.reply(exchange, statusReply(403, exchange.persistent), 403);
-    else this.reply(exchange, wbxmlReply(body, exchange.persistent), 200);
+    const refused = refusal(exchange);
+    if (refused === null) this.reply(exchange, statusReply(403, exchange.persistent), 403);
+    else this.reply(exchange, refused, 200);
   }
 
   /** The client is at fault: a clear status, then the connection closes. */

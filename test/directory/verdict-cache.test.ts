@@ -19,6 +19,7 @@ const options: VerdictCacheOptions = {
   lookupTimeoutMs: 200,
   staleAllowedMs: 900_000,
   staleBlockedMs: 900_000,
+  onLookupError: () => undefined,
 };
 const policy = {
   unknownDevice: 'quarantine',

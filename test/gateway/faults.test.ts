@@ -260,6 +260,19 @@ describe('a client', () => {
     expect(backend.requests[0]?.body).toHaveLength(0);
   });
 
+  it('with NTLM credentials gets the challenge, and they never reach a shared connection', async () => {
+    const { backend, client } = await setUp(({ connection }) =>
+      connection.socket.write('HTTP/1.1 401 No\r\nWWW-Authenticate: NTLM\r\nContent-Length: 0\r\n\r\n'),
+    );
+    for (const method of ['OPTIONS', 'POST']) {
+      const text = request('FolderSync', FOLDER_SYNC).replace(/Basic .*/, 'NTLM TlRMTVNTUAAB');
+      const head = `OPTIONS /Microsoft-Server-ActiveSync HTTP/1.1\r\nHost: a\r\nAuthorization: NTLM TlRMTVNTUAAB\r\n\r\n`;
+      client.send(method === 'POST' ? text : head);
+      expect((await client.response()).status).toBe(401);
+    }
+    expect(backend.connections.every(({ received }) => !received.includes('TlRMTVNTUAAB'))).toBe(true);
+  });
+
   it('without credentials gets 401 also where the server would answer', async () => {
     const { client } = await setUp();
     client.send(request('FolderSync', FOLDER_SYNC).replace(/Authorization: .*\r\n/, ''));

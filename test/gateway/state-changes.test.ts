@@ -62,6 +62,7 @@ describe.each(stores)('with the %s store', (_name, prepare) => {
         lookupTimeoutMs: 1_000,
         staleAllowedMs: 1_000,
         staleBlockedMs: 1_000,
+        onLookupError: () => undefined,
       },
       deviceAliases,
     );
