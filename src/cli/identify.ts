@@ -82,7 +82,7 @@ function identify(
     user: user === NO_USER ? null : user,
     device,
     aliases: device === null ? [] : [device, ...deviceAliases(device)],
-    command: command?.name ?? (options ? 'OPTIONS' : null),
+    command: command?.name ?? null,
     protocolVersion: version,
     deviceType: query.deviceType === '' && query.device === null ? null : query.deviceType,
     queryForm: query.form,
