@@ -27,4 +27,4 @@ STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=15s --timeout=3s --start-period=5s \
   CMD ["node", "-e", "fetch('http://127.0.0.1:8780/health').then(r => process.exit(r.status === 405 || r.status === 404 ? 0 : 1), () => process.exit(1))"]
 ENTRYPOINT ["node", "dist/main.js"]
-CMD ["serve", "--config", "config/easgate.yaml"]
+CMD ["serve", "--config", "config/container.yaml"]
