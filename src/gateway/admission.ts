@@ -70,6 +70,7 @@ export function admit(
     }
   } else {
     exchange.user = user;
+    exchange.authorization = head.authorization;
     if (query.userClaim !== null && identity.userClaim !== 'ignore' && !claimAgrees(query.userClaim, user)) {
       if (identity.userClaim === 'refuse' || query.form === 'base64') return 'EASGATE_USER_MISMATCH';
       canonical = rewriteUser(canonical, user);

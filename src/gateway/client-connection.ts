@@ -348,6 +348,7 @@ export class ClientConnection implements Timed, UpstreamUser, ResponseSink, Requ
     const { complete, kept } = this.body;
     let head = exchange.upstreamHead ?? '';
     exchange.upstreamHead = null;
+    exchange.authorization = null;
     // sogod refuses chunked bodies, so one that was read whole is sent on with its length.
     if (exchange.framing === 'length') head += 'Content-Length: ' + exchange.contentLength + '\r\n\r\n';
     else if (exchange.framing === 'none')
@@ -535,16 +536,20 @@ export class ClientConnection implements Timed, UpstreamUser, ResponseSink, Requ
   }
 
   /**
-   * The mail server answered: credentials it did not refuse make the partnership known. One connection is one phone, so
-   * what was said of it a moment ago need not be said again.
+   * Makes the partnership known once the mail server took the credentials: by its answer, or, where a verdict kept the
+   * request from it (`status` null), by asking. One connection is one phone, so it is said once in a while.
    */
-  private noteSeen(exchange: Exchange, status: number): void {
+  private noteSeen(exchange: Exchange, status: number | null): void {
     const { now } = this.core.deadlines;
-    const { user, device, verdict } = exchange;
+    const { user, device, verdict, authorization } = exchange;
     if (device === null || verdict === null) return;
     const same = device === this.seenDevice && user === this.seenUser && verdict === this.seenVerdict;
     if (same && now - this.seenAt < SEEN_AGAIN_MS) return;
-    if (!this.core.recordSeen(exchange, status)) return;
+    if (status !== null) {
+      if (!this.core.recordSeen(exchange, status)) return;
+    } else if (authorization !== null) {
+      this.core.probe.consider(exchange, authorization);
+    }
     this.seenUser = user;
     this.seenDevice = device;
     this.seenVerdict = verdict;
@@ -606,6 +611,7 @@ export class ClientConnection implements Timed, UpstreamUser, ResponseSink, Requ
   /** Answers a request that may not pass. */
   private answer(exchange: Exchange): void {
     if (!this.body.complete) exchange.persistent = false;
+    this.noteSeen(exchange, null);
     const refused = refusal(exchange);
     if (refused === null) this.reply(exchange, statusReply(403, exchange.persistent), 403);
     else this.reply(exchange, refused, 200);

@@ -48,6 +48,9 @@ export class Exchange {
   user: UserKey | null = null;
   device: DeviceKey | null = null;
 
+  /** The credentials, until the verdict: never logged, gone before the exchange is accounted for. */
+  authorization: string | null = null;
+
   // verdict
   verdict: Verdict | null = null;
 

@@ -7,6 +7,7 @@ import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { AccessLog } from '../observe/access-log.ts';
 import { VIA_PSEUDONYM } from './admission.ts';
 import type { ClientConnection } from './client-connection.ts';
+import { CredentialProbe } from './credential-probe.ts';
 import type { Deadlines } from './deadlines.ts';
 import type { Exchange } from './exchange.ts';
 import type { GatewaySettings } from './settings.ts';
@@ -81,6 +82,8 @@ export class GatewayCore {
   /** Behind X-Forwarded-For: the same for every connection of this listener. */
   readonly forwardedSuffix = `X-Forwarded-Proto: http\r\nVia: 1.1 ${VIA_PSEUDONYM}\r\n`;
   readonly trustedProxies: readonly AddressRange[];
+  /** For requests that are refused: does the mail server take their credentials? */
+  readonly probe: CredentialProbe;
   draining = false;
   private readonly recorder: SeenRecorder;
   private readonly accessLog: AccessLog | null;
@@ -92,6 +95,7 @@ export class GatewayCore {
     this.deadlines = parts.deadlines;
     this.recorder = parts.recorder;
     this.accessLog = parts.accessLog;
+    this.probe = new CredentialProbe(parts.settings.upstream, (exchange) => this.recordSeen(exchange, 200));
     this.trustedProxies = parts.settings.identity.trustedProxies.map(parseRange);
   }
 
@@ -125,6 +129,7 @@ export class GatewayCore {
   }
 
   onFinished(exchange: Exchange, connection: ClientConnection): void {
+    exchange.authorization = null;
     this.counters.requests++;
     if (exchange.error !== null) {
       if (exchange.error === 'EASGATE_DECISION_CHANGED') this.counters.cut++;

@@ -57,6 +57,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     stopListening();
     forEachConnection(deadlines, (connection) => connection.destroy());
     pool.close();
+    await core.probe.close();
     deadlines.stop();
     if (server.listening) await closeServer(server);
   };

@@ -288,7 +288,28 @@ describe('the verdict', () => {
     expect((await client.response()).body.toString('hex')).toBe('03016a000007564c03313239000101');
     client.send(request('FolderSync', FOLDER_SYNC).replace('14.1', '12.1'));
     expect((await client.response()).status).toBe(403);
-    expect(backend.requests).toHaveLength(0);
+    expect(backend.requests.filter(({ method }) => method === 'POST')).toHaveLength(0);
+  });
+
+  it('makes a refused device known when the mail server takes its credentials, and only then', async () => {
+    let status = '401 No';
+    const { backend, gateway, client } = await setUp(({ connection }) =>
+      connection.socket.write(`HTTP/1.1 ${status}\r\nContent-Length: 0\r\n\r\n`),
+    );
+    gateway.change('abc123', 'quarantine');
+    client.send(request('FolderSync', FOLDER_SYNC));
+    expect((await client.response()).status).toBe(200);
+    await until(() => backend.requests.length === 1);
+    expect(backend.requests[0]).toMatchObject({ method: 'OPTIONS', target: '/Microsoft-Server-ActiveSync' });
+    status = '200 OK';
+    const other = await RawClient.open(gateway.port);
+    cleanups.push(() => other.destroy());
+    // Other credentials: the answer about the first ones is remembered.
+    other.send(request('FolderSync', FOLDER_SYNC).replace('YWxpY2U6c2VjcmV0', 'YWxpY2U6cmlnaHQ='));
+    await other.response();
+    await until(() => gateway.seen.length === 1);
+    expect(gateway.seen).toEqual([{ user: 'alice', device: 'abc123' }]);
+    expect(gateway.finished.every((exchange) => exchange.authorization === null)).toBe(true);
   });
 
   it('that must be looked up does not lose the body that arrives meanwhile', async () => {

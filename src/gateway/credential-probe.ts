@@ -1,0 +1,78 @@
+// Owns asking the mail server whether credentials are good, for requests that a verdict keeps from it: only then is a
+// refused device written into the inventory, so that an operator sees it and a stranger cannot fill it.
+import { createHmac, randomBytes } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import { Pool } from 'undici';
+import type { Exchange } from './exchange.ts';
+import type { UpstreamSettings } from './settings.ts';
+
+/** Answers remembered, by a keyed hash of the credentials; nothing else of them is kept. */
+const MAX_REMEMBERED = 10_000;
+const REMEMBER_MS = 60_000;
+/** Questions under way at most; beyond it a request is simply not recorded this time. */
+const MAX_IN_FLIGHT = 16;
+const CONNECTIONS = 4;
+const TIMEOUT_MS = 10_000;
+
+/** Asks in the background: never delays, never throws. */
+export class CredentialProbe {
+  private readonly pool: Pool;
+  private readonly upstream: UpstreamSettings;
+  private readonly onAccepted: (exchange: Exchange) => void;
+  private readonly key = randomBytes(32);
+  private readonly remembered = new LRUCache<string, { readonly accepted: boolean; readonly until: number }>({
+    max: MAX_REMEMBERED,
+  });
+  private inFlight = 0;
+
+  constructor(upstream: UpstreamSettings, onAccepted: (exchange: Exchange) => void) {
+    this.upstream = upstream;
+    this.onAccepted = onAccepted;
+    const host = upstream.host.includes(':') ? `[${upstream.host}]` : upstream.host;
+    this.pool = new Pool(`http://${host}:${upstream.port}`, {
+      connections: CONNECTIONS,
+      allowH2: false,
+      connect: { timeout: upstream.connectTimeoutMs },
+      headersTimeout: TIMEOUT_MS,
+      bodyTimeout: TIMEOUT_MS,
+    });
+  }
+
+  /** Calls back with the exchange when the mail server takes `authorization`. */
+  consider(exchange: Exchange, authorization: string): void {
+    const hash = createHmac('sha256', this.key).update(authorization).digest('base64');
+    const known = this.remembered.get(hash);
+    if (known !== undefined && known.until > Date.now()) {
+      if (known.accepted) this.onAccepted(exchange);
+      return;
+    }
+    if (this.inFlight >= MAX_IN_FLIGHT) return;
+    this.inFlight++;
+    void this.ask(authorization)
+      .then((accepted) => {
+        this.remembered.set(hash, { accepted, until: Date.now() + REMEMBER_MS });
+        if (accepted) this.onAccepted(exchange);
+      })
+      // The server is away: nothing is known, nothing is remembered.
+      .catch(() => undefined)
+      .finally(() => this.inFlight--);
+  }
+
+  async close(): Promise<void> {
+    await this.pool.destroy();
+  }
+
+  private async ask(authorization: string): Promise<boolean> {
+    const { statusCode, body } = await this.pool.request({
+      method: 'OPTIONS',
+      path: this.upstream.path,
+      headers: {
+        authorization,
+        ...(this.upstream.hostHeader === null ? {} : { host: this.upstream.hostHeader }),
+      },
+    });
+    await body.dump();
+    if (statusCode >= 500) throw new Error(`the mail server answered ${statusCode}`);
+    return statusCode < 400;
+  }
+}
