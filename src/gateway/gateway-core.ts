@@ -1,9 +1,10 @@
 // Owns what all connections of one worker share: settings, pool, verdicts, clock, counters, the account of what happened.
 import { inRanges, parseRange } from '../identity/client-address.ts';
 import type { AddressRange } from '../identity/client-address.ts';
-import { deviceAliases } from '../identity/device.ts';
 import type { Verdict } from '../policy/model.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
+import type { SeenFacts } from '../directory/partnership-recorder.ts';
+import type { ChangedKeys, Decision } from '../directory/verdict-cache.ts';
 import type { AccessLog } from '../observe/access-log.ts';
 import { VIA_PSEUDONYM } from './admission.ts';
 import type { ClientConnection } from './client-connection.ts';
@@ -22,37 +23,14 @@ export interface GatewayCounters {
   cut: number;
 }
 
-/** A verdict, or null when the directory did not answer and nothing usable is known. */
-export interface Decision {
-  readonly verdict: Verdict | null;
-}
-
-/** Keys that changed in the directory; alias spellings included. */
-export interface ChangedKeys {
-  readonly devices: ReadonlySet<string>;
-  readonly users: ReadonlySet<string>;
-  /** Everything may have changed. */
-  readonly all: boolean;
-}
-
 /** What the data plane needs of the verdict cache. */
 export interface VerdictSource {
   /** Synchronous hit, or undefined. */
   peek(user: UserKey, device: DeviceKey): Verdict | undefined;
   /** The miss path; never rejects. */
-  decide(user: UserKey, device: DeviceKey, aliases: readonly DeviceKey[]): Promise<Decision>;
+  decide(user: UserKey, device: DeviceKey): Promise<Pick<Decision, 'verdict'>>;
   /** Calls after a change was applied; returns the way to stop listening. */
   onChange(listener: (changed: ChangedKeys) => void): () => void;
-}
-
-/** A request the mail server accepted. */
-export interface SeenFacts {
-  readonly user: UserKey;
-  readonly device: DeviceKey;
-  readonly deviceType: string;
-  readonly userAgent: string | null;
-  readonly protocolVersion: string | null;
-  readonly verdict: Verdict;
 }
 
 /** What the data plane needs of the partnership recorder: never delays, never throws. */
@@ -107,7 +85,7 @@ export class GatewayCore {
   async decide(exchange: Exchange): Promise<Verdict | null> {
     const { user, device } = exchange;
     if (user === null || device === null) return null;
-    const decision = await this.verdicts.decide(user, device, deviceAliases(device));
+    const decision = await this.verdicts.decide(user, device);
     return decision.verdict;
   }
 

@@ -5,7 +5,8 @@ import type { AccessLog } from '../observe/access-log.ts';
 import { ClientConnection } from './client-connection.ts';
 import { Deadlines } from './deadlines.ts';
 import { GatewayCore } from './gateway-core.ts';
-import type { ChangedKeys, GatewayCounters, SeenRecorder, VerdictSource } from './gateway-core.ts';
+import type { GatewayCounters, SeenRecorder, VerdictSource } from './gateway-core.ts';
+import type { ChangedKeys } from '../directory/verdict-cache.ts';
 import type { GatewaySettings } from './settings.ts';
 import { UpstreamPool } from './upstream/upstream-pool.ts';
 

@@ -3,6 +3,7 @@
 // Rule: accept less than node:http does, refuse the rest, and re-emit what was understood.
 import { BYTE_CLASS, DIGIT, NAME_STRICT, TARGET, VALUE, equalsIgnoreCase } from './characters.ts';
 import type { HttpErrorCode } from './errors.ts';
+import { ForwardedLines } from './forwarded-lines.ts';
 import { findHeader, hashByte, hasPrefix, headerTable } from './header-table.ts';
 import type { HeaderEntry } from './header-table.ts';
 
@@ -165,11 +166,7 @@ const MAX_CONNECTION_OPTIONS = 16;
 const starts = new Int32Array(REQUEST_HEADERS.slots);
 const ends = new Int32Array(REQUEST_HEADERS.slots);
 const connectionTokens: string[] = [];
-/** Stretches of the head that go on: start, end, and for a line that is respelled also its value's start and end. */
-const PIECE = 4;
-const MAX_PIECES = 256;
-const pieces = new Int32Array(PIECE * MAX_PIECES);
-let pieceCount = 0;
+const forwarded = new ForwardedLines();
 let lastHost = '';
 
 /**
@@ -225,7 +222,7 @@ export function parseRequestHead(
   const headersStart = at;
   let runStart = at; // start of the run of lines that go on exactly as they came
   let count = 0;
-  pieceCount = 0;
+  forwarded.clear();
   for (;;) {
     if (at + 1 >= bound) return incomplete(headStart, limit, limits);
     if (bytes[at] === CR) {
@@ -287,15 +284,13 @@ export function parseRequestHead(
     }
     if (written && valueStart === nameEnd + 2 && bytes[nameEnd + 1] === SP && valueEnd === at - 2) continue;
     // This line ends the run: it is left out, or written in canonical form.
-    if (pieceCount + 2 > MAX_PIECES) return 'EASGATE_HEAD_TOO_LARGE';
-    if (runStart !== lineStart) addPiece(runStart, lineStart, -1, -1);
-    if (written) addPiece(lineStart, nameEnd, valueStart, valueEnd);
+    if (!forwarded.hasRoom()) return 'EASGATE_HEAD_TOO_LARGE';
+    forwarded.addRun(runStart, lineStart);
+    if (written) forwarded.addLine(lineStart, nameEnd, valueStart, valueEnd);
     runStart = at;
   }
-  if (runStart !== at) {
-    if (pieceCount === MAX_PIECES) return 'EASGATE_HEAD_TOO_LARGE';
-    addPiece(runStart, at, -1, -1);
-  }
+  if (!forwarded.hasRoom()) return 'EASGATE_HEAD_TOO_LARGE';
+  forwarded.addRun(runStart, at);
 
   const text = bytes.toString('latin1', headStart, at);
   const head = new RequestHead(
@@ -304,25 +299,8 @@ export function parseRequestHead(
     minor,
     at + 2,
   );
-  for (let index = 0; index < pieceCount * PIECE; index += PIECE) {
-    const start = pieces[index] as number;
-    const end = pieces[index + 1] as number;
-    head.headerLines += text.slice(start - headStart, end - headStart);
-    const valueStart = pieces[index + 2] as number;
-    if (valueStart !== -1) {
-      head.headerLines +=
-        ': ' + text.slice(valueStart - headStart, (pieces[index + 3] as number) - headStart) + '\r\n';
-    }
-  }
+  head.headerLines = forwarded.join(text, headStart);
   return finish(head, bytes, text, headStart);
-}
-
-function addPiece(start: number, end: number, valueStart: number, valueEnd: number): void {
-  const index = pieceCount++ * PIECE;
-  pieces[index] = start;
-  pieces[index + 1] = end;
-  pieces[index + 2] = valueStart;
-  pieces[index + 3] = valueEnd;
 }
 
 /** Fills in what the captured headers say, and checks them against each other. */

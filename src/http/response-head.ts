@@ -1,6 +1,7 @@
 // Owns the strict parser of HTTP/1.1 response heads from the mail server. Pure; hot path.
 // Threat: a response the phone and the gateway delimit differently poisons the next exchange on a shared connection.
 import { BYTE_CLASS, NAME_TOKEN, VALUE, equalsIgnoreCase } from './characters.ts';
+import { ForwardedLines } from './forwarded-lines.ts';
 import { findHeader, hashByte, headerTable } from './header-table.ts';
 import { parseDecimal } from './request-head.ts';
 
@@ -61,19 +62,7 @@ const STATUS_PREFIX = 12;
 
 const starts = new Int32Array(RESPONSE_HEADERS.slots);
 const ends = new Int32Array(RESPONSE_HEADERS.slots);
-/** Stretches of the head that go on: start, end, and for a line that is respelled also its value's start and end. */
-const PIECE = 4;
-const MAX_PIECES = 256;
-const pieces = new Int32Array(PIECE * MAX_PIECES);
-let pieceCount = 0;
-
-function addPiece(start: number, end: number, valueStart: number, valueEnd: number): void {
-  const index = pieceCount++ * PIECE;
-  pieces[index] = start;
-  pieces[index + 1] = end;
-  pieces[index + 2] = valueStart;
-  pieces[index + 3] = valueEnd;
-}
+const forwarded = new ForwardedLines();
 
 /** Parses the head at `offset`; `null` = more bytes needed, `'invalid'` = not one clean response. */
 export function parseResponseHead(
@@ -112,7 +101,7 @@ export function parseResponseHead(
   starts.fill(-1);
   let options = '';
   let runStart = at;
-  pieceCount = 0;
+  forwarded.clear();
   for (;;) {
     if (at + 1 >= bound) return full ? 'invalid' : null;
     if (bytes[at] === CR) {
@@ -156,25 +145,18 @@ export function parseResponseHead(
       written = false;
     }
     if (written && valueStart === nameEnd + 2 && bytes[nameEnd + 1] === SP && valueEnd === at - 2) continue;
-    if (pieceCount + 2 > MAX_PIECES) return 'invalid';
-    if (runStart !== lineStart) addPiece(runStart, lineStart, -1, -1);
-    if (written) addPiece(lineStart, nameEnd, valueStart, valueEnd);
+    if (!forwarded.hasRoom()) return 'invalid';
+    forwarded.addRun(runStart, lineStart);
+    if (written) forwarded.addLine(lineStart, nameEnd, valueStart, valueEnd);
     runStart = at;
   }
-  if (pieceCount === MAX_PIECES) return 'invalid';
-  if (runStart !== at) addPiece(runStart, at, -1, -1);
+  if (!forwarded.hasRoom()) return 'invalid';
+  forwarded.addRun(runStart, at);
   // One conversion for the whole head; everything else is slices of it.
   const text = bytes.toString('latin1', offset, at);
   const phrase = text.slice(9, phraseEnd - offset);
   const statusLine = 'HTTP/1.1 ' + phrase + (phrase.length === 3 ? ' \r\n' : '\r\n');
-  let lines = '';
-  for (let index = 0; index < pieceCount * PIECE; index += PIECE) {
-    lines += text.slice((pieces[index] as number) - offset, (pieces[index + 1] as number) - offset);
-    const value = pieces[index + 2] as number;
-    if (value !== -1)
-      lines += ': ' + text.slice(value - offset, (pieces[index + 3] as number) - offset) + '\r\n';
-  }
-  const head = new ResponseHead(status, statusLine, lines, at + 2);
+  const head = new ResponseHead(status, statusLine, forwarded.join(text, offset), at + 2);
   if (minor === 0) head.keepAlive = false;
   if (options !== '') readOptions(head, options);
   return frame(head, bytes, minor) ? head : 'invalid';

@@ -1,6 +1,6 @@
 // Owns a gateway for data plane tests: real sockets, and verdicts the test sets by hand.
 import { startGateway } from '../../src/gateway/gateway.ts';
-import type { ChangedKeys } from '../../src/gateway/gateway-core.ts';
+import type { ChangedKeys } from '../../src/directory/verdict-cache.ts';
 import type { Gateway } from '../../src/gateway/gateway.ts';
 import type { GatewaySettings } from '../../src/gateway/settings.ts';
 import type { AccessLog } from '../../src/observe/access-log.ts';
