@@ -58,7 +58,7 @@ async function serve(config: Config): Promise<void> {
     undo.push(() => recorder.close());
     const accessLog = config.log.access ? new AccessLog(log.logger, config.log.identities) : null;
     undo.push(() => accessLog?.flush());
-    const settings = gatewaySettings(config, sample?.url ?? config.upstream.url);
+    const settings = gatewaySettings(config, sample?.url ?? null);
     const gateway = await startGateway({ settings, verdicts, recorder, accessLog });
     undo.push(() => gateway.drain(DRAIN_MS));
     announce(config, gateway, sample);

@@ -1,44 +1,186 @@
 // Owns the translation of the configuration into what the data plane and the directory are told.
+import { createHash, randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { createSecureContext } from 'node:tls';
 import type { StoreOptions } from '../directory/open-store.ts';
 import type { VerdictCacheOptions } from '../directory/verdict-cache.ts';
-import type { GatewaySettings } from '../gateway/settings.ts';
-import { readSecret } from './load.ts';
+import type {
+  CertificateSettings,
+  GatewaySettings,
+  HealthSettings,
+  ListenerTlsSettings,
+  UpstreamServerSettings,
+  UpstreamTlsSettings,
+} from '../gateway/settings.ts';
+import { ConfigError, readSecret } from './load.ts';
 import type { Config } from './schema.ts';
 
-/** Settings of the data plane; `upstreamUrl` is the mail server to use. */
-export function gatewaySettings(config: Config, upstreamUrl: string): GatewaySettings {
-  const { upstream, limits, identity } = config;
-  const url = new URL(upstreamUrl);
+/** Settings of the data plane; `sampleUrl` is where the built-in mail server is. @throws ConfigError */
+export function gatewaySettings(
+  config: Config,
+  sampleUrl: string | null,
+  ticketSecret = randomBytes(32).toString('hex'),
+): GatewaySettings {
+  const { upstream, limits, identity, throttle } = config;
   return {
-    address: config.listen.address,
-    port: config.listen.port,
+    listen: {
+      address: config.listen.address,
+      port: config.listen.port,
+      fd: null,
+      tls: listenerTls(config, ticketSecret),
+      proxyProtocolFrom: config.listen.proxyProtocolFrom ?? null,
+    },
+    publicUrl: config.publicUrl ?? null,
     retryAfterSeconds: config.outage.retryAfterSeconds,
+    throttle,
     upstream: {
-      host: url.hostname.replace(/^\[|\]$/g, ''),
-      port: Number(url.port || 80),
       path: upstream.path,
-      hostHeader: upstream.hostHeader === 'upstream' ? url.host : null,
-      connectTimeoutMs: upstream.connectTimeoutSeconds * 1_000,
-      responseTimeoutMs: upstream.responseTimeoutSeconds * 1_000,
-      idleTimeoutMs: upstream.idleTimeoutSeconds * 1_000,
-      maxConnections: upstream.maxConnections,
-      maxIdleConnections: upstream.maxIdleConnections,
-      idleConnectionMs: upstream.idleConnectionSeconds * 1_000,
+      servers: serversOf(config).map((server) => serverSettings(config, server, sampleUrl)),
+      strategy: upstream.strategy,
+      maxQueued: upstream.maxQueued,
+      queueTimeoutMs: upstream.queueTimeoutSeconds * 1_000,
+      health: healthSettings(upstream),
+      ejectAfter: upstream.ejectAfter,
+      ejectMs: upstream.ejectSeconds * 1_000,
+      slowStartMs: upstream.slowStartSeconds * 1_000,
+      connectionAuth: upstream.connectionAuth,
     },
     client: {
       maxHeadBytes: limits.maxHeadBytes,
       maxHeaders: limits.maxHeaders,
       maxTargetBytes: limits.maxTargetBytes,
       maxBodyBytes: limits.maxBodyBytes,
+      maxCommandBodyBytes: limits.maxCommandBodyBytes,
       headTimeoutMs: limits.headTimeoutSeconds * 1_000,
       bodyTimeoutMs: limits.bodyTimeoutSeconds * 1_000,
+      minBodyRate: limits.minBodyRate,
+      minReadRate: limits.minReadRate,
       keepAliveTimeoutMs: limits.keepAliveTimeoutSeconds * 1_000,
       maxConnections: limits.maxConnections,
+      maxConnectionsPerAddress: limits.maxConnectionsPerAddress,
       maxRequestsPerConnection: limits.maxRequestsPerConnection,
+      maxInFlightPerDevice: limits.maxInFlightPerDevice,
       heldPollMarginMs: limits.heldPollMarginSeconds * 1_000,
+      maxMemoryBytes: limits.maxMemoryBytes,
     },
     identity: { ...identity, publicHosts: config.publicHosts },
   };
+}
+
+type ServerConfig = Config['upstream']['servers'][number];
+
+function serversOf(config: Config): readonly ServerConfig[] {
+  const { servers, url } = config.upstream;
+  return servers.length > 0 ? servers : [{ url, weight: 1 }];
+}
+
+function serverSettings(
+  config: Config,
+  server: ServerConfig,
+  sampleUrl: string | null,
+): UpstreamServerSettings {
+  const { upstream } = config;
+  const url = new URL(server.url === 'sample' ? (sampleUrl ?? 'http://127.0.0.1') : server.url);
+  const secure = url.protocol === 'https:';
+  const host = url.hostname.replace(/^\[|\]$/g, '');
+  return {
+    name: server.name ?? url.host,
+    host,
+    port: Number(url.port || (secure ? 443 : 80)),
+    tls: secure ? upstreamTls(upstream.tls, host) : null,
+    hostHeader: upstream.hostHeader === 'upstream' ? url.host : null,
+    weight: server.weight,
+    connectTimeoutMs: (server.connectTimeoutSeconds ?? upstream.connectTimeoutSeconds) * 1_000,
+    responseTimeoutMs: (server.responseTimeoutSeconds ?? upstream.responseTimeoutSeconds) * 1_000,
+    idleTimeoutMs: upstream.idleTimeoutSeconds * 1_000,
+    maxConnections: server.maxConnections ?? upstream.maxConnections,
+    maxIdleConnections: upstream.maxIdleConnections,
+    idleConnectionMs: upstream.idleConnectionSeconds * 1_000,
+    sourceAddresses: upstream.sourceAddresses,
+    proxyProtocol: upstream.proxyProtocol ?? null,
+  };
+}
+
+function upstreamTls(tls: Config['upstream']['tls'], host: string): UpstreamTlsSettings {
+  return {
+    ca: tls.ca === undefined ? null : readPem(tls.ca, 'upstream.tls.ca'),
+    // An IP address is no SNI (RFC 6066 3), but the certificate is still checked against it.
+    serverName: tls.serverName ?? host,
+    certificate: tls.certificate === undefined ? null : readPem(tls.certificate, 'upstream.tls.certificate'),
+    key: tls.key === undefined ? null : readPem(tls.key, 'upstream.tls.key'),
+    minVersion: tls.minVersion,
+    verify: !tls.insecureSkipVerify,
+  };
+}
+
+function healthSettings({ health, path }: Config['upstream']): HealthSettings | null {
+  if (health === undefined) return null;
+  return {
+    method: health.method,
+    path: health.path ?? path,
+    intervalMs: health.intervalSeconds * 1_000,
+    timeoutMs: health.timeoutSeconds * 1_000,
+    rise: health.rise,
+    fall: health.fall,
+    maxStatus: health.maxStatus,
+  };
+}
+
+function listenerTls(config: Config, drawn: string): ListenerTlsSettings | null {
+  const { tls } = config.listen;
+  if (tls === undefined) return null;
+  const { clientCertificate, ticketSecret } = tls;
+  const secret =
+    ticketSecret === undefined
+      ? drawn
+      : createHash('sha256').update(readSecret(ticketSecret, 'listen.tls.ticketSecret')).digest('hex');
+  return {
+    certificates: readCertificates(config),
+    minVersion: tls.minVersion,
+    ciphers: tls.ciphers,
+    handshakeTimeoutMs: tls.handshakeTimeoutSeconds * 1_000,
+    maxHandshakesPerSecond: tls.maxHandshakesPerSecond,
+    ticketSecret: secret,
+    ticketRotationMs: tls.ticketRotationSeconds * 1_000,
+    clientCertificate:
+      clientCertificate === undefined
+        ? null
+        : {
+            ca: readPem(clientCertificate.ca, 'listen.tls.clientCertificate.ca'),
+            required: clientCertificate.required,
+            user: clientCertificate.user,
+            forwardHeader: clientCertificate.forwardHeader ?? null,
+          },
+  };
+}
+
+/** The certificates of the listener as they are on disk now. @throws ConfigError */
+export function readCertificates(config: Config): CertificateSettings[] {
+  const certificates = config.listen.tls?.certificates ?? [];
+  return certificates.map(({ certificate, key }, index) => {
+    const place = `listen.tls.certificates.${index}`;
+    const pem = {
+      certificate: readPem(certificate, `${place}.certificate`),
+      key: readPem(key, `${place}.key`),
+    };
+    try {
+      createSecureContext({ cert: pem.certificate, key: pem.key });
+    } catch (error) {
+      const cause = error instanceof Error ? error.message : String(error);
+      throw new ConfigError(place, [`certificate and key cannot be used together: ${cause}`]);
+    }
+    return pem;
+  });
+}
+
+function readPem(path: string, name: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new ConfigError(name, [
+      `cannot be read: ${error instanceof Error ? error.message : String(error)}`,
+    ]);
+  }
 }
 
 /** How to open the directory. @throws ConfigError when a secret is missing */

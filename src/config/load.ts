@@ -89,8 +89,12 @@ export function readSecret(secret: Secret, name: string): string {
 function withPaths(config: Config, folder: string): Config {
   const { store, sample } = config;
   const { destination } = config.log;
+  const at = (path: string): string => resolve(folder, path);
   return {
     ...config,
+    listen: listenPaths(config.listen, at),
+    workers: { ...config.workers, pidFile: at(config.workers.pidFile) },
+    upstream: { ...config.upstream, tls: upstreamTlsPaths(config.upstream.tls, at) },
     store:
       store.kind === 'embedded'
         ? { ...store, path: resolve(folder, store.path) }
@@ -103,6 +107,39 @@ function withPaths(config: Config, folder: string): Config {
       ...sample,
       users: sample.users.map((user) => ({ ...user, password: secretPath(user.password, folder) })),
     },
+  };
+}
+
+type ResolvePath = (path: string) => string;
+
+function listenPaths(listen: Config['listen'], at: ResolvePath): Config['listen'] {
+  const { tls } = listen;
+  if (tls === undefined) return listen;
+  const { clientCertificate, ticketSecret } = tls;
+  return {
+    ...listen,
+    tls: {
+      ...tls,
+      certificates: tls.certificates.map(({ certificate, key }) => ({
+        certificate: at(certificate),
+        key: at(key),
+      })),
+      ...(ticketSecret !== undefined &&
+        typeof ticketSecret === 'object' &&
+        'file' in ticketSecret && { ticketSecret: { file: at(ticketSecret.file) } }),
+      ...(clientCertificate !== undefined && {
+        clientCertificate: { ...clientCertificate, ca: at(clientCertificate.ca) },
+      }),
+    },
+  };
+}
+
+function upstreamTlsPaths(tls: Config['upstream']['tls'], at: ResolvePath): Config['upstream']['tls'] {
+  return {
+    ...tls,
+    ...(tls.ca !== undefined && { ca: at(tls.ca) }),
+    ...(tls.certificate !== undefined && { certificate: at(tls.certificate) }),
+    ...(tls.key !== undefined && { key: at(tls.key) }),
   };
 }
 

@@ -14,20 +14,151 @@ const secret = z.union([
   z.strictObject({ file: z.string().min(1) }),
 ]);
 
+const file = (what: string): z.ZodString => z.string().min(1).describe(what);
+const atLeastZero = (value: number, what: string): z.ZodDefault<z.ZodNumber> =>
+  z.number().int().min(0).max(1_000_000_000_000).default(value).describe(what);
+const ranges = z.array(z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()]));
+const tlsVersion = z.enum(['TLSv1.2', 'TLSv1.3']).default('TLSv1.2').describe('lowest TLS version');
+
+/** TLS 1.3 suites, then the forward-secret AEAD suites of TLS 1.2 (RFC 9325 4.2). */
+const CIPHERS = [
+  'TLS_AES_128_GCM_SHA256',
+  'TLS_AES_256_GCM_SHA384',
+  'TLS_CHACHA20_POLY1305_SHA256',
+  'ECDHE-ECDSA-AES128-GCM-SHA256',
+  'ECDHE-RSA-AES128-GCM-SHA256',
+  'ECDHE-ECDSA-AES256-GCM-SHA384',
+  'ECDHE-RSA-AES256-GCM-SHA384',
+  'ECDHE-ECDSA-CHACHA20-POLY1305',
+  'ECDHE-RSA-CHACHA20-POLY1305',
+].join(':');
+
+const listenerTls = z.strictObject({
+  certificates: z
+    .array(
+      z.strictObject({
+        certificate: file('PEM file: the certificate, then its chain'),
+        key: file('PEM file: its private key'),
+      }),
+    )
+    .min(1)
+    .describe('chosen by the host name the client asks for (SNI); the first one answers all others'),
+  minVersion: tlsVersion,
+  ciphers: z.string().min(1).default(CIPHERS).describe('cipher suites in OpenSSL notation'),
+  handshakeTimeoutSeconds: seconds(10, 'longest time for a handshake'),
+  maxHandshakesPerSecond: atLeastZero(0, 'new handshakes per second and worker; 0 = no limit'),
+  ticketSecret: secret
+    .optional()
+    .describe(
+      'secret of at least 32 characters from which session ticket keys are derived; set it to the same value on all nodes to keep sessions over restarts (absent = drawn at each start)',
+    ),
+  ticketRotationSeconds: seconds(86_400, 'how long one ticket key is used'),
+  clientCertificate: z
+    .strictObject({
+      ca: file('PEM file of the authorities that issue the certificates of phones'),
+      required: z.boolean().default(false).describe('refuse connections without one'),
+      user: z
+        .enum(['upn', 'email', 'commonName'])
+        .default('upn')
+        .describe('where the user name stands: UPN or e-mail in subjectAltName, or the CN of the subject'),
+      forwardHeader: z
+        .string()
+        .regex(/^[A-Za-z][A-Za-z0-9-]*$/)
+        .optional()
+        .describe("header that carries the certificate's user to the mail server; absent = none"),
+    })
+    .optional()
+    .describe('certificates of phones; absent = not asked for'),
+});
+
 const listen = z.strictObject({
   address: z.string().default('0.0.0.0').describe('address to listen on'),
   port: z.number().int().min(0).max(65_535).default(8780).describe('port to listen on; 0 = any free one'),
+  tls: listenerTls.optional().describe('TLS towards phones; absent = plain HTTP, for a proxy in front'),
+  proxyProtocolFrom: ranges
+    .optional()
+    .describe('addresses whose connections must begin with a PROXY protocol header; all others are refused'),
+});
+
+const workers = z.strictObject({
+  count: z
+    .union([z.literal('auto'), z.number().int().min(1).max(256)])
+    .default('auto')
+    .describe('worker processes; auto = one per core'),
+  drainSeconds: seconds(30, 'longest time a worker that is replaced may take to finish'),
+  pollWindowSeconds: seconds(10, 'held polls of a stopping worker end spread over this time'),
+  pidFile: z.string().min(1).default('data/easgate.pid').describe('where `easgate reload` finds the gateway'),
+});
+
+const throttle = z.strictObject({
+  burst: atLeastZero(300, 'requests of one command a device may make at once; 0 = no guard'),
+  perMinute: count(120, 'and per minute in the long run'),
+  maxDevices: count(50_000, 'devices counted at most'),
+});
+
+const upstreamTls = z.strictObject({
+  ca: file('PEM file of trusted authorities').optional(),
+  serverName: z.string().min(1).optional().describe('name in the certificate; absent = the host of url'),
+  certificate: file('PEM file of a client certificate').optional(),
+  key: file('PEM file of its key').optional(),
+  minVersion: tlsVersion,
+  insecureSkipVerify: z
+    .boolean()
+    .default(false)
+    .describe('trust any certificate: anyone on the way can read all mail and passwords'),
+});
+
+const upstreamUrl = z
+  .string()
+  .refine((url) => url === 'sample' || isHttpUrl(url), 'must be "sample" or http(s)://host:port');
+
+const server = z.strictObject({
+  url: upstreamUrl.describe('http(s)://host:port'),
+  name: z.string().min(1).optional().describe('for logs; absent = host and port'),
+  weight: z.number().positive().max(1_000).default(1).describe('share of the traffic'),
+  connectTimeoutSeconds: z
+    .number()
+    .positive()
+    .max(86_400)
+    .optional()
+    .describe('longest wait for a connection, in seconds; absent = as for all'),
+  responseTimeoutSeconds: z
+    .number()
+    .positive()
+    .max(86_400)
+    .optional()
+    .describe('longest wait for a response head, in seconds; absent = as for all'),
+  maxConnections: z
+    .number()
+    .int()
+    .min(1)
+    .optional()
+    .describe('connections to this server at most; absent = as for all'),
+});
+
+const health = z.strictObject({
+  method: z.enum(['OPTIONS', 'GET']).default('OPTIONS').describe('method of the check'),
+  path: z.string().startsWith('/').optional().describe('path of the check; absent = upstream.path'),
+  intervalSeconds: seconds(5, 'time between two checks'),
+  timeoutSeconds: seconds(3, 'longest wait for an answer'),
+  rise: count(2, 'good answers in a row that bring a server back'),
+  fall: count(3, 'bad ones that take it out'),
+  maxStatus: z.number().int().min(200).max(599).default(499).describe('highest good status; 401 is one'),
 });
 
 const upstream = z.strictObject({
-  url: z
-    .string()
-    .refine(
-      (url) => url === 'sample' || isHttpUrl(url),
-      'must be "sample" or http://host:port (TLS to the mail server is not built yet)',
-    )
+  url: upstreamUrl
     .default('sample')
-    .describe('the mail server, http://host:port; "sample" starts the built-in one'),
+    .describe('the mail server, http(s)://host:port; "sample" starts the built-in one'),
+  servers: z
+    .array(server)
+    .max(64)
+    .default([])
+    .describe('several mail servers, in place of url; what a server leaves out is as below'),
+  strategy: z
+    .enum(['roundRobin', 'leastConnections', 'deviceHash'])
+    .default('roundRobin')
+    .describe('how one is chosen; deviceHash for servers that keep sync state locally (Z-Push, SOGo)'),
   path: z
     .string()
     .regex(/^\/[A-Za-z0-9./_-]+$/)
@@ -37,15 +168,41 @@ const upstream = z.strictObject({
     .enum(['preserve', 'upstream'])
     .default('preserve')
     .describe("which Host the mail server sees: the phone's or that of url"),
+  tls: upstreamTls.prefault({}).describe('for https'),
   connectTimeoutSeconds: seconds(5, 'longest wait for a connection'),
   responseTimeoutSeconds: seconds(120, 'longest wait for a response head, except of held polls'),
   idleTimeoutSeconds: seconds(60, 'longest silence inside a response body'),
-  maxConnections: count(20_000, 'connections to the mail server at most'),
+  maxConnections: count(20_000, 'connections to one mail server at most'),
+  maxQueued: atLeastZero(1_000, 'requests that wait for a connection, per server'),
+  queueTimeoutSeconds: seconds(5, 'longest such wait'),
   maxIdleConnections: count(512, 'idle connections kept at most'),
   idleConnectionSeconds: seconds(
     30,
     'how long an idle connection is kept; below the idle time-out of the server',
   ),
+  sourceAddresses: z
+    .array(z.union([z.ipv4(), z.ipv6()]))
+    .default([])
+    .describe('local addresses to connect from: each has about 28,000 ports to one server'),
+  proxyProtocol: z
+    .union([z.literal(1), z.literal(2)])
+    .optional()
+    .describe('send a PROXY protocol header of this version; connections are then not shared between phones'),
+  health: health.optional().describe('ask each server whether it is well; absent = learn from traffic only'),
+  ejectAfter: count(3, 'failures in a row that take a server out of use, when another is left'),
+  ejectSeconds: seconds(10, 'for how long'),
+  slowStartSeconds: z
+    .number()
+    .min(0)
+    .max(86_400)
+    .default(10)
+    .describe('a server that came back gets its full share after this time, in seconds'),
+  connectionAuth: z
+    .enum(['pin', 'strip'])
+    .default('pin')
+    .describe(
+      'NTLM and Negotiate: pin a connection of the mail server to each phone, or strip the offer from its 401',
+    ),
 });
 
 const store = z.discriminatedUnion('kind', [
@@ -98,11 +255,23 @@ const limits = z.strictObject({
   maxHeadBytes: z.number().int().min(1_024).max(1_048_576).default(16_384).describe('request head, in bytes'),
   maxHeaders: z.number().int().min(10).max(200).default(100).describe('header lines of a request'),
   maxTargetBytes: z.number().int().min(256).max(65_536).default(4_096).describe('request target, in bytes'),
-  maxBodyBytes: count(104_857_600, 'request body, in bytes'),
+  maxBodyBytes: count(104_857_600, 'request body of a command that carries mail, in bytes'),
+  maxCommandBodyBytes: count(4_194_304, 'request body of all other commands, in bytes'),
   headTimeoutSeconds: seconds(15, 'longest time for a request head'),
   bodyTimeoutSeconds: seconds(60, 'longest silence inside a request body, or of a phone that reads nothing'),
+  minBodyRate: atLeastZero(256, 'slowest request body, in bytes a second over 10 seconds; 0 = no limit'),
+  minReadRate: atLeastZero(256, 'slowest reader of a response, in bytes a second; 0 = no limit'),
   keepAliveTimeoutSeconds: seconds(120, 'how long an idle connection of a phone is kept'),
   maxConnections: count(50_000, 'connections of phones at most'),
+  maxConnectionsPerAddress: atLeastZero(
+    0,
+    'connections of one address; 0 = no limit (carriers share addresses)',
+  ),
+  maxInFlightPerDevice: atLeastZero(32, 'requests of one device under way; 0 = no limit'),
+  maxMemoryBytes: atLeastZero(
+    0,
+    'resident memory of a worker above which new held polls get 503; 0 = no limit',
+  ),
   maxRequestsPerConnection: z
     .number()
     .int()
@@ -157,17 +326,23 @@ const sample = z.strictObject({
 /** The whole configuration. Unknown fields are errors. */
 export const configSchema = z.strictObject({
   listen: listen.prefault({}).describe('where phones connect'),
+  publicUrl: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .describe('the URL phones use, https://host/Microsoft-Server-ActiveSync: for redirects and Autodiscover'),
   publicHosts: z
     .array(z.string().min(1).toLowerCase())
     .default([])
     .describe('host names answered for; empty = any'),
-  upstream: upstream.prefault({}).describe('the mail server'),
+  workers: workers.prefault({}).describe('processes that serve'),
+  upstream: upstream.prefault({}).describe('the mail server, or several'),
   store: store.prefault({ kind: 'embedded' }).describe('where the directory is kept'),
   policy: policy.prefault({}).describe('what happens to devices without a decision of their own'),
   cache: cache.prefault({}).describe('verdicts in memory'),
   outage: outage.prefault({}).describe('while the directory is away'),
   identity: identity.prefault({}).describe('how requests are named'),
   limits: limits.prefault({}).describe('bounds of the client side'),
+  throttle: throttle.prefault({}).describe('the battery guard: devices in a tight loop'),
   log: log.prefault({}).describe('log lines'),
   sample: sample.prefault({}).describe('for trying easgate'),
 });
@@ -182,5 +357,5 @@ function isHttpUrl(text: string): boolean {
   if (!URL.canParse(text)) return false;
   const url = new URL(text);
   const bare = url.username === '' && url.password === '' && url.search === '' && url.hash === '';
-  return url.protocol === 'http:' && url.pathname === '/' && bare;
+  return (url.protocol === 'http:' || url.protocol === 'https:') && url.pathname === '/' && bare;
 }

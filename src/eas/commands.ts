@@ -96,3 +96,17 @@ export function commandByCode(code: number): CommandInfo | undefined {
 export function allCommands(): readonly CommandInfo[] {
   return TABLE;
 }
+
+/** Commands whose request may carry a whole mail, attachments included. */
+const CARRIES_MAIL: ReadonlySet<EasCommand> = new Set<EasCommand>([
+  'SendMail',
+  'SmartForward',
+  'SmartReply',
+  // From 16.0 on drafts and calendar attachments are uploaded in a Sync (MS-ASCMD 2.2.1.21).
+  'Sync',
+]);
+
+/** Whether a request of this command may be as large as a mail. */
+export function carriesMail(command: EasCommand): boolean {
+  return CARRIES_MAIL.has(command);
+}

@@ -10,7 +10,9 @@ import type { RequestHead } from '../http/request-head.ts';
 import { deviceKey } from '../identity/device.ts';
 import type { UserKey } from '../identity/keys.ts';
 import { claimAgrees } from '../identity/user-claim.ts';
+import { isConnectionBound, readLeg } from '../identity/ntlm.ts';
 import { NO_USER, isUserError, userFromAuthorization } from '../identity/user.ts';
+import type { UserErrorCode } from '../identity/user.ts';
 import type { Exchange } from './exchange.ts';
 import type { IdentitySettings, UpstreamSettings } from './settings.ts';
 
@@ -21,6 +23,10 @@ export const VIA_PSEUDONYM = 'easgate';
 export interface RequestOrigin {
   /** X-Forwarded-* and Via lines for this connection, each ended by CRLF. */
   forwardedLines(head: RequestHead): string;
+  /** Whom the mail server authenticated on the connection that belongs to this one (NTLM); null = nobody. */
+  readonly boundUser: UserKey | null;
+  /** Whom the client certificate names; null = none. */
+  readonly certificateUser: UserKey | null;
 }
 
 /** What the gate needs to know of the configuration. */
@@ -57,15 +63,18 @@ export function admit(
   const bad = nameBody(exchange, query, head);
   if (bad !== null) return bad;
 
-  const user = userFromAuthorization(head.authorization, identity.bearerClaim);
+  const user = nameUser(rules, origin, exchange, head);
   if (isUserError(user)) return user;
+  if (origin.certificateUser !== null && user !== NO_USER && user !== origin.certificateUser)
+    return 'EASGATE_USER_MISMATCH';
+  exchange.host = head.host;
   let canonical = query.canonical;
   if (user === NO_USER) {
-    // A stranger gets the server's own challenge and nothing else: the request goes on as a bare OPTIONS. Credentials
-    // that bind a connection (NTLM, Negotiate) stay here: it would be shared (http-proxy facts, 2.9).
+    // A stranger gets the server's own challenge and nothing else: the request goes on as a bare OPTIONS.
     if (!options || head.authorization !== null) {
       exchange.challengeOnly = true;
-      exchange.upstreamHead = challengeHead(rules.upstream, head, origin);
+      exchange.upstreamLine = 'OPTIONS ' + rules.upstream.path + ' HTTP/1.1\r\nHost: ';
+      exchange.upstreamHead = challengeHead(exchange, head, origin);
       return null;
     }
   } else {
@@ -77,17 +86,32 @@ export function admit(
     }
     if (!options && query.device !== null) exchange.device = deviceKey(query.device);
   }
-  exchange.upstreamHead =
+  exchange.upstreamLine =
     head.method +
     ' ' +
     rules.upstream.path +
     (canonical === '' ? '' : '?' + canonical) +
-    ' HTTP/1.1\r\nHost: ' +
-    (rules.upstream.hostHeader ?? head.host) +
-    '\r\n' +
-    head.headerLines +
-    origin.forwardedLines(head);
+    ' HTTP/1.1\r\nHost: ';
+  exchange.upstreamHead = head.headerLines + origin.forwardedLines(head);
   return null;
+}
+
+/** Who asks: by this request's credentials, by those that bound the connection, or by the client certificate. */
+function nameUser(
+  rules: AdmissionRules,
+  origin: RequestOrigin,
+  exchange: Exchange,
+  head: RequestHead,
+): UserKey | typeof NO_USER | UserErrorCode {
+  const { authorization } = head;
+  const user = userFromAuthorization(authorization, rules.identity.bearerClaim);
+  if (user !== NO_USER) return user;
+  if (authorization === null) return origin.boundUser ?? origin.certificateUser ?? NO_USER;
+  if (rules.upstream.connectionAuth === 'strip' || !isConnectionBound(authorization)) return NO_USER;
+  const leg = readLeg(authorization);
+  if (typeof leg === 'string') return leg;
+  exchange.leg = leg.leg;
+  return leg.leg === 'closing' ? leg.user : NO_USER;
 }
 
 /** Command and body kind; OPTIONS carries neither. */
@@ -115,12 +139,14 @@ function isBodyError(content: string): content is BodyErrorCode {
 }
 
 /** What goes upstream for a request that names no user: it can only be refused, and it can do nothing. */
-function challengeHead(upstream: UpstreamSettings, head: RequestHead, origin: RequestOrigin): string {
+function challengeHead(exchange: Exchange, head: RequestHead, origin: RequestOrigin): string {
   const agent = head.userAgent === null ? '' : 'User-Agent: ' + head.userAgent + '\r\n';
-  const host = upstream.hostHeader ?? head.host;
-  return (
-    'OPTIONS ' + upstream.path + ' HTTP/1.1\r\nHost: ' + host + '\r\n' + agent + origin.forwardedLines(head)
-  );
+  // The opening leg of a handshake is answered by the server's next challenge.
+  const opening =
+    exchange.leg === 'opening' && head.authorization !== null
+      ? 'Authorization: ' + head.authorization + '\r\n'
+      : '';
+  return agent + opening + origin.forwardedLines(head);
 }
 
 function rewriteUser(canonical: string, user: UserKey): string {

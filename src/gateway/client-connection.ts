@@ -1,33 +1,44 @@
 // Owns one client connection: requests in order, one exchange at a time, and everything that can cut it short.
-// The way of a request: head -> gate -> identity (admission.ts) -> verdict -> forward or answer -> relay.
+// The way of a request: head -> gate -> identity (admission.ts) -> verdict -> forward (forwarder.ts) or answer.
 import type { Socket } from 'node:net';
-import { checkBodyStart, heartbeatOf } from '../eas/body-gate.ts';
+import { checkBodyStart } from '../eas/body-gate.ts';
+import { carriesMail } from '../eas/commands.ts';
 import { ERRORS } from '../http/errors.ts';
 import type { HttpErrorCode } from '../http/errors.ts';
 import { CONTINUE, errorReply, statusReply, wbxmlReply } from '../http/reply.ts';
 import { parseRequestHead } from '../http/request-head.ts';
 import type { RequestHead } from '../http/request-head.ts';
-import type { ResponseHead } from '../http/response-head.ts';
-import type { Verdict } from '../policy/model.ts';
 import { clientAddress } from '../identity/client-address.ts';
+import type { DeviceKey, UserKey } from '../identity/keys.ts';
+import type { Verdict } from '../policy/model.ts';
 import { admit } from './admission.ts';
 import type { RequestOrigin } from './admission.ts';
-import { isRepeatable, refusal, releaseReply, drainReply } from './answers.ts';
+import { refusal, releaseReply, drainReply } from './answers.ts';
 import type { Timed } from './deadlines.ts';
+import type { DeviceUse, HeldPing } from './device-guard.ts';
 import { Exchange } from './exchange.ts';
+import { Forwarder } from './forwarder.ts';
+import type { PhoneSide } from './forwarder.ts';
 import type { GatewayCore } from './gateway-core.ts';
 import { RequestBody } from './request-body.ts';
-import { ResponseRelay } from './response-relay.ts';
-import type { ResponseSink } from './response-relay.ts';
 import {
   BUFFERED_BODY_BYTES,
   HALF_CLOSE_GRACE_MS,
   LINGER_BYTES,
   LINGER_MS,
-  MAX_HEARTBEAT_SECONDS,
   MAX_PIPELINED_BYTES,
+  RATE_WINDOW_MS,
 } from './settings.ts';
-import type { UpstreamConnection, UpstreamUser } from './upstream/upstream-connection.ts';
+
+/** What the listener knows of a connection before its first request. */
+export interface PhoneEndpoint {
+  /** The peer, or what a PROXY protocol header says of it. */
+  readonly address: string;
+  readonly port: number;
+  readonly secure: boolean;
+  /** Whom the client certificate names; null = none. */
+  readonly certificateUser: UserKey | null;
+}
 
 interface OwnedSocket extends Socket {
   owner: ClientConnection;
@@ -55,48 +66,53 @@ function ignore(): void {
 
 /** How long a connection need not say again that its device was seen. */
 const SEEN_AGAIN_MS = 10_000;
-/** Below this, head and body go upstream as one latin1 string: one write, no buffer. */
-const SMALL_BODY = 4096;
-
-/** An IPv4 address in its own notation, also where the socket says `::ffff:192.0.2.1`. */
-function plainAddress(address: string): string {
-  return address.startsWith('::ffff:') ? address.slice(7) : address;
-}
-
 /** A connection from a phone. */
-export class ClientConnection implements Timed, UpstreamUser, ResponseSink, RequestOrigin {
+export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPing {
   deadline: number;
   next: Timed | null = null;
   previous: Timed | null = null;
   exchange: Exchange | null = null;
+  readonly core: GatewayCore;
+  readonly socket: Socket;
+  readonly body = new RequestBody();
   /** The address of the client, for the log: the peer's, or what a trusted proxy says of it. */
   address: string;
+  readonly port: number;
+  readonly certificateUser: UserKey | null;
   private readonly peer: string;
   private readonly trusted: boolean;
   private readonly forwarded: string;
-  private readonly core: GatewayCore;
-  private readonly socket: Socket;
-  private readonly body = new RequestBody();
-  private readonly relay = new ResponseRelay(this);
+  private readonly forwardedSuffix: string;
+  private readonly forwarder: Forwarder;
   /** Bytes that belong to no exchange yet: part of a head, or pipelined requests. */
   private input: Buffer | null = null;
   private requests = 0;
   private parsing = false;
   private clientEnded = false;
   private lingering = false;
-  private seenUser: string | null = null;
-  private seenDevice: string | null = null;
+  private draining = false;
   private seenVerdict: Verdict | null = null;
   private seenAt = 0;
   private lingerBytes = 0;
+  // The last device on this connection, with its count: one connection is one phone.
+  private lastUser: UserKey | null = null;
+  private lastDevice: DeviceKey | null = null;
+  private lastUse: DeviceUse | null = null;
+  // Since when the rate of the body is measured, and how much it had then.
+  private rateSince = 0;
+  private rateFrom = 0;
 
-  constructor(socket: Socket, core: GatewayCore) {
+  constructor(socket: Socket, core: GatewayCore, endpoint: PhoneEndpoint) {
     this.socket = socket;
     this.core = core;
-    this.peer = plainAddress(socket.remoteAddress ?? '');
-    this.address = this.peer;
+    this.peer = endpoint.address;
+    this.address = endpoint.address;
+    this.port = endpoint.port;
+    this.certificateUser = endpoint.certificateUser;
     this.trusted = core.isTrustedProxy(this.peer);
-    this.forwarded = `X-Forwarded-For: ${this.peer}\r\n${core.forwardedSuffix}`;
+    this.forwardedSuffix = core.forwardedSuffix(endpoint);
+    this.forwarded = `X-Forwarded-For: ${this.peer}\r\n${this.forwardedSuffix}`;
+    this.forwarder = new Forwarder(this);
     // The first head must come as soon as later ones do.
     this.deadline = core.deadlines.now + core.settings.client.headTimeoutMs;
     (socket as OwnedSocket).owner = this;
@@ -106,6 +122,10 @@ export class ClientConnection implements Timed, UpstreamUser, ResponseSink, Requ
     socket.on('close', onClose);
     socket.on('error', ignore);
     core.deadlines.add(this);
+  }
+
+  get boundUser(): UserKey | null {
+    return this.forwarder.boundUser;
   }
 
   // ---------------------------------------------------------------------------------------------- client events
@@ -125,6 +145,8 @@ export class ClientConnection implements Timed, UpstreamUser, ResponseSink, Requ
       if (this.input.length > MAX_PIPELINED_BYTES) this.socket.pause();
     } else if (exchange.phase === 'gate' || exchange.phase === 'verdict') {
       this.keepBody(exchange, chunk);
+    } else if (exchange.phase === 'queued') {
+      this.refuse('EASGATE_UPSTREAM_BUSY');
     } else {
       this.streamBody(exchange, chunk);
     }
@@ -133,8 +155,9 @@ export class ClientConnection implements Timed, UpstreamUser, ResponseSink, Requ
   onDrain(): void {
     const exchange = this.exchange;
     if (exchange === null || exchange.upstream === null) return;
-    this.deadline = this.core.deadlines.now + this.core.settings.upstream.idleTimeoutMs;
-    exchange.upstream.resume();
+    if (this.forwarder.onPhoneDrain(exchange)) return;
+    exchange.error = 'EASGATE_CLIENT_STALLED';
+    this.cut();
   }
 
   onEnd(): void {
@@ -159,14 +182,14 @@ export class ClientConnection implements Timed, UpstreamUser, ResponseSink, Requ
     const exchange = this.exchange;
     this.exchange = null;
     this.input = null;
+    if (exchange !== null) this.forwarder.abandon(exchange);
+    this.forwarder.unpin();
     if (exchange === null) return;
-    exchange.upstream?.destroy();
-    exchange.upstream = null;
     exchange.error ??= 'EASGATE_CLIENT_LEFT';
     this.finish(exchange, ERRORS[exchange.error].status);
   }
 
-  onDeadline(now: number): void {
+  onDeadline(): void {
     const exchange = this.exchange;
     if (exchange === null) {
       if (this.lingering || this.input === null) this.socket.destroy();
@@ -185,12 +208,21 @@ export class ClientConnection implements Timed, UpstreamUser, ResponseSink, Requ
         // The verdict cache has its own, shorter deadline; this is the backstop.
         this.refuse('EASGATE_STORE_UNAVAILABLE');
         break;
+      case 'queued':
+        this.fail(exchange, 'EASGATE_UPSTREAM_BUSY');
+        break;
       case 'forwarded':
-        if (!exchange.requestComplete) this.refuse('EASGATE_BODY_TIMEOUT');
-        else if (!(exchange.upstream?.connected ?? true))
-          this.fail(exchange, 'EASGATE_UPSTREAM_CONNECT_TIMEOUT');
-        else if (now < exchange.responseDeadline) this.deadline = exchange.responseDeadline;
-        else this.fail(exchange, 'EASGATE_UPSTREAM_TIMEOUT');
+        if (!(exchange.upstream?.connected ?? true)) {
+          this.forwarder.connectTimedOut(exchange);
+        } else if (!exchange.requestComplete) {
+          // A server that takes nothing is not the phone's fault.
+          if (this.socket.isPaused()) this.fail(exchange, 'EASGATE_UPSTREAM_STALLED');
+          else this.refuse('EASGATE_BODY_TIMEOUT');
+        } else if (this.draining && exchange.held) {
+          this.endHeldPoll(exchange);
+        } else {
+          this.forwarder.responseTimedOut(exchange);
+        }
         break;
       default:
         exchange.error =
@@ -236,10 +268,6 @@ export class ClientConnection implements Timed, UpstreamUser, ResponseSink, Requ
       !this.core.draining &&
       (client.maxRequestsPerConnection === 0 || this.requests < client.maxRequestsPerConnection);
     this.body.begin(head.framing, head.contentLength, client.maxBodyBytes);
-    if (head.contentLength > client.maxBodyBytes) {
-      this.refuse('EASGATE_BODY_TOO_LARGE');
-      return;
-    }
     if (this.trusted && head.forwardedFor !== null) {
       this.address = clientAddress(this.peer, head.forwardedFor, this.core.trustedProxies);
     }
@@ -248,8 +276,72 @@ export class ClientConnection implements Timed, UpstreamUser, ResponseSink, Requ
       this.refuse(bad);
       return;
     }
-    this.deadline = this.core.deadlines.now + client.bodyTimeoutMs;
+    const { command } = exchange;
+    const mail = command !== null && carriesMail(command);
+    if (!this.body.limit(mail ? client.maxBodyBytes : client.maxCommandBodyBytes)) {
+      this.refuse('EASGATE_BODY_TOO_LARGE');
+      return;
+    }
+    if (!this.countUse(exchange)) return;
+    const { now } = this.core.deadlines;
+    this.deadline = now + client.bodyTimeoutMs;
+    this.rateSince = now;
+    this.rateFrom = 0;
     this.keepBody(exchange, bytes, head.end);
+  }
+
+  /** Counts the request with its device; false when it was answered because the device asks too often. */
+  private countUse(exchange: Exchange): boolean {
+    const { user, device, command } = exchange;
+    if (user === null || device === null || command === null) return true;
+    const { guard, settings, deadlines } = this.core;
+    if (this.lastUse === null || device !== this.lastDevice || user !== this.lastUser) {
+      this.lastUser = user;
+      this.lastDevice = device;
+      this.lastUse = guard.useOf(this.address, user, device);
+      this.seenVerdict = null;
+    }
+    const use = this.lastUse;
+    const { maxInFlightPerDevice } = settings.client;
+    if (maxInFlightPerDevice > 0 && use.inFlight >= maxInFlightPerDevice) {
+      this.fail(exchange, 'EASGATE_DEVICE_BUSY');
+      return false;
+    }
+    const wait = guard.admit(use, command, deadlines.now);
+    if (wait > 0) {
+      exchange.retryAfterSeconds = Math.ceil(wait / 1000);
+      this.fail(exchange, 'EASGATE_DEVICE_THROTTLED');
+      return false;
+    }
+    exchange.use = use;
+    use.inFlight++;
+    return true;
+  }
+
+  /** Hands on body bytes that come after the head was forwarded. */
+  private streamBody(exchange: Exchange, bytes: Buffer): void {
+    const at = this.forwarder.streamBody(exchange, bytes);
+    if (this.exchange !== exchange) return;
+    if (at < bytes.length) this.input = bytes.subarray(at);
+    if (!this.body.complete && this.isTooSlow()) this.refuse('EASGATE_BODY_TIMEOUT');
+  }
+
+  /** Whether the body came slower than allowed since it was last looked at (http-proxy facts, 1.1). */
+  private isTooSlow(): boolean {
+    const elapsed = this.core.deadlines.now - this.rateSince;
+    if (elapsed < RATE_WINDOW_MS) return false;
+    const slow =
+      (this.body.received - this.rateFrom) / (elapsed / 1000) < this.core.settings.client.minBodyRate;
+    this.rateSince = this.core.deadlines.now;
+    this.rateFrom = this.body.received;
+    return slow;
+  }
+
+  /** The mail server takes bytes again: the time it did not is not the phone's. */
+  resumeBody(): void {
+    this.rateSince = this.core.deadlines.now;
+    this.rateFrom = this.body.received;
+    this.socket.resume();
   }
 
   /** Takes body bytes before the request was forwarded, then sees how far the exchange can go. */
@@ -262,6 +354,10 @@ export class ClientConnection implements Timed, UpstreamUser, ResponseSink, Requ
     }
     if (at < bytes.length) this.input = bytes.subarray(at);
     if (exchange.phase === 'gate') {
+      if (!this.body.complete && this.isTooSlow()) {
+        this.refuse('EASGATE_BODY_TIMEOUT');
+        return;
+      }
       this.deadline = this.core.deadlines.now + this.core.settings.client.bodyTimeoutMs;
       this.advance(exchange);
     } else if (this.body.received > BUFFERED_BODY_BYTES) {
@@ -272,7 +368,7 @@ export class ClientConnection implements Timed, UpstreamUser, ResponseSink, Requ
   /** What the mail server learns of this connection. Client-sent claims count only from trusted proxies. */
   forwardedLines(head: RequestHead): string {
     if (head.forwardedFor !== null && this.trusted) {
-      return `X-Forwarded-For: ${head.forwardedFor}, ${this.peer}\r\n${this.core.forwardedSuffix}`;
+      return `X-Forwarded-For: ${head.forwardedFor}, ${this.peer}\r\n${this.forwardedSuffix}`;
     }
     return this.forwarded;
   }
@@ -306,8 +402,39 @@ export class ClientConnection implements Timed, UpstreamUser, ResponseSink, Requ
     if (!exchange.bodyChecked && !this.checkBody(exchange)) return;
     if (exchange.framing === 'chunked' && !this.body.complete && this.body.received <= BUFFERED_BODY_BYTES)
       return;
-    if (exchange.challengeOnly) this.forwardChallenge(exchange);
-    else this.forward(exchange);
+    if (exchange.challengeOnly) {
+      this.forwarder.forwardChallenge(exchange);
+    } else {
+      if (this.forwarder.measureHeartbeat(exchange) && !this.hold(exchange)) return;
+      this.forwarder.forward(exchange);
+    }
+  }
+
+  /** A poll is about to be held; false when it was answered instead. */
+  private hold(exchange: Exchange): boolean {
+    const { user, device, authorization, command } = exchange;
+    if (this.core.overloaded) {
+      this.fail(exchange, 'EASGATE_OVERLOADED');
+      return false;
+    }
+    // The newest Ping of a device counts: an older one hangs on a connection the phone has left behind.
+    if (command === 'Ping' && user !== null && device !== null && authorization !== null)
+      exchange.pingTicket = this.core.guard.registerPing(user, device, authorization, this);
+    return true;
+  }
+
+  /** A newer Ping took the place of the one held here. */
+  supersede(): void {
+    const exchange = this.exchange;
+    if (exchange === null || !exchange.held || exchange.phase === 'responding') return;
+    exchange.error = 'EASGATE_SUPERSEDED';
+    this.endHeldPoll(exchange);
+  }
+
+  /** Ends a held poll as if its heartbeat had passed. */
+  private endHeldPoll(exchange: Exchange): void {
+    const body = drainReply(exchange);
+    if (body !== null) this.reply(exchange, wbxmlReply(body, exchange.persistent), 200);
   }
 
   /** Looks at the first bytes of the body; false when more are needed or the request was refused. */
@@ -337,248 +464,35 @@ export class ClientConnection implements Timed, UpstreamUser, ResponseSink, Requ
     this.advance(exchange);
   }
 
-  // ---------------------------------------------------------------------------------------------- forward
-
-  private forward(exchange: Exchange): void {
-    const upstream = this.core.pool.take();
-    if (upstream === null) {
-      this.fail(exchange, 'EASGATE_UPSTREAM_BUSY');
-      return;
-    }
-    const { complete, kept } = this.body;
-    let head = exchange.upstreamHead ?? '';
-    exchange.upstreamHead = null;
-    exchange.authorization = null;
-    // sogod refuses chunked bodies, so one that was read whole is sent on with its length.
-    if (exchange.framing === 'length') head += 'Content-Length: ' + exchange.contentLength + '\r\n\r\n';
-    else if (exchange.framing === 'none')
-      head += exchange.method === 'POST' ? 'Content-Length: 0\r\n\r\n' : '\r\n';
-    else if (complete) head += 'Content-Length: ' + this.body.received + '\r\n\r\n';
-    else head += 'Transfer-Encoding: chunked\r\n\r\n';
-    const streaming = exchange.framing === 'chunked' && !complete;
-    if (streaming && kept !== null) head += kept.length.toString(16) + '\r\n';
-
-    let data: string | Buffer = head;
-    if (kept !== null) {
-      if (kept.length <= SMALL_BODY) data = head + kept.toString('latin1') + (streaming ? '\r\n' : '');
-      else
-        data = Buffer.concat([
-          Buffer.from(head, 'latin1'),
-          kept,
-          Buffer.from(streaming ? '\r\n' : '', 'latin1'),
-        ]);
-    }
-    exchange.requestComplete = complete;
-    if (complete) {
-      const heartbeat = heartbeatOf(exchange.content, exchange.command, kept);
-      exchange.held = heartbeat !== 0;
-      this.expectResponse(exchange, heartbeat);
-    } else {
-      this.deadline = this.core.deadlines.now + this.core.settings.client.bodyTimeoutMs;
-    }
-    this.body.kept = null;
-    exchange.phase = 'forwarded';
-    this.send(exchange, upstream, data);
-    if (complete && exchange.upstreamReused && isRepeatable(exchange)) exchange.replay = data;
-  }
-
-  /** Asks the mail server for its challenge on behalf of a request without credentials; the body stays here. */
-  private forwardChallenge(exchange: Exchange): void {
-    const upstream = this.core.pool.take();
-    if (upstream === null) {
-      this.fail(exchange, 'EASGATE_UPSTREAM_BUSY');
-      return;
-    }
-    if (!this.body.complete) exchange.persistent = false;
-    exchange.requestComplete = true;
-    exchange.phase = 'forwarded';
-    this.body.kept = null;
-    this.expectResponse(exchange, 0);
-    this.send(exchange, upstream, (exchange.upstreamHead ?? '') + '\r\n');
-  }
-
-  private send(exchange: Exchange, upstream: UpstreamConnection, data: string | Buffer): void {
-    exchange.upstream = upstream;
-    exchange.upstreamReused = upstream.served > 0;
-    upstream.user = this;
-    if (!upstream.connected) {
-      this.deadline = Math.min(
-        this.deadline,
-        this.core.deadlines.now + this.core.settings.upstream.connectTimeoutMs,
-      );
-    }
-    const drained =
-      typeof data === 'string' ? upstream.socket.write(data, 'latin1') : upstream.socket.write(data);
-    if (!drained && !exchange.requestComplete) this.socket.pause();
-  }
-
-  /** Sets how long the response head may take; `heartbeat` seconds, -1 = unknown, 0 = not a held poll. */
-  private expectResponse(exchange: Exchange, heartbeat: number): void {
-    const { client, upstream } = this.core.settings;
-    let wait = upstream.responseTimeoutMs;
-    if (heartbeat !== 0) {
-      const seconds = heartbeat > 0 ? Math.min(heartbeat, MAX_HEARTBEAT_SECONDS) : MAX_HEARTBEAT_SECONDS;
-      wait = seconds * 1000 + client.heldPollMarginMs;
-    }
-    exchange.responseDeadline = this.core.deadlines.now + wait;
-    this.deadline = exchange.responseDeadline;
-  }
-
-  /** Hands body bytes on that come after the head was forwarded. */
-  private streamBody(exchange: Exchange, bytes: Buffer): void {
-    const upstream = exchange.challengeOnly ? null : exchange.upstream;
-    let at = 0;
-    let drained = true;
-    while (at < bytes.length && !this.body.complete) {
-      at = this.body.next(bytes, at);
-      if (this.body.error !== null) {
-        this.refuse(this.body.error);
-        return;
-      }
-      const { payloadStart, payloadEnd } = this.body;
-      if (upstream === null || payloadEnd === payloadStart) continue;
-      const payload = bytes.subarray(payloadStart, payloadEnd);
-      if (exchange.framing === 'chunked') {
-        upstream.socket.write(payload.length.toString(16) + '\r\n', 'latin1');
-        upstream.socket.write(payload);
-        drained = upstream.socket.write('\r\n', 'latin1');
-      } else {
-        drained = upstream.socket.write(payload);
-      }
-    }
-    exchange.bytesIn = this.body.received;
-    if (at < bytes.length) this.input = bytes.subarray(at);
-    if (this.body.complete) {
-      if (upstream !== null && exchange.framing === 'chunked') upstream.socket.write('0\r\n\r\n', 'latin1');
-      exchange.requestComplete = true;
-      if (exchange.phase === 'forwarded') this.expectResponse(exchange, 0);
-    } else {
-      if (exchange.phase === 'forwarded') {
-        this.deadline = this.core.deadlines.now + this.core.settings.client.bodyTimeoutMs;
-      }
-      if (!drained) this.socket.pause();
-    }
-  }
-
-  // ---------------------------------------------------------------------------------------------- upstream events
-
-  onUpstreamBytes(bytes: Buffer, length: number): void {
-    const exchange = this.exchange;
-    if (exchange === null) return;
-    exchange.replay = null;
-    const result = this.relay.feed(exchange, bytes, length);
-    switch (result) {
-      case 'more':
-        if (exchange.phase === 'responding') {
-          this.deadline = this.core.deadlines.now + this.core.settings.upstream.idleTimeoutMs;
-        }
-        break;
-      case 'stalled':
-        exchange.upstream?.pause();
-        this.deadline = this.core.deadlines.now + this.core.settings.client.bodyTimeoutMs;
-        break;
-      case 'complete':
-        this.complete(exchange);
-        break;
-      default:
-        this.fail(exchange, result);
-    }
-  }
-
-  onUpstreamDrain(): void {
-    this.socket.resume();
-  }
-
-  onUpstreamClosed(clean: boolean, connected: boolean): void {
-    const exchange = this.exchange;
-    if (exchange === null) return;
-    exchange.upstream = null;
-    if (exchange.phase === 'responding') {
-      if (clean && this.relay.endsAtClose(exchange)) {
-        this.complete(exchange);
-      } else {
-        exchange.error = 'EASGATE_UPSTREAM_TRUNCATED';
-        this.cut();
-      }
-      return;
-    }
-    const replay = exchange.replay;
-    if (replay !== null && exchange.upstreamReused) {
-      // The keep-alive race: the server closed while the request was on its way. Once, on a connection of its own.
-      exchange.replay = null;
-      const upstream = this.core.pool.connect();
-      if (upstream !== null) {
-        this.core.counters.retries++;
-        this.send(exchange, upstream, replay);
-        return;
-      }
-    }
-    this.fail(exchange, connected ? 'EASGATE_UPSTREAM_CLOSED' : 'EASGATE_UPSTREAM_CONNECT');
-  }
-
-  // ---------------------------------------------------------------------------------------------- response
-
-  write(data: string | Buffer): boolean {
-    return typeof data === 'string' ? this.socket.write(data, 'latin1') : this.socket.write(data);
-  }
-
-  onResponseHead(exchange: Exchange, head: ResponseHead): boolean | null {
-    if (exchange.challengeOnly && head.status !== 401 && head.status !== 403) {
-      // No credentials, no answer but a challenge: what else the server says was not asked for by anyone it knows.
-      this.reply(exchange, statusReply(401, exchange.persistent, this.core.challengeLines), 401);
-      return null;
-    }
-    exchange.upstreamKeepAlive = head.keepAlive && head.framing !== 'close';
-    if (!exchange.requestComplete || head.framing === 'close' || this.core.draining)
-      exchange.persistent = false;
-    this.noteSeen(exchange, head.status);
-    return exchange.persistent;
-  }
+  // ---------------------------------------------------------------------------------------------- the end of an exchange
 
   /**
    * Makes the partnership known once the mail server took the credentials: by its answer, or, where a verdict kept the
    * request from it (`status` null), by asking. One connection is one phone, so it is said once in a while.
    */
-  private noteSeen(exchange: Exchange, status: number | null): void {
+  noteSeen(exchange: Exchange, status: number | null): void {
     const { now } = this.core.deadlines;
-    const { user, device, verdict, authorization } = exchange;
+    const { device, verdict, authorization } = exchange;
     if (device === null || verdict === null) return;
-    const same = device === this.seenDevice && user === this.seenUser && verdict === this.seenVerdict;
-    if (same && now - this.seenAt < SEEN_AGAIN_MS) return;
+    // Another device or user clears seenVerdict (countUse).
+    if (verdict === this.seenVerdict && now - this.seenAt < SEEN_AGAIN_MS) return;
     if (status !== null) {
       if (!this.core.recordSeen(exchange, status)) return;
     } else if (authorization !== null) {
       this.core.probe.consider(exchange, authorization);
     }
-    this.seenUser = user;
-    this.seenDevice = device;
     this.seenVerdict = verdict;
     this.seenAt = now;
   }
 
-  /** The response went out whole. */
-  private complete(exchange: Exchange): void {
-    const upstream = exchange.upstream;
-    exchange.upstream = null;
-    if (upstream !== null) {
-      if (exchange.upstreamKeepAlive && exchange.requestComplete && !this.relay.excess)
-        this.core.pool.release(upstream);
-      else upstream.destroy();
-    }
-    // A local reply inside onResponseHead has ended the exchange already.
-    if (this.exchange !== exchange) return;
-    this.end(exchange, exchange.status);
-  }
-
   /** Writes a whole local response and ends the exchange. */
-  private reply(exchange: Exchange, data: string, status: number): void {
-    exchange.upstream?.destroy();
-    exchange.upstream = null;
+  reply(exchange: Exchange, data: string, status: number): void {
+    this.forwarder.abandon(exchange);
     this.socket.write(data, 'latin1');
     this.end(exchange, status);
   }
 
-  private end(exchange: Exchange, status: number): void {
+  end(exchange: Exchange, status: number): void {
     this.exchange = null;
     this.body.kept = null;
     this.finish(exchange, status);
@@ -594,6 +508,8 @@ export class ClientConnection implements Timed, UpstreamUser, ResponseSink, Requ
   private finish(exchange: Exchange, status: number): void {
     exchange.phase = 'done';
     exchange.status = status;
+    if (exchange.use !== null) exchange.use.inFlight--;
+    if (exchange.pingTicket !== null) this.core.guard.forgetPing(exchange.pingTicket, this);
     this.core.onFinished(exchange, this);
   }
 
@@ -618,7 +534,7 @@ export class ClientConnection implements Timed, UpstreamUser, ResponseSink, Requ
   }
 
   /** The client is at fault: a clear status, then the connection closes. */
-  private refuse(code: HttpErrorCode): void {
+  refuse(code: HttpErrorCode): void {
     const exchange = this.exchange ?? new Exchange(Date.now());
     this.exchange = exchange;
     exchange.error = code;
@@ -631,14 +547,16 @@ export class ClientConnection implements Timed, UpstreamUser, ResponseSink, Requ
   }
 
   /** The mail server or the store is at fault. */
-  private fail(exchange: Exchange, code: HttpErrorCode): void {
+  fail(exchange: Exchange, code: HttpErrorCode): void {
     exchange.error = code;
     if (exchange.phase === 'responding') {
       this.cut();
       return;
     }
     if (!this.body.complete) exchange.persistent = false;
-    const data = errorReply(code, exchange.persistent, this.core.settings.retryAfterSeconds);
+    const wait =
+      exchange.retryAfterSeconds > 0 ? exchange.retryAfterSeconds : this.core.settings.retryAfterSeconds;
+    const data = errorReply(code, exchange.persistent, wait);
     this.reply(exchange, data, ERRORS[code].status);
   }
 
@@ -669,17 +587,28 @@ export class ClientConnection implements Timed, UpstreamUser, ResponseSink, Requ
     else this.reply(exchange, wbxmlReply(body, exchange.persistent), 200);
   }
 
-  /** The gateway stops: idle connections close, held polls end with a valid reply, transfers finish. */
-  drain(): void {
+  /** The gateway stops: idle connections close, transfers finish, a held poll ends with a valid reply at `pollsUntil`. */
+  drain(pollsUntil: number): void {
     const exchange = this.exchange;
     if (exchange === null) {
-      this.linger();
+      // Bytes of a request may be on their way: what is half here is still served.
+      if (this.input === null) this.linger();
       return;
     }
     exchange.persistent = false;
-    if (!exchange.held || exchange.phase !== 'forwarded') return;
-    const body = drainReply(exchange);
-    if (body !== null) this.reply(exchange, wbxmlReply(body, false), 200);
+    this.draining = true;
+    if (exchange.held && exchange.phase === 'forwarded') this.deadline = Math.min(this.deadline, pollsUntil);
+  }
+
+  /** A held poll is under way: its end can be chosen. */
+  get holdsPoll(): boolean {
+    return this.exchange !== null && this.exchange.held && this.exchange.phase === 'forwarded';
+  }
+
+  /** What this connection was bound to is gone. */
+  close(): void {
+    if (this.exchange === null) this.linger();
+    else this.cut();
   }
 
   destroy(): void {
@@ -687,7 +616,7 @@ export class ClientConnection implements Timed, UpstreamUser, ResponseSink, Requ
   }
 
   /** Ends a response in the middle by a reset: a FIN would look like the end of a body delimited by close. */
-  private cut(): void {
+  cut(): void {
     this.socket.resetAndDestroy();
   }
 }

@@ -5,6 +5,9 @@ import { LRUCache } from 'lru-cache';
 import { Pool } from 'undici';
 import type { Exchange } from './exchange.ts';
 import type { UpstreamSettings } from './settings.ts';
+import type { Balancer } from './upstream/balancer.ts';
+import { undiciOptions, undiciOrigin } from './upstream/undici-options.ts';
+import type { UpstreamServer } from './upstream/upstream-server.ts';
 
 /** Answers remembered, by a keyed hash of the credentials; nothing else of them is kept. */
 const MAX_REMEMBERED = 10_000;
@@ -16,8 +19,9 @@ const TIMEOUT_MS = 10_000;
 
 /** Asks in the background: never delays, never throws. */
 export class CredentialProbe {
-  private readonly pool: Pool;
+  private readonly pools = new Map<UpstreamServer, Pool>();
   private readonly upstream: UpstreamSettings;
+  private readonly balancer: Balancer;
   private readonly onAccepted: (exchange: Exchange) => void;
   private readonly key = randomBytes(32);
   private readonly remembered = new LRUCache<string, { readonly accepted: boolean; readonly until: number }>({
@@ -25,17 +29,10 @@ export class CredentialProbe {
   });
   private inFlight = 0;
 
-  constructor(upstream: UpstreamSettings, onAccepted: (exchange: Exchange) => void) {
+  constructor(upstream: UpstreamSettings, balancer: Balancer, onAccepted: (exchange: Exchange) => void) {
     this.upstream = upstream;
+    this.balancer = balancer;
     this.onAccepted = onAccepted;
-    const host = upstream.host.includes(':') ? `[${upstream.host}]` : upstream.host;
-    this.pool = new Pool(`http://${host}:${upstream.port}`, {
-      connections: CONNECTIONS,
-      allowH2: false,
-      connect: { timeout: upstream.connectTimeoutMs },
-      headersTimeout: TIMEOUT_MS,
-      bodyTimeout: TIMEOUT_MS,
-    });
   }
 
   /** Calls back with the exchange when the mail server takes `authorization`. */
@@ -47,8 +44,10 @@ export class CredentialProbe {
       return;
     }
     if (this.inFlight >= MAX_IN_FLIGHT) return;
+    const server = this.balancer.pick(exchange.device ?? '', null);
+    if (server === null) return;
     this.inFlight++;
-    void this.ask(authorization)
+    void this.ask(server, authorization)
       .then((accepted) => {
         this.remembered.set(hash, { accepted, until: Date.now() + REMEMBER_MS });
         if (accepted) this.onAccepted(exchange);
@@ -59,20 +58,31 @@ export class CredentialProbe {
   }
 
   async close(): Promise<void> {
-    await this.pool.destroy();
+    await Promise.all([...this.pools.values()].map((pool) => pool.destroy()));
   }
 
-  private async ask(authorization: string): Promise<boolean> {
-    const { statusCode, body } = await this.pool.request({
+  private async ask(server: UpstreamServer, authorization: string): Promise<boolean> {
+    const { settings } = server;
+    const { statusCode, body } = await this.poolOf(server).request({
       method: 'OPTIONS',
       path: this.upstream.path,
       headers: {
         authorization,
-        ...(this.upstream.hostHeader === null ? {} : { host: this.upstream.hostHeader }),
+        ...(settings.hostHeader === null ? {} : { host: settings.hostHeader }),
       },
     });
     await body.dump();
     if (statusCode >= 500) throw new Error(`the mail server answered ${statusCode}`);
     return statusCode < 400;
+  }
+
+  private poolOf(server: UpstreamServer): Pool {
+    let pool = this.pools.get(server);
+    if (pool === undefined) {
+      const options = undiciOptions(server.settings, TIMEOUT_MS);
+      pool = new Pool(undiciOrigin(server.settings), { ...options, connections: CONNECTIONS });
+      this.pools.set(server, pool);
+    }
+    return pool;
   }
 }

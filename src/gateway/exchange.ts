@@ -6,7 +6,9 @@ import type { HttpErrorCode } from '../http/errors.ts';
 import type { ResponseFraming } from '../http/response-head.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { Verdict } from '../policy/model.ts';
+import type { DeviceUse } from './device-guard.ts';
 import type { UpstreamConnection } from './upstream/upstream-connection.ts';
+import type { UpstreamServer } from './upstream/upstream-server.ts';
 
 /** Where an exchange stands. */
 export type ExchangePhase =
@@ -14,6 +16,8 @@ export type ExchangePhase =
   | 'gate'
   /** waiting for the directory */
   | 'verdict'
+  /** waiting for a connection to the mail server */
+  | 'queued'
   /** forwarded; waiting for the response head */
   | 'forwarded'
   /** the response head went to the phone */
@@ -56,16 +60,33 @@ export class Exchange {
 
   // forward
   upstream: UpstreamConnection | null = null;
-  /** Request line and end-to-end headers, without framing; null once written. */
+  server: UpstreamServer | null = null;
+  /** Request line and the beginning of the Host line; the server chosen later may have a Host of its own. */
+  upstreamLine = '';
+  /** The Host the phone sent. */
+  host = '';
+  /** End-to-end headers without Host and framing; null once written. */
   upstreamHead: string | null = null;
-  /** The whole request, kept while one safe retry is possible. */
+  /** The whole request, while it waits for a connection or may safely be sent once more. */
   replay: string | Buffer | null = null;
+  /** Servers tried. */
+  attempts = 0;
+  /** The connection to the server must be this client's own: its leg of a handshake that authenticates connections. */
+  leg: 'none' | 'opening' | 'closing' = 'none';
+  /** Ticket of a held Ping with the device guard. */
+  pingTicket: string | null = null;
+  /** Where the device's use is counted; null = no device, or no guard. */
+  use: DeviceUse | null = null;
+  /** Seconds to tell the phone to wait; 0 = as configured. */
+  retryAfterSeconds = 0;
   /** The connection in use carried an exchange before: only then a failure may be a keep-alive race. */
   upstreamReused = false;
   upstreamKeepAlive = false;
   /** Only a challenge may come back: the request carried no usable credentials. */
   challengeOnly = false;
   held = false;
+  /** Seconds asked for; -1 = unknown, 0 = not a held poll. */
+  heartbeat = 0;
   /** The whole body was received and handed to the upstream connection. */
   requestComplete = false;
 

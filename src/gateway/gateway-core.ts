@@ -1,4 +1,6 @@
 // Owns what all connections of one worker share: settings, pool, verdicts, clock, counters, the account of what happened.
+import { ERRORS } from '../http/errors.ts';
+import type { ResponseHead } from '../http/response-head.ts';
 import { inRanges, parseRange } from '../identity/client-address.ts';
 import type { AddressRange } from '../identity/client-address.ts';
 import type { Verdict } from '../policy/model.ts';
@@ -7,12 +9,13 @@ import type { SeenFacts } from '../directory/partnership-recorder.ts';
 import type { ChangedKeys, Decision } from '../directory/verdict-cache.ts';
 import type { AccessLog } from '../observe/access-log.ts';
 import { VIA_PSEUDONYM } from './admission.ts';
-import type { ClientConnection } from './client-connection.ts';
+import type { ClientConnection, PhoneEndpoint } from './client-connection.ts';
 import { CredentialProbe } from './credential-probe.ts';
 import type { Deadlines } from './deadlines.ts';
+import { DeviceGuard } from './device-guard.ts';
 import type { Exchange } from './exchange.ts';
 import type { GatewaySettings } from './settings.ts';
-import type { UpstreamPool } from './upstream/upstream-pool.ts';
+import type { Balancer } from './upstream/balancer.ts';
 
 /** Plain numbers, cheap to count; read by metrics. */
 export interface GatewayCounters {
@@ -21,6 +24,14 @@ export interface GatewayCounters {
   failed: number;
   retries: number;
   cut: number;
+  /** Refused by the battery guard. */
+  throttled: number;
+  /** Held polls ended by a newer one of the same device. */
+  superseded: number;
+  /** Held polls refused for want of memory. */
+  shed: number;
+  /** Connections turned away: too many, too many of one address, too many handshakes, no PROXY header. */
+  turnedAway: number;
 }
 
 /** What the data plane needs of the verdict cache. */
@@ -44,7 +55,7 @@ export interface GatewayParts {
   readonly verdicts: VerdictSource;
   readonly recorder: SeenRecorder;
   readonly accessLog: AccessLog | null;
-  readonly pool: UpstreamPool;
+  readonly upstreams: Balancer;
   readonly deadlines: Deadlines;
 }
 
@@ -52,29 +63,68 @@ export interface GatewayParts {
 export class GatewayCore {
   readonly settings: GatewaySettings;
   readonly verdicts: VerdictSource;
-  readonly pool: UpstreamPool;
+  readonly upstreams: Balancer;
   readonly deadlines: Deadlines;
-  readonly counters: GatewayCounters = { requests: 0, refused: 0, failed: 0, retries: 0, cut: 0 };
+  readonly guard: DeviceGuard;
+  readonly counters: GatewayCounters = {
+    requests: 0,
+    refused: 0,
+    failed: 0,
+    retries: 0,
+    cut: 0,
+    throttled: 0,
+    superseded: 0,
+    shed: 0,
+    turnedAway: 0,
+  };
   /** Header lines of the gateway's own 401, for the case that the mail server does not challenge. */
   readonly challengeLines = 'WWW-Authenticate: Basic realm="ActiveSync"\r\n';
-  /** Behind X-Forwarded-For: the same for every connection of this listener. */
-  readonly forwardedSuffix = `X-Forwarded-Proto: http\r\nVia: 1.1 ${VIA_PSEUDONYM}\r\n`;
   readonly trustedProxies: readonly AddressRange[];
   /** For requests that are refused: does the mail server take their credentials? */
   readonly probe: CredentialProbe;
   draining = false;
+  /** More memory is in use than limits.maxMemoryBytes. */
+  overloaded = false;
   private readonly recorder: SeenRecorder;
   private readonly accessLog: AccessLog | null;
 
   constructor(parts: GatewayParts) {
     this.settings = parts.settings;
     this.verdicts = parts.verdicts;
-    this.pool = parts.pool;
+    this.upstreams = parts.upstreams;
+    this.guard = new DeviceGuard(parts.settings.throttle);
     this.deadlines = parts.deadlines;
     this.recorder = parts.recorder;
     this.accessLog = parts.accessLog;
-    this.probe = new CredentialProbe(parts.settings.upstream, (exchange) => this.recordSeen(exchange, 200));
+    this.probe = new CredentialProbe(parts.settings.upstream, parts.upstreams, (exchange) =>
+      this.recordSeen(exchange, 200),
+    );
     this.trustedProxies = parts.settings.identity.trustedProxies.map(parseRange);
+  }
+
+  /** What goes behind X-Forwarded-For for every request of one connection. */
+  forwardedSuffix(endpoint: PhoneEndpoint): string {
+    const header = this.settings.listen.tls?.clientCertificate?.forwardHeader ?? null;
+    const { certificateUser } = endpoint;
+    return (
+      `X-Forwarded-Proto: ${endpoint.secure ? 'https' : 'http'}\r\nVia: 1.1 ${VIA_PSEUDONYM}\r\n` +
+      (header === null || certificateUser === null ? '' : `${header}: ${certificateUser}\r\n`)
+    );
+  }
+
+  /**
+   * Sends a phone that the server wants elsewhere (451, MS-ASHTTP 2.2.2.1.1.2.4.1) back to this gateway; false when no
+   * public URL is configured: then the answer must not reach the phone, which would go round the gate.
+   */
+  rewriteRedirect(head: ResponseHead): boolean {
+    const { publicUrl } = this.settings;
+    if (publicUrl === null) return false;
+    let lines = '';
+    for (const line of head.headerLines.split('\r\n')) {
+      if (line !== '' && !/^x-ms-location:/i.test(line)) lines += line + '\r\n';
+    }
+    head.headerLines = lines + `X-MS-Location: ${publicUrl}\r\n`;
+    return true;
   }
 
   isTrustedProxy(address: string): boolean {
@@ -111,6 +161,9 @@ export class GatewayCore {
     this.counters.requests++;
     if (exchange.error !== null) {
       if (exchange.error === 'EASGATE_DECISION_CHANGED') this.counters.cut++;
+      else if (exchange.error === 'EASGATE_SUPERSEDED') this.counters.superseded++;
+      else if (exchange.error === 'EASGATE_OVERLOADED') this.counters.shed++;
+      else if (ERRORS[exchange.error].source === 'policy') this.counters.throttled++;
       else if (exchange.status >= 500) this.counters.failed++;
       else this.counters.refused++;
     }

@@ -1,14 +1,18 @@
-// Owns the listener and the life of one worker's data plane: start, react to changed decisions, drain, stop.
-import { createServer } from 'node:net';
-import type { AddressInfo, Server } from 'node:net';
+// Owns the life of one worker's data plane: start, react to changed decisions, drain, stop.
+import type { Socket } from 'node:net';
 import type { AccessLog } from '../observe/access-log.ts';
 import { ClientConnection } from './client-connection.ts';
 import { Deadlines } from './deadlines.ts';
 import { GatewayCore } from './gateway-core.ts';
 import type { GatewayCounters, SeenRecorder, VerdictSource } from './gateway-core.ts';
 import type { ChangedKeys } from '../directory/verdict-cache.ts';
-import type { GatewaySettings } from './settings.ts';
-import { UpstreamPool } from './upstream/upstream-pool.ts';
+import { Listener } from './listener.ts';
+import type { CertificateSettings, GatewaySettings } from './settings.ts';
+import { Balancer } from './upstream/balancer.ts';
+import { HealthChecks } from './upstream/health-checks.ts';
+
+/** Something the operator should know; codes are stable. */
+export type OnTrouble = (code: string, facts: Readonly<Record<string, unknown>>) => void;
 
 /** What {@link startGateway} needs. */
 export interface GatewayOptions {
@@ -16,6 +20,7 @@ export interface GatewayOptions {
   readonly verdicts: VerdictSource;
   readonly recorder: SeenRecorder;
   readonly accessLog: AccessLog | null;
+  readonly onTrouble?: OnTrouble;
 }
 
 /** A running data plane. */
@@ -26,52 +31,75 @@ export interface Gateway {
   connections(): number;
   /** Open upstream connections. */
   upstreamConnections(): number;
-  /** Stops accepting, ends held polls with valid replies, lets transfers finish; at most `timeoutMs`. */
-  drain(timeoutMs: number): Promise<void>;
+  /** Uses new certificates for handshakes from now on; throws when one does not fit its key. */
+  reloadCertificates(certificates: readonly CertificateSettings[]): void;
+  /**
+   * Stops accepting, ends held polls with valid replies spread over `pollWindowMs`, lets transfers finish; everything
+   * within `timeoutMs`.
+   */
+  drain(timeoutMs: number, pollWindowMs?: number): Promise<void>;
   /** Closes everything at once. */
   close(): Promise<void>;
 }
 
+const MEMORY_INTERVAL_MS = 1_000;
+
 /** Listens and serves. Rejects when the address cannot be bound. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { settings, verdicts } = options;
+  const onTrouble = options.onTrouble ?? (() => undefined);
   let drained: (() => void) | null = null;
+  let memoryAt = 0;
   const deadlines: Deadlines = new Deadlines((now) => {
-    pool.sweep(now);
-    if (drained !== null && deadlines.size === 0) drained();
+    upstreams.sweep(now);
+    if (now - memoryAt >= MEMORY_INTERVAL_MS) {
+      memoryAt = now;
+      watchMemory(core, onTrouble);
+    }
+    if (drained !== null && listener.connections === 0) drained();
   });
-  const pool = new UpstreamPool(settings.upstream, () => deadlines.now);
-  const core = new GatewayCore({ ...options, pool, deadlines });
-  const server = createServer({
-    allowHalfOpen: true,
-    noDelay: true,
-    keepAlive: true,
-    keepAliveInitialDelay: 60_000,
-  });
-  server.maxConnections = settings.client.maxConnections;
-  server.on('connection', (socket) => new ClientConnection(socket, core));
+  const upstreams = new Balancer(
+    settings.upstream,
+    () => deadlines.now,
+    (server, cause) =>
+      onTrouble(server.usable ? 'EASGATE_UPSTREAM_BACK' : 'EASGATE_UPSTREAM_OUT', {
+        server: server.settings.name,
+        cause: server.lastError ?? cause,
+      }),
+  );
+  const core = new GatewayCore({ ...options, upstreams, deadlines });
+  const onPhone = (socket: Socket, endpoint: ConstructorParameters<typeof ClientConnection>[2]): void => {
+    // The connection lives as long as its socket, which refers to it.
+    void new ClientConnection(socket, core, endpoint);
+  };
+  const listener = new Listener(settings, deadlines, core.counters, onPhone);
   const stopListening = verdicts.onChange((changed) => recheckOpen(deadlines, changed));
-  await listen(server, settings.port, settings.address);
+  await listener.start();
+  const { port } = listener;
   deadlines.start();
+  const { health } = settings.upstream;
+  const checks = health === null ? null : new HealthChecks(health, upstreams.servers);
 
   const stop = async (): Promise<void> => {
     stopListening();
-    forEachConnection(deadlines, (connection) => connection.destroy());
-    pool.close();
+    listener.stop();
+    listener.destroyAll();
+    upstreams.close();
+    await checks?.close();
     await core.probe.close();
     deadlines.stop();
-    if (server.listening) await closeServer(server);
   };
 
   return {
-    port: (server.address() as AddressInfo).port,
+    port,
     counters: core.counters,
-    connections: () => deadlines.size,
-    upstreamConnections: () => pool.open,
-    drain: async (timeoutMs) => {
+    connections: () => listener.connections,
+    upstreamConnections: () => upstreams.open,
+    reloadCertificates: (certificates) => listener.tls?.reload(certificates),
+    drain: async (timeoutMs, pollWindowMs = 0) => {
       core.draining = true;
-      server.close();
-      forEachConnection(deadlines, (connection) => connection.drain());
+      listener.stop();
+      drainAll(deadlines, pollWindowMs);
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, timeoutMs);
         drained = () => {
@@ -83,6 +111,28 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     },
     close: stop,
   };
+}
+
+/** Spreads the end of held polls evenly, so that the phones do not come back as one wave. */
+function drainAll(deadlines: Deadlines, windowMs: number): void {
+  let polls = 0;
+  forEachConnection(deadlines, (connection) => {
+    if (connection.holdsPoll) polls++;
+  });
+  let seen = 0;
+  forEachConnection(deadlines, (connection) => {
+    if (connection.holdsPoll) connection.drain(deadlines.now + (windowMs * seen++) / polls);
+    else connection.drain(deadlines.now + windowMs);
+  });
+}
+
+function watchMemory(core: GatewayCore, onTrouble: OnTrouble): void {
+  const { maxMemoryBytes } = core.settings.client;
+  if (maxMemoryBytes === 0) return;
+  const resident = process.memoryUsage.rss();
+  const overloaded = resident > maxMemoryBytes;
+  if (overloaded && !core.overloaded) onTrouble('EASGATE_OVERLOADED', { resident, maxMemoryBytes });
+  core.overloaded = overloaded;
 }
 
 /**
@@ -99,23 +149,7 @@ function forEachConnection(deadlines: Deadlines, visit: (connection: ClientConne
   let timed = deadlines.head();
   while (timed !== null) {
     const next = timed.next;
-    visit(timed as ClientConnection);
+    if (timed instanceof ClientConnection) visit(timed);
     timed = next;
   }
-}
-
-function listen(server: Server, port: number, address: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({ port, host: address, backlog: 4096 }, () => {
-      server.off('error', reject);
-      resolve();
-    });
-  });
-}
-
-function closeServer(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve());
-  });
 }

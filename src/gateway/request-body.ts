@@ -25,7 +25,7 @@ export class RequestBody {
 
   begin(framing: BodyFraming, length: number, maxBytes: number): void {
     this.framing = framing;
-    this.remaining = length;
+    this.remaining = framing === 'length' ? length : 0;
     this.maxBytes = maxBytes;
     this.received = 0;
     this.kept = null;
@@ -35,6 +35,12 @@ export class RequestBody {
       this.scanner ??= new ChunkScanner(MAX_TRAILER_BYTES);
       this.scanner.reset();
     }
+  }
+
+  /** Lowers the bound once the command is known; false when the announced length is above it. */
+  limit(maxBytes: number): boolean {
+    this.maxBytes = maxBytes;
+    return this.remaining <= maxBytes;
   }
 
   /**

@@ -43,9 +43,15 @@ export const ERRORS = {
   EASGATE_BAD_CHUNK: client(400, 'the chunked body is malformed (RFC 9112 7.1)'),
   EASGATE_HEAD_TOO_LARGE: client(431, 'the request head exceeds limits.maxHeadBytes or limits.maxHeaders'),
   EASGATE_TARGET_TOO_LONG: client(414, 'the request target exceeds limits.maxTargetBytes'),
-  EASGATE_BODY_TOO_LARGE: client(413, 'the request body exceeds limits.maxBodyBytes'),
+  EASGATE_BODY_TOO_LARGE: client(
+    413,
+    'the request body exceeds limits.maxBodyBytes, or limits.maxCommandBodyBytes for a command without mail',
+  ),
   EASGATE_HEAD_TIMEOUT: client(408, 'the request head took longer than limits.headTimeoutSeconds'),
-  EASGATE_BODY_TIMEOUT: client(408, 'no byte of the request body for limits.bodyTimeoutSeconds'),
+  EASGATE_BODY_TIMEOUT: client(
+    408,
+    'no byte of the request body for limits.bodyTimeoutSeconds, or fewer than limits.minBodyRate a second',
+  ),
   EASGATE_METHOD_NOT_ALLOWED: client(
     405,
     'only POST and OPTIONS are Exchange ActiveSync (MS-ASHTTP 2.2.1, 2.2.3)',
@@ -56,8 +62,9 @@ export const ERRORS = {
   EASGATE_CLIENT_LEFT: client(499, 'the client left before the response was complete'),
   EASGATE_CLIENT_STALLED: client(
     499,
-    'the client took no byte of the response for limits.bodyTimeoutSeconds',
+    'the client took no byte of the response for limits.bodyTimeoutSeconds, or fewer than limits.minReadRate a second',
   ),
+  EASGATE_PROXY_PROTOCOL: client(400, 'the PROXY protocol header is malformed'),
   EASGATE_NOT_FOUND: client(404, 'the path is not /Microsoft-Server-ActiveSync in its one spelling'),
   EASGATE_QUERY_TOO_LONG: client(414, 'the query is longer than 2048 octets'),
   EASGATE_QUERY_MALFORMED: client(400, 'the query is not one canonical EAS query (MS-ASHTTP 2.2.1.1.1)'),
@@ -114,7 +121,35 @@ export const ERRORS = {
     504,
     'the mail server stopped in the middle of a response for upstream.idleTimeoutSeconds',
   ),
-  EASGATE_UPSTREAM_BUSY: upstream(503, 'upstream.maxConnections are in use'),
+  EASGATE_UPSTREAM_BUSY: upstream(
+    503,
+    'all connections to the mail server are in use and the queue is full (upstream.maxConnections, upstream.maxQueued)',
+  ),
+  EASGATE_UPSTREAM_DOWN: upstream(503, 'no mail server is healthy: see the log lines of the health checks'),
+  EASGATE_UPSTREAM_REDIRECT: upstream(
+    502,
+    'the mail server sent the phone to another address (451) and publicUrl is not set: it would go round this gateway',
+  ),
+  EASGATE_DEVICE_THROTTLED: {
+    status: 503,
+    source: 'policy',
+    help: 'the device repeats one command in a tight loop (throttle); a mail app that spins empties its battery',
+  },
+  EASGATE_DEVICE_BUSY: {
+    status: 503,
+    source: 'policy',
+    help: 'the device has limits.maxInFlightPerDevice requests under way',
+  },
+  EASGATE_OVERLOADED: {
+    status: 503,
+    source: 'internal',
+    help: 'the process uses more memory than limits.maxMemoryBytes: new held polls are refused until it uses less',
+  },
+  EASGATE_SUPERSEDED: {
+    status: 200,
+    source: 'policy',
+    help: 'a newer Ping of the same device took its place',
+  },
   EASGATE_STORE_UNAVAILABLE: {
     status: 503,
     source: 'internal',

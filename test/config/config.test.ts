@@ -57,7 +57,7 @@ describe('parseConfig', () => {
     expect(problems('publicHosts: [a]\npublicHosts: [b]\n')[0]).toMatch(/unique/);
   });
 
-  it.each(['https://mail', 'http://user:pw@mail', 'http://mail/path', 'http://mail?x', 'mail:80', ''])(
+  it.each(['ftp://mail', 'http://user:pw@mail', 'http://mail/path', 'http://mail?x', 'mail:80', ''])(
     'refuses %j as the mail server',
     (url) => {
       expect(problems(`upstream: { url: ${JSON.stringify(url)} }`)).toHaveLength(1);
@@ -67,7 +67,7 @@ describe('parseConfig', () => {
   it('takes a mail server with a port or an IPv6 address', () => {
     const config = parseConfig('upstream: { url: "http://[::1]:8080", hostHeader: upstream }', 'x.yaml');
     const { upstream } = gatewaySettings(config, config.upstream.url);
-    expect(upstream).toMatchObject({ host: '::1', port: 8080, hostHeader: '[::1]:8080' });
+    expect(upstream.servers).toMatchObject([{ host: '::1', port: 8080, hostHeader: '[::1]:8080' }]);
   });
 
   it('refuses a bomb of aliases', () => {

@@ -2,7 +2,7 @@
 import { startGateway } from '../../src/gateway/gateway.ts';
 import type { ChangedKeys } from '../../src/directory/verdict-cache.ts';
 import type { Gateway } from '../../src/gateway/gateway.ts';
-import type { GatewaySettings } from '../../src/gateway/settings.ts';
+import type { GatewaySettings, UpstreamServerSettings } from '../../src/gateway/settings.ts';
 import type { AccessLog } from '../../src/observe/access-log.ts';
 import type { Exchange } from '../../src/gateway/exchange.ts';
 import type { Verdict, VerdictAction } from '../../src/policy/model.ts';
@@ -25,7 +25,15 @@ export interface TestGateway extends Gateway {
 
 /** Deep-partial overrides of the settings. */
 export interface SettingsOverrides {
-  readonly upstream?: Partial<GatewaySettings['upstream']>;
+  /** Of every mail server. */
+  readonly upstream?: Partial<UpstreamServerSettings>;
+  /** Of all of them together. */
+  readonly balancing?: Partial<GatewaySettings['upstream']>;
+  /** Ports of more mail servers. */
+  readonly morePorts?: readonly number[];
+  readonly listen?: Partial<GatewaySettings['listen']>;
+  readonly throttle?: Partial<GatewaySettings['throttle']>;
+  readonly publicUrl?: string;
   readonly client?: Partial<GatewaySettings['client']>;
   readonly identity?: Partial<GatewaySettings['identity']>;
 }
@@ -45,27 +53,57 @@ const ALLOW = verdict('allow');
 /** Settings with short time-outs, in front of `upstreamPort`. */
 export function testSettings(upstreamPort: number, overrides: SettingsOverrides = {}): GatewaySettings {
   return {
-    address: '127.0.0.1',
-    port: 0,
+    listen: {
+      address: '127.0.0.1',
+      port: 0,
+      fd: null,
+      tls: null,
+      proxyProtocolFrom: null,
+      ...overrides.listen,
+    },
+    publicUrl: overrides.publicUrl ?? null,
     retryAfterSeconds: 30,
+    throttle: { burst: 0, perMinute: 60, maxDevices: 1_000, ...overrides.throttle },
     upstream: {
-      host: '127.0.0.1',
-      port: upstreamPort,
       path: '/Microsoft-Server-ActiveSync',
-      hostHeader: null,
-      connectTimeoutMs: 2_000,
-      responseTimeoutMs: 5_000,
-      idleTimeoutMs: 5_000,
-      maxConnections: 200,
-      maxIdleConnections: 50,
-      idleConnectionMs: 30_000,
-      ...overrides.upstream,
+      servers: [upstreamPort, ...(overrides.morePorts ?? [])].map((port, index) => ({
+        name: `server${index + 1}`,
+        host: '127.0.0.1',
+        port,
+        tls: null,
+        hostHeader: null,
+        weight: 1,
+        connectTimeoutMs: 2_000,
+        responseTimeoutMs: 5_000,
+        idleTimeoutMs: 5_000,
+        maxConnections: 200,
+        maxIdleConnections: 50,
+        idleConnectionMs: 30_000,
+        sourceAddresses: [],
+        proxyProtocol: null,
+        ...overrides.upstream,
+      })),
+      strategy: 'roundRobin',
+      maxQueued: 0,
+      queueTimeoutMs: 2_000,
+      health: null,
+      ejectAfter: 3,
+      ejectMs: 10_000,
+      slowStartMs: 0,
+      connectionAuth: 'pin',
+      ...overrides.balancing,
     },
     client: {
       maxHeadBytes: 16_384,
       maxHeaders: 100,
       maxTargetBytes: 4_096,
       maxBodyBytes: 50_000_000,
+      maxCommandBodyBytes: 50_000_000,
+      minBodyRate: 0,
+      minReadRate: 0,
+      maxConnectionsPerAddress: 0,
+      maxInFlightPerDevice: 0,
+      maxMemoryBytes: 0,
       headTimeoutMs: 5_000,
       bodyTimeoutMs: 5_000,
       keepAliveTimeoutMs: 10_000,

@@ -1,18 +1,23 @@
-// Owns one TCP connection to the mail server. Knows neither EAS nor policy; hands bytes to its current user.
-import { connect } from 'node:net';
+// Owns one connection to a mail server. Knows neither EAS nor policy; hands bytes to its current user.
 import type { OnReadOpts, Socket } from 'node:net';
+import type { UpstreamServerSettings } from '../settings.ts';
+import { dial } from './dial.ts';
+import type { DialOptions } from './dial.ts';
 
 /** Who uses a connection at the moment. */
 export interface UpstreamUser {
   /** Bytes of the response; valid during the call only, the buffer is shared by all connections. */
   onUpstreamBytes(bytes: Buffer, length: number): void;
   onUpstreamDrain(): void;
+  /** The connection, TLS included, stands. */
+  onUpstreamConnected(): void;
   /** The server ended its side, cleanly (FIN) or not. Called once; the connection is gone. */
   onUpstreamClosed(clean: boolean, connected: boolean): void;
 }
 
-/** Told when a connection that nobody uses goes away. */
+/** Told what becomes of a connection. */
 export interface UpstreamOwner {
+  /** Nobody used it, and it closed or sent bytes. */
   onIdleClosed(connection: UpstreamConnection): void;
   onGone(connection: UpstreamConnection): void;
 }
@@ -26,14 +31,18 @@ const readBuffer = Buffer.allocUnsafeSlow(64 * 1024);
 
 function onRead(this: unknown, length: number): boolean {
   const { owner } = this as OwnedSocket;
-  owner.onBytes(length);
+  owner.onBytes(readBuffer, length);
   return !owner.paused;
 }
 
 const onread: OnReadOpts = { buffer: readBuffer, callback: onRead };
 
+function onData(this: Socket, chunk: Buffer): void {
+  (this as OwnedSocket).owner.onBytes(chunk, chunk.length);
+}
+
 function onConnect(this: Socket): void {
-  (this as OwnedSocket).owner.connected = true;
+  (this as OwnedSocket).owner.onConnect();
 }
 
 function onDrain(this: Socket): void {
@@ -48,8 +57,9 @@ function onClose(this: Socket): void {
   (this as OwnedSocket).owner.onClosed(false);
 }
 
-function ignore(): void {
-  // the close event follows and carries what matters
+function onError(this: Socket, error: Error): void {
+  // The close event follows; what went wrong is for the operator.
+  (this as OwnedSocket).owner.error = error;
 }
 
 /** A connection; `user` is null while it is idle. */
@@ -58,29 +68,28 @@ export class UpstreamConnection {
   connected = false;
   closed = false;
   paused = false;
+  /** In the hands of an exchange or pinned to a client connection, not in the pool. */
+  busy = true;
+  /** Belongs to one client connection for life; never enters the pool. */
+  exclusive = false;
   /** Exchanges finished on this connection. */
   served = 0;
   /** Clock milliseconds at which it became idle. */
   idleSince = 0;
+  error: Error | null = null;
   readonly socket: Socket;
   private readonly owner: UpstreamOwner;
 
-  constructor(host: string, port: number, owner: UpstreamOwner) {
+  constructor(server: UpstreamServerSettings, options: DialOptions, owner: UpstreamOwner) {
     this.owner = owner;
-    const socket = connect({
-      host,
-      port,
-      noDelay: true,
-      keepAlive: true,
-      keepAliveInitialDelay: 60_000,
-      onread,
-    });
+    const { socket, buffered } = dial(server, options, onread);
     (socket as OwnedSocket).owner = this;
-    socket.on('connect', onConnect);
+    socket.on(server.tls === null ? 'connect' : 'secureConnect', onConnect);
+    if (!buffered) socket.on('data', onData);
     socket.on('drain', onDrain);
     socket.on('end', onEnd);
     socket.on('close', onClose);
-    socket.on('error', ignore);
+    socket.on('error', onError);
     this.socket = socket;
   }
 
@@ -105,9 +114,14 @@ export class UpstreamConnection {
     this.owner.onGone(this);
   }
 
-  onBytes(length: number): void {
+  onConnect(): void {
+    this.connected = true;
+    this.user?.onUpstreamConnected();
+  }
+
+  onBytes(bytes: Buffer, length: number): void {
     if (this.user !== null) {
-      this.user.onUpstreamBytes(readBuffer, length);
+      this.user.onUpstreamBytes(bytes, length);
       return;
     }
     // Bytes nobody asked for would be read as the next response (response queue poisoning): never reuse.

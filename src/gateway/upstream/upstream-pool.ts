@@ -1,12 +1,24 @@
-// Owns the idle connections to one mail server: take and return in O(1), and learning whether it keeps them open.
+// Owns the connections to one mail server: take and return in O(1), a bounded queue when all are in use, and learning
+// whether the server keeps connections open.
+import type { TLSSocket } from 'node:tls';
 import { UpstreamConnection } from './upstream-connection.ts';
 import type { UpstreamOwner } from './upstream-connection.ts';
-import type { UpstreamSettings } from '../settings.ts';
+import type { UpstreamServerSettings } from '../settings.ts';
 
 /** A connection that survives this long idle proves that the server keeps connections. */
 const PROBATION_MS = 250;
 /** So many connections closed right after a response disprove it again. */
 const EARLY_CLOSES = 3;
+
+/** Somebody who waits for a connection; called once, when there is room. */
+export interface ConnectionWaiter {
+  onConnectionFree(): void;
+}
+
+/** Told of what says something about the server's health. */
+export interface PoolObserver {
+  onConnectFailed(error: Error | null): void;
+}
 
 /**
  * LIFO free list, so that warm connections are used and the rest age out.
@@ -18,34 +30,58 @@ const EARLY_CLOSES = 3;
 export class UpstreamPool implements UpstreamOwner {
   /** All open connections, idle or not. */
   open = 0;
+  /** Connections in use. */
+  busy = 0;
   /** Bytes or an early end on an idle connection. */
   unexpectedCloses = 0;
-  private readonly settings: UpstreamSettings;
+  private readonly settings: UpstreamServerSettings;
   private readonly now: () => number;
+  private readonly observer: PoolObserver;
   private readonly idle: UpstreamConnection[] = [];
   private readonly probation: UpstreamConnection[] = [];
+  /** A set keeps the order of arrival and lets one who leaves go in O(1). */
+  private readonly waiting = new Set<ConnectionWaiter>();
   private keepsAlive = false;
   private earlyCloses = 0;
+  private sources = 0;
+  private session: Buffer | undefined;
+  private stopped = false;
 
-  constructor(settings: UpstreamSettings, now: () => number) {
+  constructor(settings: UpstreamServerSettings, now: () => number, observer: PoolObserver) {
     this.settings = settings;
     this.now = now;
+    this.observer = observer;
+  }
+
+  /** Requests that wait for a connection. */
+  get queued(): number {
+    return this.waiting.size;
   }
 
   /** An idle connection, or a new one that is still connecting; null when `maxConnections` are open. */
   take(): UpstreamConnection | null {
     for (;;) {
       const connection = this.idle.pop();
-      if (connection === undefined) return this.connect();
-      if (!connection.closed) return connection;
+      if (connection === undefined) return this.connect(null);
+      if (connection.closed) continue;
+      connection.busy = true;
+      this.busy++;
+      return connection;
     }
   }
 
-  /** A connection that was never used before. */
-  connect(): UpstreamConnection | null {
+  /** A connection that was never used before; `proxyHeader` leads it. Null when `maxConnections` are open. */
+  connect(proxyHeader: Buffer | null): UpstreamConnection | null {
     if (this.open >= this.settings.maxConnections && !this.evictIdle()) return null;
     this.open++;
-    return new UpstreamConnection(this.settings.host, this.settings.port, this);
+    this.busy++;
+    const { sourceAddresses, tls } = this.settings;
+    const localAddress =
+      sourceAddresses.length === 0 ? undefined : sourceAddresses[this.sources++ % sourceAddresses.length];
+    const options = { localAddress, session: this.session, proxyHeader };
+    const connection = new UpstreamConnection(this.settings, options, this);
+    if (tls !== null) (connection.socket as TLSSocket).on('session', this.onSession);
+    return connection;
   }
 
   /** Takes back a connection whose last exchange ended cleanly. */
@@ -55,14 +91,22 @@ export class UpstreamPool implements UpstreamOwner {
     if (connection.closed) return;
     connection.resume();
     connection.idleSince = this.now();
-    if (!this.keepsAlive) {
-      if (this.probation.length >= this.settings.maxIdleConnections) connection.destroy();
-      else this.probation.push(connection);
-    } else if (this.idle.length >= this.settings.maxIdleConnections) {
-      connection.destroy();
-    } else {
-      this.idle.push(connection);
-    }
+    connection.busy = false;
+    this.busy--;
+    const list = this.keepsAlive ? this.idle : this.probation;
+    if (this.stopped || list.length >= this.settings.maxIdleConnections) connection.destroy();
+    else list.push(connection);
+    this.serveWaiting();
+  }
+
+  /** Lets `waiter` wait for a connection. */
+  enqueue(waiter: ConnectionWaiter): void {
+    this.waiting.add(waiter);
+  }
+
+  /** The waiter left. */
+  dequeue(waiter: ConnectionWaiter): void {
+    this.waiting.delete(waiter);
   }
 
   /** Called a few times a second: ends probation and closes what has been idle too long. */
@@ -86,6 +130,7 @@ export class UpstreamPool implements UpstreamOwner {
   }
 
   close(): void {
+    this.stopped = true;
     for (const connection of [...this.idle, ...this.probation]) connection.destroy();
     this.idle.length = 0;
     this.probation.length = 0;
@@ -97,8 +142,29 @@ export class UpstreamPool implements UpstreamOwner {
       this.keepsAlive = false;
   }
 
-  onGone(): void {
+  onGone(connection: UpstreamConnection): void {
     this.open--;
+    if (connection.busy) {
+      connection.busy = false;
+      this.busy--;
+    }
+    if (!connection.connected && connection.error !== null) this.observer.onConnectFailed(connection.error);
+    this.serveWaiting();
+  }
+
+  /** Keeps the newest session ticket, so that the next handshake costs no signature (RFC 8446 2.2). */
+  private readonly onSession = (session: Buffer): void => {
+    this.session = session;
+  };
+
+  private serveWaiting(): void {
+    if (this.waiting.size === 0 || this.stopped) return;
+    if (this.open >= this.settings.maxConnections && this.idle.length === 0 && this.probation.length === 0)
+      return;
+    const [waiter] = this.waiting;
+    if (waiter === undefined) return;
+    this.waiting.delete(waiter);
+    waiter.onConnectionFree();
   }
 
   private isExpired(connection: UpstreamConnection, now: number): boolean {

@@ -1,0 +1,79 @@
+// Owns the battery guard: how often one device asks, how much of it is under way, and which of its Pings counts.
+import { createHmac, randomBytes } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import type { EasCommand } from '../eas/commands.ts';
+import type { DeviceKey, UserKey } from '../identity/keys.ts';
+import type { ThrottleSettings } from './settings.ts';
+
+/** What one device, as seen from one address, is doing. */
+export interface DeviceUse {
+  /** Exchanges under way. */
+  inFlight: number;
+  /** By command: the time at which a steady sender would be due next (GCRA, ITU-T I.371 annex A). */
+  readonly due: Map<EasCommand, number>;
+}
+
+/** A held Ping that a newer one may end. */
+export interface HeldPing {
+  supersede(): void;
+}
+
+interface RegisteredPing {
+  readonly ping: HeldPing;
+  readonly proof: string;
+}
+
+/**
+ * Counts per (user, device, client address): a stranger elsewhere who guesses a device id cannot use up its allowance.
+ * For the same reason a Ping is ended only by one with the same credentials.
+ */
+export class DeviceGuard {
+  private readonly burstMs: number;
+  private readonly intervalMs: number;
+  private readonly uses: LRUCache<string, DeviceUse>;
+  /** Bounded by the open client connections. */
+  private readonly pings = new Map<string, RegisteredPing>();
+  private readonly key = randomBytes(32);
+
+  constructor(settings: ThrottleSettings) {
+    this.intervalMs = 60_000 / settings.perMinute;
+    this.burstMs = settings.burst * this.intervalMs;
+    this.uses = new LRUCache({ max: settings.maxDevices });
+  }
+
+  /** The count of a device; a connection keeps it, so that this is asked once per connection. */
+  useOf(address: string, user: UserKey, device: DeviceKey): DeviceUse {
+    const name = `${address}\0${user}\0${device}`;
+    let use = this.uses.get(name);
+    if (use === undefined) {
+      use = { inFlight: 0, due: new Map() };
+      this.uses.set(name, use);
+    }
+    return use;
+  }
+
+  /** Counts one request; returns 0 when it may go on, else the milliseconds to wait. */
+  admit(use: DeviceUse, command: EasCommand, now: number): number {
+    if (this.burstMs === 0) return 0;
+    const due = Math.max(use.due.get(command) ?? 0, now);
+    const wait = due - now - this.burstMs + this.intervalMs;
+    if (wait > 0) return wait;
+    use.due.set(command, due + this.intervalMs);
+    return 0;
+  }
+
+  /** Makes `ping` the one that counts and ends an older one of the same device and credentials; returns its ticket. */
+  registerPing(user: UserKey, device: DeviceKey, authorization: string, ping: HeldPing): string {
+    const name = `${user}\0${device}`;
+    const proof = createHmac('sha256', this.key).update(authorization).digest('base64').slice(0, 16);
+    const older = this.pings.get(name);
+    if (older !== undefined && older.proof === proof && older.ping !== ping) older.ping.supersede();
+    this.pings.set(name, { ping, proof });
+    return name;
+  }
+
+  /** The Ping with this ticket ended. */
+  forgetPing(ticket: string, ping: HeldPing): void {
+    if (this.pings.get(ticket)?.ping === ping) this.pings.delete(ticket);
+  }
+}

@@ -1,0 +1,517 @@
+// Owns the mail server's side of a client connection: choosing a server, sending the request, relaying the response,
+// and what a failure there leads to. Knows no policy.
+import type { Socket } from 'node:net';
+import { heartbeatOf } from '../eas/body-gate.ts';
+import type { HttpErrorCode } from '../http/errors.ts';
+import { proxyHeader } from '../http/proxy-protocol.ts';
+import { statusReply } from '../http/reply.ts';
+import type { ResponseHead } from '../http/response-head.ts';
+import type { UserKey } from '../identity/keys.ts';
+import { isRepeatable } from './answers.ts';
+import type { Exchange } from './exchange.ts';
+import type { GatewayCore } from './gateway-core.ts';
+import type { RequestBody } from './request-body.ts';
+import { ResponseRelay } from './response-relay.ts';
+import type { ResponseSink } from './response-relay.ts';
+import { MAX_HEARTBEAT_SECONDS, RATE_WINDOW_MS } from './settings.ts';
+import type { UpstreamConnection, UpstreamUser } from './upstream/upstream-connection.ts';
+import type { ConnectionWaiter } from './upstream/upstream-pool.ts';
+import type { UpstreamServer } from './upstream/upstream-server.ts';
+
+/** What the forwarder needs of the client connection it belongs to. */
+export interface PhoneSide {
+  readonly core: GatewayCore;
+  readonly socket: Socket;
+  readonly body: RequestBody;
+  readonly address: string;
+  readonly port: number;
+  /** The exchange under way. */
+  readonly exchange: Exchange | null;
+  deadline: number;
+  /** The mail server or the gateway is at fault: answers, or cuts a response under way. */
+  fail(exchange: Exchange, code: HttpErrorCode): void;
+  /** The client is at fault. */
+  refuse(code: HttpErrorCode): void;
+  /** Writes a whole local response. */
+  reply(exchange: Exchange, data: string, status: number): void;
+  /** The mail server takes body bytes again. */
+  resumeBody(): void;
+  /** The response head is known; the credentials are proven or not. */
+  noteSeen(exchange: Exchange, status: number): void;
+  /** The response went out whole. */
+  end(exchange: Exchange, status: number): void;
+  /** Ends a response in the middle, visibly. */
+  cut(): void;
+  /** A connection that was authenticated for this client is gone: so is the client's. */
+  close(): void;
+}
+
+/** Below this, head and body go upstream as one latin1 string: one write, no buffer. */
+const SMALL_BODY = 4096;
+/** Servers tried for one request at most. */
+const MAX_ATTEMPTS = 3;
+
+/** Forwards the exchanges of one client connection, one at a time. */
+export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
+  /** Whom the server authenticated on {@link pinned} (http-proxy facts, 2.9). */
+  boundUser: UserKey | null = null;
+  /** A connection of this client alone. */
+  private pinned: UpstreamConnection | null = null;
+  private pinnedServer: UpstreamServer | null = null;
+  /** A handshake was opened on {@link pinned} and waits for its closing leg. */
+  private handshaking = false;
+  private readonly phone: PhoneSide;
+  private readonly core: GatewayCore;
+  private readonly relay = new ResponseRelay(this);
+  private stalledSince = 0;
+  private stalledMs = 0;
+
+  constructor(phone: PhoneSide) {
+    this.phone = phone;
+    this.core = phone.core;
+  }
+
+  /** Sends a request whose verdict is "allow", with as much of its body as is at hand. */
+  forward(exchange: Exchange): void {
+    const server = this.route(exchange);
+    if (server === null) return;
+    const { body } = this.phone;
+    const { complete, kept } = body;
+    let head = this.headOf(exchange, server);
+    exchange.authorization = null;
+    // sogod refuses chunked bodies, so one that was read whole is sent on with its length.
+    if (exchange.framing === 'length') head += 'Content-Length: ' + exchange.contentLength + '\r\n\r\n';
+    else if (exchange.framing === 'none')
+      head += exchange.method === 'POST' ? 'Content-Length: 0\r\n\r\n' : '\r\n';
+    else if (complete) head += 'Content-Length: ' + body.received + '\r\n\r\n';
+    else head += 'Transfer-Encoding: chunked\r\n\r\n';
+    const streaming = exchange.framing === 'chunked' && !complete;
+    if (streaming && kept !== null) head += kept.length.toString(16) + '\r\n';
+
+    let data: string | Buffer = head;
+    if (kept !== null) {
+      const tail = streaming ? '\r\n' : '';
+      if (kept.length <= SMALL_BODY) data = head + kept.toString('latin1') + tail;
+      else data = Buffer.concat([Buffer.from(head, 'latin1'), kept, Buffer.from(tail, 'latin1')]);
+    }
+    body.kept = null;
+    exchange.requestComplete = complete;
+    if (complete) {
+      this.expectResponse(exchange);
+    } else {
+      this.phone.deadline = this.core.deadlines.now + this.core.settings.client.bodyTimeoutMs;
+    }
+    this.dispatch(exchange, server, data);
+  }
+
+  /** Whether the body that was read whole asks for a held poll; sets the heartbeat. */
+  measureHeartbeat(exchange: Exchange): boolean {
+    const { complete, kept } = this.phone.body;
+    if (!complete) return false;
+    exchange.heartbeat = heartbeatOf(exchange.content, exchange.command, kept);
+    exchange.held = exchange.heartbeat !== 0;
+    return exchange.held;
+  }
+
+  /** Asks the mail server for its challenge on behalf of a request without credentials; the body stays here. */
+  forwardChallenge(exchange: Exchange): void {
+    const server = this.route(exchange);
+    if (server === null) return;
+    if (!this.phone.body.complete) exchange.persistent = false;
+    exchange.requestComplete = true;
+    this.phone.body.kept = null;
+    this.expectResponse(exchange);
+    this.dispatch(exchange, server, this.headOf(exchange, server) + '\r\n');
+  }
+
+  /** Hands body bytes on that come after the head was forwarded; returns the offset behind the last one taken. */
+  streamBody(exchange: Exchange, bytes: Buffer): number {
+    const upstream = exchange.challengeOnly ? null : exchange.upstream;
+    const { body } = this.phone;
+    let at = 0;
+    let drained = true;
+    while (at < bytes.length && !body.complete) {
+      at = body.next(bytes, at);
+      if (body.error !== null) {
+        this.phone.refuse(body.error);
+        return bytes.length;
+      }
+      const { payloadStart, payloadEnd } = body;
+      if (upstream === null || payloadEnd === payloadStart) continue;
+      const payload = bytes.subarray(payloadStart, payloadEnd);
+      if (exchange.framing === 'chunked') {
+        upstream.socket.write(payload.length.toString(16) + '\r\n', 'latin1');
+        upstream.socket.write(payload);
+        drained = upstream.socket.write('\r\n', 'latin1');
+      } else {
+        drained = upstream.socket.write(payload);
+      }
+    }
+    exchange.bytesIn = body.received;
+    if (body.complete) {
+      if (upstream !== null && exchange.framing === 'chunked') upstream.socket.write('0\r\n\r\n', 'latin1');
+      exchange.requestComplete = true;
+      if (exchange.phase === 'forwarded') this.expectResponse(exchange);
+    } else {
+      if (exchange.phase === 'forwarded') {
+        this.phone.deadline = this.core.deadlines.now + this.core.settings.client.bodyTimeoutMs;
+      }
+      if (!drained) this.phone.socket.pause();
+    }
+    return at;
+  }
+
+  /** The exchange ended without its response, or the client left: what it used upstream is of no more use. */
+  abandon(exchange: Exchange): void {
+    if (exchange.phase === 'queued') exchange.server?.pool.dequeue(this);
+    exchange.upstream?.destroy();
+    exchange.upstream = null;
+    exchange.replay = null;
+    if (this.pinned?.closed === true) this.unpin();
+  }
+
+  /** Closes the connection that belongs to this client alone. */
+  unpin(): void {
+    this.pinned?.destroy();
+    this.pinned = null;
+    this.pinnedServer = null;
+    this.boundUser = null;
+    this.handshaking = false;
+  }
+
+  // ---------------------------------------------------------------------------------------------- choosing, sending
+
+  /** The server of this exchange; null when it was answered because there is none. */
+  private route(exchange: Exchange): UpstreamServer | null {
+    if (!this.agreeOnPin(exchange)) return null;
+    const server =
+      this.pinned === null
+        ? this.core.upstreams.pick(exchange.device ?? this.phone.address, null)
+        : this.pinnedServer;
+    exchange.server = server;
+    if (server === null) this.phone.fail(exchange, 'EASGATE_UPSTREAM_DOWN');
+    return server;
+  }
+
+  /**
+   * Connection-bound credentials need a connection of their own; others must not meet one that is bound. A handshake
+   * always starts on a connection that nobody was authenticated on: a server that keeps its first user would otherwise
+   * serve that one under the name of the second.
+   */
+  private agreeOnPin(exchange: Exchange): boolean {
+    switch (exchange.leg) {
+      case 'opening':
+        if (this.boundUser !== null) this.unpin();
+        break;
+      case 'closing':
+        if (this.pinned === null || !this.handshaking || this.boundUser !== null) {
+          this.phone.refuse('EASGATE_AUTHORIZATION');
+          return false;
+        }
+        break;
+      case 'none':
+        if (this.pinned?.exclusive === true) return true;
+        if (this.pinned !== null && exchange.user !== this.boundUser) this.unpin();
+        break;
+    }
+    return true;
+  }
+
+  private headOf(exchange: Exchange, server: UpstreamServer): string {
+    const head = exchange.upstreamHead ?? '';
+    exchange.upstreamHead = null;
+    return exchange.upstreamLine + (server.settings.hostHeader ?? exchange.host) + '\r\n' + head;
+  }
+
+  /** Sends on a connection of the server, or waits for one. */
+  private dispatch(exchange: Exchange, server: UpstreamServer, data: string | Buffer): void {
+    exchange.server = server;
+    exchange.attempts++;
+    exchange.phase = 'forwarded';
+    const upstream = this.pinned ?? this.connectionOf(exchange, server);
+    if (upstream !== null) {
+      this.send(exchange, upstream, data);
+      return;
+    }
+    const { maxQueued, queueTimeoutMs } = this.core.settings.upstream;
+    if (server.pool.queued >= maxQueued) {
+      this.phone.fail(exchange, 'EASGATE_UPSTREAM_BUSY');
+      return;
+    }
+    exchange.phase = 'queued';
+    exchange.replay = data;
+    if (!exchange.requestComplete) this.phone.socket.pause();
+    this.phone.deadline = this.core.deadlines.now + queueTimeoutMs;
+    server.pool.enqueue(this);
+  }
+
+  private connectionOf(exchange: Exchange, server: UpstreamServer): UpstreamConnection | null {
+    const { proxyProtocol } = server.settings;
+    if (exchange.leg === 'none' && proxyProtocol === null) return server.pool.take();
+    const { phone } = this;
+    const header =
+      proxyProtocol === null
+        ? null
+        : proxyHeader(
+            proxyProtocol,
+            phone.address,
+            phone.port,
+            phone.socket.localAddress ?? '',
+            phone.socket.localPort ?? 0,
+          );
+    const upstream = server.pool.connect(header);
+    if (upstream === null) return null;
+    // With a PROXY header the connection speaks for this client alone, whoever its users are.
+    upstream.exclusive = proxyProtocol !== null;
+    this.pinned = upstream;
+    this.pinnedServer = server;
+    return upstream;
+  }
+
+  /** There is room at the server this exchange waits for. */
+  onConnectionFree(): void {
+    const exchange = this.phone.exchange;
+    const server = exchange?.server ?? null;
+    if (exchange === null || server === null || exchange.phase !== 'queued' || exchange.replay === null)
+      return;
+    const data = exchange.replay;
+    exchange.replay = null;
+    exchange.attempts--;
+    this.phone.deadline = this.core.deadlines.now + this.core.settings.client.bodyTimeoutMs;
+    if (exchange.requestComplete) this.expectResponse(exchange);
+    else this.phone.socket.resume();
+    this.dispatch(exchange, server, data);
+  }
+
+  private send(exchange: Exchange, upstream: UpstreamConnection, data: string | Buffer): void {
+    exchange.upstream = upstream;
+    exchange.upstreamReused = upstream.served > 0;
+    upstream.user = this;
+    if (!upstream.connected) {
+      const { connectTimeoutMs } = (exchange.server as UpstreamServer).settings;
+      this.phone.deadline = Math.min(this.phone.deadline, this.core.deadlines.now + connectTimeoutMs);
+    }
+    const drained =
+      typeof data === 'string' ? upstream.socket.write(data, 'latin1') : upstream.socket.write(data);
+    if (!drained && !exchange.requestComplete) this.phone.socket.pause();
+    // Until the connection stands nothing was sent; on a reused one the server may close in the same moment.
+    if (
+      exchange.requestComplete &&
+      (!upstream.connected || (exchange.upstreamReused && isRepeatable(exchange)))
+    )
+      exchange.replay = data;
+  }
+
+  /** Sets how long the response head may take. */
+  private expectResponse(exchange: Exchange): void {
+    const { client } = this.core.settings;
+    const server = exchange.server as UpstreamServer;
+    let wait = server.settings.responseTimeoutMs;
+    const { heartbeat } = exchange;
+    if (exchange.held) {
+      const seconds = heartbeat > 0 ? Math.min(heartbeat, MAX_HEARTBEAT_SECONDS) : MAX_HEARTBEAT_SECONDS;
+      wait = seconds * 1000 + client.heldPollMarginMs;
+    }
+    exchange.responseDeadline = this.core.deadlines.now + wait;
+    this.phone.deadline = exchange.responseDeadline;
+  }
+
+  // ---------------------------------------------------------------------------------------------- upstream events
+
+  onUpstreamConnected(): void {
+    const exchange = this.phone.exchange;
+    if (exchange === null || exchange.phase !== 'forwarded') return;
+    exchange.replay = null;
+    if (exchange.requestComplete) this.phone.deadline = exchange.responseDeadline;
+  }
+
+  onUpstreamBytes(bytes: Buffer, length: number): void {
+    const exchange = this.phone.exchange;
+    if (exchange === null || exchange.upstream === null) {
+      // Bytes on a bound connection between two exchanges: nothing more may be read from it.
+      this.phone.close();
+      return;
+    }
+    exchange.replay = null;
+    const result = this.relay.feed(exchange, bytes, length);
+    const { now } = this.core.deadlines;
+    switch (result) {
+      case 'more':
+        if (exchange.phase === 'responding')
+          this.phone.deadline = now + (exchange.server as UpstreamServer).settings.idleTimeoutMs;
+        break;
+      case 'stalled':
+        exchange.upstream?.pause();
+        this.stalledSince = now;
+        this.phone.deadline = now + this.core.settings.client.bodyTimeoutMs;
+        break;
+      case 'complete':
+        this.complete(exchange);
+        break;
+      default:
+        exchange.server?.failed(result);
+        this.phone.fail(exchange, result);
+    }
+  }
+
+  onUpstreamDrain(): void {
+    this.phone.resumeBody();
+  }
+
+  onUpstreamClosed(clean: boolean, connected: boolean): void {
+    const exchange = this.phone.exchange;
+    if (this.pinned?.closed === true) {
+      this.pinned = null;
+      this.unpin();
+      // What the connection was authenticated for is gone (http-proxy facts, 2.9).
+      if (exchange === null) {
+        this.phone.close();
+        return;
+      }
+      exchange.persistent = false;
+    }
+    if (exchange === null) return;
+    exchange.upstream = null;
+    const server = exchange.server as UpstreamServer;
+    if (exchange.phase === 'responding') {
+      if (clean && this.relay.endsAtClose(exchange)) {
+        this.complete(exchange);
+      } else {
+        server.failed('EASGATE_UPSTREAM_TRUNCATED');
+        exchange.error = 'EASGATE_UPSTREAM_TRUNCATED';
+        this.phone.cut();
+      }
+      return;
+    }
+    const code = connected ? 'EASGATE_UPSTREAM_CLOSED' : 'EASGATE_UPSTREAM_CONNECT';
+    // A server may end a held poll by closing; only a connection that never stood is a sign of illness then.
+    if (!exchange.upstreamReused && !(connected && exchange.held)) server.failed(code);
+    if (!this.sendAgain(exchange, server, connected)) this.phone.fail(exchange, code);
+  }
+
+  /** No response head in time. A held poll that times out says nothing about the server. */
+  responseTimedOut(exchange: Exchange): void {
+    if (!exchange.held) exchange.server?.failed('EASGATE_UPSTREAM_TIMEOUT');
+    this.phone.fail(exchange, 'EASGATE_UPSTREAM_TIMEOUT');
+  }
+
+  /** The connection could not be made in time. */
+  connectTimedOut(exchange: Exchange): void {
+    const server = exchange.server as UpstreamServer;
+    server.failed('EASGATE_UPSTREAM_CONNECT_TIMEOUT');
+    const { replay } = exchange;
+    this.abandon(exchange);
+    exchange.replay = replay;
+    if (!this.sendAgain(exchange, server, false))
+      this.phone.fail(exchange, 'EASGATE_UPSTREAM_CONNECT_TIMEOUT');
+  }
+
+  /**
+   * One more try where it is safe (http-proxy facts, 2.6): nothing was sent yet, then on another server; or a reused
+   * connection closed before any response byte and the request may be repeated, then on a new connection.
+   */
+  private sendAgain(exchange: Exchange, server: UpstreamServer, connected: boolean): boolean {
+    const data = exchange.replay;
+    exchange.replay = null;
+    if (data === null || exchange.leg !== 'none' || exchange.attempts >= MAX_ATTEMPTS) return false;
+    if (connected) {
+      const upstream = this.pinned === null ? server.pool.connect(null) : null;
+      if (upstream === null) return false;
+      this.core.counters.retries++;
+      exchange.attempts = MAX_ATTEMPTS;
+      this.send(exchange, upstream, data);
+      return true;
+    }
+    const other = this.core.upstreams.pick(exchange.device ?? this.phone.address, server);
+    if (other === null || other.settings.hostHeader !== server.settings.hostHeader) return false;
+    this.core.counters.retries++;
+    exchange.server = other;
+    this.expectResponse(exchange);
+    this.dispatch(exchange, other, data);
+    return true;
+  }
+
+  // ---------------------------------------------------------------------------------------------- response
+
+  write(data: string | Buffer): boolean {
+    const { socket } = this.phone;
+    return typeof data === 'string' ? socket.write(data, 'latin1') : socket.write(data);
+  }
+
+  onResponseHead(exchange: Exchange, head: ResponseHead): boolean | null {
+    const { phone } = this;
+    const server = exchange.server as UpstreamServer;
+    server.succeeded();
+    this.stalledMs = 0;
+    if (exchange.challengeOnly && head.status !== 401 && head.status !== 403) {
+      // No credentials, no answer but a challenge: what else the server says was not asked for by anyone it knows.
+      phone.reply(exchange, statusReply(401, exchange.persistent, this.core.challengeLines), 401);
+      return null;
+    }
+    exchange.upstreamKeepAlive = head.keepAlive && head.framing !== 'close';
+    if (!exchange.requestComplete || head.framing === 'close' || this.core.draining)
+      exchange.persistent = false;
+    if (this.pinned !== null) this.noteBinding(exchange, head);
+    if (head.status === 401 && this.core.settings.upstream.connectionAuth === 'strip') stripOffers(head);
+    if (head.status === 451 && !this.core.rewriteRedirect(head)) {
+      server.failed('EASGATE_UPSTREAM_REDIRECT');
+      phone.fail(exchange, 'EASGATE_UPSTREAM_REDIRECT');
+      return null;
+    }
+    phone.noteSeen(exchange, head.status);
+    return exchange.persistent;
+  }
+
+  /** What the answer on a bound connection says of who it is bound to. */
+  private noteBinding(exchange: Exchange, head: ResponseHead): void {
+    if (head.status === 401) {
+      this.boundUser = null;
+      this.handshaking = exchange.leg === 'opening';
+    } else if (exchange.leg === 'closing') {
+      this.boundUser = exchange.user;
+      this.handshaking = false;
+    }
+    // If the server closes, what was authenticated is gone, and the client must not think otherwise.
+    if (!exchange.upstreamKeepAlive && this.pinned?.exclusive !== true) exchange.persistent = false;
+  }
+
+  /** The phone took what was written; returns whether it is fast enough. */
+  onPhoneDrain(exchange: Exchange): boolean {
+    const { client } = this.core.settings;
+    const { now } = this.core.deadlines;
+    if (this.stalledSince !== 0) this.stalledMs += now - this.stalledSince;
+    this.stalledSince = 0;
+    if (client.minReadRate > 0 && this.stalledMs > RATE_WINDOW_MS) {
+      if (exchange.bytesOut / (this.stalledMs / 1000) < client.minReadRate) return false;
+    }
+    this.phone.deadline = now + (exchange.server as UpstreamServer).settings.idleTimeoutMs;
+    exchange.upstream?.resume();
+    return true;
+  }
+
+  /** The response went out whole: gives the connection back, if its state is beyond doubt. */
+  private complete(exchange: Exchange): void {
+    const upstream = exchange.upstream;
+    exchange.upstream = null;
+    if (upstream !== null) {
+      const clean = exchange.upstreamKeepAlive && exchange.requestComplete && !this.relay.excess;
+      if (!clean) upstream.destroy();
+      else if (upstream === this.pinned) upstream.served++;
+      else exchange.server?.pool.release(upstream);
+      if (upstream === this.pinned && upstream.closed) this.unpin();
+    }
+    // A local reply inside onResponseHead has ended the exchange already.
+    if (this.phone.exchange !== exchange) return;
+    this.phone.end(exchange, exchange.status);
+  }
+}
+
+/** Takes the offers to authenticate the connection out of a 401: phones then use Basic or Bearer. */
+function stripOffers(head: ResponseHead): void {
+  let kept = '';
+  for (const line of head.headerLines.split('\r\n')) {
+    const value = /^www-authenticate:[ \t]*(ntlm|negotiate)(?=[ \t,]|$)/i;
+    if (line !== '' && !value.test(line)) kept += line + '\r\n';
+  }
+  head.headerLines = kept;
+}

@@ -1,0 +1,53 @@
+// Owns opening a socket to a mail server: plain or TLS, from a chosen local address, with a PROXY header in front.
+import { connect } from 'node:net';
+import type { OnReadOpts, Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import type { ConnectionOptions } from 'node:tls';
+import type { UpstreamServerSettings } from '../settings.ts';
+
+/** What differs from connection to connection. */
+export interface DialOptions {
+  readonly localAddress: string | undefined;
+  /** A TLS session of this server to resume. */
+  readonly session: Buffer | undefined;
+  /** PROXY protocol header to send ahead of everything else, also of the TLS handshake. */
+  readonly proxyHeader: Buffer | null;
+}
+
+/** A socket that is connecting. `buffered` says whether it reads into the shared buffer instead of emitting `data`. */
+export function dial(
+  server: UpstreamServerSettings,
+  options: DialOptions,
+  onread: OnReadOpts,
+): { readonly socket: Socket; readonly buffered: boolean } {
+  const address = {
+    host: server.host,
+    port: server.port,
+    noDelay: true,
+    keepAlive: true,
+    keepAliveInitialDelay: 60_000,
+    ...(options.localAddress === undefined ? {} : { localAddress: options.localAddress }),
+  };
+  if (server.tls === null) {
+    const socket = connect({ ...address, onread });
+    if (options.proxyHeader !== null) socket.write(options.proxyHeader);
+    return { socket, buffered: true };
+  }
+  const { ca, serverName, certificate, key, minVersion, verify } = server.tls;
+  // `onread` works for TLS too; the types of Node do not know it (docs of tls.connect: options of socket.connect).
+  const secure: ConnectionOptions = {
+    servername: serverName,
+    minVersion,
+    rejectUnauthorized: verify,
+    ALPNProtocols: ['http/1.1'],
+    ...(ca === null ? {} : { ca }),
+    ...(certificate === null || key === null ? {} : { cert: certificate, key }),
+    ...(options.session === undefined ? {} : { session: options.session }),
+  };
+  if (options.proxyHeader === null) {
+    return { socket: connectTls({ ...secure, ...address, onread } as ConnectionOptions), buffered: true };
+  }
+  const plain = connect(address);
+  plain.write(options.proxyHeader);
+  return { socket: connectTls({ ...secure, socket: plain }), buffered: false };
+}
