@@ -63,7 +63,10 @@ export const ERRORS = {
     400,
     'on a pass-through connection: the path names Exchange ActiveSync, or has escapes, dots or separators that servers read differently',
   ),
-  EASGATE_BAD_UPGRADE: client(400, 'an upgrade that is not a WebSocket on a path opened for it (RFC 6455 4.1)'),
+  EASGATE_BAD_UPGRADE: client(
+    400,
+    'an upgrade that is not a WebSocket on a path opened for it (RFC 6455 4.1)',
+  ),
   EASGATE_QUERY_TOO_LONG: client(414, 'the query is longer than 2048 octets'),
   EASGATE_QUERY_MALFORMED: client(400, 'the query is not one canonical EAS query (MS-ASHTTP 2.2.1.1.1)'),
   EASGATE_QUERY_NAME: client(400, 'the query has a parameter name in an odd spelling'),

@@ -26,12 +26,6 @@ export interface AdmissionRules {
   readonly paths: readonly PassThroughPath[];
 }
 
-/** A request that may go on. */
-export interface AdmittedRequest {
-  readonly head: RequestHead;
-  readonly path: PassThroughPath;
-}
-
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
 const WITH_BODY = ['POST', 'PUT', 'PATCH'];
 
@@ -39,7 +33,11 @@ const WITH_BODY = ['POST', 'PUT', 'PATCH'];
  * Holds a request to the rules of the EAS lane, whatever node:http let pass (two Hosts, HTTP/0.9, `gzip, chunked`,
  * `Expect: x 100-continue`: http-proxy facts, 5.2): its head is put together again and read by the strict parser.
  */
-export function admitRequest(request: NodeRequest, rules: AdmissionRules): AdmittedRequest | HttpErrorCode {
+export function admitRequest(
+  request: NodeRequest,
+  rules: AdmissionRules,
+  upgrade: boolean,
+): RequestHead | HttpErrorCode {
   const { headLimits, maxBodyBytes, publicHosts } = rules;
   let text = `${request.method ?? ''} ${request.url ?? ''} HTTP/${request.httpVersion}\r\n`;
   for (let index = 0; index + 1 < request.rawHeaders.length; index += 2) {
@@ -54,10 +52,11 @@ export function admitRequest(request: NodeRequest, rules: AdmissionRules): Admit
   if (head.framing !== 'none' && !WITH_BODY.includes(head.method)) return 'EASGATE_UNEXPECTED_BODY';
   const path = matchPath(head.target, rules.paths);
   if (typeof path === 'string') return path;
+  if (upgrade && !path.upgrade) return 'EASGATE_BAD_UPGRADE';
   if (publicHosts.length > 0 && !isPublicHost(head.host, publicHosts)) return 'EASGATE_WRONG_HOST';
   if (head.via !== null && head.via.includes(' ' + VIA_PSEUDONYM)) return 'EASGATE_LOOP';
   if (head.contentLength > maxBodyBytes) return 'EASGATE_BODY_TOO_LARGE';
-  return { head, path };
+  return head;
 }
 
 /** What the mail server learns of the connection. */
@@ -145,8 +144,8 @@ export function refusal(code: HttpErrorCode): { status: number; headers: string[
 }
 
 /** Whether these credentials bind the connection they came on instead of the request (http-proxy facts, 2.9). */
-export function bindsConnection(authorization: string | null): boolean {
-  return authorization !== null && /^(?:ntlm|nego)/i.test(authorization);
+export function bindsConnection(authorization: string | undefined): boolean {
+  return authorization !== undefined && /^(?:ntlm|nego)/i.test(authorization);
 }
 
 /** The code for an error of the upstream request before its response. */
