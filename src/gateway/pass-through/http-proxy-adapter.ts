@@ -70,17 +70,13 @@ export class HttpProxyAdapter {
     request.headers.connection = 'Upgrade';
     request.headers.upgrade = 'websocket';
     // RFC 6455 4.1: a client waits. Octets before the switch are a second request in disguise.
-    const early = (): void => this.fail(passage, 'EASGATE_BAD_UPGRADE');
-    socket.on('data', early);
+    socket.on('data', () => this.fail(passage, 'EASGATE_BAD_UPGRADE'));
     socket.once('end', () => {
       if (passage.status === 0 && passage.error === null) socket.destroy();
     });
-    this.passages.set(request, passage);
     this.proxy.ws(request, socket, Buffer.alloc(0), { agent: this.agentFor(passage) }, (error) => {
       if (!passage.over && passage.status === 0) this.fail(passage, upstreamErrorCode(error));
     });
-    // Ahead of http-proxy's own pipes, which start in the same turn.
-    passage.upstream?.prependOnceListener('upgrade', () => socket.off('data', early));
   }
 
   /** Closes the upstream connections that no request is using; those in use close with their clients. */
@@ -206,6 +202,8 @@ export class HttpProxyAdapter {
   private onUpgraded(passage: Passage, answer: IncomingMessage, upstream: Socket): void {
     const { connection } = passage;
     const { socket } = connection;
+    // The watch for early octets ends; http-proxy's pipes take over in this same turn.
+    socket.removeAllListeners('data');
     const headers = responseHeaders(answer.rawHeaders);
     if (passage.over || headers === null || answer.headers.upgrade?.toLowerCase() !== 'websocket') {
       passage.error ??= 'EASGATE_UPSTREAM_INVALID';

@@ -13,7 +13,7 @@ import { LINGER_BYTES, LINGER_MS } from '../settings.ts';
 import { LaneConnection, Passage } from './connection.ts';
 import type { ForwardedFacts } from './connection.ts';
 import { HttpProxyAdapter } from './http-proxy-adapter.ts';
-import { admitRequest, closingHead, refusal, upstreamHeaders } from './messages.ts';
+import { admitRequest, clientErrorCode, closingReply, refusal, upstreamHeaders } from './messages.ts';
 import { matchPath } from './paths.ts';
 import type { PassThroughLine, PassThroughSettings } from './settings.ts';
 
@@ -118,18 +118,11 @@ export class PassThroughLane {
   }
 
   /** Answers a connection on which no request was understood, and closes it. */
-  private turnAway({ socket, peer }: LaneConnection, code: HttpErrorCode): void {
-    const { status, headers, body } = refusal(code);
-    this.account({
-      method: '',
-      path: '',
-      status,
-      error: code,
-      address: peer.address,
-      startedAt: Date.now(),
-      bytesOut: 0,
-    });
-    socket.write(closingHead(status, headers) + body, 'latin1');
+  private turnAway({ socket, peer }: LaneConnection, error: HttpErrorCode): void {
+    const { status } = ERRORS[error];
+    const startedAt = Date.now();
+    this.account({ method: '', path: '', status, error, address: peer.address, startedAt, bytesOut: 0 });
+    socket.write(closingReply(error), 'latin1');
     socket.destroySoon();
   }
 
@@ -215,7 +208,7 @@ export class PassThroughLane {
     passage.error = code;
     passage.upstream?.destroy();
     if (passage.status !== 0) passage.connection.cut();
-    else if (passage.response === null) this.refuseUpgrade(passage, code);
+    else if (passage.response === null) this.refuseUpgrade(passage.connection, code);
     else this.refuse(passage, passage.response, code);
   }
 
@@ -228,6 +221,7 @@ export class PassThroughLane {
     const { status, headers, body } = refusal(code);
     const send = (): void => {
       if (response.headersSent || response.destroyed) return;
+      connection.arm(LINGER_MS, () => connection.socket.destroy());
       response.shouldKeepAlive = false;
       response.writeHead(status, headers).end(body);
     };
@@ -246,16 +240,18 @@ export class PassThroughLane {
     request.resume();
   }
 
-  private refuseUpgrade({ connection: { socket, arm } }: Passage, code: HttpErrorCode): void {
-    const { status, headers, body } = refusal(code);
-    socket.end(closingHead(status, headers) + body, 'latin1');
+  private refuseUpgrade(connection: LaneConnection, code: HttpErrorCode): void {
+    const { socket } = connection;
+    connection.arm(LINGER_MS, () => socket.destroy());
+    socket.end(closingReply(code), 'latin1');
+    socket.resume();
   }
 
   /** node:http could not parse what came, or the connection broke. */
   private onClientError(error: NodeJS.ErrnoException, stream: Duplex): void {
     const connection = this.open.get(stream);
-    const code = clientErrorCode(error);
     const passage = connection?.current ?? null;
+    const code = clientErrorCode(error, passage !== null);
     if (connection === undefined || code === null || !stream.writable) {
       stream.destroy();
     } else if (passage === null) {
@@ -263,7 +259,8 @@ export class PassThroughLane {
     } else {
       passage.error ??= code;
       passage.upstream?.destroy();
-      connection.cut();
+      if (passage.response?.headersSent === false) stream.end(closingReply(code), 'latin1');
+      else connection.cut();
     }
   }
 
@@ -280,7 +277,7 @@ export class PassThroughLane {
     this.account({
       method: request.method ?? '',
       path: question === -1 ? target : target.slice(0, question),
-      status: passage.status !== 0 || passage.error === null ? passage.status : ERRORS[passage.error].status,
+      status: passage.error === null ? passage.status : ERRORS[passage.error].status,
       error: passage.error,
       address,
       startedAt,
@@ -297,17 +294,5 @@ export class PassThroughLane {
     const { keepAliveTimeoutMs, headTimeoutMs } = this.settings;
     connection.arm(keepAliveTimeoutMs + headTimeoutMs, () => socket.destroy());
     if (this.draining) socket.destroySoon();
-  }
-}
-
-/** The code for an error of node:http's parser; null when the connection broke. */
-function clientErrorCode(error: NodeJS.ErrnoException): HttpErrorCode | null {
-  switch (error.code) {
-    case 'HPE_HEADER_OVERFLOW':
-      return 'EASGATE_HEAD_TOO_LARGE';
-    case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
-      return 'EASGATE_BAD_CHUNK';
-    default:
-      return error.code?.startsWith('HPE_') === true ? 'EASGATE_BAD_HEADER' : null;
   }
 }

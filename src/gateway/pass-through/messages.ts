@@ -127,7 +127,7 @@ export function upgradeHeaders(flat: readonly string[]): Record<string, string |
   return toRecord(names);
 }
 
-/** A whole response for a raw socket, which closes behind it; `flat` are end-to-end headers, the body follows. */
+/** A response head for a raw socket, which closes behind the body; `flat` are end-to-end headers. */
 export function closingHead(status: number, flat: readonly string[]): string {
   let text = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Error'}\r\n`;
   for (let index = 0; index + 1 < flat.length; index += 2) text += `${flat[index]}: ${flat[index + 1]}\r\n`;
@@ -143,6 +143,12 @@ export function refusal(code: HttpErrorCode): { status: number; headers: string[
   return { status, headers, body };
 }
 
+/** {@link refusal} for a raw socket, which closes behind it. */
+export function closingReply(code: HttpErrorCode): string {
+  const { status, headers, body } = refusal(code);
+  return closingHead(status, headers) + body;
+}
+
 /** Whether these credentials bind the connection they came on instead of the request (http-proxy facts, 2.9). */
 export function bindsConnection(authorization: string | undefined): boolean {
   return authorization !== undefined && /^(?:ntlm|nego)/i.test(authorization);
@@ -153,6 +159,14 @@ export function upstreamErrorCode(error: NodeJS.ErrnoException): HttpErrorCode {
   const code = error.code ?? '';
   if (code.startsWith('HPE_')) return 'EASGATE_UPSTREAM_INVALID';
   return code === 'ECONNRESET' || code === 'EPIPE' ? 'EASGATE_UPSTREAM_CLOSED' : 'EASGATE_UPSTREAM_CONNECT';
+}
+
+/** The code for an error of node:http's parser, in a body or before a head; null when the connection broke. */
+export function clientErrorCode(error: NodeJS.ErrnoException, inBody: boolean): HttpErrorCode | null {
+  const code = error.code ?? '';
+  if (!code.startsWith('HPE_')) return null;
+  if (code === 'HPE_HEADER_OVERFLOW') return 'EASGATE_HEAD_TOO_LARGE';
+  return inBody ? 'EASGATE_BAD_CHUNK' : 'EASGATE_BAD_HEADER';
 }
 
 function* pairs(flat: readonly string[]): Generator<readonly [name: string, value: string]> {
