@@ -259,8 +259,12 @@ export class PassThroughLane {
     } else {
       passage.error ??= code;
       passage.upstream?.destroy();
-      if (passage.response?.headersSent === false) stream.end(closingReply(code), 'latin1');
-      else connection.cut();
+      if (passage.response?.headersSent === false) {
+        connection.socket.write(closingReply(code), 'latin1');
+        connection.socket.destroySoon();
+      } else {
+        connection.cut();
+      }
     }
   }
 
