@@ -42,7 +42,7 @@ export async function startTestLane(
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
     const ignore = (): void => undefined;
     socket.on('error', ignore);
-    socket.once('data', (first) => {
+    socket.once('data', (first: Buffer) => {
       socket.off('error', ignore);
       lane.accept(socket, first, { address: '127.0.0.1', proto: 'http' });
     });

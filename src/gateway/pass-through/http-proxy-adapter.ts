@@ -77,6 +77,9 @@ export class HttpProxyAdapter {
     this.proxy.ws(request, socket, Buffer.alloc(0), { agent: this.agentFor(passage) }, (error) => {
       if (!passage.over && passage.status === 0) this.fail(passage, upstreamErrorCode(error));
     });
+    // http-proxy would write a refusal with its hop-by-hop headers and a framing that no longer holds.
+    passage.upstream?.removeAllListeners('response');
+    passage.upstream?.once('response', (answer) => this.onUpgradeRefused(passage, answer));
   }
 
   /** Closes the upstream connections that no request is using; those in use close with their clients. */
@@ -98,7 +101,13 @@ export class HttpProxyAdapter {
       selfHandleResponse: true,
     });
     proxy.on('proxyReq', (upstream, request) => {
-      this.onUpstream(upstream, request);
+      const passage = this.onUpstream(upstream, request);
+      // Node destroys a request that nobody wanted switched without a word.
+      if (passage !== null)
+        upstream.once('upgrade', (_answer, socket) => {
+          socket.destroy();
+          this.fail(passage, 'EASGATE_UPSTREAM_INVALID');
+        });
     });
     proxy.on('proxyRes', (answer, request) => {
       const passage = this.passages.get(request);
@@ -107,10 +116,9 @@ export class HttpProxyAdapter {
     });
     proxy.on('proxyReqWs', (upstream, request) => {
       const passage = this.onUpstream(upstream, request);
-      if (passage === null) return;
-      // http-proxy adds its own listeners behind these.
-      upstream.once('response', (answer) => this.onUpgradeRefused(passage, answer));
-      upstream.once('upgrade', (answer, socket) => this.onUpgraded(passage, answer, socket));
+      // Ahead of http-proxy's own listener.
+      if (passage !== null)
+        upstream.once('upgrade', (answer, socket) => this.onUpgraded(passage, answer, socket));
     });
     return proxy;
   }
@@ -158,7 +166,8 @@ export class HttpProxyAdapter {
     }
     passage.status = status;
     // A body still under way could be taken for the next request.
-    response.shouldKeepAlive = passage.keepAlive && passage.request.complete;
+    passage.keepAlive &&= passage.request.complete;
+    response.shouldKeepAlive = passage.keepAlive;
     response.writeHead(status, headers);
     response.flushHeaders();
     this.watchBody(passage, answer);
@@ -167,8 +176,6 @@ export class HttpProxyAdapter {
 
   /** The mail server answered an upgrade with something else: its answer goes on, then the connection closes. */
   private onUpgradeRefused(passage: Passage, answer: IncomingMessage): void {
-    // http-proxy would write this head itself, with the hop-by-hop headers and a framing that no longer holds.
-    (answer as { upgrade?: boolean }).upgrade = true;
     if (passage.over) return;
     const { socket } = passage.connection;
     const status = answer.statusCode ?? 0;

@@ -287,16 +287,19 @@ export class PassThroughLane {
       startedAt,
       bytesOut: socket.bytesWritten - passage.bytesBefore,
     });
-    connection.current = null;
     if (socket.destroyed) return;
-    const next = connection.waiting;
-    connection.waiting = null;
-    if (next !== null) {
-      next();
+    const { keepAliveTimeoutMs, headTimeoutMs } = this.settings;
+    if (!passage.keepAlive || passage.error !== null) {
+      // `current` stays: what was pipelined behind the last request is not served.
+      connection.waiting = null;
+      connection.arm(LINGER_MS, () => socket.destroy());
+      socket.destroySoon();
       return;
     }
-    const { keepAliveTimeoutMs, headTimeoutMs } = this.settings;
+    connection.current = null;
     connection.arm(keepAliveTimeoutMs + headTimeoutMs, () => socket.destroy());
-    if (this.draining) socket.destroySoon();
+    const next = connection.waiting;
+    connection.waiting = null;
+    if (next !== null) next();
   }
 }
