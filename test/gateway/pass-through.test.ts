@@ -1,6 +1,8 @@
 // Owns the promises of the pass-through lane: what goes by the gate, what never does, and that nothing leaks.
+import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { parseRange } from '../../src/identity/client-address.ts';
+import { matchPath } from '../../src/gateway/pass-through/paths.ts';
 import type { PassThroughSettings } from '../../src/gateway/pass-through/settings.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { ok, startRawBackend } from '../support/raw-backend.ts';
@@ -179,6 +181,23 @@ describe('a path that is not listed', () => {
 });
 
 const EAS = '/Microsoft-Server-ActiveSync';
+/** One character in one of the ways a server may read it. */
+function disguised(character: string): fc.Arbitrary<string> {
+  const escaped = '%' + character.charCodeAt(0).toString(16);
+  const wide = String.fromCharCode(character.charCodeAt(0) + 0xfee0);
+  return fc.constantFrom(
+    character,
+    character.toLowerCase(),
+    character.toUpperCase(),
+    escaped,
+    escaped.toUpperCase(),
+    escaped.replace('%', '%25'),
+    encodeURIComponent(wide),
+    encodeURIComponent(character + '\u00ad'),
+    encodeURIComponent(character + '\u0301'),
+  );
+}
+
 const EAS_SPELLINGS = [
   EAS,
   `${EAS}?Cmd=Sync&User=a&DeviceId=b&DeviceType=c`,
@@ -247,6 +266,16 @@ describe('Exchange ActiveSync', () => {
     client.send(request(`POST ${target}`, ['Content-Length: 0']));
     expect((await client.response()).status).toBe(400);
     expect(backend.requests).toHaveLength(1);
+  });
+
+  it('does not go by the gate however it is encoded', () => {
+    const everything = [{ path: '/', match: 'prefix', upgrade: true }] as const;
+    const characters = fc.tuple(...Array.from(EAS.slice(1), (character) => disguised(character)));
+    fc.assert(
+      fc.property(fc.constantFrom('/', '/owa/', '/owa/../', '//'), characters, (start, spelling) => {
+        expect(typeof matchPath(start + spelling.join(''), everything)).toBe('string');
+      }),
+    );
   });
 
   it('does not go by the gate as an upgrade', async () => {
@@ -682,6 +711,16 @@ describe('a WebSocket', () => {
     expect(response.body.toString()).toBe('no');
     expect(response.header('transfer-encoding')).toBeUndefined();
     expect(response.header('connection')).toBe('close');
+  });
+
+  it('that the server refuses leaves no connection behind, even if its client stays', async () => {
+    const { gateway, client } = await setUp(({ connection }) => connection.socket.write(ok('no')), {
+      idleTimeoutMs: 50,
+    });
+    client.send(upgrade());
+    expect((await client.response()).status).toBe(200);
+    await until(() => gateway.lane.connections() === 0);
+    expect(client.closed).toBe(false);
   });
 
   it.each([

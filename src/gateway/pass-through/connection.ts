@@ -46,8 +46,10 @@ export class LaneConnection {
   /** Ends a response in the middle by a reset: a FIN would look like the end of a body delimited by close. */
   cut(): void {
     // TLS tells a cut from an end by its missing close_notify, and its sockets have no reset of their own.
-    if (this.socket instanceof TLSSocket || this.socket.destroyed) this.socket.destroy();
-    else this.socket.resetAndDestroy();
+    // Behind end(), Node 26.10 resets without ever emitting 'close'.
+    const { socket } = this;
+    if (socket instanceof TLSSocket || socket.writableEnded || socket.destroyed) socket.destroy();
+    else socket.resetAndDestroy();
   }
 }
 

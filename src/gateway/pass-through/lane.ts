@@ -99,11 +99,8 @@ export class PassThroughLane {
     });
     // node:http drops surplus headers without a word; one more than allowed makes the strict parser refuse.
     server.maxHeadersCount = headLimits.maxHeaders + 1;
-    const onRequest = (request: IncomingMessage, response: ServerResponse): void =>
-      this.onRequest(request, response);
-    server.on('request', onRequest);
-    server.on('checkContinue', onRequest);
-    server.on('checkExpectation', onRequest);
+    for (const event of ['request', 'checkContinue', 'checkExpectation'] as const)
+      server.on(event, (request, response) => this.onRequest(request, response));
     server.on('upgrade', (request, _stream, head) => this.onUpgrade(request, head));
     server.on('clientError', (error, socket) => this.onClientError(error, socket));
     return server;
@@ -162,10 +159,7 @@ export class PassThroughLane {
   private onUpgrade(request: IncomingMessage, early: Buffer): void {
     const connection = this.open.get(request.socket);
     if (connection === undefined) return;
-    if (connection.current !== null) {
-      connection.cut();
-      return;
-    }
+    if (connection.current !== null) return connection.cut();
     const passage = new Passage(connection, request, null);
     connection.socket.once('close', () => this.settle(passage, passage.status !== 0));
     const protocol = request.headers.upgrade?.toLowerCase();
