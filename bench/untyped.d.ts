@@ -1,17 +1,4 @@
 // Owns the few types of rivals and tools that ship none.
-declare module 'http-proxy' {
-  import type { Agent, IncomingMessage, ServerResponse } from 'node:http';
-  interface Proxy {
-    web(request: IncomingMessage, response: ServerResponse): void;
-    on(
-      event: 'error',
-      listener: (error: Error, request: IncomingMessage, response: ServerResponse) => void,
-    ): void;
-  }
-  const httpProxy: { createProxyServer(options: { target: string; agent: Agent; xfwd: boolean }): Proxy };
-  export = httpProxy;
-}
-
 declare module 'autocannon' {
   interface Client {
     setRequests(

@@ -156,7 +156,8 @@ function rewriteUser(canonical: string, user: UserKey): string {
     .join('&');
 }
 
-function isPublicHost(host: string, publicHosts: readonly string[]): boolean {
+/** Whether `host` (a Host header, with or without port) is one of the lower-case `publicHosts`. */
+export function isPublicHost(host: string, publicHosts: readonly string[]): boolean {
   const colon = host.lastIndexOf(':');
   const bracket = host.lastIndexOf(']');
   const name = (colon > bracket ? host.slice(0, colon) : host).toLowerCase();

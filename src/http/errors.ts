@@ -56,7 +56,7 @@ export const ERRORS = {
     405,
     'only POST and OPTIONS are Exchange ActiveSync (MS-ASHTTP 2.2.1, 2.2.3)',
   ),
-  EASGATE_UNEXPECTED_BODY: client(400, 'OPTIONS with a body'),
+  EASGATE_UNEXPECTED_BODY: client(400, 'a body on OPTIONS, GET, HEAD or DELETE'),
   EASGATE_LENGTH_MISMATCH: client(400, 'the client closed before its announced body was complete'),
   EASGATE_LOOP: client(508, 'the request came through this gateway already (Via)'),
   EASGATE_CLIENT_LEFT: client(499, 'the client left before the response was complete'),
@@ -66,6 +66,14 @@ export const ERRORS = {
   ),
   EASGATE_PROXY_PROTOCOL: client(400, 'the PROXY protocol header is malformed'),
   EASGATE_NOT_FOUND: client(404, 'the path is not /Microsoft-Server-ActiveSync in its one spelling'),
+  EASGATE_BAD_PATH: client(
+    400,
+    'on a pass-through connection: the path names Exchange ActiveSync, or has escapes, dots or separators that servers read differently',
+  ),
+  EASGATE_BAD_UPGRADE: client(
+    400,
+    'an upgrade that is not a WebSocket on a path opened for it (RFC 6455 4.1)',
+  ),
   EASGATE_QUERY_TOO_LONG: client(414, 'the query is longer than 2048 octets'),
   EASGATE_QUERY_MALFORMED: client(400, 'the query is not one canonical EAS query (MS-ASHTTP 2.2.1.1.1)'),
   EASGATE_QUERY_NAME: client(400, 'the query has a parameter name in an odd spelling'),

@@ -1,0 +1,90 @@
+// Owns what the pass-through lane remembers of a client connection and of a request on its way. Decides nothing.
+import type { Agent, ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
+import type { HttpErrorCode } from '../../http/errors.ts';
+
+/** What the listener knows of a connection it hands over. */
+export interface ForwardedFacts {
+  /** Address of the peer. */
+  readonly address: string;
+  readonly proto: 'http' | 'https';
+}
+
+/** One client connection: one request at a time, one deadline. */
+export class LaneConnection {
+  current: Passage | null = null;
+  /** The one pipelined request that may wait for its turn. */
+  waiting: (() => void) | null = null;
+  /** Upstream connection of this client alone, once it has sent credentials that bind a connection. */
+  pinned: Agent | null = null;
+  readonly socket: Socket;
+  readonly peer: ForwardedFacts;
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(socket: Socket, peer: ForwardedFacts) {
+    this.socket = socket;
+    this.peer = peer;
+  }
+
+  /** Sets the deadline, in place of the one before. */
+  arm(milliseconds: number, action: () => void): void {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(action, milliseconds);
+  }
+
+  /** Starts the deadline anew: there was progress. */
+  postpone(): void {
+    this.timer?.refresh();
+  }
+
+  disarm(): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+  }
+
+  /** Ends a response in the middle by a reset: a FIN would look like the end of a body delimited by close. */
+  cut(): void {
+    // TLS tells a cut from an end by its missing close_notify, and its sockets have no reset of their own.
+    // Behind end(), Node 26.10 resets without ever emitting 'close'.
+    const { socket } = this;
+    if (socket instanceof TLSSocket || socket.writableEnded || socket.destroyed) socket.destroy();
+    else socket.resetAndDestroy();
+  }
+}
+
+/** One request on its way. */
+export class Passage {
+  upstream: ClientRequest | null = null;
+  error: HttpErrorCode | null = null;
+  /** 0 until the mail server answered. */
+  status = 0;
+  /** The address the request counts as. */
+  address: string;
+  /** The connection may serve another request. */
+  keepAlive = false;
+  /** The client was told to send its body, or never asked. */
+  continued: boolean;
+  retried = false;
+  settled = false;
+  readonly startedAt = Date.now();
+  readonly bytesBefore: number;
+  readonly connection: LaneConnection;
+  readonly request: IncomingMessage;
+  /** `null` for an upgrade: the socket itself is answered. */
+  readonly response: ServerResponse | null;
+
+  constructor(connection: LaneConnection, request: IncomingMessage, response: ServerResponse | null) {
+    this.connection = connection;
+    this.request = request;
+    this.response = response;
+    this.address = connection.peer.address;
+    this.bytesBefore = connection.socket.bytesWritten;
+    this.continued = request.headers.expect === undefined;
+  }
+
+  /** Failed or finished: nothing that still arrives from upstream counts. */
+  get over(): boolean {
+    return this.error !== null || this.settled || this.connection.socket.destroyed;
+  }
+}

@@ -1,0 +1,299 @@
+// Owns the client side of the pass-through lane: requests for listed paths, which are not Exchange ActiveSync, on
+// connections that the listener hands over. Every request is checked again, for a connection carries many.
+import { createServer } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
+import { ERRORS } from '../../http/errors.ts';
+import type { HttpErrorCode } from '../../http/errors.ts';
+import type { RequestHead } from '../../http/request-head.ts';
+import { clientAddress, inRanges } from '../../identity/client-address.ts';
+import { LINGER_BYTES, LINGER_MS } from '../settings.ts';
+import { LaneConnection, Passage } from './connection.ts';
+import type { ForwardedFacts } from './connection.ts';
+import { HttpProxyAdapter } from './http-proxy-adapter.ts';
+import { admitRequest, clientErrorCode, closingReply, refusal, upstreamHeaders } from './messages.ts';
+import { matchPath } from './paths.ts';
+import type { PassThroughLine, PassThroughSettings } from './settings.ts';
+
+function ignore(): void {
+  // the close event follows
+}
+
+/** The lane; it has no listener of its own. */
+export class PassThroughLane {
+  private readonly settings: PassThroughSettings;
+  private readonly account: (line: PassThroughLine) => void;
+  private readonly adapter: HttpProxyAdapter;
+  private readonly server: Server;
+  private readonly open = new Map<Duplex, LaneConnection>();
+  private draining = false;
+  private onEmpty: (() => void) | null = null;
+
+  /** `account` hears of every finished request once. Throws when `upstreamUrl` is no URL. */
+  constructor(settings: PassThroughSettings, account: (line: PassThroughLine) => void) {
+    this.settings = settings;
+    this.account = account;
+    this.adapter = new HttpProxyAdapter(settings, (passage, code) => this.fail(passage, code));
+    this.server = this.newServer();
+  }
+
+  /** Whether the connection whose first head has this target belongs here. */
+  wants(target: string): boolean {
+    return typeof matchPath(target, this.settings.paths) !== 'string';
+  }
+
+  /** Takes a connection over; the caller has taken its own listeners off. `firstBytes` were read and not used. */
+  accept(socket: Socket | TLSSocket, firstBytes: Buffer, forwarded: ForwardedFacts): void {
+    socket.on('error', ignore);
+    if (socket.destroyed) return;
+    const connection = new LaneConnection(socket, forwarded);
+    if (this.draining || this.open.size >= this.settings.maxConnections) {
+      this.turnAway(connection, this.draining ? 'EASGATE_DRAINING' : 'EASGATE_UPSTREAM_BUSY');
+      return;
+    }
+    this.open.set(socket, connection);
+    socket.once('close', () => this.forget(connection));
+    connection.arm(this.settings.headTimeoutMs, () => socket.destroy());
+    if (firstBytes.length > 0) socket.unshift(firstBytes);
+    this.server.emit('connection', socket);
+  }
+
+  /** Open client connections, tunnels among them. */
+  connections(): number {
+    return this.open.size;
+  }
+
+  /** Takes no more connections; idle ones close now, others behind their response. Tunnels stay until {@link close}. */
+  drain(): void {
+    this.draining = true;
+    for (const { current, socket } of this.open.values()) {
+      if (current === null) socket.destroySoon();
+      else current.keepAlive = false;
+    }
+  }
+
+  /** Closes everything at once. */
+  async close(): Promise<void> {
+    this.draining = true;
+    this.adapter.close();
+    if (this.open.size === 0) return;
+    await new Promise<void>((resolve) => {
+      this.onEmpty = resolve;
+      for (const { socket } of this.open.values()) socket.destroy();
+    });
+  }
+
+  // -------------------------------------------------------------------------------------------------- connections
+
+  private newServer(): Server {
+    const { headLimits, keepAliveTimeoutMs, headTimeoutMs } = this.settings;
+    const server = createServer({
+      maxHeaderSize: headLimits.maxHeadBytes,
+      keepAliveTimeout: keepAliveTimeoutMs,
+      headersTimeout: headTimeoutMs,
+      requestTimeout: 0,
+      // The strict parser says it, and the access log learns of it.
+      requireHostHeader: false,
+    });
+    // node:http drops surplus headers without a word; one more than allowed makes the strict parser refuse.
+    server.maxHeadersCount = headLimits.maxHeaders + 1;
+    for (const event of ['request', 'checkContinue', 'checkExpectation'] as const)
+      server.on(event, (request, response) => this.onRequest(request, response));
+    server.on('upgrade', (request, _stream, head) => this.onUpgrade(request, head));
+    server.on('clientError', (error, socket) => this.onClientError(error, socket));
+    return server;
+  }
+
+  private forget(connection: LaneConnection): void {
+    this.open.delete(connection.socket);
+    connection.disarm();
+    connection.waiting = null;
+    connection.pinned?.destroy();
+    if (this.open.size === 0) this.onEmpty?.();
+  }
+
+  /** Answers a connection on which no request was understood, and closes it. */
+  private turnAway({ socket, peer }: LaneConnection, error: HttpErrorCode): void {
+    const { status } = ERRORS[error];
+    const startedAt = Date.now();
+    this.account({ method: '', path: '', status, error, address: peer.address, startedAt, bytesOut: 0 });
+    socket.write(closingReply(error), 'latin1');
+    socket.destroySoon();
+  }
+
+  // ----------------------------------------------------------------------------------------------------- requests
+
+  /** node:http parses pipelined requests at once: one waits here; a client that sends more is not worth the memory. */
+  private onRequest(request: IncomingMessage, response: ServerResponse): void {
+    const connection = this.open.get(request.socket);
+    if (connection === undefined) return;
+    const begin = (): void => this.begin(new Passage(connection, request, response), response);
+    if (connection.current === null) begin();
+    else if (connection.waiting === null) connection.waiting = begin;
+    else connection.cut();
+  }
+
+  private begin(passage: Passage, response: ServerResponse): void {
+    const { request, connection } = passage;
+    response.once('close', () => this.settle(passage, response.writableFinished));
+    const head = this.admit(passage);
+    if (head === null) return;
+    if (head.expectContinue) {
+      passage.continued = true;
+      response.writeContinue();
+    }
+    if (head.framing !== 'none') {
+      let received = 0;
+      request.on('data', (chunk: Buffer) => {
+        if (passage.error !== null) return;
+        received += chunk.length;
+        if (received > this.settings.maxBodyBytes) this.fail(passage, 'EASGATE_BODY_TOO_LARGE');
+        else connection.postpone();
+      });
+    }
+    this.adapter.forward(passage, response);
+  }
+
+  private onUpgrade(request: IncomingMessage, early: Buffer): void {
+    const connection = this.open.get(request.socket);
+    if (connection === undefined) return;
+    if (connection.current !== null) return connection.cut();
+    const passage = new Passage(connection, request, null);
+    connection.socket.once('close', () => this.settle(passage, passage.status !== 0));
+    const protocol = request.headers.upgrade?.toLowerCase();
+    const head = this.admit(passage);
+    if (head === null) return;
+    const clean = head.method === 'GET' && head.minor === 1 && early.length === 0;
+    if (clean && protocol === 'websocket') this.adapter.upgrade(passage);
+    else this.fail(passage, 'EASGATE_BAD_UPGRADE');
+  }
+
+  /** Checks a request that begins and writes its headers anew; null when it was refused. */
+  private admit(passage: Passage): RequestHead | null {
+    const { request, connection } = passage;
+    const { address: peer, proto } = connection.peer;
+    connection.current = passage;
+    connection.arm(this.settings.responseTimeoutMs, () =>
+      this.fail(passage, request.complete ? 'EASGATE_UPSTREAM_TIMEOUT' : 'EASGATE_BODY_TIMEOUT'),
+    );
+    const admitted = admitRequest(request, this.settings, passage.response === null);
+    if (typeof admitted === 'string') {
+      this.fail(passage, admitted);
+      return null;
+    }
+    const { trustedProxies, hostHeader } = this.settings;
+    let forwardedFor = peer;
+    if (admitted.forwardedFor !== null && inRanges(peer, trustedProxies)) {
+      forwardedFor = `${admitted.forwardedFor}, ${peer}`;
+      passage.address = clientAddress(peer, admitted.forwardedFor, trustedProxies);
+    }
+    passage.keepAlive = admitted.keepAlive && !this.draining;
+    request.headers = upstreamHeaders(admitted, { hostHeader, forwardedFor, proto });
+    return admitted;
+  }
+
+  // ---------------------------------------------------------------------------------------------------------- ends
+
+  /** Ends a passage with an error: a refusal while that is possible, else a cut. */
+  private fail(passage: Passage, code: HttpErrorCode): void {
+    if (passage.over) return;
+    passage.error = code;
+    passage.upstream?.destroy();
+    if (passage.status !== 0) passage.connection.cut();
+    else if (passage.response === null) this.refuseUpgrade(passage.connection, code);
+    else this.refuse(passage, passage.response, code);
+  }
+
+  /** Reads on for a moment before the refusal, for closing over unread octets would lose it to a reset (RFC 9112 9.6). */
+  private refuse(
+    { request, connection, continued }: Passage,
+    response: ServerResponse,
+    code: HttpErrorCode,
+  ): void {
+    const { status, headers, body } = refusal(code);
+    const send = (): void => {
+      if (response.headersSent || response.destroyed) return;
+      connection.arm(LINGER_MS, () => connection.socket.destroy());
+      response.shouldKeepAlive = false;
+      response.writeHead(status, headers).end(body);
+    };
+    connection.arm(LINGER_MS, send);
+    if (request.readableEnded || !continued) {
+      send();
+      return;
+    }
+    let room = LINGER_BYTES;
+    request.unpipe();
+    request.on('data', (chunk: Buffer) => {
+      room -= chunk.length;
+      if (room < 0) send();
+    });
+    request.once('end', send);
+    request.resume();
+  }
+
+  private refuseUpgrade(connection: LaneConnection, code: HttpErrorCode): void {
+    const { socket } = connection;
+    connection.arm(LINGER_MS, () => socket.destroy());
+    socket.end(closingReply(code), 'latin1');
+    socket.resume();
+  }
+
+  /** node:http could not parse what came, or the connection broke. */
+  private onClientError(error: NodeJS.ErrnoException, stream: Duplex): void {
+    const connection = this.open.get(stream);
+    const passage = connection?.current ?? null;
+    const code = clientErrorCode(error, passage !== null);
+    if (connection === undefined || code === null || !stream.writable) {
+      stream.destroy();
+    } else if (passage === null) {
+      this.turnAway(connection, code);
+    } else {
+      passage.error ??= code;
+      passage.upstream?.destroy();
+      if (passage.response?.headersSent === false) {
+        connection.socket.write(closingReply(code), 'latin1');
+        connection.socket.destroySoon();
+      } else {
+        connection.cut();
+      }
+    }
+  }
+
+  /** The response or the tunnel is over, as it should be or not. */
+  private settle(passage: Passage, finished: boolean): void {
+    const { connection, request, address, startedAt } = passage;
+    const { socket } = connection;
+    passage.settled = true;
+    // http-proxy does not notice (node-http-proxy#1559): an upstream connection would be held for nobody.
+    if (!finished || !request.complete) passage.upstream?.destroy();
+    if (!finished) passage.error ??= 'EASGATE_CLIENT_LEFT';
+    const target = request.url ?? '';
+    const question = target.indexOf('?');
+    this.account({
+      method: request.method ?? '',
+      path: question === -1 ? target : target.slice(0, question),
+      status: passage.error === null ? passage.status : ERRORS[passage.error].status,
+      error: passage.error,
+      address,
+      startedAt,
+      bytesOut: socket.bytesWritten - passage.bytesBefore,
+    });
+    if (socket.destroyed) return;
+    const { keepAliveTimeoutMs, headTimeoutMs } = this.settings;
+    if (!passage.keepAlive || passage.error !== null) {
+      // `current` stays: what was pipelined behind the last request is not served.
+      connection.waiting = null;
+      connection.arm(LINGER_MS, () => socket.destroy());
+      socket.destroySoon();
+      return;
+    }
+    connection.current = null;
+    connection.arm(keepAliveTimeoutMs + headTimeoutMs, () => socket.destroy());
+    const next = connection.waiting;
+    connection.waiting = null;
+    if (next !== null) next();
+  }
+}

@@ -1,0 +1,189 @@
+// Owns the messages of the pass-through lane: the strict head check behind node:http, and the headers that go on. Pure.
+import { STATUS_CODES } from 'node:http';
+import { ERRORS } from '../../http/errors.ts';
+import type { HttpErrorCode } from '../../http/errors.ts';
+import { parseRequestHead } from '../../http/request-head.ts';
+import type { HeadLimits, RequestHead } from '../../http/request-head.ts';
+import { VIA_PSEUDONYM, isPublicHost } from '../admission.ts';
+import { matchPath } from './paths.ts';
+import type { PassThroughPath } from './paths.ts';
+
+/** A request as node:http understood it. */
+export interface NodeRequest {
+  readonly method?: string | undefined;
+  readonly url?: string | undefined;
+  readonly httpVersion: string;
+  readonly rawHeaders: readonly string[];
+}
+
+/** What a request is checked against. */
+export interface AdmissionRules {
+  readonly headLimits: HeadLimits;
+  /** Octets of a request body. */
+  readonly maxBodyBytes: number;
+  /** Lower-case host names this gateway answers for; empty = any. */
+  readonly publicHosts: readonly string[];
+  readonly paths: readonly PassThroughPath[];
+}
+
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
+const WITH_BODY = ['POST', 'PUT', 'PATCH'];
+
+/**
+ * Holds a request to the rules of the EAS lane, whatever node:http let pass (two Hosts, HTTP/0.9, `gzip, chunked`,
+ * `Expect: x 100-continue`: http-proxy facts, 5.2): its head is put together again and read by the strict parser.
+ */
+export function admitRequest(
+  request: NodeRequest,
+  rules: AdmissionRules,
+  upgrade: boolean,
+): RequestHead | HttpErrorCode {
+  const { headLimits, maxBodyBytes, publicHosts } = rules;
+  let text = `${request.method ?? ''} ${request.url ?? ''} HTTP/${request.httpVersion}\r\n`;
+  for (let index = 0; index + 1 < request.rawHeaders.length; index += 2) {
+    text += `${request.rawHeaders[index]}: ${request.rawHeaders[index + 1]}\r\n`;
+  }
+  const bytes = Buffer.from(text + '\r\n', 'latin1');
+  const head = parseRequestHead(bytes, 0, bytes.length, headLimits);
+  if (head === null || (typeof head !== 'string' && head.end !== bytes.length)) return 'EASGATE_BAD_HEADER';
+  if (typeof head === 'string') return head;
+  if (!METHODS.includes(head.method)) return 'EASGATE_METHOD_NOT_ALLOWED';
+  // CVE-2026-29057: http-proxy replaces the framing of a chunked OPTIONS or DELETE by `Content-Length: 0`.
+  if (head.framing !== 'none' && !WITH_BODY.includes(head.method)) return 'EASGATE_UNEXPECTED_BODY';
+  const path = matchPath(head.target, rules.paths);
+  if (typeof path === 'string') return path;
+  if (upgrade && !path.upgrade) return 'EASGATE_BAD_UPGRADE';
+  if (publicHosts.length > 0 && !isPublicHost(head.host, publicHosts)) return 'EASGATE_WRONG_HOST';
+  if (head.via !== null && head.via.includes(' ' + VIA_PSEUDONYM)) return 'EASGATE_LOOP';
+  if (head.contentLength > maxBodyBytes) return 'EASGATE_BODY_TOO_LARGE';
+  return head;
+}
+
+/** What the mail server learns of the connection. */
+export interface Origin {
+  /** Host to send; `null` = the client's. */
+  readonly hostHeader: string | null;
+  readonly forwardedFor: string;
+  readonly proto: 'http' | 'https';
+}
+
+/** Headers that go upstream, by lower-case name: end-to-end ones, then ours, then the framing that was understood. */
+export function upstreamHeaders(head: RequestHead, origin: Origin): Record<string, string | string[]> {
+  const names = new Map<string, string[]>([['host', [origin.hostHeader ?? head.host]]]);
+  for (const line of head.headerLines.split('\r\n')) {
+    const colon = line.indexOf(': ');
+    if (colon > 0) append(names, line.slice(0, colon), line.slice(colon + 2));
+  }
+  append(names, 'x-forwarded-for', origin.forwardedFor);
+  append(names, 'x-forwarded-proto', origin.proto);
+  append(names, 'x-forwarded-host', head.host);
+  append(names, 'via', '1.1 ' + VIA_PSEUDONYM);
+  if (head.framing === 'chunked') append(names, 'transfer-encoding', 'chunked');
+  else if (head.framing === 'length' || WITH_BODY.includes(head.method)) {
+    append(names, 'content-length', String(head.contentLength));
+  }
+  return toRecord(names);
+}
+
+/** Hop-by-hop response headers (RFC 9110 7.6.1); node:http writes the framing of the next hop. */
+const RESPONSE_HOP = [
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'proxy-authenticate',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'alt-svc',
+];
+
+/**
+ * End-to-end headers of a response, flat and as they came; null when its coding is not exactly `chunked`, for a coding
+ * that node:http does not undo would be lost.
+ */
+export function responseHeaders(rawHeaders: readonly string[]): string[] | null {
+  const dropped = new Set(RESPONSE_HOP);
+  for (const [name, value] of pairs(rawHeaders)) {
+    if (name === 'transfer-encoding' && value.toLowerCase() !== 'chunked') return null;
+    if (name !== 'connection') continue;
+    for (const token of value.split(',')) dropped.add(token.trim().toLowerCase());
+  }
+  const kept: string[] = [];
+  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] as string;
+    if (!dropped.has(name.toLowerCase())) kept.push(name, rawHeaders[index + 1] as string);
+  }
+  return kept;
+}
+
+/** Headers of `101 Switching Protocols` as a record: end-to-end ones, and the two that switch. */
+export function upgradeHeaders(flat: readonly string[]): Record<string, string | string[]> {
+  const names = new Map([
+    ['connection', ['Upgrade']],
+    ['upgrade', ['websocket']],
+  ]);
+  for (const [name, value] of pairs(flat)) append(names, name, value);
+  return toRecord(names);
+}
+
+/** A response head for a raw socket, which closes behind the body; `flat` are end-to-end headers. */
+export function closingHead(status: number, flat: readonly string[]): string {
+  let text = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Error'}\r\n`;
+  for (let index = 0; index + 1 < flat.length; index += 2) text += `${flat[index]}: ${flat[index + 1]}\r\n`;
+  return text + 'Connection: close\r\n\r\n';
+}
+
+/** The refusal for a code: its status in words, and nothing that names the inside. */
+export function refusal(code: HttpErrorCode): { status: number; headers: string[]; body: string } {
+  const { status } = ERRORS[code];
+  const body = (STATUS_CODES[status] ?? 'Error') + '\n';
+  const headers = ['Content-Type', 'text/plain', 'Content-Length', String(body.length)];
+  if (status === 405) headers.push('Allow', METHODS.join(', '));
+  return { status, headers, body };
+}
+
+/** {@link refusal} for a raw socket, which closes behind it. */
+export function closingReply(code: HttpErrorCode): string {
+  const { status, headers, body } = refusal(code);
+  return closingHead(status, headers) + body;
+}
+
+/** Whether these credentials bind the connection they came on instead of the request (http-proxy facts, 2.9). */
+export function bindsConnection(authorization: string | undefined): boolean {
+  return authorization !== undefined && /^(?:ntlm|nego)/i.test(authorization);
+}
+
+/** The code for an error of the upstream request before its response. */
+export function upstreamErrorCode(error: NodeJS.ErrnoException): HttpErrorCode {
+  const code = error.code ?? '';
+  if (code.startsWith('HPE_')) return 'EASGATE_UPSTREAM_INVALID';
+  return code === 'ECONNRESET' || code === 'EPIPE' ? 'EASGATE_UPSTREAM_CLOSED' : 'EASGATE_UPSTREAM_CONNECT';
+}
+
+/** The code for an error of node:http's parser, in a body or before a head; null when the connection broke. */
+export function clientErrorCode(error: NodeJS.ErrnoException, inBody: boolean): HttpErrorCode | null {
+  const code = error.code ?? '';
+  if (!code.startsWith('HPE_')) return null;
+  if (code === 'HPE_HEADER_OVERFLOW') return 'EASGATE_HEAD_TOO_LARGE';
+  return inBody ? 'EASGATE_BAD_CHUNK' : 'EASGATE_BAD_HEADER';
+}
+
+function* pairs(flat: readonly string[]): Generator<readonly [name: string, value: string]> {
+  for (let index = 0; index + 1 < flat.length; index += 2) {
+    yield [(flat[index] as string).toLowerCase(), flat[index + 1] as string];
+  }
+}
+
+function append(names: Map<string, string[]>, name: string, value: string): void {
+  const key = name.toLowerCase();
+  const values = names.get(key);
+  if (values === undefined) names.set(key, [value]);
+  else values.push(value);
+}
+
+function toRecord(names: ReadonlyMap<string, string[]>): Record<string, string | string[]> {
+  return Object.fromEntries(
+    Array.from(names, ([name, values]) => [name, values.length === 1 ? (values[0] as string) : values]),
+  );
+}

@@ -1,0 +1,52 @@
+// Owns the numbers and names the pass-through lane runs with, and what it tells of a finished request.
+import type { SecureContextOptions } from 'node:tls';
+import type { HttpErrorCode } from '../../http/errors.ts';
+import type { AddressRange } from '../../identity/client-address.ts';
+import type { AdmissionRules } from './messages.ts';
+
+/** How a mail server behind `https:` is verified. */
+export interface PassThroughTls {
+  /** Trust anchors and client certificate. */
+  readonly context: SecureContextOptions;
+  /** Name in the certificate; `null` = the host of `upstreamUrl`. Never the client's Host. */
+  readonly serverName: string | null;
+  /** `false` trusts any certificate. */
+  readonly verify: boolean;
+}
+
+/** What the lane is told. */
+export interface PassThroughSettings extends AdmissionRules {
+  /** `http:` or `https:`, host and port; a path in it is not used. */
+  readonly upstreamUrl: string;
+  /** `null` = verified against the trust anchors of Node. */
+  readonly upstreamTls: PassThroughTls | null;
+  /** Host to send; `null` = the client's. */
+  readonly hostHeader: string | null;
+  /** From the connection to its first whole head; for later ones it counts from the end of `keepAliveTimeoutMs`. */
+  readonly headTimeoutMs: number;
+  readonly keepAliveTimeoutMs: number;
+  /** From the last octet of the request to the response head; also between two octets of a request body. */
+  readonly responseTimeoutMs: number;
+  /** Between two octets of a response body, and of a tunnel. */
+  readonly idleTimeoutMs: number;
+  /** Client connections, tunnels among them; each has at most one upstream connection in use. */
+  readonly maxConnections: number;
+  /** Whose X-Forwarded-For counts. */
+  readonly trustedProxies: readonly AddressRange[];
+}
+
+/** One finished request, for the access log. The path comes without its query, which may hold secrets. */
+export interface PassThroughLine {
+  /** Empty, like `path`, when no request could be read. */
+  readonly method: string;
+  readonly path: string;
+  /** 101 for a tunnel, 499 when the client left before its response. */
+  readonly status: number;
+  readonly error: HttpErrorCode | null;
+  /** The client's, or what a trusted proxy says of it. */
+  readonly address: string;
+  /** Milliseconds since the epoch. */
+  readonly startedAt: number;
+  /** Octets written to the client, heads among them. */
+  readonly bytesOut: number;
+}

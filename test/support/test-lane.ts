@@ -1,0 +1,60 @@
+// Owns a pass-through lane behind a listener that hands connections over as the gateway does: with bytes un-read.
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { PassThroughLane } from '../../src/gateway/pass-through/lane.ts';
+import type { PassThroughLine, PassThroughSettings } from '../../src/gateway/pass-through/settings.ts';
+
+/** A lane and the port its connections come in on. */
+export interface TestLane {
+  readonly port: number;
+  readonly lane: PassThroughLane;
+  readonly lines: PassThroughLine[];
+  close(): Promise<void>;
+}
+
+/** Starts a lane before `http://127.0.0.1:upstreamPort`. Open: `/owa` and below, `/EWS/Exchange.asmx`, WebSockets on `/socket`. */
+export async function startTestLane(
+  upstreamPort: number,
+  overrides: Partial<PassThroughSettings> = {},
+): Promise<TestLane> {
+  const lines: PassThroughLine[] = [];
+  const settings: PassThroughSettings = {
+    upstreamUrl: `http://127.0.0.1:${upstreamPort}`,
+    upstreamTls: null,
+    hostHeader: null,
+    paths: [
+      { path: '/owa', match: 'prefix', upgrade: false },
+      { path: '/EWS/Exchange.asmx', match: 'exact', upgrade: false },
+      { path: '/socket', match: 'exact', upgrade: true },
+    ],
+    publicHosts: [],
+    headTimeoutMs: 5_000,
+    keepAliveTimeoutMs: 5_000,
+    responseTimeoutMs: 5_000,
+    idleTimeoutMs: 5_000,
+    maxConnections: 10,
+    maxBodyBytes: 100_000,
+    headLimits: { maxHeadBytes: 8_192, maxHeaders: 30, maxTargetBytes: 2_048 },
+    trustedProxies: [],
+    ...overrides,
+  };
+  const lane = new PassThroughLane(settings, (line) => lines.push(line));
+  const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+    const ignore = (): void => undefined;
+    socket.on('error', ignore);
+    socket.once('data', (first: Buffer) => {
+      socket.off('error', ignore);
+      lane.accept(socket, first, { address: '127.0.0.1', proto: 'http' });
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    port: (server.address() as AddressInfo).port,
+    lane,
+    lines,
+    close: async () => {
+      await lane.close();
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+    },
+  };
+}
