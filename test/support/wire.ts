@@ -10,6 +10,8 @@ export class Wire {
   /** The other side closed its half, or all of it. */
   ended = false;
   closed = false;
+  /** It ended by a reset. */
+  reset = false;
   private readonly socket: Socket;
   private readonly waiting = new Set<() => void>();
 
@@ -31,7 +33,9 @@ export class Wire {
       this.closed = true;
       changed();
     });
-    socket.on('error', () => undefined);
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ECONNRESET') this.reset = true;
+    });
   }
 
   static async open(port: number): Promise<Wire> {
