@@ -148,6 +148,16 @@ const DROPPED_PREFIXES = [
   'x-arr-',
 ];
 
+/**
+ * Headers around whose value no tab may stand. RFC 9112 5.1 allows one, but nginx takes it for part of the value in front
+ * and llhttp behind it, so each would find another length or host than the gateway.
+ */
+const TAB_CODES: Readonly<Partial<Record<number, HttpErrorCode>>> = {
+  [HOST]: 'EASGATE_BAD_HOST',
+  [CONTENT_LENGTH]: 'EASGATE_BAD_CONTENT_LENGTH',
+  [TRANSFER_ENCODING]: 'EASGATE_BAD_TRANSFER_ENCODING',
+};
+
 /** Connection may not name these: dropping them would change who asks for what (RFC 9110 7.6.1). */
 const CRITICAL_IN_CONNECTION = ['host', 'authorization', 'cookie', 'user-agent', 'accept'];
 
@@ -277,6 +287,8 @@ export function parseRequestHead(
             repeated = true;
           }
         }
+        const tabCode = TAB_CODES[slot];
+        if (tabCode !== undefined && hasTab(bytes, nameEnd, at)) return tabCode;
         if (slot === CONNECTION) {
           const bad = readConnection(bytes.toString('latin1', valueStart, valueEnd));
           if (bad !== null) return bad;
@@ -366,6 +378,11 @@ function incomplete(headStart: number, limit: number, limits: HeadLimits): HttpE
 
 function isUpper(byte: number): boolean {
   return byte >= 0x41 && byte <= 0x5a;
+}
+
+function hasTab(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let index = start; index < end; index++) if (bytes[index] === HTAB) return true;
+  return false;
 }
 
 function isDroppedFamily(bytes: Buffer, start: number, end: number): boolean {
