@@ -1,9 +1,10 @@
 // Owns the promise that hostile bytes end in exactly one known way, and that the mail server sees what was meant and
 // nothing else, byte for byte.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { upstreamBytes } from '../fixtures/hostile/case.ts';
-import type { HostileCase, Seen } from '../fixtures/hostile/case.ts';
+import { PATH, QUERY, forwardedOf, upstreamBytes } from '../fixtures/hostile/case.ts';
+import type { HostileCase } from '../fixtures/hostile/case.ts';
 import { HOSTILE_CLASSES } from '../fixtures/hostile/cases.ts';
+import { CANARY_DEVICE, HostilePhone } from '../support/hostile-phone.ts';
 import { ok, startRawBackend } from '../support/raw-backend.ts';
 import type { RawBackend } from '../support/raw-backend.ts';
 import { FOLDER_SYNC, request, startTestGateway } from '../support/test-gateway.ts';
@@ -13,8 +14,7 @@ import { Wire, statusesOf } from '../support/wire.ts';
 
 let backend: RawBackend;
 let gateway: TestGateway;
-/** A well-behaved phone: its answers prove that everything sent before it was looked at. */
-let phone: Wire;
+let phone: HostilePhone;
 /** Every byte the mail server received, in order of arrival. */
 let arrived = '';
 
@@ -29,52 +29,17 @@ beforeAll(async () => {
   );
   // The phone may be idle for as long as the suite takes.
   gateway = await startTestGateway(backend.port, { client: { keepAliveTimeoutMs: 600_000 } });
-  phone = await Wire.open(gateway.port);
+  phone = await HostilePhone.open(gateway.port);
 });
 afterAll(async () => {
-  phone.destroy();
+  phone.close();
   await gateway.close();
   await backend.close();
 });
 
-const CANARY = 'X-Canary: 1';
 const canaryUpstream = upstreamBytes({
-  lines: [...request('', Buffer.alloc(0)).split('\r\n').slice(2, 5), CANARY],
+  target: `${PATH}?${QUERY.replace('ABC123', CANARY_DEVICE)}`,
 });
-
-/** One request of the phone there and back. */
-async function canary(): Promise<void> {
-  phone.received = '';
-  phone.send(request('FolderSync', FOLDER_SYNC, [CANARY]));
-  await phone.until(() => phone.received.endsWith('\r\n\r\nok'), 'the answer to the well-behaved phone');
-}
-
-/** Sends the bytes, waits for `answers` responses, then until nothing more comes; returns what came. */
-async function play(
-  bytes: string,
-  answers: number,
-  closes: boolean,
-): Promise<{ text: string; ended: boolean }> {
-  const wire = await Wire.open(gateway.port);
-  try {
-    wire.send(bytes);
-    await wire.until(() => wire.received.split('HTTP/1.1 ').length - 1 >= answers, `${answers} answers`);
-    if (closes) await wire.until(() => wire.ended, 'the gateway to close');
-    await canary();
-    await canary();
-    const { ended, received } = wire;
-    wire.end();
-    await wire.until(() => wire.closed, 'the connection to close');
-    return { text: received, ended };
-  } finally {
-    wire.destroy();
-  }
-}
-
-function forwardedOf({ expect: expected }: HostileCase): readonly Seen[] {
-  if ('forwarded' in expected) return expected.forwarded;
-  return 'waiting' in expected ? expected.waiting : (expected.after ?? []);
-}
 
 async function check(hostile: HostileCase): Promise<void> {
   const expected = hostile.expect;
@@ -83,7 +48,7 @@ async function check(hostile: HostileCase): Promise<void> {
   if ('code' in expected) statuses.push(expected.status);
   const before = gateway.finished.length;
   arrived = '';
-  const { text, ended } = await play(hostile.bytes, statuses.length, 'code' in expected);
+  const { text, ended } = await phone.play(hostile.bytes, statuses.length, 'code' in expected);
   expect(statusesOf(text)).toEqual(statuses);
   // Nothing but these requests, in this order; the phone's own are taken out.
   expect(arrived.replaceAll(canaryUpstream, '')).toBe(forwarded.map(upstreamBytes).join(''));
@@ -130,7 +95,7 @@ describe('a body that turns bad after its beginning went on', () => {
   it('is cut off when the phone leaves before the announced length', async () => {
     arrived = '';
     const short = request('FolderSync', FOLDER_SYNC, ['Content-Length: 5000', 'X-Short: 1']);
-    expect(await play(short, 0, false)).toEqual({ text: '', ended: false });
+    expect(await phone.play(short, 0, false)).toEqual({ text: '', ended: false });
     const touched = backend.connections.find(({ received }) => received.includes('X-Short: 1'));
     expect(touched?.received.endsWith(`\r\n\r\n${start}`)).toBe(true);
     await until(() => touched?.closed === true, 'the upstream connection to close');
@@ -147,7 +112,7 @@ describe('the suite', () => {
 
   it('would see a request that was smuggled behind another', async () => {
     arrived = '';
-    await play(request('FolderSync', FOLDER_SYNC).repeat(2), 2, false);
+    await phone.play(request('FolderSync', FOLDER_SYNC).repeat(2), 2, false);
     expect(arrived.replaceAll(canaryUpstream, '')).toBe(upstreamBytes({}).repeat(2));
   });
 });
