@@ -50,7 +50,7 @@ export function admit(
   const { identity } = rules;
   if (identity.publicHosts.length > 0 && !isPublicHost(head.host, identity.publicHosts))
     return 'EASGATE_WRONG_HOST';
-  if (head.via !== null && head.via.includes(' ' + VIA_PSEUDONYM)) return 'EASGATE_LOOP';
+  if (head.via !== null && cameThroughHere(head.via)) return 'EASGATE_LOOP';
   const query = parseEasTarget(head.target, options);
   if (typeof query === 'string') return query;
   const version = agreeOnVersion(query, head.protocolVersion);
@@ -154,6 +154,11 @@ function rewriteUser(canonical: string, user: UserKey): string {
     .split('&')
     .map((pair) => (pair.startsWith('User=') ? 'User=' + encodeURIComponent(user) : pair))
     .join('&');
+}
+
+/** Whether one entry of Via (`protocol received-by comment`) is this gateway's. */
+function cameThroughHere(via: string): boolean {
+  return via.split(',').some((entry) => entry.trim().split(' ')[1] === VIA_PSEUDONYM);
 }
 
 /** Whether `host` (a Host header, with or without port) is one of the lower-case `publicHosts`. */

@@ -6,6 +6,7 @@ import type { HttpErrorCode } from './errors.ts';
 import { ForwardedLines } from './forwarded-lines.ts';
 import { findHeader, hashByte, hasPrefix, headerTable } from './header-table.ts';
 import type { HeaderEntry } from './header-table.ts';
+import { isHost } from './host.ts';
 
 /** Bounds of a head; bytes and counts. */
 export interface HeadLimits {
@@ -147,6 +148,16 @@ const DROPPED_PREFIXES = [
   'x-arr-',
 ];
 
+/**
+ * Headers around whose value no tab may stand. RFC 9112 5.1 allows one, but nginx takes it for part of the value in front
+ * and llhttp behind it, so each would find another length or host than the gateway.
+ */
+const TAB_CODES: Readonly<Partial<Record<number, HttpErrorCode>>> = {
+  [HOST]: 'EASGATE_BAD_HOST',
+  [CONTENT_LENGTH]: 'EASGATE_BAD_CONTENT_LENGTH',
+  [TRANSFER_ENCODING]: 'EASGATE_BAD_TRANSFER_ENCODING',
+};
+
 /** Connection may not name these: dropping them would change who asks for what (RFC 9110 7.6.1). */
 const CRITICAL_IN_CONNECTION = ['host', 'authorization', 'cookie', 'user-agent', 'accept'];
 
@@ -166,6 +177,9 @@ const MAX_CONNECTION_OPTIONS = 16;
 const starts = new Int32Array(REQUEST_HEADERS.slots);
 const ends = new Int32Array(REQUEST_HEADERS.slots);
 const connectionTokens: string[] = [];
+/** Per slot: the values of a list that came before its last line. */
+const earlier: string[] = Array.from({ length: REQUEST_HEADERS.slots }, () => '');
+let repeated = false;
 const forwarded = new ForwardedLines();
 let lastHost = '';
 
@@ -219,6 +233,10 @@ export function parseRequestHead(
   // Header lines
   starts.fill(-1);
   connectionTokens.length = 0;
+  if (repeated) {
+    earlier.fill('');
+    repeated = false;
+  }
   const headersStart = at;
   let runStart = at; // start of the run of lines that go on exactly as they came
   let count = 0;
@@ -263,8 +281,14 @@ export function parseRequestHead(
       if (slot !== 0) {
         if (starts[slot] !== -1) {
           if (entry.unique) return 'EASGATE_DUPLICATE_HEADER';
-          if (slot !== CONNECTION) valueEnd = at - 2;
+          // One list over several lines (RFC 9110 5.3).
+          if (slot !== CONNECTION) {
+            earlier[slot] += bytes.toString('latin1', starts[slot], ends[slot]) + ', ';
+            repeated = true;
+          }
         }
+        const tabCode = TAB_CODES[slot];
+        if (tabCode !== undefined && hasTab(bytes, nameEnd, at)) return tabCode;
         if (slot === CONNECTION) {
           const bad = readConnection(bytes.toString('latin1', valueStart, valueEnd));
           if (bad !== null) return bad;
@@ -342,8 +366,8 @@ function finish(
   head.userAgent = captured(text, headStart, USER_AGENT);
   head.protocolVersion = captured(text, headStart, PROTOCOL_VERSION);
   head.policyKey = captured(text, headStart, POLICY_KEY);
-  head.forwardedFor = captured(text, headStart, FORWARDED_FOR);
-  head.via = captured(text, headStart, VIA);
+  head.forwardedFor = capturedList(text, headStart, FORWARDED_FOR);
+  head.via = capturedList(text, headStart, VIA);
   if (connectionTokens.length > 0) dropNamedByConnection(head);
   return head;
 }
@@ -354,6 +378,11 @@ function incomplete(headStart: number, limit: number, limits: HeadLimits): HttpE
 
 function isUpper(byte: number): boolean {
   return byte >= 0x41 && byte <= 0x5a;
+}
+
+function hasTab(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let index = start; index < end; index++) if (bytes[index] === HTAB) return true;
+  return false;
 }
 
 function isDroppedFamily(bytes: Buffer, start: number, end: number): boolean {
@@ -372,6 +401,12 @@ function captured(text: string, headStart: number, slot: number): string | null 
   return start === -1 ? null : text.slice(start - headStart, (ends[slot] as number) - headStart);
 }
 
+/** The whole list of a header that may come on several lines. */
+function capturedList(text: string, headStart: number, slot: number): string | null {
+  const last = captured(text, headStart, slot);
+  return last === null || !repeated ? last : earlier[slot] + last;
+}
+
 /** Decimal digits as a safe integer; -1 for anything else. */
 export function parseDecimal(bytes: Uint8Array, start: number, end: number): number {
   if (end === start || end - start > 15) return -1;
@@ -382,22 +417,6 @@ export function parseDecimal(bytes: Uint8Array, start: number, end: number): num
     value = value * 10 + byte - 0x30;
   }
   return value;
-}
-
-/** RFC 3986 3.2.2 reg-name, IPv4 or bracketed IPv6, optional port; no userinfo, no percent-encoding. */
-function isHost(host: string): boolean {
-  if (host.length === 0 || host.length > 255) return false;
-  for (let index = 0; index < host.length; index++) {
-    const code = host.charCodeAt(index);
-    const ok =
-      (code >= 0x61 && code <= 0x7a) ||
-      (code >= 0x41 && code <= 0x5a) ||
-      (code >= 0x2d && code <= 0x3a && code !== SLASH) || // - . 0-9 :
-      code === 0x5b ||
-      code === 0x5d;
-    if (!ok) return false;
-  }
-  return true;
 }
 
 /** Collects the lower-case options of one Connection line. */
