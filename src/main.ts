@@ -9,6 +9,7 @@ async function register(program: Command, name: string | undefined): Promise<voi
   const wanted = (command: string): boolean =>
     name === undefined || name === command || !SUBCOMMANDS.has(name);
   if (wanted('serve')) (await import('./cli/serve.ts')).registerServe(program);
+  if (wanted('reload')) (await import('./cli/reload.ts')).registerReload(program);
   if (wanted('check')) (await import('./cli/check.ts')).registerCheck(program);
   if (wanted('devices')) (await import('./cli/devices.ts')).registerDevices(program);
   if (wanted('explain')) (await import('./cli/explain.ts')).registerExplain(program);
@@ -18,6 +19,7 @@ async function register(program: Command, name: string | undefined): Promise<voi
 
 const SUBCOMMANDS: ReadonlySet<string> = new Set([
   'serve',
+  'reload',
   'check',
   'devices',
   'explain',
@@ -45,8 +47,12 @@ function overrideExit(command: Command): void {
   for (const below of command.commands) overrideExit(below);
 }
 
+/** Not a command for people: what `serve` starts. */
+const WORKER = 'worker';
+
 try {
-  await main(process.argv.slice(2));
+  if (process.argv[2] === WORKER && process.send !== undefined) (await import('./cli/worker.ts')).runWorker();
+  else await main(process.argv.slice(2));
 } catch (error) {
   if (error instanceof CommanderError) {
     process.exitCode = error.exitCode === 0 ? 0 : USAGE;

@@ -1,25 +1,22 @@
-// Owns `easgate serve`: puts store, verdicts, sample server and data plane together, and takes them down in order.
+// Owns `easgate serve`: the primary process. Reads the configuration, starts the workers, reloads, stops.
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { dirname } from 'node:path';
 import type { Command } from 'commander';
-import type { Logger } from 'pino';
-import { cacheOptions, gatewaySettings, storeOptions } from '../config/gateway-settings.ts';
+import { gatewaySettings, readCertificates, storeOptions } from '../config/gateway-settings.ts';
 import { loadConfig, readSecret } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
+import { CertificateWatch } from '../control/certificate-watch.ts';
+import { startSupervisor } from '../control/supervisor.ts';
+import type { Supervisor, WorkerPlan } from '../control/supervisor.ts';
 import { openStore } from '../directory/open-store.ts';
-import { PartnershipRecorder } from '../directory/partnership-recorder.ts';
-import { VerdictCache } from '../directory/verdict-cache.ts';
-import { startGateway } from '../gateway/gateway.ts';
-import type { Gateway } from '../gateway/gateway.ts';
-import { deviceAliases } from '../identity/device.ts';
-import { AccessLog } from '../observe/access-log.ts';
 import { openLog } from '../observe/logger.ts';
+import type { ProcessLog } from '../observe/logger.ts';
 import { seedDirectory } from '../sample/seed.ts';
 import { startSampleServer } from '../sample/server.ts';
 import type { SampleServer } from '../sample/server.ts';
 import { configPath } from './context.ts';
-
-/** Longest wait for transfers under way when stopping. */
-const DRAIN_MS = 30_000;
-const WARN_AGAIN_MS = 10_000;
 
 /** Registers `serve`. */
 export function registerServe(program: Command): void {
@@ -27,79 +24,148 @@ export function registerServe(program: Command): void {
     .command('serve')
     .description('run the gateway')
     .action(async (_options, command: Command) => {
-      const config = loadConfig(configPath(command));
-      await serve(config);
+      await new Primary(configPath(command)).run();
     });
 }
 
-async function serve(config: Config): Promise<void> {
-  const log = openLog(config.log.level, config.log.destination);
-  /** Undone in reverse order, on a signal or when the start fails half-way. */
-  const undo: (() => Promise<void> | void)[] = [() => log.flush()];
-  const undoAll = async (): Promise<void> => {
-    for (const step of undo.splice(0).reverse()) await step();
-  };
-  try {
-    const sample = config.upstream.url === 'sample' ? await startSample(config) : null;
-    undo.push(() => sample?.close());
-    const store = await openStore(storeOptions(config));
-    undo.push(() => store.close());
-    if (sample !== null) await seedDirectory(store, config.sample.devices);
-    const onLookupError = warnOf(log.logger);
-    const verdicts = new VerdictCache(
-      store,
-      config.policy,
-      { ...cacheOptions(config), onLookupError },
-      deviceAliases,
-    );
-    await verdicts.start();
-    undo.push(() => verdicts.stop());
-    const recorder = new PartnershipRecorder(store);
-    undo.push(() => recorder.close());
-    const accessLog = config.log.access ? new AccessLog(log.logger, config.log.identities) : null;
-    undo.push(() => accessLog?.flush());
-    const settings = gatewaySettings(config, sample?.url ?? null);
-    const gateway = await startGateway({ settings, verdicts, recorder, accessLog });
-    undo.push(() => gateway.drain(DRAIN_MS));
-    announce(config, gateway, sample);
-  } catch (error) {
-    await undoAll();
-    throw error;
+class Primary {
+  private readonly path: string;
+  private config: Config;
+  private readonly log: ProcessLog;
+  private sample: SampleServer | null = null;
+  private supervisor: Supervisor | null = null;
+  private watch: CertificateWatch | null = null;
+  private reloading: Promise<void> = Promise.resolve();
+
+  constructor(path: string) {
+    this.path = path;
+    this.config = loadConfig(path);
+    this.log = openLog(this.config.log.level, this.config.log.destination);
   }
-  process.on('SIGTERM', () => void undoAll());
-  process.on('SIGINT', () => void undoAll());
+
+  async run(): Promise<void> {
+    const { config } = this;
+    // Reads every file the configuration names: what cannot work is said before anything starts.
+    gatewaySettings(config, null);
+    try {
+      this.sample = await startSample(config);
+      const plan = this.plan(config);
+      this.supervisor = await startSupervisor({
+        plan,
+        entry: process.argv[1] ?? '',
+        args: ['worker'],
+        ticketSecret: randomBytes(32).toString('hex'),
+        onEvent: (level, facts, text) => this.log.logger[level](facts, text),
+      });
+      writePid(config.workers.pidFile);
+      this.watchCertificates();
+      announce(config, this.supervisor.port, plan.count, this.sample);
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+    process.on('SIGTERM', () => void this.stop());
+    process.on('SIGINT', () => void this.stop());
+    process.on('SIGHUP', () => {
+      // One after the other, however often it is asked for.
+      this.reloading = this.reloading.then(() => this.reload());
+    });
+  }
+
+  private plan(config: Config): WorkerPlan {
+    const { count } = config.workers;
+    return {
+      config,
+      count: count === 'auto' ? availableParallelism() : count,
+      sampleUrl: this.sample?.url ?? null,
+    };
+  }
+
+  /** New workers with the file's configuration, one by one; the old ones stay when it cannot be used. */
+  private async reload(): Promise<void> {
+    const { logger } = this.log;
+    try {
+      const config = loadConfig(this.path);
+      gatewaySettings(config, null);
+      this.sample ??= await startSample(config);
+      await this.supervisor?.reload(this.plan(config));
+      this.config = config;
+      this.watchCertificates();
+      logger.info({ code: 'EASGATE_RELOADED' }, 'all workers are replaced');
+    } catch (error) {
+      logger.error(
+        { code: 'EASGATE_RELOAD_FAILED', cause: String(error) },
+        'the configuration in use stays: correct the file and reload again',
+      );
+    }
+  }
+
+  private watchCertificates(): void {
+    this.watch?.close();
+    const certificates = this.config.listen.tls?.certificates ?? [];
+    this.watch =
+      certificates.length === 0
+        ? null
+        : new CertificateWatch(
+            certificates.flatMap(({ certificate, key }) => [certificate, key]),
+            () => this.onCertificates(),
+          );
+  }
+
+  private onCertificates(): void {
+    const { logger } = this.log;
+    try {
+      readCertificates(this.config);
+      this.supervisor?.reloadCertificates();
+      logger.info({ code: 'EASGATE_CERTIFICATES' }, 'certificates changed on disk are in use');
+    } catch (error) {
+      logger.error({ code: 'EASGATE_CERTIFICATES', cause: String(error) }, 'the old certificates stay');
+    }
+  }
+
+  private async stop(): Promise<void> {
+    this.watch?.close();
+    await this.reloading;
+    await this.supervisor?.stop();
+    if (this.supervisor !== null) rmSync(this.config.workers.pidFile, { force: true });
+    this.supervisor = null;
+    await this.sample?.close();
+    this.sample = null;
+    this.log.flush();
+  }
 }
 
-/** One line for the first of many failed look-ups, and again while they go on. */
-function warnOf(logger: Logger): (error: unknown) => void {
-  let last = 0;
-  let unreported = 0;
-  return (error) => {
-    unreported++;
-    if (Date.now() - last < WARN_AGAIN_MS) return;
-    logger.warn(
-      { code: 'EASGATE_LOOKUP_FAILED', failures: unreported, cause: String(error) },
-      'the directory failed',
-    );
-    last = Date.now();
-    unreported = 0;
-  };
+function writePid(path: string): void {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, `${process.pid}\n`);
 }
 
-function startSample(config: Config): Promise<SampleServer> {
+/** The built-in mail server with its devices in the directory; null when the configuration names a real one. */
+async function startSample(config: Config): Promise<SampleServer | null> {
+  const { url, servers } = config.upstream;
+  if (servers.length > 0 ? servers.every((server) => server.url !== 'sample') : url !== 'sample') return null;
   const users = config.sample.users.map(({ name, password }) => ({
     name,
     password: readSecret(password, `sample.users ${name}`),
   }));
+  const store = await openStore(storeOptions(config));
+  try {
+    await seedDirectory(store, config.sample.devices);
+  } finally {
+    await store.close();
+  }
   return startSampleServer({ users, address: '127.0.0.1', port: 0 });
 }
 
 /** What a person needs to know next. */
-function announce(config: Config, gateway: Gateway, sample: SampleServer | null): void {
-  const url = `http://${config.listen.address.includes(':') ? `[${config.listen.address}]` : config.listen.address}:${gateway.port}`;
+function announce(config: Config, port: number, workers: number, sample: SampleServer | null): void {
+  const scheme = config.listen.tls === undefined ? 'http' : 'https';
+  const { address } = config.listen;
+  const url = `${scheme}://${address.includes(':') ? `[${address}]` : address}:${port}`;
+  const servers = config.upstream.servers.map((server) => server.url).join(', ') || config.upstream.url;
   const lines = [
-    `easgate listens on ${url}`,
-    `mail server: ${sample === null ? config.upstream.url : `built-in sample at ${sample.url}`}`,
+    `easgate listens on ${url} (${workers} worker${workers === 1 ? '' : 's'})`,
+    `mail server: ${sample === null ? servers : `built-in sample at ${sample.url}`}`,
   ];
   const user = config.sample.users[0];
   if (sample !== null && user !== undefined) {

@@ -413,6 +413,10 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPi
   /** A poll is about to be held; false when it was answered instead. */
   private hold(exchange: Exchange): boolean {
     const { user, device, authorization, command } = exchange;
+    if (this.core.draining) {
+      this.endHeldPoll(exchange);
+      return false;
+    }
     if (this.core.overloaded) {
       this.fail(exchange, 'EASGATE_OVERLOADED');
       return false;
@@ -587,17 +591,18 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPi
     else this.reply(exchange, wbxmlReply(body, exchange.persistent), 200);
   }
 
-  /** The gateway stops: idle connections close, transfers finish, a held poll ends with a valid reply at `pollsUntil`. */
+  /**
+   * The gateway stops: transfers finish, a held poll ends with a valid reply at `pollsUntil`. An idle connection closes
+   * only then too: a request may be on its way, which is still served.
+   */
   drain(pollsUntil: number): void {
-    const exchange = this.exchange;
-    if (exchange === null) {
-      // Bytes of a request may be on their way: what is half here is still served.
-      if (this.input === null) this.linger();
-      return;
-    }
-    exchange.persistent = false;
+    const { exchange } = this;
     this.draining = true;
-    if (exchange.held && exchange.phase === 'forwarded') this.deadline = Math.min(this.deadline, pollsUntil);
+    if (exchange !== null) {
+      exchange.persistent = false;
+      if (this.holdsPoll) exchange.responseDeadline = Math.min(exchange.responseDeadline, pollsUntil);
+    }
+    if (exchange === null || this.holdsPoll) this.deadline = Math.min(this.deadline, pollsUntil);
   }
 
   /** A held poll is under way: its end can be chosen. */

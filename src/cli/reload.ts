@@ -1,0 +1,44 @@
+// Owns `easgate reload`: checks the configuration, then asks the running gateway to take it.
+import { readFileSync } from 'node:fs';
+import type { Command } from 'commander';
+import { gatewaySettings } from '../config/gateway-settings.ts';
+import { loadConfig } from '../config/load.ts';
+import { CommandError, configPath } from './context.ts';
+
+/** Registers `reload`. */
+export function registerReload(program: Command): void {
+  program
+    .command('reload')
+    .description(
+      'replace all workers of the running gateway, one by one, with the configuration as it is now',
+    )
+    .action((_options, command: Command) => {
+      const config = loadConfig(configPath(command));
+      gatewaySettings(config, null);
+      const { pidFile } = config.workers;
+      const pid = readPid(pidFile);
+      try {
+        process.kill(pid, 'SIGHUP');
+      } catch (error) {
+        const cause = error instanceof Error ? error.message : String(error);
+        throw new CommandError(
+          'EASGATE_NOT_RUNNING',
+          `process ${pid} of ${pidFile} cannot be told: ${cause}`,
+        );
+      }
+      process.stdout.write('the configuration is good; the gateway replaces its workers (see its log)\n');
+    });
+}
+
+function readPid(path: string): number {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch {
+    throw new CommandError('EASGATE_NOT_RUNNING', `${path} cannot be read: is the gateway running?`);
+  }
+  const pid = Number(text.trim());
+  if (!Number.isSafeInteger(pid) || pid <= 1)
+    throw new CommandError('EASGATE_NOT_RUNNING', `${path} holds no process id`);
+  return pid;
+}
