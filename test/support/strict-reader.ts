@@ -30,7 +30,7 @@ const ONCE = [
 
 /** Names that stay at the gateway. */
 const NEVER =
-  /^(connection|keep-alive|proxy.*|te|trailer|upgrade|http2-settings|expect|forwarded|x-real-ip|x-original-.*|x-rewrite-url|x-http-method.*|(x-)?remote-user|x-webobjects-.*|x-forwarded-(?!for$|proto$).*|x-ssl-.*|x-arr-.*)$/;
+  /^(connection|keep-alive|proxy|proxy-(connection|authenticate|authorization)|te|trailer|upgrade|http2-settings|expect|forwarded|x-real-ip|x-original-url|x-rewrite-url|x-http-method-override|(x-)?remote-user|x-commonaccesstoken|x-isfromcafe|x-webobjects-.*|x-forwarded-(?!for$|proto$).*|x-ssl-.*|ssl-client-.*|x-arr-.*)$/;
 
 /** All requests of one connection's bytes. */
 export function readStrictly(text: string): StrictRequest[] {
