@@ -16,10 +16,6 @@ interface Behind {
   readonly server: RecordingServer;
   readonly gateway: TestGateway;
   readonly phone: HostilePhone;
-  /** Requests marked as the well-behaved phone's, direct or through the gateway. */
-  canaries: number;
-  /** Requests read before the present case. */
-  before: number;
 }
 
 const CANARY = sized(['Connection: close'], {
@@ -30,7 +26,7 @@ const isCanary = ({ target }: ReadRequest): boolean => target.includes(CANARY_DE
 async function put(server: RecordingServer): Promise<Behind> {
   const gateway = await startTestGateway(server.port, { client: { keepAliveTimeoutMs: 600_000 } });
   const phone = await HostilePhone.open(gateway.port);
-  return { server, gateway, phone, canaries: 0, before: 0 };
+  return { server, gateway, phone };
 }
 
 async function takeDown({ server, gateway, phone }: Behind): Promise<void> {
@@ -49,19 +45,17 @@ async function send(server: RecordingServer, bytes: string): Promise<void> {
 }
 
 /** What was read since the last call, once the server has accounted for everything before. */
-async function readBy(behind: Behind): Promise<ReadRequest[]> {
-  const { server } = behind;
+async function readBy({ server, phone }: Behind): Promise<ReadRequest[]> {
   await send(server, CANARY);
-  behind.canaries++;
-  const expected = behind.canaries + behind.phone.canaries;
+  const expected = phone.canaries + 1;
   let all: ReadRequest[] = [];
   await until(() => {
     all = server.requests();
     return all.filter(isCanary).length === expected;
   }, `${server.name} to account for every request`);
-  const fresh = all.slice(behind.before).filter((request) => !isCanary(request));
-  behind.before = all.length;
-  return fresh;
+  server.forget();
+  phone.canaries = 0;
+  return all.filter((request) => !isCanary(request));
 }
 
 async function direct(behind: Behind, bytes: string): Promise<ReadRequest[]> {

@@ -21,8 +21,9 @@ export interface ReadRequest {
 export interface RecordingServer {
   readonly name: string;
   readonly port: number;
-  /** What was read so far, in order of answers. */
+  /** What was read since {@link forget}, in order of answers. */
   requests(): ReadRequest[];
+  forget(): void;
   close(): Promise<void>;
 }
 
@@ -43,6 +44,7 @@ export async function startRecordingNode(): Promise<RecordingServer> {
     name: 'node:http',
     port: (server.address() as AddressInfo).port,
     requests: () => [...seen],
+    forget: () => void seen.splice(0),
     close: () =>
       new Promise((resolve) => {
         server.closeAllConnections();
@@ -97,6 +99,7 @@ http {
   const child = spawn('nginx', words, { stdio: 'ignore' });
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   let answers = false;
+  let forgotten = 0;
   const knock = (): void => {
     const socket = connect(port, '127.0.0.1', () => {
       answers = true;
@@ -106,17 +109,20 @@ http {
   };
   knock();
   await until(() => answers, 'nginx to listen', 10_000);
+  // latin1: escape=json leaves bytes above ASCII as they are.
+  const lines = (): string[] => readFileSync(log, 'latin1').split('\n').filter(Boolean);
   return {
     name: 'nginx',
     port,
-    // latin1: escape=json leaves bytes above ASCII as they are.
     requests: () =>
-      readFileSync(log, 'latin1')
-        .split('\n')
-        .filter(Boolean)
+      lines()
+        .slice(forgotten)
         .map((line) => JSON.parse(line) as ReadRequest & { status: string })
         .filter(({ status }) => status === '200')
         .map(({ method, target, body }) => ({ method, target, body })),
+    forget: () => {
+      forgotten = lines().length;
+    },
     close: async () => {
       child.kill('SIGKILL');
       await ended;
