@@ -14,6 +14,8 @@ const FIRST_SIZE = 512;
 const ELEMENT_OVERHEAD = 4;
 /** What stands around a text or opaque content. */
 const CONTENT_OVERHEAD = 1 + MAX_LENGTH_OCTETS;
+/** More than a content is ever estimated too long, so that no document at the limit is refused. */
+const SLACK = 64;
 
 /**
  * Encodes a document. What it writes is what the decoder reads with the same limits (`keepUnknown` means nothing here).
@@ -100,8 +102,7 @@ class Writer {
   private reserve(more: number): void {
     const needed = this.at + more;
     if (needed <= this.bytes.length) return;
-    if (needed > this.limits.maxBytes + CONTENT_OVERHEAD)
-      throw beyond(`more than ${this.limits.maxBytes} bytes`);
+    if (needed > this.limits.maxBytes + SLACK) throw beyond(`more than ${this.limits.maxBytes} bytes`);
     const grown = Buffer.allocUnsafe(Math.max(needed, this.bytes.length * 2));
     this.bytes.copy(grown, 0, 0, this.at);
     this.bytes = grown;
