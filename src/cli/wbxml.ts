@@ -1,7 +1,8 @@
 // Owns `easgate wbxml`: WBXML to XML and back, for people who read captures.
 import type { Command } from 'commander';
-import { decodeWbxml, DEFAULT_LIMITS } from '../eas/wbxml/decode.ts';
+import { decodeWbxml } from '../eas/wbxml/decode.ts';
 import { encodeWbxml } from '../eas/wbxml/encode.ts';
+import { DEFAULT_LIMITS } from '../eas/wbxml/limits.ts';
 import { fromXml, toXml } from '../eas/wbxml/xml.ts';
 import { CommandError, readStdin } from './context.ts';
 

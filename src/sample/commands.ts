@@ -1,4 +1,5 @@
 // Owns what the sample server answers to each command; trees in, trees out.
+import type { Namespace, TagName } from '../eas/wbxml/code-pages.ts';
 import { child, childrenNamed, element, textOf } from '../eas/wbxml/element.ts';
 import type { WbxmlElement } from '../eas/wbxml/element.ts';
 import { properties } from './email.ts';
@@ -35,7 +36,7 @@ export type SampleReply = WbxmlElement | null;
 
 const POLICY_TYPE = 'MS-EAS-Provisioning-WBXML';
 
-function node(namespace: string, name: string, text: string | number): WbxmlElement {
+function node<N extends Namespace>(namespace: N, name: TagName<N>, text: string | number): WbxmlElement {
   return element(namespace, name, String(text));
 }
 
@@ -183,5 +184,6 @@ export function nothingFound(name: string, namespace: string): SampleReply {
   if (name === 'MoveItems') {
     return element('Move', name, element('Move', 'Response', node('Move', 'Status', 1)));
   }
-  return element(namespace, name, node(namespace, 'Status', name.startsWith('Folder') ? 3 : 1));
+  const status = name.startsWith('Folder') ? '3' : '1';
+  return { namespace, name, children: [{ namespace, name: 'Status', children: [status] }] };
 }

@@ -1,9 +1,10 @@
 // Owns how the sample server writes a message as EAS properties.
+import type { Namespace, TagName } from '../eas/wbxml/code-pages.ts';
 import { element } from '../eas/wbxml/element.ts';
 import type { WbxmlElement } from '../eas/wbxml/element.ts';
 import type { SampleMessage } from './mailbox.ts';
 
-function node(namespace: string, name: string, text: string | number): WbxmlElement {
+function node<N extends Namespace>(namespace: N, name: TagName<N>, text: string | number): WbxmlElement {
   return element(namespace, name, String(text));
 }
 

@@ -1,11 +1,12 @@
 // Owns Sync of the sample server: sync keys, what a device has of a folder, changes both ways.
+import type { Namespace, TagName } from '../eas/wbxml/code-pages.ts';
 import { child, childrenNamed, element, textOf } from '../eas/wbxml/element.ts';
 import type { WbxmlElement } from '../eas/wbxml/element.ts';
 import type { DeviceState, SampleReply, SyncedFolder } from './commands.ts';
 import { properties } from './email.ts';
 import type { SampleMessage } from './mailbox.ts';
 
-function node(namespace: string, name: string, text: string | number): WbxmlElement {
+function node<N extends Namespace>(namespace: N, name: TagName<N>, text: string | number): WbxmlElement {
   return element(namespace, name, String(text));
 }
 

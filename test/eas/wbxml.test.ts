@@ -7,6 +7,7 @@ import { decodeWbxml } from '../../src/eas/wbxml/decode.ts';
 import { WbxmlError } from '../../src/eas/wbxml/element.ts';
 import type { WbxmlContent, WbxmlElement } from '../../src/eas/wbxml/element.ts';
 import { encodeWbxml } from '../../src/eas/wbxml/encode.ts';
+import { DEFAULT_LIMITS } from '../../src/eas/wbxml/limits.ts';
 import { fromXml, toXml } from '../../src/eas/wbxml/xml.ts';
 import { captures, vectors } from '../support/fixtures.ts';
 
@@ -118,8 +119,7 @@ describe('the decoder', () => {
 
   it('keeps unknown tags when asked to', () => {
     const root = decodeWbxml(Buffer.from('03016a007f01', 'hex'), {
-      maxDepth: 8,
-      maxElements: 8,
+      ...DEFAULT_LIMITS,
       keepUnknown: true,
     });
     expect(root.name).toBe('unknown-00-3f');

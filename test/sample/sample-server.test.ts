@@ -1,5 +1,6 @@
 // Owns the promises of the sample mail server, seen from a phone.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { TagName } from '../../src/eas/wbxml/code-pages.ts';
 import { child, childrenNamed, element, textOf } from '../../src/eas/wbxml/element.ts';
 import type { WbxmlElement } from '../../src/eas/wbxml/element.ts';
 import { startSampleServer } from '../../src/sample/server.ts';
@@ -39,7 +40,7 @@ function newPhone(options: Partial<EasClientOptions>): EasClient {
   return client;
 }
 
-const air = (name: string, ...inner: (WbxmlElement | string)[]): WbxmlElement =>
+const air = (name: TagName<'AirSync'>, ...inner: (WbxmlElement | string)[]): WbxmlElement =>
   element('AirSync', name, ...inner);
 
 /** Brings the Inbox up to date. */

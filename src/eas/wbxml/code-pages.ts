@@ -8,8 +8,7 @@ export interface CodePage {
   readonly tags: Readonly<Record<number, string>>;
 }
 
-/** All pages, by number. */
-export const CODE_PAGES: readonly CodePage[] = [
+const PAGES = [
   {
     namespace: 'AirSync',
     tags: {
@@ -795,7 +794,20 @@ export const CODE_PAGES: readonly CodePage[] = [
       0x22: 'Picture',
     },
   },
-];
+] as const satisfies readonly CodePage[];
+
+/** All pages, by number. */
+export const CODE_PAGES: readonly CodePage[] = PAGES;
+
+type Page = (typeof PAGES)[number];
+
+/** Namespace of a page, e.g. `AirSync`. */
+export type Namespace = Page['namespace'];
+
+type Names = { readonly [P in Page as P['namespace']]: P['tags'][keyof P['tags']] & string };
+
+/** Tag of a namespace, e.g. `Sync` of `AirSync`: a misspelt one does not compile. */
+export type TagName<N extends Namespace> = Names[N];
 
 interface TagPlace {
   readonly page: number;

@@ -1,4 +1,5 @@
 // Owns the small tree that WBXML documents are decoded to and encoded from, and the errors of both.
+import type { Namespace, TagName } from './code-pages.ts';
 
 /** Text, or bytes of an OPAQUE. */
 export type WbxmlContent = WbxmlElement | string | Buffer;
@@ -30,8 +31,12 @@ export class WbxmlError extends Error {
   }
 }
 
-/** Builds an element. */
-export function element(namespace: string, name: string, ...children: WbxmlContent[]): WbxmlElement {
+/** Builds an element that a code page lists. */
+export function element<N extends Namespace>(
+  namespace: N,
+  name: TagName<N>,
+  ...children: WbxmlContent[]
+): WbxmlElement {
   return { namespace, name, children };
 }
 

@@ -1,7 +1,7 @@
 // Owns WBXML documents as XML text, for people: both ways, one spelling. Pure.
 // Namespaces are the page names with a colon, written where they change. Opaque bytes that are not plain text are written
 // as a processing instruction, <?opaque BASE64?>, so that nothing is lost.
-import { WbxmlError, element, isElement } from './element.ts';
+import { WbxmlError, isElement } from './element.ts';
 import type { WbxmlContent, WbxmlElement } from './element.ts';
 
 /** Tags whose content EAS sends as OPAQUE (eas-protocol facts, 5); their text is encoded as bytes again. */
@@ -85,7 +85,7 @@ class Reader {
     const [, name = '', double, single, empty] = tag;
     const namespace = double ?? single ?? outer;
     this.at = end + 1;
-    if (empty === '/') return element(namespace, name);
+    if (empty === '/') return { namespace, name, children: [] };
     const children: WbxmlContent[] = [];
     for (;;) {
       const next = this.text.indexOf('<', this.at);
