@@ -55,6 +55,7 @@ export function gatewaySettings(
       bodyTimeoutMs: limits.bodyTimeoutSeconds * 1_000,
       minBodyRate: limits.minBodyRate,
       minReadRate: limits.minReadRate,
+      rateWindowMs: limits.rateWindowSeconds * SECOND,
       keepAliveTimeoutMs: limits.keepAliveTimeoutSeconds * 1_000,
       maxConnections: limits.maxConnections,
       maxConnectionsPerAddress: limits.maxConnectionsPerAddress,

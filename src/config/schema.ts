@@ -259,8 +259,12 @@ const limits = z.strictObject({
   maxCommandBodyBytes: count(4_194_304, 'request body of all other commands, in bytes'),
   headTimeoutSeconds: seconds(15, 'longest time for a request head'),
   bodyTimeoutSeconds: seconds(60, 'longest silence inside a request body, or of a phone that reads nothing'),
-  minBodyRate: atLeastZero(256, 'slowest request body, in bytes a second over 10 seconds; 0 = no limit'),
+  minBodyRate: atLeastZero(
+    256,
+    'slowest request body, in bytes a second over rateWindowSeconds; 0 = no limit',
+  ),
   minReadRate: atLeastZero(256, 'slowest reader of a response, in bytes a second; 0 = no limit'),
+  rateWindowSeconds: seconds(10, 'time over which these two rates are judged'),
   keepAliveTimeoutSeconds: seconds(120, 'how long an idle connection of a phone is kept'),
   maxConnections: count(50_000, 'connections of phones at most'),
   maxConnectionsPerAddress: atLeastZero(

@@ -27,7 +27,6 @@ import {
   LINGER_BYTES,
   LINGER_MS,
   MAX_PIPELINED_BYTES,
-  RATE_WINDOW_MS,
 } from './settings.ts';
 
 /** What the listener knows of a connection before its first request. */
@@ -329,7 +328,7 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPi
   /** Whether the body came slower than allowed since it was last looked at (http-proxy facts, 1.1). */
   private isTooSlow(): boolean {
     const elapsed = this.core.deadlines.now - this.rateSince;
-    if (elapsed < RATE_WINDOW_MS) return false;
+    if (elapsed < this.core.settings.client.rateWindowMs) return false;
     const slow =
       (this.body.received - this.rateFrom) / (elapsed / 1000) < this.core.settings.client.minBodyRate;
     this.rateSince = this.core.deadlines.now;

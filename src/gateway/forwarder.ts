@@ -13,7 +13,7 @@ import type { GatewayCore } from './gateway-core.ts';
 import type { RequestBody } from './request-body.ts';
 import { ResponseRelay } from './response-relay.ts';
 import type { ResponseSink } from './response-relay.ts';
-import { MAX_HEARTBEAT_SECONDS, RATE_WINDOW_MS } from './settings.ts';
+import { MAX_HEARTBEAT_SECONDS } from './settings.ts';
 import type { UpstreamConnection, UpstreamUser } from './upstream/upstream-connection.ts';
 import type { ConnectionWaiter } from './upstream/upstream-pool.ts';
 import type { UpstreamServer } from './upstream/upstream-server.ts';
@@ -481,7 +481,7 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
     const { now } = this.core.deadlines;
     if (this.stalledSince !== 0) this.stalledMs += now - this.stalledSince;
     this.stalledSince = 0;
-    if (client.minReadRate > 0 && this.stalledMs > RATE_WINDOW_MS) {
+    if (client.minReadRate > 0 && this.stalledMs > client.rateWindowMs) {
       if (exchange.bytesOut / (this.stalledMs / 1000) < client.minReadRate) return false;
     }
     this.phone.deadline = now + (exchange.server as UpstreamServer).settings.idleTimeoutMs;

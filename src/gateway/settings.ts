@@ -84,6 +84,8 @@ export interface ClientSettings extends HeadLimits {
   readonly minBodyRate: number;
   /** Slowest reader of a response, in bytes a second; 0 = no limit. */
   readonly minReadRate: number;
+  /** Rates are judged after this long, so that a short pause is not a slow client. */
+  readonly rateWindowMs: number;
   readonly keepAliveTimeoutMs: number;
   readonly maxConnections: number;
   /** 0 = no limit. */
@@ -185,5 +187,3 @@ export const LINGER_BYTES = 1024 * 1024;
 export const LINGER_MS = 2_000;
 /** How often deadlines are looked at. */
 export const SWEEP_INTERVAL_MS = 100;
-/** Rates are judged after this long, so that a short pause is not a slow client. */
-export const RATE_WINDOW_MS = 10_000;

@@ -101,6 +101,7 @@ export function testSettings(upstreamPort: number, overrides: SettingsOverrides 
       maxCommandBodyBytes: 50_000_000,
       minBodyRate: 0,
       minReadRate: 0,
+      rateWindowMs: 10_000,
       maxConnectionsPerAddress: 0,
       maxInFlightPerDevice: 0,
       maxMemoryBytes: 0,
