@@ -55,7 +55,7 @@ export function gatewaySettings(
       bodyTimeoutMs: limits.bodyTimeoutSeconds * 1_000,
       minBodyRate: limits.minBodyRate,
       minReadRate: limits.minReadRate,
-      rateWindowMs: limits.rateWindowSeconds * SECOND,
+      rateWindowMs: limits.rateWindowSeconds * 1_000,
       keepAliveTimeoutMs: limits.keepAliveTimeoutSeconds * 1_000,
       maxConnections: limits.maxConnections,
       maxConnectionsPerAddress: limits.maxConnectionsPerAddress,
