@@ -4,6 +4,9 @@ import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import type { StoreOptions } from '../directory/open-store.ts';
 import type { VerdictCacheOptions } from '../directory/verdict-cache.ts';
+import { matchPath } from '../gateway/pass-through/paths.ts';
+import type { PassThroughSettings } from '../gateway/pass-through/settings.ts';
+import { parseRange } from '../identity/client-address.ts';
 import type {
   CertificateSettings,
   GatewaySettings,
@@ -31,6 +34,7 @@ export function gatewaySettings(
       proxyProtocolFrom: config.listen.proxyProtocolFrom ?? null,
     },
     publicUrl: config.publicUrl ?? null,
+    passThrough: passThroughSettings(config),
     retryAfterSeconds: config.outage.retryAfterSeconds,
     throttle,
     upstream: {
@@ -111,6 +115,50 @@ function upstreamTls(tls: Config['upstream']['tls'], host: string): UpstreamTlsS
     key: tls.key === undefined ? null : readPem(tls.key, 'upstream.tls.key'),
     minVersion: tls.minVersion,
     verify: !tls.insecureSkipVerify,
+  };
+}
+
+function passThroughSettings(config: Config): PassThroughSettings | null {
+  const { passThrough, upstream, limits, identity } = config;
+  if (passThrough === undefined) return null;
+  passThrough.paths.forEach(({ path }, index) => {
+    if (typeof matchPath(path, passThrough.paths) === 'string')
+      throw new ConfigError(`passThrough.paths.${index}`, [
+        'has more than one spelling, or is Exchange ActiveSync, which only goes through the gate',
+      ]);
+  });
+  const upstreamUrl = passThrough.url ?? serversOf(config)[0]?.url ?? upstream.url;
+  if (upstreamUrl === 'sample')
+    throw new ConfigError('passThrough.url', ['is needed: the built-in mail server has no other paths']);
+  const url = new URL(upstreamUrl);
+  const tls = url.protocol === 'https:' ? upstreamTls(upstream.tls, url.hostname) : null;
+  return {
+    upstreamUrl,
+    upstreamTls:
+      tls === null
+        ? null
+        : {
+            context: {
+              minVersion: tls.minVersion,
+              ...(tls.ca === null ? {} : { ca: tls.ca }),
+              ...(tls.certificate === null || tls.key === null
+                ? {}
+                : { cert: tls.certificate, key: tls.key }),
+            },
+            serverName: upstream.tls.serverName ?? null,
+            verify: tls.verify,
+          },
+    hostHeader: passThrough.hostHeader === 'upstream' ? url.host : null,
+    paths: passThrough.paths,
+    publicHosts: config.publicHosts,
+    headLimits: limits,
+    maxBodyBytes: passThrough.maxBodyBytes,
+    headTimeoutMs: limits.headTimeoutSeconds * 1_000,
+    keepAliveTimeoutMs: limits.keepAliveTimeoutSeconds * 1_000,
+    responseTimeoutMs: passThrough.responseTimeoutSeconds * 1_000,
+    idleTimeoutMs: passThrough.idleTimeoutSeconds * 1_000,
+    maxConnections: passThrough.maxConnections,
+    trustedProxies: identity.trustedProxies.map(parseRange),
   };
 }
 

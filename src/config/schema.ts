@@ -205,6 +205,36 @@ const upstream = z.strictObject({
     ),
 });
 
+const passThrough = z.strictObject({
+  paths: z
+    .array(
+      z.strictObject({
+        path: z
+          .string()
+          .regex(/^\/[A-Za-z0-9._~/-]*$/)
+          .describe('as clients write it, without query'),
+        match: z.enum(['exact', 'prefix']).default('exact').describe('prefix = also everything below it'),
+        upgrade: z.boolean().default(false).describe('let WebSocket connections through'),
+      }),
+    )
+    .min(1)
+    .max(64)
+    .describe('everything not listed is answered with 404; Exchange ActiveSync can not be listed'),
+  url: z
+    .string()
+    .refine(isHttpUrl, 'must be http(s)://host:port')
+    .optional()
+    .describe('where they go; absent = upstream.url'),
+  hostHeader: z
+    .enum(['preserve', 'upstream'])
+    .default('preserve')
+    .describe("which Host is sent: the client's or that of url"),
+  responseTimeoutSeconds: seconds(120, 'longest wait for a response head'),
+  idleTimeoutSeconds: seconds(300, 'longest silence inside a response or a WebSocket connection'),
+  maxConnections: count(5_000, 'connections of clients on these paths at most'),
+  maxBodyBytes: count(104_857_600, 'request body, in bytes'),
+});
+
 const store = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('embedded').describe('a file, for one gateway'),
@@ -338,6 +368,9 @@ export const configSchema = z.strictObject({
     .array(z.string().min(1).toLowerCase())
     .default([])
     .describe('host names answered for; empty = any'),
+  passThrough: passThrough
+    .optional()
+    .describe('other paths of the mail server that may be reached; absent = none'),
   workers: workers.prefault({}).describe('processes that serve'),
   upstream: upstream.prefault({}).describe('the mail server, or several'),
   store: store.prefault({ kind: 'embedded' }).describe('where the directory is kept'),

@@ -21,7 +21,8 @@ export function parseEasTarget(target: string, options: boolean): EasQuery | Tar
   return parseEasQuery(target.slice(question + 1), options);
 }
 
-function isEasPath(path: string): boolean {
+/** Whether a target (without its query) is the one path of EAS. */
+export function isEasPath(path: string): boolean {
   if (path.length !== PATH.length && path.length !== PATH.length + SUFFIX.length) return false;
   const folded = path.toLowerCase();
   // toLowerCase folds a few letters outside ASCII onto ASCII; a target is ASCII here, so it is exact.

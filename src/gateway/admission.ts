@@ -4,7 +4,7 @@ import { contentOf } from '../eas/body-gate.ts';
 import type { BodyErrorCode } from '../eas/body-gate.ts';
 import { agreeOnPolicyKey, agreeOnVersion, isAgreementError } from '../eas/protocol-version.ts';
 import type { EasQuery } from '../eas/query.ts';
-import { parseEasTarget } from '../eas/request-target.ts';
+import { isEasPath, parseEasTarget } from '../eas/request-target.ts';
 import type { HttpErrorCode } from '../http/errors.ts';
 import type { RequestHead } from '../http/request-head.ts';
 import { deviceKey } from '../identity/device.ts';
@@ -46,7 +46,10 @@ export function admit(
   head: RequestHead,
 ): HttpErrorCode | null {
   const options = head.method === 'OPTIONS';
-  if (!options && head.method !== 'POST') return 'EASGATE_METHOD_NOT_ALLOWED';
+  if (!options && head.method !== 'POST') {
+    const [path = ''] = head.target.split('?', 1);
+    return isEasPath(path) ? 'EASGATE_METHOD_NOT_ALLOWED' : 'EASGATE_NOT_FOUND';
+  }
   const { identity } = rules;
   if (identity.publicHosts.length > 0 && !isPublicHost(head.host, identity.publicHosts))
     return 'EASGATE_WRONG_HOST';

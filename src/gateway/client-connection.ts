@@ -78,6 +78,7 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPi
   address: string;
   readonly port: number;
   readonly certificateUser: UserKey | null;
+  private readonly endpoint: PhoneEndpoint;
   private readonly peer: string;
   private readonly trusted: boolean;
   private readonly forwarded: string;
@@ -89,6 +90,7 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPi
   private parsing = false;
   private clientEnded = false;
   private lingering = false;
+  private handedOver = false;
   private draining = false;
   private seenVerdict: Verdict | null = null;
   private seenAt = 0;
@@ -104,6 +106,7 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPi
   constructor(socket: Socket, core: GatewayCore, endpoint: PhoneEndpoint) {
     this.socket = socket;
     this.core = core;
+    this.endpoint = endpoint;
     this.peer = endpoint.address;
     this.address = endpoint.address;
     this.port = endpoint.port;
@@ -236,7 +239,7 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPi
   private readRequests(): void {
     if (this.parsing) return;
     this.parsing = true;
-    while (this.input !== null && this.exchange === null && !this.lingering) {
+    while (this.input !== null && this.exchange === null && !this.lingering && !this.handedOver) {
       const bytes: Buffer = this.input;
       const head = parseRequestHead(bytes, 0, bytes.length, this.core.settings.client);
       if (head === null) {
@@ -247,9 +250,25 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPi
       }
       this.input = null;
       if (typeof head === 'string') this.refuse(head);
+      else if (this.core.lane?.wants(head.target) ?? false) this.handOver(bytes);
       else this.begin(head, bytes);
     }
     this.parsing = false;
+  }
+
+  /** The request, and with it the connection, belongs to the pass-through lane. */
+  private handOver(bytes: Buffer): void {
+    const { socket } = this;
+    this.core.deadlines.remove(this);
+    this.forwarder.unpin();
+    this.handedOver = true;
+    socket.off('data', onData);
+    socket.off('drain', onDrain);
+    socket.off('end', onEnd);
+    socket.off('close', onClose);
+    const proto = this.endpoint.secure ? 'https' : 'http';
+    this.core.lane?.accept(socket, bytes, { address: this.peer, proto });
+    socket.off('error', ignore);
   }
 
   private begin(head: RequestHead, bytes: Buffer): void {

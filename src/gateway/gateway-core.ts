@@ -7,7 +7,6 @@ import type { Verdict } from '../policy/model.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { SeenFacts } from '../directory/partnership-recorder.ts';
 import type { ChangedKeys, Decision } from '../directory/verdict-cache.ts';
-import type { AccessLog } from '../observe/access-log.ts';
 import { VIA_PSEUDONYM } from './admission.ts';
 import type { ClientConnection, PhoneEndpoint } from './client-connection.ts';
 import { CredentialProbe } from './credential-probe.ts';
@@ -15,6 +14,8 @@ import type { Deadlines } from './deadlines.ts';
 import { DeviceGuard } from './device-guard.ts';
 import type { Exchange } from './exchange.ts';
 import type { GatewaySettings } from './settings.ts';
+import type { PassThroughLine } from './pass-through/settings.ts';
+import type { PassThroughLane } from './pass-through/lane.ts';
 import type { Balancer } from './upstream/balancer.ts';
 
 /** Plain numbers, cheap to count; read by metrics. */
@@ -49,14 +50,22 @@ export interface SeenRecorder {
   seen(facts: SeenFacts): void;
 }
 
+/** What the data plane needs of the access log: never delays, never throws. */
+export interface RequestLog {
+  record(exchange: Exchange, address: string): void;
+  recordPassage(line: PassThroughLine): void;
+}
+
 /** What a gateway is made of. */
 export interface GatewayParts {
   readonly settings: GatewaySettings;
   readonly verdicts: VerdictSource;
   readonly recorder: SeenRecorder;
-  readonly accessLog: AccessLog | null;
+  readonly accessLog: RequestLog | null;
   readonly upstreams: Balancer;
   readonly deadlines: Deadlines;
+  /** Other paths than EAS; null = closed. */
+  readonly lane: PassThroughLane | null;
 }
 
 /** Shared by reference with every connection. */
@@ -66,6 +75,7 @@ export class GatewayCore {
   readonly upstreams: Balancer;
   readonly deadlines: Deadlines;
   readonly guard: DeviceGuard;
+  readonly lane: PassThroughLane | null;
   readonly counters: GatewayCounters = {
     requests: 0,
     refused: 0,
@@ -86,7 +96,7 @@ export class GatewayCore {
   /** More memory is in use than limits.maxMemoryBytes. */
   overloaded = false;
   private readonly recorder: SeenRecorder;
-  private readonly accessLog: AccessLog | null;
+  private readonly accessLog: RequestLog | null;
 
   constructor(parts: GatewayParts) {
     this.settings = parts.settings;
@@ -94,6 +104,7 @@ export class GatewayCore {
     this.upstreams = parts.upstreams;
     this.guard = new DeviceGuard(parts.settings.throttle);
     this.deadlines = parts.deadlines;
+    this.lane = parts.lane;
     this.recorder = parts.recorder;
     this.accessLog = parts.accessLog;
     this.probe = new CredentialProbe(parts.settings.upstream, parts.upstreams, (exchange) =>

@@ -1,13 +1,13 @@
 // Owns the life of one worker's data plane: start, react to changed decisions, drain, stop.
 import type { Socket } from 'node:net';
-import type { AccessLog } from '../observe/access-log.ts';
 import { ClientConnection } from './client-connection.ts';
 import { Deadlines } from './deadlines.ts';
 import { GatewayCore } from './gateway-core.ts';
-import type { GatewayCounters, SeenRecorder, VerdictSource } from './gateway-core.ts';
+import type { GatewayCounters, RequestLog, SeenRecorder, VerdictSource } from './gateway-core.ts';
 import type { ChangedKeys } from '../directory/verdict-cache.ts';
 import { Listener } from './listener.ts';
 import type { CertificateSettings, GatewaySettings } from './settings.ts';
+import { PassThroughLane } from './pass-through/lane.ts';
 import { Balancer } from './upstream/balancer.ts';
 import { HealthChecks } from './upstream/health-checks.ts';
 
@@ -19,7 +19,7 @@ export interface GatewayOptions {
   readonly settings: GatewaySettings;
   readonly verdicts: VerdictSource;
   readonly recorder: SeenRecorder;
-  readonly accessLog: AccessLog | null;
+  readonly accessLog: RequestLog | null;
   readonly onTrouble?: OnTrouble;
 }
 
@@ -67,7 +67,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
         cause: server.lastError ?? cause,
       }),
   );
-  const core = new GatewayCore({ ...options, upstreams, deadlines });
+  const { accessLog } = options;
+  const lane =
+    settings.passThrough === null
+      ? null
+      : new PassThroughLane(settings.passThrough, (line) => accessLog?.recordPassage(line));
+  const core = new GatewayCore({ ...options, upstreams, deadlines, lane });
   const onPhone = (socket: Socket, endpoint: ConstructorParameters<typeof ClientConnection>[2]): void => {
     // The connection lives as long as its socket, which refers to it.
     void new ClientConnection(socket, core, endpoint);
@@ -83,6 +88,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const stop = async (): Promise<void> => {
     stopListening();
     listener.stop();
+    await lane?.close();
     listener.destroyAll();
     upstreams.close();
     await checks?.close();
@@ -100,6 +106,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       core.draining = true;
       listener.stop();
       drainAll(deadlines, pollWindowMs);
+      lane?.drain();
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, timeoutMs);
         drained = () => {

@@ -1,5 +1,6 @@
 // Owns the numbers the data plane runs with, in the units it needs (milliseconds, bytes). Knows no YAML.
 import type { HeadLimits } from '../http/request-head.ts';
+import type { PassThroughSettings } from './pass-through/settings.ts';
 
 /** TLS towards a mail server; key material as PEM text. */
 export interface UpstreamTlsSettings {
@@ -169,6 +170,8 @@ export interface GatewaySettings {
   readonly identity: IdentitySettings;
   /** The URL of this gateway as phones know it, `https://host/Microsoft-Server-ActiveSync`; null = not told. */
   readonly publicUrl: string | null;
+  /** Other paths that may pass; null = none. */
+  readonly passThrough: PassThroughSettings | null;
   readonly retryAfterSeconds: number;
 }
 

@@ -1,6 +1,7 @@
 // Owns the access log: one line per finished request, written after the response and never waited for.
 import type { Logger } from 'pino';
 import type { Exchange } from '../gateway/exchange.ts';
+import type { PassThroughLine } from '../gateway/pass-through/settings.ts';
 
 /** Lines kept while the event loop is busy; beyond it the oldest facts are lost and counted. */
 const MAX_QUEUED = 10_000;
@@ -28,6 +29,19 @@ export class AccessLog {
     if (this.scheduled) return;
     this.scheduled = true;
     setImmediate(() => this.flush());
+  }
+
+  /** A finished request of the pass-through lane; they are few, so the line is written at once. */
+  recordPassage(line: PassThroughLine): void {
+    this.log.info({
+      client: this.identities ? line.address : undefined,
+      method: line.method,
+      path: line.path,
+      status: line.status,
+      error: line.error ?? undefined,
+      bytes_out: line.bytesOut,
+      duration_ms: Math.max(0, Date.now() - line.startedAt),
+    });
   }
 
   /** Writes what waits. */

@@ -3,7 +3,7 @@ import { startGateway } from '../../src/gateway/gateway.ts';
 import type { ChangedKeys } from '../../src/directory/verdict-cache.ts';
 import type { Gateway } from '../../src/gateway/gateway.ts';
 import type { GatewaySettings, UpstreamServerSettings } from '../../src/gateway/settings.ts';
-import type { AccessLog } from '../../src/observe/access-log.ts';
+import type { PassThroughLine } from '../../src/gateway/pass-through/settings.ts';
 import type { Exchange } from '../../src/gateway/exchange.ts';
 import type { Verdict, VerdictAction } from '../../src/policy/model.ts';
 
@@ -17,6 +17,7 @@ export interface SeenPartnership {
 export interface TestGateway extends Gateway {
   readonly seen: SeenPartnership[];
   readonly finished: Exchange[];
+  readonly passages: PassThroughLine[];
   /** Verdict by device key; others are allowed. */
   readonly verdicts: Map<string, Verdict | 'miss' | 'unavailable'>;
   /** Changes a verdict as the change log would. */
@@ -34,6 +35,7 @@ export interface SettingsOverrides {
   readonly listen?: Partial<GatewaySettings['listen']>;
   readonly throttle?: Partial<GatewaySettings['throttle']>;
   readonly publicUrl?: string;
+  readonly passThrough?: GatewaySettings['passThrough'];
   readonly client?: Partial<GatewaySettings['client']>;
   readonly identity?: Partial<GatewaySettings['identity']>;
 }
@@ -62,6 +64,7 @@ export function testSettings(upstreamPort: number, overrides: SettingsOverrides 
       ...overrides.listen,
     },
     publicUrl: overrides.publicUrl ?? null,
+    passThrough: overrides.passThrough ?? null,
     retryAfterSeconds: 30,
     throttle: { burst: 0, perMinute: 60, maxDevices: 1_000, ...overrides.throttle },
     upstream: {
@@ -130,6 +133,7 @@ export async function startTestGateway(
 ): Promise<TestGateway> {
   const seen: SeenPartnership[] = [];
   const finished: Exchange[] = [];
+  const passages: PassThroughLine[] = [];
   const verdicts = new Map<string, Verdict | 'miss' | 'unavailable'>();
   const listeners = new Set<(changed: ChangedKeys) => void>();
   const lookUp = (device: string) => verdicts.get(device) ?? ALLOW;
@@ -151,12 +155,16 @@ export async function startTestGateway(
       },
     },
     recorder: { seen: (facts) => seen.push({ user: facts.user, device: facts.device }) },
-    accessLog: { record: (exchange: Exchange) => finished.push(exchange) } as unknown as AccessLog,
+    accessLog: {
+      record: (exchange) => finished.push(exchange),
+      recordPassage: (line) => passages.push(line),
+    },
   });
   return {
     ...gateway,
     seen,
     finished,
+    passages,
     verdicts,
     change: (device, action) => {
       verdicts.set(device, verdict(action));
