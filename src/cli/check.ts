@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { storeOptions } from '../config/gateway-settings.ts';
 import { configurationSchema, configurationTable } from '../config/describe.ts';
+import { answersTable } from '../eas/describe-answers.ts';
 import { loadConfig } from '../config/load.ts';
 import { configPath } from './context.ts';
 
@@ -12,7 +13,12 @@ export function registerCheck(program: Command): void {
     .description('check a configuration file; lists every problem')
     .option('--schema', 'print the JSON Schema of the file instead')
     .option('--fields', 'print all fields as Markdown instead')
-    .action((options: { schema?: true; fields?: true }, command: Command) => {
+    .option('--answers', 'print what refused phones are told as Markdown instead')
+    .action((options: { schema?: true; fields?: true; answers?: true }, command: Command) => {
+      if (options.answers) {
+        process.stdout.write(answersTable());
+        return;
+      }
       if (options.schema || options.fields) {
         process.stdout.write(options.schema ? configurationSchema() : configurationTable());
         return;

@@ -58,10 +58,12 @@ export function admit(
   if (typeof query === 'string') return query;
   const version = agreeOnVersion(query, head.protocolVersion);
   if (isAgreementError(version)) return version;
-  if (agreeOnPolicyKey(query, head.policyKey) === 'EASGATE_POLICY_KEY') return 'EASGATE_POLICY_KEY';
+  const policyKey = agreeOnPolicyKey(query, head.policyKey);
+  if (policyKey === 'EASGATE_POLICY_KEY') return policyKey;
 
   exchange.userAgent = head.userAgent;
   exchange.protocolVersion = version;
+  exchange.hasPolicyKey = policyKey !== null;
   exchange.deviceType = query.deviceType;
   const bad = nameBody(exchange, query, head);
   if (bad !== null) return bad;

@@ -1,31 +1,58 @@
 // Owns which local reply an exchange gets: refusals, the end of held polls, and what may be repeated. No sockets.
 import type { EasCommand } from '../eas/commands.ts';
-import { PING_EXPIRED, PING_HIERARCHY_CHANGED, SYNC_HIERARCHY_CHANGED, statusReply } from '../eas/replies.ts';
-import { carriesStatusInBody } from '../eas/versions.ts';
-import { wbxmlReply } from '../http/reply.ts';
+import { clientFamily, refusalAnswer } from '../eas/answers.ts';
+import type { EasAnswer, Refusal } from '../eas/answers.ts';
+import { PING_EXPIRED, PING_HIERARCHY_CHANGED, SYNC_HIERARCHY_CHANGED } from '../eas/replies.ts';
+import { answerReply, statusReply } from '../http/reply.ts';
 import type { Exchange } from './exchange.ts';
-
-/** MS-ASCMD 2.2.2: DeviceIsBlockedForThisUser. */
-const DEVICE_BLOCKED = 129;
 
 const EMPTY = Buffer.alloc(0);
 
-const refusals = new Map<EasCommand, string>();
-const lastRefusals = new Map<EasCommand, string>();
+/** A local response, ready for one write. */
+export interface LocalReply {
+  readonly status: number;
+  readonly data: string;
+}
 
-/** The whole reply that tells a phone it is blocked or (for now alike) quarantined; null = HTTP 403. */
-export function refusal(exchange: Exchange): string | null {
-  const { command, persistent } = exchange;
-  if (command === null || !carriesStatusInBody(exchange.protocolVersion)) return null;
-  const made = persistent ? refusals : lastRefusals;
-  let reply = made.get(command);
+// As many entries as there are different answers (src/eas/answers.ts).
+const kept = new Map<EasAnswer, LocalReply>();
+const last = new Map<EasAnswer, LocalReply>();
+
+/** The whole reply to a request that its verdict does not let pass. `retryAfterSeconds` goes with a 503. */
+export function refusal(exchange: Exchange, retryAfterSeconds: number): LocalReply {
+  const { command, protocolVersion, userAgent, deviceType, hasPolicyKey, persistent } = exchange;
+  const answer = refusalAnswer(
+    refusalOf(exchange),
+    command ?? 'OPTIONS',
+    protocolVersion,
+    clientFamily(userAgent, deviceType),
+    hasPolicyKey,
+  );
+  if (answer.status === 503) {
+    return { status: 503, data: statusReply(503, persistent, `Retry-After: ${retryAfterSeconds}\r\n`) };
+  }
+  const made = persistent ? kept : last;
+  let reply = made.get(answer);
   if (reply === undefined) {
-    const body = statusReply(command, DEVICE_BLOCKED);
-    if (body === null) return null;
-    reply = wbxmlReply(body, persistent);
-    made.set(command, reply);
+    reply = { status: answer.status, data: answerReply(answer, persistent) };
+    made.set(answer, reply);
   }
   return reply;
+}
+
+/** Quarantine is, for now, told like block. */
+function refusalOf(exchange: Exchange): Refusal {
+  switch (exchange.verdict?.action) {
+    case 'throttle':
+      return 'tryLater';
+    case 'wipe':
+      return 'remoteWipe';
+    case 'accountWipe':
+      // An older phone would understand a wipe of all it holds (MS-ASPROV 2.2.2.2); it is kept out instead.
+      return exchange.protocolVersion === '16.1' ? 'remoteWipe' : 'deviceBlocked';
+    default:
+      return 'deviceBlocked';
+  }
 }
 
 /**

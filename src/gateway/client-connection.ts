@@ -5,7 +5,7 @@ import { checkBodyStart } from '../eas/body-gate.ts';
 import { carriesMail } from '../eas/commands.ts';
 import { ERRORS } from '../http/errors.ts';
 import type { HttpErrorCode } from '../http/errors.ts';
-import { CONTINUE, errorReply, statusReply, wbxmlReply } from '../http/reply.ts';
+import { CONTINUE, errorReply, wbxmlReply } from '../http/reply.ts';
 import { parseRequestHead } from '../http/request-head.ts';
 import type { RequestHead } from '../http/request-head.ts';
 import { clientAddress } from '../identity/client-address.ts';
@@ -550,9 +550,8 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPi
   private answer(exchange: Exchange): void {
     if (!this.body.complete) exchange.persistent = false;
     this.noteSeen(exchange, null);
-    const refused = refusal(exchange);
-    if (refused === null) this.reply(exchange, statusReply(403, exchange.persistent), 403);
-    else this.reply(exchange, refused, 200);
+    const { data, status } = refusal(exchange, this.core.settings.retryAfterSeconds);
+    this.reply(exchange, data, status);
   }
 
   /** The client is at fault: a clear status, then the connection closes. */

@@ -47,6 +47,8 @@ export class Exchange {
   bodyChecked = false;
   command: EasCommand | null = null;
   protocolVersion: string | null = null;
+  /** The request carries a policy key, be it 0: Ping and a phone never provisioned do not. */
+  hasPolicyKey = false;
   deviceType = '';
   userAgent: string | null = null;
   user: UserKey | null = null;

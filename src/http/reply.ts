@@ -40,6 +40,22 @@ export function wbxmlReply(body: Buffer, keepAlive: boolean): string {
   );
 }
 
+/** What a whole response says, beside framing and connection. */
+export interface LocalAnswer {
+  readonly status: number;
+  readonly reason: string;
+  /** Complete header lines. */
+  readonly headers: string;
+  readonly body: Buffer | null;
+}
+
+/** A whole response, as latin1 text ready for one write. */
+export function answerReply(answer: LocalAnswer, keepAlive: boolean): string {
+  const { status, reason, headers, body } = answer;
+  const head = `HTTP/1.1 ${status} ${reason}\r\n${headers}Content-Length: ${body?.length ?? 0}`;
+  return head + connectionLine(keepAlive) + (body?.toString('latin1') ?? '');
+}
+
 /** A response without a body; `extra` are complete header lines. */
 export function statusReply(status: number, keepAlive: boolean, extra = ''): string {
   return `HTTP/1.1 ${status} ${REASONS[status] ?? 'Error'}\r\n${extra}Content-Length: 0${connectionLine(keepAlive)}`;

@@ -1,0 +1,128 @@
+// Owns the promise that refusals end: the AOSP client as a state machine, with every answer of the table.
+import { describe, expect, it } from 'vitest';
+import { REFUSED_COMMANDS, refusalAnswer } from '../../src/eas/answers.ts';
+import type { EasAnswer, Refusal, RefusedCommand } from '../../src/eas/answers.ts';
+import { statusesByRule } from '../support/response-rules.ts';
+
+const REFUSALS: readonly Refusal[] = [
+  'deviceBlocked',
+  'userDisabled',
+  'accessDenied',
+  'tooManyDevices',
+  'notProvisioned',
+  'policyRefresh',
+  'invalidPolicyKey',
+  'remoteWipe',
+  'tryLater',
+];
+const PROVISIONING: readonly Refusal[] = [
+  'notProvisioned',
+  'policyRefresh',
+  'invalidPolicyKey',
+  'remoteWipe',
+];
+const VERSIONS = [null, '2.5', '12.0', '12.1', '14.0', '14.1', '16.0', '16.1'] as const;
+
+type Answering = (command: RefusedCommand) => EasAnswer | 'success';
+type End = 'forbidden' | 'password' | 'failed' | 'later' | 'done' | 'loop';
+
+const DENIED = [126, 127, 128, 129, 130, 131, 139, 141, 177];
+const MAX_REQUESTS = 10;
+
+/** What the AOSP client makes of answers (eas-protocol facts, 3): how it ends, and after which requests. */
+function aosp(start: RefusedCommand, answering: Answering): { end: End; requests: RefusedCommand[] } {
+  const requests: RefusedCommand[] = [];
+  const provision = (command: RefusedCommand): End | 'repeat' => {
+    if (command === 'Provision') return 'forbidden';
+    const end = run('Provision');
+    return end === 'done' ? 'repeat' : end;
+  };
+  const step = (command: RefusedCommand): End | 'repeat' => {
+    const answer = answering(command);
+    if (answer === 'success') return 'done';
+    if (answer.status === 401) return 'password';
+    if (answer.status === 403 || answer.status === 449) return provision(command);
+    if (answer.body === null) return 'later';
+    const status = Number(statusesByRule(command, answer.body)[0]);
+    if (command === 'Ping') {
+      if (DENIED.includes(status)) return 'password';
+      if ([1, 3, 4, 5, 8, 111].includes(status)) return 'repeat';
+      return status === 7 ? run('FolderSync') : 'failed';
+    }
+    if (DENIED.includes(status)) return 'forbidden';
+    if (status >= 140 && status <= 144) return provision(command);
+    return status === 111 ? 'later' : 'failed';
+  };
+  const run = (command: RefusedCommand): End => {
+    for (;;) {
+      if (requests.length === MAX_REQUESTS) return 'loop';
+      requests.push(command);
+      const end = step(command);
+      if (end !== 'repeat') return end;
+    }
+  };
+  return { end: run(start), requests };
+}
+
+describe('the AOSP client', () => {
+  const refusing =
+    (refusal: Refusal, version: string | null, key: boolean): Answering =>
+    (command) =>
+      refusalAnswer(refusal, command, version, 'android', key && command !== 'Ping');
+
+  it('ends every refusal after at most three requests, told that it may not or to come later', () => {
+    for (const refusal of REFUSALS) {
+      for (const command of REFUSED_COMMANDS) {
+        for (const version of VERSIONS) {
+          for (const key of [false, true]) {
+            const { end, requests } = aosp(command, refusing(refusal, version, key));
+            expect({ refusal, command, version, end }).toEqual({
+              refusal,
+              command,
+              version,
+              end: refusal === 'tryLater' ? 'later' : 'forbidden',
+            });
+            expect(requests.length).toBeLessThanOrEqual(3);
+          }
+        }
+      }
+    }
+  });
+
+  it('runs Provision once where provisioning is meant, from Ping too', () => {
+    for (const refusal of PROVISIONING) {
+      expect(aosp('Sync', refusing(refusal, '12.1', true)).requests).toEqual(['Sync', 'Provision']);
+      expect(aosp('Sync', refusing(refusal, '14.1', true)).requests).toEqual(['Sync', 'Provision']);
+      expect(aosp('Ping', refusing(refusal, '14.1', true)).requests).toEqual([
+        'Ping',
+        'FolderSync',
+        'Provision',
+      ]);
+    }
+  });
+
+  it('goes on when a Provision that was let through made the command pass', () => {
+    let provisioned = false;
+    const { end, requests } = aosp('Sync', (command) => {
+      if (command === 'Provision') provisioned = true;
+      return provisioned ? 'success' : refusalAnswer('policyRefresh', command, '12.1', 'android', true);
+    });
+    expect({ end, requests }).toEqual({ end: 'done', requests: ['Sync', 'Provision', 'Sync'] });
+  });
+
+  // What the table is made to avoid: the model would see it.
+  it('loops when a blocked device of 12.1 is let through Provision', () => {
+    const blocked = refusing('deviceBlocked', '12.1', true);
+    const { end } = aosp('Sync', (command) => (command === 'Provision' ? 'success' : blocked(command)));
+    expect(end).toBe('loop');
+  });
+
+  it('asks for the password or loops when its Ping gets what others get', () => {
+    const other =
+      (refusal: Refusal): Answering =>
+      (command) =>
+        refusalAnswer(refusal, command, '14.1', 'other', true);
+    expect(aosp('Ping', other('deviceBlocked')).end).toBe('password');
+    expect(aosp('Ping', other('tryLater')).end).toBe('loop');
+  });
+});

@@ -1,0 +1,63 @@
+// Owns the promises of the local replies: which refusal a verdict becomes, and its bytes on the wire.
+import { describe, expect, it } from 'vitest';
+import type { EasCommand } from '../../src/eas/commands.ts';
+import { refusal } from '../../src/gateway/answers.ts';
+import { Exchange } from '../../src/gateway/exchange.ts';
+import type { VerdictAction } from '../../src/policy/model.ts';
+
+function refused(action: VerdictAction, command: EasCommand, version: string | null): Exchange {
+  const exchange = new Exchange(0);
+  exchange.command = command;
+  exchange.protocolVersion = version;
+  exchange.hasPolicyKey = true;
+  exchange.verdict = { action, reason: 'individualRule', rule: 'test', validUntil: Infinity };
+  return exchange;
+}
+
+describe('refusal', () => {
+  it.each<[VerdictAction, string | null, string]>([
+    ['block', '14.1', '129'],
+    ['quarantine', '14.1', '129'],
+    ['wipe', '14.1', '140'],
+    ['accountWipe', '16.1', '140'],
+    // Only 16.1 knows a wipe of the account alone: an older phone must not be led to wipe everything.
+    ['accountWipe', '14.1', '129'],
+    ['throttle', '14.1', '111'],
+  ])('%s at %s is status %s in the body', (action, version, status) => {
+    const reply = refusal(refused(action, 'FolderSync', version), 30);
+    expect(reply.status).toBe(200);
+    expect(reply.data.split('\r\n\r\n')[1]).toBe(
+      Buffer.from(`03016a000007564c03${Buffer.from(status).toString('hex')}000101`, 'hex').toString('latin1'),
+    );
+  });
+
+  it.each<[VerdictAction, string]>([
+    ['block', 'HTTP/1.1 403 Forbidden'],
+    ['wipe', 'HTTP/1.1 449 Retry after sending a PROVISION command'],
+    ['throttle', 'HTTP/1.1 503 Service Unavailable\r\nRetry-After: 30'],
+  ])('%s before 14.0 is an HTTP status without a body', (action, head) => {
+    const reply = refusal(refused(action, 'Sync', '12.1'), 30);
+    expect(reply.data).toBe(`${head}\r\nContent-Length: 0\r\n\r\n`);
+    expect(reply.data).toContain(` ${reply.status} `);
+  });
+
+  it('frames the body, and says when the connection closes', () => {
+    const exchange = refused('block', 'Sync', '14.1');
+    const body = Buffer.from('03016a00454e03313239000101', 'hex').toString('latin1');
+    const head =
+      'HTTP/1.1 200 OK\r\nCache-Control: private\r\nContent-Type: application/vnd.ms-sync.wbxml\r\nContent-Length: 13';
+    expect(refusal(exchange, 30).data).toBe(`${head}\r\n\r\n${body}`);
+    exchange.persistent = false;
+    expect(refusal(exchange, 30).data).toBe(`${head}\r\nConnection: close\r\n\r\n${body}`);
+  });
+
+  it('knows an Android phone by its User-Agent, and by its DeviceType where there is none', () => {
+    const exchange = refused('block', 'Ping', '14.1');
+    const ping7 = Buffer.from('03016a00000d45470337000101', 'hex').toString('latin1');
+    expect(refusal(exchange, 30).data.endsWith(ping7)).toBe(false);
+    exchange.deviceType = 'Android';
+    expect(refusal(exchange, 30).data.endsWith(ping7)).toBe(true);
+    exchange.userAgent = 'Apple-iPhone15C2/2107.102';
+    expect(refusal(exchange, 30).data.endsWith(ping7)).toBe(false);
+  });
+});
