@@ -2,16 +2,29 @@
 import autocannon from 'autocannon';
 import { BLOCKED_DEVICE, CONNECTIONS, DEVICES, SYNC_BODY, headers, target } from './traffic.ts';
 
-const [port, seconds, kind] = process.argv.slice(2);
-const devices = kind === 'block' ? [BLOCKED_DEVICE] : DEVICES;
+/** What to send: as allowed devices, or as the blocked one. */
+export type LoadKind = 'forward' | 'block';
+
+/** One line of JSON on the command line. */
+export interface LoadOrder {
+  readonly port: number;
+  readonly seconds: number;
+  readonly kind: LoadKind;
+  readonly secure: boolean;
+}
+
+const order = JSON.parse(process.argv[2] ?? '') as LoadOrder;
 let connections = 0;
+
 const { requests, latency, errors, timeouts, non2xx } = await autocannon({
-  url: `http://127.0.0.1:${port}`,
+  url: `${order.secure ? 'https' : 'http'}://127.0.0.1:${order.port}`,
   connections: CONNECTIONS,
-  duration: Number(seconds),
+  duration: order.seconds,
+  // The certificate was made for this run; the handshake and the ciphers are what counts.
+  ...(order.secure ? { tlsOptions: { rejectUnauthorized: false, servername: 'mail.example.com' } } : {}),
   // One phone per connection, as in life.
   setupClient: (client) => {
-    const device = devices[connections++ % devices.length] as string;
+    const device = order.kind === 'block' ? BLOCKED_DEVICE : (DEVICES[connections++] as string);
     client.setRequests([
       { method: 'POST', path: target('Sync', device), headers: headers(), body: SYNC_BODY },
     ]);

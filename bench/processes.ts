@@ -10,6 +10,8 @@ const running = new Set<ChildProcess>();
 /** Core of what is measured, and core of everything else. */
 export const GATEWAY_CORE = '0';
 export const LOAD_CORE = '1';
+/** Where the number of workers is what is measured. */
+export const ALL_CORES = '0,1';
 
 /** Starts a pinned process. */
 export function start(core: string, command: string, words: readonly string[], input = false): ChildProcess {

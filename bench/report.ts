@@ -4,24 +4,35 @@ import { readFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
 import { version } from './processes.ts';
 
-/** One measured run of one rival. */
-export interface Sample {
-  readonly cpuMicrosPerRequest: number;
-  readonly requestsPerSecond: number;
-  readonly p50Ms: number;
-  readonly p99Ms: number;
-  readonly errors: number;
-  readonly rssBytesPerPoll?: number;
-}
+/** What can be measured; `less` = less is better. */
+export const MEASURES = {
+  cpuMicrosPerRequest: { label: 'CPU µs per request', digits: 1, less: true },
+  cpuMicrosPerHandshake: { label: 'CPU µs per handshake', digits: 0, less: true },
+  rssBytesPerPoll: { label: 'bytes per held poll', digits: 0, less: true },
+  megabytesPerSecond: { label: 'MB/s', digits: 0, less: false },
+  cpuMillisPerMegabyte: { label: 'CPU ms per MB', digits: 2, less: true },
+  rssGrowthMegabytes: { label: 'memory growth MB', digits: 0, less: true },
+  requestsPerSecond: { label: 'requests/s', digits: 0, less: false },
+  p50Ms: { label: 'p50 ms', digits: 1, less: true },
+  p99Ms: { label: 'p99 ms', digits: 1, less: true },
+  p99MsWithout: { label: 'p99 ms without polls', digits: 1, less: true },
+  errors: { label: 'errors', digits: 0, less: true },
+} as const;
 
-/** Medians over the samples of one rival. */
-export interface RivalResult extends Sample {
-  readonly samples: readonly Sample[];
-}
+/** One of them. */
+export type Measure = keyof typeof MEASURES;
+
+/** One measured run of one rival. */
+export type Sample = Readonly<Partial<Record<Measure, number>>>;
+
+/** Medians over the samples of one rival; errors are summed up. */
+export type RivalResult = Sample & { readonly samples: readonly Sample[] };
 
 /** One run of a scenario. */
 export interface BenchResult {
   readonly scenario: string;
+  /** What the scenario is about. */
+  readonly figure: Measure;
   readonly at: string;
   readonly machine: Record<string, string | number>;
   readonly versions: Record<string, string>;
@@ -36,19 +47,20 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? upper)) / 2;
 }
 
-/** Medians of all fields. */
+/** Medians of all measures the samples have. */
 export function summarise(samples: readonly Sample[]): RivalResult {
-  const of = (pick: (sample: Sample) => number): number => median(samples.map(pick));
-  const polls = samples.map((sample) => sample.rssBytesPerPoll).filter((value) => value !== undefined);
-  return {
-    cpuMicrosPerRequest: of((sample) => sample.cpuMicrosPerRequest),
-    requestsPerSecond: of((sample) => sample.requestsPerSecond),
-    p50Ms: of((sample) => sample.p50Ms),
-    p99Ms: of((sample) => sample.p99Ms),
-    errors: samples.reduce((sum, sample) => sum + sample.errors, 0),
-    ...(polls.length > 0 ? { rssBytesPerPoll: median(polls) } : {}),
-    samples,
-  };
+  const result: Partial<Record<Measure, number>> = {};
+  for (const measure of measuresOf(samples)) {
+    const values = samples.map((sample) => sample[measure]).filter((value) => value !== undefined);
+    result[measure] = measure === 'errors' ? values.reduce((sum, value) => sum + value, 0) : median(values);
+  }
+  return { ...result, samples };
+}
+
+function measuresOf(samples: readonly Sample[]): Measure[] {
+  return (Object.keys(MEASURES) as Measure[]).filter((measure) =>
+    samples.some((sample) => sample[measure] !== undefined),
+  );
 }
 
 /** What the figures were measured on. */
@@ -78,31 +90,26 @@ export function versions(): Record<string, string> {
   };
 }
 
-/** The figure a scenario is about. */
-export function figure(scenario: string): { key: 'cpuMicrosPerRequest' | 'rssBytesPerPoll'; label: string } {
-  return scenario === 'held-polls'
-    ? { key: 'rssBytesPerPoll', label: 'bytes per held poll' }
-    : { key: 'cpuMicrosPerRequest', label: 'CPU µs per request' };
-}
-
 /** Markdown, which is also readable in a terminal. */
 export function tableOf(result: BenchResult): string {
-  const { key, label } = figure(result.scenario);
-  const base = result.rivals['easgate']?.[key];
+  const base = result.rivals['easgate']?.[result.figure];
+  const others = measuresOf(Object.values(result.rivals)).filter((measure) => measure !== result.figure);
   const rows = Object.entries(result.rivals).map(([name, rival]) => {
-    const value = rival[key];
+    const value = rival[result.figure];
     const ratio = value === undefined || base === undefined || value === 0 ? '' : (value / base).toFixed(2);
     return [
       name,
-      value === undefined || value === 0 ? '-' : value.toFixed(key === 'rssBytesPerPoll' ? 0 : 1),
+      text(result.figure, value),
       ratio,
-      rival.requestsPerSecond.toFixed(0),
-      rival.p50Ms.toFixed(1),
-      rival.p99Ms.toFixed(1),
-      String(rival.errors),
+      ...others.map((measure) => text(measure, rival[measure])),
     ];
   });
-  const header = ['rival', label, '÷ easgate', 'requests/s', 'p50 ms', 'p99 ms', 'errors'];
+  const header = [
+    MEASURES[result.figure].label,
+    '÷ easgate',
+    ...others.map((measure) => MEASURES[measure].label as string),
+  ];
+  header.unshift('rival');
   const widths = header.map((text, column) =>
     Math.max(text.length, ...rows.map((row) => (row[column] ?? '').length)),
   );
@@ -111,11 +118,18 @@ export function tableOf(result: BenchResult): string {
   return [write(header), write(widths.map((width) => '-'.repeat(width))), ...rows.map(write)].join('\n');
 }
 
+function text(measure: Measure, value: number | undefined): string {
+  // No gateway, no CPU time of one.
+  return value === undefined || (value === 0 && measure === 'cpuMicrosPerRequest')
+    ? '-'
+    : value.toFixed(MEASURES[measure].digits);
+}
+
 /** A bar chart that reads on light and dark pages. */
 export function chart(result: BenchResult): string {
-  const { key, label } = figure(result.scenario);
+  const { label, digits, less } = MEASURES[result.figure];
   const bars = Object.entries(result.rivals)
-    .map(([name, rival]) => ({ name, value: rival[key] ?? 0 }))
+    .map(([name, rival]) => ({ name, value: rival[result.figure] ?? 0 }))
     .filter(({ value }) => value > 0)
     .sort((a, b) => a.value - b.value);
   const most = Math.max(...bars.map(({ value }) => value), 1);
@@ -123,17 +137,16 @@ export function chart(result: BenchResult): string {
   const rows = bars.map(({ name, value }, index) => {
     const y = 48 + index * 30;
     const width = Math.max(2, (value / most) * 420);
-    const text = key === 'rssBytesPerPoll' ? value.toFixed(0) : value.toFixed(1);
     const fill = name === 'easgate' ? '#2563eb' : '#94a3b8';
     return (
       `<text x="110" y="${y + 15}" text-anchor="end">${name}</text>` +
       `<rect x="120" y="${y}" width="${width.toFixed(1)}" height="20" rx="3" fill="${fill}"/>` +
-      `<text x="${(126 + width).toFixed(1)}" y="${y + 15}">${text}</text>`
+      `<text x="${(126 + width).toFixed(1)}" y="${y + 15}">${value.toFixed(digits)}</text>`
     );
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 640 ${height}" role="img" aria-label="${label}">
 <style>text{font:13px system-ui,sans-serif;fill:#1e293b}@media(prefers-color-scheme:dark){text{fill:#e2e8f0}}</style>
-<text x="12" y="24" style="font-weight:600">${result.scenario}: ${label} (less is better)</text>
+<text x="12" y="24" style="font-weight:600">${result.scenario}: ${label} (${less ? 'less' : 'more'} is better)</text>
 ${rows.join('\n')}
 </svg>
 `;

@@ -2,8 +2,17 @@
 import type { ChildProcess } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { GATEWAY_CORE, line, start, stop, version } from './processes.ts';
-import { BLOCKED_DEVICE, DEVICES, PATH } from './traffic.ts';
+import type { CertificateFiles } from './certificate.ts';
+import { ALL_CORES, GATEWAY_CORE, line, start, stop, version } from './processes.ts';
+import {
+  BLOCKED_DEVICE,
+  COLD_DEVICES,
+  DEVICES,
+  PATH,
+  POLL_DEVICES,
+  coldDevice,
+  pollDevice,
+} from './traffic.ts';
 
 /** What a rival needs to know. */
 export interface RivalContext {
@@ -12,6 +21,17 @@ export interface RivalContext {
   readonly upstreamPort: number;
   /** Every request is logged to a file by those that can. */
   readonly logged: boolean;
+  /** Phones come over TLS; null = plainly. */
+  readonly tls: CertificateFiles | null;
+  /** Port of a Redis server that holds the directory; null = embedded. */
+  readonly redisPort: number | null;
+}
+
+/** How a rival differs from the one it is a copy of. */
+interface EasgateVariant {
+  readonly workers: number;
+  readonly cores: string;
+  readonly warm: boolean;
 }
 
 /** A rival of the table. */
@@ -21,6 +41,8 @@ export interface Rival {
   readonly decides: boolean;
   /** It can write an access log. */
   readonly logs: boolean;
+  /** It can serve TLS. */
+  readonly secures: boolean;
   /** Why it cannot take part on this machine, or null. */
   missing(): string | null;
   start(context: RivalContext): Promise<ChildProcess | null>;
@@ -30,20 +52,32 @@ const NODE = process.execPath;
 const LUA_MODULE = '/usr/lib/nginx/modules/ngx_http_lua_module.so';
 const NDK_MODULE = '/usr/lib/nginx/modules/ndk_http_module.so';
 
-async function startNode(script: string, words: readonly string[], pattern: RegExp): Promise<ChildProcess> {
-  const child = start(GATEWAY_CORE, NODE, [script, ...words]);
+function numbered(count: number, name: (index: number) => string): string[] {
+  return Array.from({ length: count }, (_, index) => name(index));
+}
+
+const ALLOWED = [...DEVICES, ...numbered(POLL_DEVICES, pollDevice)];
+
+async function startNode(
+  script: string,
+  words: readonly string[],
+  pattern: RegExp,
+  cores = GATEWAY_CORE,
+): Promise<ChildProcess> {
+  const child = start(cores, NODE, [script, ...words]);
   await line(child, pattern);
   return child;
 }
 
-async function seedEasgate(config: string): Promise<void> {
+async function seedEasgate(config: string, cold: boolean): Promise<void> {
   // The directory is filled through the store's own interface, as a feed would.
   const { openStore } = await import('../src/directory/open-store.ts');
   const { storeOptions } = await import('../src/config/gateway-settings.ts');
   const { loadConfig } = await import('../src/config/load.ts');
   const { seedDirectory } = await import('../src/sample/seed.ts');
   const store = await openStore(storeOptions(loadConfig(config)));
-  const known = DEVICES.map((id) => ({ id, managed: true, compliant: true }));
+  const ids = [...ALLOWED, ...(cold ? numbered(COLD_DEVICES, coldDevice) : [])];
+  const known = ids.map((id) => ({ id, managed: true, compliant: true }));
   await seedDirectory(store, [
     ...known,
     { id: BLOCKED_DEVICE, managed: true, compliant: true, decision: 'block' },
@@ -51,32 +85,53 @@ async function seedEasgate(config: string): Promise<void> {
   await store.close();
 }
 
-const easgate: Rival = {
-  name: 'easgate',
-  decides: true,
-  logs: true,
-  missing: () => null,
-  start: async ({ folder, port, upstreamPort, logged }) => {
-    const config = join(folder, 'easgate.yaml');
-    writeFileSync(
-      config,
-      [
-        `listen: { address: 127.0.0.1, port: ${port} }`,
-        `upstream: { url: "http://127.0.0.1:${upstreamPort}", maxIdleConnections: 1024 }`,
-        'store: { kind: embedded, path: directory.db }',
-        `log: { access: ${logged}, destination: access.log }`,
-        'cache: { lifetimeSeconds: 600 }',
-      ].join('\n'),
-    );
-    await seedEasgate(config);
-    return startNode('src/main.ts', ['serve', '--config', config], /listens on/);
-  },
-};
+function easgateVariant(name: string, variant: EasgateVariant): Rival {
+  return {
+    name,
+    decides: true,
+    logs: true,
+    secures: true,
+    missing: () => null,
+    start: async ({ folder, port, upstreamPort, logged, tls, redisPort }) => {
+      const config = join(folder, 'easgate.yaml');
+      const certificates =
+        tls === null
+          ? ''
+          : `, tls: { certificates: [{ certificate: "${tls.certificate}", key: "${tls.key}" }] }`;
+      const store =
+        redisPort === null
+          ? '{ kind: embedded, path: directory.db }'
+          : `{ kind: redis, url: "redis://127.0.0.1:${redisPort}", keyPrefix: "${name}:" }`;
+      writeFileSync(
+        config,
+        [
+          `listen: { address: 127.0.0.1, port: ${port}${certificates} }`,
+          `upstream: { url: "http://127.0.0.1:${upstreamPort}", maxIdleConnections: 1024 }`,
+          `workers: { count: ${variant.workers}, pidFile: "${folder}/easgate.pid" }`,
+          `store: ${store}`,
+          `log: { access: ${logged}, destination: access.log }`,
+          `cache: { lifetimeSeconds: 600, maxEntries: ${variant.warm ? 100_000 : 100} }`,
+          // The guard would take one phone's hundreds of requests a second for a loop, which it is.
+          'throttle: { burst: 0 }',
+          'limits: { maxInFlightPerDevice: 0 }',
+        ].join('\n'),
+      );
+      await seedEasgate(config, redisPort !== null);
+      return startNode('src/main.ts', ['serve', '--config', config], /listens on/, variant.cores);
+    },
+  };
+}
+
+const easgate = easgateVariant('easgate', { workers: 1, cores: GATEWAY_CORE, warm: true });
+const cold = easgateVariant('easgate-cold', { workers: 1, cores: GATEWAY_CORE, warm: false });
+const oneWorker = easgateVariant('easgate-1', { workers: 1, cores: ALL_CORES, warm: true });
+const twoWorkers = easgateVariant('easgate-2', { workers: 2, cores: ALL_CORES, warm: true });
 
 const undici: Rival = {
   name: 'undici',
   decides: true,
   logs: false,
+  secures: false,
   missing: () => null,
   start: ({ port, upstreamPort }) =>
     startNode('bench/servers/undici-proxy.ts', [String(port), String(upstreamPort)], /ready/),
@@ -86,6 +141,7 @@ const httpProxy: Rival = {
   name: 'http-proxy',
   decides: true,
   logs: false,
+  secures: false,
   missing: () => null,
   start: ({ port, upstreamPort }) =>
     startNode('bench/servers/http-proxy.ts', [String(port), String(upstreamPort)], /ready/),
@@ -95,11 +151,12 @@ const nginx: Rival = {
   name: 'nginx-lua',
   decides: true,
   logs: true,
+  secures: true,
   missing: () =>
     version('nginx', '-v') !== null && existsSync(LUA_MODULE)
       ? null
       : 'nginx with libnginx-mod-http-lua is not installed',
-  start: async ({ folder, port, upstreamPort, logged }) => {
+  start: async ({ folder, port, upstreamPort, logged, tls }) => {
     const temporary = ['body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((kind) => {
       mkdirSync(join(folder, kind), { recursive: true });
       return kind === 'body'
@@ -107,6 +164,7 @@ const nginx: Rival = {
         : `${kind}_temp_path ${folder}/${kind};`;
     });
     const config = join(folder, 'nginx.conf');
+    writeFileSync(join(folder, 'allowed.txt'), ALLOWED.join('\n').toLowerCase() + '\n');
     writeFileSync(
       config,
       `
@@ -121,14 +179,16 @@ http {
   keepalive_timeout 120s; keepalive_requests 1000000000; client_body_buffer_size 16k;
   lua_shared_dict verdicts 10m;
   init_by_lua_block {
-    for _, id in ipairs({ ${DEVICES.map((id) => `"${id.toLowerCase()}"`).join(', ')} }) do
+    for id in io.lines("${folder}/allowed.txt") do
       ngx.shared.verdicts:set("alice\\0" .. id, "allow")
     end
     ngx.shared.verdicts:set("alice\\0${BLOCKED_DEVICE.toLowerCase()}", "block")
   }
   upstream mail { server 127.0.0.1:${upstreamPort}; keepalive 1024; keepalive_requests 1000000000; }
   server {
-    listen 127.0.0.1:${port} backlog=8192;
+    listen 127.0.0.1:${port} ${tls === null ? '' : 'ssl'} backlog=8192;
+    ${tls === null ? '' : `ssl_certificate ${tls.certificate}; ssl_certificate_key ${tls.key}; ssl_protocols TLSv1.2 TLSv1.3;`}
+    client_max_body_size 200m;
     location = ${PATH} {
       access_by_lua_block {
         local args = ngx.req.get_uri_args()
@@ -143,6 +203,8 @@ http {
       proxy_set_header Host $host;
       proxy_set_header X-Forwarded-For $remote_addr;
       proxy_read_timeout 3600s;
+      proxy_request_buffering off;
+      proxy_max_temp_file_size 0;
       proxy_pass http://mail;
     }
   }
@@ -156,10 +218,11 @@ const haproxy: Rival = {
   name: 'haproxy',
   decides: true,
   logs: false,
+  secures: true,
   missing: () => (version('haproxy', '-v') === null ? 'haproxy is not installed' : null),
-  start: async ({ folder, port, upstreamPort }) => {
+  start: async ({ folder, port, upstreamPort, tls }) => {
     const config = join(folder, 'haproxy.cfg');
-    writeFileSync(join(folder, 'allowed.txt'), DEVICES.join('\n') + '\n');
+    writeFileSync(join(folder, 'allowed.txt'), ALLOWED.join('\n') + '\n');
     writeFileSync(
       config,
       `
@@ -174,7 +237,7 @@ defaults
   timeout http-keep-alive 120s
   http-reuse always
 frontend phones
-  bind 127.0.0.1:${port} backlog 8192
+  bind 127.0.0.1:${port} ${tls === null ? '' : `ssl crt ${tls.both}`} backlog 8192
   http-request deny status 403 unless { url_param(DeviceId) -i -f ${folder}/allowed.txt }
   option forwardfor
   default_backend mail
@@ -190,12 +253,23 @@ const direct: Rival = {
   name: 'direct',
   decides: false,
   logs: false,
+  secures: false,
   missing: () => null,
   start: async () => null,
 };
 
-/** All rivals, in the order of the table. */
-export const RIVALS: readonly Rival[] = [easgate, nginx, haproxy, undici, httpProxy, direct];
+/** All rivals, in the order of the tables. */
+export const RIVALS: readonly Rival[] = [
+  easgate,
+  cold,
+  oneWorker,
+  twoWorkers,
+  nginx,
+  haproxy,
+  undici,
+  httpProxy,
+  direct,
+];
 
 async function waitForPort(child: ChildProcess, port: number): Promise<ChildProcess> {
   const { connect } = await import('node:net');

@@ -45,6 +45,25 @@ export function headers(): Record<string, string> {
   };
 }
 
+/** Held polls, each of a device of its own: a device has one. */
+export const POLL_DEVICES = 9_000;
+export function pollDevice(index: number): string {
+  return `POLLPHONE${String(index).padStart(6, '0')}`;
+}
+
+/** Device ids no worker has in memory. */
+export const COLD_DEVICES = 12_800;
+export function coldDevice(index: number): string {
+  return `COLDPHONE${String(index % COLD_DEVICES).padStart(6, '0')}`;
+}
+
+/** Octets of a large attachment. */
+export const LARGE_BYTES = 100 * 1024 * 1024;
+/** A body that only begins to fetch: the backend answers `Cmd=ItemOperations` with {@link LARGE_BYTES}. */
+export const FETCH_BODY = Buffer.from('03016a00001445464e033100010101', 'hex');
+/** How a SendMail of 14.1 begins, up to the OPAQUE of its Mime. */
+export const SEND_MAIL_START = Buffer.from('03016a00001545510331000150c3', 'hex');
+
 /** A request as bytes. */
 export function rawRequest(command: string, device: string, body: Buffer): Buffer {
   const lines = Object.entries(headers()).map(([name, value]) => `${name}: ${value}\r\n`);

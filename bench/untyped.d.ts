@@ -9,6 +9,7 @@ declare module 'autocannon' {
     url: string;
     connections: number;
     duration: number;
+    tlsOptions?: { rejectUnauthorized: boolean; servername: string };
     setupClient: (client: Client) => void;
   }
   interface Result {

@@ -1,5 +1,7 @@
 // Owns the mail server of the benchmark: answers every request alike as cheaply as it can, and holds Pings for ever.
 import { createServer } from 'node:net';
+import type { Socket } from 'node:net';
+import { LARGE_BYTES } from '../traffic.ts';
 
 const BODY = Buffer.from(`03016a00455c4f4b03${'37'.repeat(40)}0001520331000101010 1`.replace(' ', ''), 'hex');
 const RESPONSE = Buffer.concat([
@@ -12,18 +14,47 @@ const RESPONSE = Buffer.concat([
 ]);
 const END_OF_HEAD = Buffer.from('\r\n\r\n');
 
+const EMPTY_RESPONSE = Buffer.from(
+  'HTTP/1.1 200 OK\r\nContent-Type: application/vnd.ms-sync.wbxml\r\nContent-Length: 0\r\n\r\n',
+);
+const LARGE_HEAD = Buffer.from(
+  `HTTP/1.1 200 OK\r\nContent-Type: application/vnd.ms-sync.wbxml\r\nContent-Length: ${LARGE_BYTES}\r\n\r\n`,
+);
+const BLOCK = Buffer.alloc(256 * 1024, 7);
+
+/** Writes the large body as fast as it is taken. */
+async function sendLarge(socket: Socket): Promise<void> {
+  socket.write(LARGE_HEAD);
+  for (let sent = 0; sent < LARGE_BYTES && !socket.destroyed; sent += BLOCK.length) {
+    if (!socket.write(BLOCK)) await new Promise((resolve) => socket.once('drain', resolve));
+  }
+}
+
 const server = createServer({ noDelay: true }, (socket) => {
   let pending = Buffer.alloc(0);
+  // Octets of a large upload still to come: they are counted, not kept.
+  let swallow = 0;
   socket.on('error', () => undefined);
   socket.on('data', (chunk: Buffer) => {
+    if (swallow > 0) {
+      swallow -= chunk.length;
+      if (swallow <= 0) socket.write(EMPTY_RESPONSE);
+      return;
+    }
     let bytes = pending.length === 0 ? Buffer.from(chunk) : Buffer.concat([pending, Buffer.from(chunk)]);
     for (;;) {
       const end = bytes.indexOf(END_OF_HEAD);
       if (end === -1) break;
       const head = bytes.toString('latin1', 0, end);
       const size = end + 4 + Number(/content-length: *([0-9]+)/i.exec(head)?.[1] ?? 0);
-      if (bytes.length < size) break;
-      if (!head.includes('Cmd=Ping')) socket.write(RESPONSE);
+      if (bytes.length < size) {
+        if (size < BLOCK.length) break;
+        swallow = size - bytes.length;
+        bytes = bytes.subarray(bytes.length);
+        break;
+      }
+      if (head.includes('Cmd=ItemOperations')) void sendLarge(socket);
+      else if (!head.includes('Cmd=Ping')) socket.write(RESPONSE);
       bytes = bytes.subarray(size);
     }
     pending = bytes;

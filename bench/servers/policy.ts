@@ -1,9 +1,11 @@
 // Owns the decision that the Node rivals take: the same as easgate's, by the shortest way.
 import type { IncomingMessage } from 'node:http';
-import { BLOCKED_DEVICE, DEVICES } from '../traffic.ts';
+import { BLOCKED_DEVICE, DEVICES, POLL_DEVICES, pollDevice } from '../traffic.ts';
 
 const verdicts = new Map<string, boolean>();
 for (const device of DEVICES) verdicts.set(`alice\0${device.toLowerCase()}`, true);
+for (let index = 0; index < POLL_DEVICES; index++)
+  verdicts.set(`alice\0${pollDevice(index).toLowerCase()}`, true);
 verdicts.set(`alice\0${BLOCKED_DEVICE.toLowerCase()}`, false);
 
 /** Names user and device of a request and looks the pair up. */
