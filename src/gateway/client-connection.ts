@@ -21,6 +21,7 @@ import { Forwarder } from './forwarder.ts';
 import type { PhoneSide } from './forwarder.ts';
 import type { GatewayCore } from './gateway-core.ts';
 import { RequestBody } from './request-body.ts';
+import type { SharedReader, SharedSocket } from './shared-reads.ts';
 import {
   BUFFERED_BODY_BYTES,
   HALF_CLOSE_GRACE_MS,
@@ -39,7 +40,7 @@ export interface PhoneEndpoint {
   readonly certificateUser: UserKey | null;
 }
 
-interface OwnedSocket extends Socket {
+interface OwnedSocket extends SharedSocket {
   owner: ClientConnection;
 }
 
@@ -66,7 +67,7 @@ function ignore(): void {
 /** How long a connection need not say again that its device was seen. */
 const SEEN_AGAIN_MS = 10_000;
 /** A connection from a phone. */
-export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPing {
+export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPing, SharedReader {
   deadline: number;
   next: Timed | null = null;
   previous: Timed | null = null;
@@ -118,6 +119,7 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPi
     // The first head must come as soon as later ones do.
     this.deadline = core.deadlines.now + core.settings.client.headTimeoutMs;
     (socket as OwnedSocket).owner = this;
+    (socket as OwnedSocket).reader = this;
     socket.on('data', onData);
     socket.on('drain', onDrain);
     socket.on('end', onEnd);
@@ -152,6 +154,15 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPi
     } else {
       this.streamBody(exchange, chunk);
     }
+  }
+
+  /** What outlives the call is copied; a request that is read whole and forwarded at once leaves nothing. */
+  onSharedBytes(bytes: Buffer): boolean {
+    this.onData(bytes);
+    const { input, body } = this;
+    if (input !== null && input.buffer === bytes.buffer) this.input = Buffer.from(input);
+    if (body.kept !== null && body.kept.buffer === bytes.buffer) body.kept = Buffer.from(body.kept);
+    return !this.socket.isPaused();
   }
 
   onDrain(): void {

@@ -8,6 +8,7 @@ import { statusReply } from '../http/reply.ts';
 import type { ResponseHead } from '../http/response-head.ts';
 import type { UserKey } from '../identity/keys.ts';
 import { isRepeatable } from './answers.ts';
+import { writeCopy } from './blocks.ts';
 import type { Exchange } from './exchange.ts';
 import type { GatewayCore } from './gateway-core.ts';
 import type { RequestBody } from './request-body.ts';
@@ -138,13 +139,13 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
       }
       const { payloadStart, payloadEnd } = body;
       if (upstream === null || payloadEnd === payloadStart) continue;
-      const payload = bytes.subarray(payloadStart, payloadEnd);
+      const { socket } = upstream;
       if (exchange.framing === 'chunked') {
-        upstream.socket.write(payload.length.toString(16) + '\r\n', 'latin1');
-        upstream.socket.write(payload);
-        drained = upstream.socket.write('\r\n', 'latin1');
+        const size = (payloadEnd - payloadStart).toString(16) + '\r\n';
+        writeCopy(socket, size, bytes, payloadStart, payloadEnd);
+        drained = socket.write('\r\n', 'latin1');
       } else {
-        drained = upstream.socket.write(payload);
+        drained = writeCopy(socket, '', bytes, payloadStart, payloadEnd);
       }
     }
     exchange.bytesIn = body.received;
@@ -433,9 +434,12 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
 
   // ---------------------------------------------------------------------------------------------- response
 
-  write(data: string | Buffer): boolean {
-    const { socket } = this.phone;
-    return typeof data === 'string' ? socket.write(data, 'latin1') : socket.write(data);
+  write(data: string): boolean {
+    return this.phone.socket.write(data, 'latin1');
+  }
+
+  writeCopy(head: string, bytes: Buffer, from: number, end: number): boolean {
+    return writeCopy(this.phone.socket, head, bytes, from, end);
   }
 
   onResponseHead(exchange: Exchange, head: ResponseHead): boolean | null {

@@ -11,6 +11,7 @@ import type { Deadlines, Timed } from './deadlines.ts';
 import type { GatewayCounters } from './gateway-core.ts';
 import { certificateUser } from './client-certificate.ts';
 import type { GatewaySettings } from './settings.ts';
+import { shareReads } from './shared-reads.ts';
 import { TlsTerminator } from './tls-terminator.ts';
 
 /** What becomes of an accepted connection. */
@@ -51,6 +52,8 @@ export class Listener {
   private readonly deadlines: Deadlines;
   private readonly onPhone: OnPhone;
   private readonly proxies: readonly AddressRange[] | null;
+  /** Nobody but the phone's connection reads these sockets: no TLS, no PROXY header, no pass-through lane. */
+  private readonly shares: boolean;
   private readonly perAddress = new Map<string, number>();
   private readonly sockets = new Set<Socket>();
   private handshakes = 0;
@@ -64,13 +67,17 @@ export class Listener {
     const { tls, proxyProtocolFrom } = settings.listen;
     this.tls = tls === null ? null : new TlsTerminator(tls);
     this.proxies = proxyProtocolFrom?.map(parseRange) ?? null;
+    this.shares = tls === null && proxyProtocolFrom === null && settings.passThrough === null;
     this.server = createServer({
       allowHalfOpen: true,
+      pauseOnConnect: this.shares,
       noDelay: true,
       keepAlive: true,
       keepAliveInitialDelay: 60_000,
     });
-    this.server.on('connection', (socket) => this.accept(socket));
+    this.server.on('connection', (socket) =>
+      this.accept(this.shares ? (shareReads(socket) ?? socket) : socket),
+    );
   }
 
   /** Rejects when the address cannot be bound. */

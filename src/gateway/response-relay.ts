@@ -9,7 +9,9 @@ import { MAX_RESPONSE_HEAD_BYTES } from './settings.ts';
 /** Where the relay writes; the client connection implements it. */
 export interface ResponseSink {
   /** Returns false when the phone is slower than the server. */
-  write(data: string | Buffer): boolean;
+  write(data: string): boolean;
+  /** Writes `head` and a copy of `bytes[from..end)`. */
+  writeCopy(head: string, bytes: Buffer, from: number, end: number): boolean;
   /** The final head is known; returns whether the client connection stays open, or null to refuse the response. */
   onResponseHead(exchange: Exchange, head: ResponseHead): boolean | null;
 }
@@ -162,9 +164,6 @@ export class ResponseRelay {
     const size = end - from;
     if (size === 0) return head === '' ? true : this.sink.write(head);
     if (size <= SMALL_BODY) return this.sink.write(head + bytes.toString('latin1', from, end));
-    const data = Buffer.allocUnsafeSlow(head.length + size);
-    data.write(head, 0, 'latin1');
-    bytes.copy(data, head.length, from, end);
-    return this.sink.write(data);
+    return this.sink.writeCopy(head, bytes, from, end);
   }
 }
