@@ -99,7 +99,6 @@ export class Listener {
 
   /** Stops accepting; open connections stay. */
   stop(): void {
-    this.tls?.stop();
     if (this.server.listening) this.server.close();
   }
 
@@ -203,8 +202,8 @@ export class Listener {
       this.deadlines.remove(newcomer);
     };
     raw.on('error', ignore);
-    const socket: TLSSocket = tls.wrap(raw);
-    socket.once('secure', () => {
+    raw.once('close', done);
+    tls.begin(raw, (socket) => {
       done();
       const user = this.userOf(socket, tls);
       if (user === undefined) {
@@ -212,11 +211,8 @@ export class Listener {
         socket.destroy();
         return;
       }
-      socket.off('error', ignore);
       this.onPhone(socket, { address, port, secure: true, certificateUser: user });
     });
-    socket.on('error', ignore);
-    socket.once('close', done);
   }
 
   /** Whom the certificate names; null = nobody asked for one, undefined = it is missing, not trusted, or names nobody. */
@@ -227,6 +223,8 @@ export class Listener {
     if (certificate === undefined) return clientCertificate.required ? undefined : null;
     // The chain was checked in the handshake; without `rejectUnauthorized` a bad one only sets this (docs of node:tls).
     if (!socket.authorized) return undefined;
+    // A session that is resumed was verified when it began.
+    if (certificate.validToDate.getTime() < Date.now()) return undefined;
     return certificateUser(certificate, clientCertificate.user) ?? undefined;
   }
 

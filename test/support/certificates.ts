@@ -39,7 +39,7 @@ export interface Authority {
   issue(facts: LeafFacts): Promise<Credentials>;
 }
 
-cryptoProvider.set(webcrypto as unknown as Crypto);
+cryptoProvider.set(webcrypto);
 let serial = 1;
 
 /** A new authority, unrelated to all others. */

@@ -58,14 +58,18 @@ export async function refusal(port: number, options: ConnectionOptions = {}): Pr
 /** A session of a connection that is over, to be resumed by another. */
 export async function sessionOf(port: number, options: ConnectionOptions = {}): Promise<Buffer> {
   let session: Buffer | null = null;
-  const phone = await TlsPhone.connect(port, options);
-  // In TLS 1.2 the ticket came before this.
-  if (phone.socket.getProtocol() === 'TLSv1.2') session = phone.socket.getSession() ?? null;
-  else phone.socket.on('session', (found: Buffer) => (session = found));
+  const socket = connect({ port, host: '127.0.0.1', rejectUnauthorized: false, ...options });
+  socket.on('session', (found) => (session = found));
+  // In TLS 1.2 a ticket that is renewed comes without the event.
+  socket.once('secureConnect', () => {
+    if (socket.getProtocol() === 'TLSv1.2') session = socket.getSession() ?? null;
+  });
+  socket.on('error', () => undefined);
+  socket.resume();
   try {
     await until(() => session !== null, 'a session');
   } finally {
-    phone.destroy();
+    socket.destroy();
   }
   return session as unknown as Buffer;
 }
