@@ -64,6 +64,22 @@ describe('parseConfig', () => {
     },
   );
 
+  const forwarding = (header: string): string =>
+    `listen: { tls: { certificates: [{ certificate: a, key: b }], clientCertificate: { ca: c, forwardHeader: ${header} } } }`;
+
+  it.each(['Host', 'AUTHORIZATION', 'Content-Length', 'X-Forwarded-For', 'X-MS-PolicyKey', 'X_User'])(
+    'refuses %s as the header that carries the user of a certificate',
+    (header) => {
+      expect(problems(forwarding(header))).toEqual([
+        expect.stringMatching(/^listen\.tls\.clientCertificate\.forwardHeader /),
+      ]);
+    },
+  );
+
+  it('takes a name of its own for that header', () => {
+    expect(problems(forwarding('X-Client-User'))).toEqual([]);
+  });
+
   it('takes a mail server with a port or an IPv6 address', () => {
     const config = parseConfig('upstream: { url: "http://[::1]:8080", hostHeader: upstream }', 'x.yaml');
     const { upstream } = gatewaySettings(config, config.upstream.url);
