@@ -35,6 +35,8 @@ export interface PhoneEndpoint {
   readonly address: string;
   readonly port: number;
   readonly secure: boolean;
+  /** The socket of TCP: below TLS, or the connection itself. */
+  readonly transport: Socket;
   /** Whom the client certificate names; null = none. */
   readonly certificateUser: UserKey | null;
 }
@@ -78,6 +80,7 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPi
   address: string;
   readonly port: number;
   readonly certificateUser: UserKey | null;
+  private readonly transport: Socket;
   private readonly peer: string;
   private readonly trusted: boolean;
   private readonly forwarded: string;
@@ -104,6 +107,7 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPi
   constructor(socket: Socket, core: GatewayCore, endpoint: PhoneEndpoint) {
     this.socket = socket;
     this.core = core;
+    this.transport = endpoint.transport;
     this.peer = endpoint.address;
     this.address = endpoint.address;
     this.port = endpoint.port;
@@ -621,6 +625,8 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPi
 
   /** Ends a response in the middle by a reset: a FIN would look like the end of a body delimited by close. */
   cut(): void {
-    this.socket.resetAndDestroy();
+    // Only TCP can be reset: the socket of TLS above it throws. Behind end(), Node resets without ever emitting 'close'.
+    if (!this.socket.writableEnded) this.transport.resetAndDestroy();
+    this.socket.destroy();
   }
 }

@@ -175,7 +175,7 @@ export class Listener {
       socket.once('close', () => this.forget(address));
     }
     if (this.tls === null) {
-      this.onPhone(socket, { address, port, secure: false, certificateUser: null });
+      this.onPhone(socket, { address, port, secure: false, transport: socket, certificateUser: null });
       socket.resume();
     } else {
       this.secure(socket, this.tls, address, port);
@@ -211,7 +211,7 @@ export class Listener {
         socket.destroy();
         return;
       }
-      this.onPhone(socket, { address, port, secure: true, certificateUser: user });
+      this.onPhone(socket, { address, port, secure: true, transport: raw, certificateUser: user });
     });
   }
 

@@ -309,6 +309,22 @@ describe('a connection', () => {
     phone.destroy();
   });
 
+  it('is reset in the middle of a response that a new decision forbids', async () => {
+    const gateway = await start({}, {}, ({ connection }) =>
+      connection.socket.write('HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nbegin'),
+    );
+    const phone = await TlsPhone.connect(gateway.port);
+    let how = '';
+    phone.socket.on('error', (error: NodeJS.ErrnoException) => (how = error.code ?? ''));
+    phone.send(request('FolderSync', FOLDER_SYNC));
+    await until(() => phone.received.endsWith('begin'), 'the begin of the response');
+    gateway.change('abc123', 'block');
+    await until(() => phone.closed, 'the end');
+    expect(how).toBe('ECONNRESET');
+    expect(gateway.finished[0]?.error).toBe('EASGATE_DECISION_CHANGED');
+    await until(() => gateway.connections() === 0 && gateway.upstreamConnections() === 0, 'nothing open');
+  });
+
   it('is closed when a record cannot be opened, even in the middle of a held request', async () => {
     const held: BackendRequest[] = [];
     const gateway = await start({}, {}, (request) => held.push(request));
