@@ -1,6 +1,7 @@
 // Owns the promises of TLS towards phones: versions, names, sessions, reload, and connections that are no good.
 import { connect as connectPlain } from 'node:net';
 import { connect } from 'node:tls';
+import type { ConnectionOptions } from 'node:tls';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { ListenerTlsSettings } from '../../src/gateway/settings.ts';
 import { createAuthority } from '../support/certificates.ts';
@@ -307,6 +308,42 @@ describe('a connection', () => {
     await until(() => answer !== undefined || phone.closed, 'the end of the renegotiation');
     expect(answer).toBeInstanceOf(Error);
     phone.destroy();
+  });
+
+  it('that ends its side behind a request still gets the answer', async () => {
+    const held: BackendRequest[] = [];
+    const gateway = await start({}, {}, (request) => held.push(request));
+    const phone = await TlsPhone.connect(gateway.port, { allowHalfOpen: true } as ConnectionOptions);
+    phone.send(request('FolderSync', FOLDER_SYNC));
+    phone.socket.end();
+    await until(() => held.length === 1, 'the request');
+    held[0]?.connection.socket.write(ok());
+    expect((await phone.response()).status).toBe(200);
+    await until(() => phone.ended, 'the end');
+    phone.destroy();
+  });
+
+  it('behind a PROXY header is that of the phone the header names', async () => {
+    const backend = await bench.backend();
+    const { port } = await bench.gateway(backend.port, {
+      listen: { tls: listenerTls([mail]), proxyProtocolFrom: ['127.0.0.1'] },
+    });
+    const plain = connectPlain(port, '127.0.0.1');
+    plain.write('PROXY TCP4 192.0.2.7 127.0.0.1 40000 443\r\n');
+    const socket = connect({ socket: plain, rejectUnauthorized: false });
+    socket.write(request('FolderSync', FOLDER_SYNC));
+    await until(() => backend.requests.length === 1, 'the request');
+    expect(backend.requests[0]?.header('X-Forwarded-For')).toBe('192.0.2.7');
+    socket.destroy();
+  });
+
+  it('is told of the end, and closed, when the gateway drains', async () => {
+    const gateway = await start();
+    const phone = await TlsPhone.connect(gateway.port);
+    expect(await phone.sync()).toBe(200);
+    await gateway.drain(2_000);
+    await until(() => phone.closed, 'the end');
+    expect(gateway.connections()).toBe(0);
   });
 
   it('is reset in the middle of a response that a new decision forbids', async () => {
