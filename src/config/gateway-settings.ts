@@ -15,6 +15,7 @@ import type {
   UpstreamServerSettings,
   UpstreamTlsSettings,
 } from '../gateway/settings.ts';
+import { serverTls } from '../gateway/upstream/server-tls.ts';
 import { ConfigError, readSecret } from './load.ts';
 import type { Config } from './schema.ts';
 
@@ -107,19 +108,27 @@ function serverSettings(
 }
 
 function upstreamTls(tls: Config['upstream']['tls'], host: string): UpstreamTlsSettings {
-  return {
+  if ((tls.certificate === undefined) !== (tls.key === undefined))
+    throw new ConfigError('upstream.tls', ['certificate and key are of use together only']);
+  const settings: UpstreamTlsSettings = {
     ca: tls.ca === undefined ? null : readPem(tls.ca, 'upstream.tls.ca'),
-    // An IP address is no SNI (RFC 6066 3), but the certificate is still checked against it.
     serverName: tls.serverName ?? host,
     certificate: tls.certificate === undefined ? null : readPem(tls.certificate, 'upstream.tls.certificate'),
     key: tls.key === undefined ? null : readPem(tls.key, 'upstream.tls.key'),
     minVersion: tls.minVersion,
     verify: !tls.insecureSkipVerify,
   };
+  try {
+    serverTls(settings);
+  } catch (error) {
+    const cause = error instanceof Error ? error.message : String(error);
+    throw new ConfigError('upstream.tls', [`ca, certificate and key cannot be used: ${cause}`]);
+  }
+  return settings;
 }
 
 function passThroughSettings(config: Config): PassThroughSettings | null {
-  const { passThrough, upstream, limits, identity } = config;
+  const { listen, passThrough, upstream, limits, identity } = config;
   if (passThrough === undefined) return null;
   passThrough.paths.forEach(({ path }, index) => {
     if (typeof matchPath(path, passThrough.paths) === 'string')
@@ -158,6 +167,7 @@ function passThroughSettings(config: Config): PassThroughSettings | null {
     responseTimeoutMs: passThrough.responseTimeoutSeconds * 1_000,
     idleTimeoutMs: passThrough.idleTimeoutSeconds * 1_000,
     maxConnections: passThrough.maxConnections,
+    certificateHeader: listen.tls?.clientCertificate?.forwardHeader?.toLowerCase() ?? null,
     trustedProxies: identity.trustedProxies.map(parseRange),
   };
 }

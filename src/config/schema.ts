@@ -33,6 +33,10 @@ const CIPHERS = [
   'ECDHE-RSA-CHACHA20-POLY1305',
 ].join(':');
 
+/** Headers that phones must send or the gateway writes: none of them can carry a user too. */
+const OTHER_MEANING =
+  /^(host|authorization|cookie|connection|expect|te|trailer|upgrade|via|user-agent|(content|transfer|x-forwarded|x-ms|ms)-.*)$/i;
+
 const listenerTls = z.strictObject({
   certificates: z
     .array(
@@ -64,6 +68,7 @@ const listenerTls = z.strictObject({
       forwardHeader: z
         .string()
         .regex(/^[A-Za-z][A-Za-z0-9-]*$/)
+        .refine((name) => !OTHER_MEANING.test(name), 'is a header with a meaning of its own')
         .optional()
         .describe("header that carries the certificate's user to the mail server; absent = none"),
     })

@@ -6,6 +6,7 @@ import { agreeOnPolicyKey, agreeOnVersion, isAgreementError } from '../eas/proto
 import type { EasQuery } from '../eas/query.ts';
 import { isEasPath, parseEasTarget } from '../eas/request-target.ts';
 import type { HttpErrorCode } from '../http/errors.ts';
+import { withoutHeaders } from '../http/request-head.ts';
 import type { RequestHead } from '../http/request-head.ts';
 import { deviceKey } from '../identity/device.ts';
 import type { UserKey } from '../identity/keys.ts';
@@ -14,7 +15,7 @@ import { isConnectionBound, readLeg } from '../identity/ntlm.ts';
 import { NO_USER, isUserError, userFromAuthorization } from '../identity/user.ts';
 import type { UserErrorCode } from '../identity/user.ts';
 import type { Exchange } from './exchange.ts';
-import type { IdentitySettings, UpstreamSettings } from './settings.ts';
+import type { IdentitySettings, ListenSettings, UpstreamSettings } from './settings.ts';
 
 /** How this gateway names itself in Via (RFC 9110 7.6.3). */
 export const VIA_PSEUDONYM = 'easgate';
@@ -31,6 +32,7 @@ export interface RequestOrigin {
 
 /** What the gate needs to know of the configuration. */
 export interface AdmissionRules {
+  readonly listen: ListenSettings;
   readonly identity: IdentitySettings;
   readonly upstream: UpstreamSettings;
 }
@@ -97,8 +99,17 @@ export function admit(
     rules.upstream.path +
     (canonical === '' ? '' : '?' + canonical) +
     ' HTTP/1.1\r\nHost: ';
-  exchange.upstreamHead = head.headerLines + origin.forwardedLines(head);
+  exchange.upstreamHead = passedOn(rules, head.headerLines) + origin.forwardedLines(head);
   return null;
+}
+
+/**
+ * The phone's own header lines. The mail server believes the header that carries the certificate's user, so a phone that
+ * sends it, with or without a certificate, is not heard.
+ */
+function passedOn({ listen }: AdmissionRules, headerLines: string): string {
+  const header = listen.tls?.clientCertificate?.forwardHeader ?? null;
+  return header === null ? headerLines : withoutHeaders(headerLines, [header.toLowerCase()]);
 }
 
 /** Who asks: by this request's credentials, by those that bound the connection, or by the client certificate. */

@@ -36,6 +36,8 @@ export interface PhoneEndpoint {
   readonly address: string;
   readonly port: number;
   readonly secure: boolean;
+  /** The socket of TCP: below TLS, or the connection itself. */
+  readonly transport: Socket;
   /** Whom the client certificate names; null = none. */
   readonly certificateUser: UserKey | null;
 }
@@ -650,6 +652,8 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPi
 
   /** Ends a response in the middle by a reset: a FIN would look like the end of a body delimited by close. */
   cut(): void {
-    this.socket.resetAndDestroy();
+    // Only TCP can be reset: the socket of TLS above it throws. Behind end(), Node resets without ever emitting 'close'.
+    if (!this.socket.writableEnded) this.endpoint.transport.resetAndDestroy();
+    this.socket.destroy();
   }
 }

@@ -106,7 +106,6 @@ export class Listener {
 
   /** Stops accepting; open connections stay. */
   stop(): void {
-    this.tls?.stop();
     if (this.server.listening) this.server.close();
   }
 
@@ -183,7 +182,7 @@ export class Listener {
       socket.once('close', () => this.forget(address));
     }
     if (this.tls === null) {
-      this.onPhone(socket, { address, port, secure: false, certificateUser: null });
+      this.onPhone(socket, { address, port, secure: false, transport: socket, certificateUser: null });
       socket.resume();
     } else {
       this.secure(socket, this.tls, address, port);
@@ -210,8 +209,8 @@ export class Listener {
       this.deadlines.remove(newcomer);
     };
     raw.on('error', ignore);
-    const socket: TLSSocket = tls.wrap(raw);
-    socket.once('secure', () => {
+    raw.once('close', done);
+    tls.begin(raw, (socket) => {
       done();
       const user = this.userOf(socket, tls);
       if (user === undefined) {
@@ -219,11 +218,8 @@ export class Listener {
         socket.destroy();
         return;
       }
-      socket.off('error', ignore);
-      this.onPhone(socket, { address, port, secure: true, certificateUser: user });
+      this.onPhone(socket, { address, port, secure: true, transport: raw, certificateUser: user });
     });
-    socket.on('error', ignore);
-    socket.once('close', done);
   }
 
   /** Whom the certificate names; null = nobody asked for one, undefined = it is missing, not trusted, or names nobody. */
@@ -234,6 +230,8 @@ export class Listener {
     if (certificate === undefined) return clientCertificate.required ? undefined : null;
     // The chain was checked in the handshake; without `rejectUnauthorized` a bad one only sets this (docs of node:tls).
     if (!socket.authorized) return undefined;
+    // A session that is resumed was verified when it began.
+    if (certificate.validToDate.getTime() < Date.now()) return undefined;
     return certificateUser(certificate, clientCertificate.user) ?? undefined;
   }
 

@@ -1,26 +1,10 @@
 // Owns TLS towards phones: certificates by SNI, session tickets every worker can open, reload without a lost connection.
-import { X509Certificate, hkdfSync } from 'node:crypto';
+import { X509Certificate, constants, createHash } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { TLSSocket, createSecureContext } from 'node:tls';
-import type { SecureContext, SecureContextOptions } from 'node:tls';
+import { createSecureContext, createServer } from 'node:tls';
+import type { SecureContext, SecureContextOptions, Server, TLSSocket } from 'node:tls';
+import { SessionTickets } from './session-tickets.ts';
 import type { CertificateSettings, ListenerTlsSettings } from './settings.ts';
-
-/** Bytes of a ticket key as Node takes it: name, HMAC key, AES key. */
-const TICKET_KEY_BYTES = 48;
-/** The same for all workers and nodes; Node's default is drawn from the command line (http-proxy facts, 1.4). */
-const SESSION_ID_CONTEXT = 'easgate';
-
-/** The key of an epoch: whoever has the secret derives the same, so tickets survive restarts and other workers. */
-export function ticketKey(secret: string, epoch: number): Buffer {
-  const derived = hkdfSync(
-    'sha256',
-    Buffer.from(secret, 'hex'),
-    Buffer.alloc(0),
-    `easgate ticket ${epoch}`,
-    TICKET_KEY_BYTES,
-  );
-  return Buffer.from(derived);
-}
 
 /** Host names a certificate is good for, lower case; a wildcard as `*.example.com`. */
 export function hostsOf(certificate: string): string[] {
@@ -31,97 +15,111 @@ export function hostsOf(certificate: string): string[] {
 
 /** Secures accepted sockets. */
 export class TlsTerminator {
-  settings: ListenerTlsSettings;
-  private byHost = new Map<string, SecureContext>();
-  private fallback: SecureContext;
-  private epoch: number;
-  private readonly timer: NodeJS.Timeout;
+  readonly settings: ListenerTlsSettings;
+  private readonly tickets: SessionTickets;
+  private readonly shaking = new Map<string, (socket: TLSSocket) => void>();
+  private server: Server;
 
   /** Throws when a certificate and its key do not fit. */
   constructor(settings: ListenerTlsSettings) {
     this.settings = settings;
-    this.epoch = this.currentEpoch();
-    this.fallback = this.build();
-    this.timer = setInterval(() => this.rotate(), 1_000);
-    this.timer.unref();
+    this.tickets = new SessionTickets(settings.ticketSecret, settings.ticketRotationMs);
+    this.server = this.build(settings.certificates);
   }
 
   /** Takes new certificates for handshakes from now on; throws, and changes nothing, when one does not fit its key. */
   reload(certificates: readonly CertificateSettings[]): void {
-    const before = this.settings;
-    this.settings = { ...before, certificates };
-    try {
-      this.fallback = this.build();
-    } catch (error) {
-      this.settings = before;
-      throw error;
+    this.server = this.build(certificates);
+  }
+
+  /** Begins the handshake; a connection whose handshake fails is closed. The caller bounds its time. */
+  begin(raw: Socket, onSecure: (socket: TLSSocket) => void): void {
+    const key = endpoints(raw);
+    this.shaking.set(key, onSecure);
+    raw.once('close', () => {
+      if (this.shaking.get(key) === onSecure) this.shaking.delete(key);
+    });
+    this.server.emit('connection', raw);
+  }
+
+  /**
+   * A server that never listens itself. Not a bare `TLSSocket`: that one neither says whether a client certificate is
+   * trusted nor reports broken records, both of which Node does in its server only.
+   */
+  private build(certificates: readonly CertificateSettings[]): Server {
+    const [first, ...others] = certificates;
+    if (first === undefined) throw new Error('no certificate');
+    const byHost = new Map<string, SecureContext | null>();
+    const learn = ({ certificate }: CertificateSettings, context: SecureContext | null): void => {
+      for (const host of hostsOf(certificate)) if (!byHost.has(host)) byHost.set(host, context);
+    };
+    learn(first, null);
+    for (const other of others) {
+      const context = createSecureContext(this.contextOptions(other));
+      this.tickets.attach(context);
+      learn(other, context);
     }
-  }
-
-  stop(): void {
-    clearInterval(this.timer);
-  }
-
-  /** Begins the handshake. */
-  wrap(socket: Socket): TLSSocket {
     const { clientCertificate } = this.settings;
-    return new TLSSocket(socket, {
-      isServer: true,
-      secureContext: this.fallback,
-      SNICallback: this.onServerName,
+    const server = createServer({
+      ...this.contextOptions(first),
+      SNICallback: (name, done) => done(null, find(byHost, name.toLowerCase()) ?? undefined),
       ALPNProtocols: ['http/1.1'],
       requestCert: clientCertificate !== null,
-      rejectUnauthorized: false,
-      allowHalfOpen: true,
-    } as ConstructorParameters<typeof TLSSocket>[1]);
+      // With it, OpenSSL tells the phone in an alert what is missing.
+      rejectUnauthorized: clientCertificate?.required ?? false,
+    });
+    this.tickets.attach((server as unknown as { readonly _sharedCreds: SecureContext })._sharedCreds);
+    server.on('secureConnection', (socket) => this.onSecure(socket));
+    server.on('tlsClientError', (_error, socket) => socket.destroy());
+    return server;
   }
 
-  private readonly onServerName = (
-    name: string,
-    done: (error: Error | null, context?: SecureContext) => void,
-  ): void => {
-    const host = name.toLowerCase();
-    const dot = host.indexOf('.');
-    const found = this.byHost.get(host) ?? (dot === -1 ? undefined : this.byHost.get('*' + host.slice(dot)));
-    done(null, found ?? this.fallback);
-  };
-
-  private build(): SecureContext {
-    const byHost = new Map<string, SecureContext>();
-    const contexts = this.settings.certificates.map((certificate) => {
-      const context = createSecureContext(this.contextOptions(certificate));
-      for (const host of hostsOf(certificate.certificate)) if (!byHost.has(host)) byHost.set(host, context);
-      return context;
-    });
-    const [first] = contexts;
-    if (first === undefined) throw new Error('no certificate');
-    this.byHost = byHost;
-    return first;
+  private onSecure(socket: TLSSocket): void {
+    // A record that cannot be opened is reported and no more; nothing good can follow (RFC 8446 6.2).
+    socket.on('error', () => socket.destroy());
+    const key = endpoints(socket);
+    const onSecure = this.shaking.get(key);
+    this.shaking.delete(key);
+    // Unknown = the phone is gone, and its address with it.
+    if (onSecure === undefined) socket.destroy();
+    else onSecure(socket);
   }
 
   private contextOptions({ certificate, key }: CertificateSettings): SecureContextOptions {
-    const { minVersion, ciphers, clientCertificate, ticketSecret } = this.settings;
+    const { minVersion, ciphers, clientCertificate } = this.settings;
     return {
       cert: certificate,
       key,
       minVersion,
       ciphers,
       honorCipherOrder: true,
-      sessionIdContext: SESSION_ID_CONTEXT,
-      ticketKeys: ticketKey(ticketSecret, this.epoch),
+      // Nobody needs renegotiation, and it costs the server more than the client (RFC 9325 3.5, CVE-2011-1473).
+      secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
+      sessionIdContext: this.sessionIdContext(),
+      sessionTimeout: this.tickets.lifetimeSeconds,
       ...(clientCertificate === null ? {} : { ca: clientCertificate.ca }),
     };
   }
 
-  private currentEpoch(): number {
-    return Math.floor(Date.now() / this.settings.ticketRotationMs);
+  /**
+   * The same for all workers and nodes; Node's default is drawn from the command line (http-proxy facts, 1.4). A session
+   * carries the client certificate as it was verified, so other authorities must mean another context.
+   */
+  private sessionIdContext(): string {
+    const ca = this.settings.clientCertificate?.ca ?? '';
+    return createHash('sha256').update(`easgate\n${ca}`).digest('hex').slice(0, 32);
   }
+}
 
-  /** A stolen key opens no sessions but those of its time. */
-  private rotate(): void {
-    const epoch = this.currentEpoch();
-    if (epoch === this.epoch) return;
-    this.epoch = epoch;
-    this.fallback = this.build();
-  }
+/** The context for a host; null where it is the server's own, that of the first certificate. */
+function find(byHost: ReadonlyMap<string, SecureContext | null>, host: string): SecureContext | null {
+  const exact = byHost.get(host);
+  if (exact !== undefined) return exact;
+  const dot = host.indexOf('.');
+  return dot === -1 ? null : (byHost.get('*' + host.slice(dot)) ?? null);
+}
+
+/** What tells one open connection from all others; the same for a socket and the TLS socket over it. */
+function endpoints({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
+  return `${remoteAddress}|${remotePort}|${localAddress}|${localPort}`;
 }

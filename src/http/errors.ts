@@ -97,7 +97,10 @@ export const ERRORS = {
   EASGATE_POLICY_KEY: client(400, 'X-MS-PolicyKey is no 32-bit number, or the query has another one'),
   EASGATE_AUTHORIZATION: client(400, 'the Authorization header is malformed'),
   EASGATE_USER_NAME: client(400, 'the user name is empty, too long, or asks for impersonation (# or !)'),
-  EASGATE_USER_MISMATCH: client(403, 'User= in the query is not the authenticated user (identity.userClaim)'),
+  EASGATE_USER_MISMATCH: client(
+    403,
+    'User= in the query is not the authenticated user (identity.userClaim), or that one is not the user of the client certificate',
+  ),
   EASGATE_CONTENT_TYPE: client(
     400,
     'the content type does not fit the command and protocol version (MS-ASHTTP 2.2.1.1.2)',

@@ -442,11 +442,16 @@ function readConnection(value: string): HttpErrorCode | null {
 
 /** Takes the headers that Connection names out of the lines that go on (RFC 9110 7.6.1). */
 function dropNamedByConnection(head: RequestHead): void {
+  head.headerLines = withoutHeaders(head.headerLines, connectionTokens);
+}
+
+/** The header lines whose names, in lower case, are none of `names`. */
+export function withoutHeaders(lines: string, names: readonly string[]): string {
   let kept = '';
-  for (const line of head.headerLines.split('\r\n')) {
+  for (const line of lines.split('\r\n')) {
     if (line === '') continue;
     const name = line.slice(0, line.indexOf(':')).toLowerCase();
-    if (!connectionTokens.includes(name)) kept += line + '\r\n';
+    if (!names.includes(name)) kept += line + '\r\n';
   }
-  head.headerLines = kept;
+  return kept;
 }

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { cacheOptions, gatewaySettings, storeOptions } from '../../src/config/gateway-settings.ts';
 import { configurationSchema, configurationTable } from '../../src/config/describe.ts';
 import { ConfigError, loadConfig, parseConfig, readSecret } from '../../src/config/load.ts';
+import { createAuthority } from '../support/certificates.ts';
 
 let folder = '';
 beforeAll(() => {
@@ -63,6 +64,37 @@ describe('parseConfig', () => {
       expect(problems(`upstream: { url: ${JSON.stringify(url)} }`)).toHaveLength(1);
     },
   );
+
+  const forwarding = (header: string): string =>
+    `listen: { tls: { certificates: [{ certificate: a, key: b }], clientCertificate: { ca: c, forwardHeader: ${header} } } }`;
+
+  it.each(['Host', 'AUTHORIZATION', 'Content-Length', 'X-Forwarded-For', 'X-MS-PolicyKey', 'X_User'])(
+    'refuses %s as the header that carries the user of a certificate',
+    (header) => {
+      expect(problems(forwarding(header))).toEqual([
+        expect.stringMatching(/^listen\.tls\.clientCertificate\.forwardHeader /),
+      ]);
+    },
+  );
+
+  it('takes a name of its own for that header', () => {
+    expect(problems(forwarding('X-Client-User'))).toEqual([]);
+  });
+
+  it('refuses a certificate for the mail server that cannot be used', async () => {
+    const authority = await createAuthority();
+    const [one, other] = [await authority.issue({}), await authority.issue({})];
+    writeFileSync(join(folder, 'one.pem'), one.certificate);
+    writeFileSync(join(folder, 'one.key'), one.key);
+    writeFileSync(join(folder, 'other.key'), other.key);
+    const read = (tls: string): unknown => {
+      const text = `upstream: { url: "https://mail", tls: ${tls} }`;
+      return gatewaySettings(parseConfig(text, join(folder, 'tls.yaml')), null);
+    };
+    expect(() => read('{ certificate: one.pem }')).toThrow(/together/);
+    expect(() => read('{ certificate: one.pem, key: other.key }')).toThrow(/upstream\.tls/);
+    expect(() => read('{ certificate: one.pem, key: one.key }')).not.toThrow();
+  });
 
   it('takes a mail server with a port or an IPv6 address', () => {
     const config = parseConfig('upstream: { url: "http://[::1]:8080", hostHeader: upstream }', 'x.yaml');

@@ -22,6 +22,7 @@ function passThrough(port: number): PassThroughSettings {
     maxConnections: 10,
     maxBodyBytes: 100_000,
     headLimits: { maxHeadBytes: 8_192, maxHeaders: 30, maxTargetBytes: 2_048 },
+    certificateHeader: null,
     trustedProxies: [],
   };
 }

@@ -1,6 +1,8 @@
 // Owns a mail server double on raw sockets: a test scripts each exchange byte by byte.
 import { createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
+import type { TlsOptions } from 'node:tls';
 
 /** One connection accepted by the double. */
 export interface BackendConnection {
@@ -27,18 +29,25 @@ export interface BackendRequest {
 export interface RawBackend {
   readonly port: number;
   readonly connections: BackendConnection[];
+  /** Accepted, with or without a handshake behind it; closed ones too. */
+  readonly accepted: Socket[];
   readonly requests: BackendRequest[];
   close(): Promise<void>;
 }
 
-/** Starts a double; `onRequest` is called for every complete request and writes what it likes to the socket. */
+/**
+ * Starts a double; `onRequest` is called for every complete request and writes what it likes to the socket. With `tls`
+ * it speaks TLS, and `connections` are those whose handshake succeeded.
+ */
 export async function startRawBackend(
   onRequest: (request: BackendRequest) => void = () => undefined,
   onData: (connection: BackendConnection) => void = () => undefined,
+  tls: TlsOptions | null = null,
 ): Promise<RawBackend> {
   const connections: BackendConnection[] = [];
+  const accepted: Socket[] = [];
   const requests: BackendRequest[] = [];
-  const server = createServer({ noDelay: true }, (socket) => {
+  const onConnection = (socket: Socket): void => {
     const connection: BackendConnection = { socket, received: '', closed: false };
     connections.push(connection);
     let pending = '';
@@ -56,15 +65,21 @@ export async function startRawBackend(
         onRequest(cut.request);
       }
     });
-  });
+  };
+  const server =
+    tls === null
+      ? createServer({ noDelay: true }, onConnection)
+      : createTlsServer({ ...tls, noDelay: true }, onConnection);
+  server.on('connection', (socket: Socket) => accepted.push(socket));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
     port: (server.address() as AddressInfo).port,
     connections,
+    accepted,
     requests,
     close: () =>
       new Promise((resolve) => {
-        for (const { socket } of connections) socket.destroy();
+        for (const socket of accepted) socket.destroy();
         server.close(() => resolve());
       }),
   };

@@ -19,7 +19,7 @@ export class RawClient {
   closed = false;
   readonly socket: Socket;
 
-  private constructor(socket: Socket) {
+  protected constructor(socket: Socket) {
     this.socket = socket;
     socket.on('data', (chunk) => (this.received += chunk.toString('latin1')));
     socket.on('end', () => (this.ended = true));

@@ -35,6 +35,7 @@ export async function startTestLane(
     maxConnections: 10,
     maxBodyBytes: 100_000,
     headLimits: { maxHeadBytes: 8_192, maxHeaders: 30, maxTargetBytes: 2_048 },
+    certificateHeader: null,
     trustedProxies: [],
     ...overrides,
   };

@@ -7,6 +7,7 @@ import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { ERRORS } from '../../http/errors.ts';
 import type { HttpErrorCode } from '../../http/errors.ts';
+import { withoutHeaders } from '../../http/request-head.ts';
 import type { RequestHead } from '../../http/request-head.ts';
 import { clientAddress, inRanges } from '../../identity/client-address.ts';
 import { LINGER_BYTES, LINGER_MS } from '../settings.ts';
@@ -183,7 +184,9 @@ export class PassThroughLane {
       this.fail(passage, admitted);
       return null;
     }
-    const { trustedProxies, hostHeader } = this.settings;
+    const { trustedProxies, hostHeader, certificateHeader } = this.settings;
+    if (certificateHeader !== null)
+      admitted.headerLines = withoutHeaders(admitted.headerLines, [certificateHeader]);
     let forwardedFor = peer;
     if (admitted.forwardedFor !== null && inRanges(peer, trustedProxies)) {
       forwardedFor = `${admitted.forwardedFor}, ${peer}`;

@@ -31,6 +31,8 @@ export interface PassThroughSettings extends AdmissionRules {
   readonly idleTimeoutMs: number;
   /** Client connections, tunnels among them; each has at most one upstream connection in use. */
   readonly maxConnections: number;
+  /** Header that a client may not send: it tells the mail server whom a certificate names. Lower case; null = none. */
+  readonly certificateHeader: string | null;
   /** Whose X-Forwarded-For counts. */
   readonly trustedProxies: readonly AddressRange[];
 }

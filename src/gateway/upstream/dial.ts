@@ -4,6 +4,7 @@ import type { OnReadOpts, Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { ConnectionOptions } from 'node:tls';
 import type { UpstreamServerSettings } from '../settings.ts';
+import { serverTls } from './server-tls.ts';
 
 /** What differs from connection to connection. */
 export interface DialOptions {
@@ -33,15 +34,10 @@ export function dial(
     if (options.proxyHeader !== null) socket.write(options.proxyHeader);
     return { socket, buffered: true };
   }
-  const { ca, serverName, certificate, key, minVersion, verify } = server.tls;
   // `onread` works for TLS too; the types of Node do not know it (docs of tls.connect: options of socket.connect).
   const secure: ConnectionOptions = {
-    servername: serverName,
-    minVersion,
-    rejectUnauthorized: verify,
+    ...serverTls(server.tls),
     ALPNProtocols: ['http/1.1'],
-    ...(ca === null ? {} : { ca }),
-    ...(certificate === null || key === null ? {} : { cert: certificate, key }),
     ...(options.session === undefined ? {} : { session: options.session }),
   };
   if (options.proxyHeader === null) {

@@ -1,6 +1,8 @@
 // Owns how undici reaches a mail server: the same TLS rules as the data plane, for probes and health checks.
+import { buildConnector } from 'undici';
 import type { Client } from 'undici';
 import type { UpstreamServerSettings } from '../settings.ts';
+import { serverTls } from './server-tls.ts';
 
 /** `http(s)://host:port` of a server. */
 export function undiciOrigin(server: UpstreamServerSettings): string {
@@ -10,22 +12,14 @@ export function undiciOrigin(server: UpstreamServerSettings): string {
 
 /** Options of a client or pool. HTTP/2 stays off: connection-bound authentication and some servers need 1.1. */
 export function undiciOptions(server: UpstreamServerSettings, timeoutMs: number): Client.Options {
-  const { tls } = server;
+  const common = { allowH2: false, headersTimeout: timeoutMs, bodyTimeout: timeoutMs };
+  const timeout = server.connectTimeoutMs;
+  if (server.tls === null) return { ...common, connect: { timeout } };
+  const tls = serverTls(server.tls);
+  const connect = buildConnector({ allowH2: false, timeout, ...tls });
   return {
-    allowH2: false,
-    headersTimeout: timeoutMs,
-    bodyTimeout: timeoutMs,
-    connect: {
-      timeout: server.connectTimeoutMs,
-      ...(tls === null
-        ? {}
-        : {
-            servername: tls.serverName,
-            rejectUnauthorized: tls.verify,
-            minVersion: tls.minVersion,
-            ...(tls.ca === null ? {} : { ca: tls.ca }),
-            ...(tls.certificate === null || tls.key === null ? {} : { cert: tls.certificate, key: tls.key }),
-          }),
-    },
+    ...common,
+    // undici would name the server by the Host header.
+    connect: (options, done) => connect({ ...options, servername: tls.servername }, done),
   };
 }

@@ -58,8 +58,10 @@ function onClose(this: Socket): void {
 }
 
 function onError(this: Socket, error: Error): void {
-  // The close event follows; what went wrong is for the operator.
+  // What went wrong is for the operator.
   (this as OwnedSocket).owner.error = error;
+  // A TLS record that cannot be opened is reported and no more; else this has happened already.
+  this.destroy();
 }
 
 /** A connection; `user` is null while it is idle. */

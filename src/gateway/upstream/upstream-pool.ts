@@ -1,6 +1,7 @@
 // Owns the connections to one mail server: take and return in O(1), a bounded queue when all are in use, and learning
 // whether the server keeps connections open.
 import type { TLSSocket } from 'node:tls';
+import { serverTls } from './server-tls.ts';
 import { UpstreamConnection } from './upstream-connection.ts';
 import type { UpstreamOwner } from './upstream-connection.ts';
 import type { UpstreamServerSettings } from '../settings.ts';
@@ -47,7 +48,9 @@ export class UpstreamPool implements UpstreamOwner {
   private session: Buffer | undefined;
   private stopped = false;
 
+  /** Throws when the TLS settings cannot be used. */
   constructor(settings: UpstreamServerSettings, now: () => number, observer: PoolObserver) {
+    if (settings.tls !== null) serverTls(settings.tls);
     this.settings = settings;
     this.now = now;
     this.observer = observer;

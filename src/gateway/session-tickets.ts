@@ -1,0 +1,77 @@
+// Owns the keys of TLS session tickets: derived from one secret, so that every worker and node opens them; changed with
+// time, so that a stolen key opens no sessions but those of its time (RFC 9325 3.4).
+import { hkdfSync, randomBytes } from 'node:crypto';
+import type { SecureContext } from 'node:tls';
+
+/** The AES-128 and HMAC keys that Node asks for, and the name under which a ticket says which ones it needs. */
+interface TicketKeys {
+  readonly name: Buffer;
+  readonly hmac: Buffer;
+  readonly aes: Buffer;
+}
+
+const PART_BYTES = 16;
+/** What the callback says of a ticket (SSL_CTX_set_tlsext_ticket_key_cb): not ours, good, good but to be replaced. */
+const UNKNOWN = 0;
+const GOOD = 1;
+const RENEW = 2;
+
+type TicketAnswer = [verdict: number, hmac: Buffer, aes: Buffer, name: Buffer, iv: Buffer];
+
+/** The ticket interface of a native context. Node documents only the option `ticketKeys`, which knows no second key. */
+interface TicketContext {
+  enableTicketKeyCallback?: () => void;
+  onticketkeycallback?: (name: Buffer, iv: Buffer, encrypt: boolean) => TicketAnswer;
+}
+
+/** Writes tickets with the key of now, and opens those of the neighbouring epochs too. */
+export class SessionTickets {
+  /** Seconds a session may be resumed: as long as one key is used to write tickets. */
+  readonly lifetimeSeconds: number;
+  private readonly secret: Buffer;
+  private readonly rotationMs: number;
+  private epoch = -1;
+  private keys: readonly TicketKeys[] = [];
+
+  /** `secret` in hex. */
+  constructor(secret: string, rotationMs: number) {
+    this.secret = Buffer.from(secret, 'hex');
+    this.rotationMs = rotationMs;
+    this.lifetimeSeconds = Math.ceil(rotationMs / 1000);
+  }
+
+  /** Throws when this version of Node has no way to do it. */
+  attach(context: SecureContext): void {
+    const native = context.context as TicketContext;
+    if (native.enableTicketKeyCallback === undefined)
+      throw new Error('this version of Node does not let session ticket keys be rotated');
+    native.onticketkeycallback = (name, iv, encrypt) => this.answer(name, iv, encrypt);
+    native.enableTicketKeyCallback();
+  }
+
+  private answer(name: Buffer, iv: Buffer, encrypt: boolean): TicketAnswer {
+    const keys = this.current();
+    const [newest] = keys as [TicketKeys];
+    if (encrypt) return [GOOD, newest.hmac, newest.aes, newest.name, randomBytes(PART_BYTES)];
+    const found = keys.find((key) => key.name.equals(name));
+    if (found === undefined) return [UNKNOWN, newest.hmac, newest.aes, name, iv];
+    return [found === newest ? GOOD : RENEW, found.hmac, found.aes, name, iv];
+  }
+
+  /** Of this epoch, the one before, and the next: a node whose clock is ahead is in it already. */
+  private current(): readonly TicketKeys[] {
+    const epoch = Math.floor(Date.now() / this.rotationMs);
+    if (epoch !== this.epoch) {
+      this.epoch = epoch;
+      this.keys = [epoch, epoch - 1, epoch + 1].map((one) => this.derive(one));
+    }
+    return this.keys;
+  }
+
+  private derive(epoch: number): TicketKeys {
+    const info = `easgate ticket ${epoch}`;
+    const bytes = Buffer.from(hkdfSync('sha256', this.secret, Buffer.alloc(0), info, 3 * PART_BYTES));
+    const part = (index: number): Buffer => bytes.subarray(index * PART_BYTES, (index + 1) * PART_BYTES);
+    return { name: part(0), hmac: part(1), aes: part(2) };
+  }
+}
