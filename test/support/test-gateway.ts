@@ -6,6 +6,7 @@ import type { GatewaySettings, UpstreamServerSettings } from '../../src/gateway/
 import type { AccessLog } from '../../src/observe/access-log.ts';
 import type { Exchange } from '../../src/gateway/exchange.ts';
 import type { Verdict, VerdictAction } from '../../src/policy/model.ts';
+import { watchGateway } from './leaks.ts';
 
 /** Seen by the recorder double. */
 export interface SeenPartnership {
@@ -153,6 +154,7 @@ export async function startTestGateway(
     recorder: { seen: (facts) => seen.push({ user: facts.user, device: facts.device }) },
     accessLog: { record: (exchange: Exchange) => finished.push(exchange) } as unknown as AccessLog,
   });
+  watchGateway(gateway);
   return {
     ...gateway,
     seen,
