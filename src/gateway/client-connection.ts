@@ -93,7 +93,8 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPi
   private seenVerdict: Verdict | null = null;
   private seenAt = 0;
   private lingerBytes = 0;
-  // The last device on this connection, with its count: one connection is one phone.
+  // The last device on this connection, with its count: one connection is one phone, unless a proxy shares it.
+  private lastAddress = '';
   private lastUser: UserKey | null = null;
   private lastDevice: DeviceKey | null = null;
   private lastUse: DeviceUse | null = null;
@@ -267,8 +268,11 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPi
       !this.core.draining &&
       (client.maxRequestsPerConnection === 0 || this.requests < client.maxRequestsPerConnection);
     this.body.begin(head.framing, head.contentLength, client.maxBodyBytes);
-    if (this.trusted && head.forwardedFor !== null) {
-      this.address = clientAddress(this.peer, head.forwardedFor, this.core.trustedProxies);
+    // A proxy may carry many phones over one connection, and speak for itself in between.
+    if (this.trusted) {
+      const { forwardedFor } = head;
+      this.address =
+        forwardedFor === null ? this.peer : clientAddress(this.peer, forwardedFor, this.core.trustedProxies);
     }
     const bad = admit(this.core.settings, this, exchange, head);
     if (bad !== null) {
@@ -281,7 +285,14 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPi
       this.refuse('EASGATE_BODY_TOO_LARGE');
       return;
     }
-    if (!this.countUse(exchange)) return;
+    const wait = this.countUse(exchange);
+    if (wait !== null) {
+      // A new connection costs a phone more than this request, so a body that is at hand is read past.
+      const at = this.body.keep(bytes, head.end);
+      if (at < bytes.length) this.input = bytes.subarray(at);
+      this.fail(exchange, wait);
+      return;
+    }
     const { now } = this.core.deadlines;
     this.deadline = now + client.bodyTimeoutMs;
     this.rateSince = now;
@@ -289,12 +300,18 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPi
     this.keepBody(exchange, bytes, head.end);
   }
 
-  /** Counts the request with its device; false when it was answered because the device asks too often. */
-  private countUse(exchange: Exchange): boolean {
+  /** Counts the request with its device; returns why the device must wait, or null. */
+  private countUse(exchange: Exchange): HttpErrorCode | null {
     const { user, device, command } = exchange;
-    if (user === null || device === null || command === null) return true;
+    if (user === null || device === null || command === null) return null;
     const { guard, settings, deadlines } = this.core;
-    if (this.lastUse === null || device !== this.lastDevice || user !== this.lastUser) {
+    if (
+      this.lastUse === null ||
+      device !== this.lastDevice ||
+      user !== this.lastUser ||
+      this.address !== this.lastAddress
+    ) {
+      this.lastAddress = this.address;
       this.lastUser = user;
       this.lastDevice = device;
       this.lastUse = guard.useOf(this.address, user, device);
@@ -302,19 +319,15 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPi
     }
     const use = this.lastUse;
     const { maxInFlightPerDevice } = settings.client;
-    if (maxInFlightPerDevice > 0 && use.inFlight >= maxInFlightPerDevice) {
-      this.fail(exchange, 'EASGATE_DEVICE_BUSY');
-      return false;
-    }
+    if (maxInFlightPerDevice > 0 && use.inFlight >= maxInFlightPerDevice) return 'EASGATE_DEVICE_BUSY';
     const wait = guard.admit(use, command, deadlines.now);
     if (wait > 0) {
       exchange.retryAfterSeconds = Math.ceil(wait / 1000);
-      this.fail(exchange, 'EASGATE_DEVICE_THROTTLED');
-      return false;
+      return 'EASGATE_DEVICE_THROTTLED';
     }
     exchange.use = use;
     use.inFlight++;
-    return true;
+    return null;
   }
 
   /** Hands on body bytes that come after the head was forwarded. */
