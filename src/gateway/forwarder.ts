@@ -130,6 +130,10 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
     const { body } = this.phone;
     let at = 0;
     let drained = true;
+    const chunked = exchange.framing === 'chunked';
+    // A phone may cut its body into chunks of one byte: small ones are gathered, and all leave in one system call.
+    let small = '';
+    if (chunked) upstream?.socket.cork();
     while (at < bytes.length && !body.complete) {
       at = body.next(bytes, at);
       if (body.error !== null) {
@@ -139,17 +143,26 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
       const { payloadStart, payloadEnd } = body;
       if (upstream === null || payloadEnd === payloadStart) continue;
       const payload = bytes.subarray(payloadStart, payloadEnd);
-      if (exchange.framing === 'chunked') {
-        upstream.socket.write(payload.length.toString(16) + '\r\n', 'latin1');
-        upstream.socket.write(payload);
-        drained = upstream.socket.write('\r\n', 'latin1');
-      } else {
+      if (!chunked) {
         drained = upstream.socket.write(payload);
+        continue;
+      }
+      small += payload.length.toString(16) + '\r\n';
+      if (payload.length <= SMALL_BODY) {
+        small += payload.toString('latin1') + '\r\n';
+      } else {
+        upstream.socket.write(small, 'latin1');
+        upstream.socket.write(payload);
+        small = '\r\n';
       }
     }
     exchange.bytesIn = body.received;
+    if (chunked && upstream !== null) {
+      if (body.complete) small += '0\r\n\r\n';
+      if (small !== '') drained = upstream.socket.write(small, 'latin1');
+      upstream.socket.uncork();
+    }
     if (body.complete) {
-      if (upstream !== null && exchange.framing === 'chunked') upstream.socket.write('0\r\n\r\n', 'latin1');
       exchange.requestComplete = true;
       if (exchange.phase === 'forwarded') this.expectResponse(exchange);
     } else {
