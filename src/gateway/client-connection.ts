@@ -154,7 +154,13 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPi
 
   onDrain(): void {
     const exchange = this.exchange;
-    if (exchange === null || exchange.upstream === null) return;
+    if (exchange === null) {
+      if (this.input === null) return;
+      this.socket.resume();
+      this.readRequests();
+      return;
+    }
+    if (exchange.upstream === null) return;
     if (this.forwarder.onPhoneDrain(exchange)) return;
     exchange.error = 'EASGATE_CLIENT_STALLED';
     this.cut();
@@ -163,7 +169,9 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPi
   onEnd(): void {
     const exchange = this.exchange;
     if (exchange === null || this.lingering) {
-      this.socket.destroy();
+      // What the phone has not taken yet it still gets.
+      if (this.socket.writableLength === 0) this.socket.destroy();
+      else if (!this.lingering) this.linger();
     } else if (!this.body.complete) {
       exchange.error = 'EASGATE_LENGTH_MISMATCH';
       this.socket.destroy();
@@ -192,7 +200,8 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPi
   onDeadline(): void {
     const exchange = this.exchange;
     if (exchange === null) {
-      if (this.lingering || this.input === null) this.socket.destroy();
+      if (this.socket.writableLength > 0) this.cut();
+      else if (this.lingering || this.input === null) this.socket.destroy();
       else this.refuse('EASGATE_HEAD_TIMEOUT');
       return;
     }
@@ -238,6 +247,12 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPi
     if (this.parsing) return;
     this.parsing = true;
     while (this.input !== null && this.exchange === null && !this.lingering) {
+      if (this.socket.writableNeedDrain) {
+        // Who takes no answers gets no more of them: what waits in the socket stays bounded.
+        this.socket.pause();
+        this.deadline = this.core.deadlines.now + this.core.settings.client.bodyTimeoutMs;
+        break;
+      }
       const bytes: Buffer = this.input;
       const head = parseRequestHead(bytes, 0, bytes.length, this.core.settings.client);
       if (head === null) {
@@ -533,7 +548,14 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPi
   private linger(): void {
     this.lingering = true;
     this.input = null;
-    this.deadline = this.core.deadlines.now + LINGER_MS;
+    const { deadlines, settings } = this.core;
+    if (this.socket.writableLength === 0) {
+      this.deadline = deadlines.now + LINGER_MS;
+    } else {
+      // A phone on a slow line has as long for the end of its answer as for any other part of it.
+      this.deadline = deadlines.now + settings.client.bodyTimeoutMs;
+      this.socket.once('finish', () => (this.deadline = deadlines.now + LINGER_MS));
+    }
     this.socket.end();
     this.socket.resume();
   }
@@ -610,6 +632,10 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPi
   drain(pollsUntil: number): void {
     const { exchange } = this;
     this.draining = true;
+    if (exchange === null && this.socket.writableLength > 0) {
+      if (!this.lingering) this.linger();
+      return;
+    }
     if (exchange !== null) {
       exchange.persistent = false;
       if (this.holdsPoll) exchange.responseDeadline = Math.min(exchange.responseDeadline, pollsUntil);
