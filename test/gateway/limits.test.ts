@@ -23,9 +23,9 @@ interface SetUp {
   readonly backend: RawBackend;
   readonly gateway: TestGateway;
   /** Another phone. */
-  open(): Promise<RawClient>;
+  readonly open: () => Promise<RawClient>;
   /** Another phone, which is not let in. */
-  turnedAway(): Promise<void>;
+  readonly turnedAway: () => Promise<void>;
 }
 
 /** Answers everything but Ping, which it holds. */

@@ -24,9 +24,9 @@ interface SetUp {
   readonly gateway: TestGateway;
   readonly client: RawClient;
   /** What waits in the gateway for the phone to take it, bytes. */
-  unsent(): number;
+  readonly unsent: () => number;
   /** The most that ever waited. */
-  mostUnsent(): number;
+  readonly mostUnsent: () => number;
 }
 
 async function setUp(
