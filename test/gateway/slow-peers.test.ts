@@ -7,7 +7,7 @@ import { LINGER_MS } from '../../src/gateway/settings.ts';
 import { checkLeaks } from '../support/leaks.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { ok, startRawBackend } from '../support/raw-backend.ts';
-import type { BackendRequest, RawBackend } from '../support/raw-backend.ts';
+import type { BackendConnection, BackendRequest, RawBackend } from '../support/raw-backend.ts';
 import { FOLDER_SYNC, request, startTestGateway } from '../support/test-gateway.ts';
 import type { SettingsOverrides, TestGateway } from '../support/test-gateway.ts';
 import { until } from '../support/until.ts';
@@ -119,6 +119,26 @@ describe('a phone that sends slowly', () => {
     client.send(Buffer.alloc(39_000_000));
     expect((await client.response()).status).toBe(504);
     expect(gateway.finished[0]?.error).toBe('EASGATE_UPSTREAM_STALLED');
+  });
+
+  it('is not blamed for the time in which the mail server took nothing', async () => {
+    const { backend, client } = await setUp({ client: { minBodyRate: 100_000_000, rateWindowMs: 1_000 } });
+    const size = 16_000_000;
+    client.send(request('SendMail', MAIL_START, [`Content-Length: ${MAIL_START.length + size}`]));
+    await until(() => backend.connections.length === 1);
+    const { socket } = backend.connections[0] as BackendConnection;
+    socket.pause();
+    client.send(Buffer.alloc(size));
+    const paused = Date.now();
+    await until(() => Date.now() - paused > 1_300, 'longer than the window');
+    expect(client.socket.writableLength).toBeGreaterThan(0);
+    // What is left of the body is there within one window, if nobody looks at it.
+    socket.removeAllListeners('data');
+    socket.on('data', () => undefined);
+    socket.resume();
+    await until(() => client.socket.writableLength === 0, 'the rest to leave');
+    socket.write(ok());
+    expect((await client.response()).status).toBe(200);
   });
 
   it('has its body passed on unchanged when it cuts it into chunks of one byte', async () => {
