@@ -98,7 +98,8 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPi
   private seenVerdict: Verdict | null = null;
   private seenAt = 0;
   private lingerBytes = 0;
-  // The last device on this connection, with its count: one connection is one phone.
+  // The last device on this connection, with its count: one connection is one phone, unless a proxy shares it.
+  private lastAddress = '';
   private lastUser: UserKey | null = null;
   private lastDevice: DeviceKey | null = null;
   private lastUse: DeviceUse | null = null;
@@ -169,7 +170,13 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPi
 
   onDrain(): void {
     const exchange = this.exchange;
-    if (exchange === null || exchange.upstream === null) return;
+    if (exchange === null) {
+      if (this.input === null) return;
+      this.socket.resume();
+      this.readRequests();
+      return;
+    }
+    if (exchange.upstream === null) return;
     if (this.forwarder.onPhoneDrain(exchange)) return;
     exchange.error = 'EASGATE_CLIENT_STALLED';
     this.cut();
@@ -178,7 +185,9 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPi
   onEnd(): void {
     const exchange = this.exchange;
     if (exchange === null || this.lingering) {
-      this.socket.destroy();
+      // What the phone has not taken yet it still gets.
+      if (this.socket.writableLength === 0) this.socket.destroy();
+      else if (!this.lingering) this.linger();
     } else if (!this.body.complete) {
       exchange.error = 'EASGATE_LENGTH_MISMATCH';
       this.socket.destroy();
@@ -207,7 +216,8 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPi
   onDeadline(): void {
     const exchange = this.exchange;
     if (exchange === null) {
-      if (this.lingering || this.input === null) this.socket.destroy();
+      if (this.socket.writableLength > 0) this.cut();
+      else if (this.lingering || this.input === null) this.socket.destroy();
       else this.refuse('EASGATE_HEAD_TIMEOUT');
       return;
     }
@@ -253,6 +263,12 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPi
     if (this.parsing) return;
     this.parsing = true;
     while (this.input !== null && this.exchange === null && !this.lingering && !this.handedOver) {
+      if (this.socket.writableNeedDrain) {
+        // Who takes no answers gets no more of them: what waits in the socket stays bounded.
+        this.socket.pause();
+        this.deadline = this.core.deadlines.now + this.core.settings.client.bodyTimeoutMs;
+        break;
+      }
       const bytes: Buffer = this.input;
       const head = parseRequestHead(bytes, 0, bytes.length, this.core.settings.client);
       if (head === null) {
@@ -299,8 +315,11 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPi
       !this.core.draining &&
       (client.maxRequestsPerConnection === 0 || this.requests < client.maxRequestsPerConnection);
     this.body.begin(head.framing, head.contentLength, client.maxBodyBytes);
-    if (this.trusted && head.forwardedFor !== null) {
-      this.address = clientAddress(this.peer, head.forwardedFor, this.core.trustedProxies);
+    // A proxy may carry many phones over one connection, and speak for itself in between.
+    if (this.trusted) {
+      const { forwardedFor } = head;
+      this.address =
+        forwardedFor === null ? this.peer : clientAddress(this.peer, forwardedFor, this.core.trustedProxies);
     }
     const bad = admit(this.core.settings, this, exchange, head);
     if (bad !== null) {
@@ -313,7 +332,14 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPi
       this.refuse('EASGATE_BODY_TOO_LARGE');
       return;
     }
-    if (!this.countUse(exchange)) return;
+    const wait = this.countUse(exchange);
+    if (wait !== null) {
+      // A new connection costs a phone more than this request, so a body that is at hand is read past.
+      const at = this.body.keep(bytes, head.end);
+      if (at < bytes.length) this.input = bytes.subarray(at);
+      this.fail(exchange, wait);
+      return;
+    }
     const { now } = this.core.deadlines;
     this.deadline = now + client.bodyTimeoutMs;
     this.rateSince = now;
@@ -321,12 +347,18 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPi
     this.keepBody(exchange, bytes, head.end);
   }
 
-  /** Counts the request with its device; false when it was answered because the device asks too often. */
-  private countUse(exchange: Exchange): boolean {
+  /** Counts the request with its device; returns why the device must wait, or null. */
+  private countUse(exchange: Exchange): HttpErrorCode | null {
     const { user, device, command } = exchange;
-    if (user === null || device === null || command === null) return true;
+    if (user === null || device === null || command === null) return null;
     const { guard, settings, deadlines } = this.core;
-    if (this.lastUse === null || device !== this.lastDevice || user !== this.lastUser) {
+    if (
+      this.lastUse === null ||
+      device !== this.lastDevice ||
+      user !== this.lastUser ||
+      this.address !== this.lastAddress
+    ) {
+      this.lastAddress = this.address;
       this.lastUser = user;
       this.lastDevice = device;
       this.lastUse = guard.useOf(this.address, user, device);
@@ -334,19 +366,15 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPi
     }
     const use = this.lastUse;
     const { maxInFlightPerDevice } = settings.client;
-    if (maxInFlightPerDevice > 0 && use.inFlight >= maxInFlightPerDevice) {
-      this.fail(exchange, 'EASGATE_DEVICE_BUSY');
-      return false;
-    }
+    if (maxInFlightPerDevice > 0 && use.inFlight >= maxInFlightPerDevice) return 'EASGATE_DEVICE_BUSY';
     const wait = guard.admit(use, command, deadlines.now);
     if (wait > 0) {
       exchange.retryAfterSeconds = Math.ceil(wait / 1000);
-      this.fail(exchange, 'EASGATE_DEVICE_THROTTLED');
-      return false;
+      return 'EASGATE_DEVICE_THROTTLED';
     }
     exchange.use = use;
     use.inFlight++;
-    return true;
+    return null;
   }
 
   /** Hands on body bytes that come after the head was forwarded. */
@@ -552,7 +580,14 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPi
   private linger(): void {
     this.lingering = true;
     this.input = null;
-    this.deadline = this.core.deadlines.now + LINGER_MS;
+    const { deadlines, settings } = this.core;
+    if (this.socket.writableLength === 0) {
+      this.deadline = deadlines.now + LINGER_MS;
+    } else {
+      // A phone on a slow line has as long for the end of its answer as for any other part of it.
+      this.deadline = deadlines.now + settings.client.bodyTimeoutMs;
+      this.socket.once('finish', () => (this.deadline = deadlines.now + LINGER_MS));
+    }
     this.socket.end();
     this.socket.resume();
   }
@@ -628,6 +663,10 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPi
   drain(pollsUntil: number): void {
     const { exchange } = this;
     this.draining = true;
+    if (exchange === null && this.socket.writableLength > 0) {
+      if (!this.lingering) this.linger();
+      return;
+    }
     if (exchange !== null) {
       exchange.persistent = false;
       if (this.holdsPoll) exchange.responseDeadline = Math.min(exchange.responseDeadline, pollsUntil);

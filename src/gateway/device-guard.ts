@@ -18,11 +18,6 @@ export interface HeldPing {
   supersede(): void;
 }
 
-interface RegisteredPing {
-  readonly ping: HeldPing;
-  readonly proof: string;
-}
-
 /**
  * Counts per (user, device, client address): a stranger elsewhere who guesses a device id cannot use up its allowance.
  * For the same reason a Ping is ended only by one with the same credentials.
@@ -32,7 +27,7 @@ export class DeviceGuard {
   private readonly intervalMs: number;
   private readonly uses: LRUCache<string, DeviceUse>;
   /** Bounded by the open client connections. */
-  private readonly pings = new Map<string, RegisteredPing>();
+  private readonly pings = new Map<string, HeldPing>();
   private readonly key = randomBytes(32);
 
   constructor(settings: ThrottleSettings) {
@@ -62,18 +57,21 @@ export class DeviceGuard {
     return 0;
   }
 
-  /** Makes `ping` the one that counts and ends an older one of the same device and credentials; returns its ticket. */
+  /**
+   * Makes `ping` the one that counts and ends an older one of the same device and credentials; returns its ticket. Other
+   * credentials have a place of their own: a stranger neither ends a Ping nor hides it from the one that should.
+   */
   registerPing(user: UserKey, device: DeviceKey, authorization: string, ping: HeldPing): string {
-    const name = `${user}\0${device}`;
     const proof = createHmac('sha256', this.key).update(authorization).digest('base64').slice(0, 16);
-    const older = this.pings.get(name);
-    if (older !== undefined && older.proof === proof && older.ping !== ping) older.ping.supersede();
-    this.pings.set(name, { ping, proof });
-    return name;
+    const ticket = `${user}\0${device}\0${proof}`;
+    const older = this.pings.get(ticket);
+    if (older !== undefined && older !== ping) older.supersede();
+    this.pings.set(ticket, ping);
+    return ticket;
   }
 
   /** The Ping with this ticket ended. */
   forgetPing(ticket: string, ping: HeldPing): void {
-    if (this.pings.get(ticket)?.ping === ping) this.pings.delete(ticket);
+    if (this.pings.get(ticket) === ping) this.pings.delete(ticket);
   }
 }

@@ -131,6 +131,10 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
     const { body } = this.phone;
     let at = 0;
     let drained = true;
+    const chunked = exchange.framing === 'chunked';
+    // A phone may cut its body into chunks of one byte: small ones are gathered, and all leave in one system call.
+    let small = '';
+    if (chunked) upstream?.socket.cork();
     while (at < bytes.length && !body.complete) {
       at = body.next(bytes, at);
       if (body.error !== null) {
@@ -139,18 +143,26 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
       }
       const { payloadStart, payloadEnd } = body;
       if (upstream === null || payloadEnd === payloadStart) continue;
-      const { socket } = upstream;
-      if (exchange.framing === 'chunked') {
-        const size = (payloadEnd - payloadStart).toString(16) + '\r\n';
-        writeCopy(socket, size, bytes, payloadStart, payloadEnd);
-        drained = socket.write('\r\n', 'latin1');
+      const size = payloadEnd - payloadStart;
+      if (!chunked) {
+        drained = writeCopy(upstream.socket, '', bytes, payloadStart, payloadEnd);
+        continue;
+      }
+      small += size.toString(16) + '\r\n';
+      if (size <= SMALL_BODY) {
+        small += bytes.toString('latin1', payloadStart, payloadEnd) + '\r\n';
       } else {
-        drained = writeCopy(socket, '', bytes, payloadStart, payloadEnd);
+        writeCopy(upstream.socket, small, bytes, payloadStart, payloadEnd);
+        small = '\r\n';
       }
     }
     exchange.bytesIn = body.received;
+    if (chunked && upstream !== null) {
+      if (body.complete) small += '0\r\n\r\n';
+      if (small !== '') drained = upstream.socket.write(small, 'latin1');
+      upstream.socket.uncork();
+    }
     if (body.complete) {
-      if (upstream !== null && exchange.framing === 'chunked') upstream.socket.write('0\r\n\r\n', 'latin1');
       exchange.requestComplete = true;
       if (exchange.phase === 'forwarded') this.expectResponse(exchange);
     } else {

@@ -5,6 +5,7 @@ import type { HttpErrorCode } from '../http/errors.ts';
 
 /** Trailers of requests are read past and dropped (RFC 9110 6.5.1 allows that); this bounds them. */
 const MAX_TRAILER_BYTES = 4096;
+const MIN_STORE_BYTES = 4096;
 
 /**
  * Payload of one body. {@link read} takes bytes off the wire; what it yields is either kept (before the head was
@@ -22,6 +23,8 @@ export class RequestBody {
   private remaining = 0;
   private maxBytes = 0;
   private scanner: ChunkScanner | null = null;
+  /** {@link kept} begins memory made for it; else it is a part of what came off the wire. */
+  private ownsKept = false;
 
   begin(framing: BodyFraming, length: number, maxBytes: number): void {
     this.framing = framing;
@@ -54,11 +57,35 @@ export class RequestBody {
       if (this.error !== null) return at;
       if (this.payloadEnd > this.payloadStart) {
         const payload = bytes.subarray(this.payloadStart, this.payloadEnd);
-        this.kept = this.kept === null ? payload : Buffer.concat([this.kept, payload]);
+        if (this.kept === null) {
+          this.kept = payload;
+          this.ownsKept = false;
+        } else {
+          this.kept = this.append(this.kept, payload);
+        }
       }
       at = next;
     }
     return at;
+  }
+
+  /**
+   * Puts `payload` behind `kept`, in memory that doubles when it is full: a body cut into chunks of one byte would
+   * otherwise be copied whole for each of them.
+   */
+  private append(kept: Buffer, payload: Buffer): Buffer {
+    const size = kept.length + payload.length;
+    const memory = kept.buffer as ArrayBuffer;
+    if (this.ownsKept && size <= memory.byteLength) {
+      const longer = Buffer.from(memory, 0, size);
+      payload.copy(longer, kept.length);
+      return longer;
+    }
+    const store = Buffer.allocUnsafeSlow(Math.max(MIN_STORE_BYTES, size * 2));
+    kept.copy(store);
+    payload.copy(store, kept.length);
+    this.ownsKept = true;
+    return store.subarray(0, size);
   }
 
   /** Bounds of the payload that the last {@link next} found; equal when it found none. */

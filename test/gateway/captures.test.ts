@@ -1,6 +1,7 @@
 // Owns the proof on real input: recorded exchanges of real phones and servers pass through unchanged, however they are cut.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { deviceKey } from '../../src/identity/device.ts';
+import { checkLeaks } from '../support/leaks.ts';
 import { captures } from '../support/fixtures.ts';
 import type { Capture, CapturedExchange } from '../support/fixtures.ts';
 import { RawClient } from '../support/raw-client.ts';
@@ -8,6 +9,8 @@ import { startRawBackend } from '../support/raw-backend.ts';
 import type { BackendRequest, RawBackend } from '../support/raw-backend.ts';
 import { startTestGateway } from '../support/test-gateway.ts';
 import type { TestGateway } from '../support/test-gateway.ts';
+
+checkLeaks();
 
 /** Hop-by-hop and framing headers, and what the gateway writes itself. */
 const NOT_END_TO_END = new Set([

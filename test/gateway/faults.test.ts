@@ -2,12 +2,15 @@
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
+import { checkLeaks } from '../support/leaks.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { ok, startRawBackend } from '../support/raw-backend.ts';
 import type { BackendConnection, BackendRequest, RawBackend } from '../support/raw-backend.ts';
 import { FOLDER_SYNC, PING, request, startTestGateway } from '../support/test-gateway.ts';
 import type { SettingsOverrides, TestGateway } from '../support/test-gateway.ts';
 import { until } from '../support/until.ts';
+
+checkLeaks();
 
 const cleanups: (() => Promise<void> | void)[] = [];
 afterEach(async () => {

@@ -1,11 +1,14 @@
 // Owns the promises of the EAS lane towards a well-behaved phone and server: framing, order, reuse, backpressure.
 import { afterEach, describe, expect, it } from 'vitest';
+import { checkLeaks } from '../support/leaks.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { ok, startRawBackend } from '../support/raw-backend.ts';
 import type { BackendRequest, RawBackend } from '../support/raw-backend.ts';
 import { FOLDER_SYNC, PING, request, startTestGateway } from '../support/test-gateway.ts';
 import type { SettingsOverrides, TestGateway } from '../support/test-gateway.ts';
 import { until } from '../support/until.ts';
+
+checkLeaks();
 
 const cleanups: (() => Promise<void> | void)[] = [];
 afterEach(async () => {

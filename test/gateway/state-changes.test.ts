@@ -10,11 +10,14 @@ import { VerdictCache } from '../../src/directory/verdict-cache.ts';
 import { startGateway } from '../../src/gateway/gateway.ts';
 import { deviceAliases, deviceKey } from '../../src/identity/device.ts';
 import { decision, deviceRecord } from '../directory/store-contract.ts';
+import { checkLeaks, watchGateway } from '../support/leaks.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { ok, startRawBackend } from '../support/raw-backend.ts';
 import { startRedis } from '../support/redis.ts';
 import { FOLDER_SYNC, PING, request, testSettings } from '../support/test-gateway.ts';
 import { until } from '../support/until.ts';
+
+checkLeaks();
 
 const cleanups: (() => Promise<void> | void)[] = [];
 afterEach(async () => {
@@ -74,6 +77,7 @@ describe.each(stores)('with the %s store', (_name, prepare) => {
       recorder,
       accessLog: null,
     });
+    watchGateway(gateway);
     cleanups.push(async () => {
       await gateway.close();
       await cache.stop();

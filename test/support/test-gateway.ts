@@ -6,6 +6,7 @@ import type { GatewaySettings, UpstreamServerSettings } from '../../src/gateway/
 import type { PassThroughLine } from '../../src/gateway/pass-through/settings.ts';
 import type { Exchange } from '../../src/gateway/exchange.ts';
 import type { Verdict, VerdictAction } from '../../src/policy/model.ts';
+import { watchGateway } from './leaks.ts';
 
 /** Seen by the recorder double. */
 export interface SeenPartnership {
@@ -160,6 +161,7 @@ export async function startTestGateway(
       recordPassage: (line) => passages.push(line),
     },
   });
+  watchGateway(gateway);
   return {
     ...gateway,
     seen,

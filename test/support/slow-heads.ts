@@ -1,0 +1,62 @@
+// Owns a crowd of slow clients, run as a process of its own: each sends the start of a request head and then one byte
+// at a time, for ever. Arguments: port, how many. Tells its parent when all are connected and when all were closed.
+import { connect } from 'node:net';
+import type { Socket } from 'node:net';
+
+/** What the crowd tells its parent. */
+export type CrowdReport =
+  | { readonly state: 'connected' }
+  | { readonly state: 'closed'; readonly answered408: number };
+
+/** Connecting at once: below the backlog of the gateway, so that no SYN is lost and sent again a second later. */
+const CONNECTING = 500;
+/** Each client in its turn, so that bytes come all the time: one from each twice a second. */
+const DRIP_MS = 50;
+const TURNS = 10;
+
+const [port = 0, count = 0] = process.argv.slice(2).map(Number);
+const sockets: Socket[] = [];
+let started = 0;
+let connected = 0;
+let closed = 0;
+let answered408 = 0;
+let turn = 0;
+
+function report(state: CrowdReport): void {
+  process.send?.(state);
+}
+
+function connectNext(): void {
+  if (started === count) return;
+  started++;
+  const socket = connect({ port, host: '127.0.0.1', noDelay: true });
+  let received = '';
+  socket.once('connect', () => {
+    connected++;
+    socket.write(`POST /Microsoft-Server-ActiveSync?Cmd=Sync HTTP/1.1\r\nX-${connected}: `);
+    if (connected === count) report({ state: 'connected' });
+    connectNext();
+  });
+  socket.on('data', (chunk) => (received += chunk.toString('latin1')));
+  socket.on('error', () => undefined);
+  socket.on('close', () => {
+    if (received.startsWith('HTTP/1.1 408 ')) answered408++;
+    closed++;
+    if (closed === count) {
+      clearInterval(dripping);
+      report({ state: 'closed', answered408 });
+      process.disconnect?.();
+    }
+  });
+  sockets.push(socket);
+}
+
+const dripping = setInterval(() => {
+  turn = (turn + 1) % TURNS;
+  for (let index = turn; index < sockets.length; index += TURNS) {
+    const socket = sockets[index];
+    if (socket?.writable === true && !socket.connecting) socket.write('x');
+  }
+}, DRIP_MS);
+process.once('disconnect', () => process.exit());
+for (let index = 0; index < CONNECTING; index++) connectNext();
