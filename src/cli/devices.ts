@@ -5,7 +5,7 @@ import type { DeviceListing, DirectoryStore, PartnershipListing } from '../direc
 import { deviceAliases, deviceKey } from '../identity/device.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import { isUserError, userKey } from '../identity/user.ts';
-import type { ManualDecision } from '../policy/model.ts';
+import type { AccessDecision, ManualDecision } from '../policy/model.ts';
 import { CommandError, withStore } from './context.ts';
 import { table } from './table.ts';
 
@@ -24,7 +24,7 @@ interface SetOptions {
   readonly source: string;
 }
 
-const ACTIONS: readonly ManualDecision['action'][] = ['allow', 'block', 'quarantine'];
+const ACTIONS: readonly AccessDecision['action'][] = ['allow', 'block', 'quarantine'];
 
 /** Registers `devices` and its subcommands. */
 export function registerDevices(program: Command): void {
@@ -144,7 +144,7 @@ async function decide(
   }
 }
 
-function readDecision(action: ManualDecision['action'], options: DecideOptions): ManualDecision {
+function readDecision(action: AccessDecision['action'], options: DecideOptions): AccessDecision {
   return {
     action,
     owner: options.owner ?? userInfo().username,
