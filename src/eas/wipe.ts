@@ -14,10 +14,12 @@ export interface WipeAnswer {
 
 const DIRECTIVES = { wipe: 'RemoteWipe', accountWipe: 'AccountOnlyRemoteWipe' } as const;
 
+function reply(status: string, ...more: WbxmlElement[]): WbxmlElement {
+  return element('Provision', 'Provision', element('Provision', 'Status', status), ...more);
+}
+
 function answers(kind: WipeKind): Readonly<Record<WipeAnswer['outcome'], WipeAnswer>> {
   const directive = element('Provision', DIRECTIVES[kind]);
-  const reply = (status: string, ...more: WbxmlElement[]): WbxmlElement =>
-    element('Provision', 'Provision', element('Provision', 'Status', status), ...more);
   return {
     directive: { outcome: 'directive', reply: reply('1', directive) },
     acknowledged: { outcome: 'acknowledged', reply: reply('1') },

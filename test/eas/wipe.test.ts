@@ -102,7 +102,7 @@ describe('on the wire', () => {
 
   it('a status of another page is no answer', () => {
     // RemoteWipe (page 14) with the Status of page 18.
-    const foreign = Buffer.from('03016a00000e454c0012460331000101' + '01', 'hex');
+    const foreign = Buffer.from('03016a00000e454c001246033100010101', 'hex');
     const found = answerProvisionDuringWipe(decodeWbxml(foreign), '14.1', 'wipe');
     expect(found?.outcome).toBe('directive');
   });
