@@ -48,8 +48,8 @@ function walk(policy: Policy, facts: PolicyFacts, steps: PolicyStep[] | null): V
   for (const scope of ['device', 'partnership'] as const) {
     const everyone = scope === 'device';
     const decision = everyone ? facts.deviceDecision : facts.partnershipDecision;
-    if (!isWipe(decision) || !note(`wipe of the ${scope}`, isOpenWipe(decision), describe(decision, now)))
-      continue;
+    if (!isOpenWipe(decision)) continue;
+    note(`wipe of the ${scope}`, true, describe(decision, now));
     const { requestedAt } = decision.wipe;
     return Object.freeze({
       action: decision.action,
