@@ -1,13 +1,18 @@
 // Owns `easgate devices`: what the directory knows of devices, and decisions by hand.
 import { userInfo } from 'node:os';
 import type { Command } from 'commander';
-import type { DeviceListing, DirectoryStore, PartnershipListing } from '../directory/store.ts';
-import { deviceAliases, deviceKey } from '../identity/device.ts';
-import type { DeviceKey, UserKey } from '../identity/keys.ts';
-import { isUserError, userKey } from '../identity/user.ts';
-import type { ManualDecision } from '../policy/model.ts';
+import type { DirectoryStore } from '../directory/store.ts';
+import { deviceAliases } from '../identity/device.ts';
+import type { DeviceKey } from '../identity/keys.ts';
+import type { AccessDecision } from '../policy/model.ts';
+import { isOpenWipe, isWipe } from '../policy/wipe.ts';
 import { CommandError, withStore } from './context.ts';
+import { canonicalUser, changeDecision, decisionText, storedDecision, wipeText } from './decisions.ts';
+import { parseDevice, parseUser, target } from './device-names.ts';
+import { collect, notFound } from './inventory.ts';
+import type { ListRow } from './inventory.ts';
 import { table } from './table.ts';
+import { registerWipe } from './wipe.ts';
 
 interface DecideOptions {
   readonly user?: string;
@@ -24,7 +29,7 @@ interface SetOptions {
   readonly source: string;
 }
 
-const ACTIONS: readonly ManualDecision['action'][] = ['allow', 'block', 'quarantine'];
+const ACTIONS: readonly AccessDecision['action'][] = ['allow', 'block', 'quarantine'];
 
 /** Registers `devices` and its subcommands. */
 export function registerDevices(program: Command): void {
@@ -60,7 +65,17 @@ export function registerDevices(program: Command): void {
           decision: device?.decision ?? null,
           partnerships,
         };
-        process.stdout.write(options.json ? JSON.stringify(shown, null, 2) + '\n' : showText(shown));
+        const wipes = [
+          { user: null, decision: shown.decision },
+          ...partnerships.map(({ record, decision }) => ({ user: record.user, decision })),
+        ].flatMap(({ user, decision }) =>
+          isWipe(decision) ? [`${target(key, user)}: ${wipeText(decision)}`] : [],
+        );
+        process.stdout.write(
+          options.json
+            ? JSON.stringify(shown, null, 2) + '\n'
+            : showText({ ...shown, ...(wipes.length === 0 ? {} : { wipe: wipes.join('; ') }) }),
+        );
       });
     });
 
@@ -75,8 +90,10 @@ export function registerDevices(program: Command): void {
       .option('--expires <when>', 'until then: 30m, 12h, 7d, or a date')
       .action(async (id: string, options: DecideOptions, command: Command) => {
         await withStore(command, async (store) => {
-          await decide(store, parseDevice(id), options.user, readDecision(action, options));
-          process.stdout.write(`${action}: ${target(id, options.user)}\n`);
+          const device = parseDevice(id);
+          const user = await canonicalUser(store, device, options.user);
+          await changeDecision(store, device, user, readDecision(action, options), false);
+          process.stdout.write(`${action}: ${target(device, user)}\n`);
         });
       });
   }
@@ -86,12 +103,19 @@ export function registerDevices(program: Command): void {
     .argument('<device>', 'device id')
     .description('take a decision back')
     .option('--user <user>', 'only for this user')
-    .action(async (id: string, options: { user?: string }, command: Command) => {
+    .option('--force', 'also a wipe that the device acknowledged: lets it in again')
+    .action(async (id: string, options: { user?: string; force?: true }, command: Command) => {
       await withStore(command, async (store) => {
-        await decide(store, parseDevice(id), options.user, null);
-        process.stdout.write(`cleared: ${target(id, options.user)}\n`);
+        const device = parseDevice(id);
+        const user = await canonicalUser(store, device, options.user);
+        const before = await storedDecision(store, device, user);
+        await changeDecision(store, device, user, null, options.force === true);
+        const taken = isWipe(before) ? ` (was: ${wipeText(before)})` : '';
+        process.stdout.write(`cleared: ${target(device, user)}${taken}\n${await wipesLeft(store, device)}`);
       });
     });
+
+  registerWipe(devices);
 
   devices
     .command('set')
@@ -126,25 +150,22 @@ export function registerDevices(program: Command): void {
     });
 }
 
-/**
- * A phone may come under another spelling of its id. A block of a hex id is also written under the text it spells, whose
- * capitals the hex form alone remembers; clearing takes both back.
- */
-async function decide(
-  store: DirectoryStore,
-  device: DeviceKey,
-  user: string | undefined,
-  decision: ManualDecision | null,
-): Promise<void> {
-  const name = user === undefined ? null : parseUser(user);
-  const canonical = name === null ? null : (await store.lookup(name, [device])).user;
-  const spelled = deviceAliases(device).filter((alias) => alias.length < device.length);
-  for (const key of decision === null || decision.action === 'block' ? [device, ...spelled] : [device]) {
-    await store.decide(canonical, key, decision);
-  }
+/** Who takes one wipe back must not believe that another one is gone too. */
+async function wipesLeft(store: DirectoryStore, device: DeviceKey): Promise<string> {
+  return (await collect(store, null))
+    .filter((row) => row.device === device)
+    .flatMap(({ user, listing, partnership }) => [
+      { user: null, decision: listing?.decision ?? null },
+      { user, decision: partnership?.decision ?? null },
+    ])
+    .flatMap(({ user, decision }) =>
+      isOpenWipe(decision) ? [`still to be wiped: ${target(device, user)}: ${wipeText(decision)}\n`] : [],
+    )
+    .filter((line, index, lines) => lines.indexOf(line) === index)
+    .join('');
 }
 
-function readDecision(action: ManualDecision['action'], options: DecideOptions): ManualDecision {
+function readDecision(action: AccessDecision['action'], options: DecideOptions): AccessDecision {
   return {
     action,
     owner: options.owner ?? userInfo().username,
@@ -171,62 +192,6 @@ function parseFlag(text: string | undefined, name: string): boolean | null {
   return text === 'true';
 }
 
-/** The key of a device id typed by a person. */
-export function parseDevice(id: string): DeviceKey {
-  if (!/^[A-Za-z0-9]{1,64}$/.test(id)) {
-    throw new CommandError('EASGATE_DEVICE_ID', `${id}: a device id is letters and digits`);
-  }
-  return deviceKey(id);
-}
-
-/** The key of a user name typed by a person, in any of its spellings. */
-export function parseUser(name: string): UserKey {
-  const key = userKey(name);
-  if (isUserError(key)) throw new CommandError(key, `${name}: not a user name`);
-  return key;
-}
-
-function target(id: string, user: string | undefined): string {
-  return user === undefined ? deviceKey(id) : `${parseUser(user)} on ${deviceKey(id)}`;
-}
-
-async function notFound(store: DirectoryStore, key: DeviceKey): Promise<CommandError> {
-  const spellings = new Set<string>(deviceAliases(key));
-  const near = (await collect(store, null)).filter(
-    (row) => spellings.has(row.device) || row.device.startsWith(key.slice(0, 6)),
-  );
-  const hint =
-    near.length === 0 ? '' : `; near: ${[...new Set(near.map((row) => row.device))].slice(0, 5).join(', ')}`;
-  return new CommandError('EASGATE_NOT_FOUND', `no device ${key}${hint}`);
-}
-
-interface ListRow {
-  readonly device: DeviceKey;
-  readonly user: UserKey | null;
-  readonly listing: DeviceListing | null;
-  readonly partnership: PartnershipListing | null;
-}
-
-async function collect(store: DirectoryStore, user: UserKey | null): Promise<ListRow[]> {
-  const devices = new Map((await store.listDevices()).map((listing) => [listing.key, listing]));
-  const partnerships = (await store.listPartnerships()).filter(
-    ({ record }) => user === null || record.user === user,
-  );
-  const rows: ListRow[] = partnerships.map((partnership) => ({
-    device: partnership.record.device,
-    user: partnership.record.user,
-    listing: devices.get(partnership.record.device) ?? null,
-    partnership,
-  }));
-  if (user === null) {
-    const paired = new Set(rows.map((row) => row.device));
-    for (const [device, listing] of devices) {
-      if (!paired.has(device)) rows.push({ device, user: null, listing, partnership: null });
-    }
-  }
-  return rows.sort((a, b) => a.device.localeCompare(b.device) || (a.user ?? '').localeCompare(b.user ?? ''));
-}
-
 function listTable(rows: readonly ListRow[]): string {
   if (rows.length === 0) return 'no devices\n';
   return table(
@@ -237,7 +202,7 @@ function listTable(rows: readonly ListRow[]): string {
       partnership?.record.deviceType ?? listing?.record?.model ?? '-',
       yesNo(listing?.record?.managed),
       yesNo(listing?.record?.compliant),
-      partnership?.decision?.action ?? listing?.decision?.action ?? '-',
+      decisionText(partnership?.decision ?? null, listing?.decision ?? null),
       partnership === null ? '-' : `${partnership.record.lastVerdict} (${partnership.record.lastReason})`,
       partnership === null ? '-' : new Date(partnership.record.lastSeen).toISOString(),
     ]),

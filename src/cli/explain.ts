@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { deviceAliases } from '../identity/device.ts';
 import { explain } from '../policy/evaluate.ts';
 import { withStore } from './context.ts';
-import { parseDevice, parseUser } from './devices.ts';
+import { parseDevice, parseUser } from './device-names.ts';
 import { table } from './table.ts';
 
 /** Registers `explain`. */

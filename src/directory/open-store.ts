@@ -1,7 +1,7 @@
 // Owns the choice of the store.
 import { EmbeddedStore } from './embedded/embedded-store.ts';
+import type { RedisStoreOptions } from './redis/redis-connection.ts';
 import { RedisStore } from './redis/redis-store.ts';
-import type { RedisStoreOptions } from './redis/redis-store.ts';
 import type { DirectoryStore } from './store.ts';
 
 /** Which store, and how to reach it. */

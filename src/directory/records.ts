@@ -1,6 +1,6 @@
 // Owns the records of the directory and the reading of stored JSON back into them.
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
-import type { ManualDecision } from '../policy/model.ts';
+import type { ManualDecision, WipeProgress } from '../policy/model.ts';
 
 /** What a feed knows of a device. `null` = the feed did not say. Times are milliseconds since the epoch. */
 export interface DeviceRecord {
@@ -136,13 +136,32 @@ export function readPartnership(user: UserKey, device: DeviceKey, stored: string
 /** Reads a stored decision. @throws CorruptRecordError */
 export function readDecision(stored: string, what: string): ManualDecision {
   const json = parse(stored, what);
-  const action = json['action'];
-  if (action !== 'allow' && action !== 'block' && action !== 'quarantine') throw new CorruptRecordError(what);
-  return {
-    action,
+  const { action } = json;
+  const base = {
     owner: text(json, 'owner', what) ?? 'unknown',
     reason: text(json, 'reason', what),
     decidedAt: time(json, 'decidedAt', what) ?? 0,
-    expiresAt: time(json, 'expiresAt', what),
+  };
+  const expiresAt = time(json, 'expiresAt', what);
+  if (action === 'allow' || action === 'block' || action === 'quarantine')
+    return { action, ...base, expiresAt };
+  if ((action !== 'wipe' && action !== 'accountWipe') || expiresAt !== null)
+    throw new CorruptRecordError(what);
+  return { action, ...base, expiresAt, wipe: readWipe(json['wipe'], `${what}.wipe`) };
+}
+
+/** Nothing is filled in here: what was not written clearly must erase no device. */
+function readWipe(value: unknown, what: string): WipeProgress {
+  if (typeof value !== 'object' || value === null) throw new CorruptRecordError(what);
+  const json = value as Json;
+  const { state } = json;
+  const requestedAt = time(json, 'requestedAt', what);
+  if (requestedAt === null || (state !== 'pending' && state !== 'acknowledged' && state !== 'failed'))
+    throw new CorruptRecordError(what);
+  return {
+    requestedAt,
+    state,
+    acknowledgedAt: time(json, 'acknowledgedAt', what),
+    deviceStatus: time(json, 'deviceStatus', what),
   };
 }

@@ -1,6 +1,7 @@
 // Owns the one interface behind which the directory is kept, and what every store promises.
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { ManualDecision } from '../policy/model.ts';
+import type { WipeOutcome } from '../policy/wipe.ts';
 import type { DeviceRecord, PartnershipRecord, UserRecord } from './records.ts';
 
 /** A place in the change log; opaque, compare with {@link DirectoryStore.isBefore}. */
@@ -62,6 +63,21 @@ export interface DirectoryStore {
   putUser(record: UserRecord): Promise<void>;
   /** `user` null = for every user of the device; `decision` null = clears it. */
   decide(user: UserKey | null, device: DeviceKey, decision: ManualDecision | null): Promise<void>;
+  /**
+   * Like {@link decide}, but only while `expected` is what is stored (null = nothing); false when it is something else
+   * by now.
+   */
+  replaceDecision(
+    user: UserKey | null,
+    device: DeviceKey,
+    expected: ManualDecision | null,
+    decision: ManualDecision | null,
+  ): Promise<boolean>;
+  /**
+   * Records what a device answered to a wipe. False when that wipe no longer waits for an answer: a cancelled one does
+   * not come back, one acknowledged before stays as it is. `user` null = the wipe was for every user of the device.
+   */
+  acknowledgeWipe(user: UserKey | null, device: DeviceKey, outcome: WipeOutcome): Promise<boolean>;
   listDevices(): Promise<readonly DeviceListing[]>;
   listPartnerships(): Promise<readonly PartnershipListing[]>;
   /** Writes what was seen; `firstSeen` of a known partnership stays. Appends nothing to the log: no verdict changes. */

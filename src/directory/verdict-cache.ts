@@ -2,8 +2,9 @@
 import { LRUCache } from 'lru-cache';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import { evaluate } from '../policy/evaluate.ts';
-import type { Policy, Verdict } from '../policy/model.ts';
+import type { Policy, Verdict, WipeOrder } from '../policy/model.ts';
 import { ChangeFollower } from './change-follower.ts';
+import { withDeadline } from './deadline.ts';
 import type { ChangeBatch, DirectoryStore, LogPosition, LookupResult } from './store.ts';
 
 /** Bounds and lifetimes; milliseconds. */
@@ -51,8 +52,22 @@ interface Flight {
 
 /** Users remembered per device; one is the rule. */
 const MAX_USERS_PER_DEVICE = 8;
+/** A wipe may be taken back until it is carried out, so it is remembered for no longer than this. */
+const MAX_WIPE_LIFETIME_MS = 5_000;
 /** A verdict that keeps changing under the look-up is served, but not kept. */
 const MAX_ATTEMPTS = 3;
+
+/** Serves in place of a wipe that cannot be read from the store: nobody knows whether it was taken back. */
+const WIPE_UNCONFIRMED: Verdict = Object.freeze({
+  action: 'block',
+  reason: 'storeUnavailable',
+  rule: 'a wipe that the directory does not confirm',
+  validUntil: Infinity,
+});
+
+function isWipe({ action }: Verdict): boolean {
+  return action === 'wipe' || action === 'accountWipe';
+}
 
 /** Decides (user, device): from memory synchronously, else by one look-up. */
 export class VerdictCache {
@@ -66,6 +81,7 @@ export class VerdictCache {
   private readonly known: LRUCache<DeviceKey, CachedVerdict[]>;
   private readonly unknown: LRUCache<DeviceKey, CachedVerdict[]>;
   private readonly flights = new Map<string, Flight>();
+  private confirming = 0;
   private readonly listeners = new Set<(changed: ChangedKeys) => void>();
   private readonly follower: ChangeFollower;
 
@@ -137,6 +153,39 @@ export class VerdictCache {
     return promise;
   }
 
+  /**
+   * The verdict as the store says it now, not from memory and not of a look-up already under way; null when the store
+   * did not answer in time or too many look-ups are under way. Nothing is to be wiped on the word of anything else:
+   * {@link peek} and {@link decide} may say `wipe` for seconds after it was taken back. Never rejects.
+   */
+  async confirm(user: UserKey, device: DeviceKey): Promise<Verdict | null> {
+    if (this.flights.size + this.confirming >= this.options.maxConcurrentLookups) return null;
+    this.confirming++;
+    try {
+      const spellings = [device, ...this.aliasesOf(device)];
+      return this.evaluate(
+        await withDeadline(this.store.lookup(user, spellings), this.options.lookupTimeoutMs),
+      );
+    } catch (error) {
+      this.options.onLookupError(error);
+      return null;
+    } finally {
+      this.confirming--;
+    }
+  }
+
+  /**
+   * Records what a device answered to the wipe that a confirmed verdict ordered (`status` as in MS-ASPROV 2.2.2.54.3).
+   * False when that wipe was taken back or acknowledged meanwhile. Rejects when the store did not answer in time: the
+   * answer may or may not be recorded, and can be recorded again.
+   */
+  acknowledgeWipe(user: UserKey, device: DeviceKey, order: WipeOrder, status: 1 | 2): Promise<boolean> {
+    const { everyone, requestedAt } = order;
+    const outcome = { requestedAt, status, at: Date.now() };
+    const work = this.store.acknowledgeWipe(everyone ? null : user, device, outcome);
+    return withDeadline(work, this.options.lookupTimeoutMs);
+  }
+
   private async lookUp(user: UserKey, device: DeviceKey, flight: Flight): Promise<Decision> {
     const spellings = [device, ...this.aliasesOf(device)];
     const end = this.now() + this.options.lookupTimeoutMs;
@@ -164,7 +213,8 @@ export class VerdictCache {
 
   private keep(user: UserKey, device: DeviceKey, result: LookupResult, verdict: Verdict): void {
     const unknown = verdict.reason === 'unknownDevice';
-    const lifetime = unknown ? this.options.unknownLifetimeMs : this.options.lifetimeMs;
+    const usual = unknown ? this.options.unknownLifetimeMs : this.options.lifetimeMs;
+    const lifetime = isWipe(verdict) ? Math.min(usual, MAX_WIPE_LIFETIME_MS) : usual;
     const decidedAt = this.now();
     // A tenth of jitter, so that a fleet that arrived together does not expire together.
     const expiresAt = Math.min(decidedAt + lifetime * (0.9 + Math.random() * 0.1), verdict.validUntil);
@@ -185,7 +235,7 @@ export class VerdictCache {
     return undefined;
   }
 
-  /** The last known verdict while it may still serve; expired manual decisions never do. */
+  /** The last known verdict while it may still serve; expired manual decisions never do, and a wipe only keeps out. */
   private stale(user: UserKey, device: DeviceKey): Decision {
     const found = this.find(user, device);
     if (found === undefined || found.verdict.validUntil <= Date.now())
@@ -193,7 +243,7 @@ export class VerdictCache {
     const { staleAllowedMs, staleBlockedMs } = this.options;
     const limit = found.verdict.action === 'allow' ? staleAllowedMs : staleBlockedMs;
     if (this.now() - found.decidedAt > limit) return { verdict: null, source: 'none' };
-    return { verdict: found.verdict, source: 'stale' };
+    return { verdict: isWipe(found.verdict) ? WIPE_UNCONFIRMED : found.verdict, source: 'stale' };
   }
 
   private apply(batch: ChangeBatch): void {
@@ -239,19 +289,5 @@ export class VerdictCache {
         cache.delete(device);
       }
     }
-  }
-}
-
-/** Rejects after `timeoutMs`; the work itself goes on and its end is ignored. */
-async function withDeadline<T>(work: Promise<T>, timeoutMs: number): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(
-    () => reject(new Error('the directory did not answer in time')),
-    Math.max(1, timeoutMs),
-  );
-  try {
-    return await Promise.race([work, promise]);
-  } finally {
-    clearTimeout(timer);
   }
 }

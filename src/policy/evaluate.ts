@@ -1,6 +1,7 @@
 // Owns the decision: one walk over the rules, used by evaluate (the verdict) and explain (the verdict and every step).
 // Pure, synchronous, total.
 import type { ManualDecision, Policy, PolicyFacts, Verdict, VerdictAction, VerdictReason } from './model.ts';
+import { describeWipe, isOpenWipe, isWipe } from './wipe.ts';
 
 /** One rule that was looked at. */
 export interface PolicyStep {
@@ -43,18 +44,36 @@ function walk(policy: Policy, facts: PolicyFacts, steps: PolicyStep[] | null): V
   const say = (action: VerdictAction, reason: VerdictReason, rule: string): Verdict =>
     Object.freeze({ action, reason, rule, validUntil: soonest });
 
+  // First of all decisions, and the device's before the partnership's: it erases more.
+  for (const scope of ['device', 'partnership'] as const) {
+    const everyone = scope === 'device';
+    const decision = everyone ? facts.deviceDecision : facts.partnershipDecision;
+    if (!isOpenWipe(decision)) continue;
+    note(`wipe of the ${scope}`, true, describe(decision, now));
+    const { requestedAt } = decision.wipe;
+    return Object.freeze({
+      action: decision.action,
+      reason: 'wipeRequested',
+      rule: `${scope} wipe by ${decision.owner}`,
+      validUntil: Infinity,
+      wipe: Object.freeze({ everyone, requestedAt, readAt: now }),
+    });
+  }
   // A block under any spelling of the id is a block: the phone is the same (docs/protocol.md, device key).
   for (const { alias, decision } of facts.aliasDecisions) {
     const found = live(decision);
-    const blocks = found !== null && found.action === 'block';
+    // What another spelling is to erase is kept out here, not erased: that it is the same phone is likely, not certain.
+    const blocks = found !== null && (found.action === 'block' || isWipe(found));
     if (note('alias decision', blocks, `${alias}: ${describe(decision, now)}`)) {
-      return say('block', 'individualRule', `device decision on alias ${alias} by ${decision.owner}`);
+      const reason = isOpenWipe(found) ? 'wipeRequested' : isWipe(found) ? 'wiped' : 'individualRule';
+      return say('block', reason, `device decision on alias ${alias} by ${decision.owner}`);
     }
   }
   const onDevice = live(facts.deviceDecision);
   const onPartnership = live(facts.partnershipDecision);
-  // The device's block holds for every user of it; otherwise the narrower decision wins.
-  const chosen = onDevice?.action === 'block' ? onDevice : (onPartnership ?? onDevice);
+  // The device's block holds for every user of it, so does a wipe that was carried out; otherwise the narrower wins.
+  const keepsAllOut = onDevice?.action === 'block' || isWipe(onDevice);
+  const chosen = keepsAllOut ? onDevice : (onPartnership ?? onDevice);
   note(
     'partnership decision',
     chosen !== null && chosen === onPartnership,
@@ -63,6 +82,7 @@ function walk(policy: Policy, facts: PolicyFacts, steps: PolicyStep[] | null): V
   note('device decision', chosen !== null && chosen === onDevice, describe(facts.deviceDecision, now));
   if (chosen !== null) {
     const scope = chosen === onPartnership ? 'partnership' : 'device';
+    if (isWipe(chosen)) return say('block', 'wiped', `${scope} wipe by ${chosen.owner}`);
     return say(chosen.action, 'individualRule', `${scope} decision by ${chosen.owner}`);
   }
   const { device } = facts;
@@ -86,5 +106,6 @@ function describe(decision: ManualDecision | null, now: number): string {
   if (decision === null) return 'none';
   const expired = decision.expiresAt !== null && decision.expiresAt <= now ? ', expired' : '';
   const reason = decision.reason === null ? '' : ` (${decision.reason})`;
-  return `${decision.action} by ${decision.owner}${reason}${expired}`;
+  const progress = isWipe(decision) ? `, ${describeWipe(decision.wipe)}` : '';
+  return `${decision.action} by ${decision.owner}${reason}${expired}${progress}`;
 }

@@ -10,7 +10,19 @@ export type VerdictReason =
   | 'notEnrolled'
   | 'unknownDevice'
   | 'individualRule'
+  | 'wipeRequested'
+  | 'wiped'
   | 'storeUnavailable';
+
+/** Which wipe a verdict asks for; what the device answers is recorded against it. */
+export interface WipeOrder {
+  /** True = the decision holds for every user of the device, false = for this user's partnership. */
+  readonly everyone: boolean;
+  /** Milliseconds since the epoch; names this one wipe. */
+  readonly requestedAt: number;
+  /** When the decision was read, milliseconds since the epoch: an order that is not fresh must not be carried out. */
+  readonly readAt: number;
+}
 
 /** A decision; frozen and shared between requests. */
 export interface Verdict {
@@ -20,18 +32,46 @@ export interface Verdict {
   readonly rule: string;
   /** Milliseconds since the epoch after which the verdict must be decided anew; `Infinity` when nothing expires. */
   readonly validUntil: number;
+  /** Only with `wipe` and `accountWipe`. */
+  readonly wipe?: WipeOrder;
 }
 
-/** A decision an operator took by hand on a device or a partnership (user + device). */
-export interface ManualDecision {
-  readonly action: 'allow' | 'block' | 'quarantine';
+interface DecisionBase {
   readonly owner: string;
   readonly reason: string | null;
   /** Milliseconds since the epoch. */
   readonly decidedAt: number;
+}
+
+/** An operator lets a device or a partnership pass, or keeps it out. */
+export interface AccessDecision extends DecisionBase {
+  readonly action: 'allow' | 'block' | 'quarantine';
   /** Milliseconds since the epoch; `null` = until cleared. An expired decision is no decision. */
   readonly expiresAt: number | null;
 }
+
+/** How far a wipe has come. */
+export interface WipeProgress {
+  /** Milliseconds since the epoch; names this one wipe. */
+  readonly requestedAt: number;
+  /** `failed`: the device said it could not; it is told again. */
+  readonly state: 'pending' | 'acknowledged' | 'failed';
+  /** When the device last answered, with success or failure, milliseconds since the epoch; `null` = not yet. */
+  readonly acknowledgedAt: number | null;
+  /** What it answered: 1 = wiped, 2 = failed (MS-ASPROV 2.2.2.54.3); `null` = nothing yet. */
+  readonly deviceStatus: number | null;
+}
+
+/** An operator has the device erased (`wipe`), or only what it holds of the account (`accountWipe`). */
+export interface WipeDecision extends DecisionBase {
+  readonly action: 'wipe' | 'accountWipe';
+  /** A wipe is taken back by hand or carried out; it never lapses by itself. */
+  readonly expiresAt: null;
+  readonly wipe: WipeProgress;
+}
+
+/** A decision an operator took by hand on a device or a partnership (user + device). */
+export type ManualDecision = AccessDecision | WipeDecision;
 
 /** A manual decision found under another spelling of the same device id. */
 export interface AliasDecision {

@@ -2,11 +2,12 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { RedisStore } from '../../src/directory/redis/redis-store.ts';
+import { VerdictCache } from '../../src/directory/verdict-cache.ts';
 import type { DirectoryStore } from '../../src/directory/store.ts';
 import { startRedis } from '../support/redis.ts';
 import type { TestRedis } from '../support/redis.ts';
 import { until } from '../support/until.ts';
-import { alice, decision, phone, storeContract } from './store-contract.ts';
+import { alice, decision, phone, storeContract, wipeDecision } from './store-contract.ts';
 
 let redis: TestRedis;
 beforeAll(async () => {
@@ -35,6 +36,66 @@ describe('the Redis store', () => {
     await expect(store.lookup(alice, [phone])).rejects.toThrow();
     expect(Date.now() - started).toBeLessThan(2_000);
     redis.thaw();
+    await store.close();
+  });
+
+  it('confirms no wipe while Redis hangs, and the gateway keeps the device out', async () => {
+    await fixture.reset();
+    const store = await open();
+    const clock = { now: 1_000_000 };
+    const limits = { maxEntries: 10, maxUnknownEntries: 10, lifetimeMs: 60_000, unknownLifetimeMs: 10_000 };
+    const outage = { maxConcurrentLookups: 4, staleAllowedMs: 900_000, staleBlockedMs: 900_000 };
+    const cache = new VerdictCache(
+      store,
+      { unknownDevice: 'quarantine', notEnrolled: 'quarantine', notCompliant: 'quarantine' },
+      { ...limits, ...outage, lookupTimeoutMs: 200, onLookupError: () => undefined },
+      () => [],
+      () => clock.now,
+    );
+    await store.decide(null, phone, wipeDecision(100));
+    expect((await cache.decide(alice, phone)).verdict?.action).toBe('wipe');
+    redis.freeze();
+    try {
+      const started = Date.now();
+      expect(await cache.confirm(alice, phone)).toBeNull();
+      expect(Date.now() - started).toBeLessThan(1_000);
+      clock.now += 6_000;
+      expect(cache.peek(alice, phone)).toBeUndefined();
+      expect((await cache.decide(alice, phone)).verdict?.action).toBe('block');
+    } finally {
+      redis.thaw();
+    }
+    // What was asked while it hung is answered by now and belongs to nobody.
+    expect((await cache.confirm(alice, phone))?.action).toBe('wipe');
+    await store.close();
+  });
+
+  it('settles a wipe once however the record was written', async () => {
+    await fixture.reset();
+    const store = await open();
+    const client = new Redis(redis.url);
+    const { wipe, ...rest } = wipeDecision(100);
+    await client.set(`easgate:decision:${phone}:`, ` ${JSON.stringify({ wipe, more: 1, ...rest }, null, 1)}`);
+    client.disconnect();
+    expect(await store.acknowledgeWipe(null, phone, { requestedAt: 100, status: 1, at: 200 })).toBe(true);
+    expect((await store.lookup(alice, [phone])).deviceDecision).toMatchObject({
+      wipe: { state: 'acknowledged', acknowledgedAt: 200 },
+    });
+    await store.close();
+  });
+
+  it.each([
+    ['without progress', { wipe: undefined }],
+    ['without a time', { wipe: { state: 'pending' } }],
+    ['in no known state', { wipe: { requestedAt: 1, state: 'done' } }],
+    ['that expires', { expiresAt: 5 }],
+  ])('understands no wipe %s', async (_what, more) => {
+    await fixture.reset();
+    const store = await open();
+    const client = new Redis(redis.url);
+    await client.set(`easgate:decision:${phone}:`, JSON.stringify({ ...wipeDecision(1), ...more }));
+    client.disconnect();
+    await expect(store.lookup(alice, [phone])).rejects.toMatchObject({ code: 'EASGATE_CORRUPT_RECORD' });
     await store.close();
   });
 

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { DeviceRecord, PartnershipRecord } from '../../src/directory/records.ts';
 import type { DirectoryStore } from '../../src/directory/store.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
-import type { ManualDecision } from '../../src/policy/model.ts';
+import type { AccessDecision, WipeDecision } from '../../src/policy/model.ts';
 
 /** Opens handles on one and the same directory; `reset` gives the next test an empty one. */
 export interface StoreFixture {
@@ -32,8 +32,19 @@ export function deviceRecord(key: DeviceKey, more: Partial<DeviceRecord> = {}): 
   };
 }
 
-export function decision(action: ManualDecision['action']): ManualDecision {
+export function decision(action: AccessDecision['action']): AccessDecision {
   return { action, owner: 'admin', reason: null, decidedAt: 5, expiresAt: null };
+}
+
+export function wipeDecision(requestedAt: number, action: WipeDecision['action'] = 'wipe'): WipeDecision {
+  return {
+    action,
+    owner: 'admin',
+    reason: 'stolen',
+    decidedAt: requestedAt,
+    expiresAt: null,
+    wipe: { requestedAt, state: 'pending', acknowledgedAt: null, deviceStatus: null },
+  };
 }
 
 function partnership(user: UserKey, device: DeviceKey, seenAt: number): PartnershipRecord {
@@ -133,6 +144,111 @@ export function storeContract(fixture: StoreFixture): void {
         lastSeen: 20,
         user: alice,
       });
+    });
+  });
+
+  describe('a wipe', () => {
+    const done = { requestedAt: 100, status: 1, at: 200 } as const;
+    const failed = { requestedAt: 100, status: 2, at: 150 } as const;
+    const stored = async () => (await other.lookup(alice, [phone])).deviceDecision;
+
+    it('comes back as it was asked for', async () => {
+      await store.decide(null, phone, wipeDecision(100));
+      expect(await stored()).toEqual(wipeDecision(100));
+    });
+
+    it('is acknowledged once, and tells the change log', async () => {
+      await store.decide(null, phone, wipeDecision(100));
+      const before = await store.position();
+      expect(await store.acknowledgeWipe(null, phone, done)).toBe(true);
+      expect(await stored()).toEqual({
+        ...wipeDecision(100),
+        wipe: { requestedAt: 100, state: 'acknowledged', acknowledgedAt: 200, deviceStatus: 1 },
+      });
+      expect((await other.changesAfter(before)).changes).toEqual([{ device: phone, user: null }]);
+      const after = await store.position();
+      expect(await store.acknowledgeWipe(null, phone, { ...done, at: 300 })).toBe(false);
+      expect(await store.acknowledgeWipe(null, phone, failed)).toBe(false);
+      expect(await stored()).toMatchObject({ wipe: { state: 'acknowledged', acknowledgedAt: 200 } });
+      expect(await store.position()).toBe(after);
+    });
+
+    it('that failed is recorded, and may be acknowledged later', async () => {
+      await store.decide(null, phone, wipeDecision(100));
+      expect(await store.acknowledgeWipe(null, phone, failed)).toBe(true);
+      expect(await stored()).toMatchObject({
+        wipe: { state: 'failed', acknowledgedAt: 150, deviceStatus: 2 },
+      });
+      expect(await store.acknowledgeWipe(null, phone, done)).toBe(true);
+      expect(await stored()).toMatchObject({ wipe: { state: 'acknowledged', deviceStatus: 1 } });
+    });
+
+    it('that was cancelled does not come back', async () => {
+      await store.decide(null, phone, wipeDecision(100));
+      await store.decide(null, phone, null);
+      const position = await store.position();
+      expect(await store.acknowledgeWipe(null, phone, done)).toBe(false);
+      expect(await stored()).toBeNull();
+      expect(await store.position()).toBe(position);
+    });
+
+    it.each([
+      ['an allow', decision('allow')],
+      ['another wipe', wipeDecision(101)],
+    ])('that was replaced by %s is not acknowledged', async (_what, next) => {
+      await store.decide(null, phone, wipeDecision(100));
+      await store.decide(null, phone, next);
+      expect(await store.acknowledgeWipe(null, phone, done)).toBe(false);
+      expect(await stored()).toEqual(next);
+    });
+
+    it('of a partnership is acknowledged under any name of the user, and for this user alone', async () => {
+      const smtp = 'alice@example.com' as UserKey;
+      await store.putUser({ key: alice, aliases: [smtp], groups: [] });
+      await store.decide(alice, phone, wipeDecision(100, 'accountWipe'));
+      await store.decide(null, phone, wipeDecision(100));
+      expect(await store.acknowledgeWipe('bob' as UserKey, phone, done)).toBe(false);
+      expect(await store.acknowledgeWipe(smtp, phone, done)).toBe(true);
+      const found = await other.lookup(alice, [phone]);
+      expect(found.partnershipDecision).toMatchObject({
+        action: 'accountWipe',
+        wipe: { state: 'acknowledged' },
+      });
+      expect(found.deviceDecision).toEqual(wipeDecision(100));
+    });
+
+    it('is acknowledged by one of many that say so at once', async () => {
+      await store.decide(null, phone, wipeDecision(100));
+      const said = await Promise.all(
+        Array.from({ length: 8 }, (_, index) =>
+          (index % 2 === 0 ? store : other).acknowledgeWipe(null, phone, { ...done, at: 200 + index }),
+        ),
+      );
+      expect(said.filter(Boolean)).toHaveLength(1);
+    });
+  });
+
+  describe('a decision replaced under a condition', () => {
+    it('takes the place of what was expected', async () => {
+      expect(await store.replaceDecision(alice, phone, null, decision('block'))).toBe(true);
+      expect(await store.replaceDecision(alice, phone, decision('block'), wipeDecision(1))).toBe(true);
+      expect((await other.lookup(alice, [phone])).partnershipDecision).toEqual(wipeDecision(1));
+      const before = await store.position();
+      expect(await store.replaceDecision(alice, phone, wipeDecision(1), null)).toBe(true);
+      expect((await other.lookup(alice, [phone])).partnershipDecision).toBeNull();
+      expect((await other.changesAfter(before)).changes).toEqual([{ device: phone, user: alice }]);
+    });
+
+    it('stays when it is another one by now', async () => {
+      await store.decide(null, phone, wipeDecision(100));
+      await store.acknowledgeWipe(null, phone, { requestedAt: 100, status: 1, at: 200 });
+      const position = await store.position();
+      expect(await other.replaceDecision(null, phone, wipeDecision(100), null)).toBe(false);
+      expect(await other.replaceDecision(null, phone, null, decision('allow'))).toBe(false);
+      expect((await store.lookup(alice, [phone])).deviceDecision).toMatchObject({
+        wipe: { state: 'acknowledged' },
+      });
+      expect(await store.position()).toBe(position);
     });
   });
 

@@ -8,7 +8,7 @@ import type { ChangedKeys, VerdictCacheOptions } from '../../src/directory/verdi
 import { deviceAliases } from '../../src/identity/device.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
 import { until } from '../support/until.ts';
-import { alice, decision, deviceRecord, phone } from './store-contract.ts';
+import { alice, decision, deviceRecord, phone, wipeDecision } from './store-contract.ts';
 
 const options: VerdictCacheOptions = {
   maxEntries: 100,
@@ -171,6 +171,93 @@ describe('the verdict cache', () => {
     for (let index = 0; index < 50; index++) await cache.decide(alice, `p${index}` as DeviceKey);
     const kept = Array.from({ length: 50 }, (_, index) => cache.peek(alice, `p${index}` as DeviceKey));
     expect(kept.filter((verdict) => verdict !== undefined)).toHaveLength(5);
+  });
+});
+
+describe('a wipe in the verdict cache', () => {
+  it('keeps the device out while the store is away, and is not repeated from memory', async () => {
+    const { inner, slow, cache, clock } = await setUp();
+    await inner.decide(null, phone, wipeDecision(100));
+    expect((await cache.decide(alice, phone)).verdict?.action).toBe('wipe');
+    clock.now += 6_000;
+    slow.broken = true;
+    const { verdict, source } = await cache.decide(alice, phone);
+    expect(source).toBe('stale');
+    expect(verdict).toMatchObject({ action: 'block', reason: 'storeUnavailable' });
+    expect(verdict?.wipe).toBeUndefined();
+  });
+
+  it('is remembered for five seconds at most, whatever the lifetime of others', async () => {
+    const { inner, cache, clock } = await setUp();
+    await inner.decide(null, phone, wipeDecision(100));
+    await cache.decide(alice, phone);
+    expect(cache.peek(alice, phone)?.action).toBe('wipe');
+    clock.now += 5_000;
+    expect(cache.peek(alice, phone)).toBeUndefined();
+  });
+
+  it('is confirmed by the store and not by memory', async () => {
+    const { inner, slow, cache } = await setUp();
+    await inner.decide(null, phone, wipeDecision(100));
+    await cache.decide(alice, phone);
+    expect((await cache.confirm(alice, phone))?.wipe).toMatchObject({ everyone: true, requestedAt: 100 });
+    expect(slow.lookups).toBe(2);
+  });
+
+  it('is not confirmed when it was taken back, also before the change log says so', async () => {
+    const { inner, cache, changes } = await setUp();
+    await inner.decide(null, phone, wipeDecision(100));
+    await until(() => changes.length === 1);
+    await cache.decide(alice, phone);
+    await cache.stop();
+    await inner.decide(null, phone, null);
+    expect(cache.peek(alice, phone)?.action).toBe('wipe');
+    expect((await cache.confirm(alice, phone))?.action).toBe('quarantine');
+  });
+
+  it('is not confirmed by a look-up that was already under way', async () => {
+    const { inner, slow, cache } = await setUp({ lookupTimeoutMs: 5_000 });
+    await inner.decide(null, phone, wipeDecision(100));
+    const { promise, resolve } = Promise.withResolvers<void>();
+    slow.gate = promise;
+    const early = cache.decide(alice, phone);
+    await until(() => slow.lookups === 1);
+    slow.gate = null;
+    await inner.decide(null, phone, null);
+    expect((await cache.confirm(alice, phone))?.action).toBe('quarantine');
+    resolve();
+    await early;
+  });
+
+  it('is not confirmed by a store that fails, and the failure is told', async () => {
+    const errors: unknown[] = [];
+    const { inner, slow, cache } = await setUp({ onLookupError: (error) => errors.push(error) });
+    await inner.decide(null, phone, wipeDecision(100));
+    await cache.decide(alice, phone);
+    slow.broken = true;
+    expect(await cache.confirm(alice, phone)).toBeNull();
+    expect(errors).toHaveLength(1);
+  });
+
+  it('is confirmed no more often at a time than look-ups are allowed', async () => {
+    const { slow, cache } = await setUp();
+    slow.gate = new Promise(() => undefined);
+    await Promise.all(Array.from({ length: 20 }, () => cache.confirm(alice, phone)));
+    expect(slow.lookups).toBe(4);
+  });
+
+  it('is settled by the answer to the confirmed order, for the scope it was ordered for', async () => {
+    const { inner, cache, changes } = await setUp();
+    await inner.decide(alice, phone, wipeDecision(100, 'accountWipe'));
+    const order = (await cache.confirm(alice, phone))?.wipe;
+    if (order === undefined) throw new Error('no order');
+    await until(() => changes.length === 1);
+    expect(await cache.acknowledgeWipe(alice, phone, order, 2)).toBe(true);
+    expect((await cache.confirm(alice, phone))?.action).toBe('accountWipe');
+    expect(await cache.acknowledgeWipe(alice, phone, order, 1)).toBe(true);
+    await until(() => changes.length >= 2);
+    expect(await cache.confirm(alice, phone)).toMatchObject({ action: 'block', reason: 'wiped' });
+    expect(await cache.acknowledgeWipe(alice, phone, order, 1)).toBe(false);
   });
 });
 

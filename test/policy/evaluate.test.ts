@@ -2,7 +2,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { evaluate, explain } from '../../src/policy/evaluate.ts';
-import type { ManualDecision, Policy, PolicyFacts } from '../../src/policy/model.ts';
+import { isOpenWipe, settleWipe } from '../../src/policy/wipe.ts';
+import type {
+  AccessDecision,
+  Policy,
+  PolicyFacts,
+  WipeDecision,
+  WipeProgress,
+} from '../../src/policy/model.ts';
 
 const policy: Policy = { unknownDevice: 'quarantine', notEnrolled: 'quarantine', notCompliant: 'block' };
 const nothing: PolicyFacts = {
@@ -12,12 +19,29 @@ const nothing: PolicyFacts = {
   aliasDecisions: [],
   device: null,
 };
-const by = (action: ManualDecision['action'], expiresAt: number | null = null): ManualDecision => ({
+const by = (action: AccessDecision['action'], expiresAt: number | null = null): AccessDecision => ({
   action,
   owner: 'admin',
   reason: null,
   decidedAt: 1,
   expiresAt,
+});
+const wipe = (
+  state: WipeProgress['state'],
+  action: WipeDecision['action'] = 'wipe',
+  requestedAt = 500,
+): WipeDecision => ({
+  action,
+  owner: 'admin',
+  reason: 'stolen',
+  decidedAt: requestedAt,
+  expiresAt: null,
+  wipe: {
+    requestedAt,
+    state,
+    acknowledgedAt: state === 'pending' ? null : 700,
+    deviceStatus: state === 'pending' ? null : state === 'failed' ? 2 : 1,
+  },
 });
 const decide = (facts: Partial<PolicyFacts>) => evaluate(policy, { ...nothing, ...facts });
 
@@ -96,7 +120,7 @@ describe('evaluate', () => {
     expect(decide({ deviceDecision: by('allow') }).validUntil).toBe(Infinity);
   });
 
-  const decision = fc.option(
+  const access = fc.option(
     fc.record({
       action: fc.constantFrom('allow', 'block', 'quarantine'),
       owner: fc.constant('admin'),
@@ -104,6 +128,12 @@ describe('evaluate', () => {
       decidedAt: fc.constant(1),
       expiresAt: fc.option(fc.integer({ min: 0, max: 2_000 })),
     }),
+  );
+  const decision = fc.oneof(
+    { arbitrary: access, weight: 2 },
+    fc
+      .tuple(fc.constantFrom('pending', 'acknowledged', 'failed'), fc.constantFrom('wipe', 'accountWipe'))
+      .map(([state, action]) => wipe(state, action)),
   );
   const flag = fc.constantFrom(true, false, null);
   const facts: fc.Arbitrary<PolicyFacts> = fc.record({
@@ -133,7 +163,30 @@ describe('evaluate', () => {
     fc.assert(
       fc.property(facts, (given) => {
         const blocked = { ...given, deviceDecision: by('block') };
-        expect(evaluate(policy, blocked).action).toBe('block');
+        expect(evaluate(policy, blocked).action).toBe(
+          isOpenWipe(given.partnershipDecision) ? given.partnershipDecision.action : 'block',
+        );
+      }),
+    );
+  });
+
+  it('wipes what an operator asked to be wiped under this very spelling, and nothing else', () => {
+    fc.assert(
+      fc.property(facts, (given) => {
+        const { action, wipe: order } = evaluate(policy, given);
+        const open = [given.deviceDecision, given.partnershipDecision].find(isOpenWipe);
+        if (open === undefined)
+          expect([action === 'wipe' || action === 'accountWipe', order]).toEqual([false, undefined]);
+        else expect([action, order?.requestedAt]).toEqual([open.action, open.wipe.requestedAt]);
+      }),
+    );
+  });
+
+  it('never lets a wiped device pass', () => {
+    fc.assert(
+      fc.property(facts, (given) => {
+        const verdict = evaluate(policy, { ...given, deviceDecision: wipe('acknowledged') });
+        expect(verdict.action).not.toBe('allow');
       }),
     );
   });
@@ -146,5 +199,102 @@ describe('evaluate', () => {
         expect(steps.filter((step) => step.matched)).toHaveLength(1);
       }),
     );
+  });
+});
+
+describe('a wipe', () => {
+  const compliant = { device: { managed: true, compliant: true } };
+
+  it.each(['wipe', 'accountWipe'] as const)('is ordered while it is pending or failed: %s', (action) => {
+    for (const state of ['pending', 'failed'] as const) {
+      expect(decide({ ...compliant, partnershipDecision: wipe(state, action) })).toEqual({
+        action,
+        reason: 'wipeRequested',
+        rule: 'partnership wipe by admin',
+        validUntil: Infinity,
+        wipe: { everyone: false, requestedAt: 500, readAt: 1_000 },
+      });
+    }
+  });
+
+  it('keeps the device out once it was acknowledged', () => {
+    for (const facts of [
+      { deviceDecision: wipe('acknowledged'), partnershipDecision: by('allow') },
+      { partnershipDecision: wipe('acknowledged'), deviceDecision: by('allow') },
+    ]) {
+      const verdict = decide({ ...compliant, ...facts });
+      expect(verdict).toMatchObject({ action: 'block', reason: 'wiped' });
+      expect(verdict.wipe).toBeUndefined();
+    }
+  });
+
+  it('of the device goes before all other decisions', () => {
+    const verdict = decide({
+      deviceDecision: wipe('pending'),
+      partnershipDecision: wipe('pending', 'accountWipe', 600),
+      aliasDecisions: [{ alias: 'x', decision: by('block') }],
+    });
+    expect(verdict).toMatchObject({ action: 'wipe', wipe: { everyone: true, requestedAt: 500 } });
+  });
+
+  it('of the partnership goes before a block of the device', () => {
+    const verdict = decide({ deviceDecision: by('block'), partnershipDecision: wipe('pending') });
+    expect(verdict).toMatchObject({ action: 'wipe', wipe: { everyone: false } });
+  });
+
+  it.each([
+    ['pending', 'wipeRequested'],
+    ['failed', 'wipeRequested'],
+    ['acknowledged', 'wiped'],
+  ] as const)('under another spelling of the id only blocks: %s', (state, reason) => {
+    const verdict = decide({ ...compliant, aliasDecisions: [{ alias: 'x', decision: wipe(state) }] });
+    expect(verdict).toMatchObject({ action: 'block', reason });
+    expect(verdict.wipe).toBeUndefined();
+  });
+
+  it('is explained with its progress', () => {
+    const { steps } = explain(policy, { ...nothing, deviceDecision: wipe('failed') });
+    expect(steps).toEqual([
+      {
+        rule: 'wipe of the device',
+        matched: true,
+        detail:
+          'wipe by admin (stolen), failed 1970-01-01T00:00:00.700Z, status 2; asked again (requested 1970-01-01T00:00:00.500Z)',
+      },
+    ]);
+  });
+
+  it('with a time beyond all calendars is still decided and explained', () => {
+    const facts = { ...nothing, deviceDecision: wipe('pending', 'wipe', 1e300) };
+    expect(explain(policy, facts).steps[0]?.detail).toContain('pending since 1e+300');
+  });
+});
+
+describe('the answer to a wipe', () => {
+  const outcome = { requestedAt: 500, status: 1, at: 900 } as const;
+
+  it('settles an open one', () => {
+    for (const state of ['pending', 'failed'] as const) {
+      expect(settleWipe(wipe(state), outcome)?.wipe).toEqual({
+        requestedAt: 500,
+        state: 'acknowledged',
+        acknowledgedAt: 900,
+        deviceStatus: 1,
+      });
+      expect(settleWipe(wipe(state), { ...outcome, status: 2 })?.wipe).toMatchObject({
+        state: 'failed',
+        acknowledgedAt: 900,
+        deviceStatus: 2,
+      });
+    }
+  });
+
+  it.each([
+    ['no decision', null],
+    ['a block', by('block')],
+    ['an acknowledged wipe', wipe('acknowledged')],
+    ['another wipe', wipe('pending', 'wipe', 501)],
+  ])('changes nothing about %s', (_what, decision) => {
+    expect(settleWipe(decision, outcome)).toBeNull();
   });
 });

@@ -3,8 +3,11 @@ import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { StatementSync } from 'node:sqlite';
+import { isDeepStrictEqual } from 'node:util';
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
 import type { ManualDecision } from '../../policy/model.ts';
+import { settleWipe } from '../../policy/wipe.ts';
+import type { WipeOutcome } from '../../policy/wipe.ts';
 import { readDecision, readDevice, readPartnership, readUser } from '../records.ts';
 import type { DeviceRecord, PartnershipRecord, UserRecord } from '../records.ts';
 import type {
@@ -16,16 +19,7 @@ import type {
   LookupResult,
   PartnershipListing,
 } from '../store.ts';
-
-const SCHEMA_VERSION = 1;
-const SCHEMA = `
-  CREATE TABLE devices (key TEXT PRIMARY KEY, record TEXT NOT NULL) WITHOUT ROWID;
-  CREATE TABLE users (key TEXT PRIMARY KEY, record TEXT NOT NULL) WITHOUT ROWID;
-  CREATE TABLE aliases (alias TEXT PRIMARY KEY, user TEXT NOT NULL) WITHOUT ROWID;
-  CREATE TABLE partnerships (user TEXT NOT NULL, device TEXT NOT NULL, record TEXT NOT NULL, PRIMARY KEY (user, device)) WITHOUT ROWID;
-  CREATE TABLE decisions (device TEXT NOT NULL, user TEXT NOT NULL, record TEXT NOT NULL, PRIMARY KEY (device, user)) WITHOUT ROWID;
-  CREATE TABLE changes (id INTEGER PRIMARY KEY AUTOINCREMENT, device TEXT, user TEXT);
-`;
+import { SCHEMA, SCHEMA_VERSION } from './schema.ts';
 
 /** Changes kept; a worker that lags further drops its cache. */
 const MAX_CHANGES = 100_000;
@@ -63,8 +57,7 @@ export class EmbeddedStore implements DirectoryStore {
 
   async lookup(user: UserKey, devices: readonly DeviceKey[]): Promise<LookupResult> {
     return this.snapshot(() => {
-      const alias = this.get('SELECT user FROM aliases WHERE alias = ?', user);
-      const canonical = (alias === undefined ? user : String(alias['user'])) as UserKey;
+      const canonical = this.canonical(user);
       const [key, ...others] = devices;
       const record =
         key === undefined ? undefined : this.get('SELECT record FROM devices WHERE key = ?', key);
@@ -124,12 +117,28 @@ export class EmbeddedStore implements DirectoryStore {
   }
 
   async decide(user: UserKey | null, device: DeviceKey, decision: ManualDecision | null): Promise<void> {
-    this.transaction(() => {
-      const name = user ?? EVERY_USER;
-      if (decision === null) this.run('DELETE FROM decisions WHERE device = ? AND user = ?', device, name);
-      else
-        this.run('INSERT OR REPLACE INTO decisions VALUES (?, ?, ?)', device, name, JSON.stringify(decision));
-      this.append(device, user);
+    this.transaction(() => this.write(user, device, decision));
+  }
+
+  async replaceDecision(
+    user: UserKey | null,
+    device: DeviceKey,
+    expected: ManualDecision | null,
+    decision: ManualDecision | null,
+  ): Promise<boolean> {
+    return this.transaction(() => {
+      if (!isDeepStrictEqual(this.decision(device, user ?? EVERY_USER), expected)) return false;
+      this.write(user, device, decision);
+      return true;
+    });
+  }
+
+  async acknowledgeWipe(user: UserKey | null, device: DeviceKey, outcome: WipeOutcome): Promise<boolean> {
+    return this.transaction(() => {
+      const canonical = user === null ? null : this.canonical(user);
+      const settled = settleWipe(this.decision(device, canonical ?? EVERY_USER), outcome);
+      if (settled !== null) this.write(canonical, device, settled);
+      return settled !== null;
     });
   }
 
@@ -156,13 +165,10 @@ export class EmbeddedStore implements DirectoryStore {
   async recordSeen(batch: readonly PartnershipRecord[]): Promise<void> {
     this.transaction(() => {
       for (const { user: name, device, ...rest } of batch) {
-        const alias = this.get('SELECT user FROM aliases WHERE alias = ?', name);
-        const user = alias === undefined ? name : String(alias['user']);
+        const user = this.canonical(name);
         const row = this.get('SELECT record FROM partnerships WHERE user = ? AND device = ?', user, device);
         const firstSeen =
-          row === undefined
-            ? rest.firstSeen
-            : readPartnership(user as UserKey, device, String(row['record'])).firstSeen;
+          row === undefined ? rest.firstSeen : readPartnership(user, device, String(row['record'])).firstSeen;
         const record = JSON.stringify({ ...rest, firstSeen });
         this.run('INSERT OR REPLACE INTO partnerships VALUES (?, ?, ?)', user, device, record);
       }
@@ -222,6 +228,19 @@ export class EmbeddedStore implements DirectoryStore {
   private decision(device: DeviceKey, user: string): ManualDecision | null {
     const row = this.get('SELECT record FROM decisions WHERE device = ? AND user = ?', device, user);
     return row === undefined ? null : readDecision(String(row['record']), `decision ${device} ${user}`);
+  }
+
+  private write(user: UserKey | null, device: DeviceKey, decision: ManualDecision | null): void {
+    const name = user ?? EVERY_USER;
+    if (decision === null) this.run('DELETE FROM decisions WHERE device = ? AND user = ?', device, name);
+    else
+      this.run('INSERT OR REPLACE INTO decisions VALUES (?, ?, ?)', device, name, JSON.stringify(decision));
+    this.append(device, user);
+  }
+
+  private canonical(user: UserKey): UserKey {
+    const row = this.get('SELECT user FROM aliases WHERE alias = ?', user);
+    return row === undefined ? user : (String(row['user']) as UserKey);
   }
 
   private append(device: DeviceKey | null, user: string | null): void {

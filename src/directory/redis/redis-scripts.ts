@@ -41,6 +41,19 @@ redis.call('XADD', ARGV[1] .. 'changes', 'MAXLEN', '~', ARGV[5], '*', 'd', ARGV[
 return 1
 `;
 
+/**
+ * ARGV: prefix, device, encoded user or '', the text that must be stored or '', record or '', log length.
+ * Returns 0 when another text is stored.
+ */
+export const REPLACE_DECISION = `
+local key = ARGV[1] .. 'decision:' .. ARGV[2] .. ':' .. ARGV[3]
+if (redis.call('GET', key) or '') ~= ARGV[4] then return 0 end
+if ARGV[5] == '' then redis.call('DEL', key) else redis.call('SET', key, ARGV[5]) end
+redis.call('SADD', ARGV[1] .. 'index:devices', ARGV[2])
+redis.call('XADD', ARGV[1] .. 'changes', 'MAXLEN', '~', ARGV[6], '*', 'd', ARGV[2], 'u', ARGV[3])
+return 1
+`;
+
 /** ARGV: prefix, encoded user, record, log length, encoded aliases… */
 export const PUT_USER = `
 local key = ARGV[1] .. 'user:' .. ARGV[2]

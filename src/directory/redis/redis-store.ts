@@ -1,7 +1,10 @@
 // Owns the Redis directory: shared by any number of gateways, one script per operation, a Stream as change log.
-import { Redis } from 'ioredis';
+import { isDeepStrictEqual } from 'node:util';
+import type { Redis } from 'ioredis';
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
 import type { ManualDecision } from '../../policy/model.ts';
+import { settleWipe } from '../../policy/wipe.ts';
+import type { WipeOutcome } from '../../policy/wipe.ts';
 import { CorruptRecordError, readDecision, readDevice, readPartnership, readUser } from '../records.ts';
 import type { DeviceRecord, PartnershipRecord, UserRecord } from '../records.ts';
 import type {
@@ -12,16 +15,10 @@ import type {
   LookupResult,
   PartnershipListing,
 } from '../store.ts';
+import { connect, ready } from './redis-connection.ts';
+import type { RedisStoreOptions } from './redis-connection.ts';
 import { RedisKeys, decodeUser, encodeUser } from './redis-keys.ts';
-import { DECIDE, LOOKUP, PUT_DEVICE, PUT_USER, RECORD_SEEN } from './redis-scripts.ts';
-
-/** How to reach Redis. */
-export interface RedisStoreOptions {
-  readonly url: string;
-  readonly keyPrefix: string;
-  /** Longest wait for one command, milliseconds. */
-  readonly commandTimeoutMs: number;
-}
+import { DECIDE, LOOKUP, PUT_DEVICE, PUT_USER, RECORD_SEEN, REPLACE_DECISION } from './redis-scripts.ts';
 
 /** Changes kept in the Stream, approximately. */
 const MAX_CHANGES = 100_000;
@@ -29,26 +26,8 @@ const MAX_CHANGES = 100_000;
 const BLOCK_MS = 2_000;
 const READ_COUNT = 1_000;
 const LIST_BATCH = 500;
-
-/**
- * A gate must fail fast and in bounds (ioredis defaults queue without end): no offline queue, no resend, no retries,
- * reconnects with back-off and jitter.
- */
-function connect(options: RedisStoreOptions, commandTimeout: number | undefined): Redis {
-  const client = new Redis(options.url, {
-    enableOfflineQueue: false,
-    maxRetriesPerRequest: 0,
-    autoResendUnfulfilledCommands: false,
-    connectTimeout: 2_000,
-    keepAlive: 30_000,
-    connectionName: 'easgate',
-    retryStrategy: (times) => Math.min(50 * 2 ** Math.min(times, 6), 2_000) + Math.floor(Math.random() * 250),
-    ...(commandTimeout === undefined ? {} : { commandTimeout }),
-  });
-  // Without a listener errors are printed by the library; each command's rejection carries them already.
-  client.on('error', () => undefined);
-  return client;
-}
+/** Rounds of reading and writing one decision against other writers. */
+const MAX_ATTEMPTS = 5;
 
 /** The directory in Redis. Single server or Sentinel-less replica set; not Cluster (scripts touch several keys). */
 export class RedisStore implements DirectoryStore {
@@ -129,6 +108,26 @@ export class RedisStore implements DirectoryStore {
   async decide(user: UserKey | null, device: DeviceKey, decision: ManualDecision | null): Promise<void> {
     const stored = decision === null ? '' : JSON.stringify(decision);
     await this.script(DECIDE, [device, user === null ? '' : encodeUser(user), stored, String(MAX_CHANGES)]);
+  }
+
+  async replaceDecision(
+    user: UserKey | null,
+    device: DeviceKey,
+    expected: ManualDecision | null,
+    decision: ManualDecision | null,
+  ): Promise<boolean> {
+    return this.change(user, device, (stored) =>
+      isDeepStrictEqual(stored, expected) ? { next: decision } : null,
+    );
+  }
+
+  async acknowledgeWipe(user: UserKey | null, device: DeviceKey, outcome: WipeOutcome): Promise<boolean> {
+    const meant = user === null ? null : await this.client.get(this.keys.alias(user));
+    const canonical = meant === null ? user : decodeUser(meant);
+    return this.change(canonical, device, (stored) => {
+      const next = settleWipe(stored, outcome);
+      return next === null ? null : { next };
+    });
   }
 
   async listDevices(): Promise<readonly DeviceListing[]> {
@@ -230,6 +229,24 @@ export class RedisStore implements DirectoryStore {
     this.reader.disconnect();
   }
 
+  /** Writes what `work` makes of the stored decision, unless another writer was faster; then once more from there. */
+  private async change(
+    user: UserKey | null,
+    device: DeviceKey,
+    work: (stored: ManualDecision | null) => { readonly next: ManualDecision | null } | null,
+  ): Promise<boolean> {
+    for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
+      const stored = await this.client.get(this.keys.decision(user, device));
+      const changed = work(stored === null ? null : readDecision(stored, `decision ${device}`));
+      if (changed === null) return false;
+      const next = changed.next === null ? '' : JSON.stringify(changed.next);
+      const name = user === null ? '' : encodeUser(user);
+      const values = [device, name, stored ?? '', next, String(MAX_CHANGES)];
+      if ((await this.script(REPLACE_DECISION, values)) === 1) return true;
+    }
+    throw new Error(`the decision on ${device} keeps changing`);
+  }
+
   private async readDevices(keys: readonly DeviceKey[]): Promise<DeviceListing[]> {
     const records = await this.client.mget(keys.map((key) => this.keys.device(key)));
     const decisions = await this.client.mget(keys.map((key) => this.keys.decision(null, key)));
@@ -262,15 +279,4 @@ export class RedisStore implements DirectoryStore {
   private script(text: string, values: readonly string[]): Promise<unknown> {
     return this.client.eval(text, 0, this.prefix, ...values);
   }
-}
-
-function ready(client: Redis): Promise<void> {
-  if (client.status === 'ready') return Promise.resolve();
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error('Redis did not become ready')), 5_000);
-    client.once('ready', () => {
-      clearTimeout(timer);
-      resolve();
-    });
-  });
 }

@@ -1,0 +1,42 @@
+// Owns connections to Redis that fail fast, and waiting until one is ready.
+import { Redis } from 'ioredis';
+
+/** How to reach Redis. */
+export interface RedisStoreOptions {
+  readonly url: string;
+  readonly keyPrefix: string;
+  /** Longest wait for one command, milliseconds. */
+  readonly commandTimeoutMs: number;
+}
+
+/**
+ * A gate must fail fast and in bounds (ioredis defaults queue without end): no offline queue, no resend, no retries,
+ * reconnects with back-off and jitter.
+ */
+export function connect(options: RedisStoreOptions, commandTimeout: number | undefined): Redis {
+  const client = new Redis(options.url, {
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 0,
+    autoResendUnfulfilledCommands: false,
+    connectTimeout: 2_000,
+    keepAlive: 30_000,
+    connectionName: 'easgate',
+    retryStrategy: (times) => Math.min(50 * 2 ** Math.min(times, 6), 2_000) + Math.floor(Math.random() * 250),
+    ...(commandTimeout === undefined ? {} : { commandTimeout }),
+  });
+  // Without a listener errors are printed by the library; each command's rejection carries them already.
+  client.on('error', () => undefined);
+  return client;
+}
+
+/** Rejects when the connection is not ready within a few seconds. */
+export function ready(client: Redis): Promise<void> {
+  if (client.status === 'ready') return Promise.resolve();
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error('Redis did not become ready')), 5_000);
+    client.once('ready', () => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}
