@@ -42,6 +42,9 @@ export interface CompiledLanguage {
 /** All languages by tag, built-in ones first; what `chooseLanguage` chooses from. */
 export type Catalogue = ReadonlyMap<string, CompiledLanguage>;
 
+/** Steps of a message and lines of details at most; with the bounds of a template they bound the message. */
+const MAX_LINES = 20;
+
 /** Texts cannot be used; the message lists every problem with its place. */
 export class CatalogueError extends Error {
   readonly code = 'EASGATE_TEMPLATE';
@@ -63,6 +66,10 @@ export function buildCatalogue(overrides: ReadonlyMap<string, LanguageOverride> 
   const problems: string[] = [];
   const catalogue = new Map<string, CompiledLanguage>();
   for (const language of new Set([...DEFAULT_TEMPLATES.keys(), ...overrides.keys()])) {
+    if (!isLanguageTag(language)) {
+      problems.push(`${language}: not a language tag such as de or pt-BR (RFC 5646)`);
+      continue;
+    }
     const source = merge(language, overrides.get(language) ?? {}, problems);
     if (source !== null) catalogue.set(language, compile(language, source, problems));
   }
@@ -89,7 +96,11 @@ function merge(language: string, override: LanguageOverride, problems: string[])
     const own = override.messages?.[reason];
     const built = base?.messages[reason];
     const part = <K extends keyof MessageSource>(key: K): MessageSource[K] =>
-      pick(`messages.${reason}.${key}`, own?.[key], built?.[key]);
+      pick<MessageSource[K]>(
+        `messages.${reason}.${key}`,
+        own?.[key] as MessageSource[K] | undefined,
+        built?.[key],
+      );
     return {
       subject: part('subject'),
       happened: part('happened'),
@@ -115,6 +126,10 @@ function merge(language: string, override: LanguageOverride, problems: string[])
 }
 
 function compile(language: string, source: LanguageSource, problems: string[]): CompiledLanguage {
+  const parseAll = (texts: readonly string[], place: string): readonly Template[] => {
+    if (texts.length > MAX_LINES) problems.push(`${language}: ${place}: more than ${MAX_LINES} lines`);
+    return texts.slice(0, MAX_LINES).map((text, index) => parse(text, `${place}.${index}`));
+  };
   const parse = (text: string, place: string, needed = false): Template => {
     try {
       return parseTemplate(text, `${language}: ${place}`, needed);
@@ -135,15 +150,24 @@ function compile(language: string, source: LanguageSource, problems: string[]): 
       return {
         subject: parse(message.subject, at('subject'), true),
         happened: parse(message.happened, at('happened'), true),
-        steps: message.steps.map((step, index) => parse(step, at(`steps.${index}`))),
+        steps: parseAll(message.steps, at('steps')),
         link: message.link === '' ? null : parse(message.link, at('link'), true),
         returns: parse(message.returns, at('returns'), true),
         contact: parse(message.contact, at('contact'), true),
       };
     }),
-    details: source.details.map((line, index) => parse(line, `details.${index}`)),
+    details: parseAll(source.details, 'details'),
     footer: parse(source.footer, 'footer', true),
   };
+}
+
+/** Whether dates can be written in it: what is no tag makes Intl throw. */
+function isLanguageTag(language: string): boolean {
+  try {
+    return language.length <= 35 && Intl.getCanonicalLocales(language).length === 1;
+  } catch {
+    return false;
+  }
 }
 
 function perReason<T>(make: (reason: MessageReason) => T): Record<MessageReason, T> {

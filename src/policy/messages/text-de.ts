@@ -60,7 +60,7 @@ export const GERMAN: LanguageSource = {
     },
     unknownDevice: {
       subject: 'Dieses Gerät kennen wir noch nicht',
-      happened: `Dieses Gerät hat Ihre E-Mails bisher nicht abgerufen und ist der Geräteverwaltung${of} nicht bekannt. ${safe}`,
+      happened: `Die Geräteverwaltung${of} kennt dieses Gerät nicht: Vielleicht ist es neu oder wurde zurückgesetzt. ${safe}`,
       steps: [
         'Gerade registriert oder zurückgesetzt? Öffnen Sie die App der Geräteverwaltung und lassen Sie das Gerät prüfen.',
         'Noch nicht registriert? Registrieren Sie dieses Gerät{{#enrolmentUrl}} über den Link unten{{/enrolmentUrl}}.',

@@ -58,7 +58,7 @@ export const ENGLISH: LanguageSource = {
     },
     unknownDevice: {
       subject: 'We do not know this device yet',
-      happened: `This device has not asked for your mail before, and the device management${of} does not know it. Your mail waits safely on the server.`,
+      happened: `The device management${of} does not know this device: it may be new, or it was reset. Your mail waits safely on the server.`,
       steps: [
         'Enrolled a moment ago, or reset? Open the device management app and let it check the device.',
         'Not enrolled yet? Enrol this device{{#enrolmentUrl}} with the link below{{/enrolmentUrl}}.',

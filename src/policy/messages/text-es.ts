@@ -60,7 +60,7 @@ export const SPANISH: LanguageSource = {
     },
     unknownDevice: {
       subject: 'Todavía no conocemos este dispositivo',
-      happened: `Este dispositivo no había pedido antes su correo y la gestión de dispositivos${of} no lo conoce. ${safe}`,
+      happened: `La gestión de dispositivos${of} no conoce este dispositivo: puede ser nuevo o haberse restablecido. ${safe}`,
       steps: [
         '¿Acaba de inscribirlo o de restablecerlo? Abra la aplicación de gestión de dispositivos y haga que lo compruebe.',
         '¿Todavía no está inscrito? Inscríbalo{{#enrolmentUrl}} con el enlace de abajo{{/enrolmentUrl}}.',

@@ -61,7 +61,7 @@ export const FRENCH: LanguageSource = {
     },
     unknownDevice: {
       subject: 'Nous ne connaissons pas encore cet appareil',
-      happened: `Cet appareil n’a encore jamais relevé votre messagerie et la gestion des appareils de votre organisation${by} ne le connaît pas. ${safe}`,
+      happened: `La gestion des appareils de votre organisation${by} ne connaît pas cet appareil : il est peut-être nouveau ou a été réinitialisé. ${safe}`,
       steps: [
         'Il vient d’être inscrit ou réinitialisé ? Ouvrez l’application de gestion des appareils et lancez la vérification.',
         'Il n’est pas encore inscrit ? Inscrivez-le{{#enrolmentUrl}} avec le lien ci-dessous{{/enrolmentUrl}}.',

@@ -59,7 +59,7 @@ export const JAPANESE: LanguageSource = {
     },
     unknownDevice: {
       subject: 'このデバイスはまだ確認されていません',
-      happened: `このデバイスからメールへのアクセスは初めてで、${of}デバイス管理に情報がありません。${safe}`,
+      happened: `${of}デバイス管理に、このデバイスの情報がありません。新しいデバイスか、リセットされた可能性があります。${safe}`,
       steps: [
         '登録またはリセットした直後の場合は、デバイス管理アプリを開き、デバイスを確認してください。',
         'まだ登録していない場合は、{{#enrolmentUrl}}下のリンクから{{/enrolmentUrl}}このデバイスを登録してください。',
