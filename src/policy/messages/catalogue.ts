@@ -7,11 +7,13 @@ import type { LanguageSource, MessageSource } from './source.ts';
 import { TemplateError, cleanText, parseTemplate } from './template.ts';
 import type { Template } from './template.ts';
 
+type Optional<T> = { readonly [K in keyof T]?: T[K] | undefined };
+
 /** An operator's file: what it leaves out is taken from the built-in texts of that language. */
 export interface LanguageOverride {
-  readonly headings?: Partial<LanguageSource['headings']> | undefined;
-  readonly reasons?: Partial<LanguageSource['reasons']> | undefined;
-  readonly messages?: Partial<Record<MessageReason, Partial<MessageSource>>> | undefined;
+  readonly headings?: Optional<LanguageSource['headings']> | undefined;
+  readonly reasons?: Optional<LanguageSource['reasons']> | undefined;
+  readonly messages?: Optional<Record<MessageReason, Optional<MessageSource>>> | undefined;
   readonly details?: readonly string[] | undefined;
   readonly footer?: string | undefined;
 }
@@ -96,11 +98,7 @@ function merge(language: string, override: LanguageOverride, problems: string[])
     const own = override.messages?.[reason];
     const built = base?.messages[reason];
     const part = <K extends keyof MessageSource>(key: K): MessageSource[K] =>
-      pick<MessageSource[K]>(
-        `messages.${reason}.${key}`,
-        own?.[key] as MessageSource[K] | undefined,
-        built?.[key],
-      );
+      pick<MessageSource[K]>(`messages.${reason}.${key}`, own?.[key], built?.[key]);
     return {
       subject: part('subject'),
       happened: part('happened'),

@@ -16,8 +16,8 @@ interface LanguageRange {
 
 /**
  * The available language a reader likes best, as spelt in `available`.
- * A range also matches when it is more general than a language (`pt` finds `pt-BR`), since a related
- * language serves better than a foreign one. Malformed parts of the header are passed over.
+ * A range also matches when it is more general than a language (`pt` finds `pt-BR`), and when nothing matches,
+ * a sister serves better than a foreign language (`pt-PT` finds `pt-BR`). Malformed parts of the header are passed over.
  *
  * @param header the field value as received; `null` = none was sent
  * @param available language tags in order of preference of the operator
@@ -33,10 +33,12 @@ export function chooseLanguage(
   const accepted = available.filter((tag) => !refused.some((range) => covers(range, tag)));
   // Stable: among equal qualities the order of the header decides, as clients expect.
   const wanted = ranges.filter(({ quality }) => quality > 0).sort((a, b) => b.quality - a.quality);
-  for (const { range } of wanted) {
-    // RFC 4647 3.4: lookup passes over the wildcard; what no other range finds is the default.
-    const found = range === '*' ? undefined : lookup(range, accepted);
-    if (found !== undefined) return found;
+  for (const match of [lookup, related]) {
+    for (const { range } of wanted) {
+      // RFC 4647 3.4: lookup passes over the wildcard; what no other range finds is the default.
+      const found = range === '*' ? undefined : match(range, accepted);
+      if (found !== undefined) return found;
+    }
   }
   if (refused.some((range) => covers(range, fallback))) return accepted[0] ?? fallback;
   return fallback;
@@ -72,6 +74,12 @@ function lookup(range: string, available: readonly string[]): string | undefined
     while (subtags.at(-1)?.length === 1) subtags.pop();
   }
   return available.find((tag) => covers(range, tag));
+}
+
+/** A language with the same first subtag. */
+function related(range: string, available: readonly string[]): string | undefined {
+  const first = range.split('-', 1)[0] ?? range;
+  return available.find((tag) => covers(first, tag));
 }
 
 /** RFC 4647 3.3.1 basic filtering: equal, or equal up to a hyphen. */

@@ -89,7 +89,7 @@ function quotedPrintable(text: string): string {
 function quotedLine(line: string): string {
   const done: string[] = [];
   let current = '';
-  const characters = [...line];
+  const characters = Array.from(line);
   for (const [index, character] of characters.entries()) {
     const last = index === characters.length - 1;
     const unit = quotedCharacter(character, last);
@@ -162,7 +162,7 @@ function encodedWords(text: string): string {
  * short enough for one line.
  */
 export function isAddress(text: string): boolean {
-  if (text.length > MAX_LINE - 4) return false;
+  if (text.length > MAX_LINE - 'From: '.length) return false;
   const parts = text.split('@');
   const [local, domain] = parts;
   if (parts.length !== 2 || local === undefined || domain === undefined) return false;
