@@ -3,11 +3,11 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { buildCatalogue } from '../../src/policy/messages/catalogue.ts';
 import { DEFAULT_TEMPLATES } from '../../src/policy/messages/default-templates.ts';
-import { isAddress } from '../../src/policy/messages/mime.ts';
+import { composeMessage, isAddress } from '../../src/policy/messages/mime.ts';
 import { renderNotice } from '../../src/policy/messages/notice.ts';
 import type { NoticeInput, NoticeSettings } from '../../src/policy/messages/notice.ts';
 import { MESSAGE_REASONS, messageReason } from '../../src/policy/messages/reasons.ts';
-import { cleanText } from '../../src/policy/messages/template.ts';
+import { cleanText, escapeHtml } from '../../src/policy/messages/template.ts';
 import { decodeWords, encodedWordsOf, only, readMime } from '../support/mime-reader.ts';
 
 const catalogue = buildCatalogue();
@@ -276,6 +276,24 @@ describe('encoded-words', () => {
   it('encode what only looks like one', () => {
     const { mime } = withSettings({ fromName: '=?UTF-8?B?RXZpbA==?=' });
     expect(only(readMime(mime).fields, 'From')).not.toContain('RXZpbA==');
+  });
+});
+
+describe('composeMessage', () => {
+  it('keeps blanks at the end of a line, which relays would strip', () => {
+    const mailbox = { name: '', address: 'a@example.org' };
+    const text = 'two blanks  \r\na tab\t\r\n\r\nend ';
+    const mime = composeMessage({
+      ...{ date: 0, from: mailbox, to: mailbox, subject: 'x', id: 'x', idDomain: 'example.org' },
+      ...{ language: 'en', text, html: '' },
+    });
+    expect(readMime(mime).parts.map(({ body }) => body)).toEqual([text, '']);
+  });
+});
+
+describe('escapeHtml', () => {
+  it('makes text safe for an attribute in either kind of quotes', () => {
+    expect(escapeHtml(`<&>"'`)).toBe('&lt;&amp;&gt;&quot;&#39;');
   });
 });
 

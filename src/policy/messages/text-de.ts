@@ -119,7 +119,7 @@ export const GERMAN: LanguageSource = {
       subject: 'Sicherheitsproblem auf diesem Gerät',
       happened: `Auf diesem Gerät wurde ein Sicherheitsproblem gefunden, etwa ein Jailbreak, Root-Zugriff oder Schadsoftware. Zum Schutz der Daten${of} sind Ihre E-Mails angehalten.`,
       steps: [
-        'Gefunden: {{requirement}}',
+        'Nicht erfüllte Anforderung: {{requirement}}',
         'Geben Sie auf diesem Gerät kein Kennwort ein, bis das Problem gelöst ist.',
         'Melden Sie das sofort Ihrem Helpdesk, von einem anderen Gerät aus.',
         'Stellen Sie die Originalsoftware des Geräts wieder her und registrieren Sie es dann neu.',

@@ -117,7 +117,7 @@ export const ENGLISH: LanguageSource = {
       subject: 'Security problem on this device',
       happened: `A security problem was found on this device, such as a jailbreak, root access or harmful software. To protect the data${of}, mail is on hold.`,
       steps: [
-        'What was found: {{requirement}}',
+        'Requirement not met: {{requirement}}',
         'Do not type any password on this device until the problem is solved.',
         'Tell your help desk at once, from another device.',
         'Restore the original software of the device, then enrol it again.',

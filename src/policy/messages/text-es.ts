@@ -119,7 +119,7 @@ export const SPANISH: LanguageSource = {
       subject: 'Problema de seguridad en este dispositivo',
       happened: `Se ha detectado un problema de seguridad en este dispositivo, como un jailbreak, acceso root o software malicioso. Para proteger los datos${of}, el correo queda retenido.`,
       steps: [
-        'Se ha detectado: {{requirement}}',
+        'Requisito no cumplido: {{requirement}}',
         'No escriba ninguna contraseña en este dispositivo hasta que el problema esté resuelto.',
         'Avise de inmediato a su servicio de asistencia, desde otro dispositivo.',
         'Restaure el software original del dispositivo y después inscríbalo de nuevo.',

@@ -120,7 +120,7 @@ export const FRENCH: LanguageSource = {
       subject: 'Problème de sécurité sur cet appareil',
       happened: `Un problème de sécurité a été détecté sur cet appareil, par exemple un débridage (jailbreak), un accès root ou un logiciel malveillant. Pour protéger les données de votre organisation${by}, la messagerie est suspendue.`,
       steps: [
-        'Problème détecté : {{requirement}}',
+        'Exigence non remplie : {{requirement}}',
         'Ne saisissez aucun mot de passe sur cet appareil tant que le problème n’est pas résolu.',
         'Prévenez immédiatement votre service d’assistance, depuis un autre appareil.',
         'Rétablissez le logiciel d’origine de l’appareil, puis inscrivez-le de nouveau.',
