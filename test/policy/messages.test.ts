@@ -284,8 +284,15 @@ describe('composeMessage', () => {
     const mailbox = { name: '', address: 'a@example.org' };
     const text = 'two blanks  \r\na tab\t\r\n\r\nend ';
     const mime = composeMessage({
-      ...{ date: 0, from: mailbox, to: mailbox, subject: 'x', id: 'x', idDomain: 'example.org' },
-      ...{ language: 'en', text, html: '' },
+      date: 0,
+      from: mailbox,
+      to: mailbox,
+      subject: 'x',
+      id: 'x',
+      idDomain: 'example.org',
+      language: 'en',
+      text,
+      html: '',
     });
     expect(readMime(mime).parts.map(({ body }) => body)).toEqual([text, '']);
   });
