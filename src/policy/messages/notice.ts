@@ -1,0 +1,206 @@
+// Owns the one message of the quarantine mailbox: its words, its two bodies and its bytes. Pure and deterministic.
+import type { Catalogue, CompiledLanguage } from './catalogue.ts';
+import { digest } from './digest.ts';
+import { directionOf } from './languages.ts';
+import { htmlBody, textBody } from './layout.ts';
+import type { NoticeContent } from './layout.ts';
+import { composeMessage, isAddress } from './mime.ts';
+import type { Mailbox } from './mime.ts';
+import { messageReason } from './reasons.ts';
+import { cleanText, cleanValues, plain, render } from './template.ts';
+import type { Segment, Template, Values } from './template.ts';
+
+/** What the operator configures; the same for all messages. `null` = not configured. */
+export interface NoticeSettings {
+  readonly catalogue: Catalogue;
+  /** Used for a language without texts. */
+  readonly defaultLanguage: string;
+  readonly organisation: string | null;
+  readonly fromName: string;
+  readonly fromAddress: string;
+  readonly helpContact: string | null;
+  readonly enrolmentUrl: string | null;
+  /** IANA name, such as `Europe/Berlin`. */
+  readonly timeZone: string;
+}
+
+/** What one message tells. */
+export interface NoticeInput {
+  readonly settings: NoticeSettings;
+  /** A reason of the verdict vocabulary. */
+  readonly reason: string;
+  /** What exactly is required, as the policy or a feed words it. */
+  readonly requirement: string | null;
+  /** A language of the catalogue. */
+  readonly language: string;
+  readonly user: string;
+  readonly device: string;
+  readonly model: string | null;
+  /** Milliseconds since the epoch: when the device was put on hold. Also the date of the message. */
+  readonly since: number;
+}
+
+/** A rendered message. */
+export interface Notice {
+  /**
+   * Changes when what the message says changes: reason, requirement, language, texts or settings. Not its
+   * reader, device or date. A phone that holds another fingerprint gets the message anew.
+   */
+  readonly fingerprint: string;
+  readonly subject: string;
+  readonly fromName: string;
+  readonly fromAddress: string;
+  /** Name in To; empty when the user name is an address. */
+  readonly toName: string;
+  readonly toAddress: string;
+  /** ISO 8601, UTC. */
+  readonly date: string;
+  /** CRLF line ends. */
+  readonly text: string;
+  /** CRLF line ends. */
+  readonly html: string;
+  readonly language: string;
+  /** The whole message, CRLF, 7-bit. */
+  readonly mime: Buffer;
+}
+
+/** Changes with the layout of the bodies, so that phones get the message in the new one. */
+const LAYOUT_REVISION = 1;
+
+/** Domains of RFC 2606 2: they exist nowhere, so nothing can be sent there. */
+const NOWHERE = 'easgate.invalid';
+/** Longest right side of a Message-ID that keeps its line below 78 characters (RFC 5322 2.1.1). */
+const MAX_ID_DOMAIN = 36;
+const MAX_NAME = 128;
+/** The end of year 9999: a four-digit year is all RFC 5322 dates have room for in practice. */
+const MAX_DATE = 253_402_300_799_000;
+
+/**
+ * Renders the message. Total: a value that fits nowhere is left out or replaced, never an error.
+ * The same input gives the same bytes on every node (with the same Node.js: dates are worded by its ICU data).
+ *
+ * @throws RangeError when `settings.timeZone` is no time zone, which the configuration has checked
+ */
+export function renderNotice(input: NoticeInput): Notice {
+  const { settings } = input;
+  const language = languageOf(settings, input.language);
+  const reason = messageReason(input.reason);
+  const message = language.messages[reason];
+  // RFC 5322 dates have whole seconds; so have all others, lest two renderings of one moment differ.
+  const date = Math.floor(Math.min(Math.max(input.since || 0, 0), MAX_DATE) / 1_000) * 1_000;
+  const values = cleanValues({
+    user: input.user || '-',
+    device: input.device || '-',
+    model: input.model,
+    reason: language.reasons[reason],
+    requirement: input.requirement,
+    enrolmentUrl: settings.enrolmentUrl,
+    helpContact: settings.helpContact,
+    since: formatDate(date, language.language, settings.timeZone),
+    organisation: settings.organisation,
+  });
+  const content: NoticeContent = {
+    language: language.language,
+    direction: directionOf(language.language),
+    subject: lineOf(message.subject, values) ?? language.reasons[reason],
+    happened: render(message.happened, values),
+    stepsHeading: language.headings.steps,
+    steps: linesOf(message.steps, values),
+    link: message.link === null ? null : lineOf(message.link, values),
+    linkUrl: values.enrolmentUrl ?? null,
+    returns: render(message.returns, values),
+    contact: render(message.contact, values),
+    detailsHeading: language.headings.details,
+    details: linesOf(language.details, values),
+    footer: render(language.footer, values),
+  };
+  const from = sender(settings);
+  const to = recipient(input.user);
+  const fingerprint = digest(
+    LAYOUT_REVISION,
+    reason,
+    values.requirement ?? null,
+    language.language,
+    language.revision,
+    from.name,
+    from.address,
+    values.organisation ?? null,
+    values.helpContact ?? null,
+    values.enrolmentUrl ?? null,
+    settings.timeZone,
+  );
+  const text = textBody(content);
+  const html = htmlBody(content);
+  const domain = from.address.slice(from.address.indexOf('@') + 1);
+  return {
+    fingerprint,
+    subject: content.subject,
+    fromName: from.name,
+    fromAddress: from.address,
+    toName: to.name,
+    toAddress: to.address,
+    date: new Date(date).toISOString(),
+    text,
+    html,
+    language: language.language,
+    mime: composeMessage({
+      date,
+      from,
+      to,
+      subject: content.subject,
+      id: digest(fingerprint, input.user, input.device, input.model, date),
+      idDomain: domain.length <= MAX_ID_DOMAIN ? domain : NOWHERE,
+      language: language.language,
+      text,
+      html,
+    }),
+  };
+}
+
+function languageOf(settings: NoticeSettings, wanted: string): CompiledLanguage {
+  const { catalogue, defaultLanguage } = settings;
+  const found = catalogue.get(wanted) ?? catalogue.get(defaultLanguage) ?? catalogue.get('en');
+  if (found === undefined) throw new RangeError('a catalogue always has the built-in languages');
+  return found;
+}
+
+function lineOf(template: Template, values: Values): string | null {
+  const segments = render(template, values);
+  return segments === null ? null : plain(segments);
+}
+
+function linesOf(templates: readonly Template[], values: Values): (readonly Segment[])[] {
+  return templates.map((template) => render(template, values)).filter((line) => line !== null);
+}
+
+function sender({ fromName, fromAddress }: NoticeSettings): Mailbox {
+  return {
+    name: headerName(fromName),
+    address: isAddress(fromAddress) ? fromAddress : `no-reply@${NOWHERE}`,
+  };
+}
+
+/**
+ * The reader. A user name that is no address (`EXAMPLE\jane`) is shown as a name at an address that cannot
+ * belong to anybody: an address made up from it could be somebody else's.
+ */
+function recipient(user: string): Mailbox {
+  if (isAddress(user)) return { name: '', address: user };
+  return { name: headerName(user), address: `recipient@${NOWHERE}` };
+}
+
+function headerName(name: string): string {
+  return cleanText(name).slice(0, MAX_NAME).toWellFormed().trim();
+}
+
+function formatDate(date: number, language: string, timeZone: string): string {
+  return new Intl.DateTimeFormat(language, {
+    year: 'numeric',
+    month: 'long',
+    day: 'numeric',
+    hour: '2-digit',
+    minute: '2-digit',
+    timeZone,
+    timeZoneName: 'short',
+  }).format(date);
+}

@@ -1,0 +1,33 @@
+// Owns the reasons a message can explain, and which message stands in for a reason without one of its own.
+
+/** Reasons that have a text of their own, in every language. */
+export const MESSAGE_REASONS = [
+  'compliant',
+  'notCompliant',
+  'notEnrolled',
+  'unknownDevice',
+  'deviceRule',
+  'individualRule',
+  'globalRule',
+  'mailboxPolicy',
+  'compromised',
+  'tooManyDevices',
+  'storeUnavailable',
+] as const;
+
+/** A reason with a text of its own. */
+export type MessageReason = (typeof MESSAGE_REASONS)[number];
+
+const known: ReadonlySet<string> = new Set(MESSAGE_REASONS);
+
+/** Reasons of the verdict vocabulary that let mail through: whoever still reads a message is about to get it. */
+const passing: ReadonlySet<string> = new Set(['untargeted', 'noCompliancePolicy']);
+
+/**
+ * The reason whose text explains `reason`. A word this version has no text for becomes `globalRule`, the only
+ * text that promises nothing: it says that a rule holds the device and whom to ask.
+ */
+export function messageReason(reason: string): MessageReason {
+  if (known.has(reason)) return reason as MessageReason;
+  return passing.has(reason) ? 'compliant' : 'globalRule';
+}
