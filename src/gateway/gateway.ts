@@ -29,6 +29,8 @@ export interface Gateway {
   readonly counters: GatewayCounters;
   /** Open client connections. */
   connections(): number;
+  /** Bytes that wait in memory for phones to take them. */
+  unsentBytes(): number;
   /** Open upstream connections. */
   upstreamConnections(): number;
   /** Uses new certificates for handshakes from now on; throws when one does not fit its key. */
@@ -100,6 +102,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     port,
     counters: core.counters,
     connections: () => listener.connections,
+    unsentBytes: () => listener.unsentBytes,
     upstreamConnections: () => upstreams.open,
     reloadCertificates: (certificates) => listener.tls?.reload(certificates),
     drain: async (timeoutMs, pollWindowMs = 0) => {

@@ -104,6 +104,13 @@ export class Listener {
     return this.sockets.size;
   }
 
+  /** Bytes that wait for phones to take them. */
+  get unsentBytes(): number {
+    let bytes = 0;
+    for (const socket of this.sockets) bytes += socket.writableLength;
+    return bytes;
+  }
+
   /** Stops accepting; open connections stay. */
   stop(): void {
     if (this.server.listening) this.server.close();

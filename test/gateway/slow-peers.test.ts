@@ -1,7 +1,5 @@
 // Owns the promises about peers that are slow or take nothing: they are cut in time, they cost little, and a phone on a
 // bad line still gets its answer whole.
-import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import type { Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { LINGER_MS } from '../../src/gateway/settings.ts';
 import { checkLeaks } from '../support/leaks.ts';
@@ -37,15 +35,8 @@ async function setUp(
   cleanups.push(() => backend.close());
   const gateway = await startTestGateway(backend.port, overrides);
   cleanups.push(() => gateway.close());
-  let accepted: Socket | undefined;
   let most = 0;
-  const look = (message: unknown): void => {
-    const { socket } = message as { socket: Socket };
-    if (socket.localPort === gateway.port) accepted = socket;
-  };
-  subscribe('net.server.socket', look);
-  cleanups.push(() => void unsubscribe('net.server.socket', look));
-  const unsent = (): number => accepted?.writableLength ?? 0;
+  const unsent = (): number => gateway.unsentBytes();
   const watch = setInterval(() => (most = Math.max(most, unsent())), 1);
   cleanups.push(() => clearInterval(watch));
   const client = await RawClient.open(gateway.port);
