@@ -31,6 +31,16 @@ const STATUS_TOKENS: Readonly<Partial<Record<EasCommand, readonly number[]>>> = 
   Find: [0x0a],
 };
 
+/** Statuses of Ping (MS-ASCMD 2.2.3.177.11). */
+export const PING_STATUS = {
+  expired: 1,
+  changes: 2,
+  missingParameters: 3,
+  syntax: 4,
+  interval: 5,
+  hierarchyChanged: 7,
+} as const;
+
 const cache = new Map<string, Buffer>();
 
 /** The reply that carries `status` for the whole command; null where there is no WBXML reply (GetAttachment). */
@@ -56,8 +66,8 @@ function ready(command: EasCommand, status: number): Buffer {
 }
 
 /** Ping 1: the heartbeat expired without news; ping again. */
-export const PING_EXPIRED = ready('Ping', 1);
+export const PING_EXPIRED = ready('Ping', PING_STATUS.expired);
 /** Ping 7: the folder hierarchy changed; FolderSync, then ping again. */
-export const PING_HIERARCHY_CHANGED = ready('Ping', 7);
+export const PING_HIERARCHY_CHANGED = ready('Ping', PING_STATUS.hierarchyChanged);
 /** Sync 12: the folder hierarchy changed; FolderSync, then sync again. */
 export const SYNC_HIERARCHY_CHANGED = ready('Sync', 12);

@@ -38,6 +38,8 @@ export interface MailboxRequest {
 export type MailboxAnswer =
   /** HTTP 200 with this document. */
   | { readonly kind: 'body'; readonly root: WbxmlElement }
+  /** The same, written already. */
+  | { readonly kind: 'ready'; readonly bytes: Buffer }
   /** HTTP 200 without a body: "no change" of a Sync (MS-ASCMD 2.2.1.21). */
   | { readonly kind: 'empty' }
   /** An HTTP status without a body. */

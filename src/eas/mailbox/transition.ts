@@ -1,0 +1,150 @@
+// Owns the way out of the quarantine mailbox: a phone that is let in again, but still comes with keys or ids the gateway
+// issued, is told to start over, so that the two mailboxes never mix. Pure.
+import { statusReply } from '../replies.ts';
+import { child, childrenNamed, element, isElement, textOf } from '../wbxml/element.ts';
+import type { WbxmlElement } from '../wbxml/element.ts';
+import type { EasCommand } from '../commands.ts';
+import { isIssued } from './keys.ts';
+import { body, isBefore, node } from './model.ts';
+import type { MailboxAnswer } from './model.ts';
+
+const FOLDER_SYNC_BAD_KEY = 9;
+const SYNC_BAD_KEY = 3;
+const SYNC_HIERARCHY_CHANGED = 12;
+const PING_HIERARCHY_CHANGED = 7;
+const ESTIMATE_BAD_KEY = 4;
+const FETCH_NOT_FOUND = 6;
+const MOVE_BAD_SOURCE = 1;
+const MEETING_BAD_REQUEST = 2;
+
+/** The answer to a request of an allowed phone that carries something issued here; null = it carries nothing. */
+export function answerIssued(
+  command: EasCommand,
+  version: string,
+  request: WbxmlElement,
+): MailboxAnswer | null {
+  switch (command) {
+    case 'FolderSync':
+    case 'FolderCreate':
+    case 'FolderDelete':
+    case 'FolderUpdate':
+      return carries(request, 'SyncKey', 'ServerId', 'ParentId') ? plain(command, FOLDER_SYNC_BAD_KEY) : null;
+    case 'Ping':
+      return childrenNamed(child(request, 'Folders'), 'Folder').some((folder) => carries(folder, 'Id'))
+        ? plain('Ping', PING_HIERARCHY_CHANGED)
+        : null;
+    case 'Sync':
+      return syncs(version, request);
+    case 'GetItemEstimate':
+      return estimates(request);
+    case 'ItemOperations':
+    case 'MoveItems':
+    case 'MeetingResponse':
+      return operations(command, request);
+    default:
+      return null;
+  }
+}
+
+/** Ids are never looked for in texts a person wrote: only in these elements. */
+function carries(parent: WbxmlElement, ...names: readonly string[]): boolean {
+  return names.some((name) => isIssued(textOf(child(parent, name)) ?? ''));
+}
+
+function plain(command: EasCommand, status: number): MailboxAnswer {
+  return { kind: 'ready', bytes: statusReply(command, status) ?? Buffer.alloc(0) };
+}
+
+/** 12 sends the phone to FolderSync, which then starts over; a mere key of ours starts that folder over. */
+function syncs(version: string, request: WbxmlElement): MailboxAnswer | null {
+  const collections = childrenNamed(child(request, 'Collections'), 'Collection');
+  const ours = collections.filter((collection) => carries(collection, 'CollectionId', 'SyncKey'));
+  if (ours.length === 0) return null;
+  if (ours.some((collection) => carries(collection, 'CollectionId'))) {
+    // Up to 12.1 the status of a folder stands in its collection (MS-ASCMD 2.2.3.177.17).
+    if (!isBefore(version, 14)) return plain('Sync', SYNC_HIERARCHY_CHANGED);
+    return body(collectionStatus(ours, SYNC_HIERARCHY_CHANGED));
+  }
+  return body(collectionStatus(ours, SYNC_BAD_KEY));
+}
+
+function collectionStatus(collections: readonly WbxmlElement[], status: number): WbxmlElement {
+  const answers = collections
+    .slice(0, MAX_ITEMS)
+    .map((collection) =>
+      element(
+        'AirSync',
+        'Collection',
+        node('AirSync', 'SyncKey', 0),
+        node('AirSync', 'CollectionId', textOf(child(collection, 'CollectionId')) ?? ''),
+        node('AirSync', 'Status', status),
+      ),
+    );
+  return element('AirSync', 'Sync', element('AirSync', 'Collections', ...answers));
+}
+
+const MAX_ITEMS = 100;
+
+function estimates(request: WbxmlElement): MailboxAnswer | null {
+  const collections = childrenNamed(child(request, 'Collections'), 'Collection');
+  const ours = collections.filter((collection) => carries(collection, 'CollectionId', 'SyncKey'));
+  if (ours.length === 0) return null;
+  const answers = ours.slice(0, MAX_ITEMS).map((collection) => {
+    const id = node('GetItemEstimate', 'CollectionId', textOf(child(collection, 'CollectionId')) ?? '');
+    return element(
+      'GetItemEstimate',
+      'Response',
+      node('GetItemEstimate', 'Status', ESTIMATE_BAD_KEY),
+      element('GetItemEstimate', 'Collection', id),
+    );
+  });
+  return body(element('GetItemEstimate', 'GetItemEstimate', ...answers));
+}
+
+/** Operations on the message of the gateway, which is not there any more: each item fails for itself. */
+function operations(
+  command: 'ItemOperations' | 'MoveItems' | 'MeetingResponse',
+  request: WbxmlElement,
+): MailboxAnswer | null {
+  const items = request.children
+    .filter(isElement)
+    .filter((item) =>
+      carries(item, 'CollectionId', 'ServerId', 'SrcMsgId', 'SrcFldId', 'DstFldId', 'RequestId'),
+    )
+    .slice(0, MAX_ITEMS);
+  if (items.length === 0) return null;
+  if (command === 'MoveItems') {
+    const failed = items.map((item) =>
+      element(
+        'Move',
+        'Response',
+        node('Move', 'SrcMsgId', textOf(child(item, 'SrcMsgId')) ?? ''),
+        node('Move', 'Status', MOVE_BAD_SOURCE),
+      ),
+    );
+    return body(element('Move', 'MoveItems', ...failed));
+  }
+  if (command === 'MeetingResponse') {
+    const failed = items.map((item) =>
+      element(
+        'MeetingResponse',
+        'Result',
+        node('MeetingResponse', 'RequestId', textOf(child(item, 'RequestId')) ?? ''),
+        node('MeetingResponse', 'Status', MEETING_BAD_REQUEST),
+      ),
+    );
+    return body(element('MeetingResponse', 'MeetingResponse', ...failed));
+  }
+  const failed = items.map((item) =>
+    element(
+      'ItemOperations',
+      'Fetch',
+      node('ItemOperations', 'Status', FETCH_NOT_FOUND),
+      node('AirSync', 'ServerId', textOf(child(item, 'ServerId')) ?? ''),
+    ),
+  );
+  const status = node('ItemOperations', 'Status', 1);
+  return body(
+    element('ItemOperations', 'ItemOperations', status, element('ItemOperations', 'Response', ...failed)),
+  );
+}
