@@ -1,6 +1,7 @@
 // Owns one client connection: requests in order, one exchange at a time, and everything that can cut it short.
 // The way of a request: head -> gate -> identity (admission.ts) -> verdict -> forward (forwarder.ts) or answer.
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import { checkBodyStart } from '../eas/body-gate.ts';
 import { carriesMail } from '../eas/commands.ts';
 import { ERRORS } from '../http/errors.ts';
@@ -619,8 +620,13 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPi
     this.socket.destroy();
   }
 
-  /** Ends a response in the middle by a reset: a FIN would look like the end of a body delimited by close. */
+  /**
+   * Ends a response in the middle by a reset: a FIN would look like the end of a body delimited by close. TLS tells a cut
+   * by its missing close_notify (RFC 8446 6.1), and resetAndDestroy() throws for its sockets.
+   */
   cut(): void {
-    this.socket.resetAndDestroy();
+    const { socket } = this;
+    if (socket instanceof TLSSocket) socket.destroy();
+    else socket.resetAndDestroy();
   }
 }

@@ -225,8 +225,7 @@ export class Listener {
     if (clientCertificate === null) return null;
     const certificate = socket.getPeerX509Certificate();
     if (certificate === undefined) return clientCertificate.required ? undefined : null;
-    // The chain was checked in the handshake; without `rejectUnauthorized` a bad one only sets this (docs of node:tls).
-    if (!socket.authorized) return undefined;
+    if (!isChainGood(socket)) return undefined;
     return certificateUser(certificate, clientCertificate.user) ?? undefined;
   }
 
@@ -244,4 +243,18 @@ export class Listener {
 
 function ignore(): void {
   // the close event follows
+}
+
+/** The handle of a TLS socket, as far as it is needed here. */
+interface VerifyingHandle {
+  readonly _handle?: { readonly verifyError?: () => Error | null | undefined } | null;
+}
+
+/**
+ * Whether the client's chain was found good in the handshake. `authorized` is set by tls.Server only, never on a socket
+ * that was wrapped by hand; this is the call it makes. Without it nothing is good.
+ */
+function isChainGood(socket: TLSSocket): boolean {
+  const handle = (socket as unknown as VerifyingHandle)._handle;
+  return typeof handle?.verifyError === 'function' && !handle.verifyError();
 }
