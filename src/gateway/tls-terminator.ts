@@ -1,5 +1,5 @@
 // Owns TLS towards phones: certificates by SNI, session tickets every worker can open, reload without a lost connection.
-import { X509Certificate, hkdfSync } from 'node:crypto';
+import { X509Certificate, createHash, hkdfSync } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { TLSSocket, createSecureContext } from 'node:tls';
 import type { SecureContext, SecureContextOptions } from 'node:tls';
@@ -7,8 +7,17 @@ import type { CertificateSettings, ListenerTlsSettings } from './settings.ts';
 
 /** Bytes of a ticket key as Node takes it: name, HMAC key, AES key. */
 const TICKET_KEY_BYTES = 48;
-/** The same for all workers and nodes; Node's default is drawn from the command line (http-proxy facts, 1.4). */
-const SESSION_ID_CONTEXT = 'easgate';
+/**
+ * The same for all workers and nodes; Node's default is drawn from the command line (http-proxy facts, 1.4). A resumed
+ * session is not verified again (RFC 8446 4.6.1), so it counts only where the same authorities issue certificates.
+ */
+function sessionIdContext(authorities: string | null): string {
+  if (authorities === null) return 'easgate';
+  return createHash('sha256').update(authorities).digest('hex').slice(0, MAX_SESSION_ID_CONTEXT);
+}
+
+/** Octets OpenSSL takes (SSL_MAX_SID_CTX_LENGTH). */
+const MAX_SESSION_ID_CONTEXT = 32;
 
 /** The key of an epoch: whoever has the secret derives the same, so tickets survive restarts and other workers. */
 export function ticketKey(secret: string, epoch: number): Buffer {
@@ -107,7 +116,7 @@ export class TlsTerminator {
       minVersion,
       ciphers,
       honorCipherOrder: true,
-      sessionIdContext: SESSION_ID_CONTEXT,
+      sessionIdContext: sessionIdContext(clientCertificate?.ca ?? null),
       ticketKeys: ticketKey(ticketSecret, this.epoch),
       ...(clientCertificate === null ? {} : { ca: clientCertificate.ca }),
     };
