@@ -64,8 +64,11 @@ function ignore(): void {
   // the close event follows
 }
 
+/** A verdict that a change overtook is looked up again, this often in all. */
+const MAX_DECISIONS = 3;
 /** How long a connection need not say again that its device was seen. */
 const SEEN_AGAIN_MS = 10_000;
+
 /** A connection from a phone. */
 export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPing {
   deadline: number;
@@ -455,9 +458,15 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPi
 
   private async awaitVerdict(exchange: Exchange): Promise<void> {
     exchange.phase = 'verdict';
-    const verdict = await this.core.decide(exchange);
-    // The client may have left meanwhile.
-    if (this.exchange !== exchange || exchange.phase !== 'verdict') return;
+    let verdict: Verdict | null = null;
+    for (let attempt = 1; attempt <= MAX_DECISIONS; attempt++) {
+      exchange.overtaken = false;
+      verdict = await this.core.decide(exchange);
+      // The client may have left meanwhile.
+      if (this.exchange !== exchange || exchange.phase !== 'verdict') return;
+      if (!exchange.overtaken) break;
+      verdict = null;
+    }
     exchange.phase = 'gate';
     if (verdict === null) {
       this.fail(exchange, 'EASGATE_STORE_UNAVAILABLE');
@@ -573,22 +582,52 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPi
     return devices.has(exchange.device) || users.has(exchange.user);
   }
 
-  /** Decides the exchange under way anew; ends it when it may not go on. */
-  async recheck(): Promise<void> {
+  /**
+   * A change concerns the exchange under way: nothing of it goes on under the verdict it has. Returns whether
+   * {@link recheck} must follow; before that point the verdict is looked up anyway.
+   */
+  onChange(): boolean {
     const exchange = this.exchange;
-    if (exchange === null || (exchange.phase !== 'forwarded' && exchange.phase !== 'responding')) return;
-    if (exchange.user === null || exchange.device === null) return;
-    const verdict = await this.core.decide(exchange);
-    if (this.exchange !== exchange || verdict === null || verdict.action === 'allow') return;
+    if (exchange === null || exchange.user === null || exchange.device === null) return false;
+    switch (exchange.phase) {
+      case 'gate':
+        exchange.verdict = null;
+        return false;
+      case 'verdict':
+        exchange.overtaken = true;
+        return false;
+      case 'queued':
+        this.forwarder.leaveQueue(exchange);
+        return true;
+      default:
+        return true;
+    }
+  }
+
+  /** Decides the exchange under way anew; ends it when it may not go on. False when the directory does not answer. */
+  async recheck(): Promise<boolean> {
+    const exchange = this.exchange;
+    if (exchange === null || exchange.user === null || exchange.device === null) return true;
+    const { user, device } = exchange;
+    const verdict = this.core.verdicts.peek(user, device) ?? (await this.core.decide(exchange));
+    if (this.exchange !== exchange) return true;
+    if (verdict === null) return false;
+    if (verdict.action === 'allow') {
+      if (exchange.phase === 'queued') this.forwarder.onConnectionFree();
+      return true;
+    }
     exchange.verdict = verdict;
     exchange.error = 'EASGATE_DECISION_CHANGED';
     if (exchange.phase === 'responding') {
       this.cut();
-      return;
+      return true;
     }
+    // What is still to come of the body must not be read as the next request.
+    if (!this.body.complete) exchange.persistent = false;
     const body = releaseReply(exchange);
     if (body === null) this.answer(exchange);
     else this.reply(exchange, wbxmlReply(body, exchange.persistent), 200);
+    return true;
   }
 
   /**

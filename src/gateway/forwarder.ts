@@ -161,6 +161,11 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
     return at;
   }
 
+  /** Gives up the place in the queue; {@link onConnectionFree} takes a connection or a place again. */
+  leaveQueue(exchange: Exchange): void {
+    exchange.server?.pool.dequeue(this);
+  }
+
   /** The exchange ended without its response, or the client left: what it used upstream is of no more use. */
   abandon(exchange: Exchange): void {
     if (exchange.phase === 'queued') exchange.server?.pool.dequeue(this);

@@ -2,6 +2,8 @@
 import { connect as connectTls } from 'node:tls';
 import type { ConnectionOptions, TLSSocket } from 'node:tls';
 import { afterEach, describe, expect, it } from 'vitest';
+import { startGateway } from '../../src/gateway/gateway.ts';
+import type { VerdictSource } from '../../src/gateway/gateway-core.ts';
 import type { ListenerTlsSettings } from '../../src/gateway/settings.ts';
 import {
   NEW_AUTHORITY,
@@ -13,7 +15,15 @@ import {
 } from '../fixtures/tls.ts';
 import { ok, startRawBackend } from '../support/raw-backend.ts';
 import type { BackendRequest, RawBackend } from '../support/raw-backend.ts';
-import { FOLDER_SYNC, request, startTestGateway } from '../support/test-gateway.ts';
+import { RawClient } from '../support/raw-client.ts';
+import {
+  FOLDER_SYNC,
+  PING,
+  request,
+  startTestGateway,
+  testSettings,
+  verdict,
+} from '../support/test-gateway.ts';
 import type { SettingsOverrides, TestGateway } from '../support/test-gateway.ts';
 import { until } from '../support/until.ts';
 
@@ -32,6 +42,12 @@ async function gatewayOf(backend: RawBackend, overrides: SettingsOverrides = {})
   const gateway = await startTestGateway(backend.port, overrides);
   opened.push(gateway);
   return gateway;
+}
+
+async function phoneOf(gateway: { readonly port: number }): Promise<RawClient> {
+  const phone = await RawClient.open(gateway.port);
+  opened.push({ close: () => phone.destroy() });
+  return phone;
 }
 
 const answerOk = ({ connection }: BackendRequest): void => void connection.socket.write(ok());
@@ -145,5 +161,140 @@ describe('over TLS', () => {
     late.send(request('FolderSync', FOLDER_SYNC));
     await until(() => late.closed || late.received !== '', 'the end');
     expect(late.received).toBe('');
+  });
+});
+
+// --------------------------------------------------------------------------------------- changes while under way
+
+/** A gateway whose verdicts come from `source`, with the way to tell it of a change of all. */
+async function gatewayWith(
+  backend: RawBackend,
+  decide: VerdictSource['decide'],
+): Promise<{ readonly port: number; change(): void }> {
+  let tell: Parameters<VerdictSource['onChange']>[0] = () => undefined;
+  const gateway = await startGateway({
+    settings: testSettings(backend.port),
+    verdicts: {
+      peek: () => undefined,
+      decide,
+      onChange: (listener) => {
+        tell = listener;
+        return () => undefined;
+      },
+    },
+    recorder: { seen: () => undefined },
+    accessLog: null,
+  });
+  opened.push(gateway);
+  return { port: gateway.port, change: () => tell({ devices: new Set(), users: new Set(), all: true }) };
+}
+
+/** MS-ASCMD 2.2.2: DeviceIsBlockedForThisUser, as it stands in a FolderSync response. */
+const BLOCKED = '129';
+
+describe('a device that is blocked', () => {
+  it('while its chunked body is still coming does not reach the mail server', async () => {
+    const backend = await backendOf(answerOk);
+    const gateway = await gatewayOf(backend);
+    const phone = await phoneOf(gateway);
+    const body = FOLDER_SYNC.toString('latin1');
+    const head = request('FolderSync', Buffer.alloc(0), [
+      'Transfer-Encoding: chunked',
+      'Expect: 100-continue',
+    ]);
+    phone.send(head);
+    await until(() => phone.received.includes('100 Continue'), 'the body to be asked for');
+    phone.send(`${(body.length - 1).toString(16)}\r\n${body.slice(0, -1)}\r\n`);
+    // The gateway has read that once another request got its answer.
+    const other = await phoneOf(gateway);
+    other.send(request('FolderSync', FOLDER_SYNC, [], 'OTHER1'));
+    await other.response();
+    gateway.change('abc123', 'block');
+    phone.send(`1\r\n${body.slice(-1)}\r\n0\r\n\r\n`);
+    expect((await phone.response()).body.toString('latin1')).toContain(BLOCKED);
+    expect(backend.requests.filter(({ target }) => target.includes('ABC123'))).toEqual([]);
+  });
+
+  it('while it waits for a connection does not reach the mail server', async () => {
+    const backend = await backendOf();
+    const gateway = await gatewayOf(backend, {
+      upstream: { maxConnections: 1 },
+      balancing: { maxQueued: 5 },
+    });
+    const first = await phoneOf(gateway);
+    first.send(request('FolderSync', FOLDER_SYNC, [], 'FIRST1'));
+    await until(() => backend.requests.length === 1, 'the first request');
+    const [blocked, allowed] = [await phoneOf(gateway), await phoneOf(gateway)];
+    blocked.send(request('FolderSync', FOLDER_SYNC));
+    allowed.send(request('FolderSync', FOLDER_SYNC, [], 'LAST1'));
+    await until(() => gateway.connections() === 3, 'three connections');
+    const other = await phoneOf(gateway);
+    other.send('GET / HTTP/1.1\r\nHost: mail.example.com\r\n\r\n');
+    await other.response();
+    gateway.change('abc123', 'block');
+    expect((await blocked.response()).body.toString('latin1')).toContain(BLOCKED);
+    answerOk(backend.requests[0] as BackendRequest);
+    await first.response();
+    await until(() => backend.requests.length === 2, 'the next request');
+    expect(backend.requests[1]?.target).toContain('LAST1');
+  });
+
+  it('while its verdict is being looked up does not reach the mail server', async () => {
+    const backend = await backendOf(answerOk);
+    const answers = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    let asked = 0;
+    const gateway = await gatewayWith(backend, async () => {
+      const call = asked++;
+      await answers[call]?.promise;
+      return { verdict: verdict(call === 0 ? 'allow' : 'block') };
+    });
+    const phone = await phoneOf(gateway);
+    phone.send(request('FolderSync', FOLDER_SYNC));
+    await until(() => asked === 1, 'the look-up');
+    gateway.change();
+    for (const { resolve } of answers) resolve();
+    expect((await phone.response()).body.toString('latin1')).toContain(BLOCKED);
+    expect(backend.requests.filter(({ target }) => target.includes('Cmd='))).toEqual([]);
+  });
+
+  it('with more held polls than the directory is asked about at a time holds none of them on', async () => {
+    const backend = await backendOf();
+    let blocked = false;
+    let underWay = 0;
+    // As the verdict cache does beyond cache.maxConcurrentLookups, or while the directory is away.
+    const gateway = await gatewayWith(backend, async () => {
+      if (underWay >= 2) return { verdict: null };
+      underWay++;
+      await new Promise((resolve) => setImmediate(resolve));
+      underWay--;
+      return { verdict: verdict(blocked ? 'block' : 'allow') };
+    });
+    const phones: RawClient[] = [];
+    for (let count = 1; count <= 5; count++) {
+      const phone = await phoneOf(gateway);
+      phone.send(request('Ping', PING, [], `POLL${count}`));
+      await until(() => backend.requests.length === count, 'the poll to be held');
+      phones.push(phone);
+    }
+    blocked = true;
+    gateway.change();
+    for (const phone of phones) expect((await phone.response()).status).toBe(200);
+  });
+
+  it('in the middle of an upload ends its connection: the rest of the body is no request', async () => {
+    const backend = await backendOf(undefined);
+    const gateway = await gatewayOf(backend);
+    const phone = await phoneOf(gateway);
+    const smuggled = request('FolderSync', FOLDER_SYNC, [], 'HIDDEN1');
+    const start = Buffer.from('03016a00455c', 'hex');
+    const length = start.length + smuggled.length;
+    phone.send(request('Sync', start, [`Content-Length: ${length}`]));
+    await until(() => backend.connections.length === 1, 'the request to be forwarded');
+    gateway.change('abc123', 'block');
+    await until(() => phone.received.includes('\r\n\r\n'), 'the answer');
+    phone.send(smuggled);
+    await until(() => phone.ended, 'the end');
+    expect(phone.received.split('HTTP/1.1 ').length - 1).toBe(1);
+    expect(backend.connections.map(({ received }) => received).join('')).not.toContain('HIDDEN1');
   });
 });
