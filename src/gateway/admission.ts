@@ -27,6 +27,8 @@ export interface RequestOrigin {
   readonly boundUser: UserKey | null;
   /** Whom the client certificate names; null = none. */
   readonly certificateUser: UserKey | null;
+  /** Lower-case name of the header that tells the mail server whom the certificate names; null = none. */
+  readonly certificateHeader: string | null;
 }
 
 /** What the gate needs to know of the configuration. */
@@ -80,8 +82,11 @@ export function admit(
   } else {
     exchange.user = user;
     exchange.authorization = head.authorization;
-    if (query.userClaim !== null && identity.userClaim !== 'ignore' && !claimAgrees(query.userClaim, user)) {
-      if (identity.userClaim === 'refuse' || query.form === 'base64') return 'EASGATE_USER_MISMATCH';
+    // Without credentials of its own (certificate, NTLM) Horde believes the claim (eas-protocol facts, 0.9).
+    const rule =
+      head.authorization === null && identity.userClaim === 'ignore' ? 'refuse' : identity.userClaim;
+    if (query.userClaim !== null && rule !== 'ignore' && !claimAgrees(query.userClaim, user)) {
+      if (rule === 'refuse' || query.form === 'base64') return 'EASGATE_USER_MISMATCH';
       canonical = rewriteUser(canonical, user);
     }
     if (!options && query.device !== null) exchange.device = deviceKey(query.device);
@@ -92,8 +97,19 @@ export function admit(
     rules.upstream.path +
     (canonical === '' ? '' : '?' + canonical) +
     ' HTTP/1.1\r\nHost: ';
-  exchange.upstreamHead = head.headerLines + origin.forwardedLines(head);
+  const { certificateHeader } = origin;
+  const lines = certificateHeader === null ? head.headerLines : without(head.headerLines, certificateHeader);
+  exchange.upstreamHead = lines + origin.forwardedLines(head);
   return null;
+}
+
+/** The header lines but those of one name: the mail server believes what stands there, so only the gateway writes it. */
+function without(headerLines: string, name: string): string {
+  let kept = '';
+  for (const line of headerLines.split('\r\n')) {
+    if (line !== '' && line.slice(0, line.indexOf(':')).toLowerCase() !== name) kept += line + '\r\n';
+  }
+  return kept;
 }
 
 /** Who asks: by this request's credentials, by those that bound the connection, or by the client certificate. */

@@ -82,6 +82,7 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPi
   address: string;
   readonly port: number;
   readonly certificateUser: UserKey | null;
+  readonly certificateHeader: string | null;
   private readonly peer: string;
   private readonly trusted: boolean;
   private readonly forwarded: string;
@@ -98,6 +99,7 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPi
   private seenAt = 0;
   private lingerBytes = 0;
   // The last device on this connection, with its count: one connection is one phone.
+  private lastAddress = '';
   private lastUser: UserKey | null = null;
   private lastDevice: DeviceKey | null = null;
   private lastUse: DeviceUse | null = null;
@@ -112,6 +114,7 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPi
     this.address = endpoint.address;
     this.port = endpoint.port;
     this.certificateUser = endpoint.certificateUser;
+    this.certificateHeader = core.certificateHeader;
     this.trusted = core.isTrustedProxy(this.peer);
     this.forwardedSuffix = core.forwardedSuffix(endpoint);
     this.forwarded = `X-Forwarded-For: ${this.peer}\r\n${this.forwardedSuffix}`;
@@ -271,8 +274,12 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPi
       !this.core.draining &&
       (client.maxRequestsPerConnection === 0 || this.requests < client.maxRequestsPerConnection);
     this.body.begin(head.framing, head.contentLength, client.maxBodyBytes);
-    if (this.trusted && head.forwardedFor !== null) {
-      this.address = clientAddress(this.peer, head.forwardedFor, this.core.trustedProxies);
+    // A proxy may send several clients' requests on one connection: what it said of the one before is void.
+    if (this.trusted) {
+      this.address =
+        head.forwardedFor === null
+          ? this.peer
+          : clientAddress(this.peer, head.forwardedFor, this.core.trustedProxies);
     }
     const bad = admit(this.core.settings, this, exchange, head);
     if (bad !== null) {
@@ -285,6 +292,8 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPi
       this.refuse('EASGATE_BODY_TOO_LARGE');
       return;
     }
+    // An answer that leaves the connection open must find what was pipelined behind this head.
+    if (this.body.complete && head.end < bytes.length) this.input = bytes.subarray(head.end);
     if (!this.countUse(exchange)) return;
     const { now } = this.core.deadlines;
     this.deadline = now + client.bodyTimeoutMs;
@@ -298,7 +307,13 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPi
     const { user, device, command } = exchange;
     if (user === null || device === null || command === null) return true;
     const { guard, settings, deadlines } = this.core;
-    if (this.lastUse === null || device !== this.lastDevice || user !== this.lastUser) {
+    if (
+      this.lastUse === null ||
+      device !== this.lastDevice ||
+      user !== this.lastUser ||
+      this.address !== this.lastAddress
+    ) {
+      this.lastAddress = this.address;
       this.lastUser = user;
       this.lastDevice = device;
       this.lastUse = guard.useOf(this.address, user, device);

@@ -73,7 +73,8 @@ export class CredentialProbe {
     });
     await body.dump();
     if (statusCode >= 500) throw new Error(`the mail server answered ${statusCode}`);
-    return statusCode < 400;
+    // A redirect may lead to a form that asks for them.
+    return statusCode < 300;
   }
 
   private poolOf(server: UpstreamServer): Pool {

@@ -298,3 +298,97 @@ describe('a device that is blocked', () => {
     expect(backend.connections.map(({ received }) => received).join('')).not.toContain('HIDDEN1');
   });
 });
+
+// ------------------------------------------------------------------------------------------------------- identity
+
+describe('an identity', () => {
+  it('in the header that carries the certificate’s user is never the phone’s own', async () => {
+    const backend = await backendOf(answerOk);
+    const tls = certificates(OLD_AUTHORITY, 'X-Phone-User');
+    const gateway = await gatewayOf(backend, { listen: { tls } });
+    const phone = new TlsPhone(gateway.port, WITH_CERTIFICATE);
+    phone.send(request('FolderSync', FOLDER_SYNC, ['X-Phone-User: victim', 'x-phone-USER:victim']));
+    await until(() => phone.received.endsWith('ok'), 'the answer');
+    const lines = backend.requests[0]?.headers.filter(([name]) => name.toLowerCase() === 'x-phone-user');
+    expect(lines).toEqual([['X-Phone-User', 'alice']]);
+  });
+
+  it('in User= must be the certificate’s where there are no credentials, even if claims are ignored', async () => {
+    const backend = await backendOf(answerOk);
+    const gateway = await gatewayOf(backend, {
+      listen: { tls: certificates(OLD_AUTHORITY) },
+      identity: { userClaim: 'ignore' },
+    });
+    const phone = new TlsPhone(gateway.port, WITH_CERTIFICATE);
+    const bare = request('FolderSync', FOLDER_SYNC).replace(/Authorization: .*\r\n/, '');
+    phone.send(bare);
+    await until(() => phone.received.endsWith('ok'), 'the answer');
+    phone.send(bare.replace('User=alice', 'User=victim'));
+    await until(() => phone.closed, 'the end');
+    expect(phone.received).toContain('HTTP/1.1 403 ');
+    expect(backend.requests.length).toBe(1);
+  });
+
+  it.each([400, 404, 413, 302])('is not written down when the mail server answers %i', async (status) => {
+    const backend = await backendOf(
+      ({ connection }) =>
+        void connection.socket.write(`HTTP/1.1 ${status} Some Reason\r\nContent-Length: 0\r\n\r\n`),
+    );
+    const gateway = await gatewayOf(backend);
+    const phone = await phoneOf(gateway);
+    phone.send(request('FolderSync', FOLDER_SYNC));
+    expect((await phone.response()).status).toBe(status);
+    expect(gateway.seen).toEqual([]);
+  });
+});
+
+// -------------------------------------------------------------------------------------------------- battery guard
+
+describe('the battery guard', () => {
+  const OPTIONS = {
+    throttle: { burst: 2, perMinute: 1 },
+    identity: { trustedProxies: ['127.0.0.1'] },
+  };
+  const from = (address: string): string =>
+    request('FolderSync', FOLDER_SYNC, [`X-Forwarded-For: ${address}`]);
+
+  it('counts a stranger apart who comes over the proxy connection that carried the phone', async () => {
+    const gateway = await gatewayOf(await backendOf(answerOk), OPTIONS);
+    const statuses: number[] = [];
+    const shared = await phoneOf(gateway);
+    for (const address of ['192.0.2.1', '203.0.113.9', '203.0.113.9', '203.0.113.9']) {
+      shared.send(from(address));
+      statuses.push((await shared.response()).status);
+    }
+    const other = await phoneOf(gateway);
+    other.send(from('192.0.2.1'));
+    statuses.push((await other.response()).status);
+    expect(statuses).toEqual([200, 200, 200, 503, 200]);
+  });
+
+  it('does not take a request without X-Forwarded-For for the client of the one before', async () => {
+    const gateway = await gatewayOf(await backendOf(answerOk), OPTIONS);
+    const shared = await phoneOf(gateway);
+    const statuses: number[] = [];
+    for (const bytes of [
+      from('192.0.2.1'),
+      from('192.0.2.1'),
+      request('FolderSync', FOLDER_SYNC),
+      from('192.0.2.1'),
+    ]) {
+      shared.send(bytes);
+      statuses.push((await shared.response()).status);
+    }
+    expect(statuses).toEqual([200, 200, 200, 503]);
+  });
+
+  it('answers each of several pipelined requests that it refuses', async () => {
+    const gateway = await gatewayOf(await backendOf(answerOk), { throttle: { burst: 1, perMinute: 1 } });
+    const phone = await phoneOf(gateway);
+    const empty = request('Ping', Buffer.alloc(0)).replace(/Content-Type: .*\r\n/, '');
+    phone.send(empty.repeat(4));
+    const statuses: number[] = [];
+    for (let count = 0; count < 4; count++) statuses.push((await phone.response()).status);
+    expect(statuses).toEqual([200, 503, 503, 503]);
+  });
+});
