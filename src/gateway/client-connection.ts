@@ -522,7 +522,7 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPi
 
   end(exchange: Exchange, status: number): void {
     this.exchange = null;
-    this.body.kept = null;
+    this.body.release();
     this.finish(exchange, status);
     if (!exchange.persistent || (this.clientEnded && this.input === null)) {
       this.linger();

@@ -94,7 +94,7 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
       if (kept.length <= SMALL_BODY) data = head + kept.toString('latin1') + tail;
       else data = Buffer.concat([Buffer.from(head, 'latin1'), kept, Buffer.from(tail, 'latin1')]);
     }
-    body.kept = null;
+    body.release();
     exchange.requestComplete = complete;
     if (complete) {
       this.expectResponse(exchange);
@@ -119,7 +119,7 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
     if (server === null) return;
     if (!this.phone.body.complete) exchange.persistent = false;
     exchange.requestComplete = true;
-    this.phone.body.kept = null;
+    this.phone.body.release();
     this.expectResponse(exchange);
     this.dispatch(exchange, server, this.headOf(exchange, server) + '\r\n');
   }
@@ -128,8 +128,8 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
   streamBody(exchange: Exchange, bytes: Buffer): number {
     const upstream = exchange.challengeOnly ? null : exchange.upstream;
     const { body } = this.phone;
+    const pieces: Buffer[] = [];
     let at = 0;
-    let drained = true;
     while (at < bytes.length && !body.complete) {
       at = body.next(bytes, at);
       if (body.error !== null) {
@@ -138,15 +138,9 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
       }
       const { payloadStart, payloadEnd } = body;
       if (upstream === null || payloadEnd === payloadStart) continue;
-      const payload = bytes.subarray(payloadStart, payloadEnd);
-      if (exchange.framing === 'chunked') {
-        upstream.socket.write(payload.length.toString(16) + '\r\n', 'latin1');
-        upstream.socket.write(payload);
-        drained = upstream.socket.write('\r\n', 'latin1');
-      } else {
-        drained = upstream.socket.write(payload);
-      }
+      pieces.push(bytes.subarray(payloadStart, payloadEnd));
     }
+    const drained = upstream === null || writePieces(upstream.socket, pieces, exchange.framing === 'chunked');
     exchange.bytesIn = body.received;
     if (body.complete) {
       if (upstream !== null && exchange.framing === 'chunked') upstream.socket.write('0\r\n\r\n', 'latin1');
@@ -509,6 +503,20 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
     if (this.phone.exchange !== exchange) return;
     this.phone.end(exchange, exchange.status);
   }
+}
+
+/** Writes stretches of a body, as one chunk whatever chunks they came in; returns false when the server is slower. */
+function writePieces(socket: Socket, pieces: readonly Buffer[], chunked: boolean): boolean {
+  const [first] = pieces;
+  if (first === undefined) return true;
+  const data = pieces.length === 1 ? first : Buffer.concat(pieces);
+  if (!chunked) return socket.write(data);
+  socket.cork();
+  socket.write(data.length.toString(16) + '\r\n', 'latin1');
+  socket.write(data);
+  const drained = socket.write('\r\n', 'latin1');
+  socket.uncork();
+  return drained;
 }
 
 /** Takes the offers to authenticate the connection out of a 401: phones then use Basic or Bearer. */

@@ -81,6 +81,8 @@ export class Listener {
       server.once('error', reject);
       const listening = (): void => {
         server.off('error', reject);
+        // One connection could not be accepted (ENOBUFS, EPERM of a firewall): no reason to end all others.
+        server.on('error', ignore);
         resolve();
       };
       if (fd === null) server.listen({ port, host: address, backlog: BACKLOG }, listening);

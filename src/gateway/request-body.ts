@@ -5,6 +5,7 @@ import type { HttpErrorCode } from '../http/errors.ts';
 
 /** Trailers of requests are read past and dropped (RFC 9110 6.5.1 allows that); this bounds them. */
 const MAX_TRAILER_BYTES = 4096;
+const SMALLEST_ROOM = 1024;
 
 /**
  * Payload of one body. {@link read} takes bytes off the wire; what it yields is either kept (before the head was
@@ -22,19 +23,27 @@ export class RequestBody {
   private remaining = 0;
   private maxBytes = 0;
   private scanner: ChunkScanner | null = null;
+  /** Where {@link kept} lies while it grows; null = in the bytes it came in. */
+  private room: Buffer | null = null;
 
   begin(framing: BodyFraming, length: number, maxBytes: number): void {
     this.framing = framing;
     this.remaining = framing === 'length' ? length : 0;
     this.maxBytes = maxBytes;
     this.received = 0;
-    this.kept = null;
+    this.release();
     this.error = null;
     this.complete = framing === 'none';
     if (framing === 'chunked') {
       this.scanner ??= new ChunkScanner(MAX_TRAILER_BYTES);
       this.scanner.reset();
     }
+  }
+
+  /** Lets go of what was kept. */
+  release(): void {
+    this.kept = null;
+    this.room = null;
   }
 
   /** Lowers the bound once the command is known; false when the announced length is above it. */
@@ -53,12 +62,28 @@ export class RequestBody {
       const next = this.next(bytes, at);
       if (this.error !== null) return at;
       if (this.payloadEnd > this.payloadStart) {
-        const payload = bytes.subarray(this.payloadStart, this.payloadEnd);
-        this.kept = this.kept === null ? payload : Buffer.concat([this.kept, payload]);
+        this.append(bytes.subarray(this.payloadStart, this.payloadEnd));
       }
       at = next;
     }
     return at;
+  }
+
+  /** Appends to {@link kept} in room that doubles: a body in chunks of one byte costs no copy of all of it for each. */
+  private append(payload: Buffer): void {
+    if (this.kept === null) {
+      this.kept = payload;
+      this.room = null;
+      return;
+    }
+    const { length } = this.kept;
+    const needed = length + payload.length;
+    if (this.room === null || this.room.length < needed) {
+      this.room = Buffer.allocUnsafeSlow(Math.max(needed, 2 * length, SMALLEST_ROOM));
+      this.kept.copy(this.room);
+    }
+    payload.copy(this.room, length);
+    this.kept = this.room.subarray(0, needed);
   }
 
   /** Bounds of the payload that the last {@link next} found; equal when it found none. */

@@ -1,7 +1,9 @@
 // Owns the promise that the holes found by the hostile review of November 2026 stay closed.
 import { connect as connectTls } from 'node:tls';
 import type { ConnectionOptions, TLSSocket } from 'node:tls';
+import { deflateRawSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
+import { checkBodyStart } from '../../src/eas/body-gate.ts';
 import { startGateway } from '../../src/gateway/gateway.ts';
 import type { VerdictSource } from '../../src/gateway/gateway-core.ts';
 import type { ListenerTlsSettings } from '../../src/gateway/settings.ts';
@@ -390,5 +392,34 @@ describe('the battery guard', () => {
     const statuses: number[] = [];
     for (let count = 0; count < 4; count++) statuses.push((await phone.response()).status);
     expect(statuses).toEqual([200, 503, 503, 503]);
+  });
+});
+
+// ----------------------------------------------------------------------------------------------------------- cost
+
+describe('a body made to cost', () => {
+  it('in chunks of one byte goes on in chunks as large as what was read', async () => {
+    const size = 70_000;
+    const backend = await backendOf(answerOk);
+    const gateway = await gatewayOf(backend);
+    const phone = await phoneOf(gateway);
+    phone.send(request('Sync', Buffer.alloc(0), ['Transfer-Encoding: chunked']));
+    phone.send(`${size.toString(16)}\r\n${'\x03\x01\x6a\x00\x45'.padEnd(size, 'a')}\r\n`);
+    await until(() => backend.connections.length === 1, 'the beginning to be forwarded');
+    phone.send('1\r\nb\r\n'.repeat(10_000) + '0\r\n\r\n');
+    await phone.response();
+    const [seen] = backend.requests;
+    expect(seen?.body.length).toBe(size + 10_000);
+    const octets = backend.connections[0]?.received.length ?? Infinity;
+    expect(octets - (seen?.head.length ?? 0) - size - 10_000).toBeLessThan(1_000);
+  });
+
+  it.each([0, 1, 100, 600])('and coded by gzip shows its root behind %i empty blocks', (blocks) => {
+    const header = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3]);
+    const empty = Buffer.alloc(5 * blocks, Buffer.from('000000ffff', 'hex'));
+    const wbxml = Buffer.concat([Buffer.from('03016a00000756', 'hex'), Buffer.alloc(4_000_000)]);
+    const bytes = Buffer.concat([header, empty, deflateRawSync(wbxml, { level: 9 })]);
+    expect(checkBodyStart('gzip-wbxml', 'FolderSync', bytes, true)).toBe('ok');
+    expect(checkBodyStart('gzip-wbxml', 'Ping', bytes, true)).toBe('EASGATE_BODY_ROOT');
   });
 });
