@@ -6,6 +6,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { checkBodyStart } from '../../src/eas/body-gate.ts';
 import { startGateway } from '../../src/gateway/gateway.ts';
 import type { VerdictSource } from '../../src/gateway/gateway-core.ts';
+import { deviceAliases, deviceKey } from '../../src/identity/device.ts';
 import type { ListenerTlsSettings } from '../../src/gateway/settings.ts';
 import {
   NEW_AUTHORITY,
@@ -304,6 +305,15 @@ describe('a device that is blocked', () => {
 // ------------------------------------------------------------------------------------------------------- identity
 
 describe('an identity', () => {
+  it('of a device is found from its text and from its hex, in whatever case the phone wrote it', () => {
+    const id = 'ApplDNPHG6NVDT9V';
+    const text = deviceKey(id);
+    const hex = deviceKey(Buffer.from(id).toString('hex'));
+    expect(deviceAliases(text)).toContain(hex);
+    expect(deviceAliases(hex)).toContain(text);
+    expect(deviceKey(hex)).toBe(hex);
+  });
+
   it('in the header that carries the certificate’s user is never the phone’s own', async () => {
     const backend = await backendOf(answerOk);
     const tls = certificates(OLD_AUTHORITY, 'X-Phone-User');
