@@ -28,6 +28,7 @@ import {
   verdict,
 } from '../support/test-gateway.ts';
 import type { SettingsOverrides, TestGateway } from '../support/test-gateway.ts';
+import { startTestLane } from '../support/test-lane.ts';
 import { until } from '../support/until.ts';
 
 const opened: { close(): Promise<void> | void }[] = [];
@@ -431,5 +432,28 @@ describe('a body made to cost', () => {
     const bytes = Buffer.concat([header, empty, deflateRawSync(wbxml, { level: 9 })]);
     expect(checkBodyStart('gzip-wbxml', 'FolderSync', bytes, true)).toBe('ok');
     expect(checkBodyStart('gzip-wbxml', 'Ping', bytes, true)).toBe('EASGATE_BODY_ROOT');
+  });
+});
+
+// --------------------------------------------------------------------------------------------------- pass-through
+
+describe('Exchange ActiveSync by the pass-through lane', () => {
+  const get = (target: string, ...lines: string[]): string =>
+    [`POST ${target} HTTP/1.1`, 'Host: mail.example.com', 'Content-Length: 0', ...lines, '', ''].join('\r\n');
+
+  it.each([
+    get('/owa/rpc.php?Microsoft-Server-ActiveSync&Cmd=Sync'),
+    get('/owa/rpc.php?x=%4dicrosoft-server-activesync'),
+    get('/owa/rpc.php?x=%254Dicrosoft-server-activesync'),
+    get('/owa/rpc.php?Cmd=Sync', 'Content-Type: application/vnd.ms-sync.wbxml'),
+    get('/owa/rpc.php?Cmd=Sync', 'Content-Type: text/plain; Application/Vnd.MS-Sync'),
+  ])('is refused where a server finds it by its name or type: %j', async (bytes) => {
+    const backend = await backendOf(answerOk);
+    const lane = await startTestLane(backend.port);
+    opened.push(lane);
+    const phone = await phoneOf(lane);
+    phone.send(bytes);
+    expect((await phone.response()).status).toBe(400);
+    expect(backend.requests).toEqual([]);
   });
 });
