@@ -200,7 +200,8 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
   private agreeOnPin(exchange: Exchange): boolean {
     switch (exchange.leg) {
       case 'opening':
-        if (this.boundUser !== null) this.unpin();
+        // Behind a 401 the server may still know whom it authenticated before: only a handshake under way goes on.
+        if (!this.handshaking) this.unpin();
         break;
       case 'closing':
         if (this.pinned === null || !this.handshaking || this.boundUser !== null) {
@@ -209,7 +210,7 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
         }
         break;
       case 'none':
-        if (this.pinned?.exclusive === true) return true;
+        if (this.pinned?.exclusive === true && this.boundUser === null) return true;
         if (this.pinned !== null && exchange.user !== this.boundUser) this.unpin();
         break;
     }
@@ -245,8 +246,13 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
   }
 
   private connectionOf(exchange: Exchange, server: UpstreamServer): UpstreamConnection | null {
+    if (exchange.leg === 'none' && server.settings.proxyProtocol === null) return server.pool.take();
+    return this.freshConnection(exchange, server);
+  }
+
+  /** A connection that nobody used before; this client's own where it speaks for the client. */
+  private freshConnection(exchange: Exchange, server: UpstreamServer): UpstreamConnection | null {
     const { proxyProtocol } = server.settings;
-    if (exchange.leg === 'none' && proxyProtocol === null) return server.pool.take();
     const { phone } = this;
     const header =
       proxyProtocol === null
@@ -259,7 +265,7 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
             phone.socket.localPort ?? 0,
           );
     const upstream = server.pool.connect(header);
-    if (upstream === null) return null;
+    if (upstream === null || (exchange.leg === 'none' && proxyProtocol === null)) return upstream;
     // With a PROXY header the connection speaks for this client alone, whoever its users are.
     upstream.exclusive = proxyProtocol !== null;
     this.pinned = upstream;
@@ -414,7 +420,7 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
     exchange.replay = null;
     if (data === null || exchange.leg !== 'none' || exchange.attempts >= MAX_ATTEMPTS) return false;
     if (connected) {
-      const upstream = this.pinned === null ? server.pool.connect(null) : null;
+      const upstream = this.pinned === null ? this.freshConnection(exchange, server) : null;
       if (upstream === null) return false;
       this.core.counters.retries++;
       exchange.attempts = MAX_ATTEMPTS;
@@ -463,6 +469,9 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
 
   /** What the answer on a bound connection says of who it is bound to. */
   private noteBinding(exchange: Exchange, head: ResponseHead): void {
+    // A server that says 401 to a user it knows, or lets an opening leg in (Kerberos), may serve that user from now on.
+    const doubtful = head.status === 401 ? this.boundUser !== null : exchange.leg === 'opening';
+    if (doubtful) exchange.upstreamKeepAlive = false;
     if (head.status === 401) {
       this.boundUser = null;
       this.handshaking = exchange.leg === 'opening';

@@ -457,3 +457,87 @@ describe('Exchange ActiveSync by the pass-through lane', () => {
     expect(backend.requests).toEqual([]);
   });
 });
+
+// ------------------------------------------------------------------------------------- connections that are bound
+
+const OPENING = 'NTLM TlRMTVNTUAABAAAA';
+
+/** MS-NLMP 2.2.1.3, as far as servers need it to know who asks. */
+function closing(user: string): string {
+  const name = Buffer.from(user, 'utf16le');
+  const message = Buffer.alloc(64 + name.length);
+  message.write('NTLMSSP\0', 'latin1');
+  message.writeUInt32LE(3, 8);
+  message.writeUInt16LE(name.length, 36);
+  message.writeUInt32LE(64, 40);
+  message.writeUInt32LE(1, 60);
+  name.copy(message, 64);
+  return `NTLM ${message.toString('base64')}`;
+}
+
+/** A request with these credentials; null = none. */
+function as(authorization: string | null, user = 'alice'): string {
+  const line = authorization === null ? '' : `Authorization: ${authorization}\r\n`;
+  return request('FolderSync', FOLDER_SYNC)
+    .replace(/Authorization: .*\r\n/, line)
+    .replace('User=alice', `User=${user}`);
+}
+
+const CHALLENGE = 'HTTP/1.1 401 No\r\nWWW-Authenticate: NTLM TlRMTVNTUAACAAAA\r\nContent-Length: 0\r\n\r\n';
+
+describe('a connection that the mail server authenticated', () => {
+  /** Takes every handshake, and says 401 to `X-Fail`. */
+  const ntlmServer = (seen: BackendRequest): void => {
+    const opening = seen.header('authorization') === OPENING;
+    seen.connection.socket.write(opening || seen.header('x-fail') !== undefined ? CHALLENGE : ok());
+  };
+
+  async function bound(overrides: SettingsOverrides = {}): Promise<[RawBackend, RawClient]> {
+    const backend = await backendOf(ntlmServer);
+    const phone = await phoneOf(await gatewayOf(backend, overrides));
+    for (const [authorization, status] of [
+      [OPENING, 401],
+      [closing('alice'), 200],
+      [null, 200],
+    ] as const) {
+      phone.send(as(authorization));
+      expect((await phone.response()).status).toBe(status);
+    }
+    expect(backend.connections.length).toBe(1);
+    return [backend, phone];
+  }
+
+  it.each([
+    ['', {}],
+    [' behind a PROXY header', { upstream: { proxyProtocol: 1 } }],
+  ] as const)('carries no request of another user%s', async (_name, overrides) => {
+    const [backend, phone] = await bound(overrides);
+    phone.send(as(`Basic ${Buffer.from('bob:x').toString('base64')}`, 'bob'));
+    expect((await phone.response()).status).toBe(200);
+    expect(backend.connections[0]?.received).not.toContain('User=bob');
+    await until(() => backend.connections[0]?.closed === true, 'the bound connection to close');
+  });
+
+  it('carries no second handshake when it said 401 meanwhile', async () => {
+    const [backend, phone] = await bound();
+    phone.send(as(null).replace('\r\n\r\n', '\r\nX-Fail: 1\r\n\r\n'));
+    expect((await phone.response()).status).toBe(401);
+    await until(() => backend.connections[0]?.closed === true, 'the bound connection to close');
+  });
+
+  it('is asked again with a PROXY header when it closes under a request', async () => {
+    let served = 0;
+    const backend = await backendOf(undefined, (connection) => {
+      if (!connection.received.endsWith(FOLDER_SYNC.toString('latin1'))) return;
+      if (++served === 2) connection.socket.end();
+      else connection.socket.write(ok());
+    });
+    const phone = await phoneOf(await gatewayOf(backend, { upstream: { proxyProtocol: 1 } }));
+    for (let count = 0; count < 2; count++) {
+      phone.send(request('FolderSync', FOLDER_SYNC));
+      await phone.response();
+    }
+    expect(backend.connections.length).toBe(2);
+    for (const { received } of backend.connections) expect(received).toMatch(/^PROXY TCP4 /);
+  });
+});
