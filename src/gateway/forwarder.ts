@@ -375,7 +375,8 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
       }
       exchange.persistent = false;
     }
-    if (exchange === null) return;
+    // The next request may have begun without having come to the mail server.
+    if (exchange === null || exchange.upstream === null) return;
     exchange.upstream = null;
     const server = exchange.server as UpstreamServer;
     if (exchange.phase === 'responding') {

@@ -525,6 +525,21 @@ describe('a connection that the mail server authenticated', () => {
     await until(() => backend.connections[0]?.closed === true, 'the bound connection to close');
   });
 
+  it('may close while the next request has only begun', async () => {
+    const [backend, phone] = await bound();
+    const next = as(null);
+    phone.send(next.slice(0, -FOLDER_SYNC.length));
+    // The gateway has read that once another request got its answer.
+    const other = await phoneOf({ port: phone.socket.remotePort ?? 0 });
+    other.send('GET / HTTP/1.1\r\nHost: mail.example.com\r\n\r\n');
+    await other.response();
+    backend.connections[0]?.socket.end();
+    await until(() => backend.connections[0]?.closed === true, 'the bound connection to close');
+    phone.send(next.slice(-FOLDER_SYNC.length));
+    expect((await phone.response()).status).toBe(200);
+    expect(backend.connections.length).toBe(2);
+  });
+
   it('is asked again with a PROXY header when it closes under a request', async () => {
     let served = 0;
     const backend = await backendOf(undefined, (connection) => {
