@@ -148,7 +148,10 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPi
       this.readRequests();
     } else if (this.body.complete) {
       this.input = this.input === null ? chunk : Buffer.concat([this.input, chunk]);
-      if (this.input.length > MAX_PIPELINED_BYTES) this.socket.pause();
+      if (this.input.length <= MAX_PIPELINED_BYTES) return;
+      // A socket that is not read does not tell that its phone left: a held poll would stay for its whole heartbeat.
+      if (exchange.held) this.cut();
+      else this.socket.pause();
     } else if (exchange.phase === 'gate' || exchange.phase === 'verdict') {
       this.keepBody(exchange, chunk);
     } else if (exchange.phase === 'queued') {

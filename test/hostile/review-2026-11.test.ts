@@ -1,8 +1,12 @@
 // Owns the promise that the holes found by the hostile review of November 2026 stay closed.
+import { mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import type { ConnectionOptions, TLSSocket } from 'node:tls';
 import { deflateRawSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
+import { CertificateWatch } from '../../src/control/certificate-watch.ts';
 import { checkBodyStart } from '../../src/eas/body-gate.ts';
 import { startGateway } from '../../src/gateway/gateway.ts';
 import type { VerdictSource } from '../../src/gateway/gateway-core.ts';
@@ -408,6 +412,21 @@ describe('the battery guard', () => {
 
 // ----------------------------------------------------------------------------------------------------------- cost
 
+describe('a held poll', () => {
+  it('does not outlive its phone behind bytes that nobody reads', async () => {
+    const backend = await backendOf();
+    const gateway = await gatewayOf(backend);
+    const phone = await phoneOf(gateway);
+    phone.send(request('Ping', PING));
+    await until(() => backend.requests.length === 1, 'the poll to be held');
+    phone.send('x'.repeat(300_000));
+    await until(() => phone.socket.writableLength === 0 || phone.closed, 'the bytes to be sent');
+    phone.destroy();
+    await until(() => gateway.connections() === 0, 'the connection to close');
+    await until(() => backend.connections[0]?.closed === true, 'the connection to the mail server to close');
+  });
+});
+
 describe('a body made to cost', () => {
   it('in chunks of one byte goes on in chunks as large as what was read', async () => {
     const size = 70_000;
@@ -554,5 +573,25 @@ describe('a connection that the mail server authenticated', () => {
     }
     expect(backend.connections.length).toBe(2);
     for (const { received } of backend.connections) expect(received).toMatch(/^PROXY TCP4 /);
+  });
+});
+
+// -------------------------------------------------------------------------------------------------- control plane
+
+describe('the watch over certificates', () => {
+  it('outlives a moment in which a file cannot be looked at', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'easgate-watch-'));
+    const file = join(folder, 'cert.pem');
+    writeFileSync(file, 'old');
+    let changes = 0;
+    const watch = new CertificateWatch([file], () => changes++);
+    opened.push({ close: () => rmSync(folder, { recursive: true }) }, { close: () => watch.close() });
+    // stat() of a link that leads to itself fails with ELOOP.
+    rmSync(file);
+    symlinkSync(file, file);
+    await until(() => changes === 1, 'the change to be noticed');
+    writeFileSync(join(folder, 'next'), 'new');
+    renameSync(join(folder, 'next'), file);
+    await until(() => changes === 2, 'the next change to be noticed');
   });
 });
