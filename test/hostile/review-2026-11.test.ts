@@ -456,9 +456,25 @@ describe('a body made to cost', () => {
 
 // --------------------------------------------------------------------------------------------------- pass-through
 
-describe('Exchange ActiveSync by the pass-through lane', () => {
+describe('the pass-through lane', () => {
   const get = (target: string, ...lines: string[]): string =>
     [`POST ${target} HTTP/1.1`, 'Host: mail.example.com', 'Content-Length: 0', ...lines, '', ''].join('\r\n');
+
+  it('loses one client, not the worker, when an upgrade with a body ends in a reset', async () => {
+    const lane = await startTestLane((await backendOf(answerOk)).port);
+    opened.push(lane);
+    for (const [target, body] of [
+      ['/owa/x', 'Content-Length: 500000\r\n\r\nhello'],
+      ['/socket', 'Transfer-Encoding: chunked\r\n\r\n5\r\nhel'],
+    ] as const) {
+      const phone = await phoneOf(lane);
+      phone.send(`GET ${target} HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n${body}`);
+      await until(() => phone.received !== '', 'the refusal');
+      phone.send('x'.repeat(100_000));
+      phone.socket.resetAndDestroy();
+      await until(() => lane.lane.connections() === 0, 'the connection to close');
+    }
+  });
 
   it.each([
     get('/owa/rpc.php?Microsoft-Server-ActiveSync&Cmd=Sync'),
@@ -466,7 +482,7 @@ describe('Exchange ActiveSync by the pass-through lane', () => {
     get('/owa/rpc.php?x=%254Dicrosoft-server-activesync'),
     get('/owa/rpc.php?Cmd=Sync', 'Content-Type: application/vnd.ms-sync.wbxml'),
     get('/owa/rpc.php?Cmd=Sync', 'Content-Type: text/plain; Application/Vnd.MS-Sync'),
-  ])('is refused where a server finds it by its name or type: %j', async (bytes) => {
+  ])('refuses Exchange ActiveSync where a server finds it by its name or type: %j', async (bytes) => {
     const backend = await backendOf(answerOk);
     const lane = await startTestLane(backend.port);
     opened.push(lane);
