@@ -510,7 +510,7 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPi
     if (status !== null) {
       if (!this.core.recordSeen(exchange, status)) return;
     } else if (authorization !== null) {
-      this.core.probe.consider(exchange, authorization);
+      this.core.probe.consider(exchange, authorization, this.address);
     }
     this.seenVerdict = verdict;
     this.seenAt = now;

@@ -7,10 +7,13 @@ import type { ConnectionOptions, TLSSocket } from 'node:tls';
 import { deflateRawSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
 import { CertificateWatch } from '../../src/control/certificate-watch.ts';
+import { startSupervisor } from '../../src/control/supervisor.ts';
+import type { WorkerPlan } from '../../src/control/supervisor.ts';
 import { checkBodyStart } from '../../src/eas/body-gate.ts';
 import { startGateway } from '../../src/gateway/gateway.ts';
 import type { VerdictSource } from '../../src/gateway/gateway-core.ts';
 import { deviceAliases, deviceKey } from '../../src/identity/device.ts';
+import { userFromAuthorization } from '../../src/identity/user.ts';
 import type { ListenerTlsSettings } from '../../src/gateway/settings.ts';
 import {
   NEW_AUTHORITY,
@@ -346,6 +349,26 @@ describe('an identity', () => {
     expect(backend.requests.length).toBe(1);
   });
 
+  it('is asked about in the name of the phone’s address', async () => {
+    const backend = await backendOf(answerOk);
+    const gateway = await gatewayOf(backend, { identity: { trustedProxies: ['127.0.0.1'] } });
+    gateway.verdicts.set('abc123', verdict('block'));
+    const phone = await phoneOf(gateway);
+    phone.send(request('FolderSync', FOLDER_SYNC, ['X-Forwarded-For: 203.0.113.9']));
+    await phone.response();
+    await until(() => backend.requests.length === 1, 'the question');
+    expect(backend.requests[0]?.method).toBe('OPTIONS');
+    expect(backend.requests[0]?.header('x-forwarded-for')).toBe('203.0.113.9');
+  });
+
+  it.each(['ali\u0000ce', 'ali\nce', 'ali\u001bce', 'ali\u009bce'])(
+    'has no control characters: %j',
+    (name) => {
+      const payload = Buffer.from(JSON.stringify({ upn: name })).toString('base64url');
+      expect(userFromAuthorization(`Bearer e30.${payload}.x`, 'upn')).toBe('EASGATE_USER_NAME');
+    },
+  );
+
   it.each([400, 404, 413, 302])('is not written down when the mail server answers %i', async (status) => {
     const backend = await backendOf(
       ({ connection }) =>
@@ -593,6 +616,43 @@ describe('a connection that the mail server authenticated', () => {
 });
 
 // -------------------------------------------------------------------------------------------------- control plane
+
+describe('a reload that fails', () => {
+  it('leaves nothing behind: a worker that ends later starts with the configuration in use', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'easgate-supervisor-'));
+    const entry = join(folder, 'worker.mjs');
+    writeFileSync(
+      entry,
+      `process.on('message', ({ type, config }) => {
+        if (type === 'drain') process.exit(0);
+        process.send(config.bad ? { type: 'failed', code: 'BAD', message: 'bad' } : { type: 'ready' });
+      });`,
+    );
+    const plan = (bad: boolean): WorkerPlan => {
+      const workers = { drainSeconds: 1, pollWindowSeconds: 0 };
+      const config = {
+        bad,
+        listen: { address: '127.0.0.1', port: 0 },
+        workers,
+      } as unknown as WorkerPlan['config'];
+      return { config, count: 1, sampleUrl: null };
+    };
+    const events: string[] = [];
+    const supervisor = await startSupervisor({
+      plan: plan(false),
+      entry,
+      args: [],
+      ticketSecret: '',
+      onEvent: (_level, _facts, text) => events.push(text),
+    });
+    opened.push({ close: () => rmSync(folder, { recursive: true }) }, { close: () => supervisor.stop() });
+    await expect(supervisor.reload(plan(true))).rejects.toThrow('bad');
+    const [before] = supervisor.pids();
+    process.kill(before as number, 'SIGKILL');
+    await until(() => supervisor.pids().some((pid) => pid !== before), 'a new worker');
+    expect(events).toEqual(['a worker ended; its connections are lost, another one starts']);
+  });
+});
 
 describe('the watch over certificates', () => {
   it('outlives a moment in which a file cannot be looked at', async () => {
