@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { parseProxyHeader } from '../http/proxy-protocol.ts';
-import { inRanges, parseRange } from '../identity/client-address.ts';
+import { clientBlock, inRanges, parseRange } from '../identity/client-address.ts';
 import type { AddressRange } from '../identity/client-address.ts';
 import type { UserKey } from '../identity/keys.ts';
 import type { PhoneEndpoint } from './client-connection.ts';
@@ -169,13 +169,14 @@ export class Listener {
   private admit(socket: Socket, address: string, port: number): void {
     const { maxConnectionsPerAddress } = this.settings.client;
     if (maxConnectionsPerAddress > 0) {
-      const count = (this.perAddress.get(address) ?? 0) + 1;
+      const block = clientBlock(address);
+      const count = (this.perAddress.get(block) ?? 0) + 1;
       if (count > maxConnectionsPerAddress) {
         this.turnAway(socket);
         return;
       }
-      this.perAddress.set(address, count);
-      socket.once('close', () => this.forget(address));
+      this.perAddress.set(block, count);
+      socket.once('close', () => this.forget(block));
     }
     if (this.tls === null) {
       this.onPhone(socket, { address, port, secure: false, certificateUser: null });
@@ -185,10 +186,10 @@ export class Listener {
     }
   }
 
-  private forget(address: string): void {
-    const count = (this.perAddress.get(address) ?? 1) - 1;
-    if (count === 0) this.perAddress.delete(address);
-    else this.perAddress.set(address, count);
+  private forget(block: string): void {
+    const count = (this.perAddress.get(block) ?? 1) - 1;
+    if (count === 0) this.perAddress.delete(block);
+    else this.perAddress.set(block, count);
   }
 
   private secure(raw: Socket, tls: TlsTerminator, address: string, port: number): void {

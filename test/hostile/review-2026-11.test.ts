@@ -435,6 +435,26 @@ describe('the battery guard', () => {
 
 // ----------------------------------------------------------------------------------------------------------- cost
 
+describe('the limit of connections per address', () => {
+  it('holds for all addresses that one host has in IPv6', async () => {
+    const gateway = await gatewayOf(await backendOf(answerOk), {
+      listen: { proxyProtocolFrom: ['127.0.0.1'] },
+      client: { maxConnectionsPerAddress: 2 },
+    });
+    const answered: boolean[] = [];
+    for (const source of ['2001:db8::1', '2001:db8::2', '2001:db8::3', '2001:db8:0:1::3', '192.0.2.1']) {
+      const phone = await phoneOf(gateway);
+      phone.send(
+        `PROXY TCP6 ${source} 2001:db8:9::1 1 2\r\n`.replace(/TCP6 (192\S+) \S+/, 'TCP4 $1 192.0.2.9'),
+      );
+      phone.send(request('FolderSync', FOLDER_SYNC));
+      await until(() => phone.received !== '' || phone.closed, 'an answer or the end');
+      answered.push(phone.received !== '');
+    }
+    expect(answered).toEqual([true, true, false, true, true]);
+  });
+});
+
 describe('a held poll', () => {
   it('does not outlive its phone behind bytes that nobody reads', async () => {
     const backend = await backendOf();
