@@ -227,7 +227,7 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPi
           // A server that takes nothing is not the phone's fault.
           if (this.socket.isPaused()) this.fail(exchange, 'EASGATE_UPSTREAM_STALLED');
           else this.refuse('EASGATE_BODY_TIMEOUT');
-        } else if (this.draining && exchange.held) {
+        } else if (exchange.held && (this.draining || this.isExpired(exchange))) {
           this.endHeldPoll(exchange);
         } else {
           this.forwarder.responseTimedOut(exchange);
@@ -454,6 +454,11 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPi
     if (exchange === null || !exchange.held || exchange.phase === 'responding') return;
     exchange.error = 'EASGATE_SUPERSEDED';
     this.endHeldPoll(exchange);
+  }
+
+  /** Whether what allowed the exchange holds no longer. */
+  private isExpired({ verdict }: Exchange): boolean {
+    return verdict !== null && verdict.validUntil <= this.core.deadlines.now;
   }
 
   /** Ends a held poll as if its heartbeat had passed. */

@@ -316,6 +316,9 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
     if (exchange.held) {
       const seconds = heartbeat > 0 ? Math.min(heartbeat, MAX_HEARTBEAT_SECONDS) : MAX_HEARTBEAT_SECONDS;
       wait = seconds * 1000 + client.heldPollMarginMs;
+      // A decision that ends meanwhile ends the poll: nothing in the change log tells of it.
+      if (exchange.verdict !== null)
+        wait = Math.min(wait, exchange.verdict.validUntil - this.core.deadlines.now);
     }
     exchange.responseDeadline = this.core.deadlines.now + wait;
     this.phone.deadline = exchange.responseDeadline;

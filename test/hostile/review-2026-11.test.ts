@@ -456,6 +456,17 @@ describe('the limit of connections per address', () => {
 });
 
 describe('a held poll', () => {
+  it('does not outlive the decision that allowed it', async () => {
+    const backend = await backendOf();
+    const gateway = await gatewayOf(backend);
+    gateway.verdicts.set('abc123', { ...verdict('allow'), validUntil: Date.now() + 500 });
+    const phone = await phoneOf(gateway);
+    phone.send(request('Ping', PING));
+    const { status, body } = await phone.response();
+    expect([status, body.toString('hex')]).toEqual([200, '03016a00000d45470331000101']);
+    expect(backend.requests.length).toBe(1);
+  });
+
   it('does not outlive its phone behind bytes that nobody reads', async () => {
     const backend = await backendOf();
     const gateway = await gatewayOf(backend);
@@ -562,6 +573,19 @@ function as(authorization: string | null, user = 'alice'): string {
 }
 
 const CHALLENGE = 'HTTP/1.1 401 No\r\nWWW-Authenticate: NTLM TlRMTVNTUAACAAAA\r\nContent-Length: 0\r\n\r\n';
+
+describe('a phone without credentials', () => {
+  it('gets nothing of what the mail server says ahead of its challenge', async () => {
+    const backend = await backendOf(
+      ({ connection }) =>
+        void connection.socket.write(`HTTP/1.1 103 Early Hints\r\nX-Inside: 1\r\n\r\n${CHALLENGE}`),
+    );
+    const phone = await phoneOf(await gatewayOf(backend));
+    phone.send(as(null));
+    await until(() => phone.received.includes('401'), 'the challenge');
+    expect(phone.received).toBe(CHALLENGE);
+  });
+});
 
 describe('a connection that the mail server authenticated', () => {
   /** Takes every handshake, and says 401 to `X-Fail`. */
