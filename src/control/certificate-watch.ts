@@ -53,11 +53,16 @@ export class CertificateWatch {
 
   /** Which bytes the names lead to, as far as the file system tells. */
   private look(): string {
-    return this.files
-      .map((file) => {
-        const found = statSync(file, { throwIfNoEntry: false });
-        return found === undefined ? '-' : `${found.dev}:${found.ino}:${found.size}:${found.mtimeMs}`;
-      })
-      .join(' ');
+    return this.files.map(seenAs).join(' ');
+  }
+}
+
+/** What a name leads to; the same mark for all that cannot be looked at, as the moment of a replacement may be hit. */
+function seenAs(file: string): string {
+  try {
+    const { dev, ino, size, mtimeMs } = statSync(file);
+    return `${dev}:${ino}:${size}:${mtimeMs}`;
+  } catch {
+    return '-';
   }
 }

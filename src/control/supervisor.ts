@@ -99,6 +99,17 @@ class Workers implements Supervisor {
   }
 
   async reload(plan: WorkerPlan): Promise<void> {
+    const before = this.plan;
+    try {
+      await this.replaceAll(plan);
+    } catch (error) {
+      // A worker that ends later must not be started again with what could not be started now.
+      this.plan = before;
+      throw error;
+    }
+  }
+
+  private async replaceAll(plan: WorkerPlan): Promise<void> {
     const before = this.plan.config.listen;
     const { address, port } = plan.config.listen;
     const moved = address !== before.address || (port !== before.port && port !== 0);

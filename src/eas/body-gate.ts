@@ -19,6 +19,8 @@ export type BodyErrorCode =
 /** Longest look at a gzip-coded body before its root must have appeared. */
 const GZIP_PREFIX = 4096;
 const GZIP_HEADER = 10;
+/** More than one byte of input can give, and than the default chunk of zlib. */
+const MAX_INFLATED = 16 * 1024;
 /** Bytes of a body up to its root token: header 4, SWITCH_PAGE 2, token 1. */
 const ROOT_END = 7;
 
@@ -99,16 +101,37 @@ function checkRoot(
 }
 
 /**
- * The first bytes of a gzip-coded body, bounded: deflate expands at most 1032 times. Null = not gzip as clients write it.
- * Optional header fields are refused, and only the first member is looked at: decoders differ on both.
+ * The first bytes of a gzip-coded body. Null = not gzip as clients write it. Optional header fields are refused, and only
+ * the first member is looked at: decoders differ on both. Deflate expands up to 1032 times, so the prefix is halved
+ * towards one that yields the root and not megabytes.
  */
 function inflatePrefix(bytes: Buffer): Buffer | null {
   if (bytes.length < GZIP_HEADER + 1) return EMPTY;
   if (bytes[0] !== 0x1f || bytes[1] !== 0x8b || bytes[2] !== 8 || bytes[3] !== 0) return null;
+  let tooShort = GZIP_HEADER;
+  let tooLong = Math.min(bytes.length, GZIP_PREFIX) + 1;
+  let end = tooLong - 1;
+  for (;;) {
+    const found = inflateUpTo(bytes, end);
+    if (found === null) return null;
+    if (found === 'too long') tooLong = end;
+    else if (found.length >= ROOT_END || end + 1 >= tooLong) return found;
+    else tooShort = end;
+    end = (tooShort + tooLong) >> 1;
+    // One byte of input is at most 1032 of output.
+    if (end === tooShort) return null;
+  }
+}
+
+function inflateUpTo(bytes: Buffer, end: number): Buffer | 'too long' | null {
   try {
-    return inflateRawSync(bytes.subarray(GZIP_HEADER, GZIP_PREFIX), { finishFlush: constants.Z_SYNC_FLUSH });
-  } catch {
-    return null;
+    return inflateRawSync(bytes.subarray(GZIP_HEADER, end), {
+      finishFlush: constants.Z_SYNC_FLUSH,
+      maxOutputLength: MAX_INFLATED,
+    });
+  } catch (error) {
+    const long = error instanceof Error && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE';
+    return long ? 'too long' : null;
   }
 }
 

@@ -87,8 +87,11 @@ export function admit(
   } else {
     exchange.user = user;
     exchange.authorization = head.authorization;
-    if (query.userClaim !== null && identity.userClaim !== 'ignore' && !claimAgrees(query.userClaim, user)) {
-      if (identity.userClaim === 'refuse' || query.form === 'base64') return 'EASGATE_USER_MISMATCH';
+    // Without credentials of its own (certificate, NTLM) Horde believes the claim (eas-protocol facts, 0.9).
+    const rule =
+      head.authorization === null && identity.userClaim === 'ignore' ? 'refuse' : identity.userClaim;
+    if (query.userClaim !== null && rule !== 'ignore' && !claimAgrees(query.userClaim, user)) {
+      if (rule === 'refuse' || query.form === 'base64') return 'EASGATE_USER_MISMATCH';
       canonical = rewriteUser(canonical, user);
     }
     if (!options && query.device !== null) exchange.device = deviceKey(query.device);

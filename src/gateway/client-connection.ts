@@ -66,8 +66,11 @@ function ignore(): void {
   // the close event follows
 }
 
+/** A verdict that a change overtook is looked up again, this often in all. */
+const MAX_DECISIONS = 3;
 /** How long a connection need not say again that its device was seen. */
 const SEEN_AGAIN_MS = 10_000;
+
 /** A connection from a phone. */
 export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPing, SharedReader {
   deadline: number;
@@ -149,7 +152,10 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPi
       this.readRequests();
     } else if (this.body.complete) {
       this.input = this.input === null ? chunk : Buffer.concat([this.input, chunk]);
-      if (this.input.length > MAX_PIPELINED_BYTES) this.socket.pause();
+      if (this.input.length <= MAX_PIPELINED_BYTES) return;
+      // A socket that is not read does not tell that its phone left: a held poll would stay for its whole heartbeat.
+      if (exchange.held) this.cut();
+      else this.socket.pause();
     } else if (exchange.phase === 'gate' || exchange.phase === 'verdict') {
       this.keepBody(exchange, chunk);
     } else if (exchange.phase === 'queued') {
@@ -243,7 +249,7 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPi
           // A server that takes nothing is not the phone's fault.
           if (this.socket.isPaused()) this.fail(exchange, 'EASGATE_UPSTREAM_STALLED');
           else this.refuse('EASGATE_BODY_TIMEOUT');
-        } else if (this.draining && exchange.held) {
+        } else if (exchange.held && (this.draining || this.isExpired(exchange))) {
           this.endHeldPoll(exchange);
         } else {
           this.forwarder.responseTimedOut(exchange);
@@ -494,6 +500,11 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPi
     this.endHeldPoll(exchange);
   }
 
+  /** Whether what allowed the exchange holds no longer. */
+  private isExpired({ verdict }: Exchange): boolean {
+    return verdict !== null && verdict.validUntil <= this.core.deadlines.now;
+  }
+
   /** Ends a held poll as if its heartbeat had passed. */
   private endHeldPoll(exchange: Exchange): void {
     const body = drainReply(exchange);
@@ -514,9 +525,15 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPi
 
   private async awaitVerdict(exchange: Exchange): Promise<void> {
     exchange.phase = 'verdict';
-    const verdict = await this.core.decide(exchange);
-    // The client may have left meanwhile.
-    if (this.exchange !== exchange || exchange.phase !== 'verdict') return;
+    let verdict: Verdict | null = null;
+    for (let attempt = 1; attempt <= MAX_DECISIONS; attempt++) {
+      exchange.overtaken = false;
+      verdict = await this.core.decide(exchange);
+      // The client may have left meanwhile.
+      if (this.exchange !== exchange || exchange.phase !== 'verdict') return;
+      if (!exchange.overtaken) break;
+      verdict = null;
+    }
     exchange.phase = 'gate';
     if (verdict === null) {
       this.fail(exchange, 'EASGATE_STORE_UNAVAILABLE');
@@ -542,7 +559,7 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPi
     if (status !== null) {
       if (!this.core.recordSeen(exchange, status)) return;
     } else if (authorization !== null) {
-      this.core.probe.consider(exchange, authorization);
+      this.core.probe.consider(exchange, authorization, this.address);
     }
     this.seenVerdict = verdict;
     this.seenAt = now;
@@ -557,7 +574,7 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPi
 
   end(exchange: Exchange, status: number): void {
     this.exchange = null;
-    this.body.kept = null;
+    this.body.release();
     this.finish(exchange, status);
     if (!exchange.persistent || (this.clientEnded && this.input === null)) {
       this.linger();
@@ -638,22 +655,52 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPi
     return devices.has(exchange.device) || users.has(exchange.user);
   }
 
-  /** Decides the exchange under way anew; ends it when it may not go on. */
-  async recheck(): Promise<void> {
+  /**
+   * A change concerns the exchange under way: nothing of it goes on under the verdict it has. Returns whether
+   * {@link recheck} must follow; before that point the verdict is looked up anyway.
+   */
+  onChange(): boolean {
     const exchange = this.exchange;
-    if (exchange === null || (exchange.phase !== 'forwarded' && exchange.phase !== 'responding')) return;
-    if (exchange.user === null || exchange.device === null) return;
-    const verdict = await this.core.decide(exchange);
-    if (this.exchange !== exchange || verdict === null || verdict.action === 'allow') return;
+    if (exchange === null || exchange.user === null || exchange.device === null) return false;
+    switch (exchange.phase) {
+      case 'gate':
+        exchange.verdict = null;
+        return false;
+      case 'verdict':
+        exchange.overtaken = true;
+        return false;
+      case 'queued':
+        this.forwarder.leaveQueue(exchange);
+        return true;
+      default:
+        return true;
+    }
+  }
+
+  /** Decides the exchange under way anew; ends it when it may not go on. False when the directory does not answer. */
+  async recheck(): Promise<boolean> {
+    const exchange = this.exchange;
+    if (exchange === null || exchange.user === null || exchange.device === null) return true;
+    const { user, device } = exchange;
+    const verdict = this.core.verdicts.peek(user, device) ?? (await this.core.decide(exchange));
+    if (this.exchange !== exchange) return true;
+    if (verdict === null) return false;
+    if (verdict.action === 'allow') {
+      if (exchange.phase === 'queued') this.forwarder.onConnectionFree();
+      return true;
+    }
     exchange.verdict = verdict;
     exchange.error = 'EASGATE_DECISION_CHANGED';
     if (exchange.phase === 'responding') {
       this.cut();
-      return;
+      return true;
     }
+    // What is still to come of the body must not be read as the next request.
+    if (!this.body.complete) exchange.persistent = false;
     const body = releaseReply(exchange);
     if (body === null) this.answer(exchange);
     else this.reply(exchange, wbxmlReply(body, exchange.persistent), 200);
+    return true;
   }
 
   /**
@@ -689,7 +736,10 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPi
     this.socket.destroy();
   }
 
-  /** Ends a response in the middle by a reset: a FIN would look like the end of a body delimited by close. */
+  /**
+   * Ends a response in the middle by a reset: a FIN would look like the end of a body delimited by close. TLS tells a cut
+   * by its missing close_notify (RFC 8446 6.1), and resetAndDestroy() throws for its sockets.
+   */
   cut(): void {
     // Only TCP can be reset: the socket of TLS above it throws. Behind end(), Node resets without ever emitting 'close'.
     if (!this.socket.writableEnded) this.endpoint.transport.resetAndDestroy();

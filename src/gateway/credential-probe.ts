@@ -12,6 +12,8 @@ import type { UpstreamServer } from './upstream/upstream-server.ts';
 /** Answers remembered, by a keyed hash of the credentials; nothing else of them is kept. */
 const MAX_REMEMBERED = 10_000;
 const REMEMBER_MS = 60_000;
+/** A refused phone that repeats a wrong password must not lock its user out by our questions. */
+const REMEMBER_REFUSED_MS = 15 * 60_000;
 /** Questions under way at most; beyond it a request is simply not recorded this time. */
 const MAX_IN_FLIGHT = 16;
 const CONNECTIONS = 4;
@@ -35,8 +37,8 @@ export class CredentialProbe {
     this.onAccepted = onAccepted;
   }
 
-  /** Calls back with the exchange when the mail server takes `authorization`. */
-  consider(exchange: Exchange, authorization: string): void {
+  /** Calls back with the exchange when the mail server takes `authorization`, which came from `address`. */
+  consider(exchange: Exchange, authorization: string, address: string): void {
     const hash = createHmac('sha256', this.key).update(authorization).digest('base64');
     const known = this.remembered.get(hash);
     if (known !== undefined && known.until > Date.now()) {
@@ -47,9 +49,10 @@ export class CredentialProbe {
     const server = this.balancer.pick(exchange.device ?? '', null);
     if (server === null) return;
     this.inFlight++;
-    void this.ask(server, authorization)
+    void this.ask(server, authorization, address)
       .then((accepted) => {
-        this.remembered.set(hash, { accepted, until: Date.now() + REMEMBER_MS });
+        const until = Date.now() + (accepted ? REMEMBER_MS : REMEMBER_REFUSED_MS);
+        this.remembered.set(hash, { accepted, until });
         if (accepted) this.onAccepted(exchange);
       })
       // The server is away: nothing is known, nothing is remembered.
@@ -61,19 +64,22 @@ export class CredentialProbe {
     await Promise.all([...this.pools.values()].map((pool) => pool.destroy()));
   }
 
-  private async ask(server: UpstreamServer, authorization: string): Promise<boolean> {
+  private async ask(server: UpstreamServer, authorization: string, address: string): Promise<boolean> {
     const { settings } = server;
     const { statusCode, body } = await this.poolOf(server).request({
       method: 'OPTIONS',
       path: this.upstream.path,
       headers: {
         authorization,
+        // Who guesses passwords is the phone, and not this gateway: servers ban by address.
+        'x-forwarded-for': address,
         ...(settings.hostHeader === null ? {} : { host: settings.hostHeader }),
       },
     });
     await body.dump();
     if (statusCode >= 500) throw new Error(`the mail server answered ${statusCode}`);
-    return statusCode < 400;
+    // A redirect may lead to a form that asks for them.
+    return statusCode < 300;
   }
 
   private poolOf(server: UpstreamServer): Pool {

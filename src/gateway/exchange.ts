@@ -59,6 +59,8 @@ export class Exchange {
 
   // verdict
   verdict: Verdict | null = null;
+  /** A change came while the verdict was being looked up: what comes of it may rest on the state before. */
+  overtaken = false;
 
   // forward
   upstream: UpstreamConnection | null = null;

@@ -95,7 +95,7 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
       if (kept.length <= SMALL_BODY) data = head + kept.toString('latin1') + tail;
       else data = Buffer.concat([Buffer.from(head, 'latin1'), kept, Buffer.from(tail, 'latin1')]);
     }
-    body.kept = null;
+    body.release();
     exchange.requestComplete = complete;
     if (complete) {
       this.expectResponse(exchange);
@@ -120,7 +120,7 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
     if (server === null) return;
     if (!this.phone.body.complete) exchange.persistent = false;
     exchange.requestComplete = true;
-    this.phone.body.kept = null;
+    this.phone.body.release();
     this.expectResponse(exchange);
     this.dispatch(exchange, server, this.headOf(exchange, server) + '\r\n');
   }
@@ -130,11 +130,7 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
     const upstream = exchange.challengeOnly ? null : exchange.upstream;
     const { body } = this.phone;
     let at = 0;
-    let drained = true;
-    const chunked = exchange.framing === 'chunked';
-    // A phone may cut its body into chunks of one byte: small ones are gathered, and all leave in one system call.
-    let small = '';
-    if (chunked) upstream?.socket.cork();
+    const pieces: Buffer[] = [];
     while (at < bytes.length && !body.complete) {
       at = body.next(bytes, at);
       if (body.error !== null) {
@@ -142,26 +138,12 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
         return bytes.length;
       }
       const { payloadStart, payloadEnd } = body;
-      if (upstream === null || payloadEnd === payloadStart) continue;
-      const size = payloadEnd - payloadStart;
-      if (!chunked) {
-        drained = writeCopy(upstream.socket, '', bytes, payloadStart, payloadEnd);
-        continue;
-      }
-      small += size.toString(16) + '\r\n';
-      if (size <= SMALL_BODY) {
-        small += bytes.toString('latin1', payloadStart, payloadEnd) + '\r\n';
-      } else {
-        writeCopy(upstream.socket, small, bytes, payloadStart, payloadEnd);
-        small = '\r\n';
-      }
+      if (upstream !== null && payloadEnd > payloadStart)
+        pieces.push(bytes.subarray(payloadStart, payloadEnd));
     }
     exchange.bytesIn = body.received;
-    if (chunked && upstream !== null) {
-      if (body.complete) small += '0\r\n\r\n';
-      if (small !== '') drained = upstream.socket.write(small, 'latin1');
-      upstream.socket.uncork();
-    }
+    const chunked = exchange.framing === 'chunked';
+    const drained = upstream === null || writePieces(upstream.socket, pieces, chunked, body.complete);
     if (body.complete) {
       exchange.requestComplete = true;
       if (exchange.phase === 'forwarded') this.expectResponse(exchange);
@@ -172,6 +154,11 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
       if (!drained) this.phone.socket.pause();
     }
     return at;
+  }
+
+  /** Gives up the place in the queue; {@link onConnectionFree} takes a connection or a place again. */
+  leaveQueue(exchange: Exchange): void {
+    exchange.server?.pool.dequeue(this);
   }
 
   /** The exchange ended without its response, or the client left: what it used upstream is of no more use. */
@@ -214,7 +201,8 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
   private agreeOnPin(exchange: Exchange): boolean {
     switch (exchange.leg) {
       case 'opening':
-        if (this.boundUser !== null) this.unpin();
+        // Behind a 401 the server may still know whom it authenticated before: only a handshake under way goes on.
+        if (!this.handshaking) this.unpin();
         break;
       case 'closing':
         if (this.pinned === null || !this.handshaking || this.boundUser !== null) {
@@ -223,7 +211,7 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
         }
         break;
       case 'none':
-        if (this.pinned?.exclusive === true) return true;
+        if (this.pinned?.exclusive === true && this.boundUser === null) return true;
         if (this.pinned !== null && exchange.user !== this.boundUser) this.unpin();
         break;
     }
@@ -259,8 +247,13 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
   }
 
   private connectionOf(exchange: Exchange, server: UpstreamServer): UpstreamConnection | null {
+    if (exchange.leg === 'none' && server.settings.proxyProtocol === null) return server.pool.take();
+    return this.freshConnection(exchange, server);
+  }
+
+  /** A connection that nobody used before; this client's own where it speaks for the client. */
+  private freshConnection(exchange: Exchange, server: UpstreamServer): UpstreamConnection | null {
     const { proxyProtocol } = server.settings;
-    if (exchange.leg === 'none' && proxyProtocol === null) return server.pool.take();
     const { phone } = this;
     const header =
       proxyProtocol === null
@@ -273,7 +266,7 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
             phone.socket.localPort ?? 0,
           );
     const upstream = server.pool.connect(header);
-    if (upstream === null) return null;
+    if (upstream === null || (exchange.leg === 'none' && proxyProtocol === null)) return upstream;
     // With a PROXY header the connection speaks for this client alone, whoever its users are.
     upstream.exclusive = proxyProtocol !== null;
     this.pinned = upstream;
@@ -324,6 +317,9 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
     if (exchange.held) {
       const seconds = heartbeat > 0 ? Math.min(heartbeat, MAX_HEARTBEAT_SECONDS) : MAX_HEARTBEAT_SECONDS;
       wait = seconds * 1000 + client.heldPollMarginMs;
+      // A decision that ends meanwhile ends the poll: nothing in the change log tells of it.
+      if (exchange.verdict !== null)
+        wait = Math.min(wait, exchange.verdict.validUntil - this.core.deadlines.now);
     }
     exchange.responseDeadline = this.core.deadlines.now + wait;
     this.phone.deadline = exchange.responseDeadline;
@@ -383,7 +379,8 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
       }
       exchange.persistent = false;
     }
-    if (exchange === null) return;
+    // The next request may have begun without having come to the mail server.
+    if (exchange === null || exchange.upstream === null) return;
     exchange.upstream = null;
     const server = exchange.server as UpstreamServer;
     if (exchange.phase === 'responding') {
@@ -428,7 +425,7 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
     exchange.replay = null;
     if (data === null || exchange.leg !== 'none' || exchange.attempts >= MAX_ATTEMPTS) return false;
     if (connected) {
-      const upstream = this.pinned === null ? server.pool.connect(null) : null;
+      const upstream = this.pinned === null ? this.freshConnection(exchange, server) : null;
       if (upstream === null) return false;
       this.core.counters.retries++;
       exchange.attempts = MAX_ATTEMPTS;
@@ -480,6 +477,9 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
 
   /** What the answer on a bound connection says of who it is bound to. */
   private noteBinding(exchange: Exchange, head: ResponseHead): void {
+    // A server that says 401 to a user it knows, or lets an opening leg in (Kerberos), may serve that user from now on.
+    const doubtful = head.status === 401 ? this.boundUser !== null : exchange.leg === 'opening';
+    if (doubtful) exchange.upstreamKeepAlive = false;
     if (head.status === 401) {
       this.boundUser = null;
       this.handshaking = exchange.leg === 'opening';
@@ -520,6 +520,28 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
     if (this.phone.exchange !== exchange) return;
     this.phone.end(exchange, exchange.status);
   }
+}
+
+/**
+ * Writes stretches of a body, as one chunk whatever chunks they came in (a phone may cut its body into chunks of one
+ * byte); returns false when the server is slower.
+ */
+function writePieces(
+  socket: Socket,
+  pieces: readonly Buffer[],
+  chunked: boolean,
+  complete: boolean,
+): boolean {
+  const [first] = pieces;
+  const end = chunked && complete ? '0\r\n\r\n' : '';
+  if (first === undefined) return end === '' || socket.write(end, 'latin1');
+  const data = pieces.length === 1 ? first : Buffer.concat(pieces);
+  if (!chunked) return writeCopy(socket, '', data, 0, data.length);
+  socket.cork();
+  writeCopy(socket, data.length.toString(16) + '\r\n', data, 0, data.length);
+  const drained = socket.write('\r\n' + end, 'latin1');
+  socket.uncork();
+  return drained;
 }
 
 /** Takes the offers to authenticate the connection out of a 401: phones then use Basic or Bearer. */

@@ -153,9 +153,10 @@ export class GatewayCore {
   /** Records the partnership when the answer shows that the mail server took the credentials; returns whether it did. */
   recordSeen(exchange: Exchange, status: number): boolean {
     const { user, device, verdict } = exchange;
-    // SOGo says 403 where others say 401 (eas-protocol facts, 12); a server error proves nothing.
     if (user === null || device === null || verdict === null) return false;
-    if (status === 401 || status === 403 || status >= 500) return false;
+    // Servers and front ends answer 400, 403 (SOGo), 404, 413 ... before they look at credentials: a stranger could fill
+    // the inventory. 449 orders provisioning, 451 names the user's own server (MS-ASHTTP 2.2.2.1.1.2).
+    if (status !== 449 && status !== 451 && (status < 200 || status > 299)) return false;
     this.recorder.seen({
       user,
       device,

@@ -6,6 +6,7 @@ import { GatewayCore } from './gateway-core.ts';
 import type { GatewayCounters, RequestLog, SeenRecorder, VerdictSource } from './gateway-core.ts';
 import type { ChangedKeys } from '../directory/verdict-cache.ts';
 import { Listener } from './listener.ts';
+import { Rechecks } from './rechecks.ts';
 import type { CertificateSettings, GatewaySettings } from './settings.ts';
 import { PassThroughLane } from './pass-through/lane.ts';
 import { Balancer } from './upstream/balancer.ts';
@@ -52,8 +53,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const onTrouble = options.onTrouble ?? (() => undefined);
   let drained: (() => void) | null = null;
   let memoryAt = 0;
+  const rechecks = new Rechecks();
   const deadlines: Deadlines = new Deadlines((now) => {
     upstreams.sweep(now);
+    rechecks.sweep(now);
     if (now - memoryAt >= MEMORY_INTERVAL_MS) {
       memoryAt = now;
       watchMemory(core, onTrouble);
@@ -80,7 +83,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     void new ClientConnection(socket, core, endpoint);
   };
   const listener = new Listener(settings, deadlines, core.counters, onPhone);
-  const stopListening = verdicts.onChange((changed) => recheckOpen(deadlines, changed));
+  const stopListening = verdicts.onChange((changed) => recheckOpen(deadlines, rechecks, changed));
   await listener.start();
   const { port } = listener;
   deadlines.start();
@@ -149,9 +152,9 @@ function watchMemory(core: GatewayCore, onTrouble: OnTrouble): void {
  * One pass over the open exchanges per batch of changes: held polls need no index of their own, and ten thousand of
  * them take about a millisecond.
  */
-function recheckOpen(deadlines: Deadlines, changed: ChangedKeys): void {
+function recheckOpen(deadlines: Deadlines, rechecks: Rechecks, changed: ChangedKeys): void {
   forEachConnection(deadlines, (connection) => {
-    if (changed.all || connection.concerns(changed.devices, changed.users)) void connection.recheck();
+    if (changed.all || connection.concerns(changed.devices, changed.users)) rechecks.add(connection);
   });
 }
 

@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { parseProxyHeader } from '../http/proxy-protocol.ts';
-import { inRanges, parseRange } from '../identity/client-address.ts';
+import { clientBlock, inRanges, parseRange } from '../identity/client-address.ts';
 import type { AddressRange } from '../identity/client-address.ts';
 import type { UserKey } from '../identity/keys.ts';
 import type { PhoneEndpoint } from './client-connection.ts';
@@ -88,6 +88,8 @@ export class Listener {
       server.once('error', reject);
       const listening = (): void => {
         server.off('error', reject);
+        // One connection could not be accepted (ENOBUFS, EPERM of a firewall): no reason to end all others.
+        server.on('error', ignore);
         resolve();
       };
       if (fd === null) server.listen({ port, host: address, backlog: BACKLOG }, listening);
@@ -180,13 +182,14 @@ export class Listener {
   private admit(socket: Socket, address: string, port: number): void {
     const { maxConnectionsPerAddress } = this.settings.client;
     if (maxConnectionsPerAddress > 0) {
-      const count = (this.perAddress.get(address) ?? 0) + 1;
+      const block = clientBlock(address);
+      const count = (this.perAddress.get(block) ?? 0) + 1;
       if (count > maxConnectionsPerAddress) {
         this.turnAway(socket);
         return;
       }
-      this.perAddress.set(address, count);
-      socket.once('close', () => this.forget(address));
+      this.perAddress.set(block, count);
+      socket.once('close', () => this.forget(block));
     }
     if (this.tls === null) {
       this.onPhone(socket, { address, port, secure: false, transport: socket, certificateUser: null });
@@ -196,10 +199,10 @@ export class Listener {
     }
   }
 
-  private forget(address: string): void {
-    const count = (this.perAddress.get(address) ?? 1) - 1;
-    if (count === 0) this.perAddress.delete(address);
-    else this.perAddress.set(address, count);
+  private forget(block: string): void {
+    const count = (this.perAddress.get(block) ?? 1) - 1;
+    if (count === 0) this.perAddress.delete(block);
+    else this.perAddress.set(block, count);
   }
 
   private secure(raw: Socket, tls: TlsTerminator, address: string, port: number): void {

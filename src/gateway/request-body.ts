@@ -31,13 +31,19 @@ export class RequestBody {
     this.remaining = framing === 'length' ? length : 0;
     this.maxBytes = maxBytes;
     this.received = 0;
-    this.kept = null;
+    this.release();
     this.error = null;
     this.complete = framing === 'none';
     if (framing === 'chunked') {
       this.scanner ??= new ChunkScanner(MAX_TRAILER_BYTES);
       this.scanner.reset();
     }
+  }
+
+  /** Lets go of what was kept. */
+  release(): void {
+    this.kept = null;
+    this.ownsKept = false;
   }
 
   /** Lowers the bound once the command is known; false when the announced length is above it. */

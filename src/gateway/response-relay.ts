@@ -74,8 +74,8 @@ export class ResponseRelay {
         return this.begin(exchange, head, bytes, at, limit);
       }
       if (++exchange.informational > MAX_INFORMATIONAL) return 'EASGATE_UPSTREAM_INVALID';
-      // The gateway answers Expect itself; HTTP/1.0 has no 1xx (RFC 9110 15.2).
-      if (head.status !== 100 && exchange.minor === 1)
+      // The gateway answers Expect itself; HTTP/1.0 has no 1xx (RFC 9110 15.2); a stranger gets the challenge alone.
+      if (head.status !== 100 && exchange.minor === 1 && !exchange.challengeOnly)
         this.sink.write(head.statusLine + head.headerLines + '\r\n');
     }
   }

@@ -38,6 +38,18 @@ export function clientAddress(peer: string, forwardedFor: string, trusted: reado
   return client;
 }
 
+/**
+ * What one client is counted by: its address, or the /64 of an IPv6 one, of which a host has all addresses to itself
+ * (RFC 6177 2).
+ */
+export function clientBlock(address: string): string {
+  if (!address.includes(':')) return address;
+  const bytes = parseAddress(address);
+  return bytes === null
+    ? address
+    : Buffer.from(bytes.length === 16 ? bytes.subarray(0, 8) : bytes).toString('hex');
+}
+
 function contains(range: AddressRange, bytes: Uint8Array): boolean {
   if (range.bytes.length !== bytes.length) return false;
   for (let bit = 0; bit < range.bits; bit += 8) {

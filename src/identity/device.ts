@@ -1,9 +1,15 @@
 // Owns the device key and its other spellings (eas-protocol facts, 10.5). Pure.
 import type { DeviceKey } from './keys.ts';
 
-/** The key of a canonical device id as the query parser yields it. */
+/**
+ * The key of a canonical device id as the query parser yields it. A hex id that spells letters and digits is the hex of
+ * their lower case: `ApplX` and `applx` are one phone, so their hex spellings must be one key too, or a decision on one
+ * of them would not be found under the other.
+ */
 export function deviceKey(id: string): DeviceKey {
-  return id.toLowerCase() as DeviceKey;
+  const key = id.toLowerCase();
+  const text = textOfHex(key);
+  return text === null ? (key as DeviceKey) : hexOfText(text);
 }
 
 /**
@@ -11,13 +17,14 @@ export function deviceKey(id: string): DeviceKey {
  * servers), and the text that a hex id spells. The key itself is not among them.
  */
 export function deviceAliases(key: DeviceKey): DeviceKey[] {
-  const aliases: DeviceKey[] = [Buffer.from(key, 'latin1').toString('hex') as DeviceKey];
-  // The phone may have sent upper case, whose hex differs.
-  const upper = Buffer.from(key.toUpperCase(), 'latin1').toString('hex') as DeviceKey;
-  if (upper !== aliases[0]) aliases.push(upper);
+  const aliases: DeviceKey[] = [hexOfText(key)];
   const text = textOfHex(key);
   if (text !== null && text !== key) aliases.push(text);
   return aliases;
+}
+
+function hexOfText(text: string): DeviceKey {
+  return Buffer.from(text, 'latin1').toString('hex') as DeviceKey;
 }
 
 function textOfHex(key: string): DeviceKey | null {

@@ -103,10 +103,19 @@ export function userKey(name: string | null): UserKey | UserErrorCode {
   if (name === null || name.length > MAX_USER) return 'EASGATE_USER_NAME';
   const slash = name.lastIndexOf('\\');
   const local = slash === -1 ? name : name.slice(slash + 1);
-  if (local === '' || local.trim() !== local) return 'EASGATE_USER_NAME';
+  if (local === '' || local.trim() !== local || hasControl(name)) return 'EASGATE_USER_NAME';
   // Z-Push reads `victim#me`, grommunio `me!victim` as impersonation.
   if (name.includes('#') || name.includes('!')) return 'EASGATE_USER_NAME';
   return local.toLowerCase() as UserKey;
+}
+
+/** Control characters, which Bearer and NTLM could bring: no directory has them in a name, terminals obey them. */
+function hasControl(name: string): boolean {
+  for (let index = 0; index < name.length; index++) {
+    const code = name.charCodeAt(index);
+    if (code < 0x20 || (code >= 0x7f && code < 0xa0)) return true;
+  }
+  return false;
 }
 
 function bearerUser(token: string, claim: string): UserKey | UserErrorCode {

@@ -96,8 +96,12 @@ describe('the User= claim', () => {
 });
 
 describe('the device key', () => {
-  it('has the hex of its text, in both cases, as aliases', () => {
-    expect(deviceAliases(deviceKey('V140Device'))).toEqual(['76313430646576696365', '56313430444556494345']);
+  it('has the hex of its lower-case text as alias', () => {
+    expect(deviceAliases(deviceKey('V140Device'))).toEqual(['76313430646576696365']);
+  });
+
+  it('of a hex id that spells a text is the hex of its lower case', () => {
+    expect(deviceKey('56313430446576696365')).toBe('76313430646576696365');
   });
 
   it('has the text that a hex id spells as alias', () => {

@@ -102,7 +102,11 @@ export class PassThroughLane {
     server.maxHeadersCount = headLimits.maxHeaders + 1;
     for (const event of ['request', 'checkContinue', 'checkExpectation'] as const)
       server.on(event, (request, response) => this.onRequest(request, response));
-    server.on('upgrade', (request, _stream, head) => this.onUpgrade(request, head));
+    server.on('upgrade', (request, stream, head) => {
+      // With a body it is no socket but a stream of its own (Node 26), which says again what befell the socket.
+      stream.on('error', ignore);
+      this.onUpgrade(request, head);
+    });
     server.on('clientError', (error, socket) => this.onClientError(error, socket));
     return server;
   }

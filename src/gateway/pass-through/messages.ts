@@ -52,6 +52,9 @@ export function admitRequest(
   if (head.framing !== 'none' && !WITH_BODY.includes(head.method)) return 'EASGATE_UNEXPECTED_BODY';
   const path = matchPath(head.target, rules.paths);
   if (typeof path === 'string') return path;
+  // Horde's rpc.php takes whatever is of this type for Exchange ActiveSync (eas-protocol facts, 1.4).
+  if (head.contentType?.toLowerCase().includes('application/vnd.ms-sync') === true)
+    return 'EASGATE_CONTENT_TYPE';
   if (upgrade && !path.upgrade) return 'EASGATE_BAD_UPGRADE';
   if (publicHosts.length > 0 && !isPublicHost(head.host, publicHosts)) return 'EASGATE_WRONG_HOST';
   if (head.via !== null && head.via.includes(' ' + VIA_PSEUDONYM)) return 'EASGATE_LOOP';

@@ -24,7 +24,25 @@ export function matchPath(
   const question = target.indexOf('?');
   const path = question === -1 ? target : target.slice(0, question);
   if (target.includes('#') || !isCanonical(path)) return 'EASGATE_BAD_PATH';
+  // Horde's rpc.php serves Exchange ActiveSync when the name stands anywhere in the URI (eas-protocol facts, 1.4).
+  if (question !== -1 && namesEas(target.slice(question + 1))) return 'EASGATE_BAD_PATH';
   return paths.find((listed) => covers(listed, path)) ?? 'EASGATE_NOT_FOUND';
+}
+
+const MAX_DECODINGS = 3;
+
+/** Whether the name of Exchange ActiveSync stands in a query, as it is or behind escapes. */
+function namesEas(query: string): boolean {
+  let text = query;
+  for (let round = 0; round <= MAX_DECODINGS; round++) {
+    if (text.toLowerCase().includes(EAS_PATH_NAME)) return true;
+    const decoded = text.replace(/%([0-9a-f]{2})/gi, (_escape, hex: string) =>
+      String.fromCharCode(Number.parseInt(hex, 16)),
+    );
+    if (decoded === text) return false;
+    text = decoded;
+  }
+  return false;
 }
 
 function covers({ path: listed, match }: PassThroughPath, path: string): boolean {
@@ -45,7 +63,8 @@ const AMBIGUOUS = /\/\/|[\\;]|\.(?:\/|$)|:\//;
 const DISGUISE = /%(?:[01][0-9a-f]|2[35def]|3[0-9bf]|4[1-9a-f]|5[0-9acf]|6[1-9a-f]|7[0-9aef])/i;
 
 /** What names Exchange ActiveSync, below any prefix: SOGo serves it at `/SOGo/Microsoft-Server-ActiveSync`. */
-const EAS_NAMES = ['microsoft-server-activesync', 'default.eas'];
+const EAS_PATH_NAME = 'microsoft-server-activesync';
+const EAS_NAMES = [EAS_PATH_NAME, 'default.eas'];
 
 function isCanonical(path: string): boolean {
   if (!path.startsWith('/') || AMBIGUOUS.test(path) || DISGUISE.test(path)) return false;
