@@ -89,7 +89,7 @@ async function start(message: StartMessage): Promise<Running> {
     undo.push(() => recorder.close());
     const accessLog = config.log.access ? new AccessLog(log.logger, config.log.identities) : null;
     undo.push(() => accessLog?.flush());
-    const settings = gatewaySettings(config, sampleUrl, ticketSecret);
+    const settings = gatewaySettings(config, sampleUrl, ticketSecret, await store.sharedSecret());
     const gateway = await startGateway({
       settings: { ...settings, listen: { ...settings.listen, fd } },
       verdicts,

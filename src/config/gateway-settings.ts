@@ -12,18 +12,24 @@ import type {
   GatewaySettings,
   HealthSettings,
   ListenerTlsSettings,
+  QuarantineSettings,
   UpstreamServerSettings,
   UpstreamTlsSettings,
 } from '../gateway/settings.ts';
 import { serverTls } from '../gateway/upstream/server-tls.ts';
 import { ConfigError, readSecret } from './load.ts';
+import { noticeSettings } from './notice-settings.ts';
 import type { Config } from './schema.ts';
 
-/** Settings of the data plane; `sampleUrl` is where the built-in mail server is. @throws ConfigError */
+/**
+ * Settings of the data plane; `sampleUrl` is where the built-in mail server is, `sharedSecret` what all gateways of one
+ * directory know. @throws ConfigError
+ */
 export function gatewaySettings(
   config: Config,
   sampleUrl: string | null,
   ticketSecret = randomBytes(32).toString('hex'),
+  sharedSecret = randomBytes(32).toString('hex'),
 ): GatewaySettings {
   const { upstream, limits, identity, throttle } = config;
   return {
@@ -35,6 +41,7 @@ export function gatewaySettings(
       proxyProtocolFrom: config.listen.proxyProtocolFrom ?? null,
     },
     publicUrl: config.publicUrl ?? null,
+    quarantine: quarantineSettings(config, sharedSecret),
     passThrough: passThroughSettings(config),
     retryAfterSeconds: config.outage.retryAfterSeconds,
     throttle,
@@ -126,6 +133,22 @@ function upstreamTls(tls: Config['upstream']['tls'], host: string): UpstreamTlsS
   }
   return settings;
 }
+
+function quarantineSettings(config: Config, drawn: string): QuarantineSettings | null {
+  const { answer, provisioning, keySecret } = config.quarantine;
+  const notice = noticeSettings(config);
+  if (answer === 'block') return null;
+  const secret = keySecret === undefined ? drawn : readSecret(keySecret, 'quarantine.keySecret');
+  if (secret.length < MIN_SECRET)
+    throw new ConfigError('quarantine.keySecret', [`needs at least ${MIN_SECRET} characters`]);
+  return {
+    keySecret: createHash('sha256').update(`easgate mailbox keys\0${secret}`).digest(),
+    provisioning,
+    notice,
+  };
+}
+
+const MIN_SECRET = 32;
 
 function passThroughSettings(config: Config): PassThroughSettings | null {
   const { listen, passThrough, upstream, limits, identity } = config;

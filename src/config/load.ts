@@ -93,6 +93,10 @@ function withPaths(config: Config, folder: string): Config {
   return {
     ...config,
     listen: listenPaths(config.listen, at),
+    messages: {
+      ...config.messages,
+      templatesDir: config.messages.templatesDir === null ? null : at(config.messages.templatesDir),
+    },
     workers: { ...config.workers, pidFile: at(config.workers.pidFile) },
     upstream: { ...config.upstream, tls: upstreamTlsPaths(config.upstream.tls, at) },
     store:

@@ -1,5 +1,6 @@
 // Owns the configuration: every field, its meaning, unit and default, in one zod schema.
 import { z } from 'zod';
+import { messagesSchema } from './messages-schema.ts';
 
 const action = z.enum(['allow', 'block', 'quarantine']);
 const seconds = (value: number, what: string): z.ZodDefault<z.ZodNumber> =>
@@ -210,6 +211,24 @@ const upstream = z.strictObject({
     ),
 });
 
+const quarantine = z.strictObject({
+  answer: z
+    .enum(['mailbox', 'block'])
+    .default('mailbox')
+    .describe('mailbox = one of the gateway, with one message that says why; block = as blocked devices'),
+  provisioning: z
+    .enum(['server', 'gateway'])
+    .default('server')
+    .describe(
+      'who answers Provision, and Settings about the device, of a quarantined phone: the mail server, or the gateway with an empty policy',
+    ),
+  keySecret: secret
+    .optional()
+    .describe(
+      'secret of at least 32 characters that authenticates the sync keys of that mailbox; absent = drawn once and kept in the directory',
+    ),
+});
+
 const passThrough = z.strictObject({
   paths: z
     .array(
@@ -373,6 +392,8 @@ export const configSchema = z.strictObject({
     .array(z.string().min(1).toLowerCase())
     .default([])
     .describe('host names answered for; empty = any'),
+  quarantine: quarantine.prefault({}).describe('what quarantined phones see'),
+  messages: messagesSchema.prefault({}).describe('the message they get'),
   passThrough: passThrough
     .optional()
     .describe('other paths of the mail server that may be reached; absent = none'),

@@ -12,6 +12,8 @@ export interface SeenFacts {
   readonly userAgent: string | null;
   readonly protocolVersion: string | null;
   readonly verdict: Verdict;
+  /** What the device said of itself in this request; null = nothing. */
+  readonly information: Pick<PartnershipRecord, 'model' | 'os' | 'imei'> | null;
 }
 
 const FLUSH_MS = 1_000;
@@ -60,6 +62,9 @@ export class PartnershipRecorder {
       protocolVersion: facts.protocolVersion,
       lastVerdict: facts.verdict.action,
       lastReason: facts.verdict.reason,
+      model: facts.information?.model ?? before?.model ?? null,
+      os: facts.information?.os ?? before?.os ?? null,
+      imei: facts.information?.imei ?? before?.imei ?? null,
     });
   }
 
@@ -100,6 +105,16 @@ function isSame(before: PartnershipRecord, facts: SeenFacts): boolean {
     before.protocolVersion === facts.protocolVersion &&
     before.deviceType === facts.deviceType &&
     before.lastVerdict === facts.verdict.action &&
-    before.lastReason === facts.verdict.reason
+    before.lastReason === facts.verdict.reason &&
+    tellsNothingNew(before, facts.information)
+  );
+}
+
+function tellsNothingNew(before: PartnershipRecord, said: SeenFacts['information']): boolean {
+  if (said === null) return true;
+  return (
+    (said.model ?? before.model) === before.model &&
+    (said.os ?? before.os) === before.os &&
+    (said.imei ?? before.imei) === before.imei
   );
 }

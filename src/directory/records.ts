@@ -38,6 +38,10 @@ export interface PartnershipRecord {
   readonly protocolVersion: string | null;
   readonly lastVerdict: string;
   readonly lastReason: string;
+  /** What the device said of itself (MS-ASCMD DeviceInformation); `null` = nothing yet. */
+  readonly model: string | null;
+  readonly os: string | null;
+  readonly imei: string | null;
 }
 
 /** A stored record could not be understood. */
@@ -130,6 +134,9 @@ export function readPartnership(user: UserKey, device: DeviceKey, stored: string
     protocolVersion: text(json, 'protocolVersion', what),
     lastVerdict: text(json, 'lastVerdict', what) ?? '',
     lastReason: text(json, 'lastReason', what) ?? '',
+    model: text(json, 'model', what),
+    os: text(json, 'os', what),
+    imei: text(json, 'imei', what),
   };
 }
 

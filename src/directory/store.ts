@@ -82,6 +82,8 @@ export interface DirectoryStore {
   listPartnerships(): Promise<readonly PartnershipListing[]>;
   /** Writes what was seen; `firstSeen` of a known partnership stays. Appends nothing to the log: no verdict changes. */
   recordSeen(batch: readonly PartnershipRecord[]): Promise<void>;
+  /** 32 bytes in hex that all gateways of this directory share; drawn when first asked for. */
+  sharedSecret(): Promise<string>;
   /** The end of the log now. */
   position(): Promise<LogPosition>;
   /** Changes behind `position`; resolves when there are some, or empty after a short while. */

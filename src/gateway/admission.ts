@@ -168,6 +168,15 @@ function challengeHead(exchange: Exchange, head: RequestHead, origin: RequestOri
   return agent + opening + origin.forwardedLines(head);
 }
 
+/** Turns a request whose credentials were refused into one that brings back the mail server's own challenge. */
+export function askForChallenge(exchange: Exchange, path: string): void {
+  exchange.upstreamLine = 'OPTIONS ' + path + ' HTTP/1.1\r\nHost: ';
+  exchange.upstreamHead = withoutHeaders(exchange.upstreamHead ?? '', BODY_HEADERS);
+}
+
+/** Names in lower case: there is no body any more. */
+const BODY_HEADERS = ['content-type', 'content-encoding', 'content-language'];
+
 function rewriteUser(canonical: string, user: UserKey): string {
   return canonical
     .split('&')

@@ -18,11 +18,18 @@ export interface LocalReply {
 const kept = new Map<EasAnswer, LocalReply>();
 const last = new Map<EasAnswer, LocalReply>();
 
-/** The whole reply to a request that its verdict does not let pass. `retryAfterSeconds` goes with a 503. */
-export function refusal(exchange: Exchange, retryAfterSeconds: number): LocalReply {
+/**
+ * The whole reply to a request that its verdict does not let pass, or to one refused `as` something else.
+ * `retryAfterSeconds` goes with a 503.
+ */
+export function refusal(
+  exchange: Exchange,
+  retryAfterSeconds: number,
+  as: Refusal = refusalOf(exchange),
+): LocalReply {
   const { command, protocolVersion, userAgent, deviceType, hasPolicyKey, persistent } = exchange;
   const answer = refusalAnswer(
-    refusalOf(exchange),
+    as,
     command ?? 'OPTIONS',
     protocolVersion,
     clientFamily(userAgent, deviceType),
@@ -40,7 +47,7 @@ export function refusal(exchange: Exchange, retryAfterSeconds: number): LocalRep
   return reply;
 }
 
-/** Quarantine is, for now, told like block. */
+/** Quarantine without a mailbox of the gateway's is told like block. */
 function refusalOf(exchange: Exchange): Refusal {
   switch (exchange.verdict?.action) {
     case 'throttle':

@@ -3,18 +3,21 @@
 import type { Socket } from 'node:net';
 import { checkBodyStart } from '../eas/body-gate.ts';
 import { carriesMail } from '../eas/commands.ts';
+import type { EasCommand } from '../eas/commands.ts';
 import { ERRORS } from '../http/errors.ts';
 import type { HttpErrorCode } from '../http/errors.ts';
-import { CONTINUE, errorReply, wbxmlReply } from '../http/reply.ts';
+import { CONTINUE, errorReply, statusReply, wbxmlReply } from '../http/reply.ts';
 import { parseRequestHead } from '../http/request-head.ts';
 import type { RequestHead } from '../http/request-head.ts';
 import { clientAddress } from '../identity/client-address.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { Verdict } from '../policy/model.ts';
-import { admit } from './admission.ts';
+import { admit, askForChallenge } from './admission.ts';
 import type { RequestOrigin } from './admission.ts';
-import { refusal, releaseReply, drainReply } from './answers.ts';
+import { drainReply, releaseReply } from './answers.ts';
 import type { Timed } from './deadlines.ts';
+import { Denial } from './denial.ts';
+import type { DeniedPhone } from './denial.ts';
 import type { DeviceUse, HeldPing } from './device-guard.ts';
 import { Exchange } from './exchange.ts';
 import { Forwarder } from './forwarder.ts';
@@ -71,8 +74,21 @@ const MAX_DECISIONS = 3;
 /** How long a connection need not say again that its device was seen. */
 const SEEN_AGAIN_MS = 10_000;
 
+/**
+ * Whether the body is to be read whole before it goes on, unless it turns out to be large: a heartbeat or a key of the
+ * quarantine mailbox may stand anywhere in it. Not in mail that is sent; sogod refuses chunked bodies of any kind.
+ */
+function isReadWhole({ framing, contentLength, command }: Exchange): boolean {
+  if (framing === 'chunked') return true;
+  return contentLength <= BUFFERED_BODY_BYTES && command !== null && !SENDING.has(command);
+}
+
+const SENDING: ReadonlySet<EasCommand> = new Set<EasCommand>(['SendMail', 'SmartForward', 'SmartReply']);
+
 /** A connection from a phone. */
-export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPing, SharedReader {
+export class ClientConnection
+  implements Timed, PhoneSide, RequestOrigin, HeldPing, DeniedPhone, SharedReader
+{
   deadline: number;
   next: Timed | null = null;
   previous: Timed | null = null;
@@ -90,6 +106,7 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPi
   private readonly forwarded: string;
   private readonly forwardedSuffix: string;
   private readonly forwarder: Forwarder;
+  private readonly denial: Denial;
   /** Bytes that belong to no exchange yet: part of a head, or pipelined requests. */
   private input: Buffer | null = null;
   private requests = 0;
@@ -122,6 +139,7 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPi
     this.forwardedSuffix = core.forwardedSuffix(endpoint);
     this.forwarded = `X-Forwarded-For: ${this.peer}\r\n${this.forwardedSuffix}`;
     this.forwarder = new Forwarder(this);
+    this.denial = new Denial(this);
     // The first head must come as soon as later ones do.
     this.deadline = core.deadlines.now + core.settings.client.headTimeoutMs;
     (socket as OwnedSocket).owner = this;
@@ -241,6 +259,10 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPi
         break;
       case 'queued':
         this.fail(exchange, 'EASGATE_UPSTREAM_BUSY');
+        break;
+      case 'held':
+        if (this.draining) this.endHeldPoll(exchange);
+        else this.denial.expire(exchange);
         break;
       case 'forwarded':
         if (!(exchange.upstream?.connected ?? true)) {
@@ -457,26 +479,39 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPi
       exchange.verdict = verdict;
     }
     if (exchange.verdict !== null && exchange.verdict.action !== 'allow') {
-      this.answer(exchange);
+      this.denial.answer(exchange);
       return;
     }
-    if (exchange.expectContinue && !exchange.continued && !this.body.complete) {
-      exchange.continued = true;
-      this.socket.write(CONTINUE, 'latin1');
-    }
+    if (!exchange.challengeOnly) this.inviteBody(exchange);
     if (!exchange.bodyChecked && !this.checkBody(exchange)) return;
-    if (exchange.framing === 'chunked' && !this.body.complete && this.body.received <= BUFFERED_BODY_BYTES)
-      return;
     if (exchange.challengeOnly) {
       this.forwarder.forwardChallenge(exchange);
-    } else {
-      if (this.forwarder.measureHeartbeat(exchange) && !this.hold(exchange)) return;
-      this.forwarder.forward(exchange);
+      return;
     }
+    if (!this.body.complete && this.body.received <= BUFFERED_BODY_BYTES && isReadWhole(exchange)) return;
+    if (this.denial.leave(exchange)) return;
+    this.pass(exchange);
+  }
+
+  inviteBody(exchange: Exchange): void {
+    if (!exchange.expectContinue || exchange.continued || this.body.complete) return;
+    exchange.continued = true;
+    this.socket.write(CONTINUE, 'latin1');
+  }
+
+  pass(exchange: Exchange): void {
+    if (this.forwarder.measureHeartbeat(exchange) && !this.hold(exchange)) return;
+    this.forwarder.forward(exchange);
+  }
+
+  challenge(exchange: Exchange): void {
+    exchange.challengeOnly = true;
+    askForChallenge(exchange, this.core.settings.upstream.path);
+    this.forwarder.forwardChallenge(exchange);
   }
 
   /** A poll is about to be held; false when it was answered instead. */
-  private hold(exchange: Exchange): boolean {
+  hold(exchange: Exchange): boolean {
     const { user, device, authorization, command } = exchange;
     if (this.core.draining) {
       this.endHeldPoll(exchange);
@@ -547,20 +582,16 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPi
   // ---------------------------------------------------------------------------------------------- the end of an exchange
 
   /**
-   * Makes the partnership known once the mail server took the credentials: by its answer, or, where a verdict kept the
-   * request from it (`status` null), by asking. One connection is one phone, so it is said once in a while.
+   * Makes the partnership known once the mail server took the credentials, which its `status` shows. One connection is one
+   * phone, so it is said once in a while.
    */
-  noteSeen(exchange: Exchange, status: number | null): void {
+  noteSeen(exchange: Exchange, status: number): void {
     const { now } = this.core.deadlines;
-    const { device, verdict, authorization } = exchange;
+    const { device, verdict } = exchange;
     if (device === null || verdict === null) return;
     // Another device or user clears seenVerdict (countUse).
     if (verdict === this.seenVerdict && now - this.seenAt < SEEN_AGAIN_MS) return;
-    if (status !== null) {
-      if (!this.core.recordSeen(exchange, status)) return;
-    } else if (authorization !== null) {
-      this.core.probe.consider(exchange, authorization, this.address);
-    }
+    if (!this.core.recordSeen(exchange, status)) return;
     this.seenVerdict = verdict;
     this.seenAt = now;
   }
@@ -610,14 +641,6 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPi
   }
 
   // ---------------------------------------------------------------------------------------------- answers
-
-  /** Answers a request that may not pass. */
-  private answer(exchange: Exchange): void {
-    if (!this.body.complete) exchange.persistent = false;
-    this.noteSeen(exchange, null);
-    const { data, status } = refusal(exchange, this.core.settings.retryAfterSeconds);
-    this.reply(exchange, data, status);
-  }
 
   /** The client is at fault: a clear status, then the connection closes. */
   refuse(code: HttpErrorCode): void {
@@ -686,10 +709,19 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPi
     if (this.exchange !== exchange) return true;
     if (verdict === null) return false;
     if (verdict.action === 'allow') {
+      if (exchange.phase === 'held') {
+        exchange.error = 'EASGATE_DECISION_CHANGED';
+        this.release(exchange);
+      }
       if (exchange.phase === 'queued') this.forwarder.onConnectionFree();
       return true;
     }
+    if (verdict.action === 'quarantine' && exchange.passedOn) return true;
     exchange.verdict = verdict;
+    if (exchange.phase === 'held' && verdict.action === 'quarantine') {
+      this.denial.renew(exchange, verdict);
+      return true;
+    }
     exchange.error = 'EASGATE_DECISION_CHANGED';
     if (exchange.phase === 'responding') {
       this.cut();
@@ -697,10 +729,22 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPi
     }
     // What is still to come of the body must not be read as the next request.
     if (!this.body.complete) exchange.persistent = false;
-    const body = releaseReply(exchange);
-    if (body === null) this.answer(exchange);
-    else this.reply(exchange, wbxmlReply(body, exchange.persistent), 200);
+    this.release(exchange);
     return true;
+  }
+
+  /**
+   * Sends a phone on its way anew: a held poll ends with "start over", which its folders tell it then. Anything else is
+   * told to come again at once; who asks is known to the mail server only, and its answer is not waited for.
+   */
+  private release(exchange: Exchange): void {
+    const body = exchange.held ? releaseReply(exchange) : null;
+    if (body !== null) {
+      this.reply(exchange, wbxmlReply(body, exchange.persistent), 200);
+      return;
+    }
+    const data = statusReply(503, exchange.persistent, 'Retry-After: 1\r\n');
+    this.reply(exchange, data, 503);
   }
 
   /**
@@ -723,7 +767,10 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPi
 
   /** A held poll is under way: its end can be chosen. */
   get holdsPoll(): boolean {
-    return this.exchange !== null && this.exchange.held && this.exchange.phase === 'forwarded';
+    const { exchange } = this;
+    return (
+      exchange !== null && exchange.held && (exchange.phase === 'forwarded' || exchange.phase === 'held')
+    );
   }
 
   /** What this connection was bound to is gone. */

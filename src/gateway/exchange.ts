@@ -1,6 +1,8 @@
 // Owns the facts of one request on its way through the phases. No behaviour.
 import type { BodyContent } from '../eas/body-gate.ts';
 import type { EasCommand } from '../eas/commands.ts';
+import type { DeviceInformation } from '../eas/mailbox/provision.ts';
+import type { WipeAnswer } from '../eas/wipe.ts';
 import type { BodyFraming } from '../http/request-head.ts';
 import type { HttpErrorCode } from '../http/errors.ts';
 import type { ResponseFraming } from '../http/response-head.ts';
@@ -18,6 +20,8 @@ export type ExchangePhase =
   | 'verdict'
   /** waiting for a connection to the mail server */
   | 'queued'
+  /** held by the gateway itself, for a phone in the quarantine mailbox */
+  | 'held'
   /** forwarded; waiting for the response head */
   | 'forwarded'
   /** the response head went to the phone */
@@ -61,6 +65,13 @@ export class Exchange {
   verdict: Verdict | null = null;
   /** A change came while the verdict was being looked up: what comes of it may rest on the state before. */
   overtaken = false;
+
+  /** Went to the mail server although its verdict is quarantine: it touches nothing of the mailbox. */
+  passedOn = false;
+  /** What the device said of itself in this request. */
+  information: DeviceInformation | null = null;
+  /** How far the wipe came that this request is part of. */
+  wipe: WipeAnswer['outcome'] | null = null;
 
   // forward
   upstream: UpstreamConnection | null = null;

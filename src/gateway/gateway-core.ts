@@ -1,22 +1,28 @@
 // Owns what all connections of one worker share: settings, pool, verdicts, clock, counters, the account of what happened.
 import { ERRORS } from '../http/errors.ts';
+import type { MailboxNotice } from '../eas/mailbox/model.ts';
 import type { ResponseHead } from '../http/response-head.ts';
 import { inRanges, parseRange } from '../identity/client-address.ts';
 import type { AddressRange } from '../identity/client-address.ts';
-import type { Verdict } from '../policy/model.ts';
+import type { Verdict, WipeOrder } from '../policy/model.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { SeenFacts } from '../directory/partnership-recorder.ts';
 import type { ChangedKeys, Decision } from '../directory/verdict-cache.ts';
 import { VIA_PSEUDONYM } from './admission.ts';
 import type { ClientConnection, PhoneEndpoint } from './client-connection.ts';
-import { CredentialProbe } from './credential-probe.ts';
+import { CredentialCheck } from './credentials.ts';
 import type { Deadlines } from './deadlines.ts';
 import { DeviceGuard } from './device-guard.ts';
 import type { Exchange } from './exchange.ts';
-import type { GatewaySettings } from './settings.ts';
+import { Notices } from './notices.ts';
+import type { NoticeReader } from './notices.ts';
+import type { GatewaySettings, QuarantineSettings } from './settings.ts';
 import type { PassThroughLine } from './pass-through/settings.ts';
 import type { PassThroughLane } from './pass-through/lane.ts';
 import type { Balancer } from './upstream/balancer.ts';
+
+/** Something the operator should know; codes are stable. */
+export type OnTrouble = (code: string, facts: Readonly<Record<string, unknown>>) => void;
 
 /** Plain numbers, cheap to count; read by metrics. */
 export interface GatewayCounters {
@@ -41,6 +47,10 @@ export interface VerdictSource {
   peek(user: UserKey, device: DeviceKey): Verdict | undefined;
   /** The miss path; never rejects. */
   decide(user: UserKey, device: DeviceKey): Promise<Pick<Decision, 'verdict'>>;
+  /** What the store says now; null when it did not answer. Never rejects. */
+  confirm(user: UserKey, device: DeviceKey): Promise<Verdict | null>;
+  /** Writes down what a phone said to a wipe; false when that wipe was taken back. Rejects when the store is away. */
+  acknowledgeWipe(user: UserKey, device: DeviceKey, order: WipeOrder, status: 1 | 2): Promise<boolean>;
   /** Calls after a change was applied; returns the way to stop listening. */
   onChange(listener: (changed: ChangedKeys) => void): () => void;
 }
@@ -66,6 +76,7 @@ export interface GatewayParts {
   readonly deadlines: Deadlines;
   /** Other paths than EAS; null = closed. */
   readonly lane: PassThroughLane | null;
+  readonly onTrouble: OnTrouble;
 }
 
 /** Shared by reference with every connection. */
@@ -90,8 +101,12 @@ export class GatewayCore {
   /** Header lines of the gateway's own 401, for the case that the mail server does not challenge. */
   readonly challengeLines = 'WWW-Authenticate: Basic realm="ActiveSync"\r\n';
   readonly trustedProxies: readonly AddressRange[];
-  /** For requests that are refused: does the mail server take their credentials? */
-  readonly probe: CredentialProbe;
+  /** For requests that may not pass: does the mail server take their credentials? */
+  readonly credentials: CredentialCheck;
+  /** Null = a quarantined phone is answered like a blocked one. */
+  readonly quarantine: QuarantineSettings | null;
+  readonly onTrouble: OnTrouble;
+  private readonly rendered: Notices | null;
   draining = false;
   /** More memory is in use than limits.maxMemoryBytes. */
   overloaded = false;
@@ -107,10 +122,16 @@ export class GatewayCore {
     this.lane = parts.lane;
     this.recorder = parts.recorder;
     this.accessLog = parts.accessLog;
-    this.probe = new CredentialProbe(parts.settings.upstream, parts.upstreams, (exchange) =>
-      this.recordSeen(exchange, 200),
-    );
+    this.credentials = new CredentialCheck(parts.settings.upstream, parts.upstreams);
+    this.quarantine = parts.settings.quarantine;
+    this.rendered = this.quarantine === null ? null : new Notices(this.quarantine.notice);
+    this.onTrouble = parts.onTrouble;
     this.trustedProxies = parts.settings.identity.trustedProxies.map(parseRange);
+  }
+
+  /** The message of a quarantined phone. */
+  notice(verdict: Verdict, reader: NoticeReader): MailboxNotice | null {
+    return this.rendered?.of(verdict, reader) ?? null;
   }
 
   /** What goes behind X-Forwarded-For for every request of one connection. */
@@ -164,6 +185,7 @@ export class GatewayCore {
       userAgent: exchange.userAgent,
       protocolVersion: exchange.protocolVersion,
       verdict,
+      information: exchange.information,
     });
     return true;
   }

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { ClientConnection } from './client-connection.ts';
 import { Deadlines } from './deadlines.ts';
 import { GatewayCore } from './gateway-core.ts';
-import type { GatewayCounters, RequestLog, SeenRecorder, VerdictSource } from './gateway-core.ts';
+import type { GatewayCounters, OnTrouble, RequestLog, SeenRecorder, VerdictSource } from './gateway-core.ts';
 import type { ChangedKeys } from '../directory/verdict-cache.ts';
 import { Listener } from './listener.ts';
 import { Rechecks } from './rechecks.ts';
@@ -11,9 +11,6 @@ import type { CertificateSettings, GatewaySettings } from './settings.ts';
 import { PassThroughLane } from './pass-through/lane.ts';
 import { Balancer } from './upstream/balancer.ts';
 import { HealthChecks } from './upstream/health-checks.ts';
-
-/** Something the operator should know; codes are stable. */
-export type OnTrouble = (code: string, facts: Readonly<Record<string, unknown>>) => void;
 
 /** What {@link startGateway} needs. */
 export interface GatewayOptions {
@@ -77,7 +74,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     settings.passThrough === null
       ? null
       : new PassThroughLane(settings.passThrough, (line) => accessLog?.recordPassage(line));
-  const core = new GatewayCore({ ...options, upstreams, deadlines, lane });
+  const core = new GatewayCore({ ...options, upstreams, deadlines, lane, onTrouble });
   const onPhone = (socket: Socket, endpoint: ConstructorParameters<typeof ClientConnection>[2]): void => {
     // The connection lives as long as its socket, which refers to it.
     void new ClientConnection(socket, core, endpoint);
@@ -97,7 +94,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     listener.destroyAll();
     upstreams.close();
     await checks?.close();
-    await core.probe.close();
+    await core.credentials.close();
     deadlines.stop();
   };
 

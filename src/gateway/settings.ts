@@ -1,5 +1,6 @@
 // Owns the numbers the data plane runs with, in the units it needs (milliseconds, bytes). Knows no YAML.
 import type { HeadLimits } from '../http/request-head.ts';
+import type { NoticeSettings } from '../policy/messages/notice.ts';
 import type { PassThroughSettings } from './pass-through/settings.ts';
 
 /** TLS towards a mail server; key material as PEM text. */
@@ -161,6 +162,15 @@ export interface ListenSettings {
   readonly proxyProtocolFrom: readonly string[] | null;
 }
 
+/** The mailbox that quarantined phones see. */
+export interface QuarantineSettings {
+  /** 32 bytes, the same on all nodes and over restarts: the keys phones hold are made with it. */
+  readonly keySecret: Buffer;
+  /** Who answers Provision, and Settings about the device: the mail server, or the gateway with an empty policy. */
+  readonly provisioning: 'server' | 'gateway';
+  readonly notice: NoticeSettings;
+}
+
 /** Everything the data plane is told. */
 export interface GatewaySettings {
   readonly listen: ListenSettings;
@@ -170,6 +180,8 @@ export interface GatewaySettings {
   readonly identity: IdentitySettings;
   /** The URL of this gateway as phones know it, `https://host/Microsoft-Server-ActiveSync`; null = not told. */
   readonly publicUrl: string | null;
+  /** Null = a quarantined phone is answered like a blocked one. */
+  readonly quarantine: QuarantineSettings | null;
   /** Other paths that may pass; null = none. */
   readonly passThrough: PassThroughSettings | null;
   readonly retryAfterSeconds: number;

@@ -166,11 +166,16 @@ export const ERRORS = {
     source: 'internal',
     help: 'the directory did not answer and no usable verdict is known',
   },
+  EASGATE_CREDENTIALS_UNKNOWN: {
+    status: 503,
+    source: 'internal',
+    help: 'the mail server could not be asked about the credentials, or too many wrong ones came from this address',
+  },
   EASGATE_DRAINING: { status: 503, source: 'internal', help: 'the gateway is stopping' },
   EASGATE_DECISION_CHANGED: {
     status: 403,
     source: 'policy',
-    help: 'the decision changed while the response was under way: it was cut',
+    help: 'the decision changed while the request was under way: it was ended',
   },
 } as const satisfies Record<string, ErrorInfo>;
 

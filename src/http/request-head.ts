@@ -445,6 +445,15 @@ function dropNamedByConnection(head: RequestHead): void {
   head.headerLines = withoutHeaders(head.headerLines, connectionTokens);
 }
 
+/** The value of the first header line of this lower-case name; null = there is none. */
+export function headerValue(lines: string, name: string): string | null {
+  for (const line of lines.split('\r\n')) {
+    const colon = line.indexOf(':');
+    if (line.slice(0, colon).toLowerCase() === name) return line.slice(colon + 1).trim();
+  }
+  return null;
+}
+
 /** The header lines whose names, in lower case, are none of `names`. */
 export function withoutHeaders(lines: string, names: readonly string[]): string {
   let kept = '';

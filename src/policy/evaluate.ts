@@ -1,6 +1,14 @@
 // Owns the decision: one walk over the rules, used by evaluate (the verdict) and explain (the verdict and every step).
 // Pure, synchronous, total.
-import type { ManualDecision, Policy, PolicyFacts, Verdict, VerdictAction, VerdictReason } from './model.ts';
+import type {
+  DeviceState,
+  ManualDecision,
+  Policy,
+  PolicyFacts,
+  Verdict,
+  VerdictAction,
+  VerdictReason,
+} from './model.ts';
 import { describeWipe, isOpenWipe, isWipe } from './wipe.ts';
 
 /** One rule that was looked at. */
@@ -83,7 +91,11 @@ function walk(policy: Policy, facts: PolicyFacts, steps: PolicyStep[] | null): V
   if (chosen !== null) {
     const scope = chosen === onPartnership ? 'partnership' : 'device';
     if (isWipe(chosen)) return say('block', 'wiped', `${scope} wipe by ${chosen.owner}`);
-    return say(chosen.action, 'individualRule', `${scope} decision by ${chosen.owner}`);
+    return Object.freeze({
+      ...say(chosen.action, 'individualRule', `${scope} decision by ${chosen.owner}`),
+      since: chosen.decidedAt,
+      ...(chosen.reason === null ? {} : { requirement: chosen.reason }),
+    });
   }
   const { device } = facts;
   if (device === null || device.managed === null) {
@@ -91,15 +103,20 @@ function walk(policy: Policy, facts: PolicyFacts, steps: PolicyStep[] | null): V
     return say(policy.unknownDevice, 'unknownDevice', 'policy.unknownDevice');
   }
   if (note('enrolment', !device.managed, device.managed ? 'managed' : 'known, not managed')) {
-    return say(policy.notEnrolled, 'notEnrolled', 'policy.notEnrolled');
+    return sinceObserved(say(policy.notEnrolled, 'notEnrolled', 'policy.notEnrolled'), device);
   }
   const compliant = device.compliant === true;
   const said =
     device.compliant === null ? 'compliance was never reported' : compliant ? 'compliant' : 'not compliant';
   if (note('compliance', !compliant, said))
-    return say(policy.notCompliant, 'notCompliant', 'policy.notCompliant');
+    return sinceObserved(say(policy.notCompliant, 'notCompliant', 'policy.notCompliant'), device);
   note('otherwise', true, 'allow');
   return say('allow', 'compliant', 'managed and compliant');
+}
+
+/** Adds when the feed observed what the verdict rests on. */
+function sinceObserved(verdict: Verdict, { observedAt }: DeviceState): Verdict {
+  return observedAt === undefined ? verdict : Object.freeze({ ...verdict, since: observedAt });
 }
 
 function describe(decision: ManualDecision | null, now: number): string {

@@ -32,6 +32,10 @@ export interface Verdict {
   readonly rule: string;
   /** Milliseconds since the epoch after which the verdict must be decided anew; `Infinity` when nothing expires. */
   readonly validUntil: number;
+  /** Since when it is so, milliseconds since the epoch; absent = not known. */
+  readonly since?: number;
+  /** What exactly is required or was decided, in the words of the operator or feed; may be shown to the phone's user. */
+  readonly requirement?: string;
   /** Only with `wipe` and `accountWipe`. */
   readonly wipe?: WipeOrder;
 }
@@ -83,6 +87,8 @@ export interface AliasDecision {
 export interface DeviceState {
   readonly managed: boolean | null;
   readonly compliant: boolean | null;
+  /** When the feed observed it, milliseconds since the epoch. */
+  readonly observedAt?: number;
 }
 
 /** Everything one evaluation looks at. */

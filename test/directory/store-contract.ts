@@ -58,6 +58,9 @@ function partnership(user: UserKey, device: DeviceKey, seenAt: number): Partners
     protocolVersion: '16.1',
     lastVerdict: 'allow',
     lastReason: 'compliant',
+    model: null,
+    os: null,
+    imei: null,
   };
 }
 
@@ -75,6 +78,12 @@ export function storeContract(fixture: StoreFixture): void {
   });
 
   describe('records', () => {
+    it('draws one secret for all gateways', async () => {
+      const secret = await store.sharedSecret();
+      expect(secret).toMatch(/^[0-9a-f]{64}$/);
+      expect(await store.sharedSecret()).toBe(secret);
+    });
+
     it('knows nothing of a device that nobody wrote', async () => {
       expect(await store.lookup(alice, [phone])).toMatchObject({
         user: alice,

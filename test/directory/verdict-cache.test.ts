@@ -268,6 +268,7 @@ describe('the partnership recorder', () => {
     deviceType: 'iPhone',
     userAgent: 'Apple',
     protocolVersion: '16.1',
+    information: null,
     verdict: { action: 'allow', reason: 'compliant', rule: '', validUntil: Infinity } as const,
   };
 

@@ -303,9 +303,11 @@ describe('the verdict', () => {
     );
     gateway.change('abc123', 'quarantine');
     client.send(request('FolderSync', FOLDER_SYNC));
-    expect((await client.response()).status).toBe(200);
-    await until(() => backend.requests.length === 1);
-    expect(backend.requests[0]).toMatchObject({ method: 'OPTIONS', target: '/Microsoft-Server-ActiveSync' });
+    expect((await client.response()).status).toBe(401);
+    expect(backend.requests.length).toBe(2);
+    for (const asked of backend.requests)
+      expect(asked).toMatchObject({ method: 'OPTIONS', target: '/Microsoft-Server-ActiveSync' });
+    expect(gateway.seen).toEqual([]);
     status = '200 OK';
     const other = await RawClient.open(gateway.port);
     cleanups.push(() => other.destroy());

@@ -124,7 +124,7 @@ describe('a connection to the mail server', () => {
     });
     const other = await startTestGateway(early.port);
     const wire = await Wire.open(other.port);
-    wire.send(request('FolderSync', FOLDER_SYNC, ['Content-Length: 5000']));
+    wire.send(request('FolderSync', FOLDER_SYNC, ['Content-Length: 70000']));
     await wire.until(() => wire.ended, 'the end');
     expect(wire.received).toBe(ok('early').replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n'));
     await until(() => early.connections[0]?.closed === true, 'the connection to close');

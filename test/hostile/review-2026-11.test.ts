@@ -186,6 +186,8 @@ async function gatewayWith(
   const gateway = await startGateway({
     settings: testSettings(backend.port),
     verdicts: {
+      confirm: async () => null,
+      acknowledgeWipe: async () => false,
       peek: () => undefined,
       decide,
       onChange: (listener) => {
@@ -202,6 +204,8 @@ async function gatewayWith(
 
 /** MS-ASCMD 2.2.2: DeviceIsBlockedForThisUser, as it stands in a FolderSync response. */
 const BLOCKED = '129';
+/** More than is read before a request goes on. */
+const LARGE = 65_536;
 
 describe('a device that is blocked', () => {
   it('while its chunked body is still coming does not reach the mail server', async () => {
@@ -243,7 +247,7 @@ describe('a device that is blocked', () => {
     other.send('GET / HTTP/1.1\r\nHost: mail.example.com\r\n\r\n');
     await other.response();
     gateway.change('abc123', 'block');
-    expect((await blocked.response()).body.toString('latin1')).toContain(BLOCKED);
+    expect((await blocked.response()).status).toBe(503);
     answerOk(backend.requests[0] as BackendRequest);
     await first.response();
     await until(() => backend.requests.length === 2, 'the next request');
@@ -299,7 +303,7 @@ describe('a device that is blocked', () => {
     const smuggled = request('FolderSync', FOLDER_SYNC, [], 'HIDDEN1');
     const start = Buffer.from('03016a00455c', 'hex');
     const length = start.length + smuggled.length;
-    phone.send(request('Sync', start, [`Content-Length: ${length}`]));
+    phone.send(request('Sync', start, [`Content-Length: ${length + LARGE}`]));
     await until(() => backend.connections.length === 1, 'the request to be forwarded');
     gateway.change('abc123', 'block');
     await until(() => phone.received.includes('\r\n\r\n'), 'the answer');

@@ -17,6 +17,8 @@ export interface SeenPartnership {
 /** The gateway and its doubles. */
 export interface TestGateway extends Gateway {
   readonly seen: SeenPartnership[];
+  /** What devices said to a wipe. */
+  readonly acknowledged: { readonly device: string; readonly status: 1 | 2 }[];
   readonly finished: Exchange[];
   readonly passages: PassThroughLine[];
   /** Verdict by device key; others are allowed. */
@@ -36,6 +38,7 @@ export interface SettingsOverrides {
   readonly listen?: Partial<GatewaySettings['listen']>;
   readonly throttle?: Partial<GatewaySettings['throttle']>;
   readonly publicUrl?: string;
+  readonly quarantine?: GatewaySettings['quarantine'];
   readonly passThrough?: GatewaySettings['passThrough'];
   readonly client?: Partial<GatewaySettings['client']>;
   readonly identity?: Partial<GatewaySettings['identity']>;
@@ -65,6 +68,7 @@ export function testSettings(upstreamPort: number, overrides: SettingsOverrides 
       ...overrides.listen,
     },
     publicUrl: overrides.publicUrl ?? null,
+    quarantine: overrides.quarantine ?? null,
     passThrough: overrides.passThrough ?? null,
     retryAfterSeconds: 30,
     throttle: { burst: 0, perMinute: 60, maxDevices: 1_000, ...overrides.throttle },
@@ -134,6 +138,7 @@ export async function startTestGateway(
 ): Promise<TestGateway> {
   const seen: SeenPartnership[] = [];
   const finished: Exchange[] = [];
+  const acknowledged: { device: string; status: 1 | 2 }[] = [];
   const passages: PassThroughLine[] = [];
   const verdicts = new Map<string, Verdict | 'miss' | 'unavailable'>();
   const listeners = new Set<(changed: ChangedKeys) => void>();
@@ -150,6 +155,14 @@ export async function startTestGateway(
         if (found === 'unavailable') return { verdict: null };
         return { verdict: found === 'miss' ? ALLOW : found };
       },
+      confirm: async (_user, device) => {
+        const found = lookUp(device);
+        return typeof found === 'string' ? null : found;
+      },
+      acknowledgeWipe: async (_user, device, _order, status) => {
+        acknowledged.push({ device, status });
+        return true;
+      },
       onChange: (listener) => {
         listeners.add(listener);
         return () => listeners.delete(listener);
@@ -165,6 +178,7 @@ export async function startTestGateway(
   return {
     ...gateway,
     seen,
+    acknowledged,
     finished,
     passages,
     verdicts,

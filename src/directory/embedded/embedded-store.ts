@@ -10,6 +10,7 @@ import { settleWipe } from '../../policy/wipe.ts';
 import type { WipeOutcome } from '../../policy/wipe.ts';
 import { readDecision, readDevice, readPartnership, readUser } from '../records.ts';
 import type { DeviceRecord, PartnershipRecord, UserRecord } from '../records.ts';
+import { SHARED_SECRET, newSecret } from '../secret.ts';
 import type {
   Change,
   ChangeBatch,
@@ -19,7 +20,7 @@ import type {
   LookupResult,
   PartnershipListing,
 } from '../store.ts';
-import { SCHEMA, SCHEMA_VERSION } from './schema.ts';
+import { SCHEMA, SCHEMA_VERSION, SECRETS } from './schema.ts';
 
 /** Changes kept; a worker that lags further drops its cache. */
 const MAX_CHANGES = 100_000;
@@ -52,6 +53,7 @@ export class EmbeddedStore implements DirectoryStore {
       if (version === 0) this.database.exec(`${SCHEMA} PRAGMA user_version = ${SCHEMA_VERSION};`);
       else if (version !== SCHEMA_VERSION)
         throw new Error(`${path}: schema version ${version} is not known here`);
+      this.database.exec(SECRETS);
     });
   }
 
@@ -167,11 +169,23 @@ export class EmbeddedStore implements DirectoryStore {
       for (const { user: name, device, ...rest } of batch) {
         const user = this.canonical(name);
         const row = this.get('SELECT record FROM partnerships WHERE user = ? AND device = ?', user, device);
-        const firstSeen =
-          row === undefined ? rest.firstSeen : readPartnership(user, device, String(row['record'])).firstSeen;
-        const record = JSON.stringify({ ...rest, firstSeen });
+        const before = row === undefined ? null : readPartnership(user, device, String(row['record']));
+        const record = JSON.stringify({
+          ...rest,
+          firstSeen: before?.firstSeen ?? rest.firstSeen,
+          model: rest.model ?? before?.model ?? null,
+          os: rest.os ?? before?.os ?? null,
+          imei: rest.imei ?? before?.imei ?? null,
+        });
         this.run('INSERT OR REPLACE INTO partnerships VALUES (?, ?, ?)', user, device, record);
       }
+    });
+  }
+
+  async sharedSecret(): Promise<string> {
+    return this.transaction(() => {
+      this.run('INSERT OR IGNORE INTO secrets VALUES (?, ?)', SHARED_SECRET, newSecret());
+      return String(this.get('SELECT value FROM secrets WHERE name = ?', SHARED_SECRET)?.['value']);
     });
   }
 

@@ -44,6 +44,10 @@ export class RedisKeys {
     return `${this.prefix}partnership:${encodeUser(user)}:${device}`;
   }
 
+  secret(name: string): string {
+    return `${this.prefix}secret:${name}`;
+  }
+
   /** `user` null = for every user of the device. */
   decision(user: UserKey | null, device: DeviceKey): string {
     return `${this.prefix}decision:${device}:${user === null ? '' : encodeUser(user)}`;

@@ -85,7 +85,12 @@ for i = 2, #ARGV, 3 do
   local stored = redis.call('GET', key)
   if stored then
     local ok, before = pcall(cjson.decode, stored)
-    if ok and type(before) == 'table' and before.firstSeen then record.firstSeen = before.firstSeen end
+    if ok and type(before) == 'table' then
+      if before.firstSeen then record.firstSeen = before.firstSeen end
+      for _, name in ipairs({ 'model', 'os', 'imei' }) do
+        if record[name] == cjson.null and before[name] then record[name] = before[name] end
+      end
+    end
   end
   redis.call('SET', key, cjson.encode(record))
   redis.call('SADD', ARGV[1] .. 'index:partnerships', user .. ':' .. ARGV[i + 1])

@@ -7,6 +7,7 @@ import { settleWipe } from '../../policy/wipe.ts';
 import type { WipeOutcome } from '../../policy/wipe.ts';
 import { CorruptRecordError, readDecision, readDevice, readPartnership, readUser } from '../records.ts';
 import type { DeviceRecord, PartnershipRecord, UserRecord } from '../records.ts';
+import { SHARED_SECRET, newSecret } from '../secret.ts';
 import type {
   ChangeBatch,
   DeviceListing,
@@ -174,6 +175,14 @@ export class RedisStore implements DirectoryStore {
       JSON.stringify(rest),
     ]);
     await this.script(RECORD_SEEN, values);
+  }
+
+  async sharedSecret(): Promise<string> {
+    const key = this.keys.secret(SHARED_SECRET);
+    await this.client.set(key, newSecret(), 'NX');
+    const stored = await this.client.get(key);
+    if (stored === null) throw new Error('the shared secret vanished');
+    return stored;
   }
 
   async position(): Promise<LogPosition> {

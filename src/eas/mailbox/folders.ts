@@ -37,8 +37,8 @@ export function folderOf(id: string): MailboxFolder | undefined {
 const OK = 1;
 const BAD_KEY = 9;
 const MALFORMED = 10;
-/** FolderCreate 3: the parent is a special folder; FolderDelete and FolderUpdate 3: the folder is one. */
-const SPECIAL_FOLDER = 3;
+/** The folder, or the parent, is a special one (MS-ASCMD 2.2.3.177.3, 2.2.3.177.4, 2.2.3.177.6). */
+const SPECIAL_FOLDER = { FolderCreate: 3, FolderDelete: 3, FolderUpdate: 2 } as const;
 
 /** All folders for sync key 0, nothing new for a key of ours, and "start over" for a key of the other mailbox. */
 export function folderSync({ body: request, keys }: MailboxRequest): MailboxAnswer {
@@ -79,6 +79,6 @@ export function folderChange({ command, body: request, keys }: MailboxRequest): 
       ? command
       : 'FolderCreate';
   const known = keys.isHierarchyKey(textOf(child(request ?? undefined, 'SyncKey')) ?? '');
-  const status = node('FolderHierarchy', 'Status', known ? SPECIAL_FOLDER : BAD_KEY);
+  const status = node('FolderHierarchy', 'Status', known ? SPECIAL_FOLDER[root] : BAD_KEY);
   return body(element('FolderHierarchy', root, status));
 }

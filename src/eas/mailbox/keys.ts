@@ -11,6 +11,8 @@ const FINGERPRINT_BYTES = 6;
 const STATE_BYTES = 11;
 const MAC_BYTES = 12;
 const DELETED = 1;
+/** Raise it when the list of folders changes: phones then read it anew. */
+const HIERARCHY_LAYOUT = 1;
 
 /** What a phone has of one folder. */
 export interface FolderState {
@@ -67,11 +69,12 @@ export class KeyMint {
 
   /** The key of the list of folders. */
   hierarchyKey(): string {
-    return this.seal('hierarchy', Buffer.from([1]));
+    return this.seal('hierarchy', Buffer.of(HIERARCHY_LAYOUT));
   }
 
+  /** Whether a phone with this key has the list of folders as it is now. */
   isHierarchyKey(key: string): boolean {
-    return this.open('hierarchy', key) !== null;
+    return this.open('hierarchy', key)?.equals(Buffer.of(HIERARCHY_LAYOUT)) ?? false;
   }
 
   /** A policy key: the same for the same phone and `phase`, never 0 (MS-ASPROV 2.2.2.42). */

@@ -6,6 +6,7 @@ import { INBOX } from './folders.ts';
 import { shortFingerprint } from './keys.ts';
 import { isBefore, node } from './model.ts';
 import type { MailboxNotice } from './model.ts';
+import { plain } from './plain.ts';
 
 /** Body types of MS-ASAIRS 2.2.2.41. */
 const TEXT = 1;
@@ -88,7 +89,7 @@ export function airSyncBody(notice: MailboxNotice, version: string, wish: BodyWi
   const cut = truncate(bytes, wish.size);
   const preview =
     wish.preview > 0 && !isBefore(version, 14)
-      ? [node('AirSyncBase', 'Preview', flat(notice.text).slice(0, wish.preview).trimEnd())]
+      ? [node('AirSyncBase', 'Preview', plain(flat(notice.text), wish.preview).trimEnd())]
       : [];
   return element(
     'AirSyncBase',

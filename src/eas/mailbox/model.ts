@@ -49,13 +49,13 @@ export type MailboxAnswer =
   /** Held by the gateway for so many seconds, then answered. */
   | { readonly kind: 'hold'; readonly seconds: number; readonly expired: MailboxAnswer };
 
-/** An element with one text. */
+/** An element with one text. NUL is left out: an OPAQUE can bring it in an id, and no text of WBXML can echo it. */
 export function node<N extends Namespace>(
   namespace: N,
   name: TagName<N>,
   text: string | number,
 ): WbxmlElement {
-  return element(namespace, name, String(text));
+  return element(namespace, name, String(text).replaceAll('\0', ''));
 }
 
 /** A version below another, as numbers: `2.5` < `12.1` < `14.0`. */

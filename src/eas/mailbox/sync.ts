@@ -19,9 +19,12 @@ const HIERARCHY_CHANGED = 12;
 const SEND_ALL = 13;
 const BAD_WAIT = 14;
 const TOO_MANY = 15;
-/** Collections and commands answered at most (MS-ASCMD 2.2.3.177.17, status 15). */
+/** Collections answered at most (MS-ASCMD 2.2.3.177.17, status 15). */
 const MAX_COLLECTIONS = 100;
-const MAX_COMMANDS = 512;
+/** Commands answered at most, in all collections together: a reply must stay within what can be encoded. */
+const MAX_COMMANDS = 1024;
+/** The message is written so often at most: a request of a few octets per Fetch must not grow a thousandfold. */
+const MAX_FETCHED = 4;
 /** Bounds of Wait, minutes (MS-ASCMD 2.2.3.198), and of HeartbeatInterval, seconds (2.2.3.84.2). */
 const MAX_WAIT = 59;
 const MIN_HEARTBEAT = 60;
@@ -32,14 +35,19 @@ export function sync(request: MailboxRequest): MailboxAnswer {
   // An empty Sync repeats the last one from memory the gateway does not have.
   if (request.body === null) return whole(SEND_ALL);
   const collections = childrenNamed(child(request.body, 'Collections'), 'Collection');
-  if (collections.length === 0) return whole(SEND_ALL);
+  // Partial adds to collections the gateway does not remember either (MS-ASCMD 2.2.3.131).
+  if (collections.length === 0 || child(request.body, 'Partial') !== undefined) return whole(SEND_ALL);
   if (collections.length > MAX_COLLECTIONS) return whole(TOO_MANY, MAX_COLLECTIONS);
+  // The same folder twice would bring the message twice.
+  const ids = new Set(collections.map((collection) => textOf(child(collection, 'CollectionId'))));
+  if (ids.size < collections.length) return whole(PROTOCOL_ERROR);
   const wait = waitOf(request.body);
   if (typeof wait === 'object') return wait;
   const answers: WbxmlElement[] = [];
+  const budget = { commands: MAX_COMMANDS, fetched: MAX_FETCHED };
   let news = false;
   for (const collection of collections) {
-    const answer = syncCollection(request, collection);
+    const answer = syncCollection(request, collection, budget);
     if (answer === 'hierarchy changed') return whole(HIERARCHY_CHANGED);
     answers.push(answer.root);
     news ||= answer.news;
@@ -73,6 +81,12 @@ function reply(collections: readonly WbxmlElement[]): WbxmlElement {
   return element('AirSync', 'Sync', element('AirSync', 'Collections', ...collections));
 }
 
+/** What may still be answered to this request. */
+interface Budget {
+  commands: number;
+  fetched: number;
+}
+
 interface CollectionAnswer {
   readonly root: WbxmlElement;
   /** It says more than "no change". */
@@ -82,6 +96,7 @@ interface CollectionAnswer {
 function syncCollection(
   request: MailboxRequest,
   collection: WbxmlElement,
+  budget: Budget,
 ): CollectionAnswer | 'hierarchy changed' {
   const folder = folderOf(textOf(child(collection, 'CollectionId')) ?? '');
   const key = textOf(child(collection, 'SyncKey')) ?? '';
@@ -94,7 +109,7 @@ function syncCollection(
     const root = element('AirSync', 'Collection', ...start, node('AirSync', 'Status', BAD_KEY));
     return { root, news: true };
   }
-  return advance(request, collection, folder, state);
+  return advance(request, collection, folder, state, budget);
 }
 
 /** Applies what the phone changed, then tells it what it does not have. */
@@ -103,20 +118,20 @@ function advance(
   collection: WbxmlElement,
   folder: MailboxFolder,
   before: FolderState,
+  budget: Budget,
 ): CollectionAnswer {
   const { notice, version } = request;
   const commands = child(collection, 'Commands');
   const options = child(collection, 'Options');
   const state = { ...before };
   const responses: WbxmlElement[] = [];
-  let answered = 0;
   for (const command of commands?.children ?? []) {
-    if (!isElement(command) || ++answered > MAX_COMMANDS) continue;
+    if (!isElement(command) || budget.commands-- <= 0) continue;
     const id = textOf(child(command, 'ServerId')) ?? '';
     if (command.name === 'Delete') {
       if (before.delivered !== null && id === messageId(before.delivered)) state.deleted = true;
     } else if (command.name === 'Fetch') {
-      responses.push(fetched(request, folder, id, options));
+      responses.push(fetched(request, folder, id, options, budget));
     } else if (command.name === 'Add') {
       responses.push(refusedAdd(command));
     } else if (command.name === 'Change' && (folder.id !== INBOX || id !== noticeId(notice))) {
@@ -185,8 +200,9 @@ function fetched(
   folder: MailboxFolder,
   id: string,
   options: WbxmlElement | undefined,
+  budget: Budget,
 ): WbxmlElement {
-  const there = folder.id === INBOX && id === noticeId(notice);
+  const there = folder.id === INBOX && id === noticeId(notice) && budget.fetched-- > 0;
   const head = [node('AirSync', 'ServerId', id), node('AirSync', 'Status', there ? OK : NOT_FOUND)];
   if (!there) return element('AirSync', 'Fetch', ...head);
   const data = properties(notice, version, bodyWish(options));

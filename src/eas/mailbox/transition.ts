@@ -10,8 +10,12 @@ import type { MailboxAnswer } from './model.ts';
 
 const FOLDER_SYNC_BAD_KEY = 9;
 const SYNC_BAD_KEY = 3;
+const SYNC_SERVER_ERROR = 5;
 const SYNC_HIERARCHY_CHANGED = 12;
+/** Resend the request (MS-ASCMD 2.2.3.177.17). */
+const SYNC_RETRY = 16;
 const PING_HIERARCHY_CHANGED = 7;
+const ESTIMATE_BAD_COLLECTION = 2;
 const ESTIMATE_BAD_KEY = 4;
 const FETCH_NOT_FOUND = 6;
 const MOVE_BAD_SOURCE = 1;
@@ -55,31 +59,37 @@ function plain(command: EasCommand, status: number): MailboxAnswer {
   return { kind: 'ready', bytes: statusReply(command, status) ?? Buffer.alloc(0) };
 }
 
-/** 12 sends the phone to FolderSync, which then starts over; a mere key of ours starts that folder over. */
+/**
+ * 12 sends the phone to FolderSync, which then starts over; a mere key of ours starts that folder over. No collection is
+ * left out of the answer: the phone would take its changes there for stored.
+ */
 function syncs(version: string, request: WbxmlElement): MailboxAnswer | null {
   const collections = childrenNamed(child(request, 'Collections'), 'Collection');
-  const ours = collections.filter((collection) => carries(collection, 'CollectionId', 'SyncKey'));
-  if (ours.length === 0) return null;
-  if (ours.some((collection) => carries(collection, 'CollectionId'))) {
+  if (collections.some((collection) => carries(collection, 'CollectionId'))) {
     // Up to 12.1 the status of a folder stands in its collection (MS-ASCMD 2.2.3.177.17).
     if (!isBefore(version, 14)) return plain('Sync', SYNC_HIERARCHY_CHANGED);
-    return body(collectionStatus(ours, SYNC_HIERARCHY_CHANGED));
+    return body(collectionStatus(collections, () => SYNC_HIERARCHY_CHANGED));
   }
-  return body(collectionStatus(ours, SYNC_BAD_KEY));
+  if (!collections.some((collection) => carries(collection, 'SyncKey'))) return null;
+  const others = isBefore(version, 12.1) ? SYNC_SERVER_ERROR : SYNC_RETRY;
+  return body(collectionStatus(collections, (ours) => (ours ? SYNC_BAD_KEY : others)));
 }
 
-function collectionStatus(collections: readonly WbxmlElement[], status: number): WbxmlElement {
-  const answers = collections
-    .slice(0, MAX_ITEMS)
-    .map((collection) =>
-      element(
-        'AirSync',
-        'Collection',
-        node('AirSync', 'SyncKey', 0),
-        node('AirSync', 'CollectionId', textOf(child(collection, 'CollectionId')) ?? ''),
-        node('AirSync', 'Status', status),
-      ),
+function collectionStatus(
+  collections: readonly WbxmlElement[],
+  statusOf: (ours: boolean) => number,
+): WbxmlElement {
+  const answers = collections.slice(0, MAX_ITEMS).map((collection) => {
+    const status = statusOf(carries(collection, 'SyncKey'));
+    const key = textOf(child(collection, 'SyncKey')) ?? '';
+    return element(
+      'AirSync',
+      'Collection',
+      node('AirSync', 'SyncKey', status === SYNC_BAD_KEY || status === SYNC_HIERARCHY_CHANGED ? 0 : key),
+      node('AirSync', 'CollectionId', textOf(child(collection, 'CollectionId')) ?? ''),
+      node('AirSync', 'Status', status),
     );
+  });
   return element('AirSync', 'Sync', element('AirSync', 'Collections', ...answers));
 }
 
@@ -90,11 +100,12 @@ function estimates(request: WbxmlElement): MailboxAnswer | null {
   const ours = collections.filter((collection) => carries(collection, 'CollectionId', 'SyncKey'));
   if (ours.length === 0) return null;
   const answers = ours.slice(0, MAX_ITEMS).map((collection) => {
+    const folder = carries(collection, 'CollectionId');
     const id = node('GetItemEstimate', 'CollectionId', textOf(child(collection, 'CollectionId')) ?? '');
     return element(
       'GetItemEstimate',
       'Response',
-      node('GetItemEstimate', 'Status', ESTIMATE_BAD_KEY),
+      node('GetItemEstimate', 'Status', folder ? ESTIMATE_BAD_COLLECTION : ESTIMATE_BAD_KEY),
       element('GetItemEstimate', 'Collection', id),
     );
   });

@@ -1,0 +1,348 @@
+// Owns what becomes of a request that its verdict does not let pass: first the mail server's word on the credentials, then
+// a refusal, the quarantine mailbox, or the exchange of a wipe. Also the way out of the mailbox, for phones let in again.
+import { gunzipSync } from 'node:zlib';
+import type { Refusal } from '../eas/answers.ts';
+import { INBOX } from '../eas/mailbox/folders.ts';
+import { KeyMint, mayCarryIssued } from '../eas/mailbox/keys.ts';
+import { answerMailbox } from '../eas/mailbox/mailbox.ts';
+import type { MailboxAnswer, MailboxRequest } from '../eas/mailbox/model.ts';
+import { pingWithNews } from '../eas/mailbox/ping.ts';
+import { deviceInformationOf } from '../eas/mailbox/provision.ts';
+import { answerIssued } from '../eas/mailbox/transition.ts';
+import { decodeWbxml } from '../eas/wbxml/decode.ts';
+import { isElement } from '../eas/wbxml/element.ts';
+import type { WbxmlElement } from '../eas/wbxml/element.ts';
+import { encodeWbxml } from '../eas/wbxml/encode.ts';
+import { answerProvisionDuringWipe } from '../eas/wipe.ts';
+import type { HttpErrorCode } from '../http/errors.ts';
+import { statusReply, wbxmlReply } from '../http/reply.ts';
+import { headerValue } from '../http/request-head.ts';
+import type { Verdict } from '../policy/model.ts';
+import { refusal } from './answers.ts';
+import type { Proof } from './credentials.ts';
+import type { Exchange } from './exchange.ts';
+import type { GatewayCore } from './gateway-core.ts';
+import type { RequestBody } from './request-body.ts';
+import { BUFFERED_BODY_BYTES } from './settings.ts';
+
+/** What a denial needs of the client connection it belongs to. */
+export interface DeniedPhone {
+  readonly core: GatewayCore;
+  readonly body: RequestBody;
+  readonly address: string;
+  /** The exchange under way. */
+  readonly exchange: Exchange | null;
+  deadline: number;
+  reply(exchange: Exchange, data: string, status: number): void;
+  fail(exchange: Exchange, code: HttpErrorCode): void;
+  refuse(code: HttpErrorCode): void;
+  /** The mail server took the credentials: the partnership becomes known. */
+  noteSeen(exchange: Exchange, status: number): void;
+  resumeBody(): void;
+  /** Asks for the rest of the body where the phone waits to be asked. */
+  inviteBody(exchange: Exchange): void;
+  /** Passes the mail server's own challenge on. */
+  challenge(exchange: Exchange): void;
+  /** A poll is about to be held; false when it was answered instead. */
+  hold(exchange: Exchange): boolean;
+  /** Sends the whole request to the mail server. */
+  pass(exchange: Exchange): void;
+}
+
+/** A body as sent expands to this at most before it is read. */
+const MAX_DECODED_BYTES = 256 * 1024;
+/** A wipe that the phone reports is written down, with so many tries; a lost report would wipe it once more. */
+const ACKNOWLEDGE_TRIES = 5;
+
+/** What the last poll held here was asked, to be answered anew when the message changes. */
+interface Held {
+  readonly request: MailboxRequest;
+  readonly expired: MailboxAnswer;
+  readonly acceptLanguage: string | null;
+}
+
+/** Denials of one client connection, one at a time. */
+export class Denial {
+  private readonly phone: DeniedPhone;
+  private readonly core: GatewayCore;
+  /** Credentials of this connection that the mail server took, and until when that counts. */
+  private proven: string | null = null;
+  private provenUntil = 0;
+  private held: Held | null = null;
+
+  constructor(phone: DeniedPhone) {
+    this.phone = phone;
+    this.core = phone.core;
+  }
+
+  /** Answers, or goes on when the mail server has spoken or the rest of the body is there: then it is called again. */
+  answer(exchange: Exchange): void {
+    const proof = this.proofOf(exchange);
+    if (typeof proof === 'string') this.settle(exchange, proof);
+    else void this.await(exchange, proof);
+  }
+
+  private proofOf(exchange: Exchange): Proof | 'bound' | Promise<Proof> {
+    const { authorization, user, device } = exchange;
+    // A connection or certificate was authenticated before; the leg that would do it now cannot be tried elsewhere.
+    if (authorization === null || user === null || device === null || exchange.leg !== 'none') return 'bound';
+    if (authorization === this.proven && this.provenUntil > this.core.deadlines.now) return 'accepted';
+    return this.core.credentials.check({ user, device, authorization, address: this.phone.address });
+  }
+
+  private async await(exchange: Exchange, pending: Promise<Proof>): Promise<void> {
+    exchange.phase = 'verdict';
+    exchange.overtaken = false;
+    const proof = await pending;
+    // The client may have left meanwhile.
+    if (this.phone.exchange !== exchange || exchange.phase !== 'verdict') return;
+    exchange.phase = 'gate';
+    this.phone.resumeBody();
+    if (exchange.overtaken) this.phone.fail(exchange, 'EASGATE_STORE_UNAVAILABLE');
+    else this.settle(exchange, proof);
+  }
+
+  private settle(exchange: Exchange, proof: Proof | 'bound'): void {
+    switch (proof) {
+      case 'refused':
+        this.phone.challenge(exchange);
+        break;
+      case 'unknown':
+        this.phone.fail(exchange, 'EASGATE_CREDENTIALS_UNKNOWN');
+        break;
+      case 'bound':
+        // Nobody vouches for this one request: it learns that it may not pass, and nothing else.
+        this.refuse(exchange, 'deviceBlocked');
+        break;
+      case 'accepted':
+        this.proven = exchange.authorization;
+        this.provenUntil = this.core.deadlines.now + PROVEN_MS;
+        this.phone.noteSeen(exchange, 200);
+        this.act(exchange);
+    }
+  }
+
+  private act(exchange: Exchange): void {
+    const { verdict, command } = exchange;
+    const { quarantine } = this.core;
+    const wipes = verdict?.wipe !== undefined && command === 'Provision';
+    if (!wipes && (verdict?.action !== 'quarantine' || quarantine === null)) {
+      this.refuse(exchange);
+      return;
+    }
+    const body = this.bodyOf(exchange);
+    if (body === 'more') return;
+    if (wipes) void this.wipe(exchange, verdict, body);
+    else this.quarantine(exchange, verdict, body);
+  }
+
+  /** The request as a tree; null = no body, or mail of 12.1 and before. `more` = it is not all there, or was refused. */
+  private bodyOf(exchange: Exchange): WbxmlElement | null | 'more' {
+    const { body } = this.phone;
+    if (exchange.content === 'rfc822') return null;
+    if (!body.complete) {
+      if (body.received > BUFFERED_BODY_BYTES) this.phone.refuse('EASGATE_BODY_TOO_LARGE');
+      else this.phone.inviteBody(exchange);
+      return 'more';
+    }
+    const tree = decode(body.kept, exchange.content === 'gzip-wbxml');
+    if (tree !== undefined) return tree;
+    this.phone.refuse('EASGATE_BODY_NOT_WBXML');
+    return 'more';
+  }
+
+  // ------------------------------------------------------------------------------------------------- the mailbox
+
+  private quarantine(exchange: Exchange, verdict: Verdict, body: WbxmlElement | null): void {
+    const { command, user, device } = exchange;
+    const settings = this.core.quarantine;
+    if (settings === null || command === null || user === null || device === null) {
+      this.refuse(exchange);
+      return;
+    }
+    if (command === 'Provision' || command === 'Settings') {
+      exchange.information = deviceInformationOf(body);
+      if (exchange.information !== null) this.core.recordSeen(exchange, 200);
+      if (settings.provisioning === 'server' && mayPass(command, body)) {
+        exchange.passedOn = true;
+        this.phone.pass(exchange);
+        return;
+      }
+    }
+    const acceptLanguage = headerValue(exchange.upstreamHead ?? '', 'accept-language');
+    const notice = this.core.notice(verdict, { user, device, model: exchange.deviceType, acceptLanguage });
+    if (notice === null) {
+      this.refuse(exchange);
+      return;
+    }
+    const request: MailboxRequest = {
+      command,
+      version: exchange.protocolVersion ?? '2.5',
+      body,
+      notice,
+      keys: new KeyMint(settings.keySecret, user, device),
+    };
+    const answer = answerMailbox(request);
+    if (answer.kind !== 'hold') {
+      this.send(exchange, answer);
+      return;
+    }
+    exchange.held = true;
+    exchange.heartbeat = answer.seconds;
+    if (!this.phone.hold(exchange)) return;
+    exchange.phase = 'held';
+    this.held = { request, expired: answer.expired, acceptLanguage };
+    exchange.responseDeadline = this.core.deadlines.now + answer.seconds * 1_000;
+    this.phone.deadline = exchange.responseDeadline;
+  }
+
+  /** The heartbeat of a poll held here has passed. */
+  expire(exchange: Exchange): void {
+    const { held } = this;
+    this.held = null;
+    this.send(exchange, held?.expired ?? { kind: 'empty' });
+  }
+
+  /** The verdict of a poll held here is another one, but still quarantine: it ends if the message changed. */
+  renew(exchange: Exchange, verdict: Verdict): void {
+    const { held } = this;
+    const { user, device, command } = exchange;
+    if (held === null || user === null || device === null) return;
+    const { acceptLanguage } = held;
+    const notice = this.core.notice(verdict, { user, device, model: exchange.deviceType, acceptLanguage });
+    if (notice === null) {
+      this.refuse(exchange);
+      return;
+    }
+    if (notice.fingerprint === held.request.notice.fingerprint) return;
+    this.held = null;
+    this.send(
+      exchange,
+      command === 'Ping' ? pingWithNews(INBOX) : answerMailbox({ ...held.request, notice }),
+    );
+  }
+
+  /**
+   * A request of an allowed phone: answered here when it still carries keys or ids of the quarantine mailbox. Returns
+   * whether it was.
+   */
+  leave(exchange: Exchange): boolean {
+    const { command, content } = exchange;
+    const { kept, complete } = this.phone.body;
+    if (this.core.quarantine === null || command === null || kept === null || !complete) return false;
+    if (content !== 'wbxml' || kept.length > BUFFERED_BODY_BYTES || !mayCarryIssued(kept)) return false;
+    const tree = decode(kept, false);
+    if (tree === undefined || tree === null) return false;
+    const answer = answerIssued(command, exchange.protocolVersion ?? '2.5', tree);
+    if (answer === null) return false;
+    this.send(exchange, answer);
+    return true;
+  }
+
+  // --------------------------------------------------------------------------------------------------- the wipe
+
+  /** The Provision exchange of a wipe. Nothing is wiped but on the word of the store, read now (MS-ASPROV 3.2.5.1.2). */
+  private async wipe(exchange: Exchange, before: Verdict, body: WbxmlElement | null): Promise<void> {
+    const { user, device, protocolVersion } = exchange;
+    if (user === null || device === null) return;
+    exchange.phase = 'verdict';
+    const verdict = await this.core.verdicts.confirm(user, device);
+    if (this.phone.exchange !== exchange || exchange.phase !== 'verdict') return;
+    exchange.phase = 'gate';
+    const order = verdict?.wipe;
+    if (verdict === null || order === undefined || verdict.action !== before.action) {
+      // Taken back, or nobody knows: the phone asks again, and is answered by what is true then.
+      this.phone.fail(exchange, 'EASGATE_STORE_UNAVAILABLE');
+      return;
+    }
+    const kind = verdict.action === 'wipe' ? 'wipe' : 'accountWipe';
+    const answer = answerProvisionDuringWipe(body, protocolVersion, kind);
+    if (answer === null) {
+      this.refuse(exchange, 'deviceBlocked');
+      return;
+    }
+    exchange.wipe = answer.outcome;
+    if (answer.outcome !== 'directive') {
+      exchange.phase = 'verdict';
+      const recorded = await this.acknowledge(exchange, verdict, answer.outcome === 'acknowledged' ? 1 : 2);
+      if (this.phone.exchange !== exchange || exchange.phase !== 'verdict') return;
+      exchange.phase = 'gate';
+      if (!recorded) {
+        this.phone.fail(exchange, 'EASGATE_STORE_UNAVAILABLE');
+        return;
+      }
+    }
+    this.send(exchange, { kind: 'body', root: answer.reply });
+  }
+
+  /** Writes down what the phone says, also when it leaves meanwhile. False when the store stays away. */
+  private async acknowledge(exchange: Exchange, verdict: Verdict, status: 1 | 2): Promise<boolean> {
+    const { user, device } = exchange;
+    if (user === null || device === null || verdict.wipe === undefined) return false;
+    for (let attempt = 1; attempt <= ACKNOWLEDGE_TRIES; attempt++) {
+      try {
+        await this.core.verdicts.acknowledgeWipe(user, device, verdict.wipe, status);
+        return true;
+      } catch (error) {
+        this.core.onTrouble('EASGATE_WIPE_NOT_RECORDED', { device, attempt, cause: String(error) });
+      }
+    }
+    return false;
+  }
+
+  // -------------------------------------------------------------------------------------------------- answers
+
+  private send(exchange: Exchange, answer: MailboxAnswer): void {
+    switch (answer.kind) {
+      case 'body':
+        this.write(exchange, encodeWbxml(answer.root));
+        break;
+      case 'ready':
+        this.write(exchange, answer.bytes);
+        break;
+      case 'empty':
+        this.write(exchange, Buffer.alloc(0));
+        break;
+      case 'http':
+        this.phone.reply(exchange, statusReply(answer.status, exchange.persistent), answer.status);
+        break;
+      case 'refuse':
+        this.refuse(exchange, answer.refusal);
+        break;
+      case 'hold':
+        // Only a request that was just read is held.
+        this.send(exchange, answer.expired);
+    }
+  }
+
+  private write(exchange: Exchange, body: Buffer): void {
+    this.phone.reply(exchange, wbxmlReply(body, exchange.persistent), 200);
+  }
+
+  /** Tells the phone that it may not pass; `as` in place of what its verdict says. */
+  private refuse(exchange: Exchange, as?: Refusal): void {
+    if (!this.phone.body.complete) exchange.persistent = false;
+    const { data, status } = refusal(exchange, this.core.settings.retryAfterSeconds, as);
+    this.phone.reply(exchange, data, status);
+  }
+}
+
+/** How long an acceptance counts on its connection without a look at the shared memory. */
+const PROVEN_MS = 30_000;
+
+/** The tree of a body; null = it is empty, undefined = it is not understood. */
+function decode(bytes: Buffer | null, gzip: boolean): WbxmlElement | null | undefined {
+  if (bytes === null || bytes.length === 0) return null;
+  try {
+    return decodeWbxml(gzip ? gunzipSync(bytes, { maxOutputLength: MAX_DECODED_BYTES }) : bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Provision, and Settings that only tell of the device: nothing of the mailbox is in them. */
+function mayPass(command: 'Provision' | 'Settings', body: WbxmlElement | null): boolean {
+  if (command === 'Provision') return true;
+  if (body === null) return false;
+  return body.children.filter(isElement).every(({ name }) => name === 'DeviceInformation');
+}
