@@ -370,7 +370,8 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
       }
       exchange.persistent = false;
     }
-    if (exchange === null) return;
+    // A connection bound to this client may end while the next request is still arriving: nothing of it was sent.
+    if (exchange === null || exchange.upstream === null) return;
     exchange.upstream = null;
     const server = exchange.server as UpstreamServer;
     if (exchange.phase === 'responding') {
