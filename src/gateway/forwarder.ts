@@ -55,11 +55,15 @@ const MAX_ATTEMPTS = 3;
 export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
   /** Whom the server authenticated on {@link pinned} (http-proxy facts, 2.9). */
   boundUser: UserKey | null = null;
-  /** A connection of this client alone. */
+  /** A connection of this client alone: a handshake began on it, or a PROXY header names the client. */
   private pinned: UpstreamConnection | null = null;
   private pinnedServer: UpstreamServer | null = null;
+  /** A leg of a handshake went out on {@link pinned}: for the server it may be somebody's. */
+  private claimed = false;
   /** A handshake was opened on {@link pinned} and waits for its closing leg. */
   private handshaking = false;
+  /** The server took credentials on {@link pinned}, even if it asked for others since. */
+  private authenticated = false;
   private readonly phone: PhoneSide;
   private readonly core: GatewayCore;
   private readonly relay = new ResponseRelay(this);
@@ -176,7 +180,9 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
     this.pinned = null;
     this.pinnedServer = null;
     this.boundUser = null;
+    this.claimed = false;
     this.handshaking = false;
+    this.authenticated = false;
   }
 
   // ---------------------------------------------------------------------------------------------- choosing, sending
@@ -201,17 +207,16 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
   private agreeOnPin(exchange: Exchange): boolean {
     switch (exchange.leg) {
       case 'opening':
-        if (this.boundUser !== null) this.unpin();
+        if (this.authenticated) this.unpin();
         break;
       case 'closing':
-        if (this.pinned === null || !this.handshaking || this.boundUser !== null) {
+        if (this.pinned === null || !this.handshaking) {
           this.phone.refuse('EASGATE_AUTHORIZATION');
           return false;
         }
         break;
       case 'none':
-        if (this.pinned?.exclusive === true) return true;
-        if (this.pinned !== null && exchange.user !== this.boundUser) this.unpin();
+        if (this.claimed && (this.boundUser === null || exchange.user !== this.boundUser)) this.unpin();
         break;
     }
     return true;
@@ -230,6 +235,7 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
     exchange.phase = 'forwarded';
     const upstream = this.pinned ?? this.connectionOf(exchange, server);
     if (upstream !== null) {
+      if (exchange.leg !== 'none') this.claimed = true;
       this.send(exchange, upstream, data);
       return;
     }
@@ -261,8 +267,6 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
           );
     const upstream = server.pool.connect(header);
     if (upstream === null) return null;
-    // With a PROXY header the connection speaks for this client alone, whoever its users are.
-    upstream.exclusive = proxyProtocol !== null;
     this.pinned = upstream;
     this.pinnedServer = server;
     return upstream;
@@ -328,8 +332,8 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
   onUpstreamBytes(bytes: Buffer, length: number): void {
     const exchange = this.phone.exchange;
     if (exchange === null || exchange.upstream === null) {
-      // Bytes on a bound connection between two exchanges: nothing more may be read from it.
-      this.phone.close();
+      // Bytes on a connection of this client between two exchanges: nothing more may be read from it.
+      this.dropPinned();
       return;
     }
     exchange.replay = null;
@@ -361,14 +365,12 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
   onUpstreamClosed(clean: boolean, connected: boolean): void {
     const exchange = this.phone.exchange;
     if (this.pinned?.closed === true) {
-      this.pinned = null;
-      this.unpin();
-      // What the connection was authenticated for is gone (http-proxy facts, 2.9).
       if (exchange === null) {
-        this.phone.close();
+        this.dropPinned();
         return;
       }
-      exchange.persistent = false;
+      if (this.claimed) exchange.persistent = false;
+      this.unpin();
     }
     // A connection bound to this client may end while the next request is still arriving: nothing of it was sent.
     if (exchange === null || exchange.upstream === null) return;
@@ -388,6 +390,13 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
     // A server may end a held poll by closing; only a connection that never stood is a sign of illness then.
     if (!exchange.upstreamReused && !(connected && exchange.held)) server.failed(code);
     if (!this.sendAgain(exchange, server, connected)) this.phone.fail(exchange, code);
+  }
+
+  /** The client must not go on as if its connection to the server still were authenticated (http-proxy facts, 2.9). */
+  private dropPinned(): void {
+    const { claimed } = this;
+    this.unpin();
+    if (claimed) this.phone.close();
   }
 
   /** No response head in time. A held poll that times out says nothing about the server. */
@@ -468,12 +477,14 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
     if (head.status === 401) {
       this.boundUser = null;
       this.handshaking = exchange.leg === 'opening';
-    } else if (exchange.leg === 'closing') {
-      this.boundUser = exchange.user;
+    } else if (exchange.leg !== 'none') {
+      this.authenticated = true;
       this.handshaking = false;
+      // The opening leg of Kerberos names nobody, but a server may accept it.
+      this.boundUser = exchange.leg === 'closing' ? exchange.user : null;
     }
     // If the server closes, what was authenticated is gone, and the client must not think otherwise.
-    if (!exchange.upstreamKeepAlive && this.pinned?.exclusive !== true) exchange.persistent = false;
+    if (!exchange.upstreamKeepAlive && this.claimed) exchange.persistent = false;
   }
 
   /** The phone took what was written; returns whether it is fast enough. */
