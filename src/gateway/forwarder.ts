@@ -3,6 +3,7 @@
 import type { Socket } from 'node:net';
 import { heartbeatOf } from '../eas/body-gate.ts';
 import type { HttpErrorCode } from '../http/errors.ts';
+import { withoutSchemes } from '../http/challenges.ts';
 import { proxyHeader } from '../http/proxy-protocol.ts';
 import { statusReply } from '../http/reply.ts';
 import type { ResponseHead } from '../http/response-head.ts';
@@ -48,6 +49,8 @@ export interface PhoneSide {
 
 /** Below this, head and body go upstream as one latin1 string: one write, no buffer. */
 const SMALL_BODY = 4096;
+/** Schemes that authenticate a connection and not a request. */
+const CONNECTION_SCHEMES = ['ntlm', 'negotiate'];
 /** Servers tried for one request at most. */
 const MAX_ATTEMPTS = 3;
 
@@ -522,8 +525,10 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
 function stripOffers(head: ResponseHead): void {
   let kept = '';
   for (const line of head.headerLines.split('\r\n')) {
-    const value = /^www-authenticate:[ \t]*(ntlm|negotiate)(?=[ \t,]|$)/i;
-    if (line !== '' && !value.test(line)) kept += line + '\r\n';
+    if (line === '') continue;
+    const name = /^www-authenticate:[ \t]*/i.exec(line)?.[0];
+    const value = name === undefined ? line : withoutSchemes(line.slice(name.length), CONNECTION_SCHEMES);
+    if (value !== '') kept += (name ?? '') + value + '\r\n';
   }
   head.headerLines = kept;
 }
