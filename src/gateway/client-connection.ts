@@ -481,7 +481,8 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, HeldPi
     if (verdict === this.seenVerdict && now - this.seenAt < SEEN_AGAIN_MS) return;
     if (status !== null) {
       if (!this.core.recordSeen(exchange, status)) return;
-    } else if (authorization !== null) {
+    } else if (authorization !== null && exchange.leg === 'none') {
+      // A leg of a handshake means nothing on another connection, and could count as a failed logon there.
       this.core.probe.consider(exchange, authorization);
     }
     this.seenVerdict = verdict;
