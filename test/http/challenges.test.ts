@@ -42,9 +42,13 @@ describe('a list of challenges', () => {
     );
   });
 
-  it('is read in linear time and never throws', () => {
-    fc.assert(fc.property(fc.string(), (text) => expect(typeof without(text)).toBe('string')));
+  it('is read without throwing whatever it holds, also where quotes never end', () => {
+    fc.assert(
+      fc.property(fc.string(), (text) => {
+        expect(without(text).length).toBeLessThanOrEqual(text.length);
+      }),
+    );
     expect(without('"'.repeat(60_001))).toBe('"'.repeat(60_001));
-    expect(without('NTLM' + ',"a'.repeat(20_000))).toBe('"a'.slice(0, 0));
+    expect(without(`NTLM${',"a'.repeat(20_000)}`)).toBe('');
   });
 });

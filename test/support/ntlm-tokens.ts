@@ -34,7 +34,7 @@ export function challengeMessage(challenge: Buffer): Buffer {
 }
 
 /** AUTHENTICATE_MESSAGE (MS-NLMP 2.2.1.3); `response` stands for the proof, here as NtChallengeResponse. */
-export function authenticateMessage(fields: AuthenticateFields, response = Buffer.alloc(24)): Buffer {
+export function authenticateMessage(fields: AuthenticateFields, response: Buffer = Buffer.alloc(24)): Buffer {
   const unicode = fields.charset !== 'oem';
   const text = (value: string): Buffer => Buffer.from(value, unicode ? 'utf16le' : 'latin1');
   const payload: Buffer[] = [];
