@@ -255,9 +255,14 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
   }
 
   private connectionOf(exchange: Exchange, server: UpstreamServer): UpstreamConnection | null {
-    const { proxyProtocol } = server.settings;
-    if (exchange.leg === 'none' && proxyProtocol === null) return server.pool.take();
+    if (exchange.leg === 'none' && server.settings.proxyProtocol === null) return server.pool.take();
+    return this.connect(server);
+  }
+
+  /** A connection for this client alone. */
+  private connect(server: UpstreamServer): UpstreamConnection | null {
     const { phone } = this;
+    const { proxyProtocol } = server.settings;
     const header =
       proxyProtocol === null
         ? null
@@ -428,7 +433,8 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
     exchange.replay = null;
     if (data === null || exchange.leg !== 'none' || exchange.attempts >= MAX_ATTEMPTS) return false;
     if (connected) {
-      const upstream = this.pinned === null ? server.pool.connect(null) : null;
+      const upstream =
+        server.settings.proxyProtocol === null ? server.pool.connect(null) : this.connect(server);
       if (upstream === null) return false;
       this.core.counters.retries++;
       exchange.attempts = MAX_ATTEMPTS;
