@@ -17,6 +17,10 @@ export interface SeenPartnership {
 export interface TestGateway extends Gateway {
   readonly seen: SeenPartnership[];
   readonly finished: Exchange[];
+  /** Client addresses given to the access log, in order. */
+  readonly addresses: string[];
+  /** What the operator was told, with its code. */
+  readonly trouble: Readonly<Record<string, unknown>>[];
   /** Verdict by device key; others are allowed. */
   readonly verdicts: Map<string, Verdict | 'miss' | 'unavailable'>;
   /** Changes a verdict as the change log would. */
@@ -130,6 +134,8 @@ export async function startTestGateway(
 ): Promise<TestGateway> {
   const seen: SeenPartnership[] = [];
   const finished: Exchange[] = [];
+  const addresses: string[] = [];
+  const trouble: Record<string, unknown>[] = [];
   const verdicts = new Map<string, Verdict | 'miss' | 'unavailable'>();
   const listeners = new Set<(changed: ChangedKeys) => void>();
   const lookUp = (device: string) => verdicts.get(device) ?? ALLOW;
@@ -151,12 +157,20 @@ export async function startTestGateway(
       },
     },
     recorder: { seen: (facts) => seen.push({ user: facts.user, device: facts.device }) },
-    accessLog: { record: (exchange: Exchange) => finished.push(exchange) } as unknown as AccessLog,
+    accessLog: {
+      record: (exchange: Exchange, address: string) => {
+        finished.push(exchange);
+        addresses.push(address);
+      },
+    } as unknown as AccessLog,
+    onTrouble: (code, facts) => trouble.push({ code, ...facts }),
   });
   return {
     ...gateway,
     seen,
     finished,
+    addresses,
+    trouble,
     verdicts,
     change: (device, action) => {
       verdicts.set(device, verdict(action));
