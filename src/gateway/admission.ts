@@ -68,10 +68,15 @@ export function admit(
   exchange.hasPolicyKey = policyKey !== null;
   exchange.deviceType = query.deviceType;
   const bad = nameBody(exchange, query, head);
-  if (bad !== null) return bad;
+  if (bad !== null && bad !== 'EASGATE_BODY_MISSING') return bad;
 
   const user = nameUser(rules, origin, exchange, head);
   if (isUserError(user)) return user;
+  if (bad !== null) {
+    // Clients keep the body for the leg that counts; what the first one asks for is not sent on anyway.
+    if (exchange.leg !== 'opening') return bad;
+    exchange.bodyChecked = true;
+  }
   if (origin.certificateUser !== null && user !== NO_USER && user !== origin.certificateUser)
     return 'EASGATE_USER_MISMATCH';
   exchange.host = head.host;

@@ -343,12 +343,7 @@ export class ClientConnection
       !this.core.draining &&
       (client.maxRequestsPerConnection === 0 || this.requests < client.maxRequestsPerConnection);
     this.body.begin(head.framing, head.contentLength, client.maxBodyBytes);
-    // A proxy may carry many phones over one connection, and speak for itself in between.
-    if (this.trusted) {
-      const { forwardedFor } = head;
-      this.address =
-        forwardedFor === null ? this.peer : clientAddress(this.peer, forwardedFor, this.core.trustedProxies);
-    }
+    if (this.trusted) this.noteAddress(head.forwardedFor);
     const bad = admit(this.core.settings, this, exchange, head);
     if (bad !== null) {
       this.refuse(bad);
@@ -373,6 +368,16 @@ export class ClientConnection
     this.rateSince = now;
     this.rateFrom = 0;
     this.keepBody(exchange, bytes, head.end);
+  }
+
+  /** A trusted proxy may send several clients' requests on one connection: what is known of one is not the next one's. */
+  private noteAddress(forwardedFor: string | null): void {
+    const address =
+      forwardedFor === null ? this.peer : clientAddress(this.peer, forwardedFor, this.core.trustedProxies);
+    if (address === this.address) return;
+    this.address = address;
+    this.lastUse = null;
+    this.forwarder.unpin();
   }
 
   /** Counts the request with its device; returns why the device must wait, or null. */

@@ -3,6 +3,7 @@
 import type { Socket } from 'node:net';
 import { heartbeatOf } from '../eas/body-gate.ts';
 import type { HttpErrorCode } from '../http/errors.ts';
+import { withoutSchemes } from '../http/challenges.ts';
 import { proxyHeader } from '../http/proxy-protocol.ts';
 import { statusReply } from '../http/reply.ts';
 import type { ResponseHead } from '../http/response-head.ts';
@@ -49,6 +50,8 @@ export interface PhoneSide {
 
 /** Below this, head and body go upstream as one latin1 string: one write, no buffer. */
 const SMALL_BODY = 4096;
+/** Schemes that authenticate a connection and not a request. */
+const CONNECTION_SCHEMES = ['ntlm', 'negotiate'];
 /** Servers tried for one request at most. */
 const MAX_ATTEMPTS = 3;
 
@@ -56,11 +59,15 @@ const MAX_ATTEMPTS = 3;
 export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
   /** Whom the server authenticated on {@link pinned} (http-proxy facts, 2.9). */
   boundUser: UserKey | null = null;
-  /** A connection of this client alone. */
+  /** A connection of this client alone: a handshake began on it, or a PROXY header names the client. */
   private pinned: UpstreamConnection | null = null;
   private pinnedServer: UpstreamServer | null = null;
+  /** A leg of a handshake went out on {@link pinned}: for the server it may be somebody's. */
+  private claimed = false;
   /** A handshake was opened on {@link pinned} and waits for its closing leg. */
   private handshaking = false;
+  /** The server took credentials on {@link pinned}, even if it asked for others since. */
+  private authenticated = false;
   private readonly phone: PhoneSide;
   private readonly core: GatewayCore;
   private readonly relay = new ResponseRelay(this);
@@ -176,7 +183,9 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
     this.pinned = null;
     this.pinnedServer = null;
     this.boundUser = null;
+    this.claimed = false;
     this.handshaking = false;
+    this.authenticated = false;
   }
 
   // ---------------------------------------------------------------------------------------------- choosing, sending
@@ -202,17 +211,16 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
     switch (exchange.leg) {
       case 'opening':
         // Behind a 401 the server may still know whom it authenticated before: only a handshake under way goes on.
-        if (!this.handshaking) this.unpin();
+        if (this.authenticated || !this.handshaking) this.unpin();
         break;
       case 'closing':
-        if (this.pinned === null || !this.handshaking || this.boundUser !== null) {
+        if (this.pinned === null || !this.handshaking) {
           this.phone.refuse('EASGATE_AUTHORIZATION');
           return false;
         }
         break;
       case 'none':
-        if (this.pinned?.exclusive === true && this.boundUser === null) return true;
-        if (this.pinned !== null && exchange.user !== this.boundUser) this.unpin();
+        if (this.claimed && (this.boundUser === null || exchange.user !== this.boundUser)) this.unpin();
         break;
     }
     return true;
@@ -231,6 +239,7 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
     exchange.phase = 'forwarded';
     const upstream = this.pinned ?? this.connectionOf(exchange, server);
     if (upstream !== null) {
+      if (exchange.leg !== 'none') this.claimed = true;
       this.send(exchange, upstream, data);
       return;
     }
@@ -248,13 +257,13 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
 
   private connectionOf(exchange: Exchange, server: UpstreamServer): UpstreamConnection | null {
     if (exchange.leg === 'none' && server.settings.proxyProtocol === null) return server.pool.take();
-    return this.freshConnection(exchange, server);
+    return this.connect(server);
   }
 
-  /** A connection that nobody used before; this client's own where it speaks for the client. */
-  private freshConnection(exchange: Exchange, server: UpstreamServer): UpstreamConnection | null {
-    const { proxyProtocol } = server.settings;
+  /** A connection for this client alone. */
+  private connect(server: UpstreamServer): UpstreamConnection | null {
     const { phone } = this;
+    const { proxyProtocol } = server.settings;
     const header =
       proxyProtocol === null
         ? null
@@ -266,9 +275,7 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
             phone.socket.localPort ?? 0,
           );
     const upstream = server.pool.connect(header);
-    if (upstream === null || (exchange.leg === 'none' && proxyProtocol === null)) return upstream;
-    // With a PROXY header the connection speaks for this client alone, whoever its users are.
-    upstream.exclusive = proxyProtocol !== null;
+    if (upstream === null) return null;
     this.pinned = upstream;
     this.pinnedServer = server;
     return upstream;
@@ -337,8 +344,8 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
   onUpstreamBytes(bytes: Buffer, length: number): void {
     const exchange = this.phone.exchange;
     if (exchange === null || exchange.upstream === null) {
-      // Bytes on a bound connection between two exchanges: nothing more may be read from it.
-      this.phone.close();
+      // Bytes on a connection of this client between two exchanges: nothing more may be read from it.
+      this.dropPinned();
       return;
     }
     exchange.replay = null;
@@ -370,16 +377,14 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
   onUpstreamClosed(clean: boolean, connected: boolean): void {
     const exchange = this.phone.exchange;
     if (this.pinned?.closed === true) {
-      this.pinned = null;
-      this.unpin();
-      // What the connection was authenticated for is gone (http-proxy facts, 2.9).
       if (exchange === null) {
-        this.phone.close();
+        this.dropPinned();
         return;
       }
-      exchange.persistent = false;
+      if (this.claimed) exchange.persistent = false;
+      this.unpin();
     }
-    // The next request may have begun without having come to the mail server.
+    // A connection bound to this client may end while the next request is still arriving: nothing of it was sent.
     if (exchange === null || exchange.upstream === null) return;
     exchange.upstream = null;
     const server = exchange.server as UpstreamServer;
@@ -397,6 +402,13 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
     // A server may end a held poll by closing; only a connection that never stood is a sign of illness then.
     if (!exchange.upstreamReused && !(connected && exchange.held)) server.failed(code);
     if (!this.sendAgain(exchange, server, connected)) this.phone.fail(exchange, code);
+  }
+
+  /** The client must not go on as if its connection to the server still were authenticated (http-proxy facts, 2.9). */
+  private dropPinned(): void {
+    const { claimed } = this;
+    this.unpin();
+    if (claimed) this.phone.close();
   }
 
   /** No response head in time. A held poll that times out says nothing about the server. */
@@ -425,7 +437,9 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
     exchange.replay = null;
     if (data === null || exchange.leg !== 'none' || exchange.attempts >= MAX_ATTEMPTS) return false;
     if (connected) {
-      const upstream = this.pinned === null ? this.freshConnection(exchange, server) : null;
+      if (this.pinned !== null) return false;
+      const upstream =
+        server.settings.proxyProtocol === null ? server.pool.connect(null) : this.connect(server);
       if (upstream === null) return false;
       this.core.counters.retries++;
       exchange.attempts = MAX_ATTEMPTS;
@@ -483,12 +497,14 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
     if (head.status === 401) {
       this.boundUser = null;
       this.handshaking = exchange.leg === 'opening';
-    } else if (exchange.leg === 'closing') {
-      this.boundUser = exchange.user;
+    } else if (exchange.leg !== 'none') {
+      this.authenticated = true;
       this.handshaking = false;
+      // The opening leg of Kerberos names nobody, but a server may accept it.
+      this.boundUser = exchange.leg === 'closing' ? exchange.user : null;
     }
     // If the server closes, what was authenticated is gone, and the client must not think otherwise.
-    if (!exchange.upstreamKeepAlive && this.pinned?.exclusive !== true) exchange.persistent = false;
+    if (!exchange.upstreamKeepAlive && this.claimed) exchange.persistent = false;
   }
 
   /** The phone took what was written; returns whether it is fast enough. */
@@ -548,8 +564,10 @@ function writePieces(
 function stripOffers(head: ResponseHead): void {
   let kept = '';
   for (const line of head.headerLines.split('\r\n')) {
-    const value = /^www-authenticate:[ \t]*(ntlm|negotiate)(?=[ \t,]|$)/i;
-    if (line !== '' && !value.test(line)) kept += line + '\r\n';
+    if (line === '') continue;
+    const name = /^www-authenticate:[ \t]*/i.exec(line)?.[0];
+    const value = name === undefined ? line : withoutSchemes(line.slice(name.length), CONNECTION_SCHEMES);
+    if (value !== '') kept += (name ?? '') + value + '\r\n';
   }
   head.headerLines = kept;
 }

@@ -52,7 +52,12 @@ function parseV1(bytes: Buffer): ProxyHeader | null | 'EASGATE_PROXY_PROTOCOL' {
     isPort(sourcePort) &&
     isPort(destinationPort);
   return good
-    ? { source: source.toLowerCase(), sourcePort: Number(sourcePort), end }
+    ? {
+        // One spelling for each address: limits per address and address blocks go by it.
+        source: family === 'TCP6' ? ipv6Text(addressBytes(source), 0) : source,
+        sourcePort: Number(sourcePort),
+        end,
+      }
     : 'EASGATE_PROXY_PROTOCOL';
 }
 

@@ -10,6 +10,8 @@ export interface BackendConnection {
   /** Everything received so far, as latin1. */
   received: string;
   closed: boolean;
+  /** The PROXY protocol header that led the connection, as latin1; '' = none. */
+  proxyHeader: string;
 }
 
 /** A request as the double cut it out of the stream, when it was framed by length or chunked. */
@@ -48,15 +50,23 @@ export async function startRawBackend(
   const accepted: Socket[] = [];
   const requests: BackendRequest[] = [];
   const onConnection = (socket: Socket): void => {
-    const connection: BackendConnection = { socket, received: '', closed: false };
+    const connection: BackendConnection = { socket, received: '', closed: false, proxyHeader: '' };
     connections.push(connection);
     let pending = '';
+    let begun = false;
     socket.on('error', () => undefined);
     socket.on('close', () => (connection.closed = true));
     socket.on('data', (chunk) => {
       connection.received += chunk.toString('latin1');
       pending += chunk.toString('latin1');
       onData(connection);
+      if (!begun) {
+        const end = proxyHeaderEnd(pending);
+        if (end === -1) return;
+        begun = true;
+        connection.proxyHeader = pending.slice(0, end);
+        pending = pending.slice(end);
+      }
       for (;;) {
         const cut = cutRequest(pending, connection);
         if (cut === null) break;
@@ -83,6 +93,17 @@ export async function startRawBackend(
         server.close(() => resolve());
       }),
   };
+}
+
+/** Where the PROXY protocol header ends: 0 = there is none, -1 = more bytes needed. */
+function proxyHeaderEnd(text: string): number {
+  if (text.startsWith('\r\n')) {
+    if (text.length < 16) return -1;
+    const end = 16 + text.charCodeAt(14) * 256 + text.charCodeAt(15);
+    return text.length < end ? -1 : end;
+  }
+  if (!'PROXY '.startsWith(text.slice(0, 6))) return 0;
+  return text.indexOf('\r\n') === -1 ? -1 : text.indexOf('\r\n') + 2;
 }
 
 function cutRequest(

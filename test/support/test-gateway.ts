@@ -21,6 +21,10 @@ export interface TestGateway extends Gateway {
   readonly acknowledged: { readonly device: string; readonly status: 1 | 2 }[];
   readonly finished: Exchange[];
   readonly passages: PassThroughLine[];
+  /** Client addresses given to the access log, in order. */
+  readonly addresses: string[];
+  /** What the operator was told, with its code. */
+  readonly trouble: Readonly<Record<string, unknown>>[];
   /** Verdict by device key; others are allowed. */
   readonly verdicts: Map<string, Verdict | 'miss' | 'unavailable'>;
   /** Changes a verdict as the change log would. */
@@ -140,6 +144,8 @@ export async function startTestGateway(
   const finished: Exchange[] = [];
   const acknowledged: { device: string; status: 1 | 2 }[] = [];
   const passages: PassThroughLine[] = [];
+  const addresses: string[] = [];
+  const trouble: Record<string, unknown>[] = [];
   const verdicts = new Map<string, Verdict | 'miss' | 'unavailable'>();
   const listeners = new Set<(changed: ChangedKeys) => void>();
   const lookUp = (device: string) => verdicts.get(device) ?? ALLOW;
@@ -170,9 +176,13 @@ export async function startTestGateway(
     },
     recorder: { seen: (facts) => seen.push({ user: facts.user, device: facts.device }) },
     accessLog: {
-      record: (exchange) => finished.push(exchange),
+      record: (exchange, address) => {
+        finished.push(exchange);
+        addresses.push(address);
+      },
       recordPassage: (line) => passages.push(line),
     },
+    onTrouble: (code, facts) => trouble.push({ code, ...facts }),
   });
   watchGateway(gateway);
   return {
@@ -181,6 +191,8 @@ export async function startTestGateway(
     acknowledged,
     finished,
     passages,
+    addresses,
+    trouble,
     verdicts,
     change: (device, action) => {
       verdicts.set(device, verdict(action));

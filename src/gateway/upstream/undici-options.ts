@@ -1,6 +1,7 @@
 // Owns how undici reaches a mail server: the same TLS rules as the data plane, for probes and health checks.
 import { buildConnector } from 'undici';
 import type { Client } from 'undici';
+import { proxyHeader } from '../../http/proxy-protocol.ts';
 import type { UpstreamServerSettings } from '../settings.ts';
 import { serverTls } from './server-tls.ts';
 
@@ -14,12 +15,36 @@ export function undiciOrigin(server: UpstreamServerSettings): string {
 export function undiciOptions(server: UpstreamServerSettings, timeoutMs: number): Client.Options {
   const common = { allowH2: false, headersTimeout: timeoutMs, bodyTimeout: timeoutMs };
   const timeout = server.connectTimeoutMs;
-  if (server.tls === null) return { ...common, connect: { timeout } };
+  const plain = buildConnector({ allowH2: false, timeout });
+  const announced: Connector =
+    server.proxyProtocol === null ? plain : announcing(plain, server, server.proxyProtocol);
+  if (server.tls === null) return { ...common, connect: announced };
   const tls = serverTls(server.tls);
-  const connect = buildConnector({ allowH2: false, timeout, ...tls });
+  const secure = buildConnector({ allowH2: false, timeout, ...tls });
+  // undici would name the server by the Host header.
+  const { servername } = tls;
   return {
     ...common,
-    // undici would name the server by the Host header.
-    connect: (options, done) => connect({ ...options, servername: tls.servername }, done),
+    connect: (options, done) => {
+      if (server.proxyProtocol === null) {
+        secure({ ...options, servername }, done);
+        return;
+      }
+      announced(options, (...result) => {
+        if (result[0] === null) secure({ ...options, servername, httpSocket: result[1] }, done);
+        else done(result[0], null);
+      });
+    },
   };
+}
+
+type Connector = ReturnType<typeof buildConnector>;
+
+/** TCP led by a PROXY header that names nobody: the gateway speaks for itself (proxy-protocol.txt 2). */
+function announcing(plain: Connector, server: UpstreamServerSettings, version: 1 | 2): Connector {
+  return (options, done) =>
+    plain({ ...options, protocol: 'http:', port: String(server.port) }, (...result) => {
+      if (result[0] === null) result[1].write(proxyHeader(version, '', 0, '', 0));
+      done(...result);
+    });
 }

@@ -72,8 +72,6 @@ export class UpstreamConnection {
   paused = false;
   /** In the hands of an exchange or pinned to a client connection, not in the pool. */
   busy = true;
-  /** Belongs to one client connection for life; never enters the pool. */
-  exclusive = false;
   /** Exchanges finished on this connection. */
   served = 0;
   /** Clock milliseconds at which it became idle. */

@@ -47,6 +47,8 @@ export class UpstreamPool implements UpstreamOwner {
   private sources = 0;
   private session: Buffer | undefined;
   private stopped = false;
+  /** A connection makes room for one that is about to be opened: its place is not free for those who wait. */
+  private evicting = false;
 
   /** Throws when the TLS settings cannot be used. */
   constructor(settings: UpstreamServerSettings, now: () => number, observer: PoolObserver) {
@@ -152,7 +154,7 @@ export class UpstreamPool implements UpstreamOwner {
       this.busy--;
     }
     if (!connection.connected && connection.error !== null) this.observer.onConnectFailed(connection.error);
-    this.serveWaiting();
+    if (!this.evicting) this.serveWaiting();
   }
 
   /** Keeps the newest session ticket, so that the next handshake costs no signature (RFC 8446 2.2). */
@@ -175,9 +177,14 @@ export class UpstreamPool implements UpstreamOwner {
   }
 
   private evictIdle(): boolean {
-    const connection = this.probation.shift() ?? this.idle.shift();
-    if (connection === undefined) return false;
-    connection.destroy();
-    return this.open < this.settings.maxConnections;
+    for (;;) {
+      const connection = this.probation.shift() ?? this.idle.shift();
+      if (connection === undefined) return false;
+      if (connection.closed) continue;
+      this.evicting = true;
+      connection.destroy();
+      this.evicting = false;
+      return true;
+    }
   }
 }

@@ -61,10 +61,11 @@ export class UpstreamServer implements PoolObserver {
     this.lastError = cause;
     if (this.failures < this.rules.ejectAfter) return;
     const now = this.now();
-    if (this.ejectedUntil <= now) this.onTrouble(this, cause);
+    const news = this.ejectedUntil <= now;
     this.ejectedUntil = now + this.rules.ejectMs;
     this.backSince = this.ejectedUntil;
     this.failures = 0;
+    if (news) this.onTrouble(this, cause);
   }
 
   onConnectFailed(error: Error | null): void {

@@ -1,0 +1,26 @@
+// Owns reading the list of challenges in WWW-Authenticate (RFC 9110 11.6.1). Pure.
+
+const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
+/** A scheme, alone or followed by a token68 or a parameter; `name = value` is a parameter of the challenge before. */
+const CHALLENGE = new RegExp(`^(${TOKEN})(?:$|[ \\t]+(?![ \\t]*=))`);
+/** Up to the next comma outside a quoted string; a quote that never ends goes to the end. */
+const ELEMENT = /(?:[^",]|"(?:[^"\\]|\\.)*(?:"|\\?$))+/g;
+
+/**
+ * The challenges of `value` whose scheme is none of `schemes` (lower-case), each with its parameters; '' when none is
+ * left. A value without such a scheme comes back as it is.
+ */
+export function withoutSchemes(value: string, schemes: readonly string[]): string {
+  const kept: string[] = [];
+  let removed = false;
+  let keeping = true;
+  for (const element of value.match(ELEMENT) ?? []) {
+    const text = element.trim();
+    if (text === '') continue;
+    const scheme = CHALLENGE.exec(text)?.[1];
+    if (scheme !== undefined) keeping = !schemes.includes(scheme.toLowerCase());
+    if (keeping) kept.push(text);
+    else removed = true;
+  }
+  return removed ? kept.join(', ') : value;
+}
