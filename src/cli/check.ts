@@ -1,6 +1,6 @@
 // Owns `easgate check`: whether a configuration can be used.
 import type { Command } from 'commander';
-import { storeOptions } from '../config/gateway-settings.ts';
+import { gatewaySettings, storeOptions } from '../config/gateway-settings.ts';
 import { configurationSchema, configurationTable } from '../config/describe.ts';
 import { answersTable } from '../eas/describe-answers.ts';
 import { loadConfig } from '../config/load.ts';
@@ -24,7 +24,10 @@ export function registerCheck(program: Command): void {
         return;
       }
       const path = configPath(command);
-      storeOptions(loadConfig(path));
+      const config = loadConfig(path);
+      storeOptions(config);
+      // Reads what the file names, as `serve` does: certificates, keys, secrets, the operator's texts.
+      gatewaySettings(config, null);
       process.stdout.write(`${path}: ok\n`);
     });
 }

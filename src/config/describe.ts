@@ -76,15 +76,18 @@ function rowsOf(path: string, field: JsonSchema, optional: boolean): string[] {
         ? ''
         : '*required*';
   const row = `| \`${path}\` | ${field.description ?? ''} | ${preset} | ${values(field)} |`;
-  const nested = field.items?.properties === undefined ? [] : rowsBelow(`${path}[]`, field.items);
-  return [row, ...nested];
+  if (field.properties !== undefined) return [row, ...rowsBelow(path, field)];
+  return field.items?.properties === undefined ? [row] : [row, ...rowsBelow(`${path}[]`, field.items)];
 }
 
 function values(field: JsonSchema): string {
   if (field.const !== undefined) return code(field.const);
   if (field.enum !== undefined) return field.enum.map(code).join(', ');
   if (field.anyOf !== undefined)
-    return field.anyOf.some((one) => one.properties?.['env']) ? 'secret' : 'text';
+    return field.anyOf.some((one) => one.properties?.['env'])
+      ? 'secret'
+      : [...new Set(field.anyOf.map(values))].join(', ');
+  if (field.properties !== undefined) return 'fields below';
   if (field.type === 'array') return 'list';
   if (field.type === 'boolean') return '`true`, `false`';
   if (field.type !== 'number' && field.type !== 'integer') return 'text';

@@ -116,6 +116,22 @@ describe('easgate check', () => {
     expect(error).toContain('EASGATE_TEST_NOT_SET');
   });
 
+  it.each([
+    [
+      'a certificate',
+      'listen: { tls: { certificates: [{ certificate: gone.pem, key: gone.key }] } }',
+      'gone.pem',
+    ],
+    ['texts', 'messages: { templatesDir: gone }', 'messages.templatesDir'],
+  ])('ends with 1 when the file names %s that cannot be read', async (_, text, place) => {
+    const file = join(folder, 'unreadable.yaml');
+    writeFileSync(file, text);
+    const { code, error } = await run('check', '--config', file);
+    expect(code).toBe(1);
+    expect(error).toMatch(/^easgate: EASGATE_/);
+    expect(error).toContain(place);
+  });
+
   it('prints the JSON Schema', async () => {
     const { out } = await run('check', '--schema');
     expect(JSON.parse(out)).toMatchObject({ additionalProperties: false });
