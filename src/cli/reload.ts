@@ -1,8 +1,8 @@
 // Owns `easgate reload`: checks the configuration, then asks the running gateway to take it.
-import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { gatewaySettings } from '../config/gateway-settings.ts';
 import { loadConfig } from '../config/load.ts';
+import { mayBeGateway, readPidFile } from '../control/pid-file.ts';
 import { CommandError, configPath } from './context.ts';
 
 /** Registers `reload`. */
@@ -16,7 +16,11 @@ export function registerReload(program: Command): void {
       const config = loadConfig(configPath(command));
       gatewaySettings(config, null);
       const { pidFile } = config.workers;
-      const pid = readPid(pidFile);
+      const pid = readPidFile(pidFile);
+      if (pid === null)
+        throw new CommandError('EASGATE_NOT_RUNNING', `${pidFile} names no process: is the gateway running?`);
+      if (!mayBeGateway(pid))
+        throw new CommandError('EASGATE_NOT_RUNNING', `process ${pid} of ${pidFile} is no gateway any more`);
       try {
         process.kill(pid, 'SIGHUP');
       } catch (error) {
@@ -28,17 +32,4 @@ export function registerReload(program: Command): void {
       }
       process.stdout.write('the configuration is good; the gateway replaces its workers (see its log)\n');
     });
-}
-
-function readPid(path: string): number {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch {
-    throw new CommandError('EASGATE_NOT_RUNNING', `${path} cannot be read: is the gateway running?`);
-  }
-  const pid = Number(text.trim());
-  if (!Number.isSafeInteger(pid) || pid <= 1)
-    throw new CommandError('EASGATE_NOT_RUNNING', `${path} holds no process id`);
-  return pid;
 }

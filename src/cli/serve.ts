@@ -1,13 +1,12 @@
 // Owns `easgate serve`: the primary process. Reads the configuration, starts the workers, reloads, stops.
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { dirname } from 'node:path';
 import type { Command } from 'commander';
 import { gatewaySettings, readCertificates, storeOptions } from '../config/gateway-settings.ts';
 import { loadConfig, readSecret } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { CertificateWatch } from '../control/certificate-watch.ts';
+import { removePidFile, writePidFile } from '../control/pid-file.ts';
 import { startSupervisor } from '../control/supervisor.ts';
 import type { Supervisor, WorkerPlan } from '../control/supervisor.ts';
 import { openStore } from '../directory/open-store.ts';
@@ -57,7 +56,7 @@ class Primary {
         ticketSecret: randomBytes(32).toString('hex'),
         onEvent: (level, facts, text) => this.log.logger[level](facts, text),
       });
-      writePid(config.workers.pidFile);
+      this.writePid();
       this.watchCertificates();
       announce(config, this.supervisor.port, plan.count, this.sample);
     } catch (error) {
@@ -70,6 +69,18 @@ class Primary {
       // One after the other, however often it is asked for.
       this.reloading = this.reloading.then(() => this.reload());
     });
+  }
+
+  private writePid(): void {
+    const { pidFile } = this.config.workers;
+    try {
+      writePidFile(pidFile);
+    } catch (error) {
+      this.log.logger.warn(
+        { code: 'EASGATE_PID_FILE', path: pidFile, cause: String(error) },
+        '`easgate reload` will not find this gateway: send SIGHUP instead, or set workers.pidFile',
+      );
+    }
   }
 
   private plan(config: Config): WorkerPlan {
@@ -89,7 +100,9 @@ class Primary {
       gatewaySettings(config, null);
       this.sample ??= await startSample(config);
       await this.supervisor?.reload(this.plan(config));
+      if (config.workers.pidFile !== this.config.workers.pidFile) removePidFile(this.config.workers.pidFile);
       this.config = config;
+      this.writePid();
       this.watchCertificates();
       logger.info({ code: 'EASGATE_RELOADED' }, 'all workers are replaced');
     } catch (error) {
@@ -127,17 +140,12 @@ class Primary {
     this.watch?.close();
     await this.reloading;
     await this.supervisor?.stop();
-    if (this.supervisor !== null) rmSync(this.config.workers.pidFile, { force: true });
+    if (this.supervisor !== null) removePidFile(this.config.workers.pidFile);
     this.supervisor = null;
     await this.sample?.close();
     this.sample = null;
     this.log.flush();
   }
-}
-
-function writePid(path: string): void {
-  mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, `${process.pid}\n`);
 }
 
 /** The built-in mail server with its devices in the directory; null when the configuration names a real one. */

@@ -63,7 +63,7 @@ describe('workers', () => {
     const gateway = await start();
     const before = gateway.workers();
     const polls = await Promise.all(
-      Array.from({ length: 200 }, async (_, index) => {
+      Array.from({ length: 2_000 }, async (_, index) => {
         const client = await holdPing(gateway.port, `HELD${index}`);
         return { client, answer: client.response(30_000) };
       }),
