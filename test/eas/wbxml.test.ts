@@ -1,5 +1,4 @@
 // Owns the promises of the WBXML codec: every vector both ways, nothing the specification calls unused.
-import { execFileSync } from 'node:child_process';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { CODE_PAGES } from '../../src/eas/wbxml/code-pages.ts';
@@ -123,33 +122,5 @@ describe('the decoder', () => {
       keepUnknown: true,
     });
     expect(root.name).toBe('unknown-00-3f');
-  });
-});
-
-describe('against wbxml2xml', () => {
-  const installed = (() => {
-    try {
-      execFileSync('wbxml2xml', ['-h'], { stdio: 'ignore' });
-      return true;
-    } catch (error) {
-      return (error as { code?: string }).code !== 'ENOENT';
-    }
-  })();
-  it.runIf(installed)('reads the captured requests alike', () => {
-    for (const capture of captures()) {
-      for (const { requestBody } of capture.exchanges) {
-        const bytes = Buffer.from(requestBody, 'base64');
-        if (bytes.length === 0 || bytes.includes(Buffer.from([0xc3]))) continue;
-        const other = execFileSync('wbxml2xml', ['-l', 'ACTIVESYNC', '-m', '0', '-o', '-', '-'], {
-          input: bytes,
-        });
-        const text = other
-          .toString()
-          .replace(/<\?xml[^>]*>/, '')
-          .replace(/<!DOCTYPE[^>]*>/, '')
-          .replaceAll('\n', '');
-        expect(toXml(decodeWbxml(bytes))).toBe(text.trim());
-      }
-    }
   });
 });

@@ -1,4 +1,4 @@
-// Owns what the tests need beyond npm: Redis and nginx, from Debian's packages where this process may install them.
+// Owns what the tests need beyond npm: Redis, nginx and wbxml2xml, from Debian's packages where this process may install them.
 import { spawnSync } from 'node:child_process';
 
 function has(program: string, version = '--version'): boolean {
@@ -16,6 +16,8 @@ const PROGRAMS = [
   { program: 'redis-server', version: '--version', debian: 'redis-server', required: true },
   // Without it the tests against nginx are skipped and say so.
   { program: 'nginx', version: '-v', debian: 'nginx-light', required: false },
+  // Without it the WBXML codec has no independent judge.
+  { program: 'wbxml2xml', version: '-h', debian: 'libwbxml2-utils', required: false },
 ];
 
 const missing = PROGRAMS.filter(({ program, version }) => !has(program, version));
