@@ -1,24 +1,20 @@
 // Owns one client connection: requests in order, one exchange at a time, and everything that can cut it short.
-// The way of a request: head -> gate -> identity (admission.ts) -> verdict -> forward (forwarder.ts) or answer.
+// The way of a request: head -> gate, identity (admission.ts) -> verdict (decision.ts) -> forwarder.ts, or denial.ts.
 import type { Socket } from 'node:net';
-import { checkBodyStart } from '../eas/body-gate.ts';
 import { carriesMail } from '../eas/commands.ts';
-import type { EasCommand } from '../eas/commands.ts';
 import { ERRORS } from '../http/errors.ts';
 import type { HttpErrorCode } from '../http/errors.ts';
-import { CONTINUE, errorReply, statusReply, wbxmlReply } from '../http/reply.ts';
+import { errorReply } from '../http/reply.ts';
 import { parseRequestHead } from '../http/request-head.ts';
 import type { RequestHead } from '../http/request-head.ts';
 import { clientAddress } from '../identity/client-address.ts';
-import type { DeviceKey, UserKey } from '../identity/keys.ts';
-import type { Verdict } from '../policy/model.ts';
-import { admit, askForChallenge } from './admission.ts';
+import type { UserKey } from '../identity/keys.ts';
+import { admit } from './admission.ts';
 import type { RequestOrigin } from './admission.ts';
-import { drainReply, releaseReply } from './answers.ts';
 import type { Timed } from './deadlines.ts';
-import { Denial } from './denial.ts';
-import type { DeniedPhone } from './denial.ts';
-import type { DeviceUse, HeldPing } from './device-guard.ts';
+import { BodyRate } from './body-rate.ts';
+import { Decision } from './decision.ts';
+import { PhoneAccount } from './phone-account.ts';
 import { Exchange } from './exchange.ts';
 import { Forwarder } from './forwarder.ts';
 import type { PhoneSide } from './forwarder.ts';
@@ -69,26 +65,8 @@ function ignore(): void {
   // the close event follows
 }
 
-/** A verdict that a change overtook is looked up again, this often in all. */
-const MAX_DECISIONS = 3;
-/** How long a connection need not say again that its device was seen. */
-const SEEN_AGAIN_MS = 10_000;
-
-/**
- * Whether the body is to be read whole before it goes on, unless it turns out to be large: a heartbeat or a key of the
- * quarantine mailbox may stand anywhere in it. Not in mail that is sent; sogod refuses chunked bodies of any kind.
- */
-function isReadWhole({ framing, contentLength, command }: Exchange): boolean {
-  if (framing === 'chunked') return true;
-  return contentLength <= BUFFERED_BODY_BYTES && command !== null && !SENDING.has(command);
-}
-
-const SENDING: ReadonlySet<EasCommand> = new Set<EasCommand>(['SendMail', 'SmartForward', 'SmartReply']);
-
 /** A connection from a phone. */
-export class ClientConnection
-  implements Timed, PhoneSide, RequestOrigin, HeldPing, DeniedPhone, SharedReader
-{
+export class ClientConnection implements Timed, PhoneSide, RequestOrigin, SharedReader {
   deadline: number;
   next: Timed | null = null;
   previous: Timed | null = null;
@@ -100,13 +78,16 @@ export class ClientConnection
   address: string;
   readonly port: number;
   readonly certificateUser: UserKey | null;
+  /** What becomes of the request under way. */
+  readonly decision: Decision;
   private readonly endpoint: PhoneEndpoint;
   private readonly peer: string;
   private readonly trusted: boolean;
   private readonly forwarded: string;
   private readonly forwardedSuffix: string;
   private readonly forwarder: Forwarder;
-  private readonly denial: Denial;
+  private readonly account: PhoneAccount;
+  private readonly rate = new BodyRate();
   /** Bytes that belong to no exchange yet: part of a head, or pipelined requests. */
   private input: Buffer | null = null;
   private requests = 0;
@@ -115,17 +96,7 @@ export class ClientConnection
   private lingering = false;
   private handedOver = false;
   private draining = false;
-  private seenVerdict: Verdict | null = null;
-  private seenAt = 0;
   private lingerBytes = 0;
-  // The last device on this connection, with its count: one connection is one phone, unless a proxy shares it.
-  private lastAddress = '';
-  private lastUser: UserKey | null = null;
-  private lastDevice: DeviceKey | null = null;
-  private lastUse: DeviceUse | null = null;
-  // Since when the rate of the body is measured, and how much it had then.
-  private rateSince = 0;
-  private rateFrom = 0;
 
   constructor(socket: Socket, core: GatewayCore, endpoint: PhoneEndpoint) {
     this.socket = socket;
@@ -139,7 +110,8 @@ export class ClientConnection
     this.forwardedSuffix = core.forwardedSuffix(endpoint);
     this.forwarded = `X-Forwarded-For: ${this.peer}\r\n${this.forwardedSuffix}`;
     this.forwarder = new Forwarder(this);
-    this.denial = new Denial(this);
+    this.decision = new Decision(this, this.forwarder);
+    this.account = new PhoneAccount(core);
     // The first head must come as soon as later ones do.
     this.deadline = core.deadlines.now + core.settings.client.headTimeoutMs;
     (socket as OwnedSocket).owner = this;
@@ -261,8 +233,8 @@ export class ClientConnection
         this.fail(exchange, 'EASGATE_UPSTREAM_BUSY');
         break;
       case 'held':
-        if (this.draining) this.endHeldPoll(exchange);
-        else this.denial.expire(exchange);
+        if (this.draining) this.decision.endHeldPoll(exchange);
+        else this.decision.expire(exchange);
         break;
       case 'forwarded':
         if (!(exchange.upstream?.connected ?? true)) {
@@ -271,8 +243,8 @@ export class ClientConnection
           // A server that takes nothing is not the phone's fault.
           if (this.socket.isPaused()) this.fail(exchange, 'EASGATE_UPSTREAM_STALLED');
           else this.refuse('EASGATE_BODY_TIMEOUT');
-        } else if (exchange.held && (this.draining || this.isExpired(exchange))) {
-          this.endHeldPoll(exchange);
+        } else if (exchange.held && (this.draining || this.decision.isExpired(exchange))) {
+          this.decision.endHeldPoll(exchange);
         } else {
           this.forwarder.responseTimedOut(exchange);
         }
@@ -355,7 +327,7 @@ export class ClientConnection
       this.refuse('EASGATE_BODY_TOO_LARGE');
       return;
     }
-    const wait = this.countUse(exchange);
+    const wait = this.account.count(exchange, this.address);
     if (wait !== null) {
       // A new connection costs a phone more than this request, so a body that is at hand is read past.
       const at = this.body.keep(bytes, head.end);
@@ -365,8 +337,7 @@ export class ClientConnection
     }
     const { now } = this.core.deadlines;
     this.deadline = now + client.bodyTimeoutMs;
-    this.rateSince = now;
-    this.rateFrom = 0;
+    this.rate.restart(now, 0);
     this.keepBody(exchange, bytes, head.end);
   }
 
@@ -376,38 +347,7 @@ export class ClientConnection
       forwardedFor === null ? this.peer : clientAddress(this.peer, forwardedFor, this.core.trustedProxies);
     if (address === this.address) return;
     this.address = address;
-    this.lastUse = null;
     this.forwarder.unpin();
-  }
-
-  /** Counts the request with its device; returns why the device must wait, or null. */
-  private countUse(exchange: Exchange): HttpErrorCode | null {
-    const { user, device, command } = exchange;
-    if (user === null || device === null || command === null) return null;
-    const { guard, settings, deadlines } = this.core;
-    if (
-      this.lastUse === null ||
-      device !== this.lastDevice ||
-      user !== this.lastUser ||
-      this.address !== this.lastAddress
-    ) {
-      this.lastAddress = this.address;
-      this.lastUser = user;
-      this.lastDevice = device;
-      this.lastUse = guard.useOf(this.address, user, device);
-      this.seenVerdict = null;
-    }
-    const use = this.lastUse;
-    const { maxInFlightPerDevice } = settings.client;
-    if (maxInFlightPerDevice > 0 && use.inFlight >= maxInFlightPerDevice) return 'EASGATE_DEVICE_BUSY';
-    const wait = guard.admit(use, command, deadlines.now);
-    if (wait > 0) {
-      exchange.retryAfterSeconds = Math.ceil(wait / 1000);
-      return 'EASGATE_DEVICE_THROTTLED';
-    }
-    exchange.use = use;
-    use.inFlight++;
-    return null;
   }
 
   /** Hands on body bytes that come after the head was forwarded. */
@@ -418,21 +358,9 @@ export class ClientConnection
     if (!this.body.complete && this.isTooSlow()) this.refuse('EASGATE_BODY_TIMEOUT');
   }
 
-  /** Whether the body came slower than allowed since it was last looked at (http-proxy facts, 1.1). */
-  private isTooSlow(): boolean {
-    const elapsed = this.core.deadlines.now - this.rateSince;
-    if (elapsed < this.core.settings.client.rateWindowMs) return false;
-    const slow =
-      (this.body.received - this.rateFrom) / (elapsed / 1000) < this.core.settings.client.minBodyRate;
-    this.rateSince = this.core.deadlines.now;
-    this.rateFrom = this.body.received;
-    return slow;
-  }
-
   /** The mail server takes bytes again: the time it did not is not the phone's. */
   resumeBody(): void {
-    this.rateSince = this.core.deadlines.now;
-    this.rateFrom = this.body.received;
+    this.rate.restart(this.core.deadlines.now, this.body.received);
     this.socket.resume();
   }
 
@@ -451,7 +379,7 @@ export class ClientConnection
         return;
       }
       this.deadline = this.core.deadlines.now + this.core.settings.client.bodyTimeoutMs;
-      this.advance(exchange);
+      this.decision.advance(exchange);
     } else if (this.body.received > BUFFERED_BODY_BYTES) {
       this.socket.pause();
     }
@@ -465,140 +393,20 @@ export class ClientConnection
     return this.forwarded;
   }
 
-  // ---------------------------------------------------------------------------------------------- gate, verdict
-
-  /** Goes as far as the bytes at hand allow: body start, verdict, 100 Continue, buffering of a chunked body. */
-  private advance(exchange: Exchange): void {
-    if (
-      !exchange.bodyChecked &&
-      (!exchange.expectContinue || exchange.continued) &&
-      !this.checkBody(exchange)
-    )
-      return;
-    if (exchange.verdict === null && exchange.user !== null && exchange.device !== null) {
-      const verdict = this.core.verdicts.peek(exchange.user, exchange.device);
-      if (verdict === undefined) {
-        void this.awaitVerdict(exchange);
-        return;
-      }
-      exchange.verdict = verdict;
-    }
-    if (exchange.verdict !== null && exchange.verdict.action !== 'allow') {
-      this.denial.answer(exchange);
-      return;
-    }
-    if (!exchange.challengeOnly) this.inviteBody(exchange);
-    if (!exchange.bodyChecked && !this.checkBody(exchange)) return;
-    if (exchange.challengeOnly) {
-      this.forwarder.forwardChallenge(exchange);
-      return;
-    }
-    if (!this.body.complete && this.body.received <= BUFFERED_BODY_BYTES && isReadWhole(exchange)) return;
-    if (this.denial.leave(exchange)) return;
-    this.pass(exchange);
-  }
-
-  inviteBody(exchange: Exchange): void {
-    if (!exchange.expectContinue || exchange.continued || this.body.complete) return;
-    exchange.continued = true;
-    this.socket.write(CONTINUE, 'latin1');
-  }
-
-  pass(exchange: Exchange): void {
-    if (this.forwarder.measureHeartbeat(exchange) && !this.hold(exchange)) return;
-    this.forwarder.forward(exchange);
-  }
-
-  challenge(exchange: Exchange): void {
-    exchange.challengeOnly = true;
-    askForChallenge(exchange, this.core.settings.upstream.path);
-    this.forwarder.forwardChallenge(exchange);
-  }
-
-  /** A poll is about to be held; false when it was answered instead. */
-  hold(exchange: Exchange): boolean {
-    const { user, device, authorization, command } = exchange;
-    if (this.core.draining) {
-      this.endHeldPoll(exchange);
-      return false;
-    }
-    if (this.core.overloaded) {
-      this.fail(exchange, 'EASGATE_OVERLOADED');
-      return false;
-    }
-    // The newest Ping of a device counts: an older one hangs on a connection the phone has left behind.
-    if (command === 'Ping' && user !== null && device !== null && authorization !== null)
-      exchange.pingTicket = this.core.guard.registerPing(user, device, authorization, this);
-    return true;
-  }
-
-  /** A newer Ping took the place of the one held here. */
-  supersede(): void {
-    const exchange = this.exchange;
-    if (exchange === null || !exchange.held || exchange.phase === 'responding') return;
-    exchange.error = 'EASGATE_SUPERSEDED';
-    this.endHeldPoll(exchange);
-  }
-
-  /** Whether what allowed the exchange holds no longer. */
-  private isExpired({ verdict }: Exchange): boolean {
-    return verdict !== null && verdict.validUntil <= this.core.deadlines.now;
-  }
-
-  /** Ends a held poll as if its heartbeat had passed. */
-  private endHeldPoll(exchange: Exchange): void {
-    const body = drainReply(exchange);
-    if (body !== null) this.reply(exchange, wbxmlReply(body, exchange.persistent), 200);
-  }
-
-  /** Looks at the first bytes of the body; false when more are needed or the request was refused. */
-  private checkBody(exchange: Exchange): boolean {
-    const outcome = checkBodyStart(exchange.content, exchange.command, this.body.kept, this.body.complete);
-    if (outcome === 'need-more') return false;
-    if (outcome !== 'ok') {
-      this.refuse(outcome);
-      return false;
-    }
-    exchange.bodyChecked = true;
-    return true;
-  }
-
-  private async awaitVerdict(exchange: Exchange): Promise<void> {
-    exchange.phase = 'verdict';
-    let verdict: Verdict | null = null;
-    for (let attempt = 1; attempt <= MAX_DECISIONS; attempt++) {
-      exchange.overtaken = false;
-      verdict = await this.core.decide(exchange);
-      // The client may have left meanwhile.
-      if (this.exchange !== exchange || exchange.phase !== 'verdict') return;
-      if (!exchange.overtaken) break;
-      verdict = null;
-    }
-    exchange.phase = 'gate';
-    if (verdict === null) {
-      this.fail(exchange, 'EASGATE_STORE_UNAVAILABLE');
-      return;
-    }
-    exchange.verdict = verdict;
-    this.socket.resume();
-    this.advance(exchange);
+  private isTooSlow(): boolean {
+    const { client } = this.core.settings;
+    return this.rate.isTooSlow(
+      this.core.deadlines.now,
+      this.body.received,
+      client.rateWindowMs,
+      client.minBodyRate,
+    );
   }
 
   // ---------------------------------------------------------------------------------------------- the end of an exchange
 
-  /**
-   * Makes the partnership known once the mail server took the credentials, which its `status` shows. One connection is one
-   * phone, so it is said once in a while.
-   */
   noteSeen(exchange: Exchange, status: number): void {
-    const { now } = this.core.deadlines;
-    const { device, verdict } = exchange;
-    if (device === null || verdict === null) return;
-    // Another device or user clears seenVerdict (countUse).
-    if (verdict === this.seenVerdict && now - this.seenAt < SEEN_AGAIN_MS) return;
-    if (!this.core.recordSeen(exchange, status)) return;
-    this.seenVerdict = verdict;
-    this.seenAt = now;
+    this.account.noteSeen(exchange, status);
   }
 
   /** Writes a whole local response and ends the exchange. */
@@ -625,7 +433,7 @@ export class ClientConnection
     exchange.phase = 'done';
     exchange.status = status;
     if (exchange.use !== null) exchange.use.inFlight--;
-    if (exchange.pingTicket !== null) this.core.guard.forgetPing(exchange.pingTicket, this);
+    if (exchange.pingTicket !== null) this.core.guard.forgetPing(exchange.pingTicket, this.decision);
     this.core.onFinished(exchange, this);
   }
 
@@ -675,82 +483,6 @@ export class ClientConnection
   }
 
   // ---------------------------------------------------------------------------------------------- from outside
-
-  /** Whether a change of these devices or users concerns the exchange under way. */
-  concerns(devices: ReadonlySet<string>, users: ReadonlySet<string>): boolean {
-    const exchange = this.exchange;
-    if (exchange === null || exchange.device === null || exchange.user === null) return false;
-    return devices.has(exchange.device) || users.has(exchange.user);
-  }
-
-  /**
-   * A change concerns the exchange under way: nothing of it goes on under the verdict it has. Returns whether
-   * {@link recheck} must follow; before that point the verdict is looked up anyway.
-   */
-  onChange(): boolean {
-    const exchange = this.exchange;
-    if (exchange === null || exchange.user === null || exchange.device === null) return false;
-    switch (exchange.phase) {
-      case 'gate':
-        exchange.verdict = null;
-        return false;
-      case 'verdict':
-        exchange.overtaken = true;
-        return false;
-      case 'queued':
-        this.forwarder.leaveQueue(exchange);
-        return true;
-      default:
-        return true;
-    }
-  }
-
-  /** Decides the exchange under way anew; ends it when it may not go on. False when the directory does not answer. */
-  async recheck(): Promise<boolean> {
-    const exchange = this.exchange;
-    if (exchange === null || exchange.user === null || exchange.device === null) return true;
-    const { user, device } = exchange;
-    const verdict = this.core.verdicts.peek(user, device) ?? (await this.core.decide(exchange));
-    if (this.exchange !== exchange) return true;
-    if (verdict === null) return false;
-    if (verdict.action === 'allow') {
-      if (exchange.phase === 'held') {
-        exchange.error = 'EASGATE_DECISION_CHANGED';
-        this.release(exchange);
-      }
-      if (exchange.phase === 'queued') this.forwarder.onConnectionFree();
-      return true;
-    }
-    if (verdict.action === 'quarantine' && exchange.passedOn) return true;
-    exchange.verdict = verdict;
-    if (exchange.phase === 'held' && verdict.action === 'quarantine') {
-      this.denial.renew(exchange, verdict);
-      return true;
-    }
-    exchange.error = 'EASGATE_DECISION_CHANGED';
-    if (exchange.phase === 'responding') {
-      this.cut();
-      return true;
-    }
-    // What is still to come of the body must not be read as the next request.
-    if (!this.body.complete) exchange.persistent = false;
-    this.release(exchange);
-    return true;
-  }
-
-  /**
-   * Sends a phone on its way anew: a held poll ends with "start over", which its folders tell it then. Anything else is
-   * told to come again at once; who asks is known to the mail server only, and its answer is not waited for.
-   */
-  private release(exchange: Exchange): void {
-    const body = exchange.held ? releaseReply(exchange) : null;
-    if (body !== null) {
-      this.reply(exchange, wbxmlReply(body, exchange.persistent), 200);
-      return;
-    }
-    const data = statusReply(503, exchange.persistent, 'Retry-After: 1\r\n');
-    this.reply(exchange, data, 503);
-  }
 
   /**
    * The gateway stops: transfers finish, a held poll ends with a valid reply at `pollsUntil`. An idle connection closes

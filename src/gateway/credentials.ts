@@ -35,8 +35,11 @@ interface Refusals {
 /** Answers remembered, by a keyed hash of the credentials; nothing else of them is kept. */
 const MAX_REMEMBERED = 10_000;
 const REMEMBER_MS = 60_000;
-/** A refused phone that repeats a wrong password must not lock its user out by our questions. */
-const REMEMBER_REFUSED_MS = 15 * 60_000;
+/**
+ * A refused phone that repeats a wrong password must not lock its user out by our questions; a password that became right
+ * (a new account, a lock that was lifted) must not stay wrong for long.
+ */
+const REMEMBER_REFUSED_MS = 5 * 60_000;
 /** Questions under way at most; beyond it a request is told to come again. */
 const MAX_IN_FLIGHT = 64;
 const CONNECTIONS = 8;

@@ -39,6 +39,10 @@ export interface DeniedPhone {
   /** The mail server took the credentials: the partnership becomes known. */
   noteSeen(exchange: Exchange, status: number): void;
   resumeBody(): void;
+}
+
+/** How a request goes on that a denial lets go on. */
+export interface WayOn {
   /** Asks for the rest of the body where the phone waits to be asked. */
   inviteBody(exchange: Exchange): void;
   /** Passes the mail server's own challenge on. */
@@ -64,14 +68,16 @@ interface Held {
 /** Denials of one client connection, one at a time. */
 export class Denial {
   private readonly phone: DeniedPhone;
+  private readonly way: WayOn;
   private readonly core: GatewayCore;
   /** Credentials of this connection that the mail server took, and until when that counts. */
   private proven: string | null = null;
   private provenUntil = 0;
   private held: Held | null = null;
 
-  constructor(phone: DeniedPhone) {
+  constructor(phone: DeniedPhone, way: WayOn) {
     this.phone = phone;
+    this.way = way;
     this.core = phone.core;
   }
 
@@ -105,7 +111,7 @@ export class Denial {
   private settle(exchange: Exchange, proof: Proof | 'bound'): void {
     switch (proof) {
       case 'refused':
-        this.phone.challenge(exchange);
+        this.way.challenge(exchange);
         break;
       case 'unknown':
         this.phone.fail(exchange, 'EASGATE_CREDENTIALS_UNKNOWN');
@@ -142,7 +148,7 @@ export class Denial {
     if (exchange.content === 'rfc822') return null;
     if (!body.complete) {
       if (body.received > BUFFERED_BODY_BYTES) this.phone.refuse('EASGATE_BODY_TOO_LARGE');
-      else this.phone.inviteBody(exchange);
+      else this.way.inviteBody(exchange);
       return 'more';
     }
     const tree = decode(body.kept, exchange.content === 'gzip-wbxml');
@@ -165,7 +171,7 @@ export class Denial {
       if (exchange.information !== null) this.core.recordSeen(exchange, 200);
       if (settings.provisioning === 'server' && mayPass(command, body)) {
         exchange.passedOn = true;
-        this.phone.pass(exchange);
+        this.way.pass(exchange);
         return;
       }
     }
@@ -189,7 +195,7 @@ export class Denial {
     }
     exchange.held = true;
     exchange.heartbeat = answer.seconds;
-    if (!this.phone.hold(exchange)) return;
+    if (!this.way.hold(exchange)) return;
     exchange.phase = 'held';
     this.held = { request, expired: answer.expired, acceptLanguage };
     exchange.responseDeadline = this.core.deadlines.now + answer.seconds * 1_000;

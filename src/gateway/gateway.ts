@@ -151,7 +151,8 @@ function watchMemory(core: GatewayCore, onTrouble: OnTrouble): void {
  */
 function recheckOpen(deadlines: Deadlines, rechecks: Rechecks, changed: ChangedKeys): void {
   forEachConnection(deadlines, (connection) => {
-    if (changed.all || connection.concerns(changed.devices, changed.users)) rechecks.add(connection);
+    const { decision } = connection;
+    if (changed.all || decision.concerns(changed.devices, changed.users)) rechecks.add(decision);
   });
 }
 
