@@ -9,6 +9,7 @@ import type { PassThroughSettings } from '../gateway/pass-through/settings.ts';
 import { parseRange } from '../identity/client-address.ts';
 import type {
   CertificateSettings,
+  DiscoverySettings,
   GatewaySettings,
   HealthSettings,
   ListenerTlsSettings,
@@ -42,6 +43,7 @@ export function gatewaySettings(
     },
     publicUrl: config.publicUrl ?? null,
     quarantine: quarantineSettings(config, sharedSecret),
+    autodiscover: autodiscoverSettings(config),
     passThrough: passThroughSettings(config),
     retryAfterSeconds: config.outage.retryAfterSeconds,
     throttle,
@@ -149,6 +151,13 @@ function quarantineSettings(config: Config, drawn: string): QuarantineSettings |
 }
 
 const MIN_SECRET = 32;
+
+function autodiscoverSettings({ autodiscover, publicUrl }: Config): DiscoverySettings | null {
+  if (autodiscover === undefined) return null;
+  if (publicUrl === undefined)
+    throw new ConfigError('publicUrl', ['is needed: it is what Autodiscover tells']);
+  return { ...autodiscover, publicUrl };
+}
 
 function passThroughSettings(config: Config): PassThroughSettings | null {
   const { listen, passThrough, upstream, limits, identity } = config;

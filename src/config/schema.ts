@@ -381,11 +381,26 @@ const sample = z.strictObject({
     .describe('devices written to the directory at start when upstream.url is "sample"'),
 });
 
+const autodiscover = z.strictObject({
+  mode: z
+    .enum(['answer', 'forward'])
+    .default('answer')
+    .describe(
+      'answer = publicUrl for everyone whose password the mail server takes; forward = the mail server is asked about the user, and publicUrl told in place of its own address',
+    ),
+  path: z
+    .string()
+    .regex(/^\/[A-Za-z0-9./_-]+$/)
+    .default('/Autodiscover/Autodiscover.xml')
+    .describe('where the mail server is asked'),
+});
+
 /** The whole configuration. Unknown fields are errors. */
 export const configSchema = z.strictObject({
   listen: listen.prefault({}).describe('where phones connect'),
   publicUrl: z
     .url({ protocol: /^https?$/ })
+    .regex(/^[!-~]+$/)
     .optional()
     .describe('the URL phones use, https://host/Microsoft-Server-ActiveSync: for redirects and Autodiscover'),
   publicHosts: z
@@ -394,6 +409,11 @@ export const configSchema = z.strictObject({
     .describe('host names answered for; empty = any'),
   quarantine: quarantine.prefault({}).describe('what quarantined phones see'),
   messages: messagesSchema.prefault({}).describe('the message they get'),
+  autodiscover: autodiscover
+    .optional()
+    .describe(
+      'phones that look for their server, at /autodiscover/autodiscover.xml and .json; absent = not served',
+    ),
   passThrough: passThrough
     .optional()
     .describe('other paths of the mail server that may be reached; absent = none'),

@@ -1,5 +1,6 @@
 // Owns the gate and the naming of one request: from an understood head to user, device and the head to send upstream.
 // Hot path; no sockets, no waiting.
+import type { DiscoveryTarget, DiscoveryTargetError } from '../eas/autodiscover/target.ts';
 import { contentOf } from '../eas/body-gate.ts';
 import type { BodyErrorCode } from '../eas/body-gate.ts';
 import { agreeOnPolicyKey, agreeOnVersion, isAgreementError } from '../eas/protocol-version.ts';
@@ -137,6 +138,44 @@ function nameUser(
   exchange.leg = leg.leg;
   return leg.leg === 'closing' ? leg.user : NO_USER;
 }
+
+/**
+ * Checks and names an Autodiscover request, as {@link admit} does. NTLM and Negotiate are no credentials here: no connection
+ * of the mail server belongs to the client yet, and the challenge offers others.
+ */
+export function admitDiscovery(
+  rules: AdmissionRules,
+  origin: RequestOrigin,
+  exchange: Exchange,
+  head: RequestHead,
+  target: DiscoveryTarget | DiscoveryTargetError,
+): HttpErrorCode | null {
+  const { identity } = rules;
+  if (identity.publicHosts.length > 0 && !isPublicHost(head.host, identity.publicHosts))
+    return 'EASGATE_WRONG_HOST';
+  if (head.via !== null && cameThroughHere(head.via)) return 'EASGATE_LOOP';
+  if (typeof target === 'string') return target;
+  exchange.discovery = target;
+  exchange.bodyChecked = true;
+  exchange.userAgent = head.userAgent;
+  exchange.host = head.host;
+  if (target.form === 'json') return head.framing === 'none' ? null : 'EASGATE_UNEXPECTED_BODY';
+  if (head.contentEncoding !== null) return 'EASGATE_CONTENT_ENCODING';
+  if (head.contentType === null || !XML_TYPE.test(head.contentType)) return 'EASGATE_CONTENT_TYPE';
+  const user = userFromAuthorization(head.authorization, identity.bearerClaim);
+  if (isUserError(user)) return user;
+  if (origin.certificateUser !== null && user !== NO_USER && user !== origin.certificateUser)
+    return 'EASGATE_USER_MISMATCH';
+  // Strangers get the challenge, and so does a wrong password.
+  exchange.upstreamLine = 'OPTIONS ' + rules.upstream.path + ' HTTP/1.1\r\nHost: ';
+  exchange.upstreamHead = challengeHead(exchange, head, origin);
+  if (user === NO_USER) return null;
+  exchange.user = user;
+  exchange.authorization = head.authorization;
+  return null;
+}
+
+const XML_TYPE = /^(?:text|application)\/xml(?: ?; ?charset="?utf-8"?)?$/i;
 
 /** Command and body kind; OPTIONS carries neither. */
 function nameBody(exchange: Exchange, query: EasQuery, head: RequestHead): HttpErrorCode | null {

@@ -1,6 +1,7 @@
 // Owns one client connection: requests in order, one exchange at a time, and everything that can cut it short.
 // The way of a request: head -> gate, identity (admission.ts) -> verdict (decision.ts) -> forwarder.ts, or denial.ts.
 import type { Socket } from 'node:net';
+import { parseDiscoveryTarget } from '../eas/autodiscover/target.ts';
 import { carriesMail } from '../eas/commands.ts';
 import { ERRORS } from '../http/errors.ts';
 import type { HttpErrorCode } from '../http/errors.ts';
@@ -9,7 +10,7 @@ import { parseRequestHead } from '../http/request-head.ts';
 import type { RequestHead } from '../http/request-head.ts';
 import { clientAddress } from '../identity/client-address.ts';
 import type { UserKey } from '../identity/keys.ts';
-import { admit } from './admission.ts';
+import { admit, admitDiscovery } from './admission.ts';
 import type { RequestOrigin } from './admission.ts';
 import type { Timed } from './deadlines.ts';
 import { BodyRate } from './body-rate.ts';
@@ -26,6 +27,7 @@ import {
   HALF_CLOSE_GRACE_MS,
   LINGER_BYTES,
   LINGER_MS,
+  MAX_DISCOVERY_BYTES,
   MAX_PIPELINED_BYTES,
 } from './settings.ts';
 
@@ -316,14 +318,20 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, Shared
       (client.maxRequestsPerConnection === 0 || this.requests < client.maxRequestsPerConnection);
     this.body.begin(head.framing, head.contentLength, client.maxBodyBytes);
     if (this.trusted) this.noteAddress(head.forwardedFor);
-    const bad = admit(this.core.settings, this, exchange, head);
+    const { settings } = this.core;
+    const discovery = this.core.discovery === null ? null : parseDiscoveryTarget(head.method, head.target);
+    const bad =
+      discovery === null
+        ? admit(settings, this, exchange, head)
+        : admitDiscovery(settings, this, exchange, head, discovery);
     if (bad !== null) {
       this.refuse(bad);
       return;
     }
     const { command } = exchange;
     const mail = command !== null && carriesMail(command);
-    if (!this.body.limit(mail ? client.maxBodyBytes : client.maxCommandBodyBytes)) {
+    const small = discovery === null ? client.maxCommandBodyBytes : MAX_DISCOVERY_BYTES;
+    if (!this.body.limit(mail ? client.maxBodyBytes : small)) {
       this.refuse('EASGATE_BODY_TOO_LARGE');
       return;
     }

@@ -2,11 +2,10 @@
 // anything told to the phone but the server's own challenge, and only then is a refused device written into the inventory.
 import { createHmac, randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import { Pool } from 'undici';
-import type { DeviceKey, UserKey } from '../identity/keys.ts';
+import type { UserKey } from '../identity/keys.ts';
 import type { UpstreamSettings } from './settings.ts';
 import type { Balancer } from './upstream/balancer.ts';
-import { undiciOptions, undiciOrigin } from './upstream/undici-options.ts';
+import { QuestionPools } from './upstream/question-pools.ts';
 import type { UpstreamServer } from './upstream/upstream-server.ts';
 
 /** Whether the mail server takes credentials; `unknown` = it could not be asked now. */
@@ -15,7 +14,8 @@ export type Proof = 'accepted' | 'refused' | 'unknown';
 /** Credentials, and whose they are said to be. */
 export interface Claim {
   readonly user: UserKey;
-  readonly device: DeviceKey;
+  /** Chooses the server: the device, or the user where no device is named. */
+  readonly routeKey: string;
   readonly authorization: string;
   /** Address of the phone. */
   readonly address: string;
@@ -42,7 +42,6 @@ const REMEMBER_MS = 60_000;
 const REMEMBER_REFUSED_MS = 5 * 60_000;
 /** Questions under way at most; beyond it a request is told to come again. */
 const MAX_IN_FLIGHT = 64;
-const CONNECTIONS = 8;
 const TIMEOUT_MS = 10_000;
 /**
  * Guesses for one user from one address that are passed on in a while: a storm of guesses ends here and not at the mail
@@ -53,7 +52,7 @@ const REFUSALS_MS = 60_000;
 
 /** One question per credentials at a time, bounded in number and time. */
 export class CredentialCheck {
-  private readonly pools = new Map<UpstreamServer, Pool>();
+  private readonly pools = new QuestionPools(TIMEOUT_MS);
   private readonly upstream: UpstreamSettings;
   private readonly balancer: Balancer;
   private readonly key = randomBytes(32);
@@ -77,7 +76,7 @@ export class CredentialCheck {
     const refusals = this.refusals.get(sourceOf(claim));
     if (refusals !== undefined && refusals.until > now && refusals.count >= MAX_REFUSALS) return 'unknown';
     if (this.flights.size >= MAX_IN_FLIGHT) return 'unknown';
-    const server = this.balancer.pick(claim.device, null);
+    const server = this.balancer.pick(claim.routeKey, null);
     if (server === null) return 'unknown';
     const flight = this.ask(server, claim)
       .catch((): Proof => 'unknown')
@@ -91,7 +90,7 @@ export class CredentialCheck {
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.pools.values()].map((pool) => pool.destroy()));
+    await this.pools.close();
   }
 
   /** What is not known is asked again. */
@@ -109,7 +108,7 @@ export class CredentialCheck {
 
   private async ask(server: UpstreamServer, { authorization, address }: Claim): Promise<Proof> {
     const { settings } = server;
-    const { statusCode, body } = await this.poolOf(server).request({
+    const { statusCode, body } = await this.pools.of(server).request({
       method: 'OPTIONS',
       path: this.upstream.path,
       headers: {
@@ -123,16 +122,6 @@ export class CredentialCheck {
     if (statusCode >= 200 && statusCode < 300) return 'accepted';
     // SOGo says 403 where others say 401. A redirect may lead to a form that asks for them; others prove nothing.
     return statusCode === 401 || statusCode === 403 ? 'refused' : 'unknown';
-  }
-
-  private poolOf(server: UpstreamServer): Pool {
-    let pool = this.pools.get(server);
-    if (pool === undefined) {
-      const options = undiciOptions(server.settings, TIMEOUT_MS);
-      pool = new Pool(undiciOrigin(server.settings), { ...options, connections: CONNECTIONS });
-      this.pools.set(server, pool);
-    }
-    return pool;
   }
 }
 

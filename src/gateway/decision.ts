@@ -2,13 +2,14 @@
 // more whenever a change overtakes it.
 import { checkBodyStart } from '../eas/body-gate.ts';
 import type { EasCommand } from '../eas/commands.ts';
-import { CONTINUE, statusReply, wbxmlReply } from '../http/reply.ts';
+import { CONTINUE, statusReply, textReply, wbxmlReply } from '../http/reply.ts';
 import type { Verdict } from '../policy/model.ts';
 import { askForChallenge } from './admission.ts';
 import { drainReply, releaseReply } from './answers.ts';
 import { Denial } from './denial.ts';
 import type { WayOn } from './denial.ts';
 import type { HeldPing } from './device-guard.ts';
+import type { DiscoveryAnswer } from './discovery.ts';
 import type { Exchange } from './exchange.ts';
 import type { Forwarder, PhoneSide } from './forwarder.ts';
 import type { GatewayCore } from './gateway-core.ts';
@@ -16,6 +17,7 @@ import { BUFFERED_BODY_BYTES } from './settings.ts';
 
 /** A verdict that a change overtook is looked up again, this often in all. */
 const MAX_DECISIONS = 3;
+const NO_BYTES = new Uint8Array(0);
 
 /**
  * Whether the body is to be read whole before it goes on, unless it turns out to be large: a heartbeat or a key of the
@@ -44,6 +46,10 @@ export class Decision implements HeldPing, WayOn {
 
   /** Goes as far as the bytes at hand allow: body start, verdict, 100 Continue, buffering of a chunked body. */
   advance(exchange: Exchange): void {
+    if (exchange.discovery !== null && !exchange.challengeOnly) {
+      this.discover(exchange);
+      return;
+    }
     if (
       !exchange.bodyChecked &&
       (!exchange.expectContinue || exchange.continued) &&
@@ -72,6 +78,42 @@ export class Decision implements HeldPing, WayOn {
       return;
     if (this.denial.leave(exchange)) return;
     this.pass(exchange);
+  }
+
+  /** Autodiscover: the body is read whole, then the answer is awaited. */
+  private discover(exchange: Exchange): void {
+    const { body, address } = this.phone;
+    if (!body.complete) {
+      this.inviteBody(exchange);
+      return;
+    }
+    const answer = this.core.discovery?.answer(exchange, body.kept ?? NO_BYTES, address);
+    if (answer instanceof Promise) void this.awaitDiscovery(exchange, answer);
+    else if (answer !== undefined) this.tell(exchange, answer);
+  }
+
+  private async awaitDiscovery(exchange: Exchange, promise: Promise<DiscoveryAnswer>): Promise<void> {
+    exchange.phase = 'verdict';
+    const answer = await promise;
+    // The client may have left meanwhile.
+    if (this.phone.exchange !== exchange || exchange.phase !== 'verdict') return;
+    exchange.phase = 'gate';
+    this.tell(exchange, answer);
+  }
+
+  private tell(exchange: Exchange, answer: DiscoveryAnswer): void {
+    switch (answer.kind) {
+      case 'challenge':
+        this.challenge(exchange);
+        break;
+      case 'failure':
+        this.phone.fail(exchange, answer.code);
+        break;
+      case 'reply': {
+        const { status, type, body } = answer;
+        this.phone.reply(exchange, textReply(status, type, body, exchange.persistent), status);
+      }
+    }
   }
 
   inviteBody(exchange: Exchange): void {

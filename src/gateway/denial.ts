@@ -93,7 +93,12 @@ export class Denial {
     // A connection or certificate was authenticated before; the leg that would do it now cannot be tried elsewhere.
     if (authorization === null || user === null || device === null || exchange.leg !== 'none') return 'bound';
     if (authorization === this.proven && this.provenUntil > this.core.deadlines.now) return 'accepted';
-    return this.core.credentials.check({ user, device, authorization, address: this.phone.address });
+    return this.core.credentials.check({
+      user,
+      routeKey: device,
+      authorization,
+      address: this.phone.address,
+    });
   }
 
   private async await(exchange: Exchange, pending: Promise<Proof>): Promise<void> {

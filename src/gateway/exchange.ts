@@ -1,4 +1,5 @@
 // Owns the facts of one request on its way through the phases. No behaviour.
+import type { DiscoveryTarget } from '../eas/autodiscover/target.ts';
 import type { BodyContent } from '../eas/body-gate.ts';
 import type { EasCommand } from '../eas/commands.ts';
 import type { DeviceInformation } from '../eas/mailbox/provision.ts';
@@ -50,6 +51,8 @@ export class Exchange {
   /** The beginning of the body was seen and is what the query says. */
   bodyChecked = false;
   command: EasCommand | null = null;
+  /** The request is Autodiscover and no command. */
+  discovery: DiscoveryTarget | null = null;
   protocolVersion: string | null = null;
   /** The request carries a policy key, be it 0: Ping and a phone never provisioned do not. */
   hasPolicyKey = false;

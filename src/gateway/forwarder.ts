@@ -48,6 +48,11 @@ export interface PhoneSide {
   close(): void;
 }
 
+/** 304 answers a condition, and tells no other address. */
+function isRedirect(status: number): boolean {
+  return status >= 300 && status <= 399 && status !== 304;
+}
+
 /** Below this, head and body go upstream as one latin1 string: one write, no buffer. */
 const SMALL_BODY = 4096;
 /** Schemes that authenticate a connection and not a request. */
@@ -480,7 +485,9 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
       exchange.persistent = false;
     if (this.pinned !== null) this.noteBinding(exchange, head);
     if (head.status === 401 && this.core.settings.upstream.connectionAuth === 'strip') stripOffers(head);
-    if (head.status === 451 && !this.core.rewriteRedirect(head)) {
+    // MS-ASHTTP redirects by 451 alone; a Location would lead the phone, with its password, round this gateway.
+    const away = head.status === 451 ? !this.core.rewriteRedirect(head) : isRedirect(head.status);
+    if (away) {
       server.failed('EASGATE_UPSTREAM_REDIRECT');
       phone.fail(exchange, 'EASGATE_UPSTREAM_REDIRECT');
       return null;

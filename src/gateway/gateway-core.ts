@@ -13,6 +13,7 @@ import type { ClientConnection, PhoneEndpoint } from './client-connection.ts';
 import { CredentialCheck } from './credentials.ts';
 import type { Deadlines } from './deadlines.ts';
 import { DeviceGuard } from './device-guard.ts';
+import { Discovery } from './discovery.ts';
 import type { Exchange } from './exchange.ts';
 import { Notices } from './notices.ts';
 import type { NoticeReader } from './notices.ts';
@@ -103,6 +104,8 @@ export class GatewayCore {
   readonly trustedProxies: readonly AddressRange[];
   /** For requests that may not pass: does the mail server take their credentials? */
   readonly credentials: CredentialCheck;
+  /** Null = not served. */
+  readonly discovery: Discovery | null;
   /** Null = a quarantined phone is answered like a blocked one. */
   readonly quarantine: QuarantineSettings | null;
   readonly onTrouble: OnTrouble;
@@ -123,6 +126,9 @@ export class GatewayCore {
     this.recorder = parts.recorder;
     this.accessLog = parts.accessLog;
     this.credentials = new CredentialCheck(parts.settings.upstream, parts.upstreams);
+    const { autodiscover } = parts.settings;
+    this.discovery =
+      autodiscover === null ? null : new Discovery(autodiscover, parts.upstreams, this.credentials);
     this.quarantine = parts.settings.quarantine;
     this.rendered = this.quarantine === null ? null : new Notices(this.quarantine.notice);
     this.onTrouble = parts.onTrouble;

@@ -95,6 +95,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     upstreams.close();
     await checks?.close();
     await core.credentials.close();
+    await core.discovery?.close();
     deadlines.stop();
   };
 

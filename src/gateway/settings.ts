@@ -171,6 +171,15 @@ export interface QuarantineSettings {
   readonly notice: NoticeSettings;
 }
 
+/** How phones that look for their server are answered. */
+export interface DiscoverySettings {
+  /** By the gateway alone, or by what the mail server says of the user, with the gateway's address. */
+  readonly mode: 'answer' | 'forward';
+  readonly publicUrl: string;
+  /** Where the mail server is asked. */
+  readonly path: string;
+}
+
 /** Everything the data plane is told. */
 export interface GatewaySettings {
   readonly listen: ListenSettings;
@@ -182,6 +191,8 @@ export interface GatewaySettings {
   readonly publicUrl: string | null;
   /** Null = a quarantined phone is answered like a blocked one. */
   readonly quarantine: QuarantineSettings | null;
+  /** Null = Autodiscover is not served. */
+  readonly autodiscover: DiscoverySettings | null;
   /** Other paths that may pass; null = none. */
   readonly passThrough: PassThroughSettings | null;
   readonly retryAfterSeconds: number;
@@ -195,6 +206,8 @@ export const BUFFERED_BODY_BYTES = 64 * 1024;
 export const MAX_PIPELINED_BYTES = 64 * 1024;
 /** Response head from the mail server. */
 export const MAX_RESPONSE_HEAD_BYTES = 64 * 1024;
+/** Request body of Autodiscover. */
+export const MAX_DISCOVERY_BYTES = 16 * 1024;
 /** A client that sent FIN behind a complete request still gets a quick answer; later it counts as gone. */
 export const HALF_CLOSE_GRACE_MS = 2_000;
 /** After a refusal with the body still arriving: read and drop this much, so that the refusal is not lost to a reset. */

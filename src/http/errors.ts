@@ -139,7 +139,7 @@ export const ERRORS = {
   EASGATE_UPSTREAM_DOWN: upstream(503, 'no mail server is healthy: see the log lines of the health checks'),
   EASGATE_UPSTREAM_REDIRECT: upstream(
     502,
-    'the mail server sent the phone to another address (451) and publicUrl is not set: it would go round this gateway',
+    'the mail server sent the phone to another address, which would lead it round this gateway: by 451 while publicUrl is not set, or by 3xx, which is no part of Exchange ActiveSync',
   ),
   EASGATE_DEVICE_THROTTLED: {
     status: 503,

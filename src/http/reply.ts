@@ -40,6 +40,13 @@ export function wbxmlReply(body: Buffer, keepAlive: boolean): string {
   );
 }
 
+/** A whole response with a text body in UTF-8, as latin1 text ready for one write; it says nothing that may be kept. */
+export function textReply(status: number, type: string, text: string, keepAlive: boolean): string {
+  const body = Buffer.from(text, 'utf8');
+  const headers = `Cache-Control: private, no-store\r\nX-Content-Type-Options: nosniff\r\nContent-Type: ${type}\r\n`;
+  return answerReply({ status, reason: REASONS[status] ?? 'Error', headers, body }, keepAlive);
+}
+
 /** What a whole response says, beside framing and connection. */
 export interface LocalAnswer {
   readonly status: number;

@@ -56,6 +56,7 @@ export class AccessLog {
         device: this.identities ? exchange.device : undefined,
         method: exchange.method,
         command: exchange.command,
+        autodiscover: exchange.discovery?.form,
         protocol_version: exchange.protocolVersion,
         device_type: exchange.deviceType,
         user_agent: exchange.userAgent,

@@ -43,6 +43,7 @@ export interface SettingsOverrides {
   readonly throttle?: Partial<GatewaySettings['throttle']>;
   readonly publicUrl?: string;
   readonly quarantine?: GatewaySettings['quarantine'];
+  readonly autodiscover?: GatewaySettings['autodiscover'];
   readonly passThrough?: GatewaySettings['passThrough'];
   readonly client?: Partial<GatewaySettings['client']>;
   readonly identity?: Partial<GatewaySettings['identity']>;
@@ -73,6 +74,7 @@ export function testSettings(upstreamPort: number, overrides: SettingsOverrides 
     },
     publicUrl: overrides.publicUrl ?? null,
     quarantine: overrides.quarantine ?? null,
+    autodiscover: overrides.autodiscover ?? null,
     passThrough: overrides.passThrough ?? null,
     retryAfterSeconds: 30,
     throttle: { burst: 0, perMinute: 60, maxDevices: 1_000, ...overrides.throttle },

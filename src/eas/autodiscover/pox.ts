@@ -1,0 +1,138 @@
+// Owns the XML of Autodiscover for phones: what a request asks, what an answer says, and what of a mail server's answer is
+// told (MS-ASCMD 2.2.1.1, 2.2.3; MS-OXDSCLI 2.2.4). Pure.
+import { childOf, escapeXml, readXml } from './xml.ts';
+import type { XmlElement } from './xml.ts';
+
+const REQUEST = 'http://schemas.microsoft.com/exchange/autodiscover/mobilesync/requestschema/2006';
+const RESPONSE = 'http://schemas.microsoft.com/exchange/autodiscover/mobilesync/responseschema/2006';
+const ENVELOPE = 'http://schemas.microsoft.com/exchange/autodiscover/responseschema/2006';
+const MAX_ADDRESS = 320;
+const MAX_NAME = 256;
+
+/** 600 = the request cannot be read; 601 = not about phones. */
+export type DiscoveryErrorCode = 600 | 601;
+
+/** What a phone is told about its user. */
+export interface DiscoveryFacts {
+  /** `en:us` as Exchange writes it. */
+  readonly culture: string;
+  readonly displayName: string;
+  readonly email: string;
+}
+
+/** The mail server's word about a user. */
+export type ServerAnswer =
+  | { readonly kind: 'settings'; readonly facts: DiscoveryFacts }
+  /** Ask again about this address. */
+  | { readonly kind: 'redirect'; readonly facts: DiscoveryFacts; readonly email: string }
+  /** The server knows no such mailbox, or no such provider. */
+  | { readonly kind: 'error' };
+
+/** The address a request is about, or why there is no answer to it. */
+export function readRequest(body: Uint8Array): string | DiscoveryErrorCode {
+  const root = readXml(body);
+  if (root === null || root.name !== 'Autodiscover') return 600;
+  // Outlook and others ask on the same path in schemas of their own.
+  if (root.namespace !== REQUEST) return 601;
+  const request = childOf(root, REQUEST, 'Request');
+  const email = childOf(request, REQUEST, 'EMailAddress')?.text.trim() ?? '';
+  const schema = childOf(request, REQUEST, 'AcceptableResponseSchema')?.text.trim() ?? '';
+  if (!isAddress(email)) return 600;
+  return schema === RESPONSE ? email : 601;
+}
+
+/** A request about this address, for the mail server. */
+export function writeRequest(email: string): string {
+  return document(
+    'Autodiscover',
+    REQUEST,
+    `<Request><EMailAddress>${escapeXml(email)}</EMailAddress>` +
+      `<AcceptableResponseSchema>${RESPONSE}</AcceptableResponseSchema></Request>`,
+  );
+}
+
+/** Phones of this user are served at `url`. */
+export function writeSettings(facts: DiscoveryFacts, url: string): string {
+  const address = escapeXml(url);
+  const server = `<Server><Type>MobileSync</Type><Url>${address}</Url><Name>${address}</Name></Server>`;
+  return response(facts, `<Settings>${server}</Settings>`);
+}
+
+/** The user's mailbox is that of another address, to be asked about anew. */
+export function writeRedirect(facts: DiscoveryFacts, email: string): string {
+  return response(facts, `<Redirect>${escapeXml(email)}</Redirect>`);
+}
+
+/** No answer, and why. */
+export function writeError(code: DiscoveryErrorCode): string {
+  const message = code === 600 ? 'Invalid Request' : 'Provider is not available';
+  return document(
+    'Autodiscover',
+    ENVELOPE,
+    `<Response><Error><ErrorCode>${code}</ErrorCode><Message>${message}</Message><DebugData /></Error></Response>`,
+  );
+}
+
+/**
+ * What a mail server's answer says; null when it cannot be understood. Only what {@link ServerAnswer} holds is ever passed
+ * on: the addresses of servers in it would lead the phone round the gateway.
+ */
+export function readServerAnswer(body: Uint8Array): ServerAnswer | null {
+  const root = readXml(body);
+  if (root === null || root.name !== 'Autodiscover') return null;
+  if (childOf(childOf(root, ENVELOPE, 'Response'), ENVELOPE, 'Error') !== undefined) return { kind: 'error' };
+  const answer = childOf(root, RESPONSE, 'Response');
+  const action = childOf(answer, RESPONSE, 'Action');
+  if (answer === undefined || action === undefined) return null;
+  if (childOf(action, RESPONSE, 'Error') !== undefined) return { kind: 'error' };
+  const facts = readFacts(answer);
+  const redirect = childOf(action, RESPONSE, 'Redirect')?.text.trim();
+  if (redirect !== undefined)
+    return isAddress(redirect) ? { kind: 'redirect', facts, email: redirect } : null;
+  const servers = childOf(action, RESPONSE, 'Settings')?.children ?? [];
+  const phones = servers.some(
+    (server) => childOf(server, RESPONSE, 'Type')?.text.trim().toLowerCase() === 'mobilesync',
+  );
+  return phones ? { kind: 'settings', facts } : null;
+}
+
+/** What is told of a user the gateway knows nothing of but the address. */
+export function factsOf(email: string): DiscoveryFacts {
+  return { culture: 'en:us', displayName: email, email };
+}
+
+function readFacts(answer: XmlElement): DiscoveryFacts {
+  const user = childOf(answer, RESPONSE, 'User');
+  const culture = said(childOf(answer, RESPONSE, 'Culture'));
+  return {
+    culture: culture === '' ? 'en:us' : culture,
+    displayName: said(childOf(user, RESPONSE, 'DisplayName')),
+    email: said(childOf(user, RESPONSE, 'EMailAddress')),
+  };
+}
+
+function said(element: XmlElement | undefined): string {
+  return element?.text.trim().slice(0, MAX_NAME) ?? '';
+}
+
+function response({ culture, displayName, email }: DiscoveryFacts, action: string): string {
+  const user =
+    `<User><DisplayName>${escapeXml(displayName)}</DisplayName>` +
+    `<EMailAddress>${escapeXml(email)}</EMailAddress></User>`;
+  return document(
+    'Autodiscover',
+    ENVELOPE,
+    `<Response xmlns="${RESPONSE}"><Culture>${escapeXml(culture)}</Culture>${user}<Action>${action}</Action></Response>`,
+  );
+}
+
+function document(root: string, namespace: string, content: string): string {
+  return `<?xml version="1.0" encoding="utf-8"?>\r\n<${root} xmlns="${namespace}">${content}</${root}>`;
+}
+
+/** Good enough to be asked about: one `@` with text around it, nothing that is no character of an address. */
+function isAddress(text: string): boolean {
+  if (text.length === 0 || text.length > MAX_ADDRESS) return false;
+  const at = text.lastIndexOf('@');
+  return at > 0 && at < text.length - 1 && !/[\u0000-\u0020\u007f]/.test(text);
+}

@@ -1,0 +1,87 @@
+// Owns which request targets are Autodiscover, and what a JSON request asks in its target. Pure.
+// Threat: ProxyShell and ProxyNotShell (CVE-2021-34473, CVE-2022-41040) lead the server behind `autodiscover.json` to other
+// paths. Nothing of such a target ever goes upstream: it is read here in one spelling, and answered here.
+import { decodePercent } from '../percent.ts';
+
+/** What is asked. */
+export type DiscoveryTarget =
+  | { readonly form: 'xml' }
+  /** `email` and `protocol` as asked for, decoded; null = not said. */
+  | { readonly form: 'json'; readonly email: string | null; readonly protocol: string | null };
+
+/** Why a target below the two paths is none of ours. */
+export type DiscoveryTargetError =
+  | 'EASGATE_NOT_FOUND'
+  | 'EASGATE_QUERY_TOO_LONG'
+  | 'EASGATE_QUERY_MALFORMED'
+  | 'EASGATE_QUERY_NAME'
+  | 'EASGATE_QUERY_DUPLICATE'
+  | 'EASGATE_QUERY_VALUE';
+
+const ROOT = '/autodiscover/autodiscover.';
+const XML_PATH = `${ROOT}xml`;
+const JSON_PATH = `${ROOT}json`;
+/** The address may stand in the path (`/v1.0/user@example.com`). */
+const VERSION = '/v1.0/';
+const MAX_QUERY = 1_024;
+/** RFC 5321 4.5.3.1: 64 + 1 + 255 octets, and some more for escapes. */
+const MAX_ADDRESS = 400;
+const MAX_PAIRS = 3;
+
+/** What the target asks for; null when it is not Autodiscover at all. */
+export function parseDiscoveryTarget(
+  method: string,
+  target: string,
+): DiscoveryTarget | DiscoveryTargetError | null {
+  if (target.slice(0, ROOT.length).toLowerCase() !== ROOT) return null;
+  const question = target.indexOf('?');
+  const path = question === -1 ? target : target.slice(0, question);
+  const query = question === -1 ? '' : target.slice(question + 1);
+  const folded = path.toLowerCase();
+  if (folded === XML_PATH) {
+    if (method !== 'POST') return 'EASGATE_NOT_FOUND';
+    return question === -1 ? { form: 'xml' } : 'EASGATE_QUERY_MALFORMED';
+  }
+  if (method !== 'GET') return 'EASGATE_NOT_FOUND';
+  let address: string | null = null;
+  if (folded !== JSON_PATH) {
+    if (!folded.startsWith(JSON_PATH + VERSION)) return 'EASGATE_NOT_FOUND';
+    const segment = path.slice(JSON_PATH.length + VERSION.length);
+    if (segment.includes('/') || segment.includes(';')) return 'EASGATE_NOT_FOUND';
+    address = readValue(segment);
+    if (address === null) return 'EASGATE_QUERY_VALUE';
+  }
+  return readQuery(query, address);
+}
+
+function readQuery(query: string, address: string | null): DiscoveryTarget | DiscoveryTargetError {
+  if (query.length > MAX_QUERY) return 'EASGATE_QUERY_TOO_LONG';
+  let email = address;
+  let protocol: string | null = null;
+  const seen = new Set<string>();
+  const pairs = query === '' ? [] : query.split('&', MAX_PAIRS + 1);
+  if (pairs.length > MAX_PAIRS) return 'EASGATE_QUERY_MALFORMED';
+  for (const pair of pairs) {
+    const equals = pair.indexOf('=');
+    if (equals === -1) return 'EASGATE_QUERY_MALFORMED';
+    const name = pair.slice(0, equals).toLowerCase();
+    const value = readValue(pair.slice(equals + 1));
+    if (value === null) return 'EASGATE_QUERY_VALUE';
+    if (seen.has(name)) return 'EASGATE_QUERY_DUPLICATE';
+    seen.add(name);
+    if (name === 'email') {
+      if (address !== null) return 'EASGATE_QUERY_DUPLICATE';
+      email = value;
+    } else if (name === 'protocol') {
+      protocol = value;
+    } else if (name !== 'redirectcount') {
+      return 'EASGATE_QUERY_NAME';
+    }
+  }
+  return { form: 'json', email, protocol };
+}
+
+function readValue(text: string): string | null {
+  if (text === '' || text.length > MAX_ADDRESS) return null;
+  return decodePercent(text);
+}

@@ -1,0 +1,117 @@
+// Owns reading small XML documents into a tree: no document type, no entities of its own, bounded in every way. Pure.
+import sax from 'sax';
+import type { QualifiedTag, SAXOptions, SAXParser } from 'sax';
+
+/** An element with its namespace; attributes are left out. */
+export interface XmlElement {
+  readonly namespace: string;
+  readonly name: string;
+  readonly children: readonly XmlElement[];
+  /** All character data directly below it. */
+  readonly text: string;
+}
+
+interface OpenElement extends XmlElement {
+  readonly children: OpenElement[];
+  text: string;
+}
+
+const MAX_DEPTH = 16;
+const MAX_ELEMENTS = 256;
+/** The five of XML only; sax knows this option, its types do not. */
+const OPTIONS = { xmlns: true, position: false, strictEntities: true } as SAXOptions;
+
+/** The root element; null when the octets are no well-formed document in UTF-8, or a larger one than is needed here. */
+export function readXml(bytes: Uint8Array): XmlElement | null {
+  const text = decode(bytes);
+  return text === null ? null : parse(text);
+}
+
+function decode(bytes: Uint8Array): string | null {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    return null;
+  }
+}
+
+function parse(text: string): XmlElement | null {
+  const reader = sax.parser(true, OPTIONS);
+  const open: OpenElement[] = [];
+  let root: XmlElement | null = null;
+  let elements = 0;
+  const addText = (characters: string): void => {
+    const element = open.at(-1);
+    if (element !== undefined) element.text += characters;
+  };
+  const handlers: Handlers = {
+    onerror: refuse,
+    ondoctype: refuse,
+    onsgmldeclaration: refuse,
+    onprocessinginstruction: ({ name, body }) => {
+      // The XML declaration only, and only of what the octets were read as.
+      const encoding = /\bencoding\s*=\s*["']([^"']*)["']/.exec(body.slice(0, 200))?.[1];
+      if (name !== 'xml' || (encoding !== undefined && encoding.toLowerCase() !== 'utf-8')) refuse();
+    },
+    onopentag: (tag) => {
+      if (++elements > MAX_ELEMENTS || open.length >= MAX_DEPTH) refuse();
+      const { uri, local } = tag as QualifiedTag;
+      const element: OpenElement = { namespace: uri, name: local, children: [], text: '' };
+      open.at(-1)?.children.push(element);
+      open.push(element);
+    },
+    ontext: addText,
+    oncdata: addText,
+    onclosetag: () => {
+      const closed = open.pop();
+      if (open.length === 0) root = closed ?? null;
+    },
+  };
+  Object.assign(reader, handlers);
+  try {
+    reader.write(text).close();
+  } catch {
+    return null;
+  }
+  return root;
+}
+
+type Handlers = Partial<
+  Pick<
+    SAXParser,
+    | 'onerror'
+    | 'ondoctype'
+    | 'onsgmldeclaration'
+    | 'onprocessinginstruction'
+    | 'onopentag'
+    | 'ontext'
+    | 'oncdata'
+    | 'onclosetag'
+  >
+>;
+
+class Refused extends Error {}
+
+function refuse(): never {
+  throw new Refused();
+}
+
+/** The first child of this name in this namespace. */
+export function childOf(
+  element: XmlElement | undefined,
+  namespace: string,
+  name: string,
+): XmlElement | undefined {
+  return element?.children.find((one) => one.name === name && one.namespace === namespace);
+}
+
+/** Text for an element, in a document of any encoding: what XML 1.0 has no characters for becomes a question mark. */
+export function escapeXml(text: string): string {
+  return text
+    .toWellFormed()
+    .replace(/[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, '?')
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;');
+}

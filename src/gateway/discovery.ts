@@ -1,0 +1,139 @@
+// Owns Autodiscover at the gateway: what a phone that looks for its server is told. The address is always this gateway's.
+import { answerJson } from '../eas/autodiscover/json.ts';
+import {
+  factsOf,
+  readRequest,
+  readServerAnswer,
+  writeError,
+  writeRedirect,
+  writeRequest,
+  writeSettings,
+} from '../eas/autodiscover/pox.ts';
+import type { HttpErrorCode } from '../http/errors.ts';
+import type { CredentialCheck } from './credentials.ts';
+import type { Exchange } from './exchange.ts';
+import type { DiscoverySettings } from './settings.ts';
+import type { Balancer } from './upstream/balancer.ts';
+import { QuestionPools } from './upstream/question-pools.ts';
+import type { UpstreamServer } from './upstream/upstream-server.ts';
+
+/** What becomes of a request. */
+export type DiscoveryAnswer =
+  | { readonly kind: 'reply'; readonly status: number; readonly type: string; readonly body: string }
+  /** The mail server's own challenge is due. */
+  | { readonly kind: 'challenge' }
+  | { readonly kind: 'failure'; readonly code: HttpErrorCode };
+
+const XML = 'text/xml; charset=utf-8';
+const JSON_TYPE = 'application/json; charset=utf-8';
+const CHALLENGE: DiscoveryAnswer = { kind: 'challenge' };
+const TIMEOUT_MS = 10_000;
+/** Of a mail server's answer; Exchange's are below 4 KB. */
+const MAX_ANSWER_BYTES = 64 * 1024;
+/** Requests to mail servers under way at most. */
+const MAX_IN_FLIGHT = 64;
+
+/** Answers by itself, or by what the mail server says of the user. */
+export class Discovery {
+  private readonly settings: DiscoverySettings;
+  private readonly balancer: Balancer;
+  private readonly credentials: CredentialCheck;
+  private readonly pools = new QuestionPools(TIMEOUT_MS);
+  private inFlight = 0;
+
+  constructor(settings: DiscoverySettings, balancer: Balancer, credentials: CredentialCheck) {
+    this.settings = settings;
+    this.balancer = balancer;
+    this.credentials = credentials;
+  }
+
+  async close(): Promise<void> {
+    await this.pools.close();
+  }
+
+  /** The answer to a request whose body is whole; `address` is the client's. Never rejects. */
+  answer(exchange: Exchange, body: Uint8Array, address: string): DiscoveryAnswer | Promise<DiscoveryAnswer> {
+    const { discovery, user, authorization } = exchange;
+    exchange.authorization = null;
+    if (discovery?.form === 'json') {
+      const { status, body } = answerJson(discovery, this.settings.publicUrl);
+      return { kind: 'reply', status, type: JSON_TYPE, body };
+    }
+    if (user === null || authorization === null) return CHALLENGE;
+    const email = readRequest(body);
+    // A stranger learns nothing by a request that is wrong either: who is wrong with a password is told so.
+    return this.proven(exchange, email, { user, routeKey: user, authorization, address });
+  }
+
+  private async proven(
+    exchange: Exchange,
+    email: string | 600 | 601,
+    claim: Parameters<CredentialCheck['check']>[0],
+  ): Promise<DiscoveryAnswer> {
+    const proof = await this.credentials.check(claim);
+    if (proof === 'refused') return CHALLENGE;
+    if (proof === 'unknown') return { kind: 'failure', code: 'EASGATE_CREDENTIALS_UNKNOWN' };
+    if (typeof email === 'number') return reply(writeError(email));
+    if (this.settings.mode === 'answer') return reply(writeSettings(factsOf(email), this.settings.publicUrl));
+    const server = this.balancer.pick(claim.routeKey, null);
+    if (server === null) return { kind: 'failure', code: 'EASGATE_UPSTREAM_DOWN' };
+    if (this.inFlight >= MAX_IN_FLIGHT) return { kind: 'failure', code: 'EASGATE_UPSTREAM_BUSY' };
+    this.inFlight++;
+    const answer = await this.ask(server, exchange, email, claim).catch((): DiscoveryAnswer => ({
+      kind: 'failure',
+      code: 'EASGATE_UPSTREAM_CONNECT',
+    }));
+    this.inFlight--;
+    return answer;
+  }
+
+  /** Asks with a request written anew, and tells what is understood of the answer. */
+  private async ask(
+    server: UpstreamServer,
+    exchange: Exchange,
+    email: string,
+    { authorization, address }: { authorization: string; address: string },
+  ): Promise<DiscoveryAnswer> {
+    const { statusCode, body } = await this.pools.of(server).request({
+      method: 'POST',
+      path: this.settings.path,
+      headers: {
+        host: server.settings.hostHeader ?? exchange.host,
+        authorization,
+        'content-type': XML,
+        'x-forwarded-for': address,
+        ...(exchange.userAgent === null ? {} : { 'user-agent': exchange.userAgent }),
+      },
+      body: writeRequest(email),
+    });
+    const text = await readAtMost(body, MAX_ANSWER_BYTES);
+    if (statusCode === 401 || statusCode === 403) return CHALLENGE;
+    const said = statusCode === 200 && text !== null ? readServerAnswer(text) : null;
+    switch (said?.kind) {
+      case 'settings':
+        return reply(writeSettings(said.facts, this.settings.publicUrl));
+      case 'redirect':
+        return reply(writeRedirect(said.facts, said.email));
+      case 'error':
+        return reply(writeError(601));
+      default:
+        return { kind: 'failure', code: 'EASGATE_UPSTREAM_INVALID' };
+    }
+  }
+}
+
+function reply(body: string): DiscoveryAnswer {
+  return { kind: 'reply', status: 200, type: XML, body };
+}
+
+/** The whole body; null, and no more of it is read, when it is longer. */
+async function readAtMost(body: AsyncIterable<Buffer>, limit: number): Promise<Buffer | null> {
+  const parts: Buffer[] = [];
+  let length = 0;
+  for await (const part of body) {
+    length += part.length;
+    if (length > limit) return null;
+    parts.push(part);
+  }
+  return Buffer.concat(parts);
+}
