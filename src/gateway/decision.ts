@@ -286,6 +286,11 @@ export class Decision implements HeldPing, WayOn {
       this.phone.reply(exchange, wbxmlReply(body, exchange.persistent), 200);
       return;
     }
+    this.comeAgain(exchange);
+  }
+
+  comeAgain(exchange: Exchange): void {
+    exchange.error ??= 'EASGATE_DECISION_CHANGED';
     const data = statusReply(503, exchange.persistent, 'Retry-After: 1\r\n');
     this.phone.reply(exchange, data, 503);
   }

@@ -49,6 +49,8 @@ export interface WayOn {
   challenge(exchange: Exchange): void;
   /** A poll is about to be held; false when it was answered instead. */
   hold(exchange: Exchange): boolean;
+  /** Tells the phone to ask again at once. */
+  comeAgain(exchange: Exchange): void;
   /** Sends the whole request to the mail server. */
   pass(exchange: Exchange): void;
 }
@@ -261,9 +263,15 @@ export class Denial {
     if (this.phone.exchange !== exchange || exchange.phase !== 'verdict') return;
     exchange.phase = 'gate';
     const order = verdict?.wipe;
-    if (verdict === null || order === undefined || verdict.action !== before.action) {
-      // Taken back, or nobody knows: the phone asks again, and is answered by what is true then.
+    if (verdict === null) {
       this.phone.fail(exchange, 'EASGATE_STORE_UNAVAILABLE');
+      return;
+    }
+    if (order === undefined || verdict.action !== before.action) {
+      // Taken back or acknowledged, and the word of it not come yet.
+      exchange.verdict = verdict;
+      if (verdict.action === 'allow') this.way.comeAgain(exchange);
+      else this.answer(exchange);
       return;
     }
     const kind = verdict.action === 'wipe' ? 'wipe' : 'accountWipe';

@@ -31,6 +31,8 @@ export interface Gateway {
   unsentBytes(): number;
   /** Open upstream connections. */
   upstreamConnections(): number;
+  /** Polls held at this moment, by mail servers or by the gateway. */
+  heldPolls(): number;
   /** Uses new certificates for handshakes from now on; throws when one does not fit its key. */
   reloadCertificates(certificates: readonly CertificateSettings[]): void;
   /**
@@ -105,6 +107,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     connections: () => listener.connections,
     unsentBytes: () => listener.unsentBytes,
     upstreamConnections: () => upstreams.open,
+    heldPolls: () => countPolls(deadlines),
     reloadCertificates: (certificates) => listener.tls?.reload(certificates),
     drain: async (timeoutMs, pollWindowMs = 0) => {
       core.draining = true;
@@ -126,15 +129,20 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 
 /** Spreads the end of held polls evenly, so that the phones do not come back as one wave. */
 function drainAll(deadlines: Deadlines, windowMs: number): void {
-  let polls = 0;
-  forEachConnection(deadlines, (connection) => {
-    if (connection.holdsPoll) polls++;
-  });
+  const polls = countPolls(deadlines);
   let seen = 0;
   forEachConnection(deadlines, (connection) => {
     if (connection.holdsPoll) connection.drain(deadlines.now + (windowMs * seen++) / polls);
     else connection.drain(deadlines.now + windowMs);
   });
+}
+
+function countPolls(deadlines: Deadlines): number {
+  let polls = 0;
+  forEachConnection(deadlines, (connection) => {
+    if (connection.holdsPoll) polls++;
+  });
+  return polls;
 }
 
 function watchMemory(core: GatewayCore, onTrouble: OnTrouble): void {

@@ -1,0 +1,85 @@
+// Owns one serving gateway: store, verdicts, recorder and data plane put together as a configuration says, and taken down.
+import { cacheOptions, gatewaySettings, storeOptions } from '../config/gateway-settings.ts';
+import type { Config } from '../config/schema.ts';
+import { openStore } from '../directory/open-store.ts';
+import { PartnershipRecorder } from '../directory/partnership-recorder.ts';
+import type { DirectoryStore } from '../directory/store.ts';
+import { VerdictCache } from '../directory/verdict-cache.ts';
+import { startGateway } from '../gateway/gateway.ts';
+import type { Gateway } from '../gateway/gateway.ts';
+import { deviceAliases } from '../identity/device.ts';
+import { AccessLog } from '../observe/access-log.ts';
+import { openLog } from '../observe/logger.ts';
+import type { ProcessLog } from '../observe/logger.ts';
+
+/** What a configuration leaves to the process. */
+export interface ServingOptions {
+  /** Where the built-in mail server is; null = a real one is configured. */
+  readonly sampleUrl: string | null;
+  /** Shared by all workers, in hex; absent = drawn. */
+  readonly ticketSecret?: string;
+  /** An open socket to listen on; null = bind one. */
+  readonly fd: number | null;
+}
+
+/** A gateway that serves. */
+export interface Serving {
+  readonly gateway: Gateway;
+  readonly store: DirectoryStore;
+  readonly log: ProcessLog;
+  /** Writes what waits and closes the store; the gateway is closed or drained before. */
+  close(): Promise<void>;
+}
+
+const WARN_AGAIN_MS = 10_000;
+
+/** Rejects, with nothing left open, when a part cannot be started. */
+export async function startServing(config: Config, options: ServingOptions): Promise<Serving> {
+  const log = openLog(config.log.level, config.log.destination);
+  /** Undone in reverse order. */
+  const undo: (() => Promise<void> | void)[] = [() => log.flush()];
+  const close = async (): Promise<void> => {
+    for (const step of undo.splice(0).reverse()) await step();
+  };
+  try {
+    const store = await openStore(storeOptions(config));
+    undo.push(() => store.close());
+    const lookups = { ...cacheOptions(config), onLookupError: warnOf(log) };
+    const verdicts = new VerdictCache(store, config.policy, lookups, deviceAliases);
+    await verdicts.start();
+    undo.push(() => verdicts.stop());
+    const recorder = new PartnershipRecorder(store);
+    undo.push(() => recorder.close());
+    const accessLog = config.log.access ? new AccessLog(log.logger, config.log.identities) : null;
+    undo.push(() => accessLog?.flush());
+    const { sampleUrl, ticketSecret, fd } = options;
+    const settings = gatewaySettings(config, sampleUrl, ticketSecret, await store.sharedSecret());
+    const gateway = await startGateway({
+      settings: { ...settings, listen: { ...settings.listen, fd } },
+      verdicts,
+      recorder,
+      accessLog,
+      onTrouble: (code, facts) => log.logger.warn({ code, ...facts }),
+    });
+    return { gateway, store, log, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** One line for the first of many failed look-ups, and again while they go on. */
+function warnOf({ logger }: ProcessLog): (error: unknown) => void {
+  let last = 0;
+  let unreported = 0;
+  return (error) => {
+    unreported++;
+    if (Date.now() - last < WARN_AGAIN_MS) return;
+    logger.warn(
+      { code: 'EASGATE_LOOKUP_FAILED', failures: unreported, cause: String(error) },
+      'the directory failed',
+    );
+    last = Date.now();
+    unreported = 0;
+  };
+}

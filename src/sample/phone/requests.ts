@@ -1,0 +1,126 @@
+// Owns the bodies that the sample phone sends, per protocol version.
+import { element } from '../../eas/wbxml/element.ts';
+import type { WbxmlElement } from '../../eas/wbxml/element.ts';
+import type { FamilyRules } from './families.ts';
+
+const WINDOW = '25';
+const HTML = '2';
+const MAX_TEXT = '4096';
+
+/** First phase: which policy (MS-ASPROV 3.1.5.1). From 14.1 on it says what the device is (MS-ASCMD 2.2.3.47). */
+export function provisionRequest(version: string, rules: FamilyRules): WbxmlElement {
+  const policy = element('Provision', 'Policy', element('Provision', 'PolicyType', policyType(version)));
+  const information = Number(version) >= 14.1 ? [deviceInformation(rules)] : [];
+  return element('Provision', 'Provision', ...information, element('Provision', 'Policies', policy));
+}
+
+/** Second phase: the policy is in force. */
+export function provisionAcknowledgement(version: string, policyKey: string): WbxmlElement {
+  const policy = element(
+    'Provision',
+    'Policy',
+    element('Provision', 'PolicyType', policyType(version)),
+    element('Provision', 'PolicyKey', policyKey),
+    element('Provision', 'Status', '1'),
+  );
+  return element('Provision', 'Provision', element('Provision', 'Policies', policy));
+}
+
+/** Asks whether there is a wipe to carry out (MS-ASPROV 3.1.5.1.2.1). */
+export function wipeQuestion(): WbxmlElement {
+  return element('Provision', 'Provision');
+}
+
+/** The wipe was carried out. */
+export function wipeAcknowledgement(kind: 'RemoteWipe' | 'AccountOnlyRemoteWipe'): WbxmlElement {
+  return element('Provision', 'Provision', element('Provision', kind, element('Provision', 'Status', '1')));
+}
+
+/** What the device is, by a command of its own (12.0 to 14.0). */
+export function settingsRequest(rules: FamilyRules): WbxmlElement {
+  return element('Settings', 'Settings', deviceInformation(rules));
+}
+
+export function folderSyncRequest(key: string): WbxmlElement {
+  return element('FolderHierarchy', 'FolderSync', element('FolderHierarchy', 'SyncKey', key));
+}
+
+/** One collection; `read` are messages opened since. */
+export function syncRequest(
+  version: string,
+  folder: string,
+  key: string,
+  read: readonly string[],
+): WbxmlElement {
+  const first = key === '0';
+  // AOSP: Class only before 12.1.
+  const parts = Number(version) < 12.1 ? [element('AirSync', 'Class', 'Email')] : [];
+  parts.push(element('AirSync', 'SyncKey', key), element('AirSync', 'CollectionId', folder));
+  if (!first) {
+    parts.push(
+      element('AirSync', 'GetChanges'),
+      element('AirSync', 'WindowSize', WINDOW),
+      element('AirSync', 'Options', ...bodyOptions(version)),
+    );
+    if (read.length > 0) parts.push(element('AirSync', 'Commands', ...read.map(markRead)));
+  }
+  return element(
+    'AirSync',
+    'Sync',
+    element('AirSync', 'Collections', element('AirSync', 'Collection', ...parts)),
+  );
+}
+
+export function pingRequest(seconds: number, folders: readonly string[]): WbxmlElement {
+  return element(
+    'Ping',
+    'Ping',
+    element('Ping', 'HeartbeatInterval', String(seconds)),
+    element(
+      'Ping',
+      'Folders',
+      ...folders.map((id) =>
+        element('Ping', 'Folder', element('Ping', 'Id', id), element('Ping', 'Class', 'Email')),
+      ),
+    ),
+  );
+}
+
+function policyType(version: string): string {
+  return Number(version) < 12 ? 'MS-WAP-Provisioning-XML' : 'MS-EAS-Provisioning-WBXML';
+}
+
+function deviceInformation({ model, os, userAgent }: FamilyRules): WbxmlElement {
+  return element(
+    'Settings',
+    'DeviceInformation',
+    element(
+      'Settings',
+      'Set',
+      element('Settings', 'Model', model),
+      element('Settings', 'OS', os),
+      element('Settings', 'UserAgent', userAgent),
+    ),
+  );
+}
+
+function bodyOptions(version: string): WbxmlElement[] {
+  if (Number(version) < 12) return [element('AirSync', 'Truncation', '4')];
+  return [
+    element(
+      'AirSyncBase',
+      'BodyPreference',
+      element('AirSyncBase', 'Type', HTML),
+      element('AirSyncBase', 'TruncationSize', MAX_TEXT),
+    ),
+  ];
+}
+
+function markRead(id: string): WbxmlElement {
+  return element(
+    'AirSync',
+    'Change',
+    element('AirSync', 'ServerId', id),
+    element('AirSync', 'ApplicationData', element('Email', 'Read', '1')),
+  );
+}

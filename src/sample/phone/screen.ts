@@ -1,0 +1,60 @@
+// Owns what the sample phone's user would see: folders, messages, and what the mail app says about the account.
+
+/** A message in the list. */
+export interface ShownMessage {
+  readonly id: string;
+  readonly from: string;
+  readonly subject: string;
+  readonly text: string;
+}
+
+/** A folder with its messages. */
+export interface ShownFolder {
+  readonly id: string;
+  readonly name: string;
+  readonly type: string;
+  readonly messages: Map<string, ShownMessage>;
+}
+
+/** What the mail app says about the account. */
+export type AccountState =
+  /** Nothing was asked yet. */
+  | 'new'
+  | 'connected'
+  /** "Your administrator does not allow this device." */
+  | 'denied'
+  /** The app asks for the password and does nothing until it gets one. */
+  | 'passwordWanted'
+  /** No answer, or "try again later". */
+  | 'unreachable'
+  /** The account, or the whole device, was erased. */
+  | 'accountWiped'
+  | 'deviceWiped';
+
+/** All of it. */
+export class Screen {
+  state: AccountState = 'new';
+  /** How often the user was asked for the password. */
+  passwordPrompts = 0;
+  readonly folders = new Map<string, ShownFolder>();
+
+  /** Folder names, in the server's order. */
+  get folderNames(): string[] {
+    return [...this.folders.values()].map(({ name }) => name);
+  }
+
+  /** Everything in the folder of this type; 2 = Inbox. */
+  messagesOf(type: string): ShownMessage[] {
+    const folder = [...this.folders.values()].find((one) => one.type === type);
+    return folder === undefined ? [] : [...folder.messages.values()];
+  }
+
+  /** Subjects in the Inbox. */
+  get subjects(): string[] {
+    return this.messagesOf('2').map(({ subject }) => subject);
+  }
+
+  clear(): void {
+    this.folders.clear();
+  }
+}

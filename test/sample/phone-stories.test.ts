@@ -1,0 +1,198 @@
+// Owns the stories of a phone's user: what the phone shows before and after each change, on both stores, for old and new
+// protocol versions and different mail apps. A phone is never asked for its password, and never shows two mailboxes mixed.
+import { afterEach, describe, expect, it } from 'vitest';
+import { deviceKey } from '../../src/identity/device.ts';
+import type { DeviceRecord } from '../../src/directory/records.ts';
+import type { PhoneFamily } from '../../src/sample/phone/families.ts';
+import type { Phone } from '../../src/sample/phone/phone.ts';
+import { decision, deviceRecord, wipeDecision } from '../directory/store-contract.ts';
+import { checkLeaks } from '../support/leaks.ts';
+import { STORES, openOffice } from '../support/office.ts';
+import type { Office } from '../support/office.ts';
+import { until } from '../support/until.ts';
+
+checkLeaks();
+
+const DEVICE = 'STORYPHONE1';
+const KEY = deviceKey(DEVICE);
+const REAL = ['Welcome', 'Floor plan', 'Lunch'];
+const SECOND_MS = 1_000;
+
+let office: Office;
+let leaving: AbortController;
+afterEach(async () => {
+  leaving.abort();
+  await office.close();
+});
+
+let version = 0;
+/** What the MDM says of the device from now on. */
+async function mdmSays(facts: Partial<DeviceRecord>): Promise<void> {
+  version++;
+  await office.operator.putDevice(deviceRecord(KEY, { version, observedAt: version, ...facts }));
+}
+
+/** The phone at work, until the test is over. */
+interface Held {
+  readonly poll: Promise<void>;
+}
+
+async function holdPoll(phone: Phone): Promise<Held> {
+  expect(phone.idle).toBe(true);
+  const before = office.gateway.heldPolls();
+  const poll = phone.step(leaving.signal);
+  await until(() => office.gateway.heldPolls() === before + 1, 'the poll to be held');
+  return { poll };
+}
+
+/** Lets the phone react to what ended its poll; resolves with the milliseconds since `from`. */
+async function react(phone: Phone, held: Held, from: number): Promise<number> {
+  await held.poll;
+  await phone.settle(leaving.signal);
+  return Date.now() - from;
+}
+
+function expectMail(phone: Phone): void {
+  expect(phone.screen.state).toBe('connected');
+  expect(phone.screen.subjects).toEqual(REAL);
+  expect([...phone.screen.folders.keys()].filter((id) => id.startsWith('easg'))).toEqual([]);
+  expect(phone.screen.passwordPrompts).toBe(0);
+}
+
+function expectNotice(phone: Phone, text: RegExp | string): void {
+  expect(phone.screen.state).toBe('connected');
+  const messages = phone.screen.messagesOf('2');
+  expect(messages).toHaveLength(1);
+  expect(messages[0]?.text).toMatch(text);
+  expect([...phone.screen.folders.keys()].every((id) => id.startsWith('easg'))).toBe(true);
+  expect(phone.screen.passwordPrompts).toBe(0);
+}
+
+const apps: readonly (readonly [string, PhoneFamily])[] = [
+  ['2.5', 'android'],
+  ['12.1', 'ios'],
+  ['14.1', 'android'],
+  ['16.1', 'ios'],
+  ['16.1', 'outlook'],
+];
+
+describe.each(STORES)('with the %s store', (kind) => {
+  describe.each(apps)('a phone that speaks %s (%s)', (protocol, family) => {
+    async function begin(facts: Partial<DeviceRecord>): Promise<Phone> {
+      office = await openOffice(kind);
+      leaving = new AbortController();
+      await mdmSays(facts);
+      const phone = office.phone({ deviceId: DEVICE, family, version: protocol });
+      await phone.settle(leaving.signal);
+      return phone;
+    }
+
+    it('quarantined on Monday, enrolled at 9:00, has its mail at 9:00:01', async () => {
+      const phone = await begin({ managed: false });
+      expectNotice(phone, 'https://enrol.example.com/');
+      const held = await holdPoll(phone);
+      const enrolled = Date.now();
+      await mdmSays({ managed: true, compliant: true });
+      expect(await react(phone, held, enrolled)).toBeLessThan(SECOND_MS);
+      expectMail(phone);
+    });
+
+    it('that stops to comply sees why, and none of its mail, until it complies again', async () => {
+      const phone = await begin({});
+      expectMail(phone);
+      const first = await holdPoll(phone);
+      const changed = Date.now();
+      await mdmSays({ compliant: false });
+      expect(await react(phone, first, changed)).toBeLessThan(SECOND_MS);
+      expectNotice(phone, /./);
+      const second = await holdPoll(phone);
+      const cured = Date.now();
+      await mdmSays({ compliant: true });
+      expect(await react(phone, second, cured)).toBeLessThan(SECOND_MS);
+      expectMail(phone);
+    });
+
+    it('is told the new reason in place of the old one', async () => {
+      const phone = await begin({ managed: false });
+      const before = phone.screen.messagesOf('2')[0]?.text;
+      const held = await holdPoll(phone);
+      const changed = Date.now();
+      await mdmSays({ managed: true, compliant: false });
+      expect(await react(phone, held, changed)).toBeLessThan(SECOND_MS);
+      expectNotice(phone, /./);
+      expect(phone.screen.messagesOf('2')[0]?.text).not.toBe(before);
+    });
+
+    it('that is blocked while it polls is refused, and has its mail again when it may', async () => {
+      const phone = await begin({});
+      const held = await holdPoll(phone);
+      const blocked = Date.now();
+      await office.operator.decide(null, KEY, decision('block'));
+      expect(await react(phone, held, blocked)).toBeLessThan(SECOND_MS);
+      expect(phone.screen.state).toBe('denied');
+      expect(phone.screen.passwordPrompts).toBe(0);
+      await office.operator.decide(null, KEY, null);
+      await untilAllowed(phone);
+      expectMail(phone);
+    });
+
+    it('that changes between two requests sees the other mailbox at the next one', async () => {
+      const phone = await begin({ managed: false });
+      await mdmSays({ managed: true, compliant: true });
+      // A Ping that comes with keys of the quarantine mailbox ends at once.
+      await phone.step(leaving.signal);
+      await phone.settle(leaving.signal);
+      await untilMail(phone);
+      expectMail(phone);
+      const held = await holdPoll(phone);
+      office.mail.deliver('alice', 'News', 'Text');
+      await held.poll;
+      await phone.settle(leaving.signal);
+      expect(phone.screen.subjects).toEqual([...REAL, 'News']);
+    });
+
+    it('that is to be wiped erases what its app erases, says so, and is blocked', async () => {
+      const phone = await begin({});
+      const held = await holdPoll(phone);
+      const action = Number(protocol) >= 16.1 ? 'accountWipe' : 'wipe';
+      const user = action === 'wipe' ? null : ('alice' as never);
+      await office.operator.decide(user, KEY, wipeDecision(Date.now(), action));
+      await held.poll;
+      await phone.settle(leaving.signal);
+      expect(phone.screen.state).toBe(action === 'wipe' ? 'deviceWiped' : 'accountWiped');
+      expect(phone.screen.folders.size).toBe(0);
+      const stored =
+        user === null
+          ? (await office.operator.getDevice(KEY))?.decision
+          : (await office.operator.lookup(user, [KEY])).partnershipDecision;
+      expect(stored).toMatchObject({ wipe: { state: 'acknowledged', deviceStatus: 1 } });
+      const again = office.phone({ deviceId: DEVICE, family, version: protocol });
+      await again.settle(leaving.signal);
+      expect(again.screen.state).toBe('denied');
+    });
+
+    it('with a wrong password is asked for it, and told nothing', async () => {
+      office = await openOffice(kind);
+      leaving = new AbortController();
+      await mdmSays({ managed: false });
+      const phone = office.phone({ deviceId: DEVICE, family, version: protocol, password: 'wrong' });
+      await phone.settle(leaving.signal);
+      expect(phone.screen).toMatchObject({ state: 'passwordWanted', passwordPrompts: 1 });
+      expect(phone.screen.folders.size).toBe(0);
+    });
+  });
+});
+
+/** The change may be on its way to the gateway still: the user pulls down the list again. */
+async function untilAllowed(phone: Phone): Promise<void> {
+  const end = Date.now() + 2_000;
+  while (phone.screen.state === 'denied' && Date.now() < end) await phone.settle(leaving.signal);
+}
+
+async function untilMail(phone: Phone): Promise<void> {
+  const end = Date.now() + 2_000;
+  while (phone.screen.subjects.length !== REAL.length && Date.now() < end) {
+    await phone.step(leaving.signal);
+    if (!phone.idle) await phone.settle(leaving.signal);
+  }
+}

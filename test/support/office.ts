@@ -1,0 +1,82 @@
+// Owns a whole small world for user stories: the sample mail server, a store, a gateway as configured, and an operator.
+import { setTimeout } from 'node:timers/promises';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startServing } from '../../src/cli/serving.ts';
+import { storeOptions } from '../../src/config/gateway-settings.ts';
+import { configSchema } from '../../src/config/schema.ts';
+import type { Config } from '../../src/config/schema.ts';
+import { openStore } from '../../src/directory/open-store.ts';
+import type { DirectoryStore } from '../../src/directory/store.ts';
+import type { Gateway } from '../../src/gateway/gateway.ts';
+import { Phone } from '../../src/sample/phone/phone.ts';
+import type { PhoneOptions } from '../../src/sample/phone/phone.ts';
+import { startSampleServer } from '../../src/sample/server.ts';
+import type { SampleServer } from '../../src/sample/server.ts';
+import { watchGateway } from './leaks.ts';
+import { startRedis } from './redis.ts';
+
+/** Users alice and bob, with passwords `alice-pw` and `bob-pw`. */
+export interface Office {
+  readonly mail: SampleServer;
+  readonly gateway: Gateway;
+  /** The directory through a handle that is not the gateway's: what happens there is news to it. */
+  readonly operator: DirectoryStore;
+  readonly url: string;
+  phone(options: Pick<PhoneOptions, 'deviceId' | 'family' | 'version'> & Partial<PhoneOptions>): Phone;
+  close(): Promise<void>;
+}
+
+/** The kinds of store a story is told with. */
+export const STORES = ['embedded', 'redis'] as const;
+
+/** Starts everything; `more` is laid over the configuration, section by section. */
+export async function openOffice(
+  kind: (typeof STORES)[number],
+  more: Readonly<Record<string, unknown>> = {},
+): Promise<Office> {
+  const folder = mkdtempSync(join(tmpdir(), 'easgate-office-'));
+  const redis = kind === 'redis' ? await startRedis() : null;
+  const config: Config = configSchema.parse({
+    listen: { address: '127.0.0.1', port: 0 },
+    store: redis === null ? { kind, path: join(folder, 'directory.db') } : { kind, url: redis.url },
+    messages: { organisation: 'Example Ltd', enrolmentUrl: 'https://enrol.example.com/' },
+    log: { level: 'silent', access: false },
+    ...more,
+  });
+  const users = ['alice', 'bob'].map((name) => ({ name, password: `${name}-pw` }));
+  const mail = await startSampleServer({ users });
+  const serving = await startServing(config, { sampleUrl: mail.url, fd: null });
+  watchGateway(serving.gateway);
+  const operator = await openStore(storeOptions(config));
+  const url = `http://127.0.0.1:${serving.gateway.port}`;
+  const phones: Phone[] = [];
+  return {
+    mail,
+    gateway: serving.gateway,
+    operator,
+    url,
+    phone: (options) => {
+      const phone = new Phone({
+        server: url,
+        user: 'alice',
+        password: 'alice-pw',
+        // Retry-After is obeyed, but in a hurry.
+        wait: (ms) => setTimeout(Math.min(ms, 25)),
+        ...options,
+      });
+      phones.push(phone);
+      return phone;
+    },
+    close: async () => {
+      await Promise.all(phones.map((phone) => phone.close()));
+      await serving.gateway.close();
+      await serving.close();
+      await operator.close();
+      await mail.close();
+      await redis?.kill();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
