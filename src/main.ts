@@ -14,6 +14,7 @@ async function register(program: Command, name: string | undefined): Promise<voi
   if (wanted('devices')) (await import('./cli/devices.ts')).registerDevices(program);
   if (wanted('explain')) (await import('./cli/explain.ts')).registerExplain(program);
   if (wanted('identify')) (await import('./cli/identify.ts')).registerIdentify(program);
+  if (wanted('demo')) (await import('./cli/demo.ts')).registerDemo(program);
   if (wanted('wbxml')) (await import('./cli/wbxml.ts')).registerWbxml(program);
 }
 
@@ -25,6 +26,7 @@ const SUBCOMMANDS: ReadonlySet<string> = new Set([
   'explain',
   'identify',
   'wbxml',
+  'demo',
 ]);
 
 async function main(words: readonly string[]): Promise<void> {

@@ -67,7 +67,7 @@ describe('easgate', () => {
   it('ends with 2 without a command, and shows what there is', async () => {
     const { code, error } = await run();
     expect(code).toBe(2);
-    for (const name of ['serve', 'reload', 'check', 'devices', 'explain', 'identify', 'wbxml'])
+    for (const name of ['serve', 'reload', 'check', 'devices', 'explain', 'identify', 'wbxml', 'demo'])
       expect(error).toContain(name);
   });
 
