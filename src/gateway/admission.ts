@@ -6,11 +6,12 @@ import type { BodyErrorCode } from '../eas/body-gate.ts';
 import { agreeOnPolicyKey, agreeOnVersion, isAgreementError } from '../eas/protocol-version.ts';
 import type { EasQuery } from '../eas/query.ts';
 import { isEasPath, parseEasTarget } from '../eas/request-target.ts';
+import type { TargetErrorCode } from '../eas/request-target.ts';
 import type { HttpErrorCode } from '../http/errors.ts';
 import { withoutHeaders } from '../http/request-head.ts';
 import type { RequestHead } from '../http/request-head.ts';
 import { deviceKey } from '../identity/device.ts';
-import type { UserKey } from '../identity/keys.ts';
+import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import { claimAgrees } from '../identity/user-claim.ts';
 import { isConnectionBound, readLeg } from '../identity/ntlm.ts';
 import { NO_USER, isUserError, userFromAuthorization } from '../identity/user.ts';
@@ -29,6 +30,22 @@ export interface RequestOrigin {
   readonly boundUser: UserKey | null;
   /** Whom the client certificate names; null = none. */
   readonly certificateUser: UserKey | null;
+  readonly memo: AdmissionMemo;
+}
+
+/**
+ * What the last request of a connection said, with what was made of it: a phone repeats its credentials on every request
+ * of a connection, and mostly its target too. Pure results of the same text, so that they need no end.
+ */
+export class AdmissionMemo {
+  target = '';
+  options = false;
+  query: EasQuery | null = null;
+  device: DeviceKey | null = null;
+  authorization: string | null = null;
+  user: UserKey | null = null;
+  /** Beginning of the upstream head, for the query and the user together; '' = not known. */
+  upstreamLine = '';
 }
 
 /** What the gate needs to know of the configuration. */
@@ -57,7 +74,8 @@ export function admit(
   if (identity.publicHosts.length > 0 && !isPublicHost(head.host, identity.publicHosts))
     return 'EASGATE_WRONG_HOST';
   if (head.via !== null && cameThroughHere(head.via)) return 'EASGATE_LOOP';
-  const query = parseEasTarget(head.target, options);
+  const { memo } = origin;
+  const query = readTarget(memo, head.target, options);
   if (typeof query === 'string') return query;
   const version = agreeOnVersion(query, head.protocolVersion);
   if (isAgreementError(version)) return version;
@@ -93,6 +111,13 @@ export function admit(
   } else {
     exchange.user = user;
     exchange.authorization = head.authorization;
+    exchange.device = memo.device;
+    // A leg of NTLM names another user than the memo's.
+    if (memo.upstreamLine !== '' && isRemembered(memo, head)) {
+      exchange.upstreamLine = memo.upstreamLine;
+      exchange.upstreamHead = passedOn(rules, head.headerLines) + origin.forwardedLines(head);
+      return null;
+    }
     // Without credentials of its own (certificate, NTLM) Horde believes the claim (eas-protocol facts, 0.9).
     const rule =
       head.authorization === null && identity.userClaim === 'ignore' ? 'refuse' : identity.userClaim;
@@ -100,7 +125,6 @@ export function admit(
       if (rule === 'refuse' || query.form === 'base64') return 'EASGATE_USER_MISMATCH';
       canonical = rewriteUser(canonical, user);
     }
-    if (!options && query.device !== null) exchange.device = deviceKey(query.device);
   }
   exchange.upstreamLine =
     head.method +
@@ -108,8 +132,32 @@ export function admit(
     rules.upstream.path +
     (canonical === '' ? '' : '?' + canonical) +
     ' HTTP/1.1\r\nHost: ';
+  if (user !== NO_USER && isRemembered(memo, head)) memo.upstreamLine = exchange.upstreamLine;
   exchange.upstreamHead = passedOn(rules, head.headerLines) + origin.forwardedLines(head);
   return null;
+}
+
+/** Whether the memo's user is that of this request: the same credentials were read before. */
+function isRemembered(memo: AdmissionMemo, head: RequestHead): boolean {
+  return head.authorization !== null && head.authorization === memo.authorization;
+}
+
+/** A copy: a part of a head would keep the whole of it in memory as long as the connection lives. */
+function detach(text: string): string {
+  return Buffer.from(text, 'latin1').toString('latin1');
+}
+
+function readTarget(memo: AdmissionMemo, target: string, options: boolean): EasQuery | TargetErrorCode {
+  if (memo.query !== null && memo.target === target && memo.options === options) return memo.query;
+  const own = detach(target);
+  const query = parseEasTarget(own, options);
+  if (typeof query === 'string') return query;
+  memo.target = own;
+  memo.options = options;
+  memo.query = query;
+  memo.device = options || query.device === null ? null : deviceKey(query.device);
+  memo.upstreamLine = '';
+  return query;
 }
 
 /**
@@ -129,8 +177,16 @@ function nameUser(
   head: RequestHead,
 ): UserKey | typeof NO_USER | UserErrorCode {
   const { authorization } = head;
+  const { memo } = origin;
+  if (memo.user !== null && isRemembered(memo, head)) return memo.user;
   const user = userFromAuthorization(authorization, rules.identity.bearerClaim);
-  if (user !== NO_USER) return user;
+  if (user !== NO_USER) {
+    if (isUserError(user)) return user;
+    memo.authorization = detach(authorization ?? '');
+    memo.user = user;
+    memo.upstreamLine = '';
+    return user;
+  }
   if (authorization === null) return origin.boundUser ?? origin.certificateUser ?? NO_USER;
   if (rules.upstream.connectionAuth === 'strip' || !isConnectionBound(authorization)) return NO_USER;
   const leg = readLeg(authorization);

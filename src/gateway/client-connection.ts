@@ -10,7 +10,7 @@ import { parseRequestHead } from '../http/request-head.ts';
 import type { RequestHead } from '../http/request-head.ts';
 import { clientAddress } from '../identity/client-address.ts';
 import type { UserKey } from '../identity/keys.ts';
-import { admit, admitDiscovery } from './admission.ts';
+import { AdmissionMemo, admit, admitDiscovery } from './admission.ts';
 import type { RequestOrigin } from './admission.ts';
 import type { Timed } from './deadlines.ts';
 import { BodyRate } from './body-rate.ts';
@@ -80,6 +80,7 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, Shared
   address: string;
   readonly port: number;
   readonly certificateUser: UserKey | null;
+  readonly memo = new AdmissionMemo();
   /** What becomes of the request under way. */
   readonly decision: Decision;
   private readonly endpoint: PhoneEndpoint;
