@@ -268,14 +268,17 @@ function challengeHead(exchange: Exchange, head: RequestHead, origin: RequestOri
   return agent + opening + origin.forwardedLines(head);
 }
 
-/** Turns a request whose credentials were refused into one that brings back the mail server's own challenge. */
+/**
+ * Turns a request whose credentials were refused into one that brings back the mail server's own challenge. Without them:
+ * the server said no already, and a second no would bring the user nearer to a lock.
+ */
 export function askForChallenge(exchange: Exchange, path: string): void {
   exchange.upstreamLine = 'OPTIONS ' + path + ' HTTP/1.1\r\nHost: ';
-  exchange.upstreamHead = withoutHeaders(exchange.upstreamHead ?? '', BODY_HEADERS);
+  exchange.upstreamHead = withoutHeaders(exchange.upstreamHead ?? '', NOT_ASKED_WITH);
 }
 
-/** Names in lower case: there is no body any more. */
-const BODY_HEADERS = ['content-type', 'content-encoding', 'content-language'];
+/** Names in lower case; there is no body any more. */
+const NOT_ASKED_WITH = ['authorization', 'content-type', 'content-encoding', 'content-language'];
 
 function rewriteUser(canonical: string, user: UserKey): string {
   return canonical

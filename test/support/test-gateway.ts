@@ -27,6 +27,8 @@ export interface TestGateway extends Gateway {
   readonly trouble: Readonly<Record<string, unknown>>[];
   /** Verdict by device key; others are allowed. */
   readonly verdicts: Map<string, Verdict | 'miss' | 'unavailable'>;
+  /** What the directory says when it is asked once more; null = nothing, undefined = what is in `verdicts`. */
+  confirmWith(verdict: Verdict | null | undefined): void;
   /** Changes a verdict as the change log would. */
   change(device: string, action: VerdictAction): void;
 }
@@ -150,6 +152,7 @@ export async function startTestGateway(
   const trouble: Record<string, unknown>[] = [];
   const verdicts = new Map<string, Verdict | 'miss' | 'unavailable'>();
   const listeners = new Set<(changed: ChangedKeys) => void>();
+  let confirmed: Verdict | null | undefined;
   const lookUp = (device: string) => verdicts.get(device) ?? ALLOW;
   const gateway = await startGateway({
     settings: testSettings(upstreamPort, overrides),
@@ -164,6 +167,7 @@ export async function startTestGateway(
         return { verdict: found === 'miss' ? ALLOW : found };
       },
       confirm: async (_user, device) => {
+        if (confirmed !== undefined) return confirmed;
         const found = lookUp(device);
         return typeof found === 'string' ? null : found;
       },
@@ -196,6 +200,7 @@ export async function startTestGateway(
     addresses,
     trouble,
     verdicts,
+    confirmWith: (verdict) => (confirmed = verdict),
     change: (device, action) => {
       verdicts.set(device, verdict(action));
       for (const listener of listeners)
