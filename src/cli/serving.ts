@@ -26,6 +26,7 @@ export interface ServingOptions {
 export interface Serving {
   readonly gateway: Gateway;
   readonly store: DirectoryStore;
+  readonly verdicts: VerdictCache;
   readonly log: ProcessLog;
   /** Writes what waits and closes the store; the gateway is closed or drained before. */
   close(): Promise<void>;
@@ -61,7 +62,7 @@ export async function startServing(config: Config, options: ServingOptions): Pro
       accessLog,
       onTrouble: (code, facts) => log.logger.warn({ code, ...facts }),
     });
-    return { gateway, store, log, close };
+    return { gateway, store, verdicts, log, close };
   } catch (error) {
     await close();
     throw error;

@@ -8,6 +8,7 @@ import { answerMailbox } from '../eas/mailbox/mailbox.ts';
 import type { MailboxAnswer, MailboxRequest } from '../eas/mailbox/model.ts';
 import { pingWithNews } from '../eas/mailbox/ping.ts';
 import { deviceInformationOf } from '../eas/mailbox/provision.ts';
+import { syncsInbox } from '../eas/mailbox/sync.ts';
 import { answerIssued } from '../eas/mailbox/transition.ts';
 import { decodeWbxml } from '../eas/wbxml/decode.ts';
 import { isElement } from '../eas/wbxml/element.ts';
@@ -196,8 +197,13 @@ export class Denial {
       keys: new KeyMint(settings.keySecret, user, device),
     };
     const answer = answerMailbox(request);
+    if (command === 'Sync' && syncsInbox(body)) this.core.isNews(verdict, user, device);
     if (answer.kind !== 'hold') {
       this.send(exchange, answer);
+      return;
+    }
+    if (command === 'Ping' && this.core.isNews(verdict, user, device)) {
+      this.send(exchange, pingWithNews(INBOX));
       return;
     }
     exchange.held = true;

@@ -140,6 +140,11 @@ export class GatewayCore {
     return this.rendered?.of(verdict, reader) ?? null;
   }
 
+  /** Whether a phone may have the message of another reason; asked once, the answer is no from then on. */
+  isNews(verdict: Verdict, user: UserKey, device: DeviceKey): boolean {
+    return this.rendered?.isNews(verdict, user, device) ?? false;
+  }
+
   /** What goes behind X-Forwarded-For for every request of one connection. */
   forwardedSuffix(endpoint: PhoneEndpoint): string {
     const header = this.settings.listen.tls?.clientCertificate?.forwardHeader ?? null;

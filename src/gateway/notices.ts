@@ -1,4 +1,5 @@
-// Owns the message a quarantined phone gets: rendered for a verdict and a language, and kept for a while.
+// Owns the message a quarantined phone gets: rendered for a verdict and a language, and kept for a while; and which phones
+// have asked for the one they should have.
 import { LRUCache } from 'lru-cache';
 import type { MailboxNotice } from '../eas/mailbox/model.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
@@ -9,6 +10,8 @@ import type { Verdict } from '../policy/model.ts';
 
 /** Rendering takes a few hundred microseconds; a phone asks several times in a row. */
 const MAX_KEPT = 1_000;
+/** Phones of which it is known; about 100 bytes apiece. */
+const MAX_TOLD = 20_000;
 const HOUR_MS = 3_600_000;
 
 /** Whom a message is for, and why. */
@@ -26,6 +29,7 @@ export class Notices {
   private readonly settings: NoticeSettings;
   private readonly languages: readonly string[];
   private readonly kept = new LRUCache<string, MailboxNotice>({ max: MAX_KEPT });
+  private readonly told = new LRUCache<string, string>({ max: MAX_TOLD });
 
   constructor(settings: NoticeSettings) {
     this.settings = settings;
@@ -47,5 +51,18 @@ export class Notices {
       this.kept.set(name, notice);
     }
     return notice;
+  }
+
+  /**
+   * Whether a phone may still have the message of another reason, as far as this worker knows; from now on it does not.
+   * A Ping carries no key that would tell (MS-ASCMD 2.2.1.13). By reason, and not by what is written: the languages a
+   * phone names may differ from request to request, and no phone is to be sent to and fro for that.
+   */
+  isNews({ reason, requirement = '' }: Verdict, user: UserKey, device: DeviceKey): boolean {
+    const name = `${user}\0${device}`;
+    const why = `${reason}\0${requirement}`;
+    if (this.told.get(name) === why) return false;
+    this.told.set(name, why);
+    return true;
   }
 }

@@ -24,6 +24,8 @@ export interface Office {
   /** The directory through a handle that is not the gateway's: what happens there is news to it. */
   readonly operator: DirectoryStore;
   readonly url: string;
+  /** Resolves when the gateway has heard of what `write` changes. */
+  heard(write: () => Promise<unknown>): Promise<void>;
   phone(options: Pick<PhoneOptions, 'deviceId' | 'family' | 'version'> & Partial<PhoneOptions>): Phone;
   close(): Promise<void>;
 }
@@ -57,6 +59,13 @@ export async function openOffice(
     gateway: serving.gateway,
     operator,
     url,
+    heard: async (write) => {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const stop = serving.verdicts.onChange(() => resolve());
+      await write();
+      await promise;
+      stop();
+    },
     phone: (options) => {
       const phone = new Phone({
         server: url,

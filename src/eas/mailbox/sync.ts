@@ -56,6 +56,13 @@ export function sync(request: MailboxRequest): MailboxAnswer {
   return wait > 0 ? { kind: 'hold', seconds: wait, expired: { kind: 'empty' } } : { kind: 'empty' };
 }
 
+/** Whether a Sync asks about the folder in which the message is. */
+export function syncsInbox(request: WbxmlElement | null): boolean {
+  return childrenNamed(child(request ?? undefined, 'Collections'), 'Collection').some(
+    (collection) => textOf(child(collection, 'CollectionId')) === INBOX,
+  );
+}
+
 /** Seconds to hold; 0 = answer at once; or what is wrong with the wish. */
 function waitOf(request: WbxmlElement): number | MailboxAnswer {
   const minutes = textOf(child(request, 'Wait'));

@@ -35,7 +35,9 @@ export interface PhoneOptions extends PhoneAccount {
   readonly family: PhoneFamily;
   /** Accept-Language; default en. */
   readonly languages?: string;
-  /** Seconds a Ping may be held; default 600. */
+  /** What is held for news: a Ping, or a Sync that may wait (12.1 and later); default ping. */
+  readonly push?: 'ping' | 'sync';
+  /** Seconds a poll may be held; default 600. */
   readonly heartbeat?: number;
   /** Waits so many milliseconds, or until `signal`; default: real time. */
   readonly wait?: (ms: number, signal: AbortSignal) => Promise<void>;
@@ -44,7 +46,7 @@ export interface PhoneOptions extends PhoneAccount {
 }
 
 /** What is to be done next, in the order of a mail app. */
-type Task = 'options' | 'provision' | 'information' | 'folders' | 'sync' | 'ping' | 'rest';
+type Task = 'options' | 'provision' | 'information' | 'folders' | 'sync' | 'poll' | 'rest';
 
 type WipeOrder = 'RemoteWipe' | 'AccountOnlyRemoteWipe';
 
@@ -69,6 +71,8 @@ export class Phone {
   private policyKey = '0';
   private folderKey = '0';
   private readonly syncKeys = new Map<string, string>();
+  /** Folders that are still to be asked about. */
+  private due: string[] = [];
   private heartbeat: number;
   private provisions = 0;
   private wiping = false;
@@ -86,7 +90,7 @@ export class Phone {
 
   /** A held poll comes next: everything else is done. */
   get idle(): boolean {
-    return this.task === 'ping';
+    return this.task === 'poll';
   }
 
   /**
@@ -113,8 +117,9 @@ export class Phone {
       case 'sync':
         await this.sync(signal);
         break;
-      case 'ping':
-        await this.ping(signal);
+      case 'poll':
+        if (this.options.push === 'sync') await this.waitingSync(signal);
+        else await this.ping(signal);
         break;
       case 'rest':
         break;
@@ -209,23 +214,40 @@ export class Phone {
     this.screen.state = 'connected';
     this.folderKey = textOf(child(root, 'SyncKey')) ?? '0';
     for (const gone of applyFolders(this.screen, root)) this.syncKeys.delete(gone);
-    for (const id of this.watched()) if (!this.syncKeys.has(id)) this.syncKeys.set(id, '0');
-    this.task = 'sync';
+    this.beginSync();
   }
 
+  private beginSync(): void {
+    this.due = this.watched();
+    this.task = this.due.length > 0 ? 'sync' : 'poll';
+  }
+
+  /** One folder that is due, until it has nothing more. */
   private async sync(signal: AbortSignal): Promise<void> {
-    for (const id of this.watched()) {
-      let more = true;
-      while (more && this.task === 'sync') {
-        const key = this.syncKeys.get(id) ?? '0';
-        const request = syncRequest(this.options.version, id, key, []);
-        await this.ask('Sync', request, signal, (answer) => {
-          more = this.onSync(id, key, answer);
-        });
-        if (this.screen.state !== 'connected') return;
-      }
-    }
-    if (this.task === 'sync') this.task = 'ping';
+    const [id = ''] = this.due;
+    const key = this.syncKeys.get(id) ?? '0';
+    await this.ask('Sync', syncRequest(this.options.version, id, key), signal, (answer) => {
+      if (this.onSync(id, key, answer)) return;
+      this.due.shift();
+      if (this.task === 'sync' && this.due.length === 0) this.task = 'poll';
+    });
+  }
+
+  /** A Sync of the first folder that is answered when there is news, or empty when its time is over. */
+  private async waitingSync(signal: AbortSignal): Promise<void> {
+    const { version } = this.options;
+    const [id = ''] = this.watched();
+    const key = this.syncKeys.get(id) ?? '0';
+    const request = syncRequest(version, id, key, this.heartbeat);
+    await this.ask(
+      'Sync',
+      request,
+      signal,
+      (answer) => {
+        if (this.onSync(id, key, answer)) this.beginSync();
+      },
+      this.heartbeat,
+    );
   }
 
   /** Returns whether the folder is to be asked about again. */
@@ -245,11 +267,25 @@ export class Phone {
         folder?.messages.clear();
         this.syncKeys.set(id, '0');
         return key !== '0';
+      case '5':
+      case '16':
+        // The server could not, just now.
+        this.screen.state = 'unreachable';
+        return true;
+      case '14':
+        this.heartbeat = this.waitLimit(root);
+        return false;
       default:
         // 8, 12: the folders changed; the others are cured by that, too.
         this.task = 'folders';
         return false;
     }
+  }
+
+  /** Seconds; the limit is told as the wish was: in minutes before 14.0 (MS-ASCMD 2.2.3.94). */
+  private waitLimit(root: WbxmlElement): number {
+    const limit = Number(textOf(child(root, 'Limit')) ?? this.heartbeat);
+    return Number(this.options.version) < 14 ? limit * 60 : limit;
   }
 
   private async ping(signal: AbortSignal): Promise<void> {
@@ -265,7 +301,7 @@ export class Phone {
           case '1':
             break;
           case '2':
-            if (pingFolders(root).length > 0) this.task = 'sync';
+            if (pingFolders(root).length > 0) this.beginSync();
             break;
           case '5':
             this.heartbeat = Number(textOf(child(root ?? undefined, 'HeartbeatInterval')) ?? this.heartbeat);

@@ -45,13 +45,8 @@ export function folderSyncRequest(key: string): WbxmlElement {
   return element('FolderHierarchy', 'FolderSync', element('FolderHierarchy', 'SyncKey', key));
 }
 
-/** One collection; `read` are messages opened since. */
-export function syncRequest(
-  version: string,
-  folder: string,
-  key: string,
-  read: readonly string[],
-): WbxmlElement {
+/** One collection; `wait` = seconds the answer may be held until there is news, 0 = not at all. */
+export function syncRequest(version: string, folder: string, key: string, wait = 0): WbxmlElement {
   const first = key === '0';
   // AOSP: Class only before 12.1.
   const parts = Number(version) < 12.1 ? [element('AirSync', 'Class', 'Email')] : [];
@@ -62,13 +57,16 @@ export function syncRequest(
       element('AirSync', 'WindowSize', WINDOW),
       element('AirSync', 'Options', ...bodyOptions(version)),
     );
-    if (read.length > 0) parts.push(element('AirSync', 'Commands', ...read.map(markRead)));
   }
-  return element(
-    'AirSync',
-    'Sync',
-    element('AirSync', 'Collections', element('AirSync', 'Collection', ...parts)),
-  );
+  const collections = element('AirSync', 'Collections', element('AirSync', 'Collection', ...parts));
+  return element('AirSync', 'Sync', collections, ...(wait === 0 ? [] : [waitOf(version, wait)]));
+}
+
+/** Minutes before 14.0, seconds since (MS-ASCMD 2.2.3.197, 2.2.3.82.2). */
+function waitOf(version: string, seconds: number): WbxmlElement {
+  return Number(version) < 14
+    ? element('AirSync', 'Wait', String(Math.ceil(seconds / 60)))
+    : element('AirSync', 'HeartbeatInterval', String(seconds));
 }
 
 export function pingRequest(seconds: number, folders: readonly string[]): WbxmlElement {
@@ -114,13 +112,4 @@ function bodyOptions(version: string): WbxmlElement[] {
       element('AirSyncBase', 'TruncationSize', MAX_TEXT),
     ),
   ];
-}
-
-function markRead(id: string): WbxmlElement {
-  return element(
-    'AirSync',
-    'Change',
-    element('AirSync', 'ServerId', id),
-    element('AirSync', 'ApplicationData', element('Email', 'Read', '1')),
-  );
 }
