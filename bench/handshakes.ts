@@ -1,34 +1,54 @@
-// Owns new TLS connections one after the other, some at a time, each a full handshake; prints how many as JSON.
+// Owns new TLS connections one after the other, some at a time, each a full handshake, or each resumed with the ticket of
+// the one before; prints how many as JSON.
 import { connect } from 'node:tls';
 
 const AT_A_TIME = 8;
-const [port, seconds] = process.argv.slice(2).map(Number);
+const [port, seconds] = process.argv.slice(2, 4).map(Number);
+const resumes = process.argv[4] === 'resumed';
 const end = performance.now() + (seconds ?? 0) * 1_000;
 let total = 0;
 let errors = 0;
 
-/** One full handshake: no session is offered. */
-function shake(): Promise<void> {
+/** One handshake; a session is offered only where resuming is what is measured. */
+function shake(ticket: Ticket): Promise<void> {
   return new Promise((resolve) => {
+    let counted = false;
+    const count = (): void => {
+      if (!counted && (!resumes || ticket.session === null || socket.isSessionReused())) total++;
+      else if (!counted) errors++;
+      counted = true;
+    };
     const options = {
       port: port ?? 0,
       host: '127.0.0.1',
       rejectUnauthorized: false,
       servername: 'mail.example.com',
+      ...(resumes && ticket.session !== null ? { session: ticket.session } : {}),
     };
     const socket = connect(options, () => {
-      total++;
-      socket.destroy();
+      count();
+      if (!resumes) socket.destroy();
     });
+    // TLS 1.3 sends the ticket behind the handshake (RFC 8446 4.6.1).
+    if (resumes)
+      socket.on('session', (session) => {
+        ticket.session = session;
+        socket.destroy();
+      });
     socket.on('error', () => errors++);
     socket.on('close', () => resolve());
   });
 }
 
+interface Ticket {
+  session: Buffer | null;
+}
+
 const startedAt = performance.now();
 await Promise.all(
   Array.from({ length: AT_A_TIME }, async () => {
-    while (performance.now() < end) await shake();
+    const ticket: Ticket = { session: null };
+    while (performance.now() < end) await shake(ticket);
   }),
 );
 const elapsed = (performance.now() - startedAt) / 1_000;

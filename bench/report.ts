@@ -109,9 +109,13 @@ export function tableOf(result: BenchResult): string {
     '÷ easgate',
     ...others.map((measure) => MEASURES[measure].label as string),
   ];
-  header.unshift('rival');
-  const widths = header.map((text, column) =>
-    Math.max(text.length, ...rows.map((row) => (row[column] ?? '').length)),
+  return grid(['rival', ...header], rows);
+}
+
+/** A Markdown table. */
+export function grid(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = header.map((title, column) =>
+    Math.max(title.length, 3, ...rows.map((row) => (row[column] ?? '').length)),
   );
   const write = (cells: readonly string[]): string =>
     `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`;

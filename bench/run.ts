@@ -9,6 +9,7 @@ import type { CertificateFiles } from './certificate.ts';
 import { LOAD_CORE, freePort, line, start, stopAll } from './processes.ts';
 import { chart, machine, summarise, tableOf, versions } from './report.ts';
 import type { BenchResult } from './report.ts';
+import { writeTables } from './published.ts';
 import { RIVALS } from './rivals.ts';
 import type { Rival, RivalContext } from './rivals.ts';
 import { SCENARIOS } from './scenarios.ts';
@@ -142,4 +143,5 @@ function publish(result: BenchResult): void {
   mkdirSync(folder, { recursive: true });
   writeFileSync(new URL(`${result.scenario}.json`, folder), json);
   writeFileSync(new URL(`${result.scenario}.svg`, folder), chart(result));
+  writeTables();
 }

@@ -24,6 +24,8 @@ export interface Effort {
 export interface Scenario {
   readonly name: string;
   readonly figure: Measure;
+  /** What is measured, in a sentence. */
+  readonly text: string;
   readonly rivals: readonly string[];
   readonly tls: boolean;
   readonly logged: boolean;
@@ -33,8 +35,8 @@ export interface Scenario {
 }
 
 const WARM_UP_SECONDS = 2;
-/** Memory is compared without polls and with so many; what is allocated once counts too, so this errs on the high side. */
-const POLLS = 4_000;
+/** Memory is compared step by step, up to {@link MANY_POLLS}. */
+const POLL_STEP = 3_000;
 const MANY_POLLS = 9_000;
 const BESIDE_RATE = 500;
 const COLD_RATE = 3_000;
@@ -50,6 +52,7 @@ export const SCENARIOS: readonly Scenario[] = [
   {
     ...PLAIN,
     name: 'hot-path',
+    text: 'an allowed Sync of 64 bytes is forwarded; access logs off',
     figure: 'cpuMicrosPerRequest',
     rivals: [...EVERYONE, 'direct'],
     measure: (runs, effort, { name }) =>
@@ -59,6 +62,7 @@ export const SCENARIOS: readonly Scenario[] = [
     ...PLAIN,
     logged: true,
     name: 'hot-path-logged',
+    text: 'the same, with an access log to a file',
     figure: 'cpuMicrosPerRequest',
     rivals: ['easgate', 'nginx-lua'],
     measure: (runs, effort, { name }) =>
@@ -67,6 +71,7 @@ export const SCENARIOS: readonly Scenario[] = [
   {
     ...PLAIN,
     name: 'block',
+    text: 'a blocked device is refused by the gateway',
     figure: 'cpuMicrosPerRequest',
     rivals: EVERYONE,
     measure: (runs, effort, { name }) =>
@@ -76,6 +81,7 @@ export const SCENARIOS: readonly Scenario[] = [
     ...PLAIN,
     tls: true,
     name: 'tls',
+    text: 'the forwarded Sync, over TLS 1.3 towards the phones',
     figure: 'cpuMicrosPerRequest',
     rivals: ['easgate', 'nginx-lua', 'haproxy'],
     measure: (runs, effort, { name }) =>
@@ -85,29 +91,43 @@ export const SCENARIOS: readonly Scenario[] = [
     ...PLAIN,
     tls: true,
     name: 'tls-handshakes',
+    text: 'new TLS connections with a full handshake (ECDSA P-256)',
     figure: 'cpuMicrosPerHandshake',
     rivals: ['easgate', 'nginx-lua', 'haproxy'],
     measure: (runs, effort, { name }) =>
-      inTurns(runs, effort, name, (running) => shakeHands(running, effort.seconds)),
+      inTurns(runs, effort, name, (running) => shakeHands(running, effort.seconds, 'full')),
+  },
+  {
+    ...PLAIN,
+    tls: true,
+    name: 'tls-resumed',
+    text: 'new TLS connections that resume a session with its ticket',
+    figure: 'cpuMicrosPerHandshake',
+    rivals: ['easgate', 'nginx-lua', 'haproxy'],
+    measure: (runs, effort, { name }) =>
+      inTurns(runs, effort, name, (running) => shakeHands(running, effort.seconds, 'resumed')),
   },
   {
     ...PLAIN,
     name: 'held-polls',
+    text: 'resident memory per held Ping: steps of 3,000 up to 9,000',
     figure: 'rssBytesPerPoll',
     rivals: EVERYONE,
-    measure: (runs, effort) => holdPolls(runs, effort, POLLS, false),
+    measure: (runs, effort) => holdPolls(runs, effort, false),
   },
   {
     ...PLAIN,
     tls: true,
     name: 'tls-held-polls',
+    text: 'the same over TLS',
     figure: 'rssBytesPerPoll',
     rivals: ['easgate', 'nginx-lua', 'haproxy'],
-    measure: (runs, effort) => holdPolls(runs, effort, POLLS, true),
+    measure: (runs, effort) => holdPolls(runs, effort, true),
   },
   {
     ...PLAIN,
     name: 'beside-polls',
+    text: '500 requests/s beside 9,000 held polls in one worker',
     figure: 'p99Ms',
     rivals: ['easgate', 'nginx-lua'],
     measure: besidePolls,
@@ -115,6 +135,7 @@ export const SCENARIOS: readonly Scenario[] = [
   {
     ...PLAIN,
     name: 'download',
+    text: '100 MB from the mail server to a phone',
     figure: 'megabytesPerSecond',
     rivals: ['easgate', 'nginx-lua', 'haproxy'],
     measure: (runs, effort, { name }) => inTurns(runs, effort, name, (running) => transfer(running, 'down')),
@@ -122,6 +143,7 @@ export const SCENARIOS: readonly Scenario[] = [
   {
     ...PLAIN,
     name: 'upload',
+    text: '100 MB from a phone to the mail server',
     figure: 'megabytesPerSecond',
     rivals: ['easgate', 'nginx-lua', 'haproxy'],
     measure: (runs, effort, { name }) => inTurns(runs, effort, name, (running) => transfer(running, 'up')),
@@ -129,6 +151,7 @@ export const SCENARIOS: readonly Scenario[] = [
   {
     ...PLAIN,
     name: 'workers',
+    text: 'two workers on two cores against one; the load shares these cores',
     figure: 'cpuMicrosPerRequest',
     rivals: ['easgate-1', 'easgate-2'],
     measure: (runs, effort, { name }) =>
@@ -138,6 +161,7 @@ export const SCENARIOS: readonly Scenario[] = [
     ...PLAIN,
     redis: true,
     name: 'cold',
+    text: '3,000 requests/s whose verdict is read from Redis, against verdicts in memory',
     figure: 'p99Ms',
     rivals: ['easgate', 'easgate-cold'],
     measure: (runs, effort, { name }) =>
@@ -145,7 +169,7 @@ export const SCENARIOS: readonly Scenario[] = [
   },
 ];
 
-/** A warm-up, then rounds in which everybody has a turn: what disturbs the machine disturbs them alike. */
+/** A warm-up, and what is measured once without counting; then rounds in which everybody has a turn: what disturbs the machine disturbs them alike. */
 async function inTurns(
   runs: readonly Running[],
   { rounds }: Effort,
@@ -153,6 +177,7 @@ async function inTurns(
   measure: (running: Running) => Promise<Sample>,
 ): Promise<void> {
   for (const running of runs) await load(running, WARM_UP_SECONDS, { secure: name.startsWith('tls') });
+  for (const running of runs) await measure(running);
   for (let round = 1; round <= rounds; round++) {
     for (const running of runs) {
       const sample = await measure(running);
@@ -213,10 +238,15 @@ async function trickle(
   return { cpuMicrosPerRequest: (after - before) / total, p50Ms: p50, p99Ms: p99, errors };
 }
 
-async function shakeHands({ process: child, port }: Running, seconds: number): Promise<Sample> {
+async function shakeHands(
+  { process: child, port }: Running,
+  seconds: number,
+  kind: 'full' | 'resumed',
+): Promise<Sample> {
   if (child?.pid === undefined) return {};
   const before = cpuMicros(child.pid);
-  const client = start(LOAD_CORE, process.execPath, ['bench/handshakes.ts', String(port), String(seconds)]);
+  const words = ['bench/handshakes.ts', String(port), String(seconds), kind];
+  const client = start(LOAD_CORE, process.execPath, words);
   const [, json = '{}'] = await line(client, /^(\{.*\})$/m, (seconds + 30) * 1_000);
   const after = cpuMicros(child.pid);
   await stop(client);
@@ -224,51 +254,63 @@ async function shakeHands({ process: child, port }: Running, seconds: number): P
   return { cpuMicrosPerHandshake: (after - before) / total, requestsPerSecond: perSecond, errors };
 }
 
-async function holdPolls(
-  runs: readonly Running[],
-  { seconds }: Effort,
-  count: number,
-  secure: boolean,
-): Promise<void> {
+/** Every step is a sample, so that the median is what one more poll costs and not what is allocated once. */
+async function holdPolls(runs: readonly Running[], { seconds }: Effort, secure: boolean): Promise<void> {
   for (const running of runs) {
     const { process: child, port, samples, rival } = running;
     if (child?.pid === undefined) continue;
     // On a fresh process: memory that earlier traffic left free would hide what a poll costs.
     const polls = startPolls(port, secure);
-    const before = await park(polls, 0, child.pid);
-    const after = await park(polls, count, child.pid);
-    const rssBytesPerPoll = (after - before) / count;
-    // The other figures are those of ordinary traffic beside the held polls.
-    samples.push({ ...(await load(running, seconds, { secure })), rssBytesPerPoll });
-    process.stdout.write(`held polls ${rival.name}: ${rssBytesPerPoll.toFixed(0)} bytes\n`);
+    let before = await park(polls, 0, child.pid);
+    for (let count = POLL_STEP; count <= MANY_POLLS; count += POLL_STEP) {
+      const after = await park(polls, count, child.pid);
+      const rssBytesPerPoll = (after - before) / POLL_STEP;
+      before = after;
+      samples.push({ rssBytesPerPoll });
+      process.stdout.write(`held polls ${rival.name}, ${count}: ${rssBytesPerPoll.toFixed(0)} bytes\n`);
+    }
+    // Ordinary traffic beside the held polls goes on.
+    const { errors = 0 } = await load(running, seconds, { secure });
+    if (errors > 0) throw new Error(`${rival.name} fails beside held polls`);
     await stop(polls);
+    // The processes of the others need the memory and the ports.
+    await stop(child);
   }
 }
 
 /** The slowest requests of a steady trickle, without held polls and beside many. */
-async function besidePolls(runs: readonly Running[], effort: Effort, { name }: Scenario): Promise<void> {
-  for (const running of runs) await load(running, WARM_UP_SECONDS);
-  for (const running of runs) {
-    const { process: child, port, rival, samples } = running;
+async function besidePolls(
+  runs: readonly Running[],
+  { rounds, seconds }: Effort,
+  { name }: Scenario,
+): Promise<void> {
+  const inRounds = async (): Promise<Map<Running, Sample[]>> => {
+    const measured = new Map<Running, Sample[]>(runs.map((running) => [running, []]));
+    for (let round = 0; round <= rounds; round++) {
+      for (const running of runs) {
+        const sample = await trickle(running, seconds, BESIDE_RATE);
+        // The first round warms up.
+        if (round > 0) measured.get(running)?.push(sample);
+      }
+    }
+    return measured;
+  };
+  const without = await inRounds();
+  const parked: ChildProcess[] = [];
+  for (const { process: child, port } of runs) {
     if (child?.pid === undefined) continue;
-    const trickles = async (): Promise<Sample[]> => {
-      const measured = [];
-      for (let round = 0; round < effort.rounds; round++)
-        measured.push(await trickle(running, effort.seconds, BESIDE_RATE));
-      return measured;
-    };
-    const without = await trickles();
     const polls = startPolls(port, false);
+    parked.push(polls);
     await park(polls, MANY_POLLS, child.pid);
-    const beside = await trickles();
-    await stop(polls);
-    beside.forEach((sample, round) => {
-      const p99MsWithout = without[round]?.p99Ms ?? 0;
-      samples.push({ ...sample, p99MsWithout });
-      const p99Ms = sample.p99Ms ?? 0;
-      process.stdout.write(
-        `${name} ${rival.name}: ${p99Ms.toFixed(1)} ms, without ${p99MsWithout.toFixed(1)} ms\n`,
-      );
+  }
+  const beside = await inRounds();
+  await Promise.all(parked.map(stop));
+  for (const running of runs) {
+    beside.get(running)?.forEach((sample, round) => {
+      const p99MsWithout = without.get(running)?.[round]?.p99Ms ?? 0;
+      running.samples.push({ ...sample, p99MsWithout });
+      const figures = `${(sample.p99Ms ?? 0).toFixed(1)} ms, without ${p99MsWithout.toFixed(1)} ms`;
+      process.stdout.write(`${name} ${running.rival.name}: ${figures}\n`);
     });
   }
 }

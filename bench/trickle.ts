@@ -49,10 +49,10 @@ await new Promise<void>((resolve) => {
     while (sent < due && idle.length > 0) {
       const phone = idle.shift() as Phone;
       // Late requests count from when they were due: a stall may not hide the requests it held up.
-      phone.since = startedAt + sent / perMillisecond;
       const device = kind === 'cold' ? coldDevice(sent) : phone.device;
-      phone.socket.write(rawRequest('Sync', device, SYNC_BODY));
       sent++;
+      phone.since = startedAt + sent / perMillisecond;
+      phone.socket.write(rawRequest('Sync', device, SYNC_BODY));
     }
     if (latencies.length < total && elapsed < Number(seconds) * 1_000 + 5_000) {
       setTimeout(tick, 1);
