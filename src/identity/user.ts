@@ -104,6 +104,8 @@ export function userKey(name: string | null): UserKey | UserErrorCode {
   const slash = name.lastIndexOf('\\');
   const local = slash === -1 ? name : name.slice(slash + 1);
   if (local === '' || local.trim() !== local || hasControl(name)) return 'EASGATE_USER_NAME';
+  // JSON of a Bearer token can bring half a character, which no encoding of a request or a record can (RFC 8259 8.2).
+  if (!local.isWellFormed()) return 'EASGATE_USER_NAME';
   // Z-Push reads `victim#me`, grommunio `me!victim` as impersonation.
   if (name.includes('#') || name.includes('!')) return 'EASGATE_USER_NAME';
   return local.toLowerCase() as UserKey;

@@ -1,0 +1,54 @@
+// Owns the promise that the holes found by the hostile review of 25 November 2026 stay closed.
+import { afterEach, describe, expect, it } from 'vitest';
+import { checkLeaks } from '../support/leaks.ts';
+import { ok, startRawBackend } from '../support/raw-backend.ts';
+import type { BackendRequest, RawBackend } from '../support/raw-backend.ts';
+import { RawClient } from '../support/raw-client.ts';
+import { FOLDER_SYNC, request, startTestGateway } from '../support/test-gateway.ts';
+import type { SettingsOverrides, TestGateway } from '../support/test-gateway.ts';
+
+checkLeaks();
+
+const opened: { close(): Promise<void> | void }[] = [];
+afterEach(async () => {
+  for (const one of opened.splice(0).reverse()) await one.close();
+});
+
+async function backendOf(...behaviour: Parameters<typeof startRawBackend>): Promise<RawBackend> {
+  const backend = await startRawBackend(...behaviour);
+  opened.push(backend);
+  return backend;
+}
+
+async function gatewayOf(backend: RawBackend, overrides: SettingsOverrides = {}): Promise<TestGateway> {
+  const gateway = await startTestGateway(backend.port, overrides);
+  opened.push(gateway);
+  return gateway;
+}
+
+async function phoneOf(gateway: { readonly port: number }): Promise<RawClient> {
+  const phone = await RawClient.open(gateway.port);
+  opened.push({ close: () => phone.destroy() });
+  return phone;
+}
+
+const answerOk = ({ connection }: BackendRequest): void => void connection.socket.write(ok());
+
+// ------------------------------------------------------------------------------------------------------- identity
+
+describe('a name that is no text', () => {
+  it.each(['refuse', 'rewrite', 'ignore'] as const)(
+    'is refused and ends no worker, whatever becomes of User=: %s',
+    async (userClaim) => {
+      const backend = await backendOf(answerOk);
+      const gateway = await gatewayOf(backend, { identity: { userClaim } });
+      const phone = await phoneOf(gateway);
+      const payload = Buffer.from(String.raw`{"upn":"\ud800"}`).toString('base64url');
+      const bearer = `Authorization: Bearer e30.${payload}.x\r\n`;
+      phone.send(request('FolderSync', FOLDER_SYNC).replace(/Authorization: .*\r\n/, bearer));
+      expect((await phone.response()).status).toBe(400);
+      expect(gateway.finished.map(({ error }) => error)).toEqual(['EASGATE_USER_NAME']);
+      expect(backend.requests).toEqual([]);
+    },
+  );
+});
