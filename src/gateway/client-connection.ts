@@ -429,7 +429,8 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, Shared
     this.exchange = null;
     this.body.release();
     this.finish(exchange, status);
-    if (!exchange.persistent || (this.clientEnded && this.input === null)) {
+    // Whatever the answer said: behind half a body no request can begin (RFC 9112 9.3).
+    if (!exchange.persistent || !this.body.complete || (this.clientEnded && this.input === null)) {
       this.linger();
       return;
     }

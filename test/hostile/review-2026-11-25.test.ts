@@ -1,11 +1,13 @@
 // Owns the promise that the holes found by the hostile review of 25 November 2026 stay closed.
 import { afterEach, describe, expect, it } from 'vitest';
 import { checkLeaks } from '../support/leaks.ts';
+import { guarded, quarantineSettings } from '../support/quarantine.ts';
 import { ok, startRawBackend } from '../support/raw-backend.ts';
 import type { BackendRequest, RawBackend } from '../support/raw-backend.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { FOLDER_SYNC, request, startTestGateway } from '../support/test-gateway.ts';
 import type { SettingsOverrides, TestGateway } from '../support/test-gateway.ts';
+import { until } from '../support/until.ts';
 
 checkLeaks();
 
@@ -49,6 +51,32 @@ describe('a name that is no text', () => {
       expect((await phone.response()).status).toBe(400);
       expect(gateway.finished.map(({ error }) => error)).toEqual(['EASGATE_USER_NAME']);
       expect(backend.requests).toEqual([]);
+    },
+  );
+});
+
+// -------------------------------------------------------------------------------------------------------- framing
+
+describe('mail that a quarantined phone of 12.1 sends', () => {
+  it.each([[[]], [['Expect: 100-continue']]])(
+    'ends the connection with the answer while it is still coming: its rest is no request (%j)',
+    async (extra) => {
+      const backend = await backendOf(guarded());
+      const gateway = await gatewayOf(backend, { quarantine: quarantineSettings('gateway') });
+      gateway.change('abc123', 'quarantine');
+      const phone = await phoneOf(gateway);
+      const hidden = request('FolderSync', FOLDER_SYNC, [], 'HIDDEN1');
+      const start = Buffer.from('Subject: ');
+      const mail = request('SendMail', start, [`Content-Length: ${start.length + hidden.length}`, ...extra]);
+      phone.send(
+        mail.replace('n: 14.1', 'n: 12.1').replace('application/vnd.ms-sync.wbxml', 'message/rfc822'),
+      );
+      const answer = await phone.response();
+      expect([answer.status, answer.header('connection')]).toEqual([507, 'close']);
+      phone.send(hidden);
+      await until(() => phone.ended, 'the end');
+      expect(phone.received).toBe('');
+      expect(backend.requests.map(({ target }) => target).join()).not.toContain('HIDDEN1');
     },
   );
 });
