@@ -55,6 +55,27 @@ describe('a name that is no text', () => {
   );
 });
 
+// ------------------------------------------------------------------------------------------------------------ gate
+
+describe('OPTIONS with a command in a base64 query', () => {
+  const query = Buffer.from('8d0909040641424331323300066950686f6e65', 'hex').toString('base64');
+  const disguised = request('FolderSync', FOLDER_SYNC).replace(/^POST (\S+)\?\S+/, `OPTIONS $1?${query}`);
+
+  it.each([
+    ['of a blocked device', disguised],
+    ['of nobody', disguised.replace(/Authorization: .*\r\n/, '')],
+  ])('does not reach the mail server: %s', async (_whose, sent) => {
+    const backend = await backendOf(answerOk);
+    const gateway = await gatewayOf(backend);
+    gateway.change('abc123', 'block');
+    const phone = await phoneOf(gateway);
+    phone.send(sent);
+    expect((await phone.response()).status).toBe(400);
+    expect(gateway.finished.map(({ error }) => error)).toEqual(['EASGATE_QUERY_COMMAND']);
+    expect(backend.requests).toEqual([]);
+  });
+});
+
 // -------------------------------------------------------------------------------------------------------- framing
 
 describe('mail that a quarantined phone of 12.1 sends', () => {
