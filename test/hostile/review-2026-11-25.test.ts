@@ -1,5 +1,6 @@
 // Owns the promise that the holes found by the hostile review of 25 November 2026 stay closed.
 import { afterEach, describe, expect, it } from 'vitest';
+import { parseRange } from '../../src/identity/client-address.ts';
 import { checkLeaks } from '../support/leaks.ts';
 import { guarded, quarantineSettings } from '../support/quarantine.ts';
 import { ok, startRawBackend } from '../support/raw-backend.ts';
@@ -7,6 +8,7 @@ import type { BackendRequest, RawBackend } from '../support/raw-backend.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { FOLDER_SYNC, request, startTestGateway } from '../support/test-gateway.ts';
 import type { SettingsOverrides, TestGateway } from '../support/test-gateway.ts';
+import { startTestLane } from '../support/test-lane.ts';
 import { until } from '../support/until.ts';
 
 checkLeaks();
@@ -100,4 +102,32 @@ describe('mail that a quarantined phone of 12.1 sends', () => {
       expect(backend.requests.map(({ target }) => target).join()).not.toContain('HIDDEN1');
     },
   );
+});
+
+// ------------------------------------------------------------------------------------------ connections in common
+
+describe('a proxy connection that several clients share, in the lane for other paths', () => {
+  const from = (address: string, ...lines: string[]): string =>
+    ['GET /owa/ HTTP/1.1', 'Host: mail.example.com', `X-Forwarded-For: ${address}`, ...lines, '', ''].join(
+      '\r\n',
+    );
+
+  it('never leads one client to the server connection that another one authenticated', async () => {
+    const backend = await backendOf(answerOk);
+    const lane = await startTestLane(backend.port, { trustedProxies: [parseRange('127.0.0.1')] });
+    opened.push(lane);
+    const proxy = await phoneOf(lane);
+    for (const sent of [
+      from('203.0.113.1', 'Authorization: NTLM TlRMTVNTUAADAAAA'),
+      from('203.0.113.1'),
+      from('203.0.113.2'),
+    ]) {
+      proxy.send(sent);
+      expect((await proxy.response()).status).toBe(200);
+    }
+    const [authenticated, same, other] = backend.requests.map(({ connection }) => connection);
+    expect(same).toBe(authenticated);
+    expect(other).not.toBe(authenticated);
+    await until(() => authenticated?.closed === true, 'the authenticated connection to close');
+  });
 });

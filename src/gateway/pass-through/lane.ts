@@ -196,6 +196,7 @@ export class PassThroughLane {
       forwardedFor = `${admitted.forwardedFor}, ${peer}`;
       passage.address = clientAddress(peer, admitted.forwardedFor, trustedProxies);
     }
+    connection.noteAddress(passage.address);
     passage.keepAlive = admitted.keepAlive && !this.draining;
     request.headers = upstreamHeaders(admitted, { hostHeader, forwardedFor, proto });
     return admitted;
