@@ -255,8 +255,11 @@ export class Decision implements HeldPing, WayOn {
       if (exchange.phase === 'held') {
         exchange.error = 'EASGATE_DECISION_CHANGED';
         this.release(exchange);
+        return true;
       }
+      exchange.verdict = verdict;
       if (exchange.phase === 'queued') this.forwarder.onConnectionFree();
+      else if (exchange.phase === 'forwarded' && exchange.held) this.limitPoll(exchange, verdict);
       return true;
     }
     if (verdict.action === 'quarantine' && exchange.passedOn) return true;
@@ -274,6 +277,12 @@ export class Decision implements HeldPing, WayOn {
     if (!this.phone.body.complete) exchange.persistent = false;
     this.release(exchange);
     return true;
+  }
+
+  /** What allows a held poll now may end sooner than what allowed it before; nothing in the change log tells of that. */
+  private limitPoll(exchange: Exchange, { validUntil }: Verdict): void {
+    exchange.responseDeadline = Math.min(exchange.responseDeadline, validUntil);
+    this.phone.deadline = Math.min(this.phone.deadline, exchange.responseDeadline);
   }
 
   /**

@@ -1,12 +1,21 @@
 // Owns the promise that the holes found by the hostile review of 25 November 2026 stay closed.
 import { afterEach, describe, expect, it } from 'vitest';
+import { startGateway } from '../../src/gateway/gateway.ts';
 import { parseRange } from '../../src/identity/client-address.ts';
+import type { Verdict } from '../../src/policy/model.ts';
 import { checkLeaks } from '../support/leaks.ts';
 import { guarded, quarantineSettings } from '../support/quarantine.ts';
 import { ok, startRawBackend } from '../support/raw-backend.ts';
 import type { BackendRequest, RawBackend } from '../support/raw-backend.ts';
 import { RawClient } from '../support/raw-client.ts';
-import { FOLDER_SYNC, request, startTestGateway } from '../support/test-gateway.ts';
+import {
+  FOLDER_SYNC,
+  PING,
+  request,
+  startTestGateway,
+  testSettings,
+  verdict,
+} from '../support/test-gateway.ts';
 import type { SettingsOverrides, TestGateway } from '../support/test-gateway.ts';
 import { startTestLane } from '../support/test-lane.ts';
 import { until } from '../support/until.ts';
@@ -129,5 +138,40 @@ describe('a proxy connection that several clients share, in the lane for other p
     expect(same).toBe(authenticated);
     expect(other).not.toBe(authenticated);
     await until(() => authenticated?.closed === true, 'the authenticated connection to close');
+  });
+});
+
+// --------------------------------------------------------------------------------------- changes while under way
+
+describe('a held poll', () => {
+  it('ends when a decision ends that came while it was held', async () => {
+    const backend = await backendOf();
+    let current: Verdict = verdict('allow');
+    let tell: () => void = () => undefined;
+    const gateway = await startGateway({
+      settings: testSettings(backend.port),
+      verdicts: {
+        confirm: async () => null,
+        acknowledgeWipe: async () => false,
+        peek: () => current,
+        decide: async () => ({ verdict: current }),
+        onChange: (listener) => {
+          tell = () => listener({ devices: new Set(), users: new Set(), all: true });
+          return () => undefined;
+        },
+      },
+      recorder: { seen: () => undefined },
+      accessLog: null,
+    });
+    opened.push(gateway);
+    const phone = await phoneOf(gateway);
+    phone.send(request('Ping', PING));
+    await until(() => backend.requests.length === 1, 'the poll to be held');
+    current = { ...verdict('allow'), validUntil: Date.now() + 300 };
+    tell();
+    const { status, body } = await phone.response();
+    // Status 1: the heartbeat passed (MS-ASCMD 2.2.3.177.11).
+    expect([status, body.toString('hex')]).toEqual([200, '03016a00000d45470331000101']);
+    await until(() => backend.connections[0]?.closed === true, 'the mail server to be told');
   });
 });
