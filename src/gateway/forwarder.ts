@@ -333,7 +333,10 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
       if (exchange.verdict !== null)
         wait = Math.min(wait, exchange.verdict.validUntil - this.core.deadlines.now);
     }
-    exchange.responseDeadline = this.core.deadlines.now + wait;
+    const until = this.core.deadlines.now + wait;
+    // A drain has chosen the end already of a poll that waited for a connection, or is sent once more.
+    exchange.responseDeadline =
+      exchange.held && this.core.draining ? Math.min(exchange.responseDeadline, until) : until;
     this.phone.deadline = exchange.responseDeadline;
   }
 

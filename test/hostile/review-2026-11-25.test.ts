@@ -174,4 +174,28 @@ describe('a held poll', () => {
     expect([status, body.toString('hex')]).toEqual([200, '03016a00000d45470331000101']);
     await until(() => backend.connections[0]?.closed === true, 'the mail server to be told');
   });
+
+  it('that got its connection only while the gateway drains ends with a valid reply', async () => {
+    const backend = await backendOf();
+    const gateway = await gatewayOf(backend, {
+      upstream: { maxConnections: 1 },
+      balancing: { maxQueued: 1, queueTimeoutMs: 10_000 },
+    });
+    // The gateway answers this one itself: what was sent in front of it has been read by then.
+    gateway.verdicts.set('local', 'unavailable');
+    const local = request('FolderSync', FOLDER_SYNC, [], 'LOCAL');
+    const first = await phoneOf(gateway);
+    first.send(request('FolderSync', FOLDER_SYNC, [], 'FIRST'));
+    await until(() => backend.requests.length === 1, 'the first request');
+    const phone = await phoneOf(gateway);
+    phone.send(local + request('Ping', PING));
+    expect((await phone.response()).status).toBe(503);
+    const drained = gateway.drain(5_000);
+    answerOk(backend.requests[0] as BackendRequest);
+    await first.response();
+    const { status, body } = await phone.response();
+    expect([status, body.toString('hex')]).toEqual([200, '03016a00000d45470331000101']);
+    await drained;
+    expect(gateway.finished.map(({ error }) => error)).toEqual(['EASGATE_STORE_UNAVAILABLE', null, null]);
+  });
 });
