@@ -1,6 +1,7 @@
 // Owns the promise that the holes found by the hostile review of 25 November 2026 stay closed.
 import { afterEach, describe, expect, it } from 'vitest';
 import { startGateway } from '../../src/gateway/gateway.ts';
+import { withoutSchemes } from '../../src/http/challenges.ts';
 import { parseRange } from '../../src/identity/client-address.ts';
 import type { Verdict } from '../../src/policy/model.ts';
 import { checkLeaks } from '../support/leaks.ts';
@@ -197,5 +198,27 @@ describe('a held poll', () => {
     expect([status, body.toString('hex')]).toEqual([200, '03016a00000d45470331000101']);
     await drained;
     expect(gateway.finished.map(({ error }) => error)).toEqual(['EASGATE_STORE_UNAVAILABLE', null, null]);
+  });
+});
+
+// ------------------------------------------------------------------------------------------- what a server can cost
+
+describe('a challenge', () => {
+  it('made of spaces costs what other texts of its length do', () => {
+    const costOf = (value: string): number => {
+      const started = performance.now();
+      expect(withoutSchemes(value, ['ntlm'])).toBe(value);
+      return performance.now() - started;
+    };
+    const length = 60_000;
+    costOf('warm up');
+    expect(costOf(`Basic${' '.repeat(length)}=x`)).toBeLessThan(costOf(`Basic ${'x'.repeat(length)}`) + 100);
+  });
+
+  it('is told from a parameter by what follows its spaces', () => {
+    expect(withoutSchemes('NTLM  TlRM, Basic realm = "a", Negotiate', ['ntlm', 'negotiate'])).toBe(
+      'Basic realm = "a"',
+    );
+    expect(withoutSchemes('NTLM  realm  = "a", Basic', ['ntlm'])).toBe('Basic');
   });
 });
