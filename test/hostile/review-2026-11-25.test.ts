@@ -1,9 +1,15 @@
 // Owns the promise that the holes found by the hostile review of 25 November 2026 stay closed.
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { startSupervisor } from '../../src/control/supervisor.ts';
+import type { Supervisor, WorkerPlan } from '../../src/control/supervisor.ts';
 import { startGateway } from '../../src/gateway/gateway.ts';
 import { withoutSchemes } from '../../src/http/challenges.ts';
 import { parseRange } from '../../src/identity/client-address.ts';
 import type { Verdict } from '../../src/policy/model.ts';
+import { freePort } from '../support/free-port.ts';
 import { checkLeaks } from '../support/leaks.ts';
 import { guarded, quarantineSettings } from '../support/quarantine.ts';
 import { ok, startRawBackend } from '../support/raw-backend.ts';
@@ -221,4 +227,105 @@ describe('a challenge', () => {
     );
     expect(withoutSchemes('NTLM  realm  = "a", Basic', ['ntlm'])).toBe('Basic');
   });
+});
+
+// -------------------------------------------------------------------------------------------------- control plane
+
+describe('a supervisor', () => {
+  /** A worker that says who it is, waits until it may serve, and ends at once when told so. */
+  const WORKER = `
+    import { existsSync, writeFileSync } from 'node:fs';
+    process.on('message', ({ type, config }) => {
+      if (type === 'drain') process.exit(0);
+      writeFileSync(config.folder + '/' + process.pid, '');
+      const serve = () => {
+        if (config.waits && existsSync(config.folder + '/wait')) return setTimeout(serve, 10);
+        if (config.bad) process.send({ type: 'failed', code: 'BAD', message: 'bad' });
+        else process.send({ type: 'ready' }, () => config.crashes && process.exit(1));
+      };
+      serve();
+    });`;
+
+  interface Watched {
+    readonly supervisor: Supervisor;
+    readonly exits: () => number;
+    readonly plan: (what: object, port?: number) => WorkerPlan;
+    /** Ids of all workers that ever started. */
+    readonly started: () => number[];
+    readonly waitFile: string;
+  }
+
+  async function watched(first: object): Promise<Watched> {
+    const folder = mkdtempSync(join(tmpdir(), 'easgate-supervisor-'));
+    const entry = join(folder, 'worker.mjs');
+    writeFileSync(entry, WORKER);
+    opened.push({ close: () => rmSync(folder, { recursive: true }) });
+    const plan = (what: object, port = 0): WorkerPlan => {
+      const listen = { address: '127.0.0.1', port };
+      const workers = { drainSeconds: 1, pollWindowSeconds: 0 };
+      const config = { ...what, folder, listen, workers } as unknown as WorkerPlan['config'];
+      return { config, count: 1, sampleUrl: null };
+    };
+    let exits = 0;
+    const onEvent = (_level: string, facts: object): void => {
+      if ('code' in facts && facts.code === 'EASGATE_WORKER_EXIT') exits++;
+    };
+    const supervisor = await startSupervisor({
+      plan: plan(first),
+      entry,
+      args: [],
+      ticketSecret: '',
+      onEvent,
+    });
+    opened.push({ close: () => supervisor.stop() });
+    const started = (): number[] => readdirSync(folder).map(Number).filter(Number.isInteger);
+    return { supervisor, exits: () => exits, plan, started, waitFile: join(folder, 'wait') };
+  }
+
+  function isAlive(pid: number): boolean {
+    try {
+      return process.kill(pid, 0);
+    } catch {
+      return false;
+    }
+  }
+
+  it('whose worker keeps ending takes a configuration that helps, also in a long pause', async () => {
+    const { supervisor, exits, plan } = await watched({ crashes: true });
+    // The pauses are 0.1, 0.2, 0.4, 0.8 seconds; in the next one the socket is let go.
+    await until(() => exits() === 5, 'the fifth end', 20_000);
+    await supervisor.reload(plan({}));
+    expect(supervisor.pids()).toHaveLength(1);
+  }, 30_000);
+
+  it('whose worker keeps ending can be stopped in a long pause', async () => {
+    const { supervisor, exits } = await watched({ crashes: true });
+    await until(() => exits() === 5, 'the fifth end', 20_000);
+    await supervisor.stop();
+    expect(supervisor.pids()).toEqual([]);
+  }, 30_000);
+
+  it('keeps no worker of an old configuration that was being started during a reload', async () => {
+    const { supervisor, plan, started, waitFile } = await watched({ waits: true });
+    const [first] = supervisor.pids();
+    writeFileSync(waitFile, '');
+    process.kill(first as number, 'SIGKILL');
+    await until(() => started().length === 2, 'the worker in its place to be started');
+    const second = started().find((pid) => pid !== first) as number;
+    await supervisor.reload(plan({}));
+    rmSync(waitFile);
+    await until(() => !isAlive(second), 'the worker of the old configuration to go');
+    const third = started().find((pid) => pid !== first && pid !== second);
+    expect(supervisor.pids()).toEqual([third]);
+  }, 30_000);
+
+  it('that failed to move can move later, and stays where it was until then', async () => {
+    const { supervisor, plan } = await watched({});
+    const before = supervisor.port;
+    const port = await freePort();
+    await expect(supervisor.reload(plan({ bad: true }, port))).rejects.toThrow('bad');
+    expect(supervisor.port).toBe(before);
+    await supervisor.reload(plan({}, port));
+    expect(supervisor.port).toBe(port);
+  }, 30_000);
 });
