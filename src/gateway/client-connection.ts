@@ -83,6 +83,7 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, Shared
   readonly memo = new AdmissionMemo();
   /** What becomes of the request under way. */
   readonly decision: Decision;
+  clientEnded = false;
   private readonly endpoint: PhoneEndpoint;
   private readonly peer: string;
   private readonly trusted: boolean;
@@ -95,7 +96,6 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, Shared
   private input: Buffer | null = null;
   private requests = 0;
   private parsing = false;
-  private clientEnded = false;
   private lingering = false;
   private handedOver = false;
   private draining = false;

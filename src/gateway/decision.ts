@@ -136,6 +136,11 @@ export class Decision implements HeldPing, WayOn {
   /** A poll is about to be held; false when it was answered instead. */
   hold(exchange: Exchange): boolean {
     const { user, device, authorization, command } = exchange;
+    // It left while its verdict was looked up, as one does that leaves later (ClientConnection.onEnd).
+    if (this.phone.clientEnded) {
+      this.phone.socket.destroy();
+      return false;
+    }
     if (this.core.draining) {
       this.endHeldPoll(exchange);
       return false;

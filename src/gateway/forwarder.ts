@@ -29,6 +29,8 @@ export interface PhoneSide {
   readonly port: number;
   /** The exchange under way. */
   readonly exchange: Exchange | null;
+  /** The phone closed its side: it sends nothing more, and may have left. */
+  readonly clientEnded: boolean;
   deadline: number;
   /** The mail server or the gateway is at fault: answers, or cuts a response under way. */
   fail(exchange: Exchange, code: HttpErrorCode): void;

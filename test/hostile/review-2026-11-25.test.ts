@@ -5,12 +5,15 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { startSupervisor } from '../../src/control/supervisor.ts';
 import type { Supervisor, WorkerPlan } from '../../src/control/supervisor.ts';
+import type { Exchange } from '../../src/gateway/exchange.ts';
 import { startGateway } from '../../src/gateway/gateway.ts';
+import type { Gateway } from '../../src/gateway/gateway.ts';
+import type { VerdictSource } from '../../src/gateway/gateway-core.ts';
 import { withoutSchemes } from '../../src/http/challenges.ts';
 import { parseRange } from '../../src/identity/client-address.ts';
 import type { Verdict } from '../../src/policy/model.ts';
 import { freePort } from '../support/free-port.ts';
-import { checkLeaks } from '../support/leaks.ts';
+import { checkLeaks, watchGateway } from '../support/leaks.ts';
 import { guarded, quarantineSettings } from '../support/quarantine.ts';
 import { ok, startRawBackend } from '../support/raw-backend.ts';
 import type { BackendRequest, RawBackend } from '../support/raw-backend.ts';
@@ -150,36 +153,71 @@ describe('a proxy connection that several clients share, in the lane for other p
 
 // --------------------------------------------------------------------------------------- changes while under way
 
+/** A gateway whose verdicts come from `decide` alone, with the way to tell it of a change of all. */
+async function gatewayWith(
+  backend: RawBackend,
+  decide: VerdictSource['decide'],
+  overrides: SettingsOverrides = {},
+): Promise<Gateway & { change(): void; readonly finished: Exchange[] }> {
+  let tell: () => void = () => undefined;
+  const finished: Exchange[] = [];
+  const gateway = await startGateway({
+    settings: testSettings(backend.port, overrides),
+    verdicts: {
+      confirm: async () => null,
+      acknowledgeWipe: async () => false,
+      peek: () => undefined,
+      decide,
+      onChange: (listener) => {
+        tell = () => listener({ devices: new Set(), users: new Set(), all: true });
+        return () => undefined;
+      },
+    },
+    recorder: { seen: () => undefined },
+    accessLog: { record: (exchange) => void finished.push(exchange), recordPassage: () => undefined },
+  });
+  watchGateway(gateway);
+  opened.push(gateway);
+  return { ...gateway, finished, change: () => tell() };
+}
+
 describe('a held poll', () => {
   it('ends when a decision ends that came while it was held', async () => {
     const backend = await backendOf();
     let current: Verdict = verdict('allow');
-    let tell: () => void = () => undefined;
-    const gateway = await startGateway({
-      settings: testSettings(backend.port),
-      verdicts: {
-        confirm: async () => null,
-        acknowledgeWipe: async () => false,
-        peek: () => current,
-        decide: async () => ({ verdict: current }),
-        onChange: (listener) => {
-          tell = () => listener({ devices: new Set(), users: new Set(), all: true });
-          return () => undefined;
-        },
-      },
-      recorder: { seen: () => undefined },
-      accessLog: null,
-    });
-    opened.push(gateway);
+    const gateway = await gatewayWith(backend, async () => ({ verdict: current }));
     const phone = await phoneOf(gateway);
     phone.send(request('Ping', PING));
     await until(() => backend.requests.length === 1, 'the poll to be held');
     current = { ...verdict('allow'), validUntil: Date.now() + 300 };
-    tell();
+    gateway.change();
     const { status, body } = await phone.response();
     // Status 1: the heartbeat passed (MS-ASCMD 2.2.3.177.11).
     expect([status, body.toString('hex')]).toEqual([200, '03016a00000d45470331000101']);
     await until(() => backend.connections[0]?.closed === true, 'the mail server to be told');
+  });
+
+  it('is not begun for a phone that left while its verdict was looked up', async () => {
+    const backend = await backendOf();
+    const answer = Promise.withResolvers<void>();
+    let asked = 0;
+    const gateway = await gatewayWith(backend, async () => {
+      asked++;
+      await answer.promise;
+      return { verdict: verdict('allow') };
+    });
+    const phone = await phoneOf(gateway);
+    phone.send(request('Ping', PING));
+    await until(() => asked === 1, 'the look-up');
+    phone.socket.end();
+    // Once another one is answered, the gateway has read the end of this one.
+    const other = await phoneOf(gateway);
+    other.send('GET / HTTP/1.1\r\nHost: mail.example.com\r\n\r\n');
+    await other.response();
+    answer.resolve();
+    await until(() => phone.closed, 'the connection to close');
+    expect(gateway.finished.map(({ error }) => error)).toEqual(['EASGATE_NOT_FOUND', 'EASGATE_CLIENT_LEFT']);
+    expect(backend.requests).toEqual([]);
   });
 
   it('that got its connection only while the gateway drains ends with a valid reply', async () => {
