@@ -36,6 +36,8 @@ export class Decision implements HeldPing, WayOn {
   private readonly core: GatewayCore;
   private readonly forwarder: Forwarder;
   private readonly denial: Denial;
+  /** What the last change concerned; it may be over before it is decided anew. */
+  private concerned: Exchange | null = null;
 
   constructor(phone: PhoneSide, forwarder: Forwarder) {
     this.phone = phone;
@@ -242,17 +244,20 @@ export class Decision implements HeldPing, WayOn {
         return false;
       case 'queued':
         this.forwarder.leaveQueue(exchange);
-        return true;
+        break;
       default:
-        return true;
     }
+    this.concerned = exchange;
+    return true;
   }
 
   /** Decides the exchange under way anew; ends it when it may not go on. False when the directory does not answer. */
   async recheck(): Promise<boolean> {
     const exchange = this.phone.exchange;
-    if (exchange === null || exchange.user === null || exchange.device === null) return true;
+    // The next request of the connection has a verdict from behind the change.
+    if (exchange === null || exchange !== this.concerned) return true;
     const { user, device } = exchange;
+    if (user === null || device === null) return true;
     const verdict = this.core.verdicts.peek(user, device) ?? (await this.core.decide(exchange));
     if (this.phone.exchange !== exchange) return true;
     if (verdict === null) return false;

@@ -181,6 +181,38 @@ async function gatewayWith(
   return { ...gateway, finished, change: () => tell() };
 }
 
+describe('a change', () => {
+  it('that concerned a request which is over says nothing of the next one on its connection', async () => {
+    const backend = await backendOf();
+    const asked = { abc123: 0, other1: 0 };
+    let over = false;
+    // From the second time on the directory does not answer, until the first request is over.
+    const gateway = await gatewayWith(backend, async (_user, device) => {
+      const times = ++asked[device as unknown as keyof typeof asked];
+      if (device === 'abc123' && over) return { verdict: verdict('block') };
+      return { verdict: times === 1 ? verdict('allow') : null };
+    });
+    const other = await phoneOf(gateway);
+    other.send(request('Ping', PING, [], 'OTHER1'));
+    const phone = await phoneOf(gateway);
+    phone.send(request('FolderSync', FOLDER_SYNC));
+    await until(() => backend.requests.length === 2, 'both requests');
+    gateway.change();
+    await until(() => asked.abc123 === 3, 'it to be asked twice about the request');
+    over = true;
+    answerOk(backend.requests.find(({ target }) => target.includes('ABC123')) as BackendRequest);
+    await phone.response();
+    phone.send(request('FolderSync', FOLDER_SYNC));
+    await until(() => backend.requests.length === 3, 'the question about the credentials');
+    const before = asked.other1;
+    await until(() => asked.other1 > before, 'it to be asked again about what it did not answer');
+    expect([asked.abc123, phone.received]).toEqual([4, '']);
+    answerOk(backend.requests[2] as BackendRequest);
+    // MS-ASCMD 2.2.2: DeviceIsBlockedForThisUser.
+    expect((await phone.response()).body.toString('latin1')).toContain('129');
+  });
+});
+
 describe('a held poll', () => {
   it('ends when a decision ends that came while it was held', async () => {
     const backend = await backendOf();
