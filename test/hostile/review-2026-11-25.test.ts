@@ -149,6 +149,20 @@ describe('a proxy connection that several clients share, in the lane for other p
     expect(other).not.toBe(authenticated);
     await until(() => authenticated?.closed === true, 'the authenticated connection to close');
   });
+
+  it('is not kept for other paths: the next request may be a phone’s', async () => {
+    const backend = await backendOf(answerOk);
+    const lane = await startTestLane(backend.port, { trustedProxies: [parseRange('127.0.0.1')] });
+    opened.push(lane);
+    const proxy = await phoneOf(lane);
+    proxy.send(from('203.0.113.1'));
+    expect((await proxy.response()).header('connection')).toBe('close');
+    const strict = await startTestLane(backend.port);
+    opened.push(strict);
+    const client = await phoneOf(strict);
+    client.send(from('203.0.113.1'));
+    expect((await client.response()).header('connection')).toBe('keep-alive');
+  });
 });
 
 // --------------------------------------------------------------------------------------- changes while under way
