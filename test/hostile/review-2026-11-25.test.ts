@@ -11,6 +11,7 @@ import type { Gateway } from '../../src/gateway/gateway.ts';
 import type { VerdictSource } from '../../src/gateway/gateway-core.ts';
 import { withoutSchemes } from '../../src/http/challenges.ts';
 import { parseRange } from '../../src/identity/client-address.ts';
+import { userFromAuthorization } from '../../src/identity/user.ts';
 import type { Verdict } from '../../src/policy/model.ts';
 import { freePort } from '../support/free-port.ts';
 import { checkLeaks, watchGateway } from '../support/leaks.ts';
@@ -74,6 +75,25 @@ describe('a name that is no text', () => {
       expect(backend.requests).toEqual([]);
     },
   );
+});
+
+describe('a Bearer token', () => {
+  const payload = Buffer.from('{"upn":"alice"}').toString('base64url');
+  const token = `e30.${payload}.c2lnbmF0dXJl`;
+
+  it('is read where it is one', () => {
+    expect(userFromAuthorization(`Bearer ${token}`, 'upn')).toBe('alice');
+  });
+
+  it.each([
+    ['a second one', `${token} ${token}`],
+    ['other credentials', `${token}, Basic Ym9iOnNlY3JldA==`],
+    ['a tab', `${token}\t`],
+    ['white space inside', token.replace(payload, `${payload.slice(0, 4)} ${payload.slice(4)}`)],
+    ['another alphabet', token.replace('e30', 'e3+0')],
+  ])('is no token beside %s', (_what, value) => {
+    expect(userFromAuthorization(`Bearer ${value}`, 'upn')).toBe('EASGATE_AUTHORIZATION');
+  });
 });
 
 // ------------------------------------------------------------------------------------------------------------ gate
