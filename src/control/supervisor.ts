@@ -56,12 +56,18 @@ const WORKER_FLAGS: readonly string[] = ['--max-semi-space-size=2'];
 /** Beyond its drain time a worker is killed. */
 const KILL_GRACE_MS = 3_000;
 
+/** A worker that is to come in the place of one that ended: the pause before it, then its start. */
+interface Restart {
+  pause: NodeJS.Timeout;
+}
+
 interface Slot {
-  socket: BoundSocket;
+  /** Null = left to the siblings during a long pause. */
+  socket: BoundSocket | null;
   worker: ChildProcess | null;
   failures: number;
   startedAt: number;
-  timer: NodeJS.Timeout | null;
+  restart: Restart | null;
 }
 
 /** Starts the workers; rejects when the address cannot be bound or a worker cannot start. */
@@ -82,6 +88,7 @@ class Workers implements Supervisor {
   private plan: WorkerPlan;
   private slots: Slot[] = [];
   private readonly leaving = new Set<ChildProcess>();
+  private readonly bound = new Set<BoundSocket>();
   private stopping = false;
   private readonly sharesPort: boolean;
 
@@ -119,6 +126,7 @@ class Workers implements Supervisor {
     const { address, port } = plan.config.listen;
     const moved = address !== before.address || (port !== before.port && port !== 0);
     const old = this.slots;
+    const portBefore = this.port;
     this.plan = plan;
     if (moved) {
       this.slots = [];
@@ -126,8 +134,9 @@ class Workers implements Supervisor {
       try {
         await this.start();
       } catch (error) {
-        for (const slot of this.slots) this.retire(slot);
+        for (const slot of this.slots.splice(0)) this.retire(slot);
         this.slots = old;
+        this.port = portBefore;
         throw error;
       }
       for (const slot of old) this.retire(slot);
@@ -154,7 +163,7 @@ class Workers implements Supervisor {
       worker: null,
       failures: 0,
       startedAt: 0,
-      timer: null,
+      restart: null,
     };
     this.slots.push(slot);
     slot.worker = await this.launch(slot);
@@ -163,26 +172,49 @@ class Workers implements Supervisor {
   /** One socket a worker where the system spreads connections over them; else all share the first one's. */
   private bind(address: string): BoundSocket {
     const [first] = this.slots;
-    if (!this.sharesPort && first !== undefined) return first.socket;
+    if (!this.sharesPort && first !== undefined && first.socket !== null) return first.socket;
     const socket = new BoundSocket({ host: address, port: this.port, reusePort: this.sharesPort });
-    const bound = socket.address();
-    this.port = bound.port;
+    this.bound.add(socket);
+    this.port = socket.address().port;
     return socket;
+  }
+
+  /** Closes the slot's socket with the last that uses it; a second close() would throw. */
+  private letGo(slot: Slot): void {
+    const { socket } = slot;
+    slot.socket = null;
+    if (socket === null || this.slots.some((other) => other.socket === socket)) return;
+    if (this.bound.delete(socket)) socket.close();
   }
 
   /** A new worker takes over the slot's socket; only when it serves does the old one go. */
   private async replace(slot: Slot): Promise<void> {
-    const worker = await this.launch(slot);
+    this.cancelRestart(slot);
+    let worker: ChildProcess;
+    try {
+      worker = await this.launch(slot);
+    } catch (error) {
+      if (slot.worker === null && slot.restart === null) this.restartLater(slot);
+      throw error;
+    }
+    // The old one may have ended meanwhile.
+    this.cancelRestart(slot);
     const old = slot.worker;
     slot.worker = worker;
     if (old !== null) this.drain(old);
   }
 
   private retire(slot: Slot): void {
-    if (slot.timer !== null) clearTimeout(slot.timer);
-    if (!this.slots.some((other) => other.socket === slot.socket)) slot.socket.close();
+    this.cancelRestart(slot);
+    this.letGo(slot);
     if (slot.worker !== null) this.drain(slot.worker);
     slot.worker = null;
+  }
+
+  /** A worker that is being started already is sent away when it serves: it may have an old configuration. */
+  private cancelRestart(slot: Slot): void {
+    clearTimeout(slot.restart?.pause);
+    slot.restart = null;
   }
 
   private drain(worker: ChildProcess): void {
@@ -204,6 +236,7 @@ class Workers implements Supervisor {
   private async launch(slot: Slot): Promise<ChildProcess> {
     const { entry, args, ticketSecret } = this.options;
     const { config, sampleUrl } = this.plan;
+    slot.socket ??= this.bind(config.listen.address);
     const worker = fork(entry, args, {
       execArgv: [...WORKER_FLAGS, ...process.execArgv],
       stdio: ['ignore', 'inherit', 'inherit', 'ipc', slot.socket.fd()],
@@ -230,26 +263,28 @@ class Workers implements Supervisor {
   private restartLater(slot: Slot): void {
     const delay = Math.min(FIRST_BACKOFF_MS * 2 ** slot.failures, MAX_BACKOFF_MS);
     slot.failures++;
-    const keeps = delay <= KEEP_SOCKET_MS || !this.sharesPort;
-    if (!keeps) slot.socket.close();
-    slot.timer = setTimeout(() => {
-      slot.timer = null;
-      if (!keeps) slot.socket = this.bind(this.plan.config.listen.address);
-      this.launch(slot).then(
-        (worker) => {
-          if (this.slots.includes(slot)) slot.worker = worker;
-          else this.drain(worker);
-        },
-        (error: unknown) => {
-          this.options.onEvent(
-            'error',
-            { code: 'EASGATE_WORKER_START', cause: String(error) },
-            'a worker could not be started again',
-          );
-          if (this.slots.includes(slot)) this.restartLater(slot);
-        },
+    if (delay > KEEP_SOCKET_MS && this.sharesPort) this.letGo(slot);
+    const restart: Restart = { pause: setTimeout(() => void this.restart(slot, restart), delay) };
+    slot.restart = restart;
+  }
+
+  private async restart(slot: Slot, restart: Restart): Promise<void> {
+    try {
+      const worker = await this.launch(slot);
+      if (slot.restart === restart) {
+        slot.restart = null;
+        slot.worker = worker;
+      } else {
+        this.drain(worker);
+      }
+    } catch (error) {
+      this.options.onEvent(
+        'error',
+        { code: 'EASGATE_WORKER_START', cause: String(error) },
+        'a worker could not be started again',
       );
-    }, delay);
+      if (slot.restart === restart) this.restartLater(slot);
+    }
   }
 }
 

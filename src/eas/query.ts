@@ -97,7 +97,9 @@ function knownName(query: string, start: number, end: number): number {
 /** Reads the text behind `?`. `options` = the request is OPTIONS: command and device may be missing there. */
 export function parseEasQuery(query: string, options: boolean): EasQuery | QueryErrorCode {
   if (query.length > MAX_QUERY) return 'EASGATE_QUERY_TOO_LONG';
-  return looksLikeBase64(query) ? parseBase64(query) : parsePlain(query, options);
+  if (!looksLikeBase64(query)) return parsePlain(query, options);
+  // It always names a command, and OPTIONS is none (MS-ASHTTP 2.2.1.1.1.1, 2.2.3): no verdict would be asked for.
+  return options ? 'EASGATE_QUERY_COMMAND' : parseBase64(query);
 }
 
 /** Only the base64 alphabet and up to two `=` at the end, and no name: such a text is never read as plain. */

@@ -83,6 +83,7 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, Shared
   readonly memo = new AdmissionMemo();
   /** What becomes of the request under way. */
   readonly decision: Decision;
+  clientEnded = false;
   private readonly endpoint: PhoneEndpoint;
   private readonly peer: string;
   private readonly trusted: boolean;
@@ -95,7 +96,6 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, Shared
   private input: Buffer | null = null;
   private requests = 0;
   private parsing = false;
-  private clientEnded = false;
   private lingering = false;
   private handedOver = false;
   private draining = false;
@@ -240,14 +240,14 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, Shared
         else this.decision.expire(exchange);
         break;
       case 'forwarded':
-        if (!(exchange.upstream?.connected ?? true)) {
+        if (this.isPollOver(exchange)) {
+          this.decision.endHeldPoll(exchange);
+        } else if (!(exchange.upstream?.connected ?? true)) {
           this.forwarder.connectTimedOut(exchange);
         } else if (!exchange.requestComplete) {
           // A server that takes nothing is not the phone's fault.
           if (this.socket.isPaused()) this.fail(exchange, 'EASGATE_UPSTREAM_STALLED');
           else this.refuse('EASGATE_BODY_TIMEOUT');
-        } else if (exchange.held && (this.draining || this.decision.isExpired(exchange))) {
-          this.decision.endHeldPoll(exchange);
         } else {
           this.forwarder.responseTimedOut(exchange);
         }
@@ -257,6 +257,12 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, Shared
           exchange.upstream?.paused === true ? 'EASGATE_CLIENT_STALLED' : 'EASGATE_UPSTREAM_STALLED';
         this.cut();
     }
+  }
+
+  /** A drain, or the end of the decision that allowed it, ends the poll before its server does. */
+  private isPollOver(exchange: Exchange): boolean {
+    if (!exchange.held || exchange.responseDeadline > this.core.deadlines.now) return false;
+    return this.draining || this.decision.isExpired(exchange);
   }
 
   // ---------------------------------------------------------------------------------------------- reading requests
@@ -429,7 +435,8 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, Shared
     this.exchange = null;
     this.body.release();
     this.finish(exchange, status);
-    if (!exchange.persistent || (this.clientEnded && this.input === null)) {
+    // Whatever the answer said: behind half a body no request can begin (RFC 9112 9.3).
+    if (!exchange.persistent || !this.body.complete || (this.clientEnded && this.input === null)) {
       this.linger();
       return;
     }
@@ -506,7 +513,8 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, Shared
     }
     if (exchange !== null) {
       exchange.persistent = false;
-      if (this.holdsPoll) exchange.responseDeadline = Math.min(exchange.responseDeadline, pollsUntil);
+      // Also of a poll that still waits for a connection: it would be held for its heartbeat from then on.
+      if (exchange.held) exchange.responseDeadline = Math.min(exchange.responseDeadline, pollsUntil);
     }
     if (exchange === null || this.holdsPoll) this.deadline = Math.min(this.deadline, pollsUntil);
   }

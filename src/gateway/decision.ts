@@ -36,6 +36,8 @@ export class Decision implements HeldPing, WayOn {
   private readonly core: GatewayCore;
   private readonly forwarder: Forwarder;
   private readonly denial: Denial;
+  /** What the last change concerned; it may be over before it is decided anew. */
+  private concerned: Exchange | null = null;
 
   constructor(phone: PhoneSide, forwarder: Forwarder) {
     this.phone = phone;
@@ -136,6 +138,11 @@ export class Decision implements HeldPing, WayOn {
   /** A poll is about to be held; false when it was answered instead. */
   hold(exchange: Exchange): boolean {
     const { user, device, authorization, command } = exchange;
+    // It left while its verdict was looked up, as one does that leaves later (ClientConnection.onEnd).
+    if (this.phone.clientEnded) {
+      this.phone.socket.destroy();
+      return false;
+    }
     if (this.core.draining) {
       this.endHeldPoll(exchange);
       return false;
@@ -237,17 +244,20 @@ export class Decision implements HeldPing, WayOn {
         return false;
       case 'queued':
         this.forwarder.leaveQueue(exchange);
-        return true;
+        break;
       default:
-        return true;
     }
+    this.concerned = exchange;
+    return true;
   }
 
   /** Decides the exchange under way anew; ends it when it may not go on. False when the directory does not answer. */
   async recheck(): Promise<boolean> {
     const exchange = this.phone.exchange;
-    if (exchange === null || exchange.user === null || exchange.device === null) return true;
+    // The next request of the connection has a verdict from behind the change.
+    if (exchange === null || exchange !== this.concerned) return true;
     const { user, device } = exchange;
+    if (user === null || device === null) return true;
     const verdict = this.core.verdicts.peek(user, device) ?? (await this.core.decide(exchange));
     if (this.phone.exchange !== exchange) return true;
     if (verdict === null) return false;
@@ -255,8 +265,11 @@ export class Decision implements HeldPing, WayOn {
       if (exchange.phase === 'held') {
         exchange.error = 'EASGATE_DECISION_CHANGED';
         this.release(exchange);
+        return true;
       }
+      exchange.verdict = verdict;
       if (exchange.phase === 'queued') this.forwarder.onConnectionFree();
+      else if (exchange.phase === 'forwarded' && exchange.held) this.limitPoll(exchange, verdict);
       return true;
     }
     if (verdict.action === 'quarantine' && exchange.passedOn) return true;
@@ -274,6 +287,12 @@ export class Decision implements HeldPing, WayOn {
     if (!this.phone.body.complete) exchange.persistent = false;
     this.release(exchange);
     return true;
+  }
+
+  /** What allows a held poll now may end sooner than what allowed it before; nothing in the change log tells of that. */
+  private limitPoll(exchange: Exchange, { validUntil }: Verdict): void {
+    exchange.responseDeadline = Math.min(exchange.responseDeadline, validUntil);
+    this.phone.deadline = Math.min(this.phone.deadline, exchange.responseDeadline);
   }
 
   /**

@@ -153,7 +153,11 @@ export class Denial {
   /** The request as a tree; null = no body, or mail of 12.1 and before. `more` = it is not all there, or was refused. */
   private bodyOf(exchange: Exchange): WbxmlElement | null | 'more' {
     const { body } = this.phone;
-    if (exchange.content === 'rfc822') return null;
+    if (exchange.content === 'rfc822') {
+      // Answered without its mail: what is still to come of that must not be read as the next request.
+      if (!body.complete) exchange.persistent = false;
+      return null;
+    }
     if (!body.complete) {
       if (body.received > BUFFERED_BODY_BYTES) this.phone.refuse('EASGATE_BODY_TOO_LARGE');
       else this.way.inviteBody(exchange);

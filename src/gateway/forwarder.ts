@@ -29,6 +29,8 @@ export interface PhoneSide {
   readonly port: number;
   /** The exchange under way. */
   readonly exchange: Exchange | null;
+  /** The phone closed its side: it sends nothing more, and may have left. */
+  readonly clientEnded: boolean;
   deadline: number;
   /** The mail server or the gateway is at fault: answers, or cuts a response under way. */
   fail(exchange: Exchange, code: HttpErrorCode): void;
@@ -333,7 +335,10 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
       if (exchange.verdict !== null)
         wait = Math.min(wait, exchange.verdict.validUntil - this.core.deadlines.now);
     }
-    exchange.responseDeadline = this.core.deadlines.now + wait;
+    const until = this.core.deadlines.now + wait;
+    // A drain has chosen the end already of a poll that waited for a connection, or is sent once more.
+    exchange.responseDeadline =
+      exchange.held && this.core.draining ? Math.min(exchange.responseDeadline, until) : until;
     this.phone.deadline = exchange.responseDeadline;
   }
 

@@ -1,8 +1,11 @@
 // Owns reading the list of challenges in WWW-Authenticate (RFC 9110 11.6.1). Pure.
 
 const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
-/** A scheme, alone or followed by a token68 or a parameter; `name = value` is a parameter of the challenge before. */
-const CHALLENGE = new RegExp(`^(${TOKEN})(?:$|[ \\t]+(?![ \\t]*=))`);
+/**
+ * A scheme, alone or followed by a token68 or a parameter; `name = value` is a parameter of the challenge before. What
+ * follows the spaces is none of them, so that many are not looked at again from each one on.
+ */
+const CHALLENGE = new RegExp(`^(${TOKEN})(?:$|[ \\t]+[^ \\t=])`);
 /** Up to the next comma outside a quoted string; a quote that never ends goes to the end. */
 const ELEMENT = /(?:[^",]|"(?:[^"\\]|\\.)*(?:"|\\?$))+/g;
 

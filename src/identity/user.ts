@@ -1,5 +1,6 @@
 // Owns the user key: who a request says it is, read from Authorization before any server has verified it. Pure; hot path.
 import { decodeText } from '../eas/percent.ts';
+import { BYTE_CLASS, NAME_STRICT } from '../http/characters.ts';
 import type { UserKey } from './keys.ts';
 
 /** Why an Authorization header was refused. */
@@ -17,6 +18,8 @@ const MAX_AUTHORIZATION = 12 * 1024;
 const MAX_USER = 256;
 const EQUALS = 0x3d;
 const COLON = 0x3a;
+const DOT = 0x2e;
+const UNDERSCORE = 0x5f;
 
 /**
  * The user of an Authorization value. Basic: the name before the first `:`, after the last `\`, lower-cased, UPN kept with
@@ -104,6 +107,8 @@ export function userKey(name: string | null): UserKey | UserErrorCode {
   const slash = name.lastIndexOf('\\');
   const local = slash === -1 ? name : name.slice(slash + 1);
   if (local === '' || local.trim() !== local || hasControl(name)) return 'EASGATE_USER_NAME';
+  // JSON of a Bearer token can bring half a character, which no encoding of a request or a record can (RFC 8259 8.2).
+  if (!local.isWellFormed()) return 'EASGATE_USER_NAME';
   // Z-Push reads `victim#me`, grommunio `me!victim` as impersonation.
   if (name.includes('#') || name.includes('!')) return 'EASGATE_USER_NAME';
   return local.toLowerCase() as UserKey;
@@ -118,7 +123,20 @@ function hasControl(name: string): boolean {
   return false;
 }
 
+/**
+ * base64url and dots (RFC 7515 7.1). Node leaves out everything else when it decodes, so that behind a space or a comma
+ * there could be a second token, or other credentials, for a server to read instead.
+ */
+function isOneToken(token: string): boolean {
+  for (let index = 0; index < token.length; index++) {
+    const code = token.charCodeAt(index);
+    if (((BYTE_CLASS[code] ?? 0) & NAME_STRICT) === 0 && code !== DOT && code !== UNDERSCORE) return false;
+  }
+  return true;
+}
+
 function bearerUser(token: string, claim: string): UserKey | UserErrorCode {
+  if (!isOneToken(token)) return 'EASGATE_AUTHORIZATION';
   const first = token.indexOf('.');
   const second = token.indexOf('.', first + 1);
   if (first <= 0 || second === -1) return 'EASGATE_AUTHORIZATION';

@@ -18,6 +18,8 @@ export class LaneConnection {
   waiting: (() => void) | null = null;
   /** Upstream connection of this client alone, once it has sent credentials that bind a connection. */
   pinned: Agent | null = null;
+  /** The address of the request before, as far as a trusted proxy tells clients apart. */
+  private address: string;
   readonly socket: Socket;
   readonly peer: ForwardedFacts;
   private timer: NodeJS.Timeout | undefined;
@@ -25,6 +27,15 @@ export class LaneConnection {
   constructor(socket: Socket, peer: ForwardedFacts) {
     this.socket = socket;
     this.peer = peer;
+    this.address = peer.address;
+  }
+
+  /** A trusted proxy may send several clients' requests here: what one of them authenticated is not the next one's. */
+  noteAddress(address: string): void {
+    if (address === this.address) return;
+    this.address = address;
+    this.pinned?.destroy();
+    this.pinned = null;
   }
 
   /** Sets the deadline, in place of the one before. */

@@ -14,7 +14,14 @@ import { LINGER_BYTES, LINGER_MS } from '../settings.ts';
 import { LaneConnection, Passage } from './connection.ts';
 import type { ForwardedFacts } from './connection.ts';
 import { HttpProxyAdapter } from './http-proxy-adapter.ts';
-import { admitRequest, clientErrorCode, closingReply, refusal, upstreamHeaders } from './messages.ts';
+import {
+  admitRequest,
+  bindsConnection,
+  clientErrorCode,
+  closingReply,
+  refusal,
+  upstreamHeaders,
+} from './messages.ts';
 import { matchPath } from './paths.ts';
 import type { PassThroughLine, PassThroughSettings } from './settings.ts';
 
@@ -189,14 +196,18 @@ export class PassThroughLane {
       return null;
     }
     const { trustedProxies, hostHeader, certificateHeader } = this.settings;
+    const trusted = inRanges(peer, trustedProxies);
     if (certificateHeader !== null)
       admitted.headerLines = withoutHeaders(admitted.headerLines, [certificateHeader]);
     let forwardedFor = peer;
-    if (admitted.forwardedFor !== null && inRanges(peer, trustedProxies)) {
+    if (admitted.forwardedFor !== null && trusted) {
       forwardedFor = `${admitted.forwardedFor}, ${peer}`;
       passage.address = clientAddress(peer, admitted.forwardedFor, trustedProxies);
     }
-    passage.keepAlive = admitted.keepAlive && !this.draining;
+    connection.noteAddress(passage.address);
+    // A proxy may send a phone's request next, which is none of this lane's; credentials that bind need the connection.
+    const shared = trusted && connection.pinned === null && !bindsConnection(admitted.authorization);
+    passage.keepAlive = admitted.keepAlive && !this.draining && !shared;
     request.headers = upstreamHeaders(admitted, { hostHeader, forwardedFor, proto });
     return admitted;
   }

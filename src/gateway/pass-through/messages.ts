@@ -153,8 +153,8 @@ export function closingReply(code: HttpErrorCode): string {
 }
 
 /** Whether these credentials bind the connection they came on instead of the request (http-proxy facts, 2.9). */
-export function bindsConnection(authorization: string | undefined): boolean {
-  return authorization !== undefined && /^(?:ntlm|nego)/i.test(authorization);
+export function bindsConnection(authorization: string | null | undefined): boolean {
+  return authorization !== undefined && authorization !== null && /^(?:ntlm|nego)/i.test(authorization);
 }
 
 /** The code for an error of the upstream request before its response. */
