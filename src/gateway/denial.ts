@@ -128,11 +128,18 @@ export class Denial {
         this.refuse(exchange, 'deviceBlocked');
         break;
       case 'accepted':
-        this.proven = exchange.authorization;
-        this.provenUntil = this.core.deadlines.now + PROVEN_MS;
+        this.noteProven(exchange);
         this.phone.noteSeen(exchange, 200);
         this.act(exchange);
     }
+  }
+
+  /** Not longer because it was used: who asks often enough would never be asked for a new password. */
+  private noteProven({ authorization }: Exchange): void {
+    const { now } = this.core.deadlines;
+    if (authorization === this.proven && this.provenUntil > now) return;
+    this.proven = authorization;
+    this.provenUntil = now + PROVEN_MS;
   }
 
   private act(exchange: Exchange): void {

@@ -1,0 +1,62 @@
+// Owns the promise that the holes found by the review of the answers on 25 November 2026 stay closed.
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { checkLeaks } from '../support/leaks.ts';
+import { guarded, openQuarantine } from '../support/quarantine.ts';
+import type { Quarantine } from '../support/quarantine.ts';
+import { RawClient } from '../support/raw-client.ts';
+import { FOLDER_SYNC, request } from '../support/test-gateway.ts';
+import { until } from '../support/until.ts';
+
+checkLeaks();
+
+let world: Quarantine;
+const clients: RawClient[] = [];
+afterEach(async () => {
+  vi.restoreAllMocks();
+  for (const client of clients.splice(0)) client.destroy();
+  await world.close();
+});
+
+async function connect(): Promise<RawClient> {
+  const client = await RawClient.open(world.gateway.port);
+  clients.push(client);
+  return client;
+}
+
+/** Moves the clock on, and waits until the gateway has looked at it: a silent connection has its time then. */
+async function pass(seconds: number, clock: { ahead: number }): Promise<void> {
+  const witness = await connect();
+  await until(() => world.gateway.connections() === 2, 'the witness');
+  clock.ahead += seconds * 1_000;
+  await until(() => witness.ended, 'the gateway to look at its clock');
+}
+
+describe('a password that was accepted on a connection', () => {
+  it('is asked about again after a while, however often the connection is used', async () => {
+    let changed = false;
+    world = await openQuarantine(
+      ({ connection, ...rest }) => {
+        if (changed) connection.socket.write('HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n');
+        else guarded()({ connection, ...rest });
+      },
+      { client: { keepAliveTimeoutMs: 600_000 } },
+    );
+    const clock = { ahead: 0 };
+    const now = Date.now.bind(Date);
+    vi.spyOn(Date, 'now').mockImplementation(() => now() + clock.ahead);
+    const phone = await connect();
+    const ask = async (): Promise<number> => {
+      phone.send(request('FolderSync', FOLDER_SYNC, [], 'PHONE1'));
+      return (await phone.response()).status;
+    };
+    expect(await ask()).toBe(200);
+    changed = true;
+    // A minute in the memory all connections share, half a minute on its own.
+    const statuses: number[] = [];
+    for (let seconds = 0; seconds < 100; seconds += 20) {
+      await pass(20, clock);
+      statuses.push(await ask());
+    }
+    expect(statuses.at(-1)).toBe(401);
+  });
+});
