@@ -266,11 +266,13 @@ export class Denial {
     const { user, device, protocolVersion } = exchange;
     if (user === null || device === null) return;
     exchange.phase = 'verdict';
+    exchange.overtaken = false;
     const verdict = await this.core.verdicts.confirm(user, device);
     if (this.phone.exchange !== exchange || exchange.phase !== 'verdict') return;
     exchange.phase = 'gate';
     const order = verdict?.wipe;
-    if (verdict === null) {
+    // A change that came while the order was read may have taken it back.
+    if (verdict === null || exchange.overtaken) {
       this.phone.fail(exchange, 'EASGATE_STORE_UNAVAILABLE');
       return;
     }
@@ -293,27 +295,39 @@ export class Denial {
       const recorded = await this.acknowledge(exchange, verdict, answer.outcome === 'acknowledged' ? 1 : 2);
       if (this.phone.exchange !== exchange || exchange.phase !== 'verdict') return;
       exchange.phase = 'gate';
-      if (!recorded) {
+      if (recorded === 'unknown') {
         this.phone.fail(exchange, 'EASGATE_STORE_UNAVAILABLE');
+        return;
+      }
+      if (recorded === 'overtaken') {
+        // The answer to a failure orders the wipe once more: not by an order that no longer stands.
+        exchange.wipe = null;
+        void this.wipe(exchange, verdict, body);
         return;
       }
     }
     this.send(exchange, { kind: 'body', root: answer.reply });
   }
 
-  /** Writes down what the phone says, also when it leaves meanwhile. False when the store stays away. */
-  private async acknowledge(exchange: Exchange, verdict: Verdict, status: 1 | 2): Promise<boolean> {
-    const { user, device } = exchange;
-    if (user === null || device === null || verdict.wipe === undefined) return false;
+  /**
+   * Writes down what the phone says, also when it leaves meanwhile. `overtaken` = the order waits for no answer any more,
+   * `unknown` = the store stays away.
+   */
+  private async acknowledge(
+    { user, device }: Exchange,
+    { wipe: order }: Verdict,
+    status: 1 | 2,
+  ): Promise<'recorded' | 'overtaken' | 'unknown'> {
+    if (user === null || device === null || order === undefined) return 'overtaken';
     for (let attempt = 1; attempt <= ACKNOWLEDGE_TRIES; attempt++) {
       try {
-        await this.core.verdicts.acknowledgeWipe(user, device, verdict.wipe, status);
-        return true;
+        const stood = await this.core.verdicts.acknowledgeWipe(user, device, order, status);
+        return stood ? 'recorded' : 'overtaken';
       } catch (error) {
         this.core.onTrouble('EASGATE_WIPE_NOT_RECORDED', { device, attempt, cause: String(error) });
       }
     }
-    return false;
+    return 'unknown';
   }
 
   // -------------------------------------------------------------------------------------------------- answers

@@ -1,10 +1,13 @@
 // Owns the promise that the holes found by the review of the answers on 25 November 2026 stay closed.
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { fromXml, toXml } from '../../src/eas/wbxml/xml.ts';
+import type { Verdict } from '../../src/policy/model.ts';
+import type { EasAnswer, EasClient } from '../support/eas-client.ts';
 import { checkLeaks } from '../support/leaks.ts';
 import { guarded, openQuarantine } from '../support/quarantine.ts';
 import type { Quarantine } from '../support/quarantine.ts';
 import { RawClient } from '../support/raw-client.ts';
-import { FOLDER_SYNC, request } from '../support/test-gateway.ts';
+import { FOLDER_SYNC, request, verdict } from '../support/test-gateway.ts';
 import { until } from '../support/until.ts';
 
 checkLeaks();
@@ -58,5 +61,52 @@ describe('a password that was accepted on a connection', () => {
       statuses.push(await ask());
     }
     expect(statuses.at(-1)).toBe(401);
+  });
+});
+
+const ORDER: Verdict = {
+  ...verdict('wipe'),
+  reason: 'wipeRequested',
+  wipe: { everyone: true, requestedAt: 1, readAt: 0 },
+};
+const provision = (phone: EasClient, inner = ''): Promise<EasAnswer> =>
+  phone.command('Provision', fromXml(`<Provision xmlns="Provision:">${inner}</Provision>`));
+const xml = ({ tree }: EasAnswer): string => (tree === undefined ? '' : toXml(tree));
+
+describe('a wipe that is taken back', () => {
+  it('while the directory is read is not ordered', async () => {
+    world = await openQuarantine();
+    world.gateway.verdicts.set('phone1', ORDER);
+    world.gateway.confirmWith(async () => {
+      world.gateway.change('phone1', 'block');
+      return ORDER;
+    });
+    const answer = await provision(world.phone());
+    expect([answer.status, xml(answer)]).toEqual([503, '']);
+    world.gateway.confirmWith(undefined);
+    expect((await provision(world.phone())).easStatus).toBe('129');
+  });
+
+  it('while a phone says that it failed is not ordered once more', async () => {
+    world = await openQuarantine();
+    world.gateway.verdicts.set('phone1', ORDER);
+    world.gateway.acknowledgeWith(() => {
+      world.gateway.change('phone1', 'block');
+      return false;
+    });
+    const answer = await provision(world.phone(), '<RemoteWipe><Status>2</Status></RemoteWipe>');
+    expect(xml(answer)).not.toContain('Wipe');
+    expect(answer.easStatus).toBe('129');
+    expect(world.gateway.acknowledged).toEqual([]);
+  });
+
+  it('while a phone says that it failed, and given anew, is ordered by the new one', async () => {
+    world = await openQuarantine();
+    world.gateway.verdicts.set('phone1', ORDER);
+    const stands = [false, true];
+    world.gateway.acknowledgeWith(() => stands.shift() ?? true);
+    const answer = await provision(world.phone(), '<RemoteWipe><Status>2</Status></RemoteWipe>');
+    expect(xml(answer)).toContain('<RemoteWipe/>');
+    expect(world.gateway.acknowledged).toEqual([{ device: 'phone1', status: 2 }]);
   });
 });

@@ -27,8 +27,13 @@ export interface TestGateway extends Gateway {
   readonly trouble: Readonly<Record<string, unknown>>[];
   /** Verdict by device key; others are allowed. */
   readonly verdicts: Map<string, Verdict | 'miss' | 'unavailable'>;
-  /** What the directory says when it is asked once more; null = nothing, undefined = what is in `verdicts`. */
-  confirmWith(verdict: Verdict | null | undefined): void;
+  /**
+   * What the directory says when it is asked once more; null = nothing, undefined = what is in `verdicts`. A function
+   * says it when it resolves.
+   */
+  confirmWith(verdict: Verdict | null | undefined | (() => Promise<Verdict | null>)): void;
+  /** Whether the order that a device answers still stands; called before what it said is kept. */
+  acknowledgeWith(stands: () => boolean): void;
   /** Changes a verdict as the change log would. */
   change(device: string, action: VerdictAction): void;
 }
@@ -152,7 +157,8 @@ export async function startTestGateway(
   const trouble: Record<string, unknown>[] = [];
   const verdicts = new Map<string, Verdict | 'miss' | 'unavailable'>();
   const listeners = new Set<(changed: ChangedKeys) => void>();
-  let confirmed: Verdict | null | undefined;
+  let confirmed: Verdict | null | undefined | (() => Promise<Verdict | null>);
+  let orderStands = (): boolean => true;
   const lookUp = (device: string) => verdicts.get(device) ?? ALLOW;
   const gateway = await startGateway({
     settings: testSettings(upstreamPort, overrides),
@@ -167,11 +173,13 @@ export async function startTestGateway(
         return { verdict: found === 'miss' ? ALLOW : found };
       },
       confirm: async (_user, device) => {
+        if (typeof confirmed === 'function') return confirmed();
         if (confirmed !== undefined) return confirmed;
         const found = lookUp(device);
         return typeof found === 'string' ? null : found;
       },
       acknowledgeWipe: async (_user, device, _order, status) => {
+        if (!orderStands()) return false;
         acknowledged.push({ device, status });
         return true;
       },
@@ -201,6 +209,7 @@ export async function startTestGateway(
     trouble,
     verdicts,
     confirmWith: (verdict) => (confirmed = verdict),
+    acknowledgeWith: (stands) => (orderStands = stands),
     change: (device, action) => {
       verdicts.set(device, verdict(action));
       for (const listener of listeners)
