@@ -333,6 +333,7 @@ export class Denial {
   // -------------------------------------------------------------------------------------------------- answers
 
   private send(exchange: Exchange, answer: MailboxAnswer): void {
+    if (!this.phone.body.complete) exchange.persistent = false;
     switch (answer.kind) {
       case 'body':
         this.write(exchange, encodeWbxml(answer.root));

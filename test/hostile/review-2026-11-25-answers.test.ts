@@ -110,3 +110,22 @@ describe('a wipe that is taken back', () => {
     expect(world.gateway.acknowledged).toEqual([{ device: 'phone1', status: 2 }]);
   });
 });
+
+describe('mail that a quarantined phone sends', () => {
+  it('is never read as requests', async () => {
+    world = await openQuarantine();
+    const phone = await connect();
+    const hidden = request('FolderSync', FOLDER_SYNC, [], 'PHONE2');
+    phone.send(
+      'POST /Microsoft-Server-ActiveSync?Cmd=SendMail&DeviceId=PHONE1&DeviceType=iPhone&SaveInSent=T HTTP/1.1\r\n' +
+        'Host: m\r\nAuthorization: Basic YWxpY2U6c2VjcmV0\r\nMS-ASProtocolVersion: 12.1\r\n' +
+        `Content-Type: message/rfc822\r\nContent-Length: ${10 + hidden.length}\r\n\r\nSubject: x`,
+    );
+    const refused = await phone.response();
+    expect([refused.status, refused.header('connection')]).toEqual([507, 'close']);
+    phone.send(hidden);
+    await until(() => phone.closed || phone.ended, 'the end of the connection');
+    expect(phone.received).toBe('');
+    expect(world.mailRequests()).toEqual([]);
+  });
+});
