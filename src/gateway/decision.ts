@@ -1,7 +1,7 @@
 // Owns the decision about the request under way: from the first bytes of its body to the forwarder or a denial, and once
 // more whenever a change overtakes it.
 import { checkBodyStart } from '../eas/body-gate.ts';
-import type { EasCommand } from '../eas/commands.ts';
+import { sendsMail } from '../eas/commands.ts';
 import { CONTINUE, statusReply, textReply, wbxmlReply } from '../http/reply.ts';
 import type { Verdict } from '../policy/model.ts';
 import { askForChallenge } from './admission.ts';
@@ -25,10 +25,8 @@ const NO_BYTES = new Uint8Array(0);
  */
 function isReadWhole({ framing, contentLength, command }: Exchange): boolean {
   if (framing === 'chunked') return true;
-  return contentLength <= BUFFERED_BODY_BYTES && command !== null && !SENDING.has(command);
+  return contentLength <= BUFFERED_BODY_BYTES && command !== null && !sendsMail(command);
 }
-
-const SENDING: ReadonlySet<EasCommand> = new Set<EasCommand>(['SendMail', 'SmartForward', 'SmartReply']);
 
 /** Decides the requests of one client connection, one after the other. */
 export class Decision implements HeldPing, WayOn {

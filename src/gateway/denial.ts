@@ -2,6 +2,7 @@
 // a refusal, the quarantine mailbox, or the exchange of a wipe. Also the way out of the mailbox, for phones let in again.
 import { gunzipSync } from 'node:zlib';
 import type { Refusal } from '../eas/answers.ts';
+import { sendsMail } from '../eas/commands.ts';
 import { INBOX } from '../eas/mailbox/folders.ts';
 import { KeyMint, mayCarryIssued } from '../eas/mailbox/keys.ts';
 import { answerMailbox } from '../eas/mailbox/mailbox.ts';
@@ -156,15 +157,20 @@ export class Denial {
     else this.quarantine(exchange, verdict, body);
   }
 
-  /** The request as a tree; null = no body, or mail of 12.1 and before. `more` = it is not all there, or was refused. */
+  /** The request as a tree; null = no body, or mail to be sent. `more` = it is not all there, or was refused. */
   private bodyOf(exchange: Exchange): WbxmlElement | null | 'more' {
     const { body } = this.phone;
-    if (exchange.content === 'rfc822') return null;
+    const { command, contentLength } = exchange;
+    const isMail = command !== null && sendsMail(command);
     if (!body.complete) {
+      const large = body.received > BUFFERED_BODY_BYTES || contentLength > BUFFERED_BODY_BYTES;
+      // Mail is refused whatever it says. A short one is read past, so that the connection can be used again.
+      if (isMail && (large || exchange.expectContinue)) return null;
       if (body.received > BUFFERED_BODY_BYTES) this.phone.refuse('EASGATE_BODY_TOO_LARGE');
       else this.way.inviteBody(exchange);
       return 'more';
     }
+    if (isMail) return null;
     const tree = decode(body.kept, exchange.content === 'gzip-wbxml');
     if (tree !== undefined) return tree;
     this.phone.refuse('EASGATE_BODY_NOT_WBXML');

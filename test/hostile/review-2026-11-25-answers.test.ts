@@ -1,5 +1,6 @@
 // Owns the promise that the holes found by the review of the answers on 25 November 2026 stay closed.
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { decodeWbxml } from '../../src/eas/wbxml/decode.ts';
 import { fromXml, toXml } from '../../src/eas/wbxml/xml.ts';
 import type { Verdict } from '../../src/policy/model.ts';
 import type { EasAnswer, EasClient } from '../support/eas-client.ts';
@@ -119,7 +120,7 @@ describe('mail that a quarantined phone sends', () => {
     phone.send(
       'POST /Microsoft-Server-ActiveSync?Cmd=SendMail&DeviceId=PHONE1&DeviceType=iPhone&SaveInSent=T HTTP/1.1\r\n' +
         'Host: m\r\nAuthorization: Basic YWxpY2U6c2VjcmV0\r\nMS-ASProtocolVersion: 12.1\r\n' +
-        `Content-Type: message/rfc822\r\nContent-Length: ${10 + hidden.length}\r\n\r\nSubject: x`,
+        `Content-Type: message/rfc822\r\nContent-Length: ${100_010 + hidden.length}\r\n\r\nSubject: x`,
     );
     const refused = await phone.response();
     expect([refused.status, refused.header('connection')]).toEqual([507, 'close']);
@@ -127,5 +128,24 @@ describe('mail that a quarantined phone sends', () => {
     await until(() => phone.closed || phone.ended, 'the end of the connection');
     expect(phone.received).toBe('');
     expect(world.mailRequests()).toEqual([]);
+  });
+
+  it.each(['14.1', '16.1'])('in version %s is refused as such also when it is large', async (version) => {
+    world = await openQuarantine();
+    const sent = await world.phone({ version }).sendMail('bob@example.com', 'A picture', 'x'.repeat(300_000));
+    expect([sent.status, sent.easStatus]).toEqual([200, '120']);
+  });
+
+  it('is not asked for where it waits to be', async () => {
+    world = await openQuarantine();
+    const phone = await connect();
+    phone.send(
+      request('SendMail', Buffer.alloc(0), ['Expect: 100-continue', 'Content-Length: 20'], 'PHONE1'),
+    );
+    const { status, body } = await phone.response();
+    expect([status, toXml(decodeWbxml(body))]).toEqual([
+      200,
+      '<SendMail xmlns="ComposeMail:"><Status>120</Status></SendMail>',
+    ]);
   });
 });
