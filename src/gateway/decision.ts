@@ -1,7 +1,6 @@
 // Owns the decision about the request under way: from the first bytes of its body to the forwarder or a denial, and once
 // more whenever a change overtakes it.
 import { checkBodyStart } from '../eas/body-gate.ts';
-import { sendsMail } from '../eas/commands.ts';
 import { CONTINUE, statusReply, textReply, wbxmlReply } from '../http/reply.ts';
 import type { Verdict } from '../policy/model.ts';
 import { askForChallenge } from './admission.ts';
@@ -20,12 +19,11 @@ const MAX_DECISIONS = 3;
 const NO_BYTES = new Uint8Array(0);
 
 /**
- * Whether the body is to be read whole before it goes on, unless it turns out to be large: a heartbeat or a key of the
- * quarantine mailbox may stand anywhere in it. Not in mail that is sent; sogod refuses chunked bodies of any kind.
+ * Whether the body is read on before it goes on, 64 KB at most: a heartbeat, or a key or id of the quarantine mailbox may
+ * stand anywhere in it, but not in a new mail. sogod refuses chunked bodies of any kind.
  */
-function isReadWhole({ framing, contentLength, command }: Exchange): boolean {
-  if (framing === 'chunked') return true;
-  return contentLength <= BUFFERED_BODY_BYTES && command !== null && !sendsMail(command);
+function isReadAhead({ framing, content, command }: Exchange): boolean {
+  return framing === 'chunked' || (content !== 'rfc822' && command !== 'SendMail');
 }
 
 /** Decides the requests of one client connection, one after the other. */
@@ -72,7 +70,7 @@ export class Decision implements HeldPing, WayOn {
       this.forwarder.forwardChallenge(exchange);
       return;
     }
-    if (!this.phone.body.complete && this.phone.body.received <= BUFFERED_BODY_BYTES && isReadWhole(exchange))
+    if (!this.phone.body.complete && this.phone.body.received <= BUFFERED_BODY_BYTES && isReadAhead(exchange))
       return;
     if (this.denial.leave(exchange)) return;
     this.pass(exchange);

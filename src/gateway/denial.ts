@@ -1,16 +1,14 @@
 // Owns what becomes of a request that its verdict does not let pass: first the mail server's word on the credentials, then
 // a refusal, the quarantine mailbox, or the exchange of a wipe. Also the way out of the mailbox, for phones let in again.
-import { gunzipSync } from 'node:zlib';
 import type { Refusal } from '../eas/answers.ts';
 import { sendsMail } from '../eas/commands.ts';
 import { INBOX } from '../eas/mailbox/folders.ts';
-import { KeyMint, mayCarryIssued } from '../eas/mailbox/keys.ts';
+import { KeyMint } from '../eas/mailbox/keys.ts';
 import { answerMailbox } from '../eas/mailbox/mailbox.ts';
 import type { MailboxAnswer, MailboxRequest } from '../eas/mailbox/model.ts';
 import { pingWithNews } from '../eas/mailbox/ping.ts';
 import { deviceInformationOf } from '../eas/mailbox/provision.ts';
 import { answerIssued } from '../eas/mailbox/transition.ts';
-import { decodeWbxml } from '../eas/wbxml/decode.ts';
 import { isElement } from '../eas/wbxml/element.ts';
 import type { WbxmlElement } from '../eas/wbxml/element.ts';
 import { encodeWbxml } from '../eas/wbxml/encode.ts';
@@ -20,6 +18,7 @@ import { statusReply, wbxmlReply } from '../http/reply.ts';
 import { headerValue } from '../http/request-head.ts';
 import type { Verdict } from '../policy/model.ts';
 import { refusal } from './answers.ts';
+import { treeOf, treeWithIssued } from './body-tree.ts';
 import type { Proof } from './credentials.ts';
 import type { Exchange } from './exchange.ts';
 import type { GatewayCore } from './gateway-core.ts';
@@ -56,8 +55,6 @@ export interface WayOn {
   pass(exchange: Exchange): void;
 }
 
-/** A body as sent expands to this at most before it is read. */
-const MAX_DECODED_BYTES = 256 * 1024;
 /** A wipe that the phone reports is written down, with so many tries; a lost report would wipe it once more. */
 const ACKNOWLEDGE_TRIES = 5;
 
@@ -171,7 +168,7 @@ export class Denial {
       return 'more';
     }
     if (isMail) return null;
-    const tree = decode(body.kept, exchange.content === 'gzip-wbxml');
+    const tree = treeOf(body.kept, exchange.content);
     if (tree !== undefined) return tree;
     this.phone.refuse('EASGATE_BODY_NOT_WBXML');
     return 'more';
@@ -254,12 +251,11 @@ export class Denial {
    */
   leave(exchange: Exchange): boolean {
     const { command, content } = exchange;
-    const { kept, complete } = this.phone.body;
-    if (this.core.quarantine === null || command === null || kept === null || !complete) return false;
-    if (content !== 'wbxml' || kept.length > BUFFERED_BODY_BYTES || !mayCarryIssued(kept)) return false;
-    const tree = decode(kept, false);
-    if (tree === undefined || tree === null) return false;
-    const answer = answerIssued(command, exchange.protocolVersion ?? '2.5', tree);
+    const { kept } = this.phone.body;
+    if (this.core.quarantine === null || command === null || kept === null || content === 'rfc822')
+      return false;
+    const tree = treeWithIssued(kept, content);
+    const answer = tree === null ? null : answerIssued(command, exchange.protocolVersion ?? '2.5', tree);
     if (answer === null) return false;
     this.send(exchange, answer);
     return true;
@@ -376,16 +372,6 @@ export class Denial {
 
 /** How long an acceptance counts on its connection without a look at the shared memory. */
 const PROVEN_MS = 30_000;
-
-/** The tree of a body; null = it is empty, undefined = it is not understood. */
-function decode(bytes: Buffer | null, gzip: boolean): WbxmlElement | null | undefined {
-  if (bytes === null || bytes.length === 0) return null;
-  try {
-    return decodeWbxml(gzip ? gunzipSync(bytes, { maxOutputLength: MAX_DECODED_BYTES }) : bytes);
-  } catch {
-    return undefined;
-  }
-}
 
 /** Provision, and Settings that only tell of the device: nothing of the mailbox is in them. */
 function mayPass(command: 'Provision' | 'Settings', body: WbxmlElement | null): boolean {

@@ -1,6 +1,8 @@
 // Owns the promise that the holes found by the review of the answers on 25 November 2026 stay closed.
+import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { decodeWbxml } from '../../src/eas/wbxml/decode.ts';
+import { encodeWbxml } from '../../src/eas/wbxml/encode.ts';
 import { fromXml, toXml } from '../../src/eas/wbxml/xml.ts';
 import type { Verdict } from '../../src/policy/model.ts';
 import type { EasAnswer, EasClient } from '../support/eas-client.ts';
@@ -147,5 +149,74 @@ describe('mail that a quarantined phone sends', () => {
       200,
       '<SendMail xmlns="ComposeMail:"><Status>120</Status></SendMail>',
     ]);
+  });
+});
+
+describe('a phone that is let in', () => {
+  const sync = (key: string, folder: string, text: string): Buffer =>
+    encodeWbxml(
+      fromXml(
+        '<Sync xmlns="AirSync:"><Collections><Collection>' +
+          `<SyncKey>${key}</SyncKey><CollectionId>${folder}</CollectionId>` +
+          '<Commands><Add><ClientId>1</ClientId><ApplicationData>' +
+          `<Body xmlns="AirSyncBase:"><Data>${text}</Data></Body>` +
+          '</ApplicationData></Add></Commands></Collection></Collections></Sync>',
+      ),
+    );
+
+  async function letIn(): Promise<{ phone: EasClient; folderKey: string }> {
+    world = await openQuarantine();
+    const phone = world.phone({ version: '16.1' });
+    await phone.folderSync();
+    world.gateway.change('phone1', 'allow');
+    return { phone, folderKey: phone.folderKey };
+  }
+
+  it('brings no key of the quarantine mailbox to the mail server in a body that is coded', async () => {
+    const { folderKey } = await letIn();
+    const phone = await connect();
+    const tree = fromXml(`<FolderSync xmlns="FolderHierarchy:"><SyncKey>${folderKey}</SyncKey></FolderSync>`);
+    const body = gzipSync(encodeWbxml(tree));
+    phone.send(request('FolderSync', body, ['Content-Encoding: gzip'], 'PHONE1'));
+    const answer = await phone.response();
+    expect(toXml(decodeWbxml(answer.body))).toContain('<Status>9</Status>');
+    const real = gzipSync(
+      encodeWbxml(fromXml('<FolderSync xmlns="FolderHierarchy:"><SyncKey>7</SyncKey></FolderSync>')),
+    );
+    phone.send(request('FolderSync', real, ['Content-Encoding: gzip'], 'PHONE1'));
+    expect((await phone.response()).body.toString()).toBe('ok');
+    expect(world.mailRequests().map(({ body }) => body)).toEqual([real]);
+  });
+
+  it.each([
+    ['of a length it tells', 'Content-Length'],
+    ['in chunks', 'Transfer-Encoding'],
+    ['that is coded', 'Content-Encoding'],
+  ])('brings none of its folders there in a large body %s', async (_, way) => {
+    await letIn();
+    const phone = await connect();
+    // Random enough to be large when it is coded too.
+    const text = Array.from({ length: 12_000 }, (_, index) => Math.sin(index).toString(36)).join('');
+    const plain = sync('easg1-AAAA', 'easg1-drafts', text);
+    const body = way === 'Content-Encoding' ? gzipSync(plain) : plain;
+    expect(body.length).toBeGreaterThan(64 * 1024);
+    if (way === 'Transfer-Encoding') {
+      phone.send(request('Sync', Buffer.alloc(0), ['Transfer-Encoding: chunked'], 'PHONE1'));
+      phone.send(`${body.length.toString(16)}\r\n`);
+      phone.send(body);
+    } else {
+      const coding = way === 'Content-Encoding' ? ['Content-Encoding: gzip'] : [];
+      phone.send(request('Sync', body, coding, 'PHONE1'));
+    }
+    const answer = await phone.response();
+    expect(toXml(decodeWbxml(answer.body))).toContain('<Status>12</Status>');
+    expect(world.mailRequests()).toEqual([]);
+  });
+
+  it('uploads a large draft to its real folder as it is', async () => {
+    const { phone } = await letIn();
+    const draft = sync('17', '3', 'x'.repeat(300_000));
+    expect((await phone.command('Sync', draft)).body.toString()).toBe('ok');
+    expect(world.mailRequests().map(({ body }) => body.equals(draft))).toEqual([true]);
   });
 });
