@@ -4,6 +4,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { decodeWbxml } from '../../src/eas/wbxml/decode.ts';
 import { encodeWbxml } from '../../src/eas/wbxml/encode.ts';
 import { fromXml, toXml } from '../../src/eas/wbxml/xml.ts';
+import { treeOf } from '../../src/gateway/body-tree.ts';
 import type { Verdict } from '../../src/policy/model.ts';
 import type { EasAnswer, EasClient } from '../support/eas-client.ts';
 import { checkLeaks } from '../support/leaks.ts';
@@ -149,6 +150,27 @@ describe('mail that a quarantined phone sends', () => {
       200,
       '<SendMail xmlns="ComposeMail:"><Status>120</Status></SendMail>',
     ]);
+  });
+});
+
+describe('a body of few octets that unpack to very many elements', () => {
+  it('is not read', async () => {
+    world = await openQuarantine();
+    const phone = await connect();
+    const elements = Buffer.alloc(100_000, 0x05);
+    const body = gzipSync(Buffer.concat([Buffer.from('03016a0045', 'hex'), elements, Buffer.from([1])]));
+    expect(body.length).toBeLessThan(400);
+    phone.send(request('Sync', body, ['Content-Encoding: gzip'], 'PHONE1'));
+    expect((await phone.response()).status).toBe(400);
+  });
+
+  it('is refused long before all of them are read', () => {
+    const elements = Buffer.alloc(19_000, 0x05);
+    const start = Buffer.from('03016a0045', 'hex');
+    const few = Buffer.concat([start, elements, Buffer.from([1])]);
+    const many = Buffer.concat([start, elements, elements, Buffer.from([1])]);
+    expect(treeOf(gzipSync(few), 'gzip-wbxml')?.children).toHaveLength(19_000);
+    expect(treeOf(gzipSync(many), 'gzip-wbxml')).toBeUndefined();
   });
 });
 

@@ -14,17 +14,14 @@ export function decodeWbxml(bytes: Uint8Array, limits: WbxmlLimits = DEFAULT_LIM
   return document[0] as WbxmlElement;
 }
 
-/** Nodes of a beginning at most: a hundred collections have fewer, and a coded body of a few octets has more. */
-const MAX_BEGINNING = 10_000;
-
 /**
  * Decodes what there is of a document, up to where it ends, is not understood or grows too large; null when that is not
  * even its root.
  */
-export function decodeBeginning(bytes: Uint8Array): WbxmlElement | null {
+export function decodeBeginning(bytes: Uint8Array, limits: WbxmlLimits): WbxmlElement | null {
   const document: WbxmlContent[] = [];
   try {
-    read(new WbxmlReader({ ...DEFAULT_LIMITS, maxNodes: MAX_BEGINNING }), bytes, document);
+    read(new WbxmlReader(limits), bytes, document);
   } catch (error) {
     if (!(error instanceof WbxmlError)) throw error;
   }
