@@ -13,6 +13,7 @@ import { isElement } from '../eas/wbxml/element.ts';
 import type { WbxmlElement } from '../eas/wbxml/element.ts';
 import { encodeWbxml } from '../eas/wbxml/encode.ts';
 import { answerProvisionDuringWipe } from '../eas/wipe.ts';
+import type { WipeAnswer } from '../eas/wipe.ts';
 import type { HttpErrorCode } from '../http/errors.ts';
 import { statusReply, wbxmlReply } from '../http/reply.ts';
 import { headerValue } from '../http/request-head.ts';
@@ -105,8 +106,7 @@ export class Denial {
     exchange.phase = 'verdict';
     exchange.overtaken = false;
     const proof = await pending;
-    // The client may have left meanwhile.
-    if (this.phone.exchange !== exchange || exchange.phase !== 'verdict') return;
+    if (this.hasLeft(exchange)) return;
     exchange.phase = 'gate';
     this.phone.resumeBody();
     if (exchange.overtaken) this.phone.fail(exchange, 'EASGATE_STORE_UNAVAILABLE');
@@ -270,56 +270,66 @@ export class Denial {
     exchange.phase = 'verdict';
     exchange.overtaken = false;
     const verdict = await this.core.verdicts.confirm(user, device);
-    if (this.phone.exchange !== exchange || exchange.phase !== 'verdict') return;
-    exchange.phase = 'gate';
-    const order = verdict?.wipe;
     // A change that came while the order was read may have taken it back.
-    if (verdict === null || exchange.overtaken) {
+    const read = exchange.overtaken ? null : verdict;
+    const stands = read?.wipe !== undefined && read.action === before.action;
+    const kind = before.action === 'wipe' ? 'wipe' : 'accountWipe';
+    const answer = stands ? answerProvisionDuringWipe(body, protocolVersion, kind) : null;
+    if (this.hasLeft(exchange)) {
+      // It need not wait for an answer before it wipes (MS-ASPROV 3.1.5.1.2); what it said counts all the same.
+      if (read !== null && answer !== null) await this.acknowledge(exchange, read, answer.outcome);
+      return;
+    }
+    exchange.phase = 'gate';
+    if (read === null) {
       this.phone.fail(exchange, 'EASGATE_STORE_UNAVAILABLE');
       return;
     }
-    if (order === undefined || verdict.action !== before.action) {
+    if (!stands) {
       // Taken back or acknowledged, and the word of it not come yet.
-      exchange.verdict = verdict;
-      if (verdict.action === 'allow') this.way.comeAgain(exchange);
+      exchange.verdict = read;
+      if (read.action === 'allow') this.way.comeAgain(exchange);
       else this.answer(exchange);
       return;
     }
-    const kind = verdict.action === 'wipe' ? 'wipe' : 'accountWipe';
-    const answer = answerProvisionDuringWipe(body, protocolVersion, kind);
     if (answer === null) {
       this.refuse(exchange, 'deviceBlocked');
       return;
     }
     exchange.wipe = answer.outcome;
-    if (answer.outcome !== 'directive') {
-      exchange.phase = 'verdict';
-      const recorded = await this.acknowledge(exchange, verdict, answer.outcome === 'acknowledged' ? 1 : 2);
-      if (this.phone.exchange !== exchange || exchange.phase !== 'verdict') return;
-      exchange.phase = 'gate';
-      if (recorded === 'unknown') {
-        this.phone.fail(exchange, 'EASGATE_STORE_UNAVAILABLE');
-        return;
-      }
-      if (recorded === 'overtaken') {
-        // The answer to a failure orders the wipe once more: not by an order that no longer stands.
-        exchange.wipe = null;
-        void this.wipe(exchange, verdict, body);
-        return;
-      }
+    exchange.phase = 'verdict';
+    const recorded = await this.acknowledge(exchange, read, answer.outcome);
+    if (this.hasLeft(exchange)) return;
+    exchange.phase = 'gate';
+    if (recorded === 'unknown') {
+      this.phone.fail(exchange, 'EASGATE_STORE_UNAVAILABLE');
+      return;
+    }
+    if (recorded === 'overtaken') {
+      // The answer to a failure orders the wipe once more: not by an order that no longer stands.
+      exchange.wipe = null;
+      void this.wipe(exchange, read, body);
+      return;
     }
     this.send(exchange, { kind: 'body', root: answer.reply });
   }
 
+  /** The client may have left while something was awaited. */
+  private hasLeft(exchange: Exchange): boolean {
+    return this.phone.exchange !== exchange || exchange.phase !== 'verdict';
+  }
+
   /**
-   * Writes down what the phone says, also when it leaves meanwhile. `overtaken` = the order waits for no answer any more,
-   * `unknown` = the store stays away.
+   * Writes down what the phone says, if it says something, also when it leaves meanwhile. `overtaken` = the order waits for
+   * no answer any more, `unknown` = the store stays away.
    */
   private async acknowledge(
     { user, device }: Exchange,
     { wipe: order }: Verdict,
-    status: 1 | 2,
+    outcome: WipeAnswer['outcome'],
   ): Promise<'recorded' | 'overtaken' | 'unknown'> {
+    if (outcome === 'directive') return 'recorded';
+    const status = outcome === 'acknowledged' ? 1 : 2;
     if (user === null || device === null || order === undefined) return 'overtaken';
     for (let attempt = 1; attempt <= ACKNOWLEDGE_TRIES; attempt++) {
       try {

@@ -115,6 +115,30 @@ describe('a wipe that is taken back', () => {
   });
 });
 
+describe('a wipe', () => {
+  it('that a phone carries out without waiting for an answer is written down', async () => {
+    world = await openQuarantine();
+    world.gateway.verdicts.set('phone1', ORDER);
+    const reading = Promise.withResolvers<Verdict>();
+    let asked = false;
+    world.gateway.confirmWith(() => {
+      asked = true;
+      return reading.promise;
+    });
+    const phone = await connect();
+    const said = fromXml(
+      '<Provision xmlns="Provision:"><RemoteWipe><Status>1</Status></RemoteWipe></Provision>',
+    );
+    phone.send(request('Provision', encodeWbxml(said), [], 'PHONE1'));
+    await until(() => asked, 'the directory to be read');
+    phone.destroy();
+    await until(() => world.gateway.connections() === 0, 'the phone to be gone');
+    reading.resolve(ORDER);
+    await until(() => world.gateway.acknowledged.length > 0, 'the word of the phone');
+    expect(world.gateway.acknowledged).toEqual([{ device: 'phone1', status: 1 }]);
+  });
+});
+
 describe('mail that a quarantined phone sends', () => {
   it('is never read as requests', async () => {
     world = await openQuarantine();
