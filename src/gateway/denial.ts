@@ -8,7 +8,8 @@ import { answerMailbox } from '../eas/mailbox/mailbox.ts';
 import type { MailboxAnswer, MailboxRequest } from '../eas/mailbox/model.ts';
 import { pingWithNews } from '../eas/mailbox/ping.ts';
 import { deviceInformationOf } from '../eas/mailbox/provision.ts';
-import { answerIssued } from '../eas/mailbox/transition.ts';
+import { answerIssued, answerIssuedSource } from '../eas/mailbox/transition.ts';
+import { queryParameters } from '../eas/query.ts';
 import { isElement } from '../eas/wbxml/element.ts';
 import type { WbxmlElement } from '../eas/wbxml/element.ts';
 import { encodeWbxml } from '../eas/wbxml/encode.ts';
@@ -250,12 +251,15 @@ export class Denial {
    * whether it was.
    */
   leave(exchange: Exchange): boolean {
-    const { command, content } = exchange;
+    const { command, content, query } = exchange;
     const { kept } = this.phone.body;
-    if (this.core.quarantine === null || command === null || kept === null || content === 'rfc822')
-      return false;
-    const tree = treeWithIssued(kept, content);
-    const answer = tree === null ? null : answerIssued(command, exchange.protocolVersion ?? '2.5', tree);
+    if (this.core.quarantine === null || command === null || query === null) return false;
+    const version = exchange.protocolVersion ?? '2.5';
+    let answer = sendsMail(command) ? answerIssuedSource(command, version, queryParameters(query)) : null;
+    if (answer === null && kept !== null && content !== 'rfc822') {
+      const tree = treeWithIssued(kept, content);
+      if (tree !== null) answer = answerIssued(command, version, tree);
+    }
     if (answer === null) return false;
     this.send(exchange, answer);
     return true;

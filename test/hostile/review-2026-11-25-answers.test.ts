@@ -265,4 +265,32 @@ describe('a phone that is let in', () => {
     expect((await phone.command('Sync', draft)).body.toString()).toBe('ok');
     expect(world.mailRequests().map(({ body }) => body.equals(draft))).toEqual([true]);
   });
+
+  it.each(['SmartReply', 'SmartForward'] as const)(
+    'has a mail made by %s from the message of the gateway sent without it',
+    async (command) => {
+      const { phone } = await letIn();
+      const made = (folder: string, item: string): Promise<EasAnswer> =>
+        phone.command(
+          command,
+          fromXml(
+            `<${command} xmlns="ComposeMail:"><ClientId>1</ClientId><Source><FolderId>${folder}</FolderId>` +
+              `<ItemId>${item}</ItemId></Source><Mime>${'x'.repeat(100_000)}</Mime></${command}>`,
+          ),
+        );
+      const answer = await made('easg1-inbox', 'easg1-inbox:0123456789ab');
+      expect([answer.status, answer.easStatus]).toEqual([200, '150']);
+      expect(world.mailRequests()).toEqual([]);
+      expect((await made('5', '5:1')).body.toString()).toBe('ok');
+
+      const older = world.phone({ version: '12.1' });
+      const mail = Buffer.from('To: bob@example.com\r\n\r\nSee easg1-inbox\r\n');
+      const ids = { CollectionId: 'easg1-inbox', ItemId: 'easg1-inbox:0123456789ab' };
+      expect((await older.command(command, mail, 'message/rfc822', ids)).status).toBe(500);
+      expect(world.mailRequests()).toHaveLength(1);
+      const real = { CollectionId: '5', ItemId: '5:1' };
+      expect((await older.command(command, mail, 'message/rfc822', real)).body.toString()).toBe('ok');
+      expect(world.mailRequests()).toHaveLength(2);
+    },
+  );
 });
