@@ -203,9 +203,17 @@ export class Decision implements HeldPing, WayOn {
     this.advance(exchange);
   }
 
-  /** The heartbeat of a poll that is held here passed. */
+  /** The heartbeat of a poll that is held here passed, or what it is held for holds no longer. */
   expire(exchange: Exchange): void {
-    this.denial.expire(exchange);
+    if (exchange.responseDeadline > this.core.deadlines.now) void this.decideHeld(exchange);
+    else this.denial.expire(exchange);
+  }
+
+  /** Nothing in the change log tells that a decision has lapsed. */
+  private async decideHeld(exchange: Exchange): Promise<void> {
+    this.phone.deadline = exchange.responseDeadline;
+    const decided = await this.recheck();
+    if (!decided && this.phone.exchange === exchange && exchange.phase === 'held') this.endHeldPoll(exchange);
   }
 
   // ---------------------------------------------------------------------------------------------- changes

@@ -217,7 +217,7 @@ export class Denial {
     exchange.phase = 'held';
     this.held = { request, expired: answer.expired, acceptLanguage };
     exchange.responseDeadline = this.core.deadlines.now + answer.seconds * 1_000;
-    this.phone.deadline = exchange.responseDeadline;
+    this.phone.deadline = Math.min(exchange.responseDeadline, verdict.validUntil);
   }
 
   /** The heartbeat of a poll held here has passed. */
@@ -238,7 +238,10 @@ export class Denial {
       this.refuse(exchange);
       return;
     }
-    if (notice.fingerprint === held.request.notice.fingerprint) return;
+    if (notice.fingerprint === held.request.notice.fingerprint) {
+      this.phone.deadline = Math.min(exchange.responseDeadline, verdict.validUntil);
+      return;
+    }
     this.held = null;
     this.send(
       exchange,

@@ -177,6 +177,49 @@ describe('mail that a quarantined phone sends', () => {
   });
 });
 
+describe('a poll of a quarantined phone', () => {
+  const RELEASED: Verdict = { ...verdict('allow'), reason: 'individualRule' };
+  const quarantined = (at: number, requirement: string): Verdict => ({
+    ...verdict('quarantine'),
+    validUntil: at,
+    requirement,
+  });
+
+  async function held(version: string): Promise<{ poll: Promise<EasAnswer>; ends: number }> {
+    world = await openQuarantine();
+    const phone = world.phone({ version });
+    await phone.folderSync();
+    const ends = Date.now() + 1_000;
+    world.gateway.verdicts.set('phone1', quarantined(ends, 'until noon'));
+    const poll = phone.ping(600, 'easg1-inbox');
+    await until(() => world.gateway.heldPolls() === 1, 'the poll to be held');
+    return { poll, ends };
+  }
+
+  it('is not held longer than what holds it: the phone is let in when its quarantine ends', async () => {
+    const { poll, ends } = await held('14.1');
+    world.gateway.verdicts.set('phone1', RELEASED);
+    expect((await poll).easStatus).toBe('7');
+    expect(Date.now()).toBeGreaterThanOrEqual(ends - 200);
+  });
+
+  it('tells of another message when one quarantine ends in another', async () => {
+    const { poll } = await held('14.1');
+    world.gateway.verdicts.set('phone1', quarantined(Infinity, 'until it is enrolled'));
+    expect((await poll).easStatus).toBe('2');
+  });
+
+  it('goes on being held when nothing is new, and ends when the directory cannot say', async () => {
+    const { poll } = await held('14.1');
+    const later = Date.now() + 1_500;
+    world.gateway.verdicts.set('phone1', quarantined(later, 'until noon'));
+    await until(() => Date.now() > later - 300, 'the second end to come near');
+    expect(world.gateway.heldPolls()).toBe(1);
+    world.gateway.verdicts.set('phone1', 'unavailable');
+    expect((await poll).easStatus).toBe('1');
+  });
+});
+
 describe('a body of few octets that unpack to very many elements', () => {
   it('is not read', async () => {
     world = await openQuarantine();
