@@ -1,10 +1,15 @@
 // Owns the promise that the holes found by the review of the answers on 25 November 2026 stay closed.
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { PartnershipRecorder } from '../../src/directory/partnership-recorder.ts';
+import type { DirectoryStore } from '../../src/directory/store.ts';
 import { decodeWbxml } from '../../src/eas/wbxml/decode.ts';
 import { encodeWbxml } from '../../src/eas/wbxml/encode.ts';
 import { fromXml, toXml } from '../../src/eas/wbxml/xml.ts';
 import { treeOf } from '../../src/gateway/body-tree.ts';
+import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
 import type { Verdict } from '../../src/policy/model.ts';
 import type { EasAnswer, EasClient } from '../support/eas-client.ts';
 import { checkLeaks } from '../support/leaks.ts';
@@ -336,4 +341,58 @@ describe('a phone that is let in', () => {
       expect(world.mailRequests()).toHaveLength(2);
     },
   );
+});
+
+/** Bytes in use once everything that can go is gone. */
+function collector(): () => number {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  return () => {
+    collect();
+    return process.memoryUsage().heapUsed;
+  };
+}
+
+/** A recorder whose store only counts. */
+function recording(): { store: { written: number }; recorder: PartnershipRecorder } {
+  const store = {
+    written: 0,
+    recordSeen: async (batch: readonly unknown[]) => void (store.written += batch.length),
+  };
+  return { store, recorder: new PartnershipRecorder(store as unknown as DirectoryStore) };
+}
+
+describe('what is written down of a phone', () => {
+  it('has a bound, and nothing that a terminal obeys', async () => {
+    world = await openQuarantine();
+    const phone = await connect();
+    const agent = `Apple\u009b31m${'x'.repeat(8_000)}`;
+    phone.send(request('FolderSync', FOLDER_SYNC, [`User-Agent: ${agent}`], 'PHONE1'));
+    expect((await phone.response()).status).toBe(200);
+    expect(world.gateway.agents).toEqual([`Apple31m${'x'.repeat(248)}`]);
+  });
+
+  it('keeps no whole heads in memory', async () => {
+    world = await openQuarantine();
+    const { store, recorder } = recording();
+    const collect = collector();
+    const before = collect();
+    for (let index = 0; index < 2_000; index++) {
+      const head = Buffer.alloc(16_000, 0x41 + (index % 26)).toString('latin1') + 'Apple-iPhone15C2/2107.102';
+      recorder.seen({
+        user: 'alice' as UserKey,
+        device: `phone${index}` as DeviceKey,
+        deviceType: 'iPhone',
+        userAgent: head.slice(16_000),
+        protocolVersion: '16.1',
+        verdict: verdict('allow'),
+        information: null,
+      });
+    }
+    await recorder.flush();
+    expect(store.written).toBe(2_000);
+    // The heads were 32 MB.
+    expect(collect() - before).toBeLessThan(8_000_000);
+    await recorder.close();
+  });
 });

@@ -17,6 +17,8 @@ export interface SeenPartnership {
 /** The gateway and its doubles. */
 export interface TestGateway extends Gateway {
   readonly seen: SeenPartnership[];
+  /** User-Agents given to the recorder, in order. */
+  readonly agents: (string | null)[];
   /** What devices said to a wipe. */
   readonly acknowledged: { readonly device: string; readonly status: 1 | 2 }[];
   readonly finished: Exchange[];
@@ -150,6 +152,7 @@ export async function startTestGateway(
   overrides: SettingsOverrides = {},
 ): Promise<TestGateway> {
   const seen: SeenPartnership[] = [];
+  const agents: (string | null)[] = [];
   const finished: Exchange[] = [];
   const acknowledged: { device: string; status: 1 | 2 }[] = [];
   const passages: PassThroughLine[] = [];
@@ -188,7 +191,12 @@ export async function startTestGateway(
         return () => listeners.delete(listener);
       },
     },
-    recorder: { seen: (facts) => seen.push({ user: facts.user, device: facts.device }) },
+    recorder: {
+      seen: ({ user, device, userAgent }) => {
+        seen.push({ user, device });
+        agents.push(userAgent);
+      },
+    },
     accessLog: {
       record: (exchange, address) => {
         finished.push(exchange);
@@ -202,6 +210,7 @@ export async function startTestGateway(
   return {
     ...gateway,
     seen,
+    agents,
     acknowledged,
     finished,
     passages,
