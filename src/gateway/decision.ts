@@ -4,7 +4,7 @@ import { checkBodyStart } from '../eas/body-gate.ts';
 import { CONTINUE, statusReply, textReply, wbxmlReply } from '../http/reply.ts';
 import type { Verdict } from '../policy/model.ts';
 import { askForChallenge } from './admission.ts';
-import { drainReply, releaseReply } from './answers.ts';
+import { drainReply, startOver } from './answers.ts';
 import { Denial } from './denial.ts';
 import type { WayOn } from './denial.ts';
 import type { HeldPing } from './device-guard.ts';
@@ -285,7 +285,7 @@ export class Decision implements HeldPing, WayOn {
    * told to come again at once; who asks is known to the mail server only, and its answer is not waited for.
    */
   private release(exchange: Exchange): void {
-    const body = exchange.held ? releaseReply(exchange) : null;
+    const body = exchange.held ? startOver(exchange.command) : null;
     if (body !== null) {
       this.phone.reply(exchange, wbxmlReply(body, exchange.persistent), 200);
       return;

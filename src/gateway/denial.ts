@@ -19,7 +19,7 @@ import type { HttpErrorCode } from '../http/errors.ts';
 import { statusReply, wbxmlReply } from '../http/reply.ts';
 import { headerValue } from '../http/request-head.ts';
 import type { Verdict } from '../policy/model.ts';
-import { refusal } from './answers.ts';
+import { refusal, startOver } from './answers.ts';
 import { treeOf, treeWithIssued } from './body-tree.ts';
 import type { Proof } from './credentials.ts';
 import type { Exchange } from './exchange.ts';
@@ -199,6 +199,7 @@ export class Denial {
       this.refuse(exchange);
       return;
     }
+    this.core.shown.add(user, device);
     const request: MailboxRequest = {
       command,
       version: exchange.protocolVersion ?? '2.5',
@@ -254,7 +255,7 @@ export class Denial {
    * whether it was.
    */
   leave(exchange: Exchange): boolean {
-    const { command, content, query } = exchange;
+    const { command, content, query, user, device } = exchange;
     const { kept } = this.phone.body;
     if (this.core.quarantine === null || command === null || query === null) return false;
     const version = exchange.protocolVersion ?? '2.5';
@@ -262,6 +263,11 @@ export class Denial {
     if (answer === null && kept !== null && content !== 'rfc822') {
       const tree = treeWithIssued(kept, content);
       if (tree !== null) answer = answerIssued(command, version, tree);
+    }
+    const repeats = content === 'empty' && (command === 'Ping' || command === 'Sync');
+    if (answer === null && (repeats || command === 'FolderSync') && user !== null && device !== null) {
+      const bytes = this.core.shown.take(user, device) && repeats ? startOver(command) : null;
+      if (bytes !== null) answer = { kind: 'ready', bytes };
     }
     if (answer === null) return false;
     this.send(exchange, answer);

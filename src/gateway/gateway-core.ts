@@ -19,6 +19,7 @@ import type { Exchange } from './exchange.ts';
 import { Notices } from './notices.ts';
 import type { NoticeReader } from './notices.ts';
 import type { GatewaySettings, QuarantineSettings } from './settings.ts';
+import { ShownMailboxes } from './shown-mailboxes.ts';
 import type { PassThroughLine } from './pass-through/settings.ts';
 import type { PassThroughLane } from './pass-through/lane.ts';
 import type { Balancer } from './upstream/balancer.ts';
@@ -113,6 +114,8 @@ export class GatewayCore {
   /** Null = a quarantined phone is answered like a blocked one. */
   readonly quarantine: QuarantineSettings | null;
   readonly onTrouble: OnTrouble;
+  /** Phones that this worker showed the quarantine mailbox last. */
+  readonly shown = new ShownMailboxes();
   private readonly rendered: Notices | null;
   draining = false;
   /** More memory is in use than limits.maxMemoryBytes. */

@@ -314,6 +314,24 @@ describe('a phone that is let in', () => {
     expect(world.mailRequests().map(({ body }) => body.equals(draft))).toEqual([true]);
   });
 
+  it.each([
+    ['Ping', '7'],
+    ['Sync', '12'],
+  ] as const)(
+    'and repeats its last %s without a body is not led back into its real mailbox',
+    async (command, status) => {
+      const { phone } = await letIn();
+      const again = (): Promise<EasAnswer> => phone.command(command, null);
+      expect((await again()).easStatus).toBe(status);
+      expect((await phone.folderSync()).easStatus).toBe('9');
+      expect(world.mailRequests()).toEqual([]);
+      phone.folderKey = '0';
+      expect((await phone.folderSync()).body.toString()).toBe('ok');
+      expect((await again()).body.toString()).toBe('ok');
+      expect(world.mailRequests()).toHaveLength(2);
+    },
+  );
+
   it.each(['SmartReply', 'SmartForward'] as const)(
     'has a mail made by %s from the message of the gateway sent without it',
     async (command) => {
