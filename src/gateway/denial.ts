@@ -8,8 +8,6 @@ import { answerMailbox } from '../eas/mailbox/mailbox.ts';
 import type { MailboxAnswer, MailboxRequest } from '../eas/mailbox/model.ts';
 import { pingWithNews } from '../eas/mailbox/ping.ts';
 import { deviceInformationOf } from '../eas/mailbox/provision.ts';
-import { answerIssued, answerIssuedSource } from '../eas/mailbox/transition.ts';
-import { queryParameters } from '../eas/query.ts';
 import { isElement } from '../eas/wbxml/element.ts';
 import type { WbxmlElement } from '../eas/wbxml/element.ts';
 import { encodeWbxml } from '../eas/wbxml/encode.ts';
@@ -19,11 +17,12 @@ import type { HttpErrorCode } from '../http/errors.ts';
 import { statusReply, wbxmlReply } from '../http/reply.ts';
 import { headerValue } from '../http/request-head.ts';
 import type { Verdict } from '../policy/model.ts';
-import { refusal, startOver } from './answers.ts';
-import { treeOf, treeWithIssued } from './body-tree.ts';
+import { refusal } from './answers.ts';
+import { treeOf } from './body-tree.ts';
 import type { Proof } from './credentials.ts';
 import type { Exchange } from './exchange.ts';
 import type { GatewayCore } from './gateway-core.ts';
+import { answerLeaving } from './leaving.ts';
 import type { RequestBody } from './request-body.ts';
 import { BUFFERED_BODY_BYTES } from './settings.ts';
 
@@ -85,9 +84,14 @@ export class Denial {
 
   /** Answers, or goes on when the mail server has spoken or the rest of the body is there: then it is called again. */
   answer(exchange: Exchange): void {
+    this.prove(exchange, () => this.act(exchange));
+  }
+
+  /** Goes on when the mail server takes the credentials; tells nothing else before. */
+  private prove(exchange: Exchange, goOn: () => void): void {
     const proof = this.proofOf(exchange);
-    if (typeof proof === 'string') this.settle(exchange, proof);
-    else void this.await(exchange, proof);
+    if (typeof proof === 'string') this.settle(exchange, proof, goOn);
+    else void this.await(exchange, proof, goOn);
   }
 
   private proofOf(exchange: Exchange): Proof | 'bound' | Promise<Proof> {
@@ -103,7 +107,7 @@ export class Denial {
     });
   }
 
-  private async await(exchange: Exchange, pending: Promise<Proof>): Promise<void> {
+  private async await(exchange: Exchange, pending: Promise<Proof>, goOn: () => void): Promise<void> {
     exchange.phase = 'verdict';
     exchange.overtaken = false;
     const proof = await pending;
@@ -111,10 +115,10 @@ export class Denial {
     exchange.phase = 'gate';
     this.phone.resumeBody();
     if (exchange.overtaken) this.phone.fail(exchange, 'EASGATE_STORE_UNAVAILABLE');
-    else this.settle(exchange, proof);
+    else this.settle(exchange, proof, goOn);
   }
 
-  private settle(exchange: Exchange, proof: Proof | 'bound'): void {
+  private settle(exchange: Exchange, proof: Proof | 'bound', goOn: () => void): void {
     switch (proof) {
       case 'refused':
         this.way.challenge(exchange);
@@ -129,7 +133,7 @@ export class Denial {
       case 'accepted':
         this.noteProven(exchange);
         this.phone.noteSeen(exchange, 200);
-        this.act(exchange);
+        goOn();
     }
   }
 
@@ -255,22 +259,19 @@ export class Denial {
    * whether it was.
    */
   leave(exchange: Exchange): boolean {
-    const { command, content, query, user, device } = exchange;
-    const { kept } = this.phone.body;
-    if (this.core.quarantine === null || command === null || query === null) return false;
-    const version = exchange.protocolVersion ?? '2.5';
-    let answer = sendsMail(command) ? answerIssuedSource(command, version, queryParameters(query)) : null;
-    if (answer === null && kept !== null && content !== 'rfc822') {
-      const tree = treeWithIssued(kept, content);
-      if (tree !== null) answer = answerIssued(command, version, tree);
+    const { shown, quarantine } = this.core;
+    const { command, user, device, authorization, leg } = exchange;
+    // Who is known by connection or certificate alone was shown no mailbox.
+    if (quarantine === null || authorization === null || leg !== 'none') return false;
+    const answer = answerLeaving(exchange, this.phone.body.kept, shown);
+    if (answer === null) {
+      if (command === 'FolderSync' && user !== null && device !== null) shown.delete(user, device);
+      return false;
     }
-    const repeats = content === 'empty' && (command === 'Ping' || command === 'Sync');
-    if (answer === null && (repeats || command === 'FolderSync') && user !== null && device !== null) {
-      const bytes = this.core.shown.take(user, device) && repeats ? startOver(command) : null;
-      if (bytes !== null) answer = { kind: 'ready', bytes };
-    }
-    if (answer === null) return false;
-    this.send(exchange, answer);
+    this.prove(exchange, () => {
+      if (user !== null && device !== null) shown.delete(user, device);
+      this.send(exchange, answer);
+    });
     return true;
   }
 

@@ -15,8 +15,13 @@ export class ShownMailboxes {
     this.phones.set(`${user}\0${device}`, true);
   }
 
-  /** Forgets the phone; returns whether it was known. */
-  take(user: UserKey, device: DeviceKey): boolean {
-    return this.phones.size > 0 && this.phones.delete(`${user}\0${device}`);
+  /** Whether the phone has to start over. */
+  has(user: UserKey, device: DeviceKey): boolean {
+    return this.phones.size > 0 && this.phones.has(`${user}\0${device}`);
+  }
+
+  /** The phone starts over. */
+  delete(user: UserKey, device: DeviceKey): void {
+    if (this.phones.size > 0) this.phones.delete(`${user}\0${device}`);
   }
 }

@@ -314,6 +314,19 @@ describe('a phone that is let in', () => {
     expect(world.mailRequests().map(({ body }) => body.equals(draft))).toEqual([true]);
   });
 
+  it('is told to start over only with its password', async () => {
+    const { folderKey } = await letIn();
+    const stranger = world.phone({ password: 'wrong' });
+    stranger.folderKey = folderKey;
+    expect((await stranger.folderSync()).status).toBe(401);
+    expect((await stranger.ping()).status).toBe(401);
+    const phone = world.phone();
+    expect((await phone.ping()).easStatus).toBe('7');
+    phone.folderKey = folderKey;
+    expect((await phone.folderSync()).easStatus).toBe('9');
+    expect(world.mailRequests()).toEqual([]);
+  });
+
   it.each([
     ['Ping', '7'],
     ['Sync', '12'],
