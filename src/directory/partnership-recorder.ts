@@ -52,19 +52,20 @@ export class PartnershipRecorder {
       this.dropped++;
       return;
     }
+    const { userAgent, protocolVersion, information } = facts;
     this.pending.set(key, {
-      user: facts.user,
-      device: facts.device,
+      user: detach(facts.user),
+      device: detach(facts.device),
       firstSeen: before?.firstSeen ?? now,
       lastSeen: now,
-      deviceType: facts.deviceType,
-      userAgent: facts.userAgent,
-      protocolVersion: facts.protocolVersion,
+      deviceType: detach(facts.deviceType),
+      userAgent: userAgent === null ? null : detach(userAgent),
+      protocolVersion: protocolVersion === null ? null : detach(protocolVersion),
       lastVerdict: facts.verdict.action,
       lastReason: facts.verdict.reason,
-      model: facts.information?.model ?? before?.model ?? null,
-      os: facts.information?.os ?? before?.os ?? null,
-      imei: facts.information?.imei ?? before?.imei ?? null,
+      model: told(information?.model, before?.model),
+      os: told(information?.os, before?.os),
+      imei: told(information?.imei, before?.imei),
     });
   }
 
@@ -97,6 +98,15 @@ export class PartnershipRecorder {
       }
     }
   }
+}
+
+/** A copy: a part of a head or body would keep the whole of it in memory as long as the partnership is remembered. */
+function detach<Text extends string>(text: Text): Text {
+  return Buffer.from(text, 'utf8').toString('utf8') as Text;
+}
+
+function told(now: string | null | undefined, before: string | null | undefined): string | null {
+  return now === null || now === undefined ? (before ?? null) : detach(now);
 }
 
 function isSame(before: PartnershipRecord, facts: SeenFacts): boolean {

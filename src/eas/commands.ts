@@ -97,11 +97,16 @@ export function allCommands(): readonly CommandInfo[] {
   return TABLE;
 }
 
+const SENDS_MAIL: ReadonlySet<EasCommand> = new Set<EasCommand>(['SendMail', 'SmartForward', 'SmartReply']);
+
+/** Whether a request of this command is a mail to be sent. */
+export function sendsMail(command: EasCommand): boolean {
+  return SENDS_MAIL.has(command);
+}
+
 /** Commands whose request may carry a whole mail, attachments included. */
 const CARRIES_MAIL: ReadonlySet<EasCommand> = new Set<EasCommand>([
-  'SendMail',
-  'SmartForward',
-  'SmartReply',
+  ...SENDS_MAIL,
   // From 16.0 on drafts and calendar attachments are uploaded in a Sync (MS-ASCMD 2.2.1.21).
   'Sync',
 ]);

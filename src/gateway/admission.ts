@@ -82,6 +82,7 @@ export function admit(
   const policyKey = agreeOnPolicyKey(query, head.policyKey);
   if (policyKey === 'EASGATE_POLICY_KEY') return policyKey;
 
+  exchange.query = query;
   exchange.userAgent = head.userAgent;
   exchange.protocolVersion = version;
   exchange.hasPolicyKey = policyKey !== null;

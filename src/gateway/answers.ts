@@ -66,9 +66,9 @@ function refusalOf(exchange: Exchange): Refusal {
  * The reply that sends a parked phone back within one round trip: Ping 7 and Sync 12 both mean "folder hierarchy
  * changed, start with FolderSync" (MS-ASCMD 2.2.3.177.11, 2.2.3.177.17). Null = not a held command.
  */
-export function releaseReply(exchange: Exchange): Buffer | null {
-  if (exchange.command === 'Ping') return PING_HIERARCHY_CHANGED;
-  if (exchange.command === 'Sync') return SYNC_HIERARCHY_CHANGED;
+export function startOver(command: EasCommand | null): Buffer | null {
+  if (command === 'Ping') return PING_HIERARCHY_CHANGED;
+  if (command === 'Sync') return SYNC_HIERARCHY_CHANGED;
   return null;
 }
 

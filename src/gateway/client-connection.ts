@@ -424,8 +424,9 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, Shared
     this.account.noteSeen(exchange, status);
   }
 
-  /** Writes a whole local response and ends the exchange. */
+  /** Writes a whole local response and ends the exchange. What is still to come of its body is never read as a request. */
   reply(exchange: Exchange, data: string, status: number): void {
+    if (!this.body.complete) exchange.persistent = false;
     this.forwarder.abandon(exchange);
     this.socket.write(data, 'latin1');
     this.end(exchange, status);

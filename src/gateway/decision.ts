@@ -1,11 +1,10 @@
 // Owns the decision about the request under way: from the first bytes of its body to the forwarder or a denial, and once
 // more whenever a change overtakes it.
 import { checkBodyStart } from '../eas/body-gate.ts';
-import type { EasCommand } from '../eas/commands.ts';
 import { CONTINUE, statusReply, textReply, wbxmlReply } from '../http/reply.ts';
 import type { Verdict } from '../policy/model.ts';
 import { askForChallenge } from './admission.ts';
-import { drainReply, releaseReply } from './answers.ts';
+import { drainReply, startOver } from './answers.ts';
 import { Denial } from './denial.ts';
 import type { WayOn } from './denial.ts';
 import type { HeldPing } from './device-guard.ts';
@@ -20,15 +19,12 @@ const MAX_DECISIONS = 3;
 const NO_BYTES = new Uint8Array(0);
 
 /**
- * Whether the body is to be read whole before it goes on, unless it turns out to be large: a heartbeat or a key of the
- * quarantine mailbox may stand anywhere in it. Not in mail that is sent; sogod refuses chunked bodies of any kind.
+ * Whether the body is read on before it goes on, 64 KB at most: a heartbeat, or a key or id of the quarantine mailbox may
+ * stand anywhere in it, but not in a new mail. sogod refuses chunked bodies of any kind.
  */
-function isReadWhole({ framing, contentLength, command }: Exchange): boolean {
-  if (framing === 'chunked') return true;
-  return contentLength <= BUFFERED_BODY_BYTES && command !== null && !SENDING.has(command);
+function isReadAhead({ framing, content, command }: Exchange): boolean {
+  return framing === 'chunked' || (content !== 'rfc822' && command !== 'SendMail');
 }
-
-const SENDING: ReadonlySet<EasCommand> = new Set<EasCommand>(['SendMail', 'SmartForward', 'SmartReply']);
 
 /** Decides the requests of one client connection, one after the other. */
 export class Decision implements HeldPing, WayOn {
@@ -76,7 +72,7 @@ export class Decision implements HeldPing, WayOn {
       this.forwarder.forwardChallenge(exchange);
       return;
     }
-    if (!this.phone.body.complete && this.phone.body.received <= BUFFERED_BODY_BYTES && isReadWhole(exchange))
+    if (!this.phone.body.complete && this.phone.body.received <= BUFFERED_BODY_BYTES && isReadAhead(exchange))
       return;
     if (this.denial.leave(exchange)) return;
     this.pass(exchange);
@@ -214,9 +210,18 @@ export class Decision implements HeldPing, WayOn {
     this.advance(exchange);
   }
 
-  /** The heartbeat of a poll that is held here passed. */
+  /** The heartbeat of a poll that is held here passed, or what it is held for holds no longer. */
   expire(exchange: Exchange): void {
-    this.denial.expire(exchange);
+    if (exchange.responseDeadline > this.core.deadlines.now) void this.decideHeld(exchange);
+    else this.denial.expire(exchange);
+  }
+
+  /** Nothing in the change log tells that a decision has lapsed. */
+  private async decideHeld(exchange: Exchange): Promise<void> {
+    this.phone.deadline = exchange.responseDeadline;
+    this.concerned = exchange;
+    const decided = await this.recheck();
+    if (!decided && this.phone.exchange === exchange && exchange.phase === 'held') this.endHeldPoll(exchange);
   }
 
   // ---------------------------------------------------------------------------------------------- changes
@@ -300,7 +305,7 @@ export class Decision implements HeldPing, WayOn {
    * told to come again at once; who asks is known to the mail server only, and its answer is not waited for.
    */
   private release(exchange: Exchange): void {
-    const body = exchange.held ? releaseReply(exchange) : null;
+    const body = exchange.held ? startOver(exchange.command) : null;
     if (body !== null) {
       this.phone.reply(exchange, wbxmlReply(body, exchange.persistent), 200);
       return;

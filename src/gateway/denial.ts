@@ -1,28 +1,29 @@
 // Owns what becomes of a request that its verdict does not let pass: first the mail server's word on the credentials, then
 // a refusal, the quarantine mailbox, or the exchange of a wipe. Also the way out of the mailbox, for phones let in again.
-import { gunzipSync } from 'node:zlib';
 import type { Refusal } from '../eas/answers.ts';
+import { sendsMail } from '../eas/commands.ts';
 import { INBOX } from '../eas/mailbox/folders.ts';
-import { KeyMint, mayCarryIssued } from '../eas/mailbox/keys.ts';
+import { KeyMint } from '../eas/mailbox/keys.ts';
 import { answerMailbox } from '../eas/mailbox/mailbox.ts';
 import type { MailboxAnswer, MailboxRequest } from '../eas/mailbox/model.ts';
 import { pingWithNews } from '../eas/mailbox/ping.ts';
 import { deviceInformationOf } from '../eas/mailbox/provision.ts';
 import { syncsInbox } from '../eas/mailbox/sync.ts';
-import { answerIssued } from '../eas/mailbox/transition.ts';
-import { decodeWbxml } from '../eas/wbxml/decode.ts';
 import { isElement } from '../eas/wbxml/element.ts';
 import type { WbxmlElement } from '../eas/wbxml/element.ts';
 import { encodeWbxml } from '../eas/wbxml/encode.ts';
 import { answerProvisionDuringWipe } from '../eas/wipe.ts';
+import type { WipeAnswer } from '../eas/wipe.ts';
 import type { HttpErrorCode } from '../http/errors.ts';
 import { statusReply, wbxmlReply } from '../http/reply.ts';
 import { headerValue } from '../http/request-head.ts';
 import type { Verdict } from '../policy/model.ts';
 import { refusal } from './answers.ts';
+import { treeOf } from './body-tree.ts';
 import type { Proof } from './credentials.ts';
 import type { Exchange } from './exchange.ts';
 import type { GatewayCore } from './gateway-core.ts';
+import { answerLeaving } from './leaving.ts';
 import type { RequestBody } from './request-body.ts';
 import { BUFFERED_BODY_BYTES } from './settings.ts';
 
@@ -56,8 +57,6 @@ export interface WayOn {
   pass(exchange: Exchange): void;
 }
 
-/** A body as sent expands to this at most before it is read. */
-const MAX_DECODED_BYTES = 256 * 1024;
 /** A wipe that the phone reports is written down, with so many tries; a lost report would wipe it once more. */
 const ACKNOWLEDGE_TRIES = 5;
 
@@ -86,9 +85,14 @@ export class Denial {
 
   /** Answers, or goes on when the mail server has spoken or the rest of the body is there: then it is called again. */
   answer(exchange: Exchange): void {
+    this.prove(exchange, () => this.act(exchange));
+  }
+
+  /** Goes on when the mail server takes the credentials; tells nothing else before. */
+  private prove(exchange: Exchange, goOn: () => void): void {
     const proof = this.proofOf(exchange);
-    if (typeof proof === 'string') this.settle(exchange, proof);
-    else void this.await(exchange, proof);
+    if (typeof proof === 'string') this.settle(exchange, proof, goOn);
+    else void this.await(exchange, proof, goOn);
   }
 
   private proofOf(exchange: Exchange): Proof | 'bound' | Promise<Proof> {
@@ -104,19 +108,18 @@ export class Denial {
     });
   }
 
-  private async await(exchange: Exchange, pending: Promise<Proof>): Promise<void> {
+  private async await(exchange: Exchange, pending: Promise<Proof>, goOn: () => void): Promise<void> {
     exchange.phase = 'verdict';
     exchange.overtaken = false;
     const proof = await pending;
-    // The client may have left meanwhile.
-    if (this.phone.exchange !== exchange || exchange.phase !== 'verdict') return;
+    if (this.hasLeft(exchange)) return;
     exchange.phase = 'gate';
     this.phone.resumeBody();
     if (exchange.overtaken) this.phone.fail(exchange, 'EASGATE_STORE_UNAVAILABLE');
-    else this.settle(exchange, proof);
+    else this.settle(exchange, proof, goOn);
   }
 
-  private settle(exchange: Exchange, proof: Proof | 'bound'): void {
+  private settle(exchange: Exchange, proof: Proof | 'bound', goOn: () => void): void {
     switch (proof) {
       case 'refused':
         this.way.challenge(exchange);
@@ -129,11 +132,18 @@ export class Denial {
         this.refuse(exchange, 'deviceBlocked');
         break;
       case 'accepted':
-        this.proven = exchange.authorization;
-        this.provenUntil = this.core.deadlines.now + PROVEN_MS;
+        this.noteProven(exchange);
         this.phone.noteSeen(exchange, 200);
-        this.act(exchange);
+        goOn();
     }
+  }
+
+  /** Not longer because it was used: who asks often enough would never be asked for a new password. */
+  private noteProven({ authorization }: Exchange): void {
+    const { now } = this.core.deadlines;
+    if (authorization === this.proven && this.provenUntil > now) return;
+    this.proven = authorization;
+    this.provenUntil = now + PROVEN_MS;
   }
 
   private act(exchange: Exchange): void {
@@ -150,20 +160,21 @@ export class Denial {
     else this.quarantine(exchange, verdict, body);
   }
 
-  /** The request as a tree; null = no body, or mail of 12.1 and before. `more` = it is not all there, or was refused. */
+  /** The request as a tree; null = no body, or mail to be sent. `more` = it is not all there, or was refused. */
   private bodyOf(exchange: Exchange): WbxmlElement | null | 'more' {
     const { body } = this.phone;
-    if (exchange.content === 'rfc822') {
-      // Answered without its mail: what is still to come of that must not be read as the next request.
-      if (!body.complete) exchange.persistent = false;
-      return null;
-    }
+    const { command, contentLength } = exchange;
+    const isMail = command !== null && sendsMail(command);
     if (!body.complete) {
+      const large = body.received > BUFFERED_BODY_BYTES || contentLength > BUFFERED_BODY_BYTES;
+      // Mail is refused whatever it says. A short one is read past, so that the connection can be used again.
+      if (isMail && (large || exchange.expectContinue)) return null;
       if (body.received > BUFFERED_BODY_BYTES) this.phone.refuse('EASGATE_BODY_TOO_LARGE');
       else this.way.inviteBody(exchange);
       return 'more';
     }
-    const tree = decode(body.kept, exchange.content === 'gzip-wbxml');
+    if (isMail) return null;
+    const tree = treeOf(body.kept, exchange.content);
     if (tree !== undefined) return tree;
     this.phone.refuse('EASGATE_BODY_NOT_WBXML');
     return 'more';
@@ -193,6 +204,7 @@ export class Denial {
       this.refuse(exchange);
       return;
     }
+    this.core.shown.add(user, device);
     const request: MailboxRequest = {
       command,
       version: exchange.protocolVersion ?? '2.5',
@@ -216,7 +228,7 @@ export class Denial {
     exchange.phase = 'held';
     this.held = { request, expired: answer.expired, acceptLanguage };
     exchange.responseDeadline = this.core.deadlines.now + answer.seconds * 1_000;
-    this.phone.deadline = exchange.responseDeadline;
+    this.phone.deadline = Math.min(exchange.responseDeadline, verdict.validUntil);
   }
 
   /** The heartbeat of a poll held here has passed. */
@@ -237,7 +249,10 @@ export class Denial {
       this.refuse(exchange);
       return;
     }
-    if (notice.fingerprint === held.request.notice.fingerprint) return;
+    if (notice.fingerprint === held.request.notice.fingerprint) {
+      this.phone.deadline = Math.min(exchange.responseDeadline, verdict.validUntil);
+      return;
+    }
     this.held = null;
     this.send(
       exchange,
@@ -250,15 +265,19 @@ export class Denial {
    * whether it was.
    */
   leave(exchange: Exchange): boolean {
-    const { command, content } = exchange;
-    const { kept, complete } = this.phone.body;
-    if (this.core.quarantine === null || command === null || kept === null || !complete) return false;
-    if (content !== 'wbxml' || kept.length > BUFFERED_BODY_BYTES || !mayCarryIssued(kept)) return false;
-    const tree = decode(kept, false);
-    if (tree === undefined || tree === null) return false;
-    const answer = answerIssued(command, exchange.protocolVersion ?? '2.5', tree);
-    if (answer === null) return false;
-    this.send(exchange, answer);
+    const { shown, quarantine } = this.core;
+    const { command, user, device, authorization, leg } = exchange;
+    // Who is known by connection or certificate alone was shown no mailbox.
+    if (quarantine === null || authorization === null || leg !== 'none') return false;
+    const answer = answerLeaving(exchange, this.phone.body.kept, shown);
+    if (answer === null) {
+      if (command === 'FolderSync' && user !== null && device !== null) shown.delete(user, device);
+      return false;
+    }
+    this.prove(exchange, () => {
+      if (user !== null && device !== null) shown.delete(user, device);
+      this.send(exchange, answer);
+    });
     return true;
   }
 
@@ -269,59 +288,84 @@ export class Denial {
     const { user, device, protocolVersion } = exchange;
     if (user === null || device === null) return;
     exchange.phase = 'verdict';
+    exchange.overtaken = false;
     const verdict = await this.core.verdicts.confirm(user, device);
-    if (this.phone.exchange !== exchange || exchange.phase !== 'verdict') return;
+    // A change that came while the order was read may have taken it back.
+    const read = exchange.overtaken ? null : verdict;
+    const stands = read?.wipe !== undefined && read.action === before.action;
+    const kind = before.action === 'wipe' ? 'wipe' : 'accountWipe';
+    const answer = stands ? answerProvisionDuringWipe(body, protocolVersion, kind) : null;
+    if (this.hasLeft(exchange)) {
+      // It need not wait for an answer before it wipes (MS-ASPROV 3.1.5.1.2); what it said counts all the same.
+      if (read !== null && answer !== null) await this.acknowledge(exchange, read, answer.outcome);
+      return;
+    }
     exchange.phase = 'gate';
-    const order = verdict?.wipe;
-    if (verdict === null) {
+    if (read === null) {
       this.phone.fail(exchange, 'EASGATE_STORE_UNAVAILABLE');
       return;
     }
-    if (order === undefined || verdict.action !== before.action) {
+    if (!stands) {
       // Taken back or acknowledged, and the word of it not come yet.
-      exchange.verdict = verdict;
-      if (verdict.action === 'allow') this.way.comeAgain(exchange);
+      exchange.verdict = read;
+      if (read.action === 'allow') this.way.comeAgain(exchange);
       else this.answer(exchange);
       return;
     }
-    const kind = verdict.action === 'wipe' ? 'wipe' : 'accountWipe';
-    const answer = answerProvisionDuringWipe(body, protocolVersion, kind);
     if (answer === null) {
       this.refuse(exchange, 'deviceBlocked');
       return;
     }
     exchange.wipe = answer.outcome;
-    if (answer.outcome !== 'directive') {
-      exchange.phase = 'verdict';
-      const recorded = await this.acknowledge(exchange, verdict, answer.outcome === 'acknowledged' ? 1 : 2);
-      if (this.phone.exchange !== exchange || exchange.phase !== 'verdict') return;
-      exchange.phase = 'gate';
-      if (!recorded) {
-        this.phone.fail(exchange, 'EASGATE_STORE_UNAVAILABLE');
-        return;
-      }
+    exchange.phase = 'verdict';
+    const recorded = await this.acknowledge(exchange, read, answer.outcome);
+    if (this.hasLeft(exchange)) return;
+    exchange.phase = 'gate';
+    if (recorded === 'unknown') {
+      this.phone.fail(exchange, 'EASGATE_STORE_UNAVAILABLE');
+      return;
+    }
+    if (recorded === 'overtaken') {
+      // The answer to a failure orders the wipe once more: not by an order that no longer stands.
+      exchange.wipe = null;
+      void this.wipe(exchange, read, body);
+      return;
     }
     this.send(exchange, { kind: 'body', root: answer.reply });
   }
 
-  /** Writes down what the phone says, also when it leaves meanwhile. False when the store stays away. */
-  private async acknowledge(exchange: Exchange, verdict: Verdict, status: 1 | 2): Promise<boolean> {
-    const { user, device } = exchange;
-    if (user === null || device === null || verdict.wipe === undefined) return false;
+  /** The client may have left while something was awaited. */
+  private hasLeft(exchange: Exchange): boolean {
+    return this.phone.exchange !== exchange || exchange.phase !== 'verdict';
+  }
+
+  /**
+   * Writes down what the phone says, if it says something, also when it leaves meanwhile. `overtaken` = the order waits for
+   * no answer any more, `unknown` = the store stays away.
+   */
+  private async acknowledge(
+    { user, device }: Exchange,
+    { wipe: order }: Verdict,
+    outcome: WipeAnswer['outcome'],
+  ): Promise<'recorded' | 'overtaken' | 'unknown'> {
+    if (outcome === 'directive') return 'recorded';
+    const status = outcome === 'acknowledged' ? 1 : 2;
+    if (user === null || device === null || order === undefined) return 'overtaken';
     for (let attempt = 1; attempt <= ACKNOWLEDGE_TRIES; attempt++) {
       try {
-        await this.core.verdicts.acknowledgeWipe(user, device, verdict.wipe, status);
-        return true;
+        const stood = await this.core.verdicts.acknowledgeWipe(user, device, order, status);
+        return stood ? 'recorded' : 'overtaken';
       } catch (error) {
         this.core.onTrouble('EASGATE_WIPE_NOT_RECORDED', { device, attempt, cause: String(error) });
       }
     }
-    return false;
+    return 'unknown';
   }
 
   // -------------------------------------------------------------------------------------------------- answers
 
   private send(exchange: Exchange, answer: MailboxAnswer): void {
+    if (!this.phone.body.complete) exchange.persistent = false;
     switch (answer.kind) {
       case 'body':
         this.write(exchange, encodeWbxml(answer.root));
@@ -358,16 +402,6 @@ export class Denial {
 
 /** How long an acceptance counts on its connection without a look at the shared memory. */
 const PROVEN_MS = 30_000;
-
-/** The tree of a body; null = it is empty, undefined = it is not understood. */
-function decode(bytes: Buffer | null, gzip: boolean): WbxmlElement | null | undefined {
-  if (bytes === null || bytes.length === 0) return null;
-  try {
-    return decodeWbxml(gzip ? gunzipSync(bytes, { maxOutputLength: MAX_DECODED_BYTES }) : bytes);
-  } catch {
-    return undefined;
-  }
-}
 
 /** Provision, and Settings that only tell of the device: nothing of the mailbox is in them. */
 function mayPass(command: 'Provision' | 'Settings', body: WbxmlElement | null): boolean {

@@ -3,6 +3,7 @@ import type { DiscoveryTarget } from '../eas/autodiscover/target.ts';
 import type { BodyContent } from '../eas/body-gate.ts';
 import type { EasCommand } from '../eas/commands.ts';
 import type { DeviceInformation } from '../eas/mailbox/provision.ts';
+import type { EasQuery } from '../eas/query.ts';
 import type { WipeAnswer } from '../eas/wipe.ts';
 import type { BodyFraming } from '../http/request-head.ts';
 import type { HttpErrorCode } from '../http/errors.ts';
@@ -51,6 +52,8 @@ export class Exchange {
   /** The beginning of the body was seen and is what the query says. */
   bodyChecked = false;
   command: EasCommand | null = null;
+  /** What the query says; null = the request is Autodiscover. */
+  query: EasQuery | null = null;
   /** The request is Autodiscover and no command. */
   discovery: DiscoveryTarget | null = null;
   protocolVersion: string | null = null;

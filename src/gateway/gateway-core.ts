@@ -1,6 +1,7 @@
 // Owns what all connections of one worker share: settings, pool, verdicts, clock, counters, the account of what happened.
 import { ERRORS } from '../http/errors.ts';
 import type { MailboxNotice } from '../eas/mailbox/model.ts';
+import { plain } from '../eas/mailbox/plain.ts';
 import type { ResponseHead } from '../http/response-head.ts';
 import { inRanges, parseRange } from '../identity/client-address.ts';
 import type { AddressRange } from '../identity/client-address.ts';
@@ -18,9 +19,13 @@ import type { Exchange } from './exchange.ts';
 import { Notices } from './notices.ts';
 import type { NoticeReader } from './notices.ts';
 import type { GatewaySettings, QuarantineSettings } from './settings.ts';
+import { ShownMailboxes } from './shown-mailboxes.ts';
 import type { PassThroughLine } from './pass-through/settings.ts';
 import type { PassThroughLane } from './pass-through/lane.ts';
 import type { Balancer } from './upstream/balancer.ts';
+
+/** What is written down of a User-Agent: a header may be as long as a head, and hold what a terminal obeys. */
+const MAX_USER_AGENT = 256;
 
 /** Something the operator should know; codes are stable. */
 export type OnTrouble = (code: string, facts: Readonly<Record<string, unknown>>) => void;
@@ -109,6 +114,8 @@ export class GatewayCore {
   /** Null = a quarantined phone is answered like a blocked one. */
   readonly quarantine: QuarantineSettings | null;
   readonly onTrouble: OnTrouble;
+  /** Phones that this worker showed the quarantine mailbox last. */
+  readonly shown = new ShownMailboxes();
   private readonly rendered: Notices | null;
   draining = false;
   /** More memory is in use than limits.maxMemoryBytes. */
@@ -193,7 +200,7 @@ export class GatewayCore {
       user,
       device,
       deviceType: exchange.deviceType,
-      userAgent: exchange.userAgent,
+      userAgent: exchange.userAgent === null ? null : plain(exchange.userAgent, MAX_USER_AGENT),
       protocolVersion: exchange.protocolVersion,
       verdict,
       information: exchange.information,

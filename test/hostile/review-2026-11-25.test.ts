@@ -120,27 +120,34 @@ describe('OPTIONS with a command in a base64 query', () => {
 // -------------------------------------------------------------------------------------------------------- framing
 
 describe('mail that a quarantined phone of 12.1 sends', () => {
-  it.each([[[]], [['Expect: 100-continue']]])(
-    'ends the connection with the answer while it is still coming: its rest is no request (%j)',
-    async (extra) => {
-      const backend = await backendOf(guarded());
-      const gateway = await gatewayOf(backend, { quarantine: quarantineSettings('gateway') });
-      gateway.change('abc123', 'quarantine');
-      const phone = await phoneOf(gateway);
-      const hidden = request('FolderSync', FOLDER_SYNC, [], 'HIDDEN1');
-      const start = Buffer.from('Subject: ');
-      const mail = request('SendMail', start, [`Content-Length: ${start.length + hidden.length}`, ...extra]);
-      phone.send(
-        mail.replace('n: 14.1', 'n: 12.1').replace('application/vnd.ms-sync.wbxml', 'message/rfc822'),
-      );
-      const answer = await phone.response();
-      expect([answer.status, answer.header('connection')]).toEqual([507, 'close']);
+  it.each([
+    ['is read past when it is short', [], 0, undefined],
+    ['ends the connection when it is long', [], 100_000, 'close'],
+    ['ends the connection when it waits to be asked for', ['Expect: 100-continue'], 0, 'close'],
+  ])('%s: its rest is no request', async (_what, extra, more, connection) => {
+    const backend = await backendOf(guarded());
+    const gateway = await gatewayOf(backend, { quarantine: quarantineSettings('gateway') });
+    gateway.change('abc123', 'quarantine');
+    const phone = await phoneOf(gateway);
+    const hidden = request('FolderSync', FOLDER_SYNC, [], 'HIDDEN1');
+    const start = Buffer.from('Subject: ');
+    const length = start.length + hidden.length + more;
+    const mail = request('SendMail', start, [`Content-Length: ${length}`, ...extra]);
+    phone.send(mail.replace('n: 14.1', 'n: 12.1').replace('application/vnd.ms-sync.wbxml', 'message/rfc822'));
+    if (connection === undefined) phone.send(hidden);
+    const answer = await phone.response();
+    expect([answer.status, answer.header('connection')]).toEqual([507, connection]);
+    if (connection === undefined) {
+      phone.send(request('FolderSync', FOLDER_SYNC));
+      expect((await phone.response()).status).toBe(200);
+    } else {
       phone.send(hidden);
       await until(() => phone.ended, 'the end');
-      expect(phone.received).toBe('');
-      expect(backend.requests.map(({ target }) => target).join()).not.toContain('HIDDEN1');
-    },
-  );
+    }
+    expect(phone.received).toBe('');
+    expect(gateway.seen.map(({ device }) => device)).not.toContain('hidden1');
+    expect(backend.requests.map(({ target }) => target).join()).not.toContain('HIDDEN1');
+  });
 });
 
 // ------------------------------------------------------------------------------------------ connections in common

@@ -301,7 +301,7 @@ describe('a device that is blocked', () => {
     const gateway = await gatewayOf(backend);
     const phone = await phoneOf(gateway);
     const smuggled = request('FolderSync', FOLDER_SYNC, [], 'HIDDEN1');
-    const start = Buffer.from('03016a00455c', 'hex');
+    const start = Buffer.concat([Buffer.from('03016a00455c', 'hex'), Buffer.alloc(LARGE, 1)]);
     const length = start.length + smuggled.length;
     phone.send(request('Sync', start, [`Content-Length: ${length + LARGE}`]));
     await until(() => backend.connections.length === 1, 'the request to be forwarded');

@@ -29,18 +29,18 @@ export interface EasAnswer {
   readonly easStatus: string | undefined;
 }
 
-/** Codes of MS-ASHTTP 2.2.1.1.1.2.5. */
+/** Codes of MS-ASHTTP 2.2.1.1.1.1.2. */
 const CODES: Readonly<Record<string, number>> = {
   Sync: 0,
   SendMail: 1,
   GetAttachment: 4,
   FolderSync: 9,
-  GetItemEstimate: 15,
-  Search: 17,
-  Settings: 18,
-  Ping: 19,
-  ItemOperations: 20,
-  Provision: 21,
+  GetItemEstimate: 14,
+  Search: 16,
+  Settings: 17,
+  Ping: 18,
+  ItemOperations: 19,
+  Provision: 20,
 };
 
 const WBXML = 'application/vnd.ms-sync.wbxml';

@@ -17,6 +17,8 @@ export interface SeenPartnership {
 /** The gateway and its doubles. */
 export interface TestGateway extends Gateway {
   readonly seen: SeenPartnership[];
+  /** User-Agents given to the recorder, in order. */
+  readonly agents: (string | null)[];
   /** What devices said to a wipe. */
   readonly acknowledged: { readonly device: string; readonly status: 1 | 2 }[];
   readonly finished: Exchange[];
@@ -27,8 +29,13 @@ export interface TestGateway extends Gateway {
   readonly trouble: Readonly<Record<string, unknown>>[];
   /** Verdict by device key; others are allowed. */
   readonly verdicts: Map<string, Verdict | 'miss' | 'unavailable'>;
-  /** What the directory says when it is asked once more; null = nothing, undefined = what is in `verdicts`. */
-  confirmWith(verdict: Verdict | null | undefined): void;
+  /**
+   * What the directory says when it is asked once more; null = nothing, undefined = what is in `verdicts`. A function
+   * says it when it resolves.
+   */
+  confirmWith(verdict: Verdict | null | undefined | (() => Promise<Verdict | null>)): void;
+  /** Whether the order that a device answers still stands; called before what it said is kept. */
+  acknowledgeWith(stands: () => boolean): void;
   /** Changes a verdict as the change log would. */
   change(device: string, action: VerdictAction): void;
 }
@@ -145,6 +152,7 @@ export async function startTestGateway(
   overrides: SettingsOverrides = {},
 ): Promise<TestGateway> {
   const seen: SeenPartnership[] = [];
+  const agents: (string | null)[] = [];
   const finished: Exchange[] = [];
   const acknowledged: { device: string; status: 1 | 2 }[] = [];
   const passages: PassThroughLine[] = [];
@@ -152,7 +160,8 @@ export async function startTestGateway(
   const trouble: Record<string, unknown>[] = [];
   const verdicts = new Map<string, Verdict | 'miss' | 'unavailable'>();
   const listeners = new Set<(changed: ChangedKeys) => void>();
-  let confirmed: Verdict | null | undefined;
+  let confirmed: Verdict | null | undefined | (() => Promise<Verdict | null>);
+  let orderStands = (): boolean => true;
   const lookUp = (device: string) => verdicts.get(device) ?? ALLOW;
   const gateway = await startGateway({
     settings: testSettings(upstreamPort, overrides),
@@ -167,11 +176,13 @@ export async function startTestGateway(
         return { verdict: found === 'miss' ? ALLOW : found };
       },
       confirm: async (_user, device) => {
+        if (typeof confirmed === 'function') return confirmed();
         if (confirmed !== undefined) return confirmed;
         const found = lookUp(device);
         return typeof found === 'string' ? null : found;
       },
       acknowledgeWipe: async (_user, device, _order, status) => {
+        if (!orderStands()) return false;
         acknowledged.push({ device, status });
         return true;
       },
@@ -180,7 +191,12 @@ export async function startTestGateway(
         return () => listeners.delete(listener);
       },
     },
-    recorder: { seen: (facts) => seen.push({ user: facts.user, device: facts.device }) },
+    recorder: {
+      seen: ({ user, device, userAgent }) => {
+        seen.push({ user, device });
+        agents.push(userAgent);
+      },
+    },
     accessLog: {
       record: (exchange, address) => {
         finished.push(exchange);
@@ -194,6 +210,7 @@ export async function startTestGateway(
   return {
     ...gateway,
     seen,
+    agents,
     acknowledged,
     finished,
     passages,
@@ -201,6 +218,7 @@ export async function startTestGateway(
     trouble,
     verdicts,
     confirmWith: (verdict) => (confirmed = verdict),
+    acknowledgeWith: (stands) => (orderStands = stands),
     change: (device, action) => {
       verdicts.set(device, verdict(action));
       for (const listener of listeners)

@@ -1,9 +1,10 @@
 // Owns the way out of the quarantine mailbox: a phone that is let in again, but still comes with keys or ids the gateway
 // issued, is told to start over, so that the two mailboxes never mix. Pure.
+import { sendsMail } from '../commands.ts';
+import type { EasCommand } from '../commands.ts';
 import { statusReply } from '../replies.ts';
 import { child, childrenNamed, element, isElement, textOf } from '../wbxml/element.ts';
 import type { WbxmlElement } from '../wbxml/element.ts';
-import type { EasCommand } from '../commands.ts';
 import { isIssued } from './keys.ts';
 import { body, isBefore, node } from './model.ts';
 import type { MailboxAnswer } from './model.ts';
@@ -20,6 +21,7 @@ const ESTIMATE_BAD_KEY = 4;
 const FETCH_NOT_FOUND = 6;
 const MOVE_BAD_SOURCE = 1;
 const MEETING_BAD_REQUEST = 2;
+const ITEM_NOT_FOUND = 150;
 
 /** The answer to a request of an allowed phone that carries something issued here; null = it carries nothing. */
 export function answerIssued(
@@ -45,13 +47,41 @@ export function answerIssued(
     case 'MoveItems':
     case 'MeetingResponse':
       return operations(command, request);
+    case 'SmartForward':
+    case 'SmartReply':
+      return carries(child(request, 'Source'), 'FolderId', 'ItemId', 'LongId')
+        ? withoutSource(command, version)
+        : null;
     default:
       return null;
   }
 }
 
+/**
+ * The answer to mail of an allowed phone that is made from the message of the gateway by parameters of its query (up to
+ * 12.1, MS-ASHTTP 2.2.1.1.1.2.5); null = it is not.
+ */
+export function answerIssuedSource(
+  command: EasCommand,
+  version: string,
+  parameters: Readonly<Record<string, string | number | boolean>>,
+): MailboxAnswer | null {
+  const names = ['CollectionId', 'ItemId', 'LongId'];
+  return sendsMail(command) && names.some((name) => isIssued(String(parameters[name] ?? '')))
+    ? withoutSource(command, version)
+    : null;
+}
+
+/**
+ * The message that the mail is made from is not there (MS-ASCMD 2.2.2, before 14.0 by HTTP): AOSP then sends the same mail
+ * without it, so that it leaves the outbox.
+ */
+function withoutSource(command: EasCommand, version: string): MailboxAnswer {
+  return isBefore(version, 14) ? { kind: 'http', status: 500 } : plain(command, ITEM_NOT_FOUND);
+}
+
 /** Ids are never looked for in texts a person wrote: only in these elements. */
-function carries(parent: WbxmlElement, ...names: readonly string[]): boolean {
+function carries(parent: WbxmlElement | undefined, ...names: readonly string[]): boolean {
   return names.some((name) => isIssued(textOf(child(parent, name)) ?? ''));
 }
 

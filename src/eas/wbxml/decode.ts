@@ -1,4 +1,5 @@
-// Owns the decoder of whole documents to a small tree; the token rules are those of reader.ts. Pure.
+// Owns the decoder of documents, or of their beginning, to a small tree; the token rules are those of reader.ts. Pure.
+import { WbxmlError } from './element.ts';
 import type { WbxmlContent, WbxmlElement } from './element.ts';
 import { DEFAULT_LIMITS } from './limits.ts';
 import type { WbxmlLimits } from './limits.ts';
@@ -7,8 +8,28 @@ import { WbxmlReader } from './reader.ts';
 /** Decodes a whole document; opaque contents are copies. @throws WbxmlError */
 export function decodeWbxml(bytes: Uint8Array, limits: WbxmlLimits = DEFAULT_LIMITS): WbxmlElement {
   const reader = new WbxmlReader(limits);
-  reader.push(bytes);
   const document: WbxmlContent[] = [];
+  read(reader, bytes, document);
+  reader.end();
+  return document[0] as WbxmlElement;
+}
+
+/**
+ * Decodes what there is of a document, up to where it ends, is not understood or grows too large; null when that is not
+ * even its root.
+ */
+export function decodeBeginning(bytes: Uint8Array, limits: WbxmlLimits): WbxmlElement | null {
+  const document: WbxmlContent[] = [];
+  try {
+    read(new WbxmlReader(limits), bytes, document);
+  } catch (error) {
+    if (!(error instanceof WbxmlError)) throw error;
+  }
+  return (document[0] as WbxmlElement | undefined) ?? null;
+}
+
+function read(reader: WbxmlReader, bytes: Uint8Array, document: WbxmlContent[]): void {
+  reader.push(bytes);
   const outer: WbxmlContent[][] = [];
   let children = document;
   for (let event = reader.next(); event !== null; event = reader.next()) {
@@ -25,6 +46,4 @@ export function decodeWbxml(bytes: Uint8Array, limits: WbxmlLimits = DEFAULT_LIM
       children = outer.pop() as WbxmlContent[];
     }
   }
-  reader.end();
-  return document[0] as WbxmlElement;
 }
