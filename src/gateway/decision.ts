@@ -1,6 +1,7 @@
 // Owns the decision about the request under way: from the first bytes of its body to the forwarder or a denial, and once
 // more whenever a change overtakes it.
 import { checkBodyStart } from '../eas/body-gate.ts';
+import { sendsMail } from '../eas/commands.ts';
 import { CONTINUE, statusReply, textReply, wbxmlReply } from '../http/reply.ts';
 import type { Verdict } from '../policy/model.ts';
 import { askForChallenge } from './admission.ts';
@@ -19,11 +20,14 @@ const MAX_DECISIONS = 3;
 const NO_BYTES = new Uint8Array(0);
 
 /**
- * Whether the body is read on before it goes on, 64 KB at most: a heartbeat, or a key or id of the quarantine mailbox may
- * stand anywhere in it, but not in a new mail. sogod refuses chunked bodies of any kind.
+ * Whether the body is read on before it goes on, 64 KB at most: a heartbeat may stand anywhere in it, and where phones are
+ * shown the quarantine mailbox a key or id of it, also in a large one; neither in a new mail. sogod refuses chunked bodies of
+ * any kind.
  */
-function isReadAhead({ framing, content, command }: Exchange): boolean {
-  return framing === 'chunked' || (content !== 'rfc822' && command !== 'SendMail');
+function isReadAhead({ framing, content, contentLength, command }: Exchange, mailbox: boolean): boolean {
+  if (framing === 'chunked') return true;
+  if (mailbox) return content !== 'rfc822' && command !== 'SendMail';
+  return contentLength <= BUFFERED_BODY_BYTES && command !== null && !sendsMail(command);
 }
 
 /** Decides the requests of one client connection, one after the other. */
@@ -72,8 +76,9 @@ export class Decision implements HeldPing, WayOn {
       this.forwarder.forwardChallenge(exchange);
       return;
     }
-    if (!this.phone.body.complete && this.phone.body.received <= BUFFERED_BODY_BYTES && isReadAhead(exchange))
-      return;
+    const { complete, received } = this.phone.body;
+    const mailbox = this.core.quarantine !== null;
+    if (!complete && received <= BUFFERED_BODY_BYTES && isReadAhead(exchange, mailbox)) return;
     if (this.denial.leave(exchange)) return;
     this.pass(exchange);
   }
