@@ -209,7 +209,12 @@ export class Denial {
     if (!this.way.hold(exchange)) return;
     exchange.phase = 'held';
     this.held = { request, expired: answer.expired, acceptLanguage };
-    exchange.responseDeadline = this.core.deadlines.now + answer.seconds * 1_000;
+    this.limitPoll(exchange, verdict, this.core.deadlines.now + answer.seconds * 1_000);
+  }
+
+  /** With its verdict the poll ends too: what comes behind that, the phone learns when it asks again. */
+  private limitPoll(exchange: Exchange, { validUntil }: Verdict, heartbeatEnd: number): void {
+    exchange.responseDeadline = Math.min(heartbeatEnd, validUntil);
     this.phone.deadline = exchange.responseDeadline;
   }
 
@@ -225,6 +230,7 @@ export class Denial {
     const { held } = this;
     const { user, device, command } = exchange;
     if (held === null || user === null || device === null) return;
+    this.limitPoll(exchange, verdict, exchange.responseDeadline);
     const { acceptLanguage } = held;
     const notice = this.core.notice(verdict, { user, device, model: exchange.deviceType, acceptLanguage });
     if (notice === null) {

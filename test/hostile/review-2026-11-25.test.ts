@@ -13,9 +13,10 @@ import { withoutSchemes } from '../../src/http/challenges.ts';
 import { parseRange } from '../../src/identity/client-address.ts';
 import { userFromAuthorization } from '../../src/identity/user.ts';
 import type { Verdict } from '../../src/policy/model.ts';
+import { find } from '../support/eas-client.ts';
 import { freePort } from '../support/free-port.ts';
 import { checkLeaks, watchGateway } from '../support/leaks.ts';
-import { guarded, quarantineSettings } from '../support/quarantine.ts';
+import { guarded, openQuarantine, quarantineSettings } from '../support/quarantine.ts';
 import { ok, startRawBackend } from '../support/raw-backend.ts';
 import type { BackendRequest, RawBackend } from '../support/raw-backend.ts';
 import { RawClient } from '../support/raw-client.ts';
@@ -261,6 +262,17 @@ describe('a held poll', () => {
     // Status 1: the heartbeat passed (MS-ASCMD 2.2.3.177.11).
     expect([status, body.toString('hex')]).toEqual([200, '03016a00000d45470331000101']);
     await until(() => backend.connections[0]?.closed === true, 'the mail server to be told');
+  });
+
+  it('of a quarantined phone ends with the quarantine', async () => {
+    const world = await openQuarantine();
+    opened.push(world);
+    const phone = world.phone({ version: '14.1' });
+    const inbox = find((await phone.folderSync()).tree, 'ServerId') ?? '';
+    await phone.sync(inbox);
+    await phone.sync(inbox);
+    world.gateway.verdicts.set('phone1', { ...verdict('quarantine'), validUntil: Date.now() + 300 });
+    expect((await phone.ping(600, inbox)).easStatus).toBe('1');
   });
 
   it('is not begun for a phone that left while its verdict was looked up', async () => {
