@@ -14,6 +14,7 @@ import { parseRange } from '../../src/identity/client-address.ts';
 import { userFromAuthorization } from '../../src/identity/user.ts';
 import type { Verdict } from '../../src/policy/model.ts';
 import { freePort } from '../support/free-port.ts';
+import { SERVER_CERTIFICATE, SERVER_KEY } from '../fixtures/tls.ts';
 import { checkLeaks, watchGateway } from '../support/leaks.ts';
 import { guarded, quarantineSettings } from '../support/quarantine.ts';
 import { ok, startRawBackend } from '../support/raw-backend.ts';
@@ -29,6 +30,7 @@ import {
 } from '../support/test-gateway.ts';
 import type { SettingsOverrides, TestGateway } from '../support/test-gateway.ts';
 import { startTestLane } from '../support/test-lane.ts';
+import { upstreamTls } from '../support/tls-phone.ts';
 import { until } from '../support/until.ts';
 
 checkLeaks();
@@ -315,6 +317,47 @@ describe('a held poll', () => {
     expect([status, body.toString('hex')]).toEqual([200, '03016a00000d45470331000101']);
     await drained;
     expect(gateway.finished.map(({ error }) => error)).toEqual(['EASGATE_STORE_UNAVAILABLE', null, null]);
+  });
+});
+
+describe('a mail server that sends more than its response, over TLS', () => {
+  /** TLS tells of a read record by record (RFC 8446 5.1): the response fills the first one. */
+  const RECORD = 16_384;
+
+  it('does not answer the phone that waits for the connection with it', async () => {
+    const started = ok('x'.repeat(10_000));
+    const response = ok('x'.repeat(10_000 + RECORD - started.length));
+    expect(response.length).toBe(RECORD);
+    const backend = await backendOf(undefined, undefined, { cert: SERVER_CERTIFICATE, key: SERVER_KEY });
+    const gateway = await gatewayOf(backend, {
+      upstream: { maxConnections: 1, tls: upstreamTls(SERVER_CERTIFICATE, { verify: false }) },
+      balancing: { maxQueued: 1 },
+    });
+    const answer = (index: number, text: string): void =>
+      void backend.requests[index]?.connection.socket.write(text);
+    const first = await phoneOf(gateway);
+    first.send(request('FolderSync', FOLDER_SYNC));
+    await until(() => backend.requests.length === 1, 'the first request');
+    answer(0, ok());
+    await first.response();
+    // A connection that stays open for a moment proves that the server keeps them: they are used again at once then.
+    const proven = Date.now() + 500;
+    await until(() => Date.now() > proven, 'the connection to prove itself');
+    first.send(request('FolderSync', FOLDER_SYNC));
+    await until(() => backend.requests.length === 2, 'the second request');
+    const waiting = await phoneOf(gateway);
+    // The gateway answers the first itself; the second was read by then.
+    gateway.verdicts.set('local', 'unavailable');
+    waiting.send(
+      request('FolderSync', FOLDER_SYNC, [], 'LOCAL') + request('FolderSync', FOLDER_SYNC, [], 'WAITING'),
+    );
+    await waiting.response();
+    answer(1, response + ok('of nobody'));
+    await first.response();
+    await until(() => backend.requests.length === 3, 'the request that waited');
+    answer(2, ok('mine'));
+    expect((await waiting.response()).body.toString()).toBe('mine');
+    expect(backend.requests[2]?.connection).not.toBe(backend.requests[1]?.connection);
   });
 });
 

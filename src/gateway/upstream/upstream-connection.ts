@@ -77,11 +77,15 @@ export class UpstreamConnection {
   /** Clock milliseconds at which it became idle. */
   idleSince = 0;
   error: Error | null = null;
+  /** The read that told of the last bytes may tell of more before it returns: other records of TLS, or a full buffer. */
+  unfinishedRead = false;
   readonly socket: Socket;
+  private readonly secure: boolean;
   private readonly owner: UpstreamOwner;
 
   constructor(server: UpstreamServerSettings, options: DialOptions, owner: UpstreamOwner) {
     this.owner = owner;
+    this.secure = server.tls !== null;
     const { socket, buffered } = dial(server, options, onread);
     (socket as OwnedSocket).owner = this;
     socket.on(server.tls === null ? 'connect' : 'secureConnect', onConnect);
@@ -120,6 +124,7 @@ export class UpstreamConnection {
   }
 
   onBytes(bytes: Buffer, length: number): void {
+    this.unfinishedRead = this.secure || length === readBuffer.length;
     if (this.user !== null) {
       this.user.onUpstreamBytes(bytes, length);
       return;

@@ -40,6 +40,11 @@ export class UpstreamPool implements UpstreamOwner {
   private readonly observer: PoolObserver;
   private readonly idle: UpstreamConnection[] = [];
   private readonly probation: UpstreamConnection[] = [];
+  /**
+   * Bytes behind a response may still be told of by the read that brought its end: only behind that a connection is
+   * anybody's, lest they be taken for the next response.
+   */
+  private readonly resting: UpstreamConnection[] = [];
   /** A set keeps the order of arrival and lets one who leaves go in O(1). */
   private readonly waiting = new Set<ConnectionWaiter>();
   private keepsAlive = false;
@@ -98,10 +103,8 @@ export class UpstreamPool implements UpstreamOwner {
     connection.idleSince = this.now();
     connection.busy = false;
     this.busy--;
-    const list = this.keepsAlive ? this.idle : this.probation;
-    if (this.stopped || list.length >= this.settings.maxIdleConnections) connection.destroy();
-    else list.push(connection);
-    this.serveWaiting();
+    if (!connection.unfinishedRead) this.keep(connection);
+    else if (this.resting.push(connection) === 1) setImmediate(this.onRested);
   }
 
   /** Lets `waiter` wait for a connection. */
@@ -136,9 +139,10 @@ export class UpstreamPool implements UpstreamOwner {
 
   close(): void {
     this.stopped = true;
-    for (const connection of [...this.idle, ...this.probation]) connection.destroy();
+    for (const connection of [...this.idle, ...this.probation, ...this.resting]) connection.destroy();
     this.idle.length = 0;
     this.probation.length = 0;
+    this.resting.length = 0;
   }
 
   onIdleClosed(connection: UpstreamConnection): void {
@@ -155,6 +159,18 @@ export class UpstreamPool implements UpstreamOwner {
     }
     if (!connection.connected && connection.error !== null) this.observer.onConnectFailed(connection.error);
     if (!this.evicting) this.serveWaiting();
+  }
+
+  /** The reads that were under way are over. */
+  private readonly onRested = (): void => {
+    for (const connection of this.resting.splice(0)) if (!connection.closed) this.keep(connection);
+  };
+
+  private keep(connection: UpstreamConnection): void {
+    const list = this.keepsAlive ? this.idle : this.probation;
+    if (this.stopped || list.length >= this.settings.maxIdleConnections) connection.destroy();
+    else list.push(connection);
+    this.serveWaiting();
   }
 
   /** Keeps the newest session ticket, so that the next handshake costs no signature (RFC 8446 2.2). */
@@ -176,9 +192,14 @@ export class UpstreamPool implements UpstreamOwner {
     return connection.closed || now - connection.idleSince >= this.settings.idleConnectionMs;
   }
 
+  /** Those who wait come first. */
+  private restingToSpare(): UpstreamConnection | undefined {
+    return this.waiting.size === 0 ? this.resting.shift() : undefined;
+  }
+
   private evictIdle(): boolean {
     for (;;) {
-      const connection = this.probation.shift() ?? this.idle.shift();
+      const connection = this.probation.shift() ?? this.idle.shift() ?? this.restingToSpare();
       if (connection === undefined) return false;
       if (connection.closed) continue;
       this.evicting = true;
