@@ -350,6 +350,12 @@ const log = z.strictObject({
     .boolean()
     .default(true)
     .describe('write user, device and client address; false = leave them out'),
+  summarySeconds: z
+    .number()
+    .min(0)
+    .max(86_400)
+    .default(300)
+    .describe('time between two lines of counters of each worker, in seconds; 0 = none'),
 });
 
 const sample = z.strictObject({

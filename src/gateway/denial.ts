@@ -306,7 +306,8 @@ export class Denial {
     if (user === null || device === null || verdict.wipe === undefined) return false;
     for (let attempt = 1; attempt <= ACKNOWLEDGE_TRIES; attempt++) {
       try {
-        await this.core.verdicts.acknowledgeWipe(user, device, verdict.wipe, status);
+        const recorded = await this.core.verdicts.acknowledgeWipe(user, device, verdict.wipe, status);
+        this.core.journal?.wipeAnswered(exchange, this.phone.address, status, recorded);
         return true;
       } catch (error) {
         this.core.onTrouble('EASGATE_WIPE_NOT_RECORDED', { device, attempt, cause: String(error) });

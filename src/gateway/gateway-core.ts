@@ -67,12 +67,24 @@ export interface RequestLog {
   recordPassage(line: PassThroughLine): void;
 }
 
+/** What the data plane needs of the decision journal: never delays, never throws. */
+export interface EventJournal {
+  /** A request ended with an error, or is part of a wipe. */
+  finished(exchange: Exchange, address: string): void;
+  /** The mail server took the credentials of a request that may not pass. */
+  refused(exchange: Exchange, address: string): void;
+  /** A device answered to a wipe; `recorded` false: it had been taken back meanwhile. */
+  wipeAnswered(exchange: Exchange, address: string, status: 1 | 2, recorded: boolean): void;
+}
+
 /** What a gateway is made of. */
 export interface GatewayParts {
   readonly settings: GatewaySettings;
   readonly verdicts: VerdictSource;
   readonly recorder: SeenRecorder;
   readonly accessLog: RequestLog | null;
+  /** Absent = none is kept. */
+  readonly journal?: EventJournal;
   readonly upstreams: Balancer;
   readonly deadlines: Deadlines;
   /** Other paths than EAS; null = closed. */
@@ -109,6 +121,7 @@ export class GatewayCore {
   /** Null = a quarantined phone is answered like a blocked one. */
   readonly quarantine: QuarantineSettings | null;
   readonly onTrouble: OnTrouble;
+  readonly journal: EventJournal | null;
   private readonly rendered: Notices | null;
   draining = false;
   /** More memory is in use than limits.maxMemoryBytes. */
@@ -125,6 +138,7 @@ export class GatewayCore {
     this.lane = parts.lane;
     this.recorder = parts.recorder;
     this.accessLog = parts.accessLog;
+    this.journal = parts.journal ?? null;
     this.credentials = new CredentialCheck(parts.settings.upstream, parts.upstreams);
     const { autodiscover } = parts.settings;
     this.discovery =
@@ -212,6 +226,8 @@ export class GatewayCore {
       else if (exchange.status >= 500) this.counters.failed++;
       else this.counters.refused++;
     }
+    if (exchange.error !== null || exchange.wipe !== null)
+      this.journal?.finished(exchange, connection.address);
     this.accessLog?.record(exchange, connection.address);
   }
 }

@@ -3,7 +3,14 @@ import type { Socket } from 'node:net';
 import { ClientConnection } from './client-connection.ts';
 import { Deadlines } from './deadlines.ts';
 import { GatewayCore } from './gateway-core.ts';
-import type { GatewayCounters, OnTrouble, RequestLog, SeenRecorder, VerdictSource } from './gateway-core.ts';
+import type {
+  EventJournal,
+  GatewayCounters,
+  OnTrouble,
+  RequestLog,
+  SeenRecorder,
+  VerdictSource,
+} from './gateway-core.ts';
 import type { ChangedKeys } from '../directory/verdict-cache.ts';
 import { Listener } from './listener.ts';
 import { Rechecks } from './rechecks.ts';
@@ -18,6 +25,8 @@ export interface GatewayOptions {
   readonly verdicts: VerdictSource;
   readonly recorder: SeenRecorder;
   readonly accessLog: RequestLog | null;
+  /** Absent = none is kept. */
+  readonly journal?: EventJournal;
   readonly onTrouble?: OnTrouble;
 }
 
