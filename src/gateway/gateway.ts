@@ -14,7 +14,7 @@ import type {
 import type { ChangedKeys } from '../directory/verdict-cache.ts';
 import { Listener } from './listener.ts';
 import { Rechecks } from './rechecks.ts';
-import type { CertificateSettings, GatewaySettings } from './settings.ts';
+import type { CertificateSettings, GatewaySettings, UpstreamSettings } from './settings.ts';
 import { PassThroughLane } from './pass-through/lane.ts';
 import { Balancer } from './upstream/balancer.ts';
 import { HealthChecks } from './upstream/health-checks.ts';
@@ -71,20 +71,28 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     }
     if (drained !== null && listener.connections === 0) drained();
   });
-  const upstreams = new Balancer(
-    settings.upstream,
-    () => deadlines.now,
-    (server, cause) =>
-      onTrouble(server.usable ? 'EASGATE_UPSTREAM_BACK' : 'EASGATE_UPSTREAM_OUT', {
-        server: server.settings.name,
-        cause: server.lastError ?? cause,
-      }),
-  );
+  const balance = (upstream: UpstreamSettings): Balancer =>
+    new Balancer(
+      upstream,
+      () => deadlines.now,
+      (server, cause) =>
+        onTrouble(server.usable ? 'EASGATE_UPSTREAM_BACK' : 'EASGATE_UPSTREAM_OUT', {
+          server: server.settings.name,
+          cause,
+        }),
+    );
+  const upstreams = balance(settings.upstream);
   const { accessLog } = options;
+  const { passThrough } = settings;
+  const own = passThrough?.server ?? null;
   const lane =
-    settings.passThrough === null
+    passThrough === null
       ? null
-      : new PassThroughLane(settings.passThrough, (line) => accessLog?.recordPassage(line));
+      : new PassThroughLane(
+          passThrough,
+          own === null ? upstreams : balance({ ...settings.upstream, servers: [own] }),
+          (line) => accessLog?.recordPassage(line),
+        );
   const core = new GatewayCore({ ...options, upstreams, deadlines, lane, onTrouble });
   const onPhone = (socket: Socket, endpoint: ConstructorParameters<typeof ClientConnection>[2]): void => {
     // The connection lives as long as its socket, which refers to it.
