@@ -3,8 +3,16 @@ import type { Command } from 'commander';
 import { gatewaySettings, storeOptions } from '../config/gateway-settings.ts';
 import { configurationSchema, configurationTable } from '../config/describe.ts';
 import { answersTable } from '../eas/describe-answers.ts';
+import { errorsTable } from '../http/describe-errors.ts';
 import { loadConfig } from '../config/load.ts';
 import { configPath } from './context.ts';
+
+interface CheckOptions {
+  readonly schema?: true;
+  readonly fields?: true;
+  readonly answers?: true;
+  readonly errors?: true;
+}
 
 /** Registers `check`. */
 export function registerCheck(program: Command): void {
@@ -14,9 +22,10 @@ export function registerCheck(program: Command): void {
     .option('--schema', 'print the JSON Schema of the file instead')
     .option('--fields', 'print all fields as Markdown instead')
     .option('--answers', 'print what refused phones are told as Markdown instead')
-    .action((options: { schema?: true; fields?: true; answers?: true }, command: Command) => {
-      if (options.answers) {
-        process.stdout.write(answersTable());
+    .option('--errors', 'print the errors a request can end in as Markdown instead')
+    .action((options: CheckOptions, command: Command) => {
+      if (options.answers || options.errors) {
+        process.stdout.write(options.answers ? answersTable() : errorsTable());
         return;
       }
       if (options.schema || options.fields) {

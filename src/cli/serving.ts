@@ -9,8 +9,10 @@ import { startGateway } from '../gateway/gateway.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import { deviceAliases } from '../identity/device.ts';
 import { AccessLog } from '../observe/access-log.ts';
+import { Journal } from '../observe/journal.ts';
 import { openLog } from '../observe/logger.ts';
 import type { ProcessLog } from '../observe/logger.ts';
+import { Summary } from '../observe/summary.ts';
 
 /** What a configuration leaves to the process. */
 export interface ServingOptions {
@@ -33,6 +35,7 @@ export interface Serving {
 }
 
 const WARN_AGAIN_MS = 10_000;
+const JOURNAL_SWEEP_MS = 5_000;
 
 /** Rejects, with nothing left open, when a part cannot be started. */
 export async function startServing(config: Config, options: ServingOptions): Promise<Serving> {
@@ -53,6 +56,7 @@ export async function startServing(config: Config, options: ServingOptions): Pro
     undo.push(() => recorder.close());
     const accessLog = config.log.access ? new AccessLog(log.logger, config.log.identities) : null;
     undo.push(() => accessLog?.flush());
+    const journal = openJournal(log, config.log.identities, undo);
     const { sampleUrl, ticketSecret, fd } = options;
     const settings = gatewaySettings(config, sampleUrl, ticketSecret, await store.sharedSecret());
     const gateway = await startGateway({
@@ -60,13 +64,43 @@ export async function startServing(config: Config, options: ServingOptions): Pro
       verdicts,
       recorder,
       accessLog,
-      onTrouble: (code, facts) => log.logger.warn({ code, ...facts }),
+      journal,
+      onTrouble: (code, { device, ...facts }) =>
+        log.logger.warn({ code, device: config.log.identities ? device : undefined, ...facts }),
     });
+    const counts = (): Record<string, number> =>
+      countersOf(gateway, log.dropped() + (accessLog?.dropped ?? 0));
+    const summary = new Summary(log.logger, config.log.summarySeconds * 1_000, counts);
+    undo.push(() => summary.close());
     return { gateway, store, verdicts, log, close };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+/** A journal that is swept; `undo` gets the way to end it. */
+function openJournal({ logger }: ProcessLog, identities: boolean, undo: (() => void)[]): Journal {
+  const journal = new Journal(logger, identities);
+  const timer = setInterval(() => journal.sweep(), JOURNAL_SWEEP_MS);
+  timer.unref();
+  undo.push(() => {
+    clearInterval(timer);
+    journal.close();
+  });
+  return journal;
+}
+
+/** What the worker counted since it began, and what is under way now. */
+function countersOf(gateway: Gateway, logLinesDropped: number): Record<string, number> {
+  return {
+    ...gateway.counters,
+    connections: gateway.connections(),
+    heldPolls: gateway.heldPolls(),
+    upstreamConnections: gateway.upstreamConnections(),
+    unsentBytes: gateway.unsentBytes(),
+    logLinesDropped,
+  };
 }
 
 /** One line for the first of many failed look-ups, and again while they go on. */

@@ -160,7 +160,7 @@ function autodiscoverSettings({ autodiscover, publicUrl }: Config): DiscoverySet
 }
 
 function passThroughSettings(config: Config): PassThroughSettings | null {
-  const { listen, passThrough, upstream, limits, identity } = config;
+  const { listen, passThrough, limits, identity } = config;
   if (passThrough === undefined) return null;
   passThrough.paths.forEach(({ path }, index) => {
     if (typeof matchPath(path, passThrough.paths) === 'string')
@@ -168,28 +168,12 @@ function passThroughSettings(config: Config): PassThroughSettings | null {
         'has more than one spelling, or is Exchange ActiveSync, which only goes through the gate',
       ]);
   });
-  const upstreamUrl = passThrough.url ?? serversOf(config)[0]?.url ?? upstream.url;
-  if (upstreamUrl === 'sample')
+  const own = passThrough.url === undefined ? null : { url: passThrough.url, weight: 1 };
+  if (own === null && serversOf(config).some(({ url }) => url === 'sample'))
     throw new ConfigError('passThrough.url', ['is needed: the built-in mail server has no other paths']);
-  const url = new URL(upstreamUrl);
-  const tls = url.protocol === 'https:' ? upstreamTls(upstream.tls, url.hostname) : null;
   return {
-    upstreamUrl,
-    upstreamTls:
-      tls === null
-        ? null
-        : {
-            context: {
-              minVersion: tls.minVersion,
-              ...(tls.ca === null ? {} : { ca: tls.ca }),
-              ...(tls.certificate === null || tls.key === null
-                ? {}
-                : { cert: tls.certificate, key: tls.key }),
-            },
-            serverName: upstream.tls.serverName ?? null,
-            verify: tls.verify,
-          },
-    hostHeader: passThrough.hostHeader === 'upstream' ? url.host : null,
+    server: own === null ? null : serverSettings(config, own, null),
+    hostHeader: passThrough.hostHeader,
     paths: passThrough.paths,
     publicHosts: config.publicHosts,
     headLimits: limits,

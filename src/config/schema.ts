@@ -202,7 +202,9 @@ const upstream = z.strictObject({
     .min(0)
     .max(86_400)
     .default(10)
-    .describe('a server that came back gets its full share after this time, in seconds'),
+    .describe(
+      'a server that came back gets its full share after this time, in seconds; deviceHash does without, as a device that moves loses its sync state',
+    ),
   connectionAuth: z
     .enum(['pin', 'strip'])
     .default('pin')
@@ -248,7 +250,9 @@ const passThrough = z.strictObject({
     .string()
     .refine(isHttpUrl, 'must be http(s)://host:port')
     .optional()
-    .describe('where they go; absent = upstream.url'),
+    .describe(
+      'where they go; absent = to the mail servers, chosen by upstream.strategy, with the address of the client in place of the device',
+    ),
   hostHeader: z
     .enum(['preserve', 'upstream'])
     .default('preserve')
@@ -350,6 +354,12 @@ const log = z.strictObject({
     .boolean()
     .default(true)
     .describe('write user, device and client address; false = leave them out'),
+  summarySeconds: z
+    .number()
+    .min(0)
+    .max(86_400)
+    .default(300)
+    .describe('time between two lines of counters of each worker, in seconds; 0 = none'),
 });
 
 const sample = z.strictObject({

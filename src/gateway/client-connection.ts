@@ -305,7 +305,7 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, Shared
     socket.off('end', onEnd);
     socket.off('close', onClose);
     const proto = this.endpoint.secure ? 'https' : 'http';
-    this.core.lane?.accept(socket, bytes, { address: this.peer, proto });
+    this.core.lane?.accept(socket, bytes, { address: this.peer, port: this.port, proto });
     socket.off('error', ignore);
   }
 

@@ -344,16 +344,18 @@ export class Denial {
    * no answer any more, `unknown` = the store stays away.
    */
   private async acknowledge(
-    { user, device }: Exchange,
+    exchange: Exchange,
     { wipe: order }: Verdict,
     outcome: WipeAnswer['outcome'],
   ): Promise<'recorded' | 'overtaken' | 'unknown'> {
     if (outcome === 'directive') return 'recorded';
+    const { user, device } = exchange;
     const status = outcome === 'acknowledged' ? 1 : 2;
     if (user === null || device === null || order === undefined) return 'overtaken';
     for (let attempt = 1; attempt <= ACKNOWLEDGE_TRIES; attempt++) {
       try {
         const stood = await this.core.verdicts.acknowledgeWipe(user, device, order, status);
+        this.core.journal?.wipeAnswered(exchange, this.phone.address, status, stood);
         return stood ? 'recorded' : 'overtaken';
       } catch (error) {
         this.core.onTrouble('EASGATE_WIPE_NOT_RECORDED', { device, attempt, cause: String(error) });

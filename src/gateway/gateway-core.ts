@@ -72,12 +72,24 @@ export interface RequestLog {
   recordPassage(line: PassThroughLine): void;
 }
 
+/** What the data plane needs of the decision journal: never delays, never throws. */
+export interface EventJournal {
+  /** A request ended with an error, or is part of a wipe. */
+  finished(exchange: Exchange, address: string): void;
+  /** The mail server took the credentials of a request that may not pass. */
+  refused(exchange: Exchange, address: string): void;
+  /** A device answered to a wipe; `recorded` false: it had been taken back meanwhile. */
+  wipeAnswered(exchange: Exchange, address: string, status: 1 | 2, recorded: boolean): void;
+}
+
 /** What a gateway is made of. */
 export interface GatewayParts {
   readonly settings: GatewaySettings;
   readonly verdicts: VerdictSource;
   readonly recorder: SeenRecorder;
   readonly accessLog: RequestLog | null;
+  /** Absent = none is kept. */
+  readonly journal?: EventJournal;
   readonly upstreams: Balancer;
   readonly deadlines: Deadlines;
   /** Other paths than EAS; null = closed. */
@@ -116,6 +128,7 @@ export class GatewayCore {
   readonly onTrouble: OnTrouble;
   /** Phones that this worker showed the quarantine mailbox last. */
   readonly shown = new ShownMailboxes();
+  readonly journal: EventJournal | null;
   private readonly rendered: Notices | null;
   draining = false;
   /** More memory is in use than limits.maxMemoryBytes. */
@@ -132,6 +145,7 @@ export class GatewayCore {
     this.lane = parts.lane;
     this.recorder = parts.recorder;
     this.accessLog = parts.accessLog;
+    this.journal = parts.journal ?? null;
     this.credentials = new CredentialCheck(parts.settings.upstream, parts.upstreams);
     const { autodiscover } = parts.settings;
     this.discovery =
@@ -219,6 +233,8 @@ export class GatewayCore {
       else if (exchange.status >= 500) this.counters.failed++;
       else this.counters.refused++;
     }
+    if (exchange.error !== null || exchange.wipe !== null)
+      this.journal?.finished(exchange, connection.address);
     this.accessLog?.record(exchange, connection.address);
   }
 }

@@ -3,11 +3,18 @@ import type { Socket } from 'node:net';
 import { ClientConnection } from './client-connection.ts';
 import { Deadlines } from './deadlines.ts';
 import { GatewayCore } from './gateway-core.ts';
-import type { GatewayCounters, OnTrouble, RequestLog, SeenRecorder, VerdictSource } from './gateway-core.ts';
+import type {
+  EventJournal,
+  GatewayCounters,
+  OnTrouble,
+  RequestLog,
+  SeenRecorder,
+  VerdictSource,
+} from './gateway-core.ts';
 import type { ChangedKeys } from '../directory/verdict-cache.ts';
 import { Listener } from './listener.ts';
 import { Rechecks } from './rechecks.ts';
-import type { CertificateSettings, GatewaySettings } from './settings.ts';
+import type { CertificateSettings, GatewaySettings, UpstreamSettings } from './settings.ts';
 import { PassThroughLane } from './pass-through/lane.ts';
 import { Balancer } from './upstream/balancer.ts';
 import { HealthChecks } from './upstream/health-checks.ts';
@@ -18,6 +25,8 @@ export interface GatewayOptions {
   readonly verdicts: VerdictSource;
   readonly recorder: SeenRecorder;
   readonly accessLog: RequestLog | null;
+  /** Absent = none is kept. */
+  readonly journal?: EventJournal;
   readonly onTrouble?: OnTrouble;
 }
 
@@ -62,20 +71,28 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     }
     if (drained !== null && listener.connections === 0) drained();
   });
-  const upstreams = new Balancer(
-    settings.upstream,
-    () => deadlines.now,
-    (server, cause) =>
-      onTrouble(server.usable ? 'EASGATE_UPSTREAM_BACK' : 'EASGATE_UPSTREAM_OUT', {
-        server: server.settings.name,
-        cause: server.lastError ?? cause,
-      }),
-  );
+  const balance = (upstream: UpstreamSettings): Balancer =>
+    new Balancer(
+      upstream,
+      () => deadlines.now,
+      (server, cause) =>
+        onTrouble(server.usable ? 'EASGATE_UPSTREAM_BACK' : 'EASGATE_UPSTREAM_OUT', {
+          server: server.settings.name,
+          cause,
+        }),
+    );
+  const upstreams = balance(settings.upstream);
   const { accessLog } = options;
+  const { passThrough } = settings;
+  const own = passThrough?.server ?? null;
   const lane =
-    settings.passThrough === null
+    passThrough === null
       ? null
-      : new PassThroughLane(settings.passThrough, (line) => accessLog?.recordPassage(line));
+      : new PassThroughLane(
+          passThrough,
+          own === null ? upstreams : balance({ ...settings.upstream, servers: [own] }),
+          (line) => accessLog?.recordPassage(line),
+        );
   const core = new GatewayCore({ ...options, upstreams, deadlines, lane, onTrouble });
   const onPhone = (socket: Socket, endpoint: ConstructorParameters<typeof ClientConnection>[2]): void => {
     // The connection lives as long as its socket, which refers to it.

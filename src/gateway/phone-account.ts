@@ -59,6 +59,7 @@ export class PhoneAccount {
     // Another device or user clears seenVerdict.
     if (verdict === this.seenVerdict && now - this.seenAt < SEEN_AGAIN_MS) return;
     if (!this.core.recordSeen(exchange, status)) return;
+    if (verdict.action !== 'allow') this.core.journal?.refused(exchange, this.address);
     this.seenVerdict = verdict;
     this.seenAt = now;
   }

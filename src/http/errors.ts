@@ -1,6 +1,6 @@
 // Owns the table of errors a request can end in: code, HTTP status, who is to blame. Knows no sockets.
 
-/** Who caused a failed request; operators read it in the access log as `error_source`. */
+/** Who caused a failed request; a column of docs/errors.md. */
 export type ErrorSource = 'client' | 'upstream' | 'policy' | 'internal';
 
 /** One row of the table. */

@@ -164,6 +164,37 @@ describe('a server that comes back', () => {
     expect(share()).toBeCloseTo(0.5, 2);
   });
 
+  it('gets its share of requests under way little by little, not all new ones because it has none', () => {
+    const made = balancer([1, 1], { slowStartMs: 10_000, strategy: 'leastConnections' });
+    const [first, second] = made.balancer.servers;
+    if (first === undefined || second === undefined) throw new Error('two servers');
+    const take = (count: number): number => {
+      const before = second.pool.busy;
+      for (let taken = 0; taken < count; taken++) made.balancer.pick('', null)!.pool.busy++;
+      return second.pool.busy - before;
+    };
+    second.setHealthy(false, 'test');
+    expect(take(100)).toBe(0);
+    second.setHealthy(true, 'test');
+    // 5 of 105, then 50 of 150, then as many as the other.
+    expect(take(40)).toBeLessThanOrEqual(7);
+    made.clock += 5_000;
+    take(100);
+    expect(second.pool.busy / first.pool.busy).toBeCloseTo(0.5, 1);
+    made.clock += 5_000;
+    take(200);
+    expect(second.pool.busy / first.pool.busy).toBeCloseTo(1, 1);
+  });
+
+  it('gets its devices back at once where they are chosen by hash: they keep their sync state there', () => {
+    const made = balancer([1, 1], { slowStartMs: 10_000, strategy: 'deviceHash' });
+    const devices = Array.from({ length: 200 }, (_, index) => `device${index}`);
+    const before = devices.map((device) => made.picked(device));
+    made.balancer.servers[1]?.setHealthy(false, 'test');
+    made.balancer.servers[1]?.setHealthy(true, 'test');
+    expect(devices.map((device) => made.picked(device))).toEqual(before);
+  });
+
   it('after failures has its slow start when the time out of use is over', () => {
     const made = balancer([1, 1], { slowStartMs: 10_000, ejectAfter: 1, ejectMs: 1_000 });
     const second = made.balancer.servers[1]!;

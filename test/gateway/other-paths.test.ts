@@ -8,11 +8,10 @@ import { startTestGateway } from '../support/test-gateway.ts';
 import type { TestGateway } from '../support/test-gateway.ts';
 import { until } from '../support/until.ts';
 
-function passThrough(port: number): PassThroughSettings {
+function passThrough(): PassThroughSettings {
   return {
-    upstreamUrl: `http://127.0.0.1:${port}`,
-    upstreamTls: null,
-    hostHeader: null,
+    server: null,
+    hostHeader: 'preserve',
     paths: [{ path: '/owa', match: 'prefix', upgrade: false }],
     publicHosts: [],
     headTimeoutMs: 5_000,
@@ -54,7 +53,7 @@ describe('other paths', () => {
     seen.length = 0;
     await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve));
     const { port } = upstream.address() as AddressInfo;
-    gateway = await startTestGateway(port, { passThrough: passThrough(port) });
+    gateway = await startTestGateway(port, { passThrough: passThrough() });
   });
 
   afterEach(async () => {

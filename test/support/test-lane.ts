@@ -2,6 +2,9 @@
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { PassThroughLane } from '../../src/gateway/pass-through/lane.ts';
+import type { UpstreamServerSettings } from '../../src/gateway/settings.ts';
+import { Balancer } from '../../src/gateway/upstream/balancer.ts';
+import { testSettings } from './test-gateway.ts';
 import type { PassThroughLine, PassThroughSettings } from '../../src/gateway/pass-through/settings.ts';
 
 /** A lane and the port its connections come in on. */
@@ -16,12 +19,12 @@ export interface TestLane {
 export async function startTestLane(
   upstreamPort: number,
   overrides: Partial<PassThroughSettings> = {},
+  upstreamServer: Partial<UpstreamServerSettings> = {},
 ): Promise<TestLane> {
   const lines: PassThroughLine[] = [];
   const settings: PassThroughSettings = {
-    upstreamUrl: `http://127.0.0.1:${upstreamPort}`,
-    upstreamTls: null,
-    hostHeader: null,
+    server: null,
+    hostHeader: 'preserve',
     paths: [
       { path: '/owa', match: 'prefix', upgrade: false },
       { path: '/EWS/Exchange.asmx', match: 'exact', upgrade: false },
@@ -39,13 +42,15 @@ export async function startTestLane(
     trustedProxies: [],
     ...overrides,
   };
-  const lane = new PassThroughLane(settings, (line) => lines.push(line));
+  const { upstream } = testSettings(upstreamPort, { upstream: upstreamServer });
+  const balancer = new Balancer(upstream, Date.now, () => undefined);
+  const lane = new PassThroughLane(settings, balancer, (line) => lines.push(line));
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
     const ignore = (): void => undefined;
     socket.on('error', ignore);
     socket.once('data', (first: Buffer) => {
       socket.off('error', ignore);
-      lane.accept(socket, first, { address: '127.0.0.1', proto: 'http' });
+      lane.accept(socket, first, { address: '127.0.0.1', port: socket.remotePort ?? 0, proto: 'http' });
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -1,13 +1,16 @@
 // Owns what the pass-through lane remembers of a client connection and of a request on its way. Decides nothing.
-import type { Agent, ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
+import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import type { HttpErrorCode } from '../../http/errors.ts';
+import type { UpstreamServer } from '../upstream/upstream-server.ts';
+import type { ServerAgent } from './server-agent.ts';
 
 /** What the listener knows of a connection it hands over. */
 export interface ForwardedFacts {
-  /** Address of the peer. */
+  /** Address and port of the peer. */
   readonly address: string;
+  readonly port: number;
   readonly proto: 'http' | 'https';
 }
 
@@ -16,10 +19,12 @@ export class LaneConnection {
   current: Passage | null = null;
   /** The one pipelined request that may wait for its turn. */
   waiting: (() => void) | null = null;
-  /** Upstream connection of this client alone, once it has sent credentials that bind a connection. */
-  pinned: Agent | null = null;
-  /** The address of the request before, as far as a trusted proxy tells clients apart. */
-  private address: string;
+  /** Where its requests go, as long as that server is usable. */
+  server: UpstreamServer | null = null;
+  /** Upstream connection of this client alone: it sent credentials that bind a connection, or a PROXY header names it. */
+  pinned: ServerAgent | null = null;
+  /** The address that {@link pinned} is for: a proxy in front may send several clients' requests on one connection. */
+  pinnedFor = '';
   readonly socket: Socket;
   readonly peer: ForwardedFacts;
   private timer: NodeJS.Timeout | undefined;
@@ -27,15 +32,6 @@ export class LaneConnection {
   constructor(socket: Socket, peer: ForwardedFacts) {
     this.socket = socket;
     this.peer = peer;
-    this.address = peer.address;
-  }
-
-  /** A trusted proxy may send several clients' requests here: what one of them authenticated is not the next one's. */
-  noteAddress(address: string): void {
-    if (address === this.address) return;
-    this.address = address;
-    this.pinned?.destroy();
-    this.pinned = null;
   }
 
   /** Sets the deadline, in place of the one before. */

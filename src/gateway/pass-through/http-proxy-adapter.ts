@@ -1,25 +1,25 @@
 // Owns http-proxy 1.18.1 and its upstream connections: nothing else imports it, another proxy can take its place here.
 // Its known faults are fenced: it never notices that a client left (node-http-proxy#1559), never ends a response that
 // the server cut, joins repeated headers, passes hop-by-hop ones, and has no deadline.
-import { Agent as HttpAgent } from 'node:http';
-import type { Agent, ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
-import { Agent as HttpsAgent } from 'node:https';
-import { isIP } from 'node:net';
+import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import httpProxy from 'http-proxy';
 import type { HttpErrorCode } from '../../http/errors.ts';
+import { proxyHeader } from '../../http/proxy-protocol.ts';
+import type { Balancer } from '../upstream/balancer.ts';
+import type { UpstreamServer } from '../upstream/upstream-server.ts';
 import type { Passage } from './connection.ts';
 import {
   bindsConnection,
   closingHead,
+  hostOf,
   responseHeaders,
   upgradeHeaders,
   upstreamErrorCode,
 } from './messages.ts';
+import { ServerAgent, hasStood } from './server-agent.ts';
 import type { PassThroughSettings } from './settings.ts';
 
-/** Unused upstream connections close after this long: below the idle time of IIS and of usual balancers. */
-const IDLE_UPSTREAM_MS = 30_000;
 /** Asked again once when a reused connection turns out closed: these change nothing (RFC 9110 9.2.1). */
 const REPEATABLE = ['GET', 'HEAD', 'OPTIONS'];
 
@@ -31,31 +31,41 @@ function ignore(): void {
 export class HttpProxyAdapter {
   private readonly settings: PassThroughSettings;
   private readonly fail: (passage: Passage, code: HttpErrorCode) => void;
-  private readonly upstream: URL;
-  private readonly shared: Agent;
+  private readonly balancer: Balancer;
+  private readonly shared = new Map<UpstreamServer, ServerAgent>();
   private readonly proxy: ReturnType<typeof httpProxy.createProxyServer>;
   private readonly passages = new WeakMap<IncomingMessage, Passage>();
 
-  /** `fail` ends a passage with an error. Throws when `upstreamUrl` is no URL. */
-  constructor(settings: PassThroughSettings, fail: (passage: Passage, code: HttpErrorCode) => void) {
+  /** `fail` ends a passage with an error. */
+  constructor(
+    settings: PassThroughSettings,
+    balancer: Balancer,
+    fail: (passage: Passage, code: HttpErrorCode) => void,
+  ) {
     this.settings = settings;
+    this.balancer = balancer;
     this.fail = fail;
-    this.upstream = new URL(settings.upstreamUrl);
-    this.shared = this.newAgent(settings.maxConnections);
     this.proxy = this.newProxy();
   }
 
-  /** Forwards a request whose headers were written anew. */
-  forward(passage: Passage, response: ServerResponse): void {
+  /** Forwards a request whose headers were written anew, to a server other than `except`. */
+  forward(passage: Passage, response: ServerResponse, except: UpstreamServer | null = null): void {
     const { request } = passage;
+    const agent = this.agentFor(passage, except);
+    if (agent === null) {
+      this.fail(passage, 'EASGATE_UPSTREAM_DOWN');
+      return;
+    }
     this.passages.set(request, passage);
-    this.proxy.web(request, response, { agent: this.agentFor(passage) }, (error) => {
+    this.proxy.web(request, response, { agent }, (error) => {
       if (passage.over) return;
-      const code = upstreamErrorCode(error);
+      const code = this.judge(passage, agent.server, error);
       const stale = code === 'EASGATE_UPSTREAM_CLOSED' && passage.upstream?.reusedSocket === true;
-      if (stale && !passage.retried && passage.status === 0 && REPEATABLE.includes(request.method ?? '')) {
+      const unsent = !hasStood(passage.upstream?.socket ?? null) && this.others(passage, agent.server);
+      const may = !passage.retried && passage.status === 0 && REPEATABLE.includes(request.method ?? '');
+      if (may && (stale || unsent)) {
         passage.retried = true;
-        this.forward(passage, response);
+        this.forward(passage, response, unsent ? agent.server : null);
       } else {
         this.fail(passage, code);
       }
@@ -66,6 +76,11 @@ export class HttpProxyAdapter {
   upgrade(passage: Passage): void {
     const { request, connection } = passage;
     const { socket } = connection;
+    const agent = this.agentFor(passage, null);
+    if (agent === null) {
+      this.fail(passage, 'EASGATE_UPSTREAM_DOWN');
+      return;
+    }
     this.passages.set(request, passage);
     request.headers.connection = 'Upgrade';
     request.headers.upgrade = 'websocket';
@@ -74,8 +89,8 @@ export class HttpProxyAdapter {
     socket.once('end', () => {
       if (passage.status === 0 && passage.error === null) socket.destroy();
     });
-    this.proxy.ws(request, socket, Buffer.alloc(0), { agent: this.agentFor(passage) }, (error) => {
-      if (!passage.over && passage.status === 0) this.fail(passage, upstreamErrorCode(error));
+    this.proxy.ws(request, socket, Buffer.alloc(0), { agent }, (error) => {
+      if (!passage.over && passage.status === 0) this.fail(passage, this.judge(passage, agent.server, error));
     });
     // http-proxy would write a refusal with its hop-by-hop headers and a framing that no longer holds.
     passage.upstream?.removeAllListeners('response');
@@ -84,17 +99,15 @@ export class HttpProxyAdapter {
 
   /** Closes the upstream connections that no request is using; those in use close with their clients. */
   close(): void {
-    this.shared.destroy();
+    for (const agent of this.shared.values()) agent.destroy();
   }
 
   // ------------------------------------------------------------------------------------------------------- parts
 
   private newProxy(): ReturnType<typeof httpProxy.createProxyServer> {
-    const { protocol, hostname, port } = this.upstream;
-    const host = hostname.replace(/^\[|\]$/g, '');
     const proxy = httpProxy.createProxyServer({
-      target: { protocol, host, hostname: host, port: Number(port) || (protocol === 'https:' ? 443 : 80) },
-      agent: this.shared,
+      // Every request has an agent, which knows its server; a name that no resolver knows stands in for it.
+      target: { protocol: 'http:', host: 'server.invalid', hostname: 'server.invalid', port: 80 },
       xfwd: false,
       toProxy: true,
       prependPath: false,
@@ -123,25 +136,81 @@ export class HttpProxyAdapter {
     return proxy;
   }
 
-  private newAgent(maxSockets: number): Agent {
-    const options = { keepAlive: true, maxSockets, maxFreeSockets: maxSockets, timeout: IDLE_UPSTREAM_MS };
-    const { protocol, hostname } = this.upstream;
-    if (protocol !== 'https:') return new HttpAgent(options);
-    const tls = this.settings.upstreamTls;
-    const isAddress = hostname.startsWith('[') || isIP(hostname) !== 0;
-    return new HttpsAgent({
-      ...options,
-      ...tls?.context,
-      rejectUnauthorized: tls?.verify ?? true,
-      // Without a fixed name Node would take it from the Host header, which the client chose.
-      servername: tls?.serverName ?? (isAddress ? '' : hostname),
-    });
+  /**
+   * The agent for a request, which names its server; null when there is none. NTLM and Negotiate authenticate a
+   * connection: from then on it serves this client alone (http-proxy facts, 2.9), as does one that a PROXY header leads.
+   */
+  private agentFor(passage: Passage, except: UpstreamServer | null): ServerAgent | null {
+    const { connection, request, address } = passage;
+    // Whom a connection belongs to ends with the client that a proxy in front speaks for.
+    if (
+      connection.pinned !== null &&
+      (connection.pinnedFor !== address || connection.pinned.server === except)
+    ) {
+      connection.pinned.destroy();
+      connection.pinned = null;
+    }
+    const server = connection.pinned?.server ?? this.serverFor(passage, except);
+    if (server === null) return null;
+    connection.server = server;
+    if (this.settings.hostHeader === 'upstream') request.headers.host = hostOf(server.settings);
+    if (server.settings.proxyProtocol !== null || bindsConnection(request.headers.authorization)) {
+      connection.pinned ??= new ServerAgent(server, 1, this.headerFor(passage, server));
+      connection.pinnedFor = address;
+    }
+    return connection.pinned ?? this.sharedAgent(server);
   }
 
-  /** NTLM and Negotiate authenticate a connection: from then on it serves this client alone (http-proxy facts, 2.9). */
-  private agentFor({ connection, request }: Passage): Agent {
-    if (bindsConnection(request.headers.authorization)) connection.pinned ??= this.newAgent(1);
-    return connection.pinned ?? this.shared;
+  /** A client connection stays with its server as long as that is usable: sessions may live there. */
+  private serverFor({ connection, address }: Passage, except: UpstreamServer | null): UpstreamServer | null {
+    const { server } = connection;
+    return server !== null && server !== except && server.usable
+      ? server
+      : this.balancer.pick(address, except);
+  }
+
+  private sharedAgent(server: UpstreamServer): ServerAgent {
+    let agent = this.shared.get(server);
+    if (agent === undefined) {
+      agent = new ServerAgent(server, this.settings.maxConnections, null);
+      this.shared.set(server, agent);
+    }
+    return agent;
+  }
+
+  private headerFor({ connection, address }: Passage, { settings }: UpstreamServer): Buffer | null {
+    const { socket, peer } = connection;
+    return settings.proxyProtocol === null
+      ? null
+      : proxyHeader(
+          settings.proxyProtocol,
+          address,
+          peer.port,
+          socket.localAddress ?? '',
+          socket.localPort ?? 0,
+        );
+  }
+
+  /** Whether another server could get the request; a connection that belongs to the client stays where it is. */
+  private others({ connection }: Passage, server: UpstreamServer): boolean {
+    return (
+      !bindsConnection(connection.current?.request.headers.authorization) &&
+      this.balancer.servers.some((other) => other !== server && other.usable)
+    );
+  }
+
+  /**
+   * The code for an error. Only a connection that never stood tells against the server: what fails on these paths says
+   * nothing about Exchange ActiveSync there, and what works neither.
+   */
+  private judge(passage: Passage, server: UpstreamServer, error: NodeJS.ErrnoException): HttpErrorCode {
+    const stood = hasStood(passage.upstream?.socket ?? null);
+    const code = upstreamErrorCode(error, stood);
+    if (!stood) {
+      server.onConnectFailed(error);
+      server.failed(code);
+    }
+    return code;
   }
 
   private onUpstream(upstream: ClientRequest, request: IncomingMessage): Passage | null {

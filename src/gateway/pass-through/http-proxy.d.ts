@@ -4,7 +4,8 @@ declare module 'http-proxy' {
   import type { Duplex } from 'node:stream';
   interface Options {
     target: string | { protocol: string; host: string; hostname: string; port: number };
-    agent: Agent;
+    /** Absent = each request has its own. */
+    agent?: Agent;
     /** Writes X-Forwarded-* itself. */
     xfwd: boolean;
     /** Leaves `request.url` as it is, instead of parsing and printing it. */

@@ -11,6 +11,7 @@ import { withoutHeaders } from '../../http/request-head.ts';
 import type { RequestHead } from '../../http/request-head.ts';
 import { clientAddress, inRanges } from '../../identity/client-address.ts';
 import { LINGER_BYTES, LINGER_MS } from '../settings.ts';
+import type { Balancer } from '../upstream/balancer.ts';
 import { LaneConnection, Passage } from './connection.ts';
 import type { ForwardedFacts } from './connection.ts';
 import { HttpProxyAdapter } from './http-proxy-adapter.ts';
@@ -39,11 +40,11 @@ export class PassThroughLane {
   private draining = false;
   private onEmpty: (() => void) | null = null;
 
-  /** `account` hears of every finished request once. Throws when `upstreamUrl` is no URL. */
-  constructor(settings: PassThroughSettings, account: (line: PassThroughLine) => void) {
+  /** `account` hears of every finished request once. */
+  constructor(settings: PassThroughSettings, balancer: Balancer, account: (line: PassThroughLine) => void) {
     this.settings = settings;
     this.account = account;
-    this.adapter = new HttpProxyAdapter(settings, (passage, code) => this.fail(passage, code));
+    this.adapter = new HttpProxyAdapter(settings, balancer, (passage, code) => this.fail(passage, code));
     this.server = this.newServer();
   }
 
@@ -195,7 +196,7 @@ export class PassThroughLane {
       this.fail(passage, admitted);
       return null;
     }
-    const { trustedProxies, hostHeader, certificateHeader } = this.settings;
+    const { trustedProxies, certificateHeader } = this.settings;
     const trusted = inRanges(peer, trustedProxies);
     if (certificateHeader !== null)
       admitted.headerLines = withoutHeaders(admitted.headerLines, [certificateHeader]);
@@ -204,11 +205,10 @@ export class PassThroughLane {
       forwardedFor = `${admitted.forwardedFor}, ${peer}`;
       passage.address = clientAddress(peer, admitted.forwardedFor, trustedProxies);
     }
-    connection.noteAddress(passage.address);
     // A proxy may send a phone's request next, which is none of this lane's; credentials that bind need the connection.
     const shared = trusted && connection.pinned === null && !bindsConnection(admitted.authorization);
     passage.keepAlive = admitted.keepAlive && !this.draining && !shared;
-    request.headers = upstreamHeaders(admitted, { hostHeader, forwardedFor, proto });
+    request.headers = upstreamHeaders(admitted, { forwardedFor, proto });
     return admitted;
   }
 

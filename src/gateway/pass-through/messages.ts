@@ -5,6 +5,7 @@ import type { HttpErrorCode } from '../../http/errors.ts';
 import { parseRequestHead } from '../../http/request-head.ts';
 import type { HeadLimits, RequestHead } from '../../http/request-head.ts';
 import { VIA_PSEUDONYM, isPublicHost } from '../admission.ts';
+import type { UpstreamServerSettings } from '../settings.ts';
 import { matchPath } from './paths.ts';
 import type { PassThroughPath } from './paths.ts';
 
@@ -64,15 +65,13 @@ export function admitRequest(
 
 /** What the mail server learns of the connection. */
 export interface Origin {
-  /** Host to send; `null` = the client's. */
-  readonly hostHeader: string | null;
   readonly forwardedFor: string;
   readonly proto: 'http' | 'https';
 }
 
 /** Headers that go upstream, by lower-case name: end-to-end ones, then ours, then the framing that was understood. */
 export function upstreamHeaders(head: RequestHead, origin: Origin): Record<string, string | string[]> {
-  const names = new Map<string, string[]>([['host', [origin.hostHeader ?? head.host]]]);
+  const names = new Map<string, string[]>([['host', [head.host]]]);
   for (const line of head.headerLines.split('\r\n')) {
     const colon = line.indexOf(': ');
     if (colon > 0) append(names, line.slice(0, colon), line.slice(colon + 2));
@@ -157,11 +156,18 @@ export function bindsConnection(authorization: string | null | undefined): boole
   return authorization !== undefined && authorization !== null && /^(?:ntlm|nego)/i.test(authorization);
 }
 
-/** The code for an error of the upstream request before its response. */
-export function upstreamErrorCode(error: NodeJS.ErrnoException): HttpErrorCode {
+/** The Host of a server, as a client would write it. */
+export function hostOf({ host, port, tls }: UpstreamServerSettings): string {
+  const name = host.includes(':') ? `[${host}]` : host;
+  return port === (tls === null ? 80 : 443) ? name : `${name}:${port}`;
+}
+
+/** The code for an error of the upstream request before its response; `stood` says whether there was a connection. */
+export function upstreamErrorCode(error: NodeJS.ErrnoException, stood: boolean): HttpErrorCode {
   const code = error.code ?? '';
+  if (!stood) return code === 'ETIMEDOUT' ? 'EASGATE_UPSTREAM_CONNECT_TIMEOUT' : 'EASGATE_UPSTREAM_CONNECT';
   if (code.startsWith('HPE_')) return 'EASGATE_UPSTREAM_INVALID';
-  return code === 'ECONNRESET' || code === 'EPIPE' ? 'EASGATE_UPSTREAM_CLOSED' : 'EASGATE_UPSTREAM_CONNECT';
+  return 'EASGATE_UPSTREAM_CLOSED';
 }
 
 /** The code for an error of node:http's parser, in a body or before a head; null when the connection broke. */

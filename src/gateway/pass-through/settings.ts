@@ -1,27 +1,15 @@
 // Owns the numbers and names the pass-through lane runs with, and what it tells of a finished request.
-import type { SecureContextOptions } from 'node:tls';
 import type { HttpErrorCode } from '../../http/errors.ts';
 import type { AddressRange } from '../../identity/client-address.ts';
+import type { UpstreamServerSettings } from '../settings.ts';
 import type { AdmissionRules } from './messages.ts';
-
-/** How a mail server behind `https:` is verified. */
-export interface PassThroughTls {
-  /** Trust anchors and client certificate. */
-  readonly context: SecureContextOptions;
-  /** Name in the certificate; `null` = the host of `upstreamUrl`. Never the client's Host. */
-  readonly serverName: string | null;
-  /** `false` trusts any certificate. */
-  readonly verify: boolean;
-}
 
 /** What the lane is told. */
 export interface PassThroughSettings extends AdmissionRules {
-  /** `http:` or `https:`, host and port; a path in it is not used. */
-  readonly upstreamUrl: string;
-  /** `null` = verified against the trust anchors of Node. */
-  readonly upstreamTls: PassThroughTls | null;
-  /** Host to send; `null` = the client's. */
-  readonly hostHeader: string | null;
+  /** Where these paths go; null = to the mail servers of the gateway. */
+  readonly server: UpstreamServerSettings | null;
+  /** Which Host is sent: the client's, or that of the server. */
+  readonly hostHeader: 'preserve' | 'upstream';
   /** From the connection to its first whole head; for later ones it counts from the end of `keepAliveTimeoutMs`. */
   readonly headTimeoutMs: number;
   readonly keepAliveTimeoutMs: number;

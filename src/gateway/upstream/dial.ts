@@ -15,11 +15,14 @@ export interface DialOptions {
   readonly proxyHeader: Buffer | null;
 }
 
-/** A socket that is connecting. `buffered` says whether it reads into the shared buffer instead of emitting `data`. */
+/**
+ * A socket that is connecting. `buffered` says whether it reads into the buffer of `onread` instead of emitting `data`;
+ * without one it never does.
+ */
 export function dial(
   server: UpstreamServerSettings,
   options: DialOptions,
-  onread: OnReadOpts,
+  onread: OnReadOpts | null,
 ): { readonly socket: Socket; readonly buffered: boolean } {
   const address = {
     host: server.host,
@@ -30,9 +33,9 @@ export function dial(
     ...(options.localAddress === undefined ? {} : { localAddress: options.localAddress }),
   };
   if (server.tls === null) {
-    const socket = connect({ ...address, onread });
+    const socket = connect(onread === null ? address : { ...address, onread });
     if (options.proxyHeader !== null) socket.write(options.proxyHeader);
-    return { socket, buffered: true };
+    return { socket, buffered: onread !== null };
   }
   // `onread` works for TLS too; the types of Node do not know it (docs of tls.connect: options of socket.connect).
   const secure: ConnectionOptions = {
@@ -41,7 +44,8 @@ export function dial(
     ...(options.session === undefined ? {} : { session: options.session }),
   };
   if (options.proxyHeader === null) {
-    return { socket: connectTls({ ...secure, ...address, onread } as ConnectionOptions), buffered: true };
+    const all = { ...secure, ...address, ...(onread === null ? {} : { onread }) };
+    return { socket: connectTls(all as ConnectionOptions), buffered: onread !== null };
   }
   const plain = connect(address);
   plain.write(options.proxyHeader);

@@ -16,8 +16,8 @@ export class UpstreamServer implements PoolObserver {
   ejectedUntil = 0;
   /** Failures in a row. */
   failures = 0;
-  /** What a connection failed with last, for the operator. */
-  lastError: string | null = null;
+  /** What a connection failed with last, in the words of the system or of TLS: the operator is told. */
+  private connectError = 'closed';
   /** Working value of the smooth weighted round robin. */
   credit = 0;
   private backSince = -Infinity;
@@ -58,18 +58,18 @@ export class UpstreamServer implements PoolObserver {
   /** A request failed by this server's fault. A held poll that times out is none (architecture, 3). */
   failed(cause: string): void {
     this.failures++;
-    this.lastError = cause;
     if (this.failures < this.rules.ejectAfter) return;
     const now = this.now();
     const news = this.ejectedUntil <= now;
     this.ejectedUntil = now + this.rules.ejectMs;
     this.backSince = this.ejectedUntil;
     this.failures = 0;
-    if (news) this.onTrouble(this, cause);
+    if (news)
+      this.onTrouble(this, cause === 'EASGATE_UPSTREAM_CONNECT' ? `${cause}: ${this.connectError}` : cause);
   }
 
   onConnectFailed(error: Error | null): void {
-    this.lastError = error === null ? 'closed' : error.message;
+    this.connectError = error === null ? 'closed' : error.message;
   }
 
   /** The outcome of health checks changed. */

@@ -1,0 +1,105 @@
+// Owns writing log lines to a file or standard output: in the background, one write at a time, never waited for. What a
+// full disk or a stuck reader does not take is kept up to a bound and then dropped and counted; nothing of it is an error
+// of the process. (The file destination of pino ends the process on a full disk, or waits for it without end at exit.)
+import { mkdirSync, openSync, write, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
+
+const BUFFER_BYTES = 4_096;
+const MAX_BUFFERED_BYTES = 16 * 1024 * 1024;
+/** A quiet gateway still shows its lines soon; also the pause after a write that failed. */
+const FLUSH_MS = 250;
+/** How long the end of the process waits for a reader that is busy. */
+const LAST_TRIES = 50;
+const LAST_PAUSE_MS = 10;
+
+const cell = new Int32Array(new SharedArrayBuffer(4));
+
+/** Sinks with unwritten lines: a process that ends without notice still writes them. */
+const unwritten = new Set<LogSink>();
+let watchesExit = false;
+
+/** What pino writes to. */
+export class LogSink {
+  /** Lines lost. */
+  dropped = 0;
+  private readonly fd: number;
+  private text = '';
+  /** Cut off `text`, and not written yet. */
+  private chunk: Buffer = Buffer.alloc(0);
+  private busy = false;
+  private timer: NodeJS.Timeout | null = null;
+
+  /** `to` is `stdout` or a file, which is made when it is missing. Throws when it cannot be opened. */
+  constructor(to: string) {
+    if (to !== 'stdout') mkdirSync(dirname(to), { recursive: true });
+    this.fd = to === 'stdout' ? 1 : openSync(to, 'a');
+    if (watchesExit) return;
+    watchesExit = true;
+    process.on('exit', () => unwritten.forEach((sink) => sink.flushSync()));
+  }
+
+  write(line: string): void {
+    if (this.text.length + this.chunk.length + line.length > MAX_BUFFERED_BYTES) {
+      this.dropped++;
+      return;
+    }
+    this.text += line;
+    if (this.timer === null) {
+      unwritten.add(this);
+      this.arm();
+    }
+    if (!this.busy && this.text.length >= BUFFER_BYTES && this.chunk.length === 0) this.begin();
+  }
+
+  /** Writes what waits now, as far as it is taken. Never throws. */
+  flushSync(): void {
+    // A chunk under way is written by another thread.
+    let rest = Buffer.from(this.text);
+    if (!this.busy) rest = Buffer.concat([this.chunk, rest]);
+    let tries = 0;
+    while (rest.length > 0 && tries < LAST_TRIES) {
+      try {
+        rest = rest.subarray(writeSync(this.fd, rest));
+      } catch (error) {
+        if (!isBusy(error)) break;
+        tries++;
+        Atomics.wait(cell, 0, 0, LAST_PAUSE_MS);
+      }
+    }
+    this.text = this.busy ? rest.toString() : '';
+    if (!this.busy) this.chunk = rest;
+  }
+
+  private arm(): void {
+    this.timer = setTimeout(() => {
+      this.timer = null;
+      if (!this.busy) this.begin();
+      if (unwritten.has(this)) this.arm();
+    }, FLUSH_MS);
+    this.timer.unref();
+  }
+
+  private begin(): void {
+    if (this.chunk.length === 0) {
+      this.chunk = Buffer.from(this.text);
+      this.text = '';
+    }
+    if (this.chunk.length === 0) {
+      unwritten.delete(this);
+      return;
+    }
+    this.busy = true;
+    write(this.fd, this.chunk, (error, count) => {
+      this.busy = false;
+      // It is tried again in a while.
+      if (error !== null || count === 0) return;
+      this.chunk = this.chunk.subarray(count);
+      if (this.chunk.length > 0 || this.text.length >= BUFFER_BYTES) this.begin();
+    });
+  }
+}
+
+/** A pipe that is full for now. */
+function isBusy(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'EAGAIN' || error.code === 'EBUSY');
+}

@@ -1,0 +1,39 @@
+// Owns the line of counters: everything a worker counted since it began, every few minutes and once when it leaves.
+import type { Logger } from 'pino';
+
+/** What is counted, by the name it has in code. */
+export type CounterSource = () => Readonly<Record<string, number>>;
+
+/** Writes the line until {@link close}. */
+export class Summary {
+  private readonly log: Logger;
+  private readonly source: CounterSource;
+  private readonly startedAt = Date.now();
+  private readonly timer: NodeJS.Timeout | null;
+
+  /** `intervalMs` 0 = never. */
+  constructor(log: Logger, intervalMs: number, source: CounterSource) {
+    this.log = log;
+    this.source = source;
+    this.timer = intervalMs === 0 ? null : setInterval(() => this.write(), intervalMs);
+    this.timer?.unref();
+  }
+
+  /** Writes the last line. */
+  close(): void {
+    if (this.timer === null) return;
+    clearInterval(this.timer);
+    this.write();
+  }
+
+  private write(): void {
+    const line: Record<string, string | number> = {
+      event: 'counters',
+      pid: process.pid,
+      seconds: Math.round((Date.now() - this.startedAt) / 1_000),
+    };
+    for (const [name, value] of Object.entries(this.source()))
+      line[name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)] = value;
+    this.log.info(line);
+  }
+}

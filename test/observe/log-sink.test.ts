@@ -1,0 +1,48 @@
+// Owns the promises of writing the log: no disk stops the process, and a line is whole or counted as lost.
+import { afterEach, describe, expect, it } from 'vitest';
+import { openLog } from '../../src/observe/logger.ts';
+import { newLogFile } from '../support/log-file.ts';
+import type { LogFile } from '../support/log-file.ts';
+import { until } from '../support/until.ts';
+
+let file: LogFile | null = null;
+afterEach(() => {
+  file?.remove();
+  file = null;
+});
+
+describe('a log on a full disk', () => {
+  it('ends nothing, keeps a bounded part and counts what it loses', async () => {
+    const log = openLog('info', '/dev/full');
+    const text = 'x'.repeat(100_000);
+    await until(() => {
+      log.logger.info(text);
+      return log.dropped() > 0;
+    });
+    expect(() => log.flush()).not.toThrow();
+    const before = log.dropped();
+    for (let line = 0; line < 10; line++) log.logger.info(text);
+    expect(log.dropped()).toBe(before + 10);
+  });
+});
+
+describe('a log on a disk with room', () => {
+  it('has every line, in order and whole, however they are flushed', async () => {
+    const log = newLogFile();
+    file = log;
+    const { logger, ...rest } = openLog('info', log.path);
+    for (let line = 0; line < 5_000; line++) {
+      logger.info({ line });
+      if (line % 1_000 === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+    await until(() => log.text().split('\n').length === 5_001, 'all lines, by themselves');
+    logger.info({ line: 5_000 });
+    rest.flush();
+    expect(log.lines().map(({ line }) => line)).toEqual(Array.from({ length: 5_001 }, (_, line) => line));
+    expect(rest.dropped()).toBe(0);
+  });
+
+  it('is told at the start when it cannot be opened', () => {
+    expect(() => openLog('info', '/dev/null/easgate.log')).toThrow();
+  });
+});
