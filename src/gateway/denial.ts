@@ -24,7 +24,7 @@ import type { Proof } from './credentials.ts';
 import type { Exchange } from './exchange.ts';
 import type { GatewayCore } from './gateway-core.ts';
 import type { RequestBody } from './request-body.ts';
-import { BUFFERED_BODY_BYTES } from './settings.ts';
+import { ASKING_MS, BUFFERED_BODY_BYTES } from './settings.ts';
 
 /** What a denial needs of the client connection it belongs to. */
 export interface DeniedPhone {
@@ -91,11 +91,11 @@ export class Denial {
     else void this.await(exchange, proof);
   }
 
-  private proofOf(exchange: Exchange): Proof | 'bound' | Promise<Proof> {
+  private proofOf(exchange: Exchange): Proof | 'bound' | 'proven' | Promise<Proof> {
     const { authorization, user, device } = exchange;
     // A connection or certificate was authenticated before; the leg that would do it now cannot be tried elsewhere.
     if (authorization === null || user === null || device === null || exchange.leg !== 'none') return 'bound';
-    if (authorization === this.proven && this.provenUntil > this.core.deadlines.now) return 'accepted';
+    if (authorization === this.proven && this.provenUntil > this.core.deadlines.now) return 'proven';
     return this.core.credentials.check({
       user,
       routeKey: device,
@@ -107,16 +107,18 @@ export class Denial {
   private async await(exchange: Exchange, pending: Promise<Proof>): Promise<void> {
     exchange.phase = 'verdict';
     exchange.overtaken = false;
+    this.phone.deadline = this.core.deadlines.now + ASKING_MS;
     const proof = await pending;
     // The client may have left meanwhile.
     if (this.phone.exchange !== exchange || exchange.phase !== 'verdict') return;
     exchange.phase = 'gate';
+    this.phone.deadline = this.core.deadlines.now + this.core.settings.client.bodyTimeoutMs;
     this.phone.resumeBody();
     if (exchange.overtaken) this.phone.fail(exchange, 'EASGATE_STORE_UNAVAILABLE');
     else this.settle(exchange, proof);
   }
 
-  private settle(exchange: Exchange, proof: Proof | 'bound'): void {
+  private settle(exchange: Exchange, proof: Proof | 'bound' | 'proven'): void {
     switch (proof) {
       case 'refused':
         this.way.challenge(exchange);
@@ -131,9 +133,16 @@ export class Denial {
       case 'accepted':
         this.proven = exchange.authorization;
         this.provenUntil = this.core.deadlines.now + PROVEN_MS;
-        this.phone.noteSeen(exchange, 200);
-        this.act(exchange);
+        this.goOn(exchange);
+        break;
+      case 'proven':
+        this.goOn(exchange);
     }
+  }
+
+  private goOn(exchange: Exchange): void {
+    this.phone.noteSeen(exchange, 200);
+    this.act(exchange);
   }
 
   private act(exchange: Exchange): void {
@@ -352,7 +361,10 @@ export class Denial {
   }
 }
 
-/** How long an acceptance counts on its connection without a look at the shared memory. */
+/**
+ * How long an acceptance counts on its connection without a look at the shared memory; from that look on, not from the last
+ * request, so that a password that was changed ends also for a phone that never falls silent.
+ */
 const PROVEN_MS = 30_000;
 
 /** The tree of a body; null = it is empty, undefined = it is not understood. */

@@ -9,6 +9,7 @@ import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { SeenFacts } from '../directory/partnership-recorder.ts';
 import type { ChangedKeys, Decision } from '../directory/verdict-cache.ts';
 import { VIA_PSEUDONYM } from './admission.ts';
+import { ChallengeMemory } from './challenge-memory.ts';
 import type { ClientConnection, PhoneEndpoint } from './client-connection.ts';
 import { CredentialCheck } from './credentials.ts';
 import type { Deadlines } from './deadlines.ts';
@@ -104,6 +105,7 @@ export class GatewayCore {
   readonly trustedProxies: readonly AddressRange[];
   /** For requests that may not pass: does the mail server take their credentials? */
   readonly credentials: CredentialCheck;
+  readonly challenges: ChallengeMemory;
   /** Null = not served. */
   readonly discovery: Discovery | null;
   /** Null = a quarantined phone is answered like a blocked one. */
@@ -125,14 +127,30 @@ export class GatewayCore {
     this.lane = parts.lane;
     this.recorder = parts.recorder;
     this.accessLog = parts.accessLog;
-    this.credentials = new CredentialCheck(parts.settings.upstream, parts.upstreams);
-    const { autodiscover } = parts.settings;
+    const { autodiscover, upstream } = parts.settings;
+    const now = (): number => parts.deadlines.now;
+    this.credentials = new CredentialCheck(upstream, parts.upstreams, now);
+    this.challenges = new ChallengeMemory(upstream, parts.upstreams, now, this.challengeLines);
     this.discovery =
-      autodiscover === null ? null : new Discovery(autodiscover, parts.upstreams, this.credentials);
+      autodiscover === null ? null : new Discovery(autodiscover, parts.upstreams, this.credentials, now);
     this.quarantine = parts.settings.quarantine;
     this.rendered = this.quarantine === null ? null : new Notices(this.quarantine.notice);
     this.onTrouble = parts.onTrouble;
     this.trustedProxies = parts.settings.identity.trustedProxies.map(parseRange);
+  }
+
+  /** Ends questions to mail servers that have waited too long. */
+  sweep(): void {
+    this.credentials.sweep();
+    this.challenges.sweep();
+    this.discovery?.sweep();
+  }
+
+  /** Ends every question to mail servers. */
+  async close(): Promise<void> {
+    await this.credentials.close();
+    await this.challenges.close();
+    await this.discovery?.close();
   }
 
   /** The message of a quarantined phone. */

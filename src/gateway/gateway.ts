@@ -19,6 +19,8 @@ export interface GatewayOptions {
   readonly recorder: SeenRecorder;
   readonly accessLog: RequestLog | null;
   readonly onTrouble?: OnTrouble;
+  /** Milliseconds since the epoch, in place of the system's clock. */
+  readonly clock?: () => number;
 }
 
 /** A running data plane. */
@@ -56,12 +58,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const deadlines: Deadlines = new Deadlines((now) => {
     upstreams.sweep(now);
     rechecks.sweep(now);
+    core.sweep();
     if (now - memoryAt >= MEMORY_INTERVAL_MS) {
       memoryAt = now;
       watchMemory(core, onTrouble);
     }
     if (drained !== null && listener.connections === 0) drained();
-  });
+  }, options.clock);
   const upstreams = new Balancer(
     settings.upstream,
     () => deadlines.now,
@@ -96,8 +99,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     listener.destroyAll();
     upstreams.close();
     await checks?.close();
-    await core.credentials.close();
-    await core.discovery?.close();
+    await core.close();
     deadlines.stop();
   };
 
