@@ -340,9 +340,6 @@ export class Denial {
       case 'http':
         this.phone.reply(exchange, statusReply(answer.status, exchange.persistent), answer.status);
         break;
-      case 'refuse':
-        this.refuse(exchange, answer.refusal);
-        break;
       case 'hold':
         // Only a request that was just read is held.
         this.send(exchange, answer.expired);
