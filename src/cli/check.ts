@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { gatewaySettings, storeOptions } from '../config/gateway-settings.ts';
 import { configurationSchema, configurationTable } from '../config/describe.ts';
-import { answersTable } from '../eas/describe-answers.ts';
+import { answersTable } from '../gateway/describe-answers.ts';
 import { errorsTable } from '../http/describe-errors.ts';
 import { loadConfig } from '../config/load.ts';
 import { configPath } from './context.ts';

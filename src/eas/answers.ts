@@ -1,21 +1,12 @@
 // Owns what a phone is told when a request may not pass: by refusal, command, protocol version and client. Pure.
-// docs/answers.md is made from the tables below (describe-answers.ts).
+// docs/answers.md is made from the tables below (src/gateway/describe-answers.ts).
 import { allCommands } from './commands.ts';
 import type { EasCommand } from './commands.ts';
 import { statusReply } from './replies.ts';
 import { carriesStatusInBody } from './versions.ts';
 
-/** Why a request may not pass, in the words of MS-ASCMD 2.2.2. */
-export type Refusal =
-  | 'deviceBlocked'
-  | 'userDisabled'
-  | 'accessDenied'
-  | 'tooManyDevices'
-  | 'notProvisioned'
-  | 'policyRefresh'
-  | 'invalidPolicyKey'
-  | 'remoteWipe'
-  | 'tryLater';
+/** Why a request may not pass, as far as a verdict leads to it (src/gateway/answers.ts), in the words of MS-ASCMD 2.2.2. */
+export type Refusal = 'deviceBlocked' | 'remoteWipe' | 'tryLater';
 
 /** What the phone is meant to do: give up, run Provision and repeat, or repeat after a while. */
 export type RefusalKind = 'deny' | 'provision' | 'wait';
@@ -37,12 +28,6 @@ const info = (kind: RefusalKind, status: number, http: number, httpWithoutKey = 
 /** All refusals (MS-ASCMD 2.2.2, with its HTTP forms for protocol versions before 14.0). */
 export const REFUSALS: Readonly<Record<Refusal, RefusalInfo>> = Object.freeze({
   deviceBlocked: info('deny', 129, 403),
-  userDisabled: info('deny', 126, 403),
-  accessDenied: info('deny', 130, 403),
-  tooManyDevices: info('deny', 177, 403),
-  notProvisioned: info('provision', 142, 449),
-  policyRefresh: info('provision', 143, 449),
-  invalidPolicyKey: info('provision', 144, 449),
   // A phone that was never provisioned holds no policy to be told of a wipe by.
   remoteWipe: info('provision', 140, 449, 403),
   tryLater: info('wait', 111, 503),
@@ -54,14 +39,15 @@ export type RefusedCommand = EasCommand | 'OPTIONS';
 /** Kinds of clients, as far as they take refusals differently; desktop Outlook is `windows`. */
 export type ClientFamily = 'ios' | 'android' | 'outlook' | 'windows' | 'thunderbird' | 'other';
 
-interface FamilySigns {
+/** By what a family is known. */
+export interface FamilySigns {
   readonly family: ClientFamily;
   readonly userAgent: RegExp;
   readonly deviceType: RegExp;
 }
 
 /** First match counts; eas-protocol facts, 2.1. */
-const FAMILIES: readonly FamilySigns[] = [
+export const FAMILIES: readonly FamilySigns[] = [
   { family: 'outlook', userAgent: /^outlook[- ]/i, deviceType: /^outlook/i },
   { family: 'thunderbird', userAgent: /^(thunderbird|tbsync)/i, deviceType: /^(thunderbird|tbsync)/i },
   { family: 'ios', userAgent: /^(apple-|ios\/)/i, deviceType: /^(iphone|ipad|ipod)/i },
@@ -104,8 +90,8 @@ export const EXCEPTIONS: readonly AnswerException[] = Object.freeze([
     kinds: ['provision'],
     commands: ['Provision', 'OPTIONS'],
     family: null,
-    status: REFUSALS.accessDenied.status,
-    http: 403,
+    status: REFUSALS.deviceBlocked.status,
+    http: REFUSALS.deviceBlocked.http,
     why: '"provision first" is no answer to Provision, and OPTIONS needs none: a denial ends it',
   },
   {
@@ -115,7 +101,7 @@ export const EXCEPTIONS: readonly AnswerException[] = Object.freeze([
     status: 7,
     http: null,
     why:
-      'AOSP asks for the password when a Ping is denied, and gives up pushing when a Ping says 140 to 144; ' +
+      'AOSP asks for the password when a Ping is denied, and gives up pushing when a Ping says 140; ' +
       '7 makes it run FolderSync, whose refusal it understands',
   },
   {
@@ -160,13 +146,13 @@ function byHttp(status: number): EasAnswer {
   return answer;
 }
 
+const BODY_HEADERS = 'Cache-Control: private\r\nContent-Type: application/vnd.ms-sync.wbxml\r\n';
 const byBody = new Map<Buffer, EasAnswer>();
 
 function withBody(body: Buffer): EasAnswer {
   let answer = byBody.get(body);
   if (answer === undefined) {
-    const headers = 'Cache-Control: private\r\nContent-Type: application/vnd.ms-sync.wbxml\r\n';
-    answer = Object.freeze({ status: 200, reason: 'OK', headers, body });
+    answer = Object.freeze({ status: 200, reason: 'OK', headers: BODY_HEADERS, body });
     byBody.set(body, answer);
   }
   return answer;

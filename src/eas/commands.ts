@@ -1,4 +1,6 @@
 // Owns the EAS command names, their base64 codes, and what a request of each may carry. Pure.
+import { findTag } from './wbxml/code-pages.ts';
+import type { Namespace } from './wbxml/code-pages.ts';
 
 /** The 20 commands of MS-ASHTTP 2.2.1.1.1.1.2 and the four plain-only names of 2.5 to 12.1 (codes 5-8 are unassigned). */
 export type EasCommand =
@@ -32,6 +34,8 @@ export interface CommandInfo {
   readonly name: EasCommand;
   /** Base64 query code; -1 = has none. */
   readonly code: number;
+  /** Of the root element, which has the name of the command; null = no WBXML body. */
+  readonly namespace: Namespace | null;
   /** WBXML code page and token of the root element of a request; -1 = no WBXML body. */
   readonly page: number;
   readonly token: number;
@@ -41,40 +45,45 @@ export interface CommandInfo {
   readonly rfc822: boolean;
 }
 
-const row = (
+const NO_BODY = { page: -1, token: -1 };
+
+function row(
   name: EasCommand,
   code: number,
-  page: number,
-  token: number,
+  namespace: Namespace | null,
   emptyBody = false,
   rfc822 = false,
-): CommandInfo => ({ name, code, page, token, emptyBody, rfc822 });
+): CommandInfo {
+  const place = namespace === null ? NO_BODY : findTag(namespace, name);
+  if (place === undefined) throw new RangeError(`no code page has ${namespace}:${name}`);
+  return { name, code, namespace, page: place.page, token: place.token, emptyBody, rfc822 };
+}
 
 const TABLE: readonly CommandInfo[] = [
-  row('Sync', 0, 0, 0x05, true),
-  row('SendMail', 1, 21, 0x05, false, true),
-  row('SmartForward', 2, 21, 0x06, false, true),
-  row('SmartReply', 3, 21, 0x07, false, true),
-  row('GetAttachment', 4, -1, -1, true),
-  row('GetHierarchy', -1, -1, -1, true),
-  row('CreateCollection', -1, -1, -1, true),
-  row('DeleteCollection', -1, -1, -1, true),
-  row('MoveCollection', -1, -1, -1, true),
-  row('FolderSync', 9, 7, 0x16),
-  row('FolderCreate', 10, 7, 0x13),
-  row('FolderDelete', 11, 7, 0x14),
-  row('FolderUpdate', 12, 7, 0x15),
-  row('MoveItems', 13, 5, 0x05),
-  row('GetItemEstimate', 14, 6, 0x05),
-  row('MeetingResponse', 15, 8, 0x07),
-  row('Search', 16, 15, 0x05),
-  row('Settings', 17, 18, 0x05),
-  row('Ping', 18, 13, 0x05, true),
-  row('ItemOperations', 19, 20, 0x05),
-  row('Provision', 20, 14, 0x05),
-  row('ResolveRecipients', 21, 10, 0x05),
-  row('ValidateCert', 22, 11, 0x05),
-  row('Find', 23, 25, 0x05),
+  row('Sync', 0, 'AirSync', true),
+  row('SendMail', 1, 'ComposeMail', false, true),
+  row('SmartForward', 2, 'ComposeMail', false, true),
+  row('SmartReply', 3, 'ComposeMail', false, true),
+  row('GetAttachment', 4, null, true),
+  row('GetHierarchy', -1, null, true),
+  row('CreateCollection', -1, null, true),
+  row('DeleteCollection', -1, null, true),
+  row('MoveCollection', -1, null, true),
+  row('FolderSync', 9, 'FolderHierarchy'),
+  row('FolderCreate', 10, 'FolderHierarchy'),
+  row('FolderDelete', 11, 'FolderHierarchy'),
+  row('FolderUpdate', 12, 'FolderHierarchy'),
+  row('MoveItems', 13, 'Move'),
+  row('GetItemEstimate', 14, 'GetItemEstimate'),
+  row('MeetingResponse', 15, 'MeetingResponse'),
+  row('Search', 16, 'Search'),
+  row('Settings', 17, 'Settings'),
+  row('Ping', 18, 'Ping', true),
+  row('ItemOperations', 19, 'ItemOperations'),
+  row('Provision', 20, 'Provision'),
+  row('ResolveRecipients', 21, 'ResolveRecipients'),
+  row('ValidateCert', 22, 'ValidateCert'),
+  row('Find', 23, 'Find'),
 ];
 
 const BY_NAME: ReadonlyMap<string, CommandInfo> = new Map(TABLE.map((info) => [info.name, info]));

@@ -1,35 +1,8 @@
 // Owns the ready-made WBXML replies: refusals by command, and the ends of held polls (MS-ASCMD 2.2.2, 2.2.3.177). Pure.
 import { commandByName } from './commands.ts';
 import type { EasCommand } from './commands.ts';
-
-const HEADER = [0x03, 0x01, 0x6a, 0x00];
-const CONTENT = 0x40;
-const END = 0x01;
-const STR_I = 0x03;
-
-/** Where the status of a command's global failure stands (eas-protocol facts, 4.2): tokens below the root. */
-const STATUS_TOKENS: Readonly<Partial<Record<EasCommand, readonly number[]>>> = {
-  Sync: [0x0e],
-  SendMail: [0x12],
-  SmartForward: [0x12],
-  SmartReply: [0x12],
-  FolderSync: [0x0c],
-  FolderCreate: [0x0c],
-  FolderDelete: [0x0c],
-  FolderUpdate: [0x0c],
-  MoveItems: [0x0b],
-  GetItemEstimate: [0x0e],
-  // MeetingResponse has a status only inside Result.
-  MeetingResponse: [0x0a, 0x0b],
-  Search: [0x0c],
-  Settings: [0x06],
-  Ping: [0x07],
-  ItemOperations: [0x0d],
-  Provision: [0x0b],
-  ResolveRecipients: [0x07],
-  ValidateCert: [0x0a],
-  Find: [0x0a],
-};
+import type { WbxmlElement } from './wbxml/element.ts';
+import { encodeWbxml } from './wbxml/encode.ts';
 
 /** Statuses of Ping (MS-ASCMD 2.2.3.177.11). */
 export const PING_STATUS = {
@@ -43,18 +16,21 @@ export const PING_STATUS = {
 
 const cache = new Map<string, Buffer>();
 
-/** The reply that carries `status` for the whole command; null where there is no WBXML reply (GetAttachment). */
+/**
+ * The reply that carries `status` for the whole command, as the first child of its root element (eas-protocol facts, 4.2);
+ * null where there is no WBXML reply (GetAttachment).
+ */
 export function statusReply(command: EasCommand, status: number): Buffer | null {
-  const path = STATUS_TOKENS[command];
-  const info = commandByName(command);
-  if (path === undefined || info === undefined || info.page === -1) return null;
+  const namespace = commandByName(command)?.namespace ?? null;
+  if (namespace === null) return null;
   const key = `${command} ${status}`;
   let reply = cache.get(key);
   if (reply === undefined) {
-    const page = info.page === 0 ? [] : [0x00, info.page];
-    const open = [info.token, ...path].map((token) => token | CONTENT);
-    const text = [...Buffer.from(String(status), 'latin1'), 0x00];
-    reply = Buffer.from([...HEADER, ...page, ...open, STR_I, ...text, ...open.map(() => END)]);
+    const told: WbxmlElement = { namespace, name: 'Status', children: [String(status)] };
+    // MeetingResponse has a status only inside Result.
+    const inner = command === 'MeetingResponse' ? { namespace, name: 'Result', children: [told] } : told;
+    // A copy: what the encoder gives is a part of more memory.
+    reply = Buffer.from(encodeWbxml({ namespace, name: command, children: [inner] }));
     cache.set(key, reply);
   }
   return reply;

@@ -17,10 +17,8 @@ import { isConnectionBound, readLeg } from '../identity/ntlm.ts';
 import { NO_USER, isUserError, userFromAuthorization } from '../identity/user.ts';
 import type { UserErrorCode } from '../identity/user.ts';
 import type { Exchange } from './exchange.ts';
+import { VIA_PSEUDONYM } from './settings.ts';
 import type { IdentitySettings, ListenSettings, UpstreamSettings } from './settings.ts';
-
-/** How this gateway names itself in Via (RFC 9110 7.6.3). */
-export const VIA_PSEUDONYM = 'easgate';
 
 /** What the gate needs to know of the connection a request came on. */
 export interface RequestOrigin {
@@ -102,11 +100,13 @@ export function admit(
   exchange.host = head.host;
   let canonical = query.canonical;
   if (user === NO_USER) {
-    // A stranger gets the server's own challenge and nothing else: the request goes on as a bare OPTIONS.
+    // A stranger gets the server's own challenge and nothing else; the opening leg of a handshake goes on as a bare OPTIONS.
     if (!options || head.authorization !== null) {
       exchange.challengeOnly = true;
-      exchange.upstreamLine = 'OPTIONS ' + rules.upstream.path + ' HTTP/1.1\r\nHost: ';
-      exchange.upstreamHead = challengeHead(exchange, head, origin);
+      if (exchange.leg === 'opening') {
+        exchange.upstreamLine = 'OPTIONS ' + rules.upstream.path + ' HTTP/1.1\r\nHost: ';
+        exchange.upstreamHead = openingHead(head, origin);
+      }
       return null;
     }
   } else {
@@ -223,9 +223,6 @@ export function admitDiscovery(
   if (isUserError(user)) return user;
   if (origin.certificateUser !== null && user !== NO_USER && user !== origin.certificateUser)
     return 'EASGATE_USER_MISMATCH';
-  // Strangers get the challenge, and so does a wrong password.
-  exchange.upstreamLine = 'OPTIONS ' + rules.upstream.path + ' HTTP/1.1\r\nHost: ';
-  exchange.upstreamHead = challengeHead(exchange, head, origin);
   if (user === NO_USER) return null;
   exchange.user = user;
   exchange.authorization = head.authorization;
@@ -258,28 +255,12 @@ function isBodyError(content: string): content is BodyErrorCode {
   return content.startsWith('EASGATE_');
 }
 
-/** What goes upstream for a request that names no user: it can only be refused, and it can do nothing. */
-function challengeHead(exchange: Exchange, head: RequestHead, origin: RequestOrigin): string {
+/** What goes upstream of an opening leg: it names nobody, so it can only be answered by the next challenge. */
+function openingHead(head: RequestHead, origin: RequestOrigin): string {
   const agent = head.userAgent === null ? '' : 'User-Agent: ' + head.userAgent + '\r\n';
-  // The opening leg of a handshake is answered by the server's next challenge.
-  const opening =
-    exchange.leg === 'opening' && head.authorization !== null
-      ? 'Authorization: ' + head.authorization + '\r\n'
-      : '';
+  const opening = head.authorization === null ? '' : 'Authorization: ' + head.authorization + '\r\n';
   return agent + opening + origin.forwardedLines(head);
 }
-
-/**
- * Turns a request whose credentials were refused into one that brings back the mail server's own challenge. Without them:
- * the server said no already, and a second no would bring the user nearer to a lock.
- */
-export function askForChallenge(exchange: Exchange, path: string): void {
-  exchange.upstreamLine = 'OPTIONS ' + path + ' HTTP/1.1\r\nHost: ';
-  exchange.upstreamHead = withoutHeaders(exchange.upstreamHead ?? '', NOT_ASKED_WITH);
-}
-
-/** Names in lower case; there is no body any more. */
-const NOT_ASKED_WITH = ['authorization', 'content-type', 'content-encoding', 'content-language'];
 
 function rewriteUser(canonical: string, user: UserKey): string {
   return canonical

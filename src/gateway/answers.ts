@@ -2,8 +2,10 @@
 import type { EasCommand } from '../eas/commands.ts';
 import { clientFamily, refusalAnswer } from '../eas/answers.ts';
 import type { EasAnswer, Refusal } from '../eas/answers.ts';
+import type { ProtocolVersion } from '../eas/versions.ts';
 import { PING_EXPIRED, PING_HIERARCHY_CHANGED, SYNC_HIERARCHY_CHANGED } from '../eas/replies.ts';
 import { answerReply, statusReply } from '../http/reply.ts';
+import type { VerdictAction, VerdictReason } from '../policy/model.ts';
 import type { Exchange } from './exchange.ts';
 
 const EMPTY = Buffer.alloc(0);
@@ -47,19 +49,53 @@ export function refusal(
   return reply;
 }
 
-/** Quarantine without a mailbox of the gateway's is told like block. */
-function refusalOf(exchange: Exchange): Refusal {
-  switch (exchange.verdict?.action) {
-    case 'throttle':
-      return 'tryLater';
-    case 'wipe':
-      return 'remoteWipe';
-    case 'accountWipe':
-      // An older phone would understand a wipe of all it holds (MS-ASPROV 2.2.2.2); it is kept out instead.
-      return exchange.protocolVersion === '16.1' ? 'remoteWipe' : 'deviceBlocked';
-    default:
-      return 'deviceBlocked';
-  }
+/** What a verdict is told as, where the quarantine mailbox and the exchange of a wipe do not answer. */
+interface VerdictRefusal {
+  readonly refusal: Refusal;
+  /** For protocol versions other than `version`; null = the same for all. */
+  readonly otherwise: { readonly version: ProtocolVersion; readonly refusal: Refusal } | null;
+  readonly why: string;
+}
+
+const told = (refusal: Refusal, why: string, otherwise: VerdictRefusal['otherwise'] = null): VerdictRefusal =>
+  Object.freeze({ refusal, otherwise, why });
+
+/** By action; a reason of {@link REFUSAL_BY_REASON} goes before. */
+export const REFUSAL_BY_ACTION: Readonly<Record<Exclude<VerdictAction, 'allow'>, VerdictRefusal>> = {
+  block: told('deviceBlocked', 'the phone is kept out until somebody decides otherwise'),
+  quarantine: told(
+    'deviceBlocked',
+    'only where there is no mailbox: quarantine.answer is block, or the connection itself was authenticated',
+  ),
+  wipe: told('remoteWipe', 'the phone is led to Provision, which carries the order (MS-ASPROV 3.2.5.1.2)'),
+  accountWipe: told(
+    'remoteWipe',
+    'an older phone would understand a wipe of all it holds (MS-ASPROV 2.2.2.2); it is kept out instead',
+    { version: '16.1', refusal: 'deviceBlocked' },
+  ),
+};
+
+/** Of a block. Null = as the action says; a reason without an entry does not compile, so that each is decided on. */
+export const REFUSAL_BY_REASON: Readonly<Record<VerdictReason, VerdictRefusal | null>> = {
+  compliant: null,
+  notCompliant: null,
+  notEnrolled: null,
+  unknownDevice: null,
+  individualRule: null,
+  wipeRequested: null,
+  wiped: null,
+  storeUnavailable: told(
+    'tryLater',
+    'nobody decided that it stays out: an order to wipe it could not be confirmed by the directory',
+  ),
+};
+
+function refusalOf({ verdict, protocolVersion }: Exchange): Refusal {
+  if (verdict === null || verdict.action === 'allow') return 'deviceBlocked';
+  const { action, reason } = verdict;
+  const byReason = action === 'block' ? REFUSAL_BY_REASON[reason] : null;
+  const { refusal, otherwise } = byReason ?? REFUSAL_BY_ACTION[action];
+  return otherwise === null || protocolVersion === otherwise.version ? refusal : otherwise.refusal;
 }
 
 /**

@@ -2,7 +2,10 @@
 // anything told to the phone but the server's own challenge, and only then is a refused device written into the inventory.
 import { createHmac, randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
+import { clientBlock } from '../identity/client-address.ts';
 import type { UserKey } from '../identity/keys.ts';
+import { GuessLimits } from './guess-limits.ts';
+import type { Charge } from './guess-limits.ts';
 import type { UpstreamSettings } from './settings.ts';
 import type { Balancer } from './upstream/balancer.ts';
 import { QuestionPools } from './upstream/question-pools.ts';
@@ -23,13 +26,13 @@ export interface Claim {
 
 interface Answer {
   readonly proof: Proof;
-  /** Milliseconds since the epoch. */
+  /** Clock milliseconds. */
   readonly until: number;
 }
 
-interface Refusals {
-  count: number;
-  readonly until: number;
+interface Flight {
+  readonly proof: Promise<Proof>;
+  readonly block: string;
 }
 
 /** Answers remembered, by a keyed hash of the credentials; nothing else of them is kept. */
@@ -40,91 +43,106 @@ const REMEMBER_MS = 60_000;
  * (a new account, a lock that was lifted) must not stay wrong for long.
  */
 const REMEMBER_REFUSED_MS = 5 * 60_000;
-/** Questions under way at most; beyond it a request is told to come again. */
+/** Credentials that were good when they were last asked about: they are asked about again whatever others guess. */
+const MAX_GOOD = 50_000;
+/** Questions under way at most, in all and for one address; beyond it a request is told to come again. */
 const MAX_IN_FLIGHT = 64;
-const TIMEOUT_MS = 10_000;
-/**
- * Guesses for one user from one address that are passed on in a while: a storm of guesses ends here and not at the mail
- * server. The user's own phone elsewhere, or with a password that was accepted, is not touched.
- */
-const MAX_REFUSALS = 10;
-const REFUSALS_MS = 60_000;
+const MAX_IN_FLIGHT_PER_ADDRESS = 32;
+/** Read so that the connection can be used again; a longer answer costs it. */
+const MAX_BODY_BYTES = 64 * 1024;
+/** In place of a charge. */
+const GOOD_BEFORE: Charge = [];
 
 /** One question per credentials at a time, bounded in number and time. */
 export class CredentialCheck {
-  private readonly pools = new QuestionPools(TIMEOUT_MS);
+  private readonly pools: QuestionPools;
   private readonly upstream: UpstreamSettings;
   private readonly balancer: Balancer;
+  private readonly now: () => number;
   private readonly key = randomBytes(32);
   private readonly remembered = new LRUCache<string, Answer>({ max: MAX_REMEMBERED });
-  private readonly refusals = new LRUCache<string, Refusals>({ max: MAX_REMEMBERED });
-  private readonly flights = new Map<string, Promise<Proof>>();
+  private readonly good = new LRUCache<string, true>({ max: MAX_GOOD });
+  private readonly limits: GuessLimits;
+  private readonly flights = new Map<string, Flight>();
 
-  constructor(upstream: UpstreamSettings, balancer: Balancer) {
+  constructor(upstream: UpstreamSettings, balancer: Balancer, now: () => number) {
     this.upstream = upstream;
     this.balancer = balancer;
+    this.now = now;
+    this.pools = new QuestionPools(now);
+    this.limits = new GuessLimits(now);
   }
 
   /** From memory, or by asking. Never rejects. */
   check(claim: Claim): Proof | Promise<Proof> {
     const hash = createHmac('sha256', this.key).update(claim.authorization).digest('base64');
-    const now = Date.now();
     const known = this.remembered.get(hash);
-    if (known !== undefined && known.until > now) return known.proof;
+    if (known !== undefined && known.until > this.now()) return known.proof;
     const under = this.flights.get(hash);
-    if (under !== undefined) return under;
-    const refusals = this.refusals.get(sourceOf(claim));
-    if (refusals !== undefined && refusals.until > now && refusals.count >= MAX_REFUSALS) return 'unknown';
-    if (this.flights.size >= MAX_IN_FLIGHT) return 'unknown';
+    if (under !== undefined) return under.proof;
+    const block = clientBlock(claim.address);
+    if (!this.hasRoomFor(block)) return 'unknown';
     const server = this.balancer.pick(claim.routeKey, null);
     if (server === null) return 'unknown';
-    const flight = this.ask(server, claim)
+    const charge = this.good.has(hash) ? GOOD_BEFORE : this.limits.charge(claim.user, claim.address);
+    if (charge === null) return 'unknown';
+    const proof = this.ask(server, claim)
       .catch((): Proof => 'unknown')
       .then((proof) => {
         this.flights.delete(hash);
-        this.remember(hash, claim, proof);
+        this.remember(hash, claim, proof, charge);
         return proof;
       });
-    this.flights.set(hash, flight);
-    return flight;
+    this.flights.set(hash, { proof, block });
+    return proof;
+  }
+
+  /** Ends questions that have waited too long. */
+  sweep(): void {
+    this.pools.sweep();
   }
 
   async close(): Promise<void> {
     await this.pools.close();
   }
 
+  private hasRoomFor(block: string): boolean {
+    if (this.flights.size >= MAX_IN_FLIGHT) return false;
+    let own = 0;
+    for (const flight of this.flights.values()) if (flight.block === block) own++;
+    return own < MAX_IN_FLIGHT_PER_ADDRESS;
+  }
+
   /** What is not known is asked again. */
-  private remember(hash: string, claim: Claim, proof: Proof): void {
+  private remember(hash: string, { user, address }: Claim, proof: Proof, charge: Charge): void {
+    const goodBefore = charge === GOOD_BEFORE;
+    if (proof === 'refused') {
+      this.good.delete(hash);
+      if (goodBefore) this.limits.note(user, address);
+    } else if (!goodBefore) {
+      this.limits.refund(charge);
+    }
     if (proof === 'unknown') return;
-    const now = Date.now();
-    const until = now + (proof === 'accepted' ? REMEMBER_MS : REMEMBER_REFUSED_MS);
+    if (proof === 'accepted') this.good.set(hash, true);
+    const until = this.now() + (proof === 'accepted' ? REMEMBER_MS : REMEMBER_REFUSED_MS);
     this.remembered.set(hash, { proof, until });
-    if (proof === 'accepted') return;
-    const source = sourceOf(claim);
-    const before = this.refusals.get(source);
-    if (before !== undefined && before.until > now) before.count++;
-    else this.refusals.set(source, { count: 1, until: now + REFUSALS_MS });
   }
 
   private async ask(server: UpstreamServer, { authorization, address }: Claim): Promise<Proof> {
-    const { settings } = server;
-    const { statusCode, body } = await this.pools.of(server).request({
+    const { hostHeader } = server.settings;
+    const { status } = await this.pools.ask(server, {
       method: 'OPTIONS',
       path: this.upstream.path,
       headers: {
         authorization,
         // Who guesses passwords is the phone, and not this gateway: servers ban by address.
         'x-forwarded-for': address,
-        ...(settings.hostHeader === null ? {} : { host: settings.hostHeader }),
+        ...(hostHeader === null ? {} : { host: hostHeader }),
       },
+      maxBytes: MAX_BODY_BYTES,
     });
-    await body.dump();
-    if (statusCode >= 200 && statusCode < 300) return 'accepted';
+    if (status >= 200 && status < 300) return 'accepted';
     // SOGo says 403 where others say 401. A redirect may lead to a form that asks for them; others prove nothing.
-    return statusCode === 401 || statusCode === 403 ? 'refused' : 'unknown';
+    return status === 401 || status === 403 ? 'refused' : 'unknown';
   }
-}
-
-function sourceOf({ user, address }: Claim): string {
-  return `${user}\0${address}`;
 }

@@ -20,16 +20,19 @@ const ROUND_TICKS = 10;
 /** A clock that ticks every {@link SWEEP_INTERVAL_MS}, and the list of what it looks at. */
 export class Deadlines {
   /** Milliseconds since the epoch, at most one tick old. Deadlines may be seen a second later. */
-  now = Date.now();
+  now: number;
   size = 0;
   private first: Timed | null = null;
   /** Where the next tick goes on; null = at the beginning. */
   private cursor: Timed | null = null;
   private timer: NodeJS.Timeout | null = null;
   private readonly onSweep: (now: number) => void;
+  private readonly clock: () => number;
 
-  constructor(onSweep: (now: number) => void) {
+  constructor(onSweep: (now: number) => void, clock: () => number = Date.now) {
     this.onSweep = onSweep;
+    this.clock = clock;
+    this.now = clock();
   }
 
   start(): void {
@@ -65,7 +68,7 @@ export class Deadlines {
   }
 
   private sweep(): void {
-    const now = Date.now();
+    const now = this.clock();
     this.now = now;
     const share = Math.max(MIN_SWEPT, Math.ceil(this.size / ROUND_TICKS));
     for (let left = Math.min(share, this.size); left > 0; left--) {

@@ -2,10 +2,10 @@
 // more whenever a change overtakes it.
 import { checkBodyStart } from '../eas/body-gate.ts';
 import { sendsMail } from '../eas/commands.ts';
-import { CONTINUE, statusReply, textReply, wbxmlReply } from '../http/reply.ts';
+import { CONTINUE, answerReply, statusReply, textReply, wbxmlReply } from '../http/reply.ts';
 import type { Verdict } from '../policy/model.ts';
-import { askForChallenge } from './admission.ts';
 import { drainReply, startOver } from './answers.ts';
+import type { Challenge } from './challenge-memory.ts';
 import { Denial } from './denial.ts';
 import type { WayOn } from './denial.ts';
 import type { HeldPing } from './device-guard.ts';
@@ -13,7 +13,7 @@ import type { DiscoveryAnswer } from './discovery.ts';
 import type { Exchange } from './exchange.ts';
 import type { Forwarder, PhoneSide } from './forwarder.ts';
 import type { GatewayCore } from './gateway-core.ts';
-import { BUFFERED_BODY_BYTES } from './settings.ts';
+import { ASKING_MS, BUFFERED_BODY_BYTES } from './settings.ts';
 
 /** A verdict that a change overtook is looked up again, this often in all. */
 const MAX_DECISIONS = 3;
@@ -70,12 +70,14 @@ export class Decision implements HeldPing, WayOn {
       this.denial.answer(exchange);
       return;
     }
-    if (!exchange.challengeOnly) this.inviteBody(exchange);
-    if (!exchange.bodyChecked && !this.checkBody(exchange)) return;
     if (exchange.challengeOnly) {
-      this.forwarder.forwardChallenge(exchange);
+      // The next challenge of a handshake comes on the connection that it binds.
+      if (exchange.leg === 'opening') this.forwarder.forwardOpening(exchange);
+      else this.challenge(exchange);
       return;
     }
+    this.inviteBody(exchange);
+    if (!exchange.bodyChecked && !this.checkBody(exchange)) return;
     const { complete, received } = this.phone.body;
     const mailbox = this.core.quarantine !== null;
     if (!complete && received <= BUFFERED_BODY_BYTES && isReadAhead(exchange, mailbox)) return;
@@ -97,6 +99,7 @@ export class Decision implements HeldPing, WayOn {
 
   private async awaitDiscovery(exchange: Exchange, promise: Promise<DiscoveryAnswer>): Promise<void> {
     exchange.phase = 'verdict';
+    this.phone.deadline = this.core.deadlines.now + ASKING_MS;
     const answer = await promise;
     // The client may have left meanwhile.
     if (this.phone.exchange !== exchange || exchange.phase !== 'verdict') return;
@@ -132,8 +135,31 @@ export class Decision implements HeldPing, WayOn {
 
   challenge(exchange: Exchange): void {
     exchange.challengeOnly = true;
-    askForChallenge(exchange, this.core.settings.upstream.path);
-    this.forwarder.forwardChallenge(exchange);
+    this.forwarder.leavePin(exchange);
+    const { address } = this.phone;
+    const stranger = { routeKey: exchange.device ?? address, host: exchange.host, address };
+    const challenge = this.core.challenges.of(stranger);
+    if (challenge instanceof Promise) void this.awaitChallenge(exchange, challenge);
+    else this.tellChallenge(exchange, challenge);
+  }
+
+  private async awaitChallenge(exchange: Exchange, pending: Promise<Challenge>): Promise<void> {
+    exchange.phase = 'verdict';
+    this.phone.deadline = this.core.deadlines.now + ASKING_MS;
+    const challenge = await pending;
+    // The client may have left meanwhile.
+    if (this.phone.exchange !== exchange || exchange.phase !== 'verdict') return;
+    exchange.phase = 'gate';
+    this.tellChallenge(exchange, challenge);
+  }
+
+  private tellChallenge(exchange: Exchange, challenge: Challenge): void {
+    if (typeof challenge === 'string') {
+      this.phone.fail(exchange, challenge);
+      return;
+    }
+    if (!this.phone.body.complete) exchange.persistent = false;
+    this.phone.reply(exchange, answerReply(challenge, exchange.persistent), challenge.status);
   }
 
   /** A poll is about to be held; false when it was answered instead. */

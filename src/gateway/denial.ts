@@ -25,7 +25,7 @@ import type { Exchange } from './exchange.ts';
 import type { GatewayCore } from './gateway-core.ts';
 import { answerLeaving } from './leaving.ts';
 import type { RequestBody } from './request-body.ts';
-import { BUFFERED_BODY_BYTES } from './settings.ts';
+import { ASKING_MS, BUFFERED_BODY_BYTES } from './settings.ts';
 
 /** What a denial needs of the client connection it belongs to. */
 export interface DeniedPhone {
@@ -95,11 +95,11 @@ export class Denial {
     else void this.await(exchange, proof, goOn);
   }
 
-  private proofOf(exchange: Exchange): Proof | 'bound' | Promise<Proof> {
+  private proofOf(exchange: Exchange): Proof | 'bound' | 'proven' | Promise<Proof> {
     const { authorization, user, device } = exchange;
     // A connection or certificate was authenticated before; the leg that would do it now cannot be tried elsewhere.
     if (authorization === null || user === null || device === null || exchange.leg !== 'none') return 'bound';
-    if (authorization === this.proven && this.provenUntil > this.core.deadlines.now) return 'accepted';
+    if (authorization === this.proven && this.provenUntil > this.core.deadlines.now) return 'proven';
     return this.core.credentials.check({
       user,
       routeKey: device,
@@ -111,15 +111,17 @@ export class Denial {
   private async await(exchange: Exchange, pending: Promise<Proof>, goOn: () => void): Promise<void> {
     exchange.phase = 'verdict';
     exchange.overtaken = false;
+    this.phone.deadline = this.core.deadlines.now + ASKING_MS;
     const proof = await pending;
     if (this.hasLeft(exchange)) return;
     exchange.phase = 'gate';
+    this.phone.deadline = this.core.deadlines.now + this.core.settings.client.bodyTimeoutMs;
     this.phone.resumeBody();
     if (exchange.overtaken) this.phone.fail(exchange, 'EASGATE_STORE_UNAVAILABLE');
     else this.settle(exchange, proof, goOn);
   }
 
-  private settle(exchange: Exchange, proof: Proof | 'bound', goOn: () => void): void {
+  private settle(exchange: Exchange, proof: Proof | 'bound' | 'proven', goOn: () => void): void {
     switch (proof) {
       case 'refused':
         this.way.challenge(exchange);
@@ -132,18 +134,15 @@ export class Denial {
         this.refuse(exchange, 'deviceBlocked');
         break;
       case 'accepted':
-        this.noteProven(exchange);
+        this.proven = exchange.authorization;
+        this.provenUntil = this.core.deadlines.now + PROVEN_MS;
+        this.phone.noteSeen(exchange, 200);
+        goOn();
+        break;
+      case 'proven':
         this.phone.noteSeen(exchange, 200);
         goOn();
     }
-  }
-
-  /** Not longer because it was used: who asks often enough would never be asked for a new password. */
-  private noteProven({ authorization }: Exchange): void {
-    const { now } = this.core.deadlines;
-    if (authorization === this.proven && this.provenUntil > now) return;
-    this.proven = authorization;
-    this.provenUntil = now + PROVEN_MS;
   }
 
   private act(exchange: Exchange): void {
@@ -381,9 +380,6 @@ export class Denial {
       case 'http':
         this.phone.reply(exchange, statusReply(answer.status, exchange.persistent), answer.status);
         break;
-      case 'refuse':
-        this.refuse(exchange, answer.refusal);
-        break;
       case 'hold':
         // Only a request that was just read is held.
         this.send(exchange, answer.expired);
@@ -402,7 +398,10 @@ export class Denial {
   }
 }
 
-/** How long an acceptance counts on its connection without a look at the shared memory. */
+/**
+ * How long an acceptance counts on its connection without a look at the shared memory; from that look on, not from the last
+ * request, so that a password that was changed ends also for a phone that never falls silent.
+ */
 const PROVEN_MS = 30_000;
 
 /** Provision, and Settings that only tell of the device: nothing of the mailbox is in them. */

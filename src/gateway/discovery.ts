@@ -27,7 +27,6 @@ export type DiscoveryAnswer =
 const XML = 'text/xml; charset=utf-8';
 const JSON_TYPE = 'application/json; charset=utf-8';
 const CHALLENGE: DiscoveryAnswer = { kind: 'challenge' };
-const TIMEOUT_MS = 10_000;
 /** Of a mail server's answer; Exchange's are below 4 KB. */
 const MAX_ANSWER_BYTES = 64 * 1024;
 /** Requests to mail servers under way at most. */
@@ -38,13 +37,24 @@ export class Discovery {
   private readonly settings: DiscoverySettings;
   private readonly balancer: Balancer;
   private readonly credentials: CredentialCheck;
-  private readonly pools = new QuestionPools(TIMEOUT_MS);
+  private readonly pools: QuestionPools;
   private inFlight = 0;
 
-  constructor(settings: DiscoverySettings, balancer: Balancer, credentials: CredentialCheck) {
+  constructor(
+    settings: DiscoverySettings,
+    balancer: Balancer,
+    credentials: CredentialCheck,
+    now: () => number,
+  ) {
     this.settings = settings;
     this.balancer = balancer;
     this.credentials = credentials;
+    this.pools = new QuestionPools(now);
+  }
+
+  /** Ends questions that have waited too long. */
+  sweep(): void {
+    this.pools.sweep();
   }
 
   async close(): Promise<void> {
@@ -94,7 +104,7 @@ export class Discovery {
     email: string,
     { authorization, address }: { authorization: string; address: string },
   ): Promise<DiscoveryAnswer> {
-    const { statusCode, body } = await this.pools.of(server).request({
+    const { status, body } = await this.pools.ask(server, {
       method: 'POST',
       path: this.settings.path,
       headers: {
@@ -105,10 +115,10 @@ export class Discovery {
         ...(exchange.userAgent === null ? {} : { 'user-agent': exchange.userAgent }),
       },
       body: writeRequest(email),
+      maxBytes: MAX_ANSWER_BYTES,
     });
-    const text = await readAtMost(body, MAX_ANSWER_BYTES);
-    if (statusCode === 401 || statusCode === 403) return CHALLENGE;
-    const said = statusCode === 200 && text !== null ? readServerAnswer(text) : null;
+    if (status === 401 || status === 403) return CHALLENGE;
+    const said = status === 200 && body !== null ? readServerAnswer(body) : null;
     switch (said?.kind) {
       case 'settings':
         return reply(writeSettings(said.facts, this.settings.publicUrl));
@@ -124,16 +134,4 @@ export class Discovery {
 
 function reply(body: string): DiscoveryAnswer {
   return { kind: 'reply', status: 200, type: XML, body };
-}
-
-/** The whole body; null, and no more of it is read, when it is longer. */
-async function readAtMost(body: AsyncIterable<Buffer>, limit: number): Promise<Buffer | null> {
-  const parts: Buffer[] = [];
-  let length = 0;
-  for await (const part of body) {
-    length += part.length;
-    if (length > limit) return null;
-    parts.push(part);
-  }
-  return Buffer.concat(parts);
 }

@@ -3,7 +3,7 @@
 import type { Socket } from 'node:net';
 import { heartbeatOf } from '../eas/body-gate.ts';
 import type { HttpErrorCode } from '../http/errors.ts';
-import { withoutSchemes } from '../http/challenges.ts';
+import { withoutConnectionOffers } from '../http/challenges.ts';
 import { proxyHeader } from '../http/proxy-protocol.ts';
 import { statusReply } from '../http/reply.ts';
 import type { ResponseHead } from '../http/response-head.ts';
@@ -57,8 +57,6 @@ function isRedirect(status: number): boolean {
 
 /** Below this, head and body go upstream as one latin1 string: one write, no buffer. */
 const SMALL_BODY = 4096;
-/** Schemes that authenticate a connection and not a request. */
-const CONNECTION_SCHEMES = ['ntlm', 'negotiate'];
 /** Servers tried for one request at most. */
 const MAX_ATTEMPTS = 3;
 
@@ -128,8 +126,11 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
     return exchange.held;
   }
 
-  /** Asks the mail server for its challenge on behalf of a request without credentials; the body stays here. */
-  forwardChallenge(exchange: Exchange): void {
+  /**
+   * Sends the opening leg of a handshake as a bare OPTIONS: the mail server answers with its next challenge, on the
+   * connection that is this client's from now on. The body stays here.
+   */
+  forwardOpening(exchange: Exchange): void {
     const server = this.route(exchange);
     if (server === null) return;
     if (!this.phone.body.complete) exchange.persistent = false;
@@ -168,6 +169,11 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
       if (!drained) this.phone.socket.pause();
     }
     return at;
+  }
+
+  /** The request is answered here, and not as whom the connection of this client to its server stands for. */
+  leavePin(exchange: Exchange): void {
+    this.agreeOnPin(exchange);
   }
 
   /** Gives up the place in the queue; {@link onConnectionFree} takes a connection or a place again. */
@@ -489,7 +495,8 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
     if (!exchange.requestComplete || head.framing === 'close' || this.core.draining)
       exchange.persistent = false;
     if (this.pinned !== null) this.noteBinding(exchange, head);
-    if (head.status === 401 && this.core.settings.upstream.connectionAuth === 'strip') stripOffers(head);
+    if (head.status === 401 && this.core.settings.upstream.connectionAuth === 'strip')
+      head.headerLines = withoutConnectionOffers(head.headerLines);
     // MS-ASHTTP redirects by 451 alone; a Location would lead the phone, with its password, round this gateway.
     const away = head.status === 451 ? !this.core.rewriteRedirect(head) : isRedirect(head.status);
     if (away) {
@@ -570,16 +577,4 @@ function writePieces(
   const drained = socket.write('\r\n' + end, 'latin1');
   socket.uncork();
   return drained;
-}
-
-/** Takes the offers to authenticate the connection out of a 401: phones then use Basic or Bearer. */
-function stripOffers(head: ResponseHead): void {
-  let kept = '';
-  for (const line of head.headerLines.split('\r\n')) {
-    if (line === '') continue;
-    const name = /^www-authenticate:[ \t]*/i.exec(line)?.[0];
-    const value = name === undefined ? line : withoutSchemes(line.slice(name.length), CONNECTION_SCHEMES);
-    if (value !== '') kept += (name ?? '') + value + '\r\n';
-  }
-  head.headerLines = kept;
 }

@@ -9,7 +9,7 @@ import type { Verdict, WipeOrder } from '../policy/model.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { SeenFacts } from '../directory/partnership-recorder.ts';
 import type { ChangedKeys, Decision } from '../directory/verdict-cache.ts';
-import { VIA_PSEUDONYM } from './admission.ts';
+import { ChallengeMemory } from './challenge-memory.ts';
 import type { ClientConnection, PhoneEndpoint } from './client-connection.ts';
 import { CredentialCheck } from './credentials.ts';
 import type { Deadlines } from './deadlines.ts';
@@ -18,6 +18,7 @@ import { Discovery } from './discovery.ts';
 import type { Exchange } from './exchange.ts';
 import { Notices } from './notices.ts';
 import type { NoticeReader } from './notices.ts';
+import { VIA_PSEUDONYM } from './settings.ts';
 import type { GatewaySettings, QuarantineSettings } from './settings.ts';
 import { ShownMailboxes } from './shown-mailboxes.ts';
 import type { PassThroughLine } from './pass-through/settings.ts';
@@ -121,6 +122,7 @@ export class GatewayCore {
   readonly trustedProxies: readonly AddressRange[];
   /** For requests that may not pass: does the mail server take their credentials? */
   readonly credentials: CredentialCheck;
+  readonly challenges: ChallengeMemory;
   /** Null = not served. */
   readonly discovery: Discovery | null;
   /** Null = a quarantined phone is answered like a blocked one. */
@@ -146,14 +148,30 @@ export class GatewayCore {
     this.recorder = parts.recorder;
     this.accessLog = parts.accessLog;
     this.journal = parts.journal ?? null;
-    this.credentials = new CredentialCheck(parts.settings.upstream, parts.upstreams);
-    const { autodiscover } = parts.settings;
+    const { autodiscover, upstream } = parts.settings;
+    const now = (): number => parts.deadlines.now;
+    this.credentials = new CredentialCheck(upstream, parts.upstreams, now);
+    this.challenges = new ChallengeMemory(upstream, parts.upstreams, now, this.challengeLines);
     this.discovery =
-      autodiscover === null ? null : new Discovery(autodiscover, parts.upstreams, this.credentials);
+      autodiscover === null ? null : new Discovery(autodiscover, parts.upstreams, this.credentials, now);
     this.quarantine = parts.settings.quarantine;
     this.rendered = this.quarantine === null ? null : new Notices(this.quarantine.notice);
     this.onTrouble = parts.onTrouble;
     this.trustedProxies = parts.settings.identity.trustedProxies.map(parseRange);
+  }
+
+  /** Ends questions to mail servers that have waited too long. */
+  sweep(): void {
+    this.credentials.sweep();
+    this.challenges.sweep();
+    this.discovery?.sweep();
+  }
+
+  /** Ends every question to mail servers. */
+  async close(): Promise<void> {
+    await this.credentials.close();
+    await this.challenges.close();
+    await this.discovery?.close();
   }
 
   /** The message of a quarantined phone. */

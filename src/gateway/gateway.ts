@@ -28,6 +28,8 @@ export interface GatewayOptions {
   /** Absent = none is kept. */
   readonly journal?: EventJournal;
   readonly onTrouble?: OnTrouble;
+  /** Milliseconds since the epoch, in place of the system's clock. */
+  readonly clock?: () => number;
 }
 
 /** A running data plane. */
@@ -65,12 +67,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const deadlines: Deadlines = new Deadlines((now) => {
     upstreams.sweep(now);
     rechecks.sweep(now);
+    core.sweep();
     if (now - memoryAt >= MEMORY_INTERVAL_MS) {
       memoryAt = now;
       watchMemory(core, onTrouble);
     }
     if (drained !== null && listener.connections === 0) drained();
-  });
+  }, options.clock);
   const balance = (upstream: UpstreamSettings): Balancer =>
     new Balancer(
       upstream,
@@ -113,8 +116,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     listener.destroyAll();
     upstreams.close();
     await checks?.close();
-    await core.credentials.close();
-    await core.discovery?.close();
+    await core.close();
     deadlines.stop();
   };
 

@@ -198,6 +198,9 @@ export interface GatewaySettings {
   readonly retryAfterSeconds: number;
 }
 
+/** How this gateway names itself in Via (RFC 9110 7.6.3). */
+export const VIA_PSEUDONYM = 'easgate';
+
 /** Longest heartbeat a server accepts (MS-ASCMD Ping HeartbeatInterval, Sync Wait). */
 export const MAX_HEARTBEAT_SECONDS = 3540;
 /** A chunked request body up to this size is sent on with Content-Length (sogod refuses chunked). */
@@ -213,5 +216,7 @@ export const HALF_CLOSE_GRACE_MS = 2_000;
 /** After a refusal with the body still arriving: read and drop this much, so that the refusal is not lost to a reset. */
 export const LINGER_BYTES = 1024 * 1024;
 export const LINGER_MS = 2_000;
+/** How long a request waits for what mail servers are asked about it: for two questions and their sweep. */
+export const ASKING_MS = 25_000;
 /** How often deadlines are looked at. */
 export const SWEEP_INTERVAL_MS = 100;

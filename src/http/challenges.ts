@@ -1,5 +1,8 @@
 // Owns reading the list of challenges in WWW-Authenticate (RFC 9110 11.6.1). Pure.
 
+/** Schemes that authenticate a connection and not a request. */
+const CONNECTION_SCHEMES = ['ntlm', 'negotiate'];
+
 const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
 /**
  * A scheme, alone or followed by a token68 or a parameter; `name = value` is a parameter of the challenge before. What
@@ -26,4 +29,16 @@ export function withoutSchemes(value: string, schemes: readonly string[]): strin
     else removed = true;
   }
   return removed ? kept.join(', ') : value;
+}
+
+/** Header lines, each ended by CRLF, without the offers to authenticate the connection: phones then use Basic or Bearer. */
+export function withoutConnectionOffers(headerLines: string): string {
+  let kept = '';
+  for (const line of headerLines.split('\r\n')) {
+    if (line === '') continue;
+    const name = /^www-authenticate:[ \t]*/i.exec(line)?.[0];
+    const value = name === undefined ? line : withoutSchemes(line.slice(name.length), CONNECTION_SCHEMES);
+    if (value !== '') kept += (name ?? '') + value + '\r\n';
+  }
+  return kept;
 }

@@ -1,7 +1,7 @@
 // Owns the words of the policy: what a verdict is, what it is decided from. Knows no sockets, no stores, no clock.
 
 /** What the gateway does with a request. */
-export type VerdictAction = 'allow' | 'block' | 'quarantine' | 'wipe' | 'accountWipe' | 'throttle';
+export type VerdictAction = 'allow' | 'block' | 'quarantine' | 'wipe' | 'accountWipe';
 
 /** Published vocabulary of reasons; stable, used in logs, metrics and messages. */
 export type VerdictReason =

@@ -4,23 +4,8 @@ import { REFUSED_COMMANDS, refusalAnswer } from '../../src/eas/answers.ts';
 import type { EasAnswer, Refusal, RefusedCommand } from '../../src/eas/answers.ts';
 import { statusesByRule } from '../support/response-rules.ts';
 
-const REFUSALS: readonly Refusal[] = [
-  'deviceBlocked',
-  'userDisabled',
-  'accessDenied',
-  'tooManyDevices',
-  'notProvisioned',
-  'policyRefresh',
-  'invalidPolicyKey',
-  'remoteWipe',
-  'tryLater',
-];
-const PROVISIONING: readonly Refusal[] = [
-  'notProvisioned',
-  'policyRefresh',
-  'invalidPolicyKey',
-  'remoteWipe',
-];
+const REFUSALS: readonly Refusal[] = ['deviceBlocked', 'remoteWipe', 'tryLater'];
+const PROVISIONING: readonly Refusal[] = ['remoteWipe'];
 const VERSIONS = [null, '2.5', '12.0', '12.1', '14.0', '14.1', '16.0', '16.1'] as const;
 
 type Answering = (command: RefusedCommand) => EasAnswer | 'success';
@@ -105,7 +90,7 @@ describe('the AOSP client', () => {
     let provisioned = false;
     const { end, requests } = aosp('Sync', (command) => {
       if (command === 'Provision') provisioned = true;
-      return provisioned ? 'success' : refusalAnswer('policyRefresh', command, '12.1', 'android', true);
+      return provisioned ? 'success' : refusalAnswer('remoteWipe', command, '12.1', 'android', true);
     });
     expect({ end, requests }).toEqual({ end: 'done', requests: ['Sync', 'Provision', 'Sync'] });
   });

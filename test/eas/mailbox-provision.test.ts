@@ -251,7 +251,7 @@ describe('any request', () => {
           fc.constantFrom(...VERSIONS),
           (body, version) => {
             const answer = handler({ command, version, body, notice: NOTICE, keys: KEYS });
-            expect(answeredXml(answer)).toMatch(new RegExp(`^<${command} .*<Status>[12]</Status>`));
+            expect(answeredXml(answer, version)).toMatch(new RegExp(`^<${command} .*<Status>[12]</Status>`));
           },
         ),
       );

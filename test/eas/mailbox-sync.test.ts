@@ -5,7 +5,6 @@ import { FOLDERS, INBOX } from '../../src/eas/mailbox/folders.ts';
 import { answerMailbox } from '../../src/eas/mailbox/mailbox.ts';
 import type { MailboxAnswer, MailboxNotice } from '../../src/eas/mailbox/model.ts';
 import { encodeWbxml } from '../../src/eas/wbxml/encode.ts';
-import { decodeWbxml } from '../../src/eas/wbxml/decode.ts';
 import {
   KEYS,
   NOTICE,
@@ -281,9 +280,8 @@ describe('any request', () => {
         (body, version) => {
           const answer = answerMailbox({ command, version, body, notice: NOTICE, keys: KEYS });
           if (answer.kind !== 'body') return;
-          const bytes = encodeWbxml(answer.root);
-          expect(bytes.length).toBeLessThan(64 * 1024);
-          expect(decodeWbxml(bytes).name).toBe(command);
+          expect(encodeWbxml(answer.root).length).toBeLessThan(64 * 1024);
+          expect(answeredXml(answer, version)).toMatch(new RegExp(`^<${command} `));
         },
       ),
       { numRuns: 400 },

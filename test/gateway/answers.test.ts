@@ -1,16 +1,22 @@
 // Owns the promises of the local replies: which refusal a verdict becomes, and its bytes on the wire.
 import { describe, expect, it } from 'vitest';
 import type { EasCommand } from '../../src/eas/commands.ts';
-import { refusal } from '../../src/gateway/answers.ts';
+import { REFUSALS } from '../../src/eas/answers.ts';
+import { REFUSAL_BY_ACTION, REFUSAL_BY_REASON, refusal } from '../../src/gateway/answers.ts';
 import { Exchange } from '../../src/gateway/exchange.ts';
-import type { VerdictAction } from '../../src/policy/model.ts';
+import type { VerdictAction, VerdictReason } from '../../src/policy/model.ts';
 
-function refused(action: VerdictAction, command: EasCommand, version: string | null): Exchange {
+function refused(
+  action: VerdictAction,
+  command: EasCommand,
+  version: string | null,
+  reason: VerdictReason = 'individualRule',
+): Exchange {
   const exchange = new Exchange(0);
   exchange.command = command;
   exchange.protocolVersion = version;
   exchange.hasPolicyKey = true;
-  exchange.verdict = { action, reason: 'individualRule', rule: 'test', validUntil: Infinity };
+  exchange.verdict = { action, reason, rule: 'test', validUntil: Infinity };
   return exchange;
 }
 
@@ -22,7 +28,6 @@ describe('refusal', () => {
     ['accountWipe', '16.1', '140'],
     // Only 16.1 knows a wipe of the account alone: an older phone must not be led to wipe everything.
     ['accountWipe', '14.1', '129'],
-    ['throttle', '14.1', '111'],
   ])('%s at %s is status %s in the body', (action, version, status) => {
     const reply = refusal(refused(action, 'FolderSync', version), 30);
     expect(reply.status).toBe(200);
@@ -34,11 +39,32 @@ describe('refusal', () => {
   it.each<[VerdictAction, string]>([
     ['block', 'HTTP/1.1 403 Forbidden'],
     ['wipe', 'HTTP/1.1 449 Retry after sending a PROVISION command'],
-    ['throttle', 'HTTP/1.1 503 Service Unavailable\r\nRetry-After: 30'],
   ])('%s before 14.0 is an HTTP status without a body', (action, head) => {
     const reply = refusal(refused(action, 'Sync', '12.1'), 30);
     expect(reply.data).toBe(`${head}\r\nContent-Length: 0\r\n\r\n`);
     expect(reply.data).toContain(` ${reply.status} `);
+  });
+
+  it('of a wipe that the directory does not confirm says to come again, and not that the phone is out', () => {
+    const exchange = refused('block', 'FolderSync', '14.1', 'storeUnavailable');
+    expect(refusal(exchange, 30).data.split('\r\n\r\n')[1]).toBe(
+      Buffer.from('03016a000007564c03313131000101', 'hex').toString('latin1'),
+    );
+    exchange.protocolVersion = '12.1';
+    expect(refusal(exchange, 30).data).toBe(
+      'HTTP/1.1 503 Service Unavailable\r\nRetry-After: 30\r\nContent-Length: 0\r\n\r\n',
+    );
+  });
+
+  it('reaches every refusal there is, from some verdict', () => {
+    const reached = new Set<string>(
+      Object.values(REFUSAL_BY_ACTION).flatMap((one) => [
+        one.refusal,
+        ...(one.otherwise === null ? [] : [one.otherwise.refusal]),
+      ]),
+    );
+    for (const one of Object.values(REFUSAL_BY_REASON)) if (one !== null) reached.add(one.refusal);
+    expect([...reached].toSorted()).toEqual(Object.keys(REFUSALS).toSorted());
   });
 
   it('frames the body, and says when the connection closes', () => {

@@ -238,7 +238,7 @@ describe('the header that carries the user', () => {
     phone.destroy();
   });
 
-  it('goes with the question for a challenge too, and no claim of the phone', async () => {
+  it('does not go with the question for a challenge, and no claim of the phone does', async () => {
     const { port, backend } = await start();
     const phone = await TlsPhone.connect(port);
     phone.send(BARE.replace('Host:', `${HEADER}: bob\r\nHost:`));

@@ -168,8 +168,9 @@ describe('a client that authenticated its connection', () => {
     await until(() => backend.connections[0]?.closed === true, 'the end of the bound connection');
     const bob = await phone(gateway, 'bob');
     expect((await bob.ask()).status).toBe(401);
+    // The challenge was asked for on a connection of the gateway's own.
     expect(backend.connections).toHaveLength(2);
-    expect(gateway.upstreamConnections()).toBe(1);
+    expect(gateway.upstreamConnections()).toBe(0);
   });
 
   it('takes its connection along when it leaves in the middle of a held poll', async () => {
@@ -331,7 +332,12 @@ describe('a second user on the same client connection', () => {
     const bob = new Phone('bob', alice.client);
     expect(text(await bob.ask(basic('bob')))).toBe('200 bob');
     expect((await alice.ask()).status).toBe(401);
-    expect(backend.connections.every(({ proxyHeader }) => proxyHeader.startsWith('PROXY TCP4 '))).toBe(true);
+    const serving = backend.connections.filter((connection) => backend.usersOf(connection).length > 0);
+    expect(serving).toHaveLength(2);
+    expect(serving.every(({ proxyHeader }) => proxyHeader.startsWith('PROXY TCP4 '))).toBe(true);
+    // The challenge of a stranger is the gateway's own question.
+    const others = backend.connections.filter((connection) => !serving.includes(connection));
+    expect(others.every(({ proxyHeader }) => proxyHeader.startsWith('PROXY UNKNOWN'))).toBe(true);
     for (const connection of backend.connections) expect(backend.usersOf(connection).length).toBeLessThan(2);
   });
 

@@ -263,6 +263,20 @@ describe('a client', () => {
     expect(backend.requests[0]?.body).toHaveLength(0);
   });
 
+  it('without credentials is challenged at once when it waits to be asked for its body', async () => {
+    const { client } = await setUp(({ connection }) =>
+      connection.socket.write(
+        'HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm="x"\r\nContent-Length: 0\r\n\r\n',
+      ),
+    );
+    const [head] = request('FolderSync', FOLDER_SYNC, ['Expect: 100-continue', 'Content-Length: 13'])
+      .replace(/Authorization: .*\r\n/, '')
+      .split('\r\n\r\n');
+    client.send(`${head}\r\n\r\n`);
+    const response = await client.response();
+    expect([response.status, response.header('connection')]).toEqual([401, 'close']);
+  });
+
   it('with NTLM credentials gets the challenge alone where offers are stripped', async () => {
     const { backend, client } = await setUp(
       ({ connection }) =>

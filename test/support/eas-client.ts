@@ -47,6 +47,7 @@ const WBXML = 'application/vnd.ms-sync.wbxml';
 
 /** A phone with connections of its own; keeps policy key and sync keys like a mail app. */
 export class EasClient {
+  /** '' = not sent. */
   policyKey = '0';
   folderKey = '0';
   readonly syncKeys = new Map<string, string>();
@@ -77,7 +78,7 @@ export class EasClient {
       content === null ? Buffer.alloc(0) : Buffer.isBuffer(content) ? content : encodeWbxml(content);
     const headers: Record<string, string> = {
       'MS-ASProtocolVersion': this.options.version ?? '14.1',
-      'X-MS-PolicyKey': this.policyKey,
+      ...(this.policyKey === '' ? {} : { 'X-MS-PolicyKey': this.policyKey }),
       'User-Agent': 'easgate-test/1',
     };
     if (body.length > 0) headers['Content-Type'] = type;

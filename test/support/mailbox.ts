@@ -8,6 +8,7 @@ import { decodeWbxml } from '../../src/eas/wbxml/decode.ts';
 import type { WbxmlContent, WbxmlElement } from '../../src/eas/wbxml/element.ts';
 import { encodeWbxml } from '../../src/eas/wbxml/encode.ts';
 import { fromXml, toXml } from '../../src/eas/wbxml/xml.ts';
+import { checkResponse } from './response-rules.ts';
 
 /** Characters outside the basic plane at every place where text is cut. */
 const TEXT = '🔒'.repeat(200);
@@ -39,10 +40,15 @@ export function mailboxRequest(command: EasCommand, version: string, xml = ''): 
   return { command, version, body, notice: NOTICE, keys: KEYS };
 }
 
-/** The answered document as a phone reads it, as XML. Throws when there is none, or when it cannot be encoded. */
-export function answeredXml(answer: MailboxAnswer): string {
-  if (answer.kind !== 'body') throw new Error(`answered with ${answer.kind}`);
-  return toXml(decodeWbxml(encodeWbxml(answer.root)));
+/**
+ * The answered document as a phone reads it, as XML. Throws when there is none, when it cannot be encoded, or when it breaks
+ * the rules of its command, and of `version` where that is told.
+ */
+export function answeredXml(answer: MailboxAnswer, version: string | null = null): string {
+  if (answer.kind !== 'body' && answer.kind !== 'ready') throw new Error(`answered with ${answer.kind}`);
+  const root = decodeWbxml(answer.kind === 'ready' ? answer.bytes : encodeWbxml(answer.root));
+  checkResponse(root.name, root, { version });
+  return toXml(root);
 }
 
 const content: fc.Arbitrary<WbxmlContent> = fc.oneof(

@@ -56,6 +56,8 @@ export interface SettingsOverrides {
   readonly passThrough?: GatewaySettings['passThrough'];
   readonly client?: Partial<GatewaySettings['client']>;
   readonly identity?: Partial<GatewaySettings['identity']>;
+  /** In place of the system's clock. */
+  readonly clock?: () => number;
 }
 
 /** A frozen verdict for tests. */
@@ -165,6 +167,7 @@ export async function startTestGateway(
   const lookUp = (device: string) => verdicts.get(device) ?? ALLOW;
   const gateway = await startGateway({
     settings: testSettings(upstreamPort, overrides),
+    clock: overrides.clock ?? (() => Date.now()),
     verdicts: {
       peek: (_user, device) => {
         const found = lookUp(device);

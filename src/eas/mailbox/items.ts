@@ -155,7 +155,8 @@ const MOVE = { noSource: 1, noTarget: 2, sameFolder: 4, failed: 5 } as const;
 
 /** MoveItems: everything stays where it is. */
 export function moveItems({ body: request, notice }: MailboxRequest): MailboxAnswer {
-  const moves = itemsOf(request, 'Move');
+  // An answer names its item, and never by nothing (MS-ASCMD 2.2.3.174).
+  const moves = itemsOf(request, 'Move').filter((move) => id(move, 'SrcMsgId') !== '');
   if (moves.length === 0) return MALFORMED;
   const responses = moves.map((move) => {
     const source = id(move, 'SrcMsgId');

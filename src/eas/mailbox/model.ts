@@ -1,5 +1,4 @@
 // Owns the words of the quarantine mailbox: what it is asked, what it holds, what it answers. Pure.
-import type { Refusal } from '../answers.ts';
 import type { EasCommand } from '../commands.ts';
 import { element } from '../wbxml/element.ts';
 import type { Namespace, TagName } from '../wbxml/code-pages.ts';
@@ -44,8 +43,6 @@ export type MailboxAnswer =
   | { readonly kind: 'empty' }
   /** An HTTP status without a body. */
   | { readonly kind: 'http'; readonly status: number }
-  /** As a refused device is answered. */
-  | { readonly kind: 'refuse'; readonly refusal: Refusal }
   /** Held by the gateway for so many seconds, then answered. */
   | { readonly kind: 'hold'; readonly seconds: number; readonly expired: MailboxAnswer };
 

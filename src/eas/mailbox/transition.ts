@@ -8,6 +8,7 @@ import type { WbxmlElement } from '../wbxml/element.ts';
 import { isIssued } from './keys.ts';
 import { body, isBefore, node } from './model.ts';
 import type { MailboxAnswer } from './model.ts';
+import { plain as bounded } from './plain.ts';
 
 const FOLDER_SYNC_BAD_KEY = 9;
 const SYNC_BAD_KEY = 3;
@@ -55,6 +56,11 @@ export function answerIssued(
     default:
       return null;
   }
+}
+
+/** An id or key as the phone sent it, as far as one may be long (MS-ASCMD 2.2.3.30.2, 2.2.3.181.4). */
+function echo(parent: WbxmlElement, name: string): string {
+  return bounded(textOf(child(parent, name)) ?? '', MAX_ID);
 }
 
 /**
@@ -111,12 +117,13 @@ function collectionStatus(
 ): WbxmlElement {
   const answers = collections.slice(0, MAX_ITEMS).map((collection) => {
     const status = statusOf(carries(collection, 'SyncKey'));
-    const key = textOf(child(collection, 'SyncKey')) ?? '';
+    const startsOver = status === SYNC_BAD_KEY || status === SYNC_HIERARCHY_CHANGED;
+    const key = echo(collection, 'SyncKey');
     return element(
       'AirSync',
       'Collection',
-      node('AirSync', 'SyncKey', status === SYNC_BAD_KEY || status === SYNC_HIERARCHY_CHANGED ? 0 : key),
-      node('AirSync', 'CollectionId', textOf(child(collection, 'CollectionId')) ?? ''),
+      node('AirSync', 'SyncKey', startsOver || key === '' ? 0 : key),
+      node('AirSync', 'CollectionId', echo(collection, 'CollectionId')),
       node('AirSync', 'Status', status),
     );
   });
@@ -124,6 +131,7 @@ function collectionStatus(
 }
 
 const MAX_ITEMS = 100;
+const MAX_ID = 64;
 
 function estimates(request: WbxmlElement): MailboxAnswer | null {
   const collections = childrenNamed(child(request, 'Collections'), 'Collection');
@@ -131,7 +139,7 @@ function estimates(request: WbxmlElement): MailboxAnswer | null {
   if (ours.length === 0) return null;
   const answers = ours.slice(0, MAX_ITEMS).map((collection) => {
     const folder = carries(collection, 'CollectionId');
-    const id = node('GetItemEstimate', 'CollectionId', textOf(child(collection, 'CollectionId')) ?? '');
+    const id = node('GetItemEstimate', 'CollectionId', echo(collection, 'CollectionId'));
     return element(
       'GetItemEstimate',
       'Response',
@@ -155,11 +163,13 @@ function operations(
     .slice(0, MAX_ITEMS);
   if (items.length === 0) return null;
   if (command === 'MoveItems') {
-    const failed = items.map((item) =>
+    const named = items.filter((item) => echo(item, 'SrcMsgId') !== '');
+    if (named.length === 0) return { kind: 'http', status: 400 };
+    const failed = named.map((item) =>
       element(
         'Move',
         'Response',
-        node('Move', 'SrcMsgId', textOf(child(item, 'SrcMsgId')) ?? ''),
+        node('Move', 'SrcMsgId', echo(item, 'SrcMsgId')),
         node('Move', 'Status', MOVE_BAD_SOURCE),
       ),
     );
@@ -170,7 +180,7 @@ function operations(
       element(
         'MeetingResponse',
         'Result',
-        node('MeetingResponse', 'RequestId', textOf(child(item, 'RequestId')) ?? ''),
+        node('MeetingResponse', 'RequestId', echo(item, 'RequestId')),
         node('MeetingResponse', 'Status', MEETING_BAD_REQUEST),
       ),
     );
@@ -181,7 +191,7 @@ function operations(
       'ItemOperations',
       'Fetch',
       node('ItemOperations', 'Status', FETCH_NOT_FOUND),
-      node('AirSync', 'ServerId', textOf(child(item, 'ServerId')) ?? ''),
+      node('AirSync', 'ServerId', echo(item, 'ServerId')),
     ),
   );
   const status = node('ItemOperations', 'Status', 1);
