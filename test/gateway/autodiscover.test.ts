@@ -93,6 +93,16 @@ describe('Autodiscover answered by the gateway', () => {
     }
   });
 
+  it('costs the mail server no request for each wrong password, and none for a stranger', async () => {
+    const { client, backend } = await setUp('answer');
+    const wrong = `Basic ${Buffer.from('ann:wrong').toString('base64')}`;
+    for (let count = 0; count < 50; count++) {
+      expect((await ask(client, xml(undefined, wrong))).status).toBe(401);
+      expect((await ask(client, xml(undefined, null))).status).toBe(401);
+    }
+    expect(backend.requests.map((seen) => seen.header('authorization'))).toEqual([wrong, undefined]);
+  });
+
   it('says 503 when the mail server cannot be asked about the password', async () => {
     const { client, backend, gateway } = await setUp('answer');
     await backend.close();
