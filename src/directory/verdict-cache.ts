@@ -208,6 +208,7 @@ export class VerdictCache {
       deviceDecision: result.deviceDecision,
       aliasDecisions: result.aliasDecisions,
       device: result.device,
+      partnership: result.partnership,
     });
   }
 

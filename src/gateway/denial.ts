@@ -176,7 +176,7 @@ export class Denial {
     }
     if (command === 'Provision' || command === 'Settings') {
       exchange.information = deviceInformationOf(body);
-      if (exchange.information !== null) this.core.recordSeen(exchange, 200);
+      this.core.noteInformation(exchange);
       if (settings.provisioning === 'server' && mayPass(command, body)) {
         exchange.passedOn = true;
         this.way.pass(exchange);
@@ -184,7 +184,12 @@ export class Denial {
       }
     }
     const acceptLanguage = headerValue(exchange.upstreamHead ?? '', 'accept-language');
-    const notice = this.core.notice(verdict, { user, device, model: exchange.deviceType, acceptLanguage });
+    const notice = this.core.notice(verdict, {
+      user,
+      device,
+      deviceType: exchange.deviceType,
+      acceptLanguage,
+    });
     if (notice === null) {
       this.refuse(exchange);
       return;
@@ -228,7 +233,12 @@ export class Denial {
     const { user, device, command } = exchange;
     if (held === null || user === null || device === null) return;
     const { acceptLanguage } = held;
-    const notice = this.core.notice(verdict, { user, device, model: exchange.deviceType, acceptLanguage });
+    const notice = this.core.notice(verdict, {
+      user,
+      device,
+      deviceType: exchange.deviceType,
+      acceptLanguage,
+    });
     if (notice === null) {
       this.refuse(exchange);
       return;

@@ -145,6 +145,14 @@ export class GatewayCore {
     return this.rendered?.isNews(verdict, user, device) ?? false;
   }
 
+  /** What a quarantined phone said of itself. */
+  noteInformation(exchange: Exchange): void {
+    const { user, device, information } = exchange;
+    if (information === null || user === null || device === null) return;
+    this.rendered?.noteModel(user, device, information.model);
+    this.recordSeen(exchange, 200);
+  }
+
   /** What goes behind X-Forwarded-For for every request of one connection. */
   forwardedSuffix(endpoint: PhoneEndpoint): string {
     const header = this.settings.listen.tls?.clientCertificate?.forwardHeader ?? null;
