@@ -44,7 +44,7 @@ export interface GatewayCounters {
 
 /** What the data plane needs of the verdict cache. */
 export interface VerdictSource {
-  /** Synchronous hit, or undefined. */
+  /** Synchronous hit, or undefined. The same object for as long as nothing changes for this user and device. */
   peek(user: UserKey, device: DeviceKey): Verdict | undefined;
   /** The miss path; never rejects. */
   decide(user: UserKey, device: DeviceKey): Promise<Pick<Decision, 'verdict'>>;
@@ -110,6 +110,11 @@ export class GatewayCore {
   readonly quarantine: QuarantineSettings | null;
   readonly onTrouble: OnTrouble;
   private readonly rendered: Notices | null;
+  /**
+   * Verdicts under which a phone was seen to poll the folders of the mail server. A verdict is one object for one phone
+   * as long as nothing of it changes ({@link VerdictSource.peek}), so nothing outlives a change here.
+   */
+  readonly arrived = new WeakSet<Verdict>();
   draining = false;
   /** More memory is in use than limits.maxMemoryBytes. */
   overloaded = false;

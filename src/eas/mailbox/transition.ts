@@ -1,6 +1,6 @@
 // Owns the way out of the quarantine mailbox: a phone that is let in again, but still comes with keys or ids the gateway
 // issued, is told to start over, so that the two mailboxes never mix. Pure.
-import { statusReply } from '../replies.ts';
+import { PING_STATUS, statusReply } from '../replies.ts';
 import { child, childrenNamed, element, isElement, textOf } from '../wbxml/element.ts';
 import type { WbxmlElement } from '../wbxml/element.ts';
 import type { EasCommand } from '../commands.ts';
@@ -12,9 +12,10 @@ const FOLDER_SYNC_BAD_KEY = 9;
 const SYNC_BAD_KEY = 3;
 const SYNC_SERVER_ERROR = 5;
 const SYNC_HIERARCHY_CHANGED = 12;
+/** An empty or partial Sync, and nothing is remembered of the last one (MS-ASCMD 2.2.3.177.17). */
+const SYNC_SEND_ALL = 13;
 /** Resend the request (MS-ASCMD 2.2.3.177.17). */
 const SYNC_RETRY = 16;
-const PING_HIERARCHY_CHANGED = 7;
 const ESTIMATE_BAD_COLLECTION = 2;
 const ESTIMATE_BAD_KEY = 4;
 const FETCH_NOT_FOUND = 6;
@@ -35,7 +36,7 @@ export function answerIssued(
       return carries(request, 'SyncKey', 'ServerId', 'ParentId') ? plain(command, FOLDER_SYNC_BAD_KEY) : null;
     case 'Ping':
       return childrenNamed(child(request, 'Folders'), 'Folder').some((folder) => carries(folder, 'Id'))
-        ? plain('Ping', PING_HIERARCHY_CHANGED)
+        ? plain('Ping', PING_STATUS.hierarchyChanged)
         : null;
     case 'Sync':
       return syncs(version, request);
@@ -48,6 +49,23 @@ export function answerIssued(
     default:
       return null;
   }
+}
+
+/**
+ * Whether a poll names its folders only by what the mail server remembers of the last one: an empty or partial one
+ * (MS-ASCMD 2.2.1.13, 2.2.1.21). Such a poll does not tell which mailbox its phone shows. Null = no body.
+ */
+export function restsOnMemory(command: 'Ping' | 'Sync', request: WbxmlElement | null): boolean {
+  if (command === 'Ping') return child(child(request ?? undefined, 'Folders'), 'Folder') === undefined;
+  return (
+    child(child(request ?? undefined, 'Collections'), 'Collection') === undefined ||
+    child(request ?? undefined, 'Partial') !== undefined
+  );
+}
+
+/** Has a phone send such a poll once more, with all its folders. */
+export function sendAll(command: 'Ping' | 'Sync'): MailboxAnswer {
+  return plain(command, command === 'Ping' ? PING_STATUS.missingParameters : SYNC_SEND_ALL);
 }
 
 /** Ids are never looked for in texts a person wrote: only in these elements. */
