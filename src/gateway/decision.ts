@@ -77,6 +77,7 @@ export class Decision implements HeldPing, WayOn {
     if (!this.phone.body.complete && this.phone.body.received <= BUFFERED_BODY_BYTES && isReadWhole(exchange))
       return;
     if (this.denial.leave(exchange) || this.denial.resume(exchange)) return;
+    this.denial.listen(exchange);
     this.pass(exchange);
   }
 

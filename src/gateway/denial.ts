@@ -295,6 +295,17 @@ export class Denial {
     return false;
   }
 
+  /**
+   * What a phone that may pass says of itself on the way; nothing of the request changes. It is written down when the mail
+   * server has taken the credentials.
+   */
+  listen(exchange: Exchange): void {
+    if (exchange.command !== 'Provision' && exchange.command !== 'Settings') return;
+    const { kept, complete } = this.phone.body;
+    if (complete)
+      exchange.information = deviceInformationOf(decode(kept, exchange.content === 'gzip-wbxml') ?? null);
+  }
+
   // --------------------------------------------------------------------------------------------------- the wipe
 
   /** The Provision exchange of a wipe. Nothing is wiped but on the word of the store, read now (MS-ASPROV 3.2.5.1.2). */
