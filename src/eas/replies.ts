@@ -69,5 +69,7 @@ function ready(command: EasCommand, status: number): Buffer {
 export const PING_EXPIRED = ready('Ping', PING_STATUS.expired);
 /** Ping 7: the folder hierarchy changed; FolderSync, then ping again. */
 export const PING_HIERARCHY_CHANGED = ready('Ping', PING_STATUS.hierarchyChanged);
+/** Sync 5: a server error; try again later. */
+export const SYNC_SERVER_ERROR = ready('Sync', 5);
 /** Sync 12: the folder hierarchy changed; FolderSync, then sync again. */
 export const SYNC_HIERARCHY_CHANGED = ready('Sync', 12);

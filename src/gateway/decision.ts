@@ -68,6 +68,11 @@ export class Decision implements HeldPing, WayOn {
       this.denial.answer(exchange);
       return;
     }
+    if (exchange.bodySpent) {
+      if (!this.phone.body.complete) exchange.persistent = false;
+      this.comeAgain(exchange);
+      return;
+    }
     if (!exchange.challengeOnly) this.inviteBody(exchange);
     if (!exchange.bodyChecked && !this.checkBody(exchange)) return;
     if (exchange.challengeOnly) {

@@ -1,6 +1,5 @@
 // Owns what becomes of a request that its verdict does not let pass: first the mail server's word on the credentials, then
 // a refusal, the quarantine mailbox, or the exchange of a wipe. Also the way out of the mailbox, for phones let in again.
-import { gunzipSync } from 'node:zlib';
 import type { Refusal } from '../eas/answers.ts';
 import { INBOX } from '../eas/mailbox/folders.ts';
 import { KeyMint, mayCarryIssued } from '../eas/mailbox/keys.ts';
@@ -10,10 +9,10 @@ import { pingWithNews } from '../eas/mailbox/ping.ts';
 import { deviceInformationOf } from '../eas/mailbox/provision.ts';
 import { syncsInbox } from '../eas/mailbox/sync.ts';
 import { answerIssued, restsOnMemory, sendAll } from '../eas/mailbox/transition.ts';
-import { decodeWbxml } from '../eas/wbxml/decode.ts';
 import { isElement } from '../eas/wbxml/element.ts';
 import type { WbxmlElement } from '../eas/wbxml/element.ts';
 import { encodeWbxml } from '../eas/wbxml/encode.ts';
+import { SYNC_SERVER_ERROR } from '../eas/replies.ts';
 import { answerProvisionDuringWipe } from '../eas/wipe.ts';
 import type { HttpErrorCode } from '../http/errors.ts';
 import { statusReply, wbxmlReply } from '../http/reply.ts';
@@ -21,6 +20,7 @@ import { headerValue } from '../http/request-head.ts';
 import type { Verdict } from '../policy/model.ts';
 import { refusal } from './answers.ts';
 import type { Proof } from './credentials.ts';
+import { DeniedBody, decodeBody } from './denied-body.ts';
 import type { Exchange } from './exchange.ts';
 import type { GatewayCore } from './gateway-core.ts';
 import type { RequestBody } from './request-body.ts';
@@ -56,8 +56,6 @@ export interface WayOn {
   pass(exchange: Exchange): void;
 }
 
-/** A body as sent expands to this at most before it is read. */
-const MAX_DECODED_BYTES = 256 * 1024;
 /** A wipe that the phone reports is written down, with so many tries; a lost report would wipe it once more. */
 const ACKNOWLEDGE_TRIES = 5;
 
@@ -73,6 +71,7 @@ export class Denial {
   private readonly phone: DeniedPhone;
   private readonly way: WayOn;
   private readonly core: GatewayCore;
+  private readonly body = new DeniedBody();
   /** Credentials of this connection that the mail server took, and until when that counts. */
   private proven: string | null = null;
   private provenUntil = 0;
@@ -146,25 +145,21 @@ export class Denial {
       this.refuse(exchange);
       return;
     }
-    const body = this.bodyOf(exchange);
-    if (body === 'more') return;
-    if (wipes) void this.wipe(exchange, verdict, body);
-    else this.quarantine(exchange, verdict, body);
-  }
-
-  /** The request as a tree; null = no body, or mail of 12.1 and before. `more` = it is not all there, or was refused. */
-  private bodyOf(exchange: Exchange): WbxmlElement | null | 'more' {
-    const { body } = this.phone;
-    if (exchange.content === 'rfc822') return null;
-    if (!body.complete) {
-      if (body.received > BUFFERED_BODY_BYTES) this.phone.refuse('EASGATE_BODY_TOO_LARGE');
-      else this.way.inviteBody(exchange);
-      return 'more';
+    const request = this.body.read(exchange, this.phone.body);
+    switch (request.kind) {
+      case 'more':
+        this.way.inviteBody(exchange);
+        break;
+      case 'refused':
+        this.phone.refuse(request.code);
+        break;
+      case 'unread':
+        this.send(exchange, READ_PAST);
+        break;
+      case 'request':
+        if (wipes) void this.wipe(exchange, verdict, request.root);
+        else this.quarantine(exchange, verdict, request.root);
     }
-    const tree = decode(body.kept, exchange.content === 'gzip-wbxml');
-    if (tree !== undefined) return tree;
-    this.phone.refuse('EASGATE_BODY_NOT_WBXML');
-    return 'more';
   }
 
   // ------------------------------------------------------------------------------------------------- the mailbox
@@ -262,7 +257,7 @@ export class Denial {
     const { kept, complete } = this.phone.body;
     if (this.core.quarantine === null || command === null || kept === null || !complete) return false;
     if (content !== 'wbxml' || kept.length > BUFFERED_BODY_BYTES || !mayCarryIssued(kept)) return false;
-    const tree = decode(kept, false);
+    const tree = decodeBody(kept, false);
     if (tree === undefined || tree === null) return false;
     const answer = answerIssued(command, exchange.protocolVersion ?? '2.5', tree);
     if (answer === null) return false;
@@ -283,7 +278,7 @@ export class Denial {
       const { kept, complete } = this.phone.body;
       // A large Sync: whatever it has, it is no poll.
       if (!complete) return false;
-      const tree = decode(kept, exchange.content === 'gzip-wbxml');
+      const tree = decodeBody(kept, exchange.content === 'gzip-wbxml');
       if (tree === undefined) return false;
       if (restsOnMemory(command, tree)) {
         this.send(exchange, sendAll(command));
@@ -303,7 +298,7 @@ export class Denial {
     if (exchange.command !== 'Provision' && exchange.command !== 'Settings') return;
     const { kept, complete } = this.phone.body;
     if (complete)
-      exchange.information = deviceInformationOf(decode(kept, exchange.content === 'gzip-wbxml') ?? null);
+      exchange.information = deviceInformationOf(decodeBody(kept, exchange.content === 'gzip-wbxml') ?? null);
   }
 
   // --------------------------------------------------------------------------------------------------- the wipe
@@ -366,6 +361,8 @@ export class Denial {
   // -------------------------------------------------------------------------------------------------- answers
 
   private send(exchange: Exchange, answer: MailboxAnswer): void {
+    // What is still to come of the body must not be read as the next request.
+    if (!this.phone.body.complete) exchange.persistent = false;
     switch (answer.kind) {
       case 'body':
         this.write(exchange, encodeWbxml(answer.root));
@@ -400,18 +397,11 @@ export class Denial {
   }
 }
 
+/** A server error (MS-ASCMD 2.2.3.177.17, status 5): what the phone wants to store it keeps, and tries later. */
+const READ_PAST: MailboxAnswer = { kind: 'ready', bytes: SYNC_SERVER_ERROR };
+
 /** How long an acceptance counts on its connection without a look at the shared memory. */
 const PROVEN_MS = 30_000;
-
-/** The tree of a body; null = it is empty, undefined = it is not understood. */
-function decode(bytes: Buffer | null, gzip: boolean): WbxmlElement | null | undefined {
-  if (bytes === null || bytes.length === 0) return null;
-  try {
-    return decodeWbxml(gzip ? gunzipSync(bytes, { maxOutputLength: MAX_DECODED_BYTES }) : bytes);
-  } catch {
-    return undefined;
-  }
-}
 
 /** Provision, and Settings that only tell of the device: nothing of the mailbox is in them. */
 function mayPass(command: 'Provision' | 'Settings', body: WbxmlElement | null): boolean {
