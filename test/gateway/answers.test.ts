@@ -1,9 +1,15 @@
 // Owns the promises of the local replies: which refusal a verdict becomes, and its bytes on the wire.
 import { describe, expect, it } from 'vitest';
 import type { EasCommand } from '../../src/eas/commands.ts';
-import { refusal } from '../../src/gateway/answers.ts';
+import { INBOX } from '../../src/eas/mailbox/folders.ts';
+import { answerMailbox } from '../../src/eas/mailbox/mailbox.ts';
+import { answerIssued } from '../../src/eas/mailbox/transition.ts';
+import { decodeWbxml } from '../../src/eas/wbxml/decode.ts';
+import { fromXml, toXml } from '../../src/eas/wbxml/xml.ts';
+import { refusal, releaseReply } from '../../src/gateway/answers.ts';
 import { Exchange } from '../../src/gateway/exchange.ts';
 import type { VerdictAction } from '../../src/policy/model.ts';
+import { VERSIONS, answeredXml, mailboxRequest } from '../support/mailbox.ts';
 
 function refused(action: VerdictAction, command: EasCommand, version: string | null): Exchange {
   const exchange = new Exchange(0);
@@ -61,3 +67,20 @@ describe('refusal', () => {
     expect(refusal(exchange, 30).data.endsWith(ping7)).toBe(false);
   });
 });
+
+describe.each([...VERSIONS, '12.0', '14.0', '16.0'])(
+  'a Sync of %s whose folders are others now',
+  (version) => {
+    const sync = (folder: string): string =>
+      `<Sync xmlns="AirSync:"><Collections><Collection><SyncKey>7</SyncKey><CollectionId>${folder}</CollectionId></Collection></Collections></Sync>`;
+    const CHANGED = '<Sync xmlns="AirSync:"><Status>12</Status></Sync>';
+
+    it('is told so for the whole command, wherever it is told', () => {
+      const held = releaseReply(refused('allow', 'Sync', version));
+      expect(held && toXml(decodeWbxml(held))).toBe(CHANGED);
+      expect(answeredXml(answerMailbox(mailboxRequest('Sync', version, sync('5'))))).toBe(CHANGED);
+      const issued = answerIssued('Sync', version, fromXml(sync(INBOX)));
+      expect(issued && answeredXml(issued)).toBe(CHANGED);
+    });
+  },
+);

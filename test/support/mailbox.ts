@@ -41,6 +41,7 @@ export function mailboxRequest(command: EasCommand, version: string, xml = ''): 
 
 /** The answered document as a phone reads it, as XML. Throws when there is none, or when it cannot be encoded. */
 export function answeredXml(answer: MailboxAnswer): string {
+  if (answer.kind === 'ready') return toXml(decodeWbxml(answer.bytes));
   if (answer.kind !== 'body') throw new Error(`answered with ${answer.kind}`);
   return toXml(decodeWbxml(encodeWbxml(answer.root)));
 }

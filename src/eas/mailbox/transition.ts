@@ -1,6 +1,6 @@
 // Owns the way out of the quarantine mailbox: a phone that is let in again, but still comes with keys or ids the gateway
 // issued, is told to start over, so that the two mailboxes never mix. Pure.
-import { PING_STATUS, statusReply } from '../replies.ts';
+import { PING_STATUS, SYNC_HIERARCHY_CHANGED, statusReply } from '../replies.ts';
 import { child, childrenNamed, element, isElement, textOf } from '../wbxml/element.ts';
 import type { WbxmlElement } from '../wbxml/element.ts';
 import type { EasCommand } from '../commands.ts';
@@ -11,7 +11,6 @@ import type { MailboxAnswer } from './model.ts';
 const FOLDER_SYNC_BAD_KEY = 9;
 const SYNC_BAD_KEY = 3;
 const SYNC_SERVER_ERROR = 5;
-const SYNC_HIERARCHY_CHANGED = 12;
 /** An empty or partial Sync, and nothing is remembered of the last one (MS-ASCMD 2.2.3.177.17). */
 const SYNC_SEND_ALL = 13;
 /** Resend the request (MS-ASCMD 2.2.3.177.17). */
@@ -84,9 +83,7 @@ function plain(command: EasCommand, status: number): MailboxAnswer {
 function syncs(version: string, request: WbxmlElement): MailboxAnswer | null {
   const collections = childrenNamed(child(request, 'Collections'), 'Collection');
   if (collections.some((collection) => carries(collection, 'CollectionId'))) {
-    // Up to 12.1 the status of a folder stands in its collection (MS-ASCMD 2.2.3.177.17).
-    if (!isBefore(version, 14)) return plain('Sync', SYNC_HIERARCHY_CHANGED);
-    return body(collectionStatus(collections, () => SYNC_HIERARCHY_CHANGED));
+    return { kind: 'ready', bytes: SYNC_HIERARCHY_CHANGED };
   }
   if (!collections.some((collection) => carries(collection, 'SyncKey'))) return null;
   const others = isBefore(version, 12.1) ? SYNC_SERVER_ERROR : SYNC_RETRY;
@@ -103,7 +100,7 @@ function collectionStatus(
     return element(
       'AirSync',
       'Collection',
-      node('AirSync', 'SyncKey', status === SYNC_BAD_KEY || status === SYNC_HIERARCHY_CHANGED ? 0 : key),
+      node('AirSync', 'SyncKey', status === SYNC_BAD_KEY ? 0 : key),
       node('AirSync', 'CollectionId', textOf(child(collection, 'CollectionId')) ?? ''),
       node('AirSync', 'Status', status),
     );
