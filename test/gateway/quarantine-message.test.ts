@@ -3,6 +3,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { configSchema } from '../../src/config/schema.ts';
 import { noticeSettings } from '../../src/config/notice-settings.ts';
+import { DEFAULT_TEMPLATES } from '../../src/policy/messages/default-templates.ts';
 import { Notices } from '../../src/gateway/notices.ts';
 import { fromXml } from '../../src/eas/wbxml/xml.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
@@ -80,6 +81,16 @@ describe('the message of a quarantined phone', () => {
     const received = Date.parse(find((await phone.sync(inbox)).tree, 'DateReceived') ?? '');
     expect(received).toBeGreaterThanOrEqual(Math.floor(before / 1_000) * 1_000);
     expect(received).toBeLessThanOrEqual(Date.now());
+  });
+});
+
+describe.each([...DEFAULT_TEMPLATES.keys()])('a reader of %s', (language) => {
+  it('is told in this language by what the phone sends in Accept-Language', async () => {
+    world = await openQuarantine();
+    world.gateway.verdicts.set('phone1', HELD);
+    const text = await read(world.phone({ acceptLanguage: `tlh, ${language}-XX;q=0.9, *;q=0.1` }));
+    const { details } = DEFAULT_TEMPLATES.get(language)?.headings ?? { details: '?' };
+    expect(text).toContain(details);
   });
 });
 
