@@ -8,7 +8,7 @@ import type { MailboxAnswer, MailboxRequest } from '../eas/mailbox/model.ts';
 import { pingWithNews } from '../eas/mailbox/ping.ts';
 import { deviceInformationOf } from '../eas/mailbox/provision.ts';
 import { syncsInbox } from '../eas/mailbox/sync.ts';
-import { answerIssued, restsOnMemory, sendAll } from '../eas/mailbox/transition.ts';
+import { answerIssued } from '../eas/mailbox/transition.ts';
 import { isElement } from '../eas/wbxml/element.ts';
 import type { WbxmlElement } from '../eas/wbxml/element.ts';
 import { encodeWbxml } from '../eas/wbxml/encode.ts';
@@ -76,7 +76,7 @@ export class Denial {
   private proven: string | null = null;
   private provenUntil = 0;
   private held: Held | null = null;
-  /** The last verdict of which {@link GatewayCore.arrived} is known to hold. */
+  /** The last verdict under which the phone was seen to have arrived. */
   private arrivedUnder: Verdict | null = null;
 
   constructor(phone: DeniedPhone, way: WayOn) {
@@ -265,29 +265,16 @@ export class Denial {
     return true;
   }
 
-  /**
-   * A poll of an allowed phone that names no folders: the mail server would hold it on those of the phone's last full one,
-   * although the phone may have been in the quarantine mailbox since, at another worker perhaps. It is asked for all of
-   * them, until it was seen here to name folders of the mail server. Returns whether it was answered. Hot path.
-   */
+  /** A poll of an allowed phone that does not tell which mailbox it shows ({@link Arrivals}): whether it was answered. */
   resume(exchange: Exchange): boolean {
     const { verdict, command } = exchange;
     if (verdict === this.arrivedUnder || verdict === null || this.core.quarantine === null) return false;
     if (command !== 'Ping' && command !== 'Sync') return false;
-    if (!this.core.arrived.has(verdict)) {
-      const { kept, complete } = this.phone.body;
-      // A large Sync: whatever it has, it is no poll.
-      if (!complete) return false;
-      const tree = decodeBody(kept, exchange.content === 'gzip-wbxml');
-      if (tree === undefined) return false;
-      if (restsOnMemory(command, tree)) {
-        this.send(exchange, sendAll(command));
-        return true;
-      }
-      this.core.arrived.add(verdict);
-    }
-    this.arrivedUnder = verdict;
-    return false;
+    const found = this.core.arrivals.look(exchange, verdict, command, this.phone.body);
+    if (found === 'arrived') this.arrivedUnder = verdict;
+    if (typeof found === 'string') return false;
+    this.send(exchange, found);
+    return true;
   }
 
   /**

@@ -9,6 +9,7 @@ import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { SeenFacts } from '../directory/partnership-recorder.ts';
 import type { ChangedKeys, Decision } from '../directory/verdict-cache.ts';
 import { VIA_PSEUDONYM } from './admission.ts';
+import { Arrivals } from './arrivals.ts';
 import type { ClientConnection, PhoneEndpoint } from './client-connection.ts';
 import { CredentialCheck } from './credentials.ts';
 import type { Deadlines } from './deadlines.ts';
@@ -110,11 +111,7 @@ export class GatewayCore {
   readonly quarantine: QuarantineSettings | null;
   readonly onTrouble: OnTrouble;
   private readonly rendered: Notices | null;
-  /**
-   * Verdicts under which a phone was seen to poll the folders of the mail server. A verdict is one object for one phone
-   * as long as nothing of it changes ({@link VerdictSource.peek}), so nothing outlives a change here.
-   */
-  readonly arrived = new WeakSet<Verdict>();
+  readonly arrivals = new Arrivals();
   draining = false;
   /** More memory is in use than limits.maxMemoryBytes. */
   overloaded = false;

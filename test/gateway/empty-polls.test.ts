@@ -1,5 +1,6 @@
 // Owns the promise that a poll without folders, which the mail server would hold on those it remembers, never joins a phone
 // that shows the quarantine mailbox to its real one, nor the other way round.
+import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
 import { deviceKey } from '../../src/identity/device.ts';
 import { fromXml } from '../../src/eas/wbxml/xml.ts';
@@ -12,6 +13,7 @@ import { STORES, openOffice } from '../support/office.ts';
 import type { Node, Office } from '../support/office.ts';
 import { guarded, openQuarantine } from '../support/quarantine.ts';
 import type { Quarantine } from '../support/quarantine.ts';
+import { RawClient } from '../support/raw-client.ts';
 import { until } from '../support/until.ts';
 
 checkLeaks();
@@ -127,6 +129,23 @@ it('a phone that never was in the quarantine mailbox is asked once by each gatew
   await say(first, ping, ping.full('5'));
   const second = world.phone();
   expect((await second.ping()).body.toString()).toBe('ok');
+});
+
+it('a poll of folders of the quarantine mailbox is led out of it also when it is coded', async () => {
+  const world = await openWorld();
+  world.gateway.change('phone1', 'allow');
+  const [ping] = POLLS as [Poll];
+  const body = gzipSync(encodeWbxml(fromXml(ping.full('easg1-inbox'))));
+  const client = await RawClient.open(world.gateway.port);
+  client.send(
+    'POST /Microsoft-Server-ActiveSync?Cmd=Ping&User=alice&DeviceId=PHONE1&DeviceType=iPhone HTTP/1.1\r\n' +
+      'Host: m\r\nAuthorization: Basic YWxpY2U6c2VjcmV0\r\nMS-ASProtocolVersion: 14.1\r\nContent-Encoding: gzip\r\n' +
+      `Content-Type: ${WBXML}\r\nContent-Length: ${body.length}\r\n\r\n`,
+  );
+  client.send(body);
+  expect((await client.response()).body.toString('hex')).toBe('03016a00000d45470337000101');
+  expect(world.mailRequests()).toEqual([]);
+  client.destroy();
 });
 
 it('where there is no quarantine mailbox, polls of all kinds pass', async () => {
