@@ -96,4 +96,29 @@ describe.each(STORES)('with the %s store', (kind) => {
     expect(find(acknowledged.tree, 'PolicyKey')).toMatch(/^[1-9][0-9]*$/);
     expect(find(acknowledged.tree, 'PolicyKey')).not.toBe(key);
   });
+
+  it('a phone that nobody knows is on hold since it was first seen, wherever and whenever it asks', async () => {
+    const office = await openOffice(kind);
+    cleanups.push(() => office.close());
+    const received = async (phone: EasClient): Promise<number> => {
+      const inbox = find((await phone.folderSync()).tree, 'ServerId') ?? '';
+      await phone.sync(inbox);
+      return Date.parse(find((await phone.sync(inbox)).tree, 'DateReceived') ?? '');
+    };
+    const before = Math.floor(Date.now() / 1_000) * 1_000;
+    const first = await received(at(office.gateway));
+    expect(first).toBeGreaterThanOrEqual(before);
+    expect(first).toBeLessThanOrEqual(Date.now());
+
+    let firstSeen = 0;
+    await until(() => {
+      void office.operator.lookup('alice' as never, [deviceKey('PHONE1')]).then(({ partnership }) => {
+        firstSeen = partnership?.firstSeen ?? 0;
+      });
+      return firstSeen > 0;
+    }, 'the partnership');
+    await until(() => Date.now() > firstSeen + 1_500, 'time to pass');
+    const other = await office.node();
+    expect(await received(at(other))).toBe(Math.floor(firstSeen / 1_000) * 1_000);
+  });
 });
