@@ -114,7 +114,13 @@ async function play(
   const mdm = async (facts: Pick<DeviceRecord, 'managed' | 'compliant'>): Promise<void> => {
     observed++;
     const { model, os } = FAMILIES[family];
-    const nothing = { encrypted: null, compromised: null, owner: null, lastCheckIn: null };
+    const nothing = {
+      encrypted: null,
+      compromised: null,
+      owner: null,
+      lastCheckIn: null,
+      unmetRequirements: [],
+    };
     await store.putDevice({
       key,
       model,

@@ -9,7 +9,7 @@ import { isOpenWipe, isWipe } from '../policy/wipe.ts';
 import { CommandError, withStore } from './context.ts';
 import { canonicalUser, changeDecision, decisionText, storedDecision, wipeText } from './decisions.ts';
 import { parseDevice, parseUser, target } from './device-names.ts';
-import { collect, notFound } from './inventory.ts';
+import { collect, modelOf, notFound, printable } from './inventory.ts';
 import type { ListRow } from './inventory.ts';
 import { table } from './table.ts';
 import { registerWipe } from './wipe.ts';
@@ -26,6 +26,7 @@ interface SetOptions {
   readonly compliant?: string;
   readonly model?: string;
   readonly os?: string;
+  readonly requirement?: readonly string[];
   readonly source: string;
 }
 
@@ -125,16 +126,22 @@ export function registerDevices(program: Command): void {
     .option('--compliant <yes>', 'true or false')
     .option('--model <text>', 'model')
     .option('--os <text>', 'operating system')
+    .option(
+      '--requirement <text...>',
+      'requirements it does not meet, e.g. encryption minimumOs; shown to its user',
+    )
     .option('--source <name>', 'name of the feed', 'cli')
     .action(async (id: string, options: SetOptions, command: Command) => {
       await withStore(command, async (store) => {
         const key = parseDevice(id);
         const before = (await store.getDevice(key))?.record ?? null;
         const now = Date.now();
+        const compliant = parseFlag(options.compliant, '--compliant') ?? before?.compliant ?? null;
+        const unmet = options.requirement ?? before?.unmetRequirements ?? [];
         await store.putDevice({
           key,
           managed: parseFlag(options.managed, '--managed') ?? before?.managed ?? null,
-          compliant: parseFlag(options.compliant, '--compliant') ?? before?.compliant ?? null,
+          compliant,
           model: options.model ?? before?.model ?? null,
           os: options.os ?? before?.os ?? null,
           encrypted: before?.encrypted ?? null,
@@ -144,6 +151,7 @@ export function registerDevices(program: Command): void {
           source: options.source,
           version: now,
           observedAt: now,
+          unmetRequirements: compliant === true ? [] : unmet,
         });
         process.stdout.write(`set: ${key}\n`);
       });
@@ -195,11 +203,12 @@ function parseFlag(text: string | undefined, name: string): boolean | null {
 function listTable(rows: readonly ListRow[]): string {
   if (rows.length === 0) return 'no devices\n';
   return table(
-    ['DEVICE', 'USER', 'TYPE', 'MANAGED', 'COMPLIANT', 'DECISION', 'LAST VERDICT', 'LAST SEEN'],
+    ['DEVICE', 'USER', 'TYPE', 'MODEL', 'MANAGED', 'COMPLIANT', 'DECISION', 'LAST VERDICT', 'LAST SEEN'],
     rows.map(({ device, user, listing, partnership }) => [
       device,
       user ?? '-',
-      partnership?.record.deviceType ?? listing?.record?.model ?? '-',
+      printable(partnership?.record.deviceType ?? null, '-'),
+      printable(modelOf(listing, partnership), '-'),
       yesNo(listing?.record?.managed),
       yesNo(listing?.record?.compliant),
       decisionText(partnership?.decision ?? null, listing?.decision ?? null),

@@ -33,6 +33,19 @@ export async function collect(store: DirectoryStore, user: UserKey | null): Prom
   return rows.sort((a, b) => a.device.localeCompare(b.device) || (a.user ?? '').localeCompare(b.user ?? ''));
 }
 
+/** What a device calls itself, else what its feed calls it; null = neither said. */
+export function modelOf(
+  listing: DeviceListing | null,
+  partnership: PartnershipListing | null,
+): string | null {
+  return partnership?.record.model ?? listing?.record?.model ?? null;
+}
+
+/** A phone chooses its names itself: no line end or escape sequence of one may repaint what is being shown. */
+export function printable(text: string | null, missing = '?'): string {
+  return text === null ? missing : text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '?');
+}
+
 /** Says that there is no such device, and which ones may have been meant. */
 export async function notFound(store: DirectoryStore, key: DeviceKey): Promise<CommandError> {
   const spellings = new Set<string>(deviceAliases(key));

@@ -11,7 +11,7 @@ import type { ManualDecision, WipeDecision } from '../policy/model.ts';
 import { CommandError, withStore } from './context.ts';
 import { canonicalUser, decisionText, refuseOverWipe, replace, storedDecision } from './decisions.ts';
 import { parseDevice, target } from './device-names.ts';
-import { notFound } from './inventory.ts';
+import { notFound, printable } from './inventory.ts';
 import { table } from './table.ts';
 
 interface WipeOptions {
@@ -113,12 +113,20 @@ function summary(
     record.user === user ? '=>' : '',
     printable(record.user),
     printable(record.deviceType),
+    printable(record.model),
+    printable(record.os),
+    printable(record.imei),
     printable(record.userAgent),
     printable(record.protocolVersion),
     new Date(record.lastSeen).toISOString(),
   ]);
   if (rows.length > 0)
-    lines.push(table(['', 'USER', 'TYPE', 'CLIENT', 'VERSION', 'LAST SEEN'], rows).trimEnd());
+    lines.push(
+      table(
+        ['', 'USER', 'TYPE', 'MODEL', 'SYSTEM', 'IMEI', 'CLIENT', 'VERSION', 'LAST SEEN'],
+        rows,
+      ).trimEnd(),
+    );
   else lines.push('no user was seen with it yet');
   if (before !== null)
     lines.push(
@@ -143,11 +151,6 @@ function summary(
 
 function isOutlookMobile({ userAgent, deviceType }: PartnershipRecord): boolean {
   return clientFamily(userAgent, deviceType) === 'outlook';
-}
-
-/** A phone chooses its names itself: no line end or escape sequence of one may repaint what is being confirmed. */
-function printable(text: string | null): string {
-  return text === null ? '?' : text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '?');
 }
 
 async function confirm(device: DeviceKey, given: string | undefined): Promise<void> {

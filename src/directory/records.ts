@@ -18,6 +18,48 @@ export interface DeviceRecord {
   /** Grows with every observation of one source: an older one never overwrites a newer one. */
   readonly version: number;
   readonly observedAt: number;
+  /** Which requirements the device does not meet, in the feed's words, e.g. `encryption`; see {@link boundRequirements}. */
+  readonly unmetRequirements: readonly string[];
+  /**
+   * When the device came to be managed or not, compliant or not, as it is: `observedAt` of the first report that said so.
+   * The store keeps it.
+   */
+  readonly stateSince: number;
+}
+
+/** What a feed reports. */
+export type DeviceReport = Omit<DeviceRecord, 'stateSince'>;
+
+const MAX_REQUIREMENTS = 10;
+const MAX_REQUIREMENT = 64;
+/** What no reader could show, or would read as something else: control characters, line ends, turned directions. */
+const UNSHOWN = /[\p{Cc}\p{Cf}\u2028\u2029]+/gu;
+
+/** Requirements as they are kept and shown to the phone's user: one line each, a few, none twice. */
+export function boundRequirements(said: readonly string[]): string[] {
+  const kept = said
+    .slice(0, MAX_REQUIREMENTS * 2)
+    .map((text) => text.slice(0, MAX_REQUIREMENT).toWellFormed().replaceAll(UNSHOWN, ' ').trim())
+    .filter((text) => text !== '');
+  return [...new Set(kept)].slice(0, MAX_REQUIREMENTS);
+}
+
+/** Managed and compliant as far as it matters how long that has been so: never reported is not compliant. */
+export function sameState(a: DeviceReport, b: DeviceReport): boolean {
+  return a.managed === b.managed && (a.managed !== true || (a.compliant === true) === (b.compliant === true));
+}
+
+/** Whether two reports say the same to whoever decides or explains: then nothing needs to be decided anew. */
+export function sameFacts(a: DeviceReport, b: DeviceReport): boolean {
+  return (
+    a.managed === b.managed &&
+    a.compliant === b.compliant &&
+    a.encrypted === b.encrypted &&
+    a.compromised === b.compromised &&
+    a.model === b.model &&
+    a.unmetRequirements.length === b.unmetRequirements.length &&
+    a.unmetRequirements.every((text, index) => text === b.unmetRequirements[index])
+  );
 }
 
 /** A user and the other names that mean the same user. */
@@ -110,6 +152,9 @@ export function readDevice(key: DeviceKey, stored: string): DeviceRecord {
     source: text(json, 'source', what) ?? 'unknown',
     version: time(json, 'version', what) ?? 0,
     observedAt: time(json, 'observedAt', what) ?? 0,
+    unmetRequirements: boundRequirements(texts(json, 'unmetRequirements', what)),
+    // Records of before this was kept: at least since the last report.
+    stateSince: time(json, 'stateSince', what) ?? time(json, 'observedAt', what) ?? 0,
   };
 }
 
@@ -138,6 +183,20 @@ export function readPartnership(user: UserKey, device: DeviceKey, stored: string
     os: text(json, 'os', what),
     imei: text(json, 'imei', what),
   };
+}
+
+/** The partnership of a look-up: it decides nothing, so one that is not understood is as good as none. */
+export function seenPartnership(
+  user: UserKey,
+  device: DeviceKey,
+  stored: string | null,
+): PartnershipRecord | null {
+  if (stored === null) return null;
+  try {
+    return readPartnership(user, device, stored);
+  } catch {
+    return null;
+  }
 }
 
 /** Reads a stored decision. @throws CorruptRecordError */

@@ -2,7 +2,7 @@
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { ManualDecision } from '../policy/model.ts';
 import type { WipeOutcome } from '../policy/wipe.ts';
-import type { DeviceRecord, PartnershipRecord, UserRecord } from './records.ts';
+import type { DeviceRecord, DeviceReport, PartnershipRecord, UserRecord } from './records.ts';
 
 /** A place in the change log; opaque, compare with {@link DirectoryStore.isBefore}. */
 export type LogPosition = string;
@@ -14,6 +14,8 @@ export interface LookupResult {
   readonly device: DeviceRecord | null;
   readonly deviceDecision: ManualDecision | null;
   readonly partnershipDecision: ManualDecision | null;
+  /** Of the spelling in use; null = never seen. */
+  readonly partnership: PartnershipRecord | null;
   /** Decisions under other spellings of the device id, on the device or on the partnership. */
   readonly aliasDecisions: readonly { readonly alias: DeviceKey; readonly decision: ManualDecision }[];
   /** Every change up to this place is in the answer. */
@@ -57,8 +59,11 @@ export interface DirectoryStore {
   /** One round trip. `devices[0]` is the spelling in use, the rest are aliases. */
   lookup(user: UserKey, devices: readonly DeviceKey[]): Promise<LookupResult>;
   getDevice(key: DeviceKey): Promise<DeviceListing | null>;
-  /** False when a newer observation of the same source is stored already. */
-  putDevice(record: DeviceRecord): Promise<boolean>;
+  /**
+   * False when a newer observation of the same source is stored already. `stateSince` of a device whose state is the same
+   * stays. A report that repeats what is known is stored, but appends nothing to the log.
+   */
+  putDevice(report: DeviceReport): Promise<boolean>;
   getUser(key: UserKey): Promise<UserRecord | null>;
   putUser(record: UserRecord): Promise<void>;
   /** `user` null = for every user of the device; `decision` null = clears it. */

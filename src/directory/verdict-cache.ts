@@ -69,6 +69,21 @@ function isWipe({ action }: Verdict): boolean {
   return action === 'wipe' || action === 'accountWipe';
 }
 
+/** Orders to wipe are never the same: each says when it was read. */
+function isSame(a: Verdict, b: Verdict): boolean {
+  return (
+    a.action === b.action &&
+    a.reason === b.reason &&
+    a.rule === b.rule &&
+    a.validUntil === b.validUntil &&
+    a.since === b.since &&
+    a.requirement === b.requirement &&
+    a.model === b.model &&
+    a.wipe === undefined &&
+    b.wipe === undefined
+  );
+}
+
 /** Decides (user, device): from memory synchronously, else by one look-up. */
 export class VerdictCache {
   hits = 0;
@@ -196,8 +211,8 @@ export class VerdictCache {
       // Read before a change, stored after it: such a verdict must not survive (compare places in the log).
       const changedAt: LogPosition | null = flight.changedAt;
       const overtaken = changedAt !== null && this.store.isBefore(result.position, changedAt);
-      if (!overtaken) this.keep(user, device, result, verdict);
-      if (!overtaken || attempt === MAX_ATTEMPTS) return { verdict, source: 'store' };
+      if (!overtaken) return { verdict: this.keep(user, device, result, verdict), source: 'store' };
+      if (attempt === MAX_ATTEMPTS) return { verdict, source: 'store' };
     }
   }
 
@@ -208,10 +223,14 @@ export class VerdictCache {
       deviceDecision: result.deviceDecision,
       aliasDecisions: result.aliasDecisions,
       device: result.device,
+      partnership: result.partnership,
     });
   }
 
-  private keep(user: UserKey, device: DeviceKey, result: LookupResult, verdict: Verdict): void {
+  /** Remembers a verdict. One that says the same as before stays the same object; a change drops the one before. */
+  private keep(user: UserKey, device: DeviceKey, result: LookupResult, found: Verdict): Verdict {
+    const before = this.find(user, device)?.verdict;
+    const verdict = before !== undefined && isSame(before, found) ? before : found;
     const unknown = verdict.reason === 'unknownDevice';
     const usual = unknown ? this.options.unknownLifetimeMs : this.options.lifetimeMs;
     const lifetime = isWipe(verdict) ? Math.min(usual, MAX_WIPE_LIFETIME_MS) : usual;
@@ -223,6 +242,7 @@ export class VerdictCache {
     (unknown ? this.known : this.unknown).delete(device);
     const others = (cache.get(device) ?? []).filter((other) => other.user !== user);
     cache.set(device, [entry, ...others].slice(0, MAX_USERS_PER_DEVICE));
+    return verdict;
   }
 
   private find(user: UserKey, device: DeviceKey): CachedVerdict | undefined {

@@ -70,6 +70,11 @@ export class Decision implements HeldPing, WayOn {
       this.denial.answer(exchange);
       return;
     }
+    if (exchange.bodySpent) {
+      if (!this.phone.body.complete) exchange.persistent = false;
+      this.comeAgain(exchange);
+      return;
+    }
     if (exchange.challengeOnly) {
       // The next challenge of a handshake comes on the connection that it binds.
       if (exchange.leg === 'opening') this.forwarder.forwardOpening(exchange);
@@ -81,7 +86,8 @@ export class Decision implements HeldPing, WayOn {
     const { complete, received } = this.phone.body;
     const mailbox = this.core.quarantine !== null;
     if (!complete && received <= BUFFERED_BODY_BYTES && isReadAhead(exchange, mailbox)) return;
-    if (this.denial.leave(exchange)) return;
+    if (this.denial.leave(exchange) || this.denial.resume(exchange)) return;
+    this.denial.listen(exchange);
     this.pass(exchange);
   }
 

@@ -1,7 +1,6 @@
 // Owns what becomes of a request that its verdict does not let pass: first the mail server's word on the credentials, then
 // a refusal, the quarantine mailbox, or the exchange of a wipe. Also the way out of the mailbox, for phones let in again.
 import type { Refusal } from '../eas/answers.ts';
-import { sendsMail } from '../eas/commands.ts';
 import { INBOX } from '../eas/mailbox/folders.ts';
 import { KeyMint } from '../eas/mailbox/keys.ts';
 import { answerMailbox } from '../eas/mailbox/mailbox.ts';
@@ -12,6 +11,7 @@ import { syncsInbox } from '../eas/mailbox/sync.ts';
 import { isElement } from '../eas/wbxml/element.ts';
 import type { WbxmlElement } from '../eas/wbxml/element.ts';
 import { encodeWbxml } from '../eas/wbxml/encode.ts';
+import { SYNC_SERVER_ERROR } from '../eas/replies.ts';
 import { answerProvisionDuringWipe } from '../eas/wipe.ts';
 import type { WipeAnswer } from '../eas/wipe.ts';
 import type { HttpErrorCode } from '../http/errors.ts';
@@ -21,11 +21,12 @@ import type { Verdict } from '../policy/model.ts';
 import { refusal } from './answers.ts';
 import { treeOf } from './body-tree.ts';
 import type { Proof } from './credentials.ts';
+import { DeniedBody } from './denied-body.ts';
 import type { Exchange } from './exchange.ts';
 import type { GatewayCore } from './gateway-core.ts';
 import { answerLeaving } from './leaving.ts';
 import type { RequestBody } from './request-body.ts';
-import { ASKING_MS, BUFFERED_BODY_BYTES } from './settings.ts';
+import { ASKING_MS } from './settings.ts';
 
 /** What a denial needs of the client connection it belongs to. */
 export interface DeniedPhone {
@@ -72,10 +73,13 @@ export class Denial {
   private readonly phone: DeniedPhone;
   private readonly way: WayOn;
   private readonly core: GatewayCore;
+  private readonly body = new DeniedBody();
   /** Credentials of this connection that the mail server took, and until when that counts. */
   private proven: string | null = null;
   private provenUntil = 0;
   private held: Held | null = null;
+  /** The last verdict under which the phone was seen to have arrived. */
+  private arrivedUnder: Verdict | null = null;
 
   constructor(phone: DeniedPhone, way: WayOn) {
     this.phone = phone;
@@ -153,30 +157,21 @@ export class Denial {
       this.refuse(exchange);
       return;
     }
-    const body = this.bodyOf(exchange);
-    if (body === 'more') return;
-    if (wipes) void this.wipe(exchange, verdict, body);
-    else this.quarantine(exchange, verdict, body);
-  }
-
-  /** The request as a tree; null = no body, or mail to be sent. `more` = it is not all there, or was refused. */
-  private bodyOf(exchange: Exchange): WbxmlElement | null | 'more' {
-    const { body } = this.phone;
-    const { command, contentLength } = exchange;
-    const isMail = command !== null && sendsMail(command);
-    if (!body.complete) {
-      const large = body.received > BUFFERED_BODY_BYTES || contentLength > BUFFERED_BODY_BYTES;
-      // Mail is refused whatever it says. A short one is read past, so that the connection can be used again.
-      if (isMail && (large || exchange.expectContinue)) return null;
-      if (body.received > BUFFERED_BODY_BYTES) this.phone.refuse('EASGATE_BODY_TOO_LARGE');
-      else this.way.inviteBody(exchange);
-      return 'more';
+    const request = this.body.read(exchange, this.phone.body);
+    switch (request.kind) {
+      case 'more':
+        this.way.inviteBody(exchange);
+        break;
+      case 'refused':
+        this.phone.refuse(request.code);
+        break;
+      case 'unread':
+        this.send(exchange, READ_PAST);
+        break;
+      case 'request':
+        if (wipes) void this.wipe(exchange, verdict, request.root);
+        else this.quarantine(exchange, verdict, request.root);
     }
-    if (isMail) return null;
-    const tree = treeOf(body.kept, exchange.content);
-    if (tree !== undefined) return tree;
-    this.phone.refuse('EASGATE_BODY_NOT_WBXML');
-    return 'more';
   }
 
   // ------------------------------------------------------------------------------------------------- the mailbox
@@ -190,7 +185,7 @@ export class Denial {
     }
     if (command === 'Provision' || command === 'Settings') {
       exchange.information = deviceInformationOf(body);
-      if (exchange.information !== null) this.core.recordSeen(exchange, 200);
+      this.core.noteInformation(exchange);
       if (settings.provisioning === 'server' && mayPass(command, body)) {
         exchange.passedOn = true;
         this.way.pass(exchange);
@@ -198,12 +193,16 @@ export class Denial {
       }
     }
     const acceptLanguage = headerValue(exchange.upstreamHead ?? '', 'accept-language');
-    const notice = this.core.notice(verdict, { user, device, model: exchange.deviceType, acceptLanguage });
+    const notice = this.core.notice(verdict, {
+      user,
+      device,
+      deviceType: exchange.deviceType,
+      acceptLanguage,
+    });
     if (notice === null) {
       this.refuse(exchange);
       return;
     }
-    this.core.shown.add(user, device);
     const request: MailboxRequest = {
       command,
       version: exchange.protocolVersion ?? '2.5',
@@ -243,7 +242,12 @@ export class Denial {
     const { user, device, command } = exchange;
     if (held === null || user === null || device === null) return;
     const { acceptLanguage } = held;
-    const notice = this.core.notice(verdict, { user, device, model: exchange.deviceType, acceptLanguage });
+    const notice = this.core.notice(verdict, {
+      user,
+      device,
+      deviceType: exchange.deviceType,
+      acceptLanguage,
+    });
     if (notice === null) {
       this.refuse(exchange);
       return;
@@ -264,20 +268,37 @@ export class Denial {
    * whether it was.
    */
   leave(exchange: Exchange): boolean {
-    const { shown, quarantine } = this.core;
-    const { command, user, device, authorization, leg } = exchange;
+    const { quarantine } = this.core;
+    const { authorization, leg } = exchange;
     // Who is known by connection or certificate alone was shown no mailbox.
     if (quarantine === null || authorization === null || leg !== 'none') return false;
-    const answer = answerLeaving(exchange, this.phone.body.kept, shown);
-    if (answer === null) {
-      if (command === 'FolderSync' && user !== null && device !== null) shown.delete(user, device);
-      return false;
-    }
-    this.prove(exchange, () => {
-      if (user !== null && device !== null) shown.delete(user, device);
-      this.send(exchange, answer);
-    });
+    const answer = answerLeaving(exchange, this.phone.body.kept);
+    if (answer === null) return false;
+    this.prove(exchange, () => this.send(exchange, answer));
     return true;
+  }
+
+  /** A poll of an allowed phone that does not tell which mailbox it shows ({@link Arrivals}): whether it was answered. */
+  resume(exchange: Exchange): boolean {
+    const { verdict, command } = exchange;
+    if (verdict === this.arrivedUnder || verdict === null || this.core.quarantine === null) return false;
+    if (command !== 'Ping' && command !== 'Sync') return false;
+    const found = this.core.arrivals.look(exchange, verdict, command, this.phone.body);
+    if (found === 'arrived') this.arrivedUnder = verdict;
+    if (typeof found === 'string') return false;
+    if (exchange.authorization === null || exchange.leg !== 'none') return false;
+    this.prove(exchange, () => this.send(exchange, found));
+    return true;
+  }
+
+  /**
+   * What a phone that may pass says of itself on the way; nothing of the request changes. It is written down when the mail
+   * server has taken the credentials.
+   */
+  listen(exchange: Exchange): void {
+    if (exchange.command !== 'Provision' && exchange.command !== 'Settings') return;
+    const { kept, complete } = this.phone.body;
+    if (complete) exchange.information = deviceInformationOf(treeOf(kept, exchange.content) ?? null);
   }
 
   // --------------------------------------------------------------------------------------------------- the wipe
@@ -397,6 +418,9 @@ export class Denial {
     this.phone.reply(exchange, data, status);
   }
 }
+
+/** A server error (MS-ASCMD 2.2.3.177.17, status 5): what the phone wants to store it keeps, and tries later. */
+const READ_PAST: MailboxAnswer = { kind: 'ready', bytes: SYNC_SERVER_ERROR };
 
 /**
  * How long an acceptance counts on its connection without a look at the shared memory; from that look on, not from the last

@@ -64,6 +64,9 @@ export class Exchange {
   user: UserKey | null = null;
   device: DeviceKey | null = null;
 
+  /** What came of the body was read and let go of: the request cannot be forwarded any more. */
+  bodySpent = false;
+
   /** The credentials, until the verdict: never logged, gone before the exchange is accounted for. */
   authorization: string | null = null;
 

@@ -9,6 +9,7 @@ import type { Verdict, WipeOrder } from '../policy/model.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { SeenFacts } from '../directory/partnership-recorder.ts';
 import type { ChangedKeys, Decision } from '../directory/verdict-cache.ts';
+import { Arrivals } from './arrivals.ts';
 import { ChallengeMemory } from './challenge-memory.ts';
 import type { ClientConnection, PhoneEndpoint } from './client-connection.ts';
 import { CredentialCheck } from './credentials.ts';
@@ -20,7 +21,6 @@ import { Notices } from './notices.ts';
 import type { NoticeReader } from './notices.ts';
 import { VIA_PSEUDONYM } from './settings.ts';
 import type { GatewaySettings, QuarantineSettings } from './settings.ts';
-import { ShownMailboxes } from './shown-mailboxes.ts';
 import type { PassThroughLine } from './pass-through/settings.ts';
 import type { PassThroughLane } from './pass-through/lane.ts';
 import type { Balancer } from './upstream/balancer.ts';
@@ -50,7 +50,7 @@ export interface GatewayCounters {
 
 /** What the data plane needs of the verdict cache. */
 export interface VerdictSource {
-  /** Synchronous hit, or undefined. */
+  /** Synchronous hit, or undefined. The same object for as long as nothing changes for this user and device. */
   peek(user: UserKey, device: DeviceKey): Verdict | undefined;
   /** The miss path; never rejects. */
   decide(user: UserKey, device: DeviceKey): Promise<Pick<Decision, 'verdict'>>;
@@ -128,10 +128,9 @@ export class GatewayCore {
   /** Null = a quarantined phone is answered like a blocked one. */
   readonly quarantine: QuarantineSettings | null;
   readonly onTrouble: OnTrouble;
-  /** Phones that this worker showed the quarantine mailbox last. */
-  readonly shown = new ShownMailboxes();
   readonly journal: EventJournal | null;
   private readonly rendered: Notices | null;
+  readonly arrivals = new Arrivals();
   draining = false;
   /** More memory is in use than limits.maxMemoryBytes. */
   overloaded = false;
@@ -182,6 +181,14 @@ export class GatewayCore {
   /** Whether a phone may have the message of another reason; asked once, the answer is no from then on. */
   isNews(verdict: Verdict, user: UserKey, device: DeviceKey): boolean {
     return this.rendered?.isNews(verdict, user, device) ?? false;
+  }
+
+  /** What a quarantined phone said of itself. */
+  noteInformation(exchange: Exchange): void {
+    const { user, device, information } = exchange;
+    if (information === null || user === null || device === null) return;
+    this.rendered?.noteModel(user, device, information.model);
+    this.recordSeen(exchange, 200);
   }
 
   /** What goes behind X-Forwarded-For for every request of one connection. */

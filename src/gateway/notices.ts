@@ -10,18 +10,27 @@ import type { Verdict } from '../policy/model.ts';
 
 /** Rendering takes a few hundred microseconds; a phone asks several times in a row. */
 const MAX_KEPT = 1_000;
-/** Phones of which it is known; about 100 bytes apiece. */
+/** Phones of which it is known; a few hundred bytes apiece. */
 const MAX_TOLD = 20_000;
-const HOUR_MS = 3_600_000;
 
 /** Whom a message is for, and why. */
 export interface NoticeReader {
   readonly user: UserKey;
   readonly device: DeviceKey;
-  /** What the device calls itself. */
-  readonly model: string;
+  /** What the query calls the device; serves where nothing better is known. */
+  readonly deviceType: string;
   /** Accept-Language of the request; null = none. */
   readonly acceptLanguage: string | null;
+}
+
+/** What this worker knows of a phone, and the directory may not know yet. */
+interface Acquaintance {
+  /** When it was first kept out, milliseconds since the epoch. */
+  readonly since: number;
+  /** What it called itself. */
+  model: string | null;
+  /** The reason of the message it has asked for. */
+  told: string | null;
 }
 
 /** Renders messages. */
@@ -29,7 +38,7 @@ export class Notices {
   private readonly settings: NoticeSettings;
   private readonly languages: readonly string[];
   private readonly kept = new LRUCache<string, MailboxNotice>({ max: MAX_KEPT });
-  private readonly told = new LRUCache<string, string>({ max: MAX_TOLD });
+  private readonly phones = new LRUCache<string, Acquaintance>({ max: MAX_TOLD });
 
   constructor(settings: NoticeSettings) {
     this.settings = settings;
@@ -40,9 +49,11 @@ export class Notices {
   of(verdict: Verdict, reader: NoticeReader): MailboxNotice {
     const { settings } = this;
     const language = chooseLanguage(reader.acceptLanguage, this.languages, settings.defaultLanguage);
-    const { user, device, model } = reader;
-    // Without a time of its own a message is of this hour: the same on every node, and not of the future.
-    const since = verdict.since ?? Math.floor(Date.now() / HOUR_MS) * HOUR_MS;
+    const { user, device } = reader;
+    const phone = this.phone(user, device);
+    const model = phone.model ?? verdict.model ?? reader.deviceType;
+    // The directory learns of a new phone a moment later (partnership-recorder.ts).
+    const since = verdict.since ?? phone.since;
     const name = [user, device, model, language, verdict.reason, verdict.requirement ?? '', since].join('\0');
     let notice = this.kept.get(name);
     if (notice === undefined) {
@@ -59,10 +70,25 @@ export class Notices {
    * phone names may differ from request to request, and no phone is to be sent to and fro for that.
    */
   isNews({ reason, requirement = '' }: Verdict, user: UserKey, device: DeviceKey): boolean {
-    const name = `${user}\0${device}`;
+    const phone = this.phone(user, device);
     const why = `${reason}\0${requirement}`;
-    if (this.told.get(name) === why) return false;
-    this.told.set(name, why);
+    if (phone.told === why) return false;
+    phone.told = why;
     return true;
+  }
+
+  /** A phone said what it is; its message is to say so at once. */
+  noteModel(user: UserKey, device: DeviceKey, model: string | null): void {
+    if (model !== null) this.phone(user, device).model = model;
+  }
+
+  private phone(user: UserKey, device: DeviceKey): Acquaintance {
+    const name = `${user}\0${device}`;
+    let phone = this.phones.get(name);
+    if (phone === undefined) {
+      phone = { since: Date.now(), model: null, told: null };
+      this.phones.set(name, phone);
+    }
+    return phone;
   }
 }

@@ -54,10 +54,10 @@ export class PhoneAccount {
    */
   noteSeen(exchange: Exchange, status: number): void {
     const { now } = this.core.deadlines;
-    const { device, verdict } = exchange;
+    const { device, verdict, information } = exchange;
     if (device === null || verdict === null) return;
     // Another device or user clears seenVerdict.
-    if (verdict === this.seenVerdict && now - this.seenAt < SEEN_AGAIN_MS) return;
+    if (information === null && verdict === this.seenVerdict && now - this.seenAt < SEEN_AGAIN_MS) return;
     if (!this.core.recordSeen(exchange, status)) return;
     if (verdict.action !== 'allow') this.core.journal?.refused(exchange, this.address);
     this.seenVerdict = verdict;

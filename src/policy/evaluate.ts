@@ -1,14 +1,6 @@
 // Owns the decision: one walk over the rules, used by evaluate (the verdict) and explain (the verdict and every step).
 // Pure, synchronous, total.
-import type {
-  DeviceState,
-  ManualDecision,
-  Policy,
-  PolicyFacts,
-  Verdict,
-  VerdictAction,
-  VerdictReason,
-} from './model.ts';
+import type { ManualDecision, Policy, PolicyFacts, Verdict, VerdictAction, VerdictReason } from './model.ts';
 import { describeWipe, isOpenWipe, isWipe } from './wipe.ts';
 
 /** One rule that was looked at. */
@@ -49,8 +41,21 @@ function walk(policy: Policy, facts: PolicyFacts, steps: PolicyStep[] | null): V
     steps?.push({ rule, matched, detail });
     return matched;
   };
-  const say = (action: VerdictAction, reason: VerdictReason, rule: string): Verdict =>
-    Object.freeze({ action, reason, rule, validUntil: soonest });
+  const { device } = facts;
+  const say = (
+    action: VerdictAction,
+    reason: VerdictReason,
+    rule: string,
+    more: Pick<Verdict, 'since' | 'requirement'> = {},
+  ): Verdict =>
+    Object.freeze({
+      action,
+      reason,
+      rule,
+      validUntil: soonest,
+      ...more,
+      ...(action === 'allow' ? {} : modelOf(facts)),
+    });
 
   // First of all decisions, and the device's before the partnership's: it erases more.
   for (const scope of ['device', 'partnership'] as const) {
@@ -91,32 +96,42 @@ function walk(policy: Policy, facts: PolicyFacts, steps: PolicyStep[] | null): V
   if (chosen !== null) {
     const scope = chosen === onPartnership ? 'partnership' : 'device';
     if (isWipe(chosen)) return say('block', 'wiped', `${scope} wipe by ${chosen.owner}`);
-    return Object.freeze({
-      ...say(chosen.action, 'individualRule', `${scope} decision by ${chosen.owner}`),
+    return say(chosen.action, 'individualRule', `${scope} decision by ${chosen.owner}`, {
       since: chosen.decidedAt,
       ...(chosen.reason === null ? {} : { requirement: chosen.reason }),
     });
   }
-  const { device } = facts;
   if (device === null || device.managed === null) {
     note('enrolment', true, 'no feed knows the device');
-    return say(policy.unknownDevice, 'unknownDevice', 'policy.unknownDevice');
+    // A phone that may pass is the same before and after it was seen.
+    const since =
+      policy.unknownDevice === 'allow' ? {} : sinceOf(device?.stateSince ?? facts.partnership?.firstSeen);
+    return say(policy.unknownDevice, 'unknownDevice', 'policy.unknownDevice', since);
   }
+  const since = sinceOf(device.stateSince);
   if (note('enrolment', !device.managed, device.managed ? 'managed' : 'known, not managed')) {
-    return sinceObserved(say(policy.notEnrolled, 'notEnrolled', 'policy.notEnrolled'), device);
+    return say(policy.notEnrolled, 'notEnrolled', 'policy.notEnrolled', since);
   }
   const compliant = device.compliant === true;
+  const unmet = device.unmetRequirements?.join(', ') ?? '';
   const said =
     device.compliant === null ? 'compliance was never reported' : compliant ? 'compliant' : 'not compliant';
-  if (note('compliance', !compliant, said))
-    return sinceObserved(say(policy.notCompliant, 'notCompliant', 'policy.notCompliant'), device);
+  if (note('compliance', !compliant, compliant || unmet === '' ? said : `${said}: ${unmet}`)) {
+    const requirement = unmet === '' ? {} : { requirement: unmet };
+    return say(policy.notCompliant, 'notCompliant', 'policy.notCompliant', { ...since, ...requirement });
+  }
   note('otherwise', true, 'allow');
   return say('allow', 'compliant', 'managed and compliant');
 }
 
-/** Adds when the feed observed what the verdict rests on. */
-function sinceObserved(verdict: Verdict, { observedAt }: DeviceState): Verdict {
-  return observedAt === undefined ? verdict : Object.freeze({ ...verdict, since: observedAt });
+function sinceOf(since: number | undefined): Pick<Verdict, 'since'> {
+  return since === undefined ? {} : { since };
+}
+
+/** What its user knows the device by: its own name for itself, else its feed's. */
+function modelOf({ device, partnership }: PolicyFacts): Pick<Verdict, 'model'> {
+  const model = partnership?.model ?? device?.model ?? null;
+  return model === null ? {} : { model };
 }
 
 function describe(decision: ManualDecision | null, now: number): string {

@@ -36,6 +36,8 @@ export interface Verdict {
   readonly since?: number;
   /** What exactly is required or was decided, in the words of the operator or feed; may be shown to the phone's user. */
   readonly requirement?: string;
+  /** What the device calls itself, or its feed calls it; absent = not known, or not kept out. */
+  readonly model?: string;
   /** Only with `wipe` and `accountWipe`. */
   readonly wipe?: WipeOrder;
 }
@@ -87,8 +89,19 @@ export interface AliasDecision {
 export interface DeviceState {
   readonly managed: boolean | null;
   readonly compliant: boolean | null;
-  /** When the feed observed it, milliseconds since the epoch. */
-  readonly observedAt?: number;
+  readonly model?: string | null;
+  /** Which requirements it does not meet, in the feed's words. */
+  readonly unmetRequirements?: readonly string[];
+  /** Since when it is so, milliseconds since the epoch. */
+  readonly stateSince?: number;
+}
+
+/** What the gateways saw of this user with this device. */
+export interface SeenState {
+  /** Milliseconds since the epoch. */
+  readonly firstSeen: number;
+  /** What the device calls itself; `null` = it did not say. */
+  readonly model: string | null;
 }
 
 /** Everything one evaluation looks at. */
@@ -100,6 +113,8 @@ export interface PolicyFacts {
   readonly aliasDecisions: readonly AliasDecision[];
   /** `null` = no feed knows the device. */
   readonly device: DeviceState | null;
+  /** `null` or absent = never seen. */
+  readonly partnership?: SeenState | null;
 }
 
 /** The configured defaults of the policy. */

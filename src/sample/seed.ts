@@ -37,6 +37,7 @@ export async function seedDirectory(
       source: 'sample',
       version: now,
       observedAt: now,
+      unmetRequirements: [],
     });
   }
 }

@@ -1,4 +1,5 @@
-// Owns the promises of `easgate devices wipe`: what is asked of the operator, what is refused, how it is taken back.
+// Owns the promises of `easgate devices wipe`: what is asked of the operator, what is refused, how it is taken back; and
+// what `devices set` and `list` write and show beside it.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -156,6 +157,14 @@ describe('easgate devices wipe', () => {
     expect(await onPartnership(alice)).toMatchObject({ action: 'wipe', wipe: { state: 'pending' } });
   });
 
+  it('shows what the device said of itself', async () => {
+    await seen(alice, '16.1', { model: 'iPhone16,1', os: 'iOS 18.1', imei: '350000000000006' });
+    const { out } = await wipe('--confirm', 'phone1');
+    for (const text of ['iPhone16,1', 'iOS 18.1', '350000000000006']) expect(out).toContain(text);
+    expect((await devices('list')).out).toContain('iPhone16,1');
+    expect((await devices('show', 'PHONE1')).out).toContain('350000000000006');
+  });
+
   it('says what Outlook mobile does', async () => {
     await seen(alice, '16.1', { userAgent: 'Outlook-iOS-Android/1.0', deviceType: 'Outlook' });
     expect((await wipe('--confirm', 'phone1')).out).toContain(
@@ -284,5 +293,27 @@ describe('the question', () => {
     const answer = ask('Sure? ', input, new PassThrough());
     input.end();
     expect(await answer).toBeNull();
+  });
+});
+
+describe('easgate devices set', () => {
+  const unmet = async () => (await store.getDevice(device))?.record?.unmetRequirements;
+
+  it('writes which requirements are not met, which explain shows', async () => {
+    const set = ['set', 'PHONE1', '--compliant', 'false', '--requirement', 'encryption', 'minimumOs'];
+    expect(await devices(...set)).toMatchObject({ code: 0 });
+    expect(await unmet()).toEqual(['encryption', 'minimumOs']);
+    expect((await run('explain', 'alice', 'PHONE1')).out).toContain('not compliant: encryption, minimumOs');
+    expect(JSON.parse((await run('explain', 'alice', 'PHONE1', '--json')).out)).toMatchObject({
+      verdict: { requirement: 'encryption, minimumOs' },
+    });
+  });
+
+  it('keeps them while other facts are written, and drops them when the device complies', async () => {
+    await devices('set', 'PHONE1', '--compliant', 'false', '--requirement', 'encryption');
+    await devices('set', 'PHONE1', '--os', 'iOS 18');
+    expect(await unmet()).toEqual(['encryption']);
+    await devices('set', 'PHONE1', '--compliant', 'true');
+    expect(await unmet()).toEqual([]);
   });
 });

@@ -7,7 +7,7 @@ import type { DirectoryStore } from '../../src/directory/store.ts';
 import { startRedis } from '../support/redis.ts';
 import type { TestRedis } from '../support/redis.ts';
 import { until } from '../support/until.ts';
-import { alice, decision, phone, storeContract, wipeDecision } from './store-contract.ts';
+import { alice, decision, deviceRecord, phone, storeContract, wipeDecision } from './store-contract.ts';
 
 let redis: TestRedis;
 beforeAll(async () => {
@@ -67,6 +67,29 @@ describe('the Redis store', () => {
     }
     // What was asked while it hung is answered by now and belongs to nobody.
     expect((await cache.confirm(alice, phone))?.action).toBe('wipe');
+    await store.close();
+  });
+
+  it('understands a device of before states were dated, and decides also when a partnership is not understood', async () => {
+    await fixture.reset();
+    const client = new Redis(redis.url);
+    const old = { managed: true, compliant: false, source: 'mdm', version: 1, observedAt: 1_764_000_000_000 };
+    await client.set(`easgate:device:${phone}`, JSON.stringify(old));
+    await client.set(`easgate:partnership:${Buffer.from(alice).toString('base64url')}:${phone}`, 'nonsense');
+    client.disconnect();
+    const store = await open();
+    const found = await store.lookup(alice, [phone]);
+    expect(found.device).toMatchObject({ stateSince: 1_764_000_000_000, unmetRequirements: [] });
+    expect(found.partnership).toBeNull();
+    const before = await store.position();
+    await store.putDevice(
+      deviceRecord(phone, { compliant: false, model: null, version: 2, observedAt: 1_764_000_000_009 }),
+    );
+    expect(await store.position()).toBe(before);
+    expect((await store.getDevice(phone))?.record).toMatchObject({
+      version: 2,
+      stateSince: 1_764_000_000_000,
+    });
     await store.close();
   });
 

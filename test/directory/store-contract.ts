@@ -28,6 +28,8 @@ export function deviceRecord(key: DeviceKey, more: Partial<DeviceRecord> = {}): 
     source: 'mdm',
     version: 1,
     observedAt: 1,
+    unmetRequirements: [],
+    stateSince: more.observedAt ?? 1,
     ...more,
   };
 }
@@ -105,6 +107,48 @@ export function storeContract(fixture: StoreFixture): void {
       expect(await store.putDevice(deviceRecord(phone, { version: 4 }))).toBe(false);
       expect((await store.lookup(alice, [phone])).device?.compliant).toBe(false);
       expect(await store.putDevice(deviceRecord(phone, { version: 1, source: 'other' }))).toBe(true);
+    });
+
+    it('remembers since when a device is as it is, whoever repeats it', async () => {
+      const said = async (at: number, more: Partial<DeviceRecord>): Promise<number | undefined> => {
+        const { stateSince: _, ...report } = deviceRecord(phone, { version: at, observedAt: at, ...more });
+        await store.putDevice(report);
+        return (await other.lookup(alice, [phone])).device?.stateSince;
+      };
+      expect(await said(1_764_000_000_001, { compliant: false })).toBe(1_764_000_000_001);
+      expect(await said(1_764_000_000_002, { compliant: false, os: 'iOS 18' })).toBe(1_764_000_000_001);
+      expect(await said(1_764_000_000_003, { compliant: null, source: 'other' })).toBe(1_764_000_000_001);
+      expect(await said(1_764_000_000_004, { compliant: true })).toBe(1_764_000_000_004);
+      expect(await said(1_764_000_000_005, { managed: false, compliant: false })).toBe(1_764_000_000_005);
+      // Whether it complies no longer matters.
+      expect(await said(1_764_000_000_006, { managed: false, compliant: true })).toBe(1_764_000_000_005);
+      expect(await said(1_764_000_000_007, { managed: null })).toBe(1_764_000_000_007);
+      expect(await said(1_764_000_000_008, { managed: null })).toBe(1_764_000_000_007);
+    });
+
+    it('keeps a few requirements that a device does not meet, in words that can be shown', async () => {
+      const unmetRequirements = ['encryption', ' minimum\r\nOS\u202e', '', 'encryption', 'x'.repeat(500)];
+      await store.putDevice(
+        deviceRecord(phone, { unmetRequirements: [...unmetRequirements, ...'abcdefghijkl'] }),
+      );
+      const kept = (await other.getDevice(phone))?.record?.unmetRequirements ?? [];
+      expect(kept.slice(0, 4)).toEqual(['encryption', 'minimum OS', 'x'.repeat(64), 'a']);
+      expect(kept).toHaveLength(10);
+      await store.putDevice(deviceRecord(phone, { version: 2 }));
+      expect((await other.getDevice(phone))?.record?.unmetRequirements).toEqual([]);
+    });
+
+    it('tells with a look-up who was seen with the device, and what it said of itself', async () => {
+      const smtp = 'alice@example.com' as UserKey;
+      await store.putUser({ key: alice, aliases: [smtp], groups: [] });
+      expect((await store.lookup(alice, [phone])).partnership).toBeNull();
+      const told = { model: 'iPhone15C2', os: 'iOS 18.1', imei: '350000000000006' };
+      await store.recordSeen([{ ...partnership(alice, phone, 10), ...told }]);
+      await store.recordSeen([partnership(smtp, phone, 20)]);
+      const expected = { ...partnership(alice, phone, 20), firstSeen: 10, ...told };
+      expect((await other.lookup(smtp, [phone])).partnership).toEqual(expected);
+      expect((await other.listPartnerships())[0]?.record).toEqual(expected);
+      expect((await other.lookup('bob' as UserKey, [phone])).partnership).toBeNull();
     });
 
     it('finds the user behind an alias, and forgets aliases that were taken away', async () => {
@@ -294,6 +338,32 @@ export function storeContract(fixture: StoreFixture): void {
       const after = await store.lookup(alice, [phone]);
       expect(store.isBefore(before.position, after.position)).toBe(true);
       expect(after.position).toBe(await store.position());
+    });
+
+    it('appends nothing for a report that says what is known, and stores it', async () => {
+      const facts = { compliant: false, unmetRequirements: ['encryption'] };
+      await store.putDevice(deviceRecord(phone, { ...facts, version: 1 }));
+      const before = await store.position();
+      expect(await store.putDevice(deviceRecord(phone, { ...facts, version: 2, lastCheckIn: 9 }))).toBe(true);
+      expect(await store.position()).toBe(before);
+      expect((await store.getDevice(phone))?.record).toMatchObject({ version: 2, lastCheckIn: 9 });
+    });
+
+    it.each([
+      { managed: false },
+      { compliant: null },
+      { encrypted: true },
+      { compromised: false },
+      { model: 'SM-G991B' },
+      { unmetRequirements: ['minimumOs'] },
+      { unmetRequirements: ['minimumOs', 'encryption'] },
+      { unmetRequirements: [] },
+    ])('appends a report of something new: %o', async (news) => {
+      const facts = { compliant: false, unmetRequirements: ['encryption', 'minimumOs'] };
+      await store.putDevice(deviceRecord(phone, { ...facts, version: 1 }));
+      const before = await store.position();
+      await store.putDevice(deviceRecord(phone, { ...facts, ...news, version: 2 }));
+      expect((await other.changesAfter(before)).changes).toEqual([{ device: phone, user: null }]);
     });
 
     it('appends nothing for a partnership that was seen', async () => {

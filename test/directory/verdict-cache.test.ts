@@ -70,6 +70,23 @@ async function setUp(more: Partial<VerdictCacheOptions> = {}) {
 }
 
 describe('the verdict cache', () => {
+  it('gives the same object for one phone while nothing changes, and another one after a change', async () => {
+    const { inner, cache, clock, changes } = await setUp();
+    await inner.putDevice(deviceRecord(phone));
+    const first = (await cache.decide(alice, phone)).verdict;
+    expect((await cache.decide('bob' as UserKey, phone)).verdict).not.toBe(first);
+    clock.now += options.lifetimeMs;
+    expect(cache.peek(alice, phone)).toBeUndefined();
+    expect((await cache.decide(alice, phone)).verdict).toBe(first);
+    expect(cache.peek(alice, phone)).toBe(first);
+    await inner.putDevice(deviceRecord(phone, { version: 2, compliant: false }));
+    await inner.putDevice(deviceRecord(phone, { version: 3 }));
+    await until(() => cache.peek(alice, phone) === undefined && changes.length > 0, 'the change');
+    const after = (await cache.decide(alice, phone)).verdict;
+    expect(after).toEqual(first);
+    expect(after).not.toBe(first);
+  });
+
   it('misses first, then hits synchronously', async () => {
     const { inner, slow, cache } = await setUp();
     await inner.putDevice(deviceRecord(phone));

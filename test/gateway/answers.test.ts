@@ -2,9 +2,15 @@
 import { describe, expect, it } from 'vitest';
 import type { EasCommand } from '../../src/eas/commands.ts';
 import { REFUSALS } from '../../src/eas/answers.ts';
-import { REFUSAL_BY_ACTION, REFUSAL_BY_REASON, refusal } from '../../src/gateway/answers.ts';
+import { INBOX } from '../../src/eas/mailbox/folders.ts';
+import { answerMailbox } from '../../src/eas/mailbox/mailbox.ts';
+import { answerIssued } from '../../src/eas/mailbox/transition.ts';
+import { decodeWbxml } from '../../src/eas/wbxml/decode.ts';
+import { fromXml, toXml } from '../../src/eas/wbxml/xml.ts';
+import { REFUSAL_BY_ACTION, REFUSAL_BY_REASON, refusal, startOver } from '../../src/gateway/answers.ts';
 import { Exchange } from '../../src/gateway/exchange.ts';
 import type { VerdictAction, VerdictReason } from '../../src/policy/model.ts';
+import { VERSIONS, answeredXml, mailboxRequest } from '../support/mailbox.ts';
 
 function refused(
   action: VerdictAction,
@@ -87,3 +93,20 @@ describe('refusal', () => {
     expect(refusal(exchange, 30).data.endsWith(ping7)).toBe(false);
   });
 });
+
+describe.each([...VERSIONS, '12.0', '14.0', '16.0'])(
+  'a Sync of %s whose folders are others now',
+  (version) => {
+    const sync = (folder: string): string =>
+      `<Sync xmlns="AirSync:"><Collections><Collection><SyncKey>7</SyncKey><CollectionId>${folder}</CollectionId></Collection></Collections></Sync>`;
+    const CHANGED = '<Sync xmlns="AirSync:"><Status>12</Status></Sync>';
+
+    it('is told so for the whole command, wherever it is told', () => {
+      const held = startOver('Sync');
+      expect(held && toXml(decodeWbxml(held))).toBe(CHANGED);
+      expect(answeredXml(answerMailbox(mailboxRequest('Sync', version, sync('5'))))).toBe(CHANGED);
+      const issued = answerIssued('Sync', version, fromXml(sync(INBOX)));
+      expect(issued && answeredXml(issued)).toBe(CHANGED);
+    });
+  },
+);

@@ -123,8 +123,8 @@ describe('OPTIONS with a command in a base64 query', () => {
 
 describe('mail that a quarantined phone of 12.1 sends', () => {
   it.each([
-    ['is read past when it is short', [], 0, undefined],
-    ['ends the connection when it is long', [], 100_000, 'close'],
+    ['is read past', [], 0, undefined],
+    ['is read past also when it is long', [], 100_000, undefined],
     ['ends the connection when it waits to be asked for', ['Expect: 100-continue'], 0, 'close'],
   ])('%s: its rest is no request', async (_what, extra, more, connection) => {
     const backend = await backendOf(guarded());
@@ -136,7 +136,7 @@ describe('mail that a quarantined phone of 12.1 sends', () => {
     const length = start.length + hidden.length + more;
     const mail = request('SendMail', start, [`Content-Length: ${length}`, ...extra]);
     phone.send(mail.replace('n: 14.1', 'n: 12.1').replace('application/vnd.ms-sync.wbxml', 'message/rfc822'));
-    if (connection === undefined) phone.send(hidden);
+    if (connection === undefined) phone.send(hidden + 'x'.repeat(more));
     const answer = await phone.response();
     expect([answer.status, answer.header('connection')]).toEqual([507, connection]);
     if (connection === undefined) {

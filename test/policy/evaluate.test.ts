@@ -298,3 +298,49 @@ describe('the answer to a wipe', () => {
     expect(settleWipe(decision, outcome)).toBeNull();
   });
 });
+
+describe('what a verdict tells the phone’s user', () => {
+  const bad = { managed: true, compliant: false, stateSince: 300 };
+
+  it('is which requirements are not met, and the operator reads the same', () => {
+    const facts = { ...nothing, device: { ...bad, unmetRequirements: ['encryption', 'minimumOs'] } };
+    expect(evaluate(policy, facts).requirement).toBe('encryption, minimumOs');
+    const { steps } = explain(policy, facts);
+    expect(steps.at(-1)).toMatchObject({ detail: 'not compliant: encryption, minimumOs' });
+  });
+
+  it('is nothing of requirements when none was named, or when they are not why', () => {
+    expect(decide({ device: bad }).requirement).toBeUndefined();
+    const unmetRequirements = ['encryption'];
+    for (const device of [
+      { managed: true, compliant: true, unmetRequirements },
+      { managed: false, compliant: false, unmetRequirements },
+    ]) {
+      expect(decide({ device }).requirement).toBeUndefined();
+    }
+  });
+
+  it.each([
+    ['since its state is as it is', { device: bad }, 300],
+    ['since it is not managed', { device: { ...bad, managed: false } }, 300],
+    ['since it was first seen, when no feed knows it', { partnership: { firstSeen: 200, model: null } }, 200],
+    ['since the operator decided', { deviceDecision: by('quarantine') }, 1],
+    ['at no time anybody knows', {}, undefined],
+  ])('is that it is kept out %s', (_when, facts, since) => {
+    expect(decide(facts).since).toBe(since);
+  });
+
+  it('is what the device calls itself, else what its feed calls it', () => {
+    const device = { ...bad, model: 'Pixel 8' };
+    expect(decide({ device }).model).toBe('Pixel 8');
+    expect(decide({ device, partnership: { firstSeen: 1, model: null } }).model).toBe('Pixel 8');
+    expect(decide({ device, partnership: { firstSeen: 1, model: 'shiba' } }).model).toBe('shiba');
+    expect(decide({}).model).toBeUndefined();
+  });
+
+  it('is the same for a phone that may pass, before and after it was seen', () => {
+    const open: Policy = { ...policy, unknownDevice: 'allow' };
+    const partnership = { firstSeen: 200, model: 'shiba' };
+    expect(evaluate(open, { ...nothing, partnership })).toEqual(evaluate(open, nothing));
+  });
+});

@@ -102,9 +102,9 @@ describe.each(STORES)('with the %s store', (kind) => {
       expectMail(phone);
       const first = await holdPoll(phone);
       const changed = Date.now();
-      await mdmSays({ compliant: false });
+      await mdmSays({ compliant: false, unmetRequirements: ['encryption', 'minimumOs'] });
       expect(await react(phone, first, changed)).toBeLessThan(SECOND_MS);
-      expectNotice(phone, /./);
+      expectNotice(phone, /This is missing: (<bdi>)?encryption, minimumOs/);
       const second = await holdPoll(phone);
       const cured = Date.now();
       await mdmSays({ compliant: true });

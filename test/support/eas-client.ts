@@ -16,6 +16,8 @@ export interface EasClientOptions {
   readonly version?: string;
   /** How the query is written, default plain. */
   readonly query?: 'plain' | 'base64';
+  /** Accept-Language, default none. */
+  readonly acceptLanguage?: string;
 }
 
 /** One answer. */
@@ -82,6 +84,7 @@ export class EasClient {
       'User-Agent': 'easgate-test/1',
     };
     if (body.length > 0) headers['Content-Type'] = type;
+    if (this.options.acceptLanguage !== undefined) headers['Accept-Language'] = this.options.acceptLanguage;
     const target = `/Microsoft-Server-ActiveSync?${this.query(name, more)}`;
     return this.send('POST', target, headers, body, signal);
   }

@@ -26,7 +26,17 @@ export interface Office {
   readonly url: string;
   /** Resolves when the gateway has heard of what `write` changes. */
   heard(write: () => Promise<unknown>): Promise<void>;
+  /** Starts another gateway on the same store, or the same one anew. */
+  node(): Promise<Node>;
   phone(options: Pick<PhoneOptions, 'deviceId' | 'family' | 'version'> & Partial<PhoneOptions>): Phone;
+  close(): Promise<void>;
+}
+
+/** One more gateway of the office. */
+export interface Node {
+  readonly gateway: Gateway;
+  readonly port: number;
+  heard(write: () => Promise<unknown>): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -49,23 +59,42 @@ export async function openOffice(
   });
   const users = ['alice', 'bob'].map((name) => ({ name, password: `${name}-pw` }));
   const mail = await startSampleServer({ users });
-  const serving = await startServing(config, { sampleUrl: mail.url, fd: null });
-  watchGateway(serving.gateway);
+  const nodes: Node[] = [];
+  const node = async (): Promise<Node> => {
+    const serving = await startServing(config, { sampleUrl: mail.url, fd: null });
+    watchGateway(serving.gateway);
+    let closed = false;
+    const started: Node = {
+      gateway: serving.gateway,
+      port: serving.gateway.port,
+      heard: async (write) => {
+        const { promise, resolve } = Promise.withResolvers<void>();
+        const stop = serving.verdicts.onChange(() => resolve());
+        await write();
+        await promise;
+        stop();
+      },
+      close: async () => {
+        if (closed) return;
+        closed = true;
+        await serving.gateway.close();
+        await serving.close();
+      },
+    };
+    nodes.push(started);
+    return started;
+  };
+  const first = await node();
   const operator = await openStore(storeOptions(config));
-  const url = `http://127.0.0.1:${serving.gateway.port}`;
+  const url = `http://127.0.0.1:${first.port}`;
   const phones: Phone[] = [];
   return {
     mail,
-    gateway: serving.gateway,
+    gateway: first.gateway,
     operator,
     url,
-    heard: async (write) => {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      const stop = serving.verdicts.onChange(() => resolve());
-      await write();
-      await promise;
-      stop();
-    },
+    heard: (write) => first.heard(write),
+    node,
     phone: (options) => {
       const phone = new Phone({
         server: url,
@@ -80,8 +109,7 @@ export async function openOffice(
     },
     close: async () => {
       await Promise.all(phones.map((phone) => phone.close()));
-      await serving.gateway.close();
-      await serving.close();
+      for (const one of nodes) await one.close();
       await operator.close();
       await mail.close();
       await redis?.kill();

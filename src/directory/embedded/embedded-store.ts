@@ -8,8 +8,17 @@ import type { DeviceKey, UserKey } from '../../identity/keys.ts';
 import type { ManualDecision } from '../../policy/model.ts';
 import { settleWipe } from '../../policy/wipe.ts';
 import type { WipeOutcome } from '../../policy/wipe.ts';
-import { readDecision, readDevice, readPartnership, readUser } from '../records.ts';
-import type { DeviceRecord, PartnershipRecord, UserRecord } from '../records.ts';
+import {
+  boundRequirements,
+  readDecision,
+  readDevice,
+  readPartnership,
+  readUser,
+  sameFacts,
+  sameState,
+  seenPartnership,
+} from '../records.ts';
+import type { DeviceRecord, DeviceReport, PartnershipRecord, UserRecord } from '../records.ts';
 import { SHARED_SECRET, newSecret } from '../secret.ts';
 import type {
   Change,
@@ -72,6 +81,7 @@ export class EmbeddedStore implements DirectoryStore {
         device: key === undefined || record === undefined ? null : readDevice(key, String(record['record'])),
         deviceDecision: key === undefined ? null : this.decision(key, EVERY_USER),
         partnershipDecision: key === undefined ? null : this.decision(key, canonical),
+        partnership: key === undefined ? null : this.partnership(canonical, key),
         aliasDecisions,
         position: this.lastId(),
       };
@@ -85,16 +95,19 @@ export class EmbeddedStore implements DirectoryStore {
     return { key, record: row === undefined ? null : readDevice(key, String(row['record'])), decision };
   }
 
-  async putDevice(record: DeviceRecord): Promise<boolean> {
+  async putDevice(report: DeviceReport): Promise<boolean> {
     return this.transaction(() => {
-      const row = this.get('SELECT record FROM devices WHERE key = ?', record.key);
-      if (row !== undefined) {
-        const stored = readDevice(record.key, String(row['record']));
-        if (stored.source === record.source && stored.version > record.version) return false;
-      }
+      const row = this.get('SELECT record FROM devices WHERE key = ?', report.key);
+      const stored = row === undefined ? null : readDevice(report.key, String(row['record']));
+      if (stored !== null && stored.source === report.source && stored.version > report.version) return false;
+      const record: DeviceRecord = {
+        ...report,
+        unmetRequirements: boundRequirements(report.unmetRequirements),
+        stateSince: stored !== null && sameState(stored, report) ? stored.stateSince : report.observedAt,
+      };
       const { key, ...rest } = record;
       this.run('INSERT OR REPLACE INTO devices VALUES (?, ?)', key, JSON.stringify(rest));
-      this.append(key, null);
+      if (stored === null || !sameFacts(stored, record)) this.append(key, null);
       return true;
     });
   }
@@ -168,8 +181,7 @@ export class EmbeddedStore implements DirectoryStore {
     this.transaction(() => {
       for (const { user: name, device, ...rest } of batch) {
         const user = this.canonical(name);
-        const row = this.get('SELECT record FROM partnerships WHERE user = ? AND device = ?', user, device);
-        const before = row === undefined ? null : readPartnership(user, device, String(row['record']));
+        const before = this.partnership(user, device);
         const record = JSON.stringify({
           ...rest,
           firstSeen: before?.firstSeen ?? rest.firstSeen,
@@ -237,6 +249,11 @@ export class EmbeddedStore implements DirectoryStore {
         resolve();
       };
     });
+  }
+
+  private partnership(user: UserKey, device: DeviceKey): PartnershipRecord | null {
+    const row = this.get('SELECT record FROM partnerships WHERE user = ? AND device = ?', user, device);
+    return seenPartnership(user, device, row === undefined ? null : String(row['record']));
   }
 
   private decision(device: DeviceKey, user: string): ManualDecision | null {

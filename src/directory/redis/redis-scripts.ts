@@ -2,13 +2,14 @@
 
 /**
  * ARGV: prefix, encoded user, device spellings…
- * Returns: encoded canonical user, device record, last log id, then per spelling: device decision, partnership decision.
+ * Returns: encoded canonical user, device record, last log id, partnership, then per spelling: device decision, partnership decision.
  */
 export const LOOKUP = `
 local prefix = ARGV[1]
 local user = redis.call('GET', prefix .. 'alias:' .. ARGV[2]) or ARGV[2]
 local last = redis.call('XREVRANGE', prefix .. 'changes', '+', '-', 'COUNT', 1)
-local out = { user, redis.call('GET', prefix .. 'device:' .. ARGV[3]), last[1] and last[1][1] or '0-0' }
+local out = { user, redis.call('GET', prefix .. 'device:' .. ARGV[3]), last[1] and last[1][1] or '0-0',
+  redis.call('GET', prefix .. 'partnership:' .. user .. ':' .. ARGV[3]) }
 for i = 3, #ARGV do
   out[#out + 1] = redis.call('GET', prefix .. 'decision:' .. ARGV[i] .. ':')
   out[#out + 1] = redis.call('GET', prefix .. 'decision:' .. ARGV[i] .. ':' .. user)
@@ -16,19 +17,39 @@ end
 return out
 `;
 
-/** ARGV: prefix, device, record, source, version, log length. Returns 0 when a newer observation is stored. */
+/**
+ * ARGV: prefix, device, record without its end and `stateSince`, source, version, log length, observedAt. Returns 0 when a
+ * newer observation is stored. The rules are those of sameState and sameFacts in records.ts; the record's text is kept as
+ * it came, for cjson writes numbers and empty lists otherwise.
+ */
 export const PUT_DEVICE = `
 local key = ARGV[1] .. 'device:' .. ARGV[2]
+local report = cjson.decode(ARGV[3] .. '}')
+local function is(value) if value == nil then return cjson.null end return value end
+local function list(value)
+  if type(value) ~= 'table' or #value == 0 then return '' end
+  return cjson.encode(value)
+end
+local since, news = ARGV[7], true
 local stored = redis.call('GET', key)
 if stored then
   local ok, record = pcall(cjson.decode, stored)
-  if ok and type(record) == 'table' and record.source == ARGV[4] and tonumber(record.version or 0) > tonumber(ARGV[5]) then
-    return 0
+  if ok and type(record) == 'table' then
+    if record.source == ARGV[4] and tonumber(record.version or 0) > tonumber(ARGV[5]) then return 0 end
+    local managed = is(record.managed)
+    if managed == report.managed and (managed ~= true or (record.compliant == true) == (report.compliant == true)) then
+      local before = record.stateSince or record.observedAt
+      if type(before) == 'number' then since = string.format('%.0f', before) end
+    end
+    news = list(record.unmetRequirements) ~= list(report.unmetRequirements)
+    for _, name in ipairs({ 'managed', 'compliant', 'encrypted', 'compromised', 'model' }) do
+      if is(record[name]) ~= report[name] then news = true end
+    end
   end
 end
-redis.call('SET', key, ARGV[3])
+redis.call('SET', key, ARGV[3] .. ',"stateSince":' .. since .. '}')
 redis.call('SADD', ARGV[1] .. 'index:devices', ARGV[2])
-redis.call('XADD', ARGV[1] .. 'changes', 'MAXLEN', '~', ARGV[6], '*', 'd', ARGV[2], 'u', '')
+if news then redis.call('XADD', ARGV[1] .. 'changes', 'MAXLEN', '~', ARGV[6], '*', 'd', ARGV[2], 'u', '') end
 return 1
 `;
 

@@ -5,8 +5,16 @@ import type { DeviceKey, UserKey } from '../../identity/keys.ts';
 import type { ManualDecision } from '../../policy/model.ts';
 import { settleWipe } from '../../policy/wipe.ts';
 import type { WipeOutcome } from '../../policy/wipe.ts';
-import { CorruptRecordError, readDecision, readDevice, readPartnership, readUser } from '../records.ts';
-import type { DeviceRecord, PartnershipRecord, UserRecord } from '../records.ts';
+import {
+  CorruptRecordError,
+  boundRequirements,
+  readDecision,
+  readDevice,
+  readPartnership,
+  readUser,
+  seenPartnership,
+} from '../records.ts';
+import type { DeviceReport, PartnershipRecord, UserRecord } from '../records.ts';
 import { SHARED_SECRET, newSecret } from '../secret.ts';
 import type {
   ChangeBatch,
@@ -61,7 +69,7 @@ export class RedisStore implements DirectoryStore {
 
   async lookup(user: UserKey, devices: readonly DeviceKey[]): Promise<LookupResult> {
     const reply = (await this.script(LOOKUP, [encodeUser(user), ...devices])) as (string | null)[];
-    const [encoded, record, position, ...decisions] = reply;
+    const [encoded, record, position, partnership = null, ...decisions] = reply;
     const canonical = decodeUser(encoded ?? '');
     const at = (index: number, device: DeviceKey): ManualDecision | null => {
       const stored = decisions[index] ?? null;
@@ -74,6 +82,7 @@ export class RedisStore implements DirectoryStore {
       device: record === null || record === undefined ? null : readDevice(key, record),
       deviceDecision: at(0, key),
       partnershipDecision: at(1, key),
+      partnership: seenPartnership(canonical, key, partnership),
       aliasDecisions: others.flatMap((alias, index) =>
         [at(2 * index + 2, alias), at(2 * index + 3, alias)].flatMap((decision) =>
           decision === null ? [] : [{ alias, decision }],
@@ -88,9 +97,13 @@ export class RedisStore implements DirectoryStore {
     return listing ?? null;
   }
 
-  async putDevice(record: DeviceRecord): Promise<boolean> {
-    const { key, ...rest } = record;
-    const values = [key, JSON.stringify(rest), record.source, String(record.version), String(MAX_CHANGES)];
+  async putDevice(report: DeviceReport): Promise<boolean> {
+    const { managed, compliant, model, os, encrypted, compromised, owner, lastCheckIn } = report;
+    const { key, source, version, observedAt } = report;
+    const unmetRequirements = boundRequirements(report.unmetRequirements);
+    const said = { managed, compliant, model, os, encrypted, compromised, owner, lastCheckIn };
+    const text = JSON.stringify({ ...said, source, version, observedAt, unmetRequirements }).slice(0, -1);
+    const values = [key, text, source, String(version), String(MAX_CHANGES), String(observedAt)];
     return (await this.script(PUT_DEVICE, values)) === 1;
   }
 

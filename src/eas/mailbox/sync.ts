@@ -1,5 +1,6 @@
 // Owns Sync of the quarantine mailbox (MS-ASCMD 2.2.1.21): the message arrives exactly once, and not again when the phone
 // deleted it, until what it says changes. All state is in the sync key. Pure.
+import { SYNC_HIERARCHY_CHANGED } from '../replies.ts';
 import { child, childrenNamed, element, isElement, textOf } from '../wbxml/element.ts';
 import type { WbxmlElement } from '../wbxml/element.ts';
 import { INBOX, folderOf } from './folders.ts';
@@ -15,7 +16,6 @@ const BAD_KEY = 3;
 const PROTOCOL_ERROR = 4;
 const CONVERSION_ERROR = 6;
 const NOT_FOUND = 8;
-const HIERARCHY_CHANGED = 12;
 const SEND_ALL = 13;
 const BAD_WAIT = 14;
 const TOO_MANY = 15;
@@ -48,7 +48,7 @@ export function sync(request: MailboxRequest): MailboxAnswer {
   let news = false;
   for (const collection of collections) {
     const answer = syncCollection(request, collection, budget);
-    if (answer === 'hierarchy changed') return whole(HIERARCHY_CHANGED);
+    if (answer === 'hierarchy changed') return { kind: 'ready', bytes: SYNC_HIERARCHY_CHANGED };
     answers.push(answer.root);
     news ||= answer.news;
   }

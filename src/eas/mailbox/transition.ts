@@ -2,7 +2,7 @@
 // issued, is told to start over, so that the two mailboxes never mix. Pure.
 import { sendsMail } from '../commands.ts';
 import type { EasCommand } from '../commands.ts';
-import { statusReply } from '../replies.ts';
+import { PING_STATUS, SYNC_HIERARCHY_CHANGED, statusReply } from '../replies.ts';
 import { child, childrenNamed, element, isElement, textOf } from '../wbxml/element.ts';
 import type { WbxmlElement } from '../wbxml/element.ts';
 import { isIssued } from './keys.ts';
@@ -13,10 +13,10 @@ import { plain as bounded } from './plain.ts';
 const FOLDER_SYNC_BAD_KEY = 9;
 const SYNC_BAD_KEY = 3;
 const SYNC_SERVER_ERROR = 5;
-const SYNC_HIERARCHY_CHANGED = 12;
+/** An empty or partial Sync, and nothing is remembered of the last one (MS-ASCMD 2.2.3.177.17). */
+const SYNC_SEND_ALL = 13;
 /** Resend the request (MS-ASCMD 2.2.3.177.17). */
 const SYNC_RETRY = 16;
-const PING_HIERARCHY_CHANGED = 7;
 const ESTIMATE_BAD_COLLECTION = 2;
 const ESTIMATE_BAD_KEY = 4;
 const FETCH_NOT_FOUND = 6;
@@ -38,7 +38,7 @@ export function answerIssued(
       return carries(request, 'SyncKey', 'ServerId', 'ParentId') ? plain(command, FOLDER_SYNC_BAD_KEY) : null;
     case 'Ping':
       return childrenNamed(child(request, 'Folders'), 'Folder').some((folder) => carries(folder, 'Id'))
-        ? plain('Ping', PING_HIERARCHY_CHANGED)
+        ? plain('Ping', PING_STATUS.hierarchyChanged)
         : null;
     case 'Sync':
       return syncs(version, request);
@@ -86,6 +86,23 @@ function withoutSource(command: EasCommand, version: string): MailboxAnswer {
   return isBefore(version, 14) ? { kind: 'http', status: 500 } : plain(command, ITEM_NOT_FOUND);
 }
 
+/**
+ * Whether a poll names its folders only by what the mail server remembers of the last one: an empty or partial one
+ * (MS-ASCMD 2.2.1.13, 2.2.1.21). Such a poll does not tell which mailbox its phone shows. Null = no body.
+ */
+export function restsOnMemory(command: 'Ping' | 'Sync', request: WbxmlElement | null): boolean {
+  if (command === 'Ping') return child(child(request ?? undefined, 'Folders'), 'Folder') === undefined;
+  return (
+    child(child(request ?? undefined, 'Collections'), 'Collection') === undefined ||
+    child(request ?? undefined, 'Partial') !== undefined
+  );
+}
+
+/** Has a phone send such a poll once more, with all its folders. */
+export function sendAll(command: 'Ping' | 'Sync'): MailboxAnswer {
+  return plain(command, command === 'Ping' ? PING_STATUS.missingParameters : SYNC_SEND_ALL);
+}
+
 /** Ids are never looked for in texts a person wrote: only in these elements. */
 function carries(parent: WbxmlElement | undefined, ...names: readonly string[]): boolean {
   return names.some((name) => isIssued(textOf(child(parent, name)) ?? ''));
@@ -102,9 +119,7 @@ function plain(command: EasCommand, status: number): MailboxAnswer {
 function syncs(version: string, request: WbxmlElement): MailboxAnswer | null {
   const collections = childrenNamed(child(request, 'Collections'), 'Collection');
   if (collections.some((collection) => carries(collection, 'CollectionId'))) {
-    // Up to 12.1 the status of a folder stands in its collection (MS-ASCMD 2.2.3.177.17).
-    if (!isBefore(version, 14)) return plain('Sync', SYNC_HIERARCHY_CHANGED);
-    return body(collectionStatus(collections, () => SYNC_HIERARCHY_CHANGED));
+    return { kind: 'ready', bytes: SYNC_HIERARCHY_CHANGED };
   }
   if (!collections.some((collection) => carries(collection, 'SyncKey'))) return null;
   const others = isBefore(version, 12.1) ? SYNC_SERVER_ERROR : SYNC_RETRY;
@@ -117,12 +132,11 @@ function collectionStatus(
 ): WbxmlElement {
   const answers = collections.slice(0, MAX_ITEMS).map((collection) => {
     const status = statusOf(carries(collection, 'SyncKey'));
-    const startsOver = status === SYNC_BAD_KEY || status === SYNC_HIERARCHY_CHANGED;
     const key = echo(collection, 'SyncKey');
     return element(
       'AirSync',
       'Collection',
-      node('AirSync', 'SyncKey', startsOver || key === '' ? 0 : key),
+      node('AirSync', 'SyncKey', status === SYNC_BAD_KEY || key === '' ? 0 : key),
       node('AirSync', 'CollectionId', echo(collection, 'CollectionId')),
       node('AirSync', 'Status', status),
     );

@@ -1,0 +1,36 @@
+// Owns which allowed phones are known to show the folders of the mail server, as far as a poll without folders may pass.
+import type { MailboxAnswer } from '../eas/mailbox/model.ts';
+import { answerIssued, restsOnMemory, sendAll } from '../eas/mailbox/transition.ts';
+import type { Verdict } from '../policy/model.ts';
+import { treeOf } from './body-tree.ts';
+import type { Exchange } from './exchange.ts';
+import type { RequestBody } from './request-body.ts';
+
+/**
+ * The mail server holds a poll without folders on those of the phone's last full one, although the phone may have been in
+ * the quarantine mailbox since, at another worker perhaps. So a phone is asked for all of them until it was seen here to
+ * name folders of the mail server under the verdict it has. A verdict is one object for one phone until something of it
+ * changes ({@link VerdictSource.peek}): what is known here ends with it, and needs no bound of its own.
+ */
+export class Arrivals {
+  private readonly known = new WeakSet<Verdict>();
+
+  /** Looks at a poll of an allowed phone: what it is answered, or whether the phone is known to have arrived. */
+  look(
+    exchange: Exchange,
+    verdict: Verdict,
+    command: 'Ping' | 'Sync',
+    { kept, complete }: RequestBody,
+  ): MailboxAnswer | 'arrived' | 'unclear' {
+    if (this.known.has(verdict)) return 'arrived';
+    // A large Sync: whatever it has, it is no poll.
+    if (!complete) return 'unclear';
+    const tree = treeOf(kept, exchange.content);
+    if (tree === undefined) return 'unclear';
+    if (restsOnMemory(command, tree)) return sendAll(command);
+    const issued = tree === null ? null : answerIssued(command, exchange.protocolVersion ?? '2.5', tree);
+    if (issued !== null) return issued;
+    this.known.add(verdict);
+    return 'arrived';
+  }
+}
