@@ -161,6 +161,15 @@ const { tree } = fc.letrec<{ tree: WbxmlElement }>((tie) => ({
       .map(([tag, children]) => ({ ...tag, children })),
   ),
 }));
+/**
+ * The judge knows SyncML too and takes a `Data` for an embedded document, by the name of the element two above it, whatever
+ * the language is (libwbxml, wbxml_tree_node_get_syncml_data_type).
+ */
+function holdsSyncMl(root: WbxmlElement, parent = '', grandparent = ''): boolean {
+  if (root.name === 'Data' && ['Add', 'Replace'].includes(grandparent)) return true;
+  return root.children.some((child) => isElement(child) && holdsSyncMl(child, root.name, parent));
+}
+
 const sync = (...children: WbxmlElement[]): WbxmlElement => ({
   namespace: 'AirSync',
   name: 'Sync',
@@ -171,6 +180,7 @@ describe.runIf(installed)('wbxml2xml', () => {
   it('reads every generated document as it was meant, opaque contents too', () => {
     fc.assert(
       fc.property(tree, (root) => {
+        fc.pre(!holdsSyncMl(root));
         expect(judged(encodeWbxml(root))).toBe(toXml(asJudged(root)));
       }),
       { numRuns: 300 },
