@@ -12,7 +12,7 @@ import type { AccountState, Screen } from '../sample/phone/screen.ts';
 import { FAMILIES } from '../sample/phone/families.ts';
 import type { PhoneFamily } from '../sample/phone/families.ts';
 import { Phone } from '../sample/phone/phone.ts';
-import type { PhoneEvent } from '../sample/phone/phone.ts';
+import type { PhoneEvent } from '../sample/phone/options.ts';
 import { startSampleServer } from '../sample/server.ts';
 import { startServing } from './serving.ts';
 

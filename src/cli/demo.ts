@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { FAMILIES } from '../sample/phone/families.ts';
 import type { PhoneFamily } from '../sample/phone/families.ts';
 import type { AccountState } from '../sample/phone/screen.ts';
-import type { PhoneEvent } from '../sample/phone/phone.ts';
+import type { PhoneEvent } from '../sample/phone/options.ts';
 import { playStory } from './demo-story.ts';
 import type { ShownPhone, StoryStep } from './demo-story.ts';
 
@@ -46,7 +46,11 @@ const STATES: Readonly<Record<AccountState, string>> = {
   connected: 'Inbox',
   denied: 'This device may not use the account. Ask your administrator.',
   passwordWanted: 'Enter your password',
+  passwordExpired: 'Your password has expired',
+  locked: 'Your account is locked',
   unreachable: 'Cannot connect to the server',
+  full: 'Your mailbox is full',
+  failed: 'Cannot get mail',
   accountWiped: '(the account and its mail are erased)',
   deviceWiped: '(the whole phone is erased)',
 };

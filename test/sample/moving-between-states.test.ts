@@ -3,7 +3,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { deviceKey } from '../../src/identity/device.ts';
 import type { DeviceRecord } from '../../src/directory/records.ts';
-import type { Phone, PhoneEvent } from '../../src/sample/phone/phone.ts';
+import type { PhoneEvent } from '../../src/sample/phone/options.ts';
+import type { Phone } from '../../src/sample/phone/phone.ts';
 import { decision, deviceRecord } from '../directory/store-contract.ts';
 import { checkLeaks } from '../support/leaks.ts';
 import { openOffice } from '../support/office.ts';

@@ -11,7 +11,7 @@ import { openStore } from '../../src/directory/open-store.ts';
 import type { DirectoryStore } from '../../src/directory/store.ts';
 import type { Gateway } from '../../src/gateway/gateway.ts';
 import { Phone } from '../../src/sample/phone/phone.ts';
-import type { PhoneOptions } from '../../src/sample/phone/phone.ts';
+import type { PhoneOptions } from '../../src/sample/phone/options.ts';
 import { startSampleServer } from '../../src/sample/server.ts';
 import type { SampleServer } from '../../src/sample/server.ts';
 import { watchGateway } from './leaks.ts';
@@ -26,7 +26,8 @@ export interface Office {
   readonly url: string;
   /** Resolves when the gateway has heard of what `write` changes. */
   heard(write: () => Promise<unknown>): Promise<void>;
-  phone(options: Pick<PhoneOptions, 'deviceId' | 'family' | 'version'> & Partial<PhoneOptions>): Phone;
+  /** Alice's, told the URL unless it has an e-mail address to look for it. */
+  phone(options: Pick<PhoneOptions, 'deviceId' | 'family'> & Partial<PhoneOptions>): Phone;
   close(): Promise<void>;
 }
 
@@ -68,8 +69,7 @@ export async function openOffice(
     },
     phone: (options) => {
       const phone = new Phone({
-        server: url,
-        user: 'alice',
+        ...(options.email === undefined ? { server: url, user: 'alice' } : {}),
         password: 'alice-pw',
         // Retry-After is obeyed, but in a hurry.
         wait: (ms) => setTimeout(Math.min(ms, 25)),
