@@ -22,6 +22,7 @@ const TIMEOUT_MS = 30_000;
 const MAX_REDIRECTS = 10;
 /** 401: the password; 456, 457: the account. */
 const ABOUT_THE_USER: ReadonlySet<number> = new Set([401, 456, 457]);
+const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 307, 308]);
 const NOTHING: Discovery = { kind: 'nothing' };
 
 /** Finds the server by XML, with the password. */
@@ -45,14 +46,14 @@ class XmlSearch {
     }
     // The third way: a plain GET, without the password, that may name an https URL.
     const url = urlOf(`http://autodiscover.${domain}${XML_PATH}`);
-    const answer = url === null ? null : await this.ask(url, GET);
+    const answer = url === null || this.redirects > MAX_REDIRECTS ? null : await this.ask(url, GET);
     const next = answer === null || url === null ? null : this.redirected(answer, url);
     return next === null ? NOTHING : this.post(next, email);
   }
 
   private async post(url: URL | null, email: string): Promise<Discovery> {
     let at = url;
-    while (at !== null) {
+    while (at !== null && this.redirects <= MAX_REDIRECTS) {
       const answer = await this.ask(at, {
         method: 'POST',
         headers: { 'Content-Type': 'text/xml' },
@@ -70,7 +71,7 @@ class XmlSearch {
 
   /** Where the answer sends; null = nowhere, or nowhere safe. */
   private redirected(answer: PhoneAnswer, from: URL): URL | null {
-    const next = isRedirect(answer) ? urlOf(answer.header('location') ?? '', from) : null;
+    const next = locationOf(answer, from);
     return next?.protocol === 'https:' && this.mayGoOn() ? next : null;
   }
 
@@ -100,8 +101,7 @@ export async function discoverByJson(email: string, ask: Ask): Promise<Discovery
     for (let redirects = 0; at !== null && redirects <= MAX_REDIRECTS; redirects++) {
       const answer: PhoneAnswer | null = await ask(at, GET);
       if (answer?.status === 200) return server(urlOf(urlInJson(answer.bytes)));
-      const next: URL | null =
-        answer !== null && isRedirect(answer) ? urlOf(answer.header('location') ?? '', at) : null;
+      const next: URL | null = answer === null ? null : locationOf(answer, at);
       at = next?.protocol === 'https:' ? next : null;
     }
   }
@@ -117,8 +117,10 @@ const GET: PhoneRequest = {
   timeoutMs: TIMEOUT_MS,
 };
 
-function isRedirect({ status }: PhoneAnswer): boolean {
-  return status === 301 || status === 302 || status === 307 || status === 308;
+/** Where a redirect leads; null = it is none, or leads nowhere. */
+function locationOf(answer: PhoneAnswer, from: URL): URL | null {
+  const location = answer.header('location') ?? '';
+  return REDIRECTS.has(answer.status) && location !== '' ? urlOf(location, from) : null;
 }
 
 function server(url: URL | null): Discovery {
