@@ -34,10 +34,11 @@ export interface Office {
 /** The kinds of store a story is told with. */
 export const STORES = ['embedded', 'redis'] as const;
 
-/** Starts everything; `more` is laid over the configuration, section by section. */
+/** Starts everything; `more` is laid over the configuration, section by section, `mailServer` sets up the mail server. */
 export async function openOffice(
   kind: (typeof STORES)[number],
   more: Readonly<Record<string, unknown>> = {},
+  mailServer: { readonly requirePolicy?: boolean } = {},
 ): Promise<Office> {
   const folder = mkdtempSync(join(tmpdir(), 'easgate-office-'));
   const redis = kind === 'redis' ? await startRedis() : null;
@@ -49,7 +50,7 @@ export async function openOffice(
     ...more,
   });
   const users = ['alice', 'bob'].map((name) => ({ name, password: `${name}-pw` }));
-  const mail = await startSampleServer({ users });
+  const mail = await startSampleServer({ users, ...mailServer });
   const serving = await startServing(config, { sampleUrl: mail.url, fd: null });
   watchGateway(serving.gateway);
   const operator = await openStore(storeOptions(config));

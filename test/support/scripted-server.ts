@@ -2,6 +2,7 @@
 import { createServer } from 'node:http';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { EasQuery, parseEasQuery } from '../../src/eas/query.ts';
 import { statusReply } from '../../src/eas/replies.ts';
 import type { EasCommand } from '../../src/eas/commands.ts';
 import { decodeWbxml } from '../../src/eas/wbxml/decode.ts';
@@ -15,7 +16,7 @@ export interface Asked {
   readonly host: string;
   readonly path: string;
   readonly query: string;
-  /** `Cmd`, else the method. */
+  /** The command of the query, else the method. */
   readonly command: string;
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
@@ -79,7 +80,7 @@ export async function startScriptedServer(): Promise<ScriptedServer> {
         host: request.headers.host ?? '',
         path,
         query,
-        command: new URLSearchParams(query).get('Cmd') ?? request.method ?? '',
+        command: commandOf(query) ?? request.method ?? '',
         headers: request.headers,
         body,
         root: isTree ? decodeWbxml(body) : null,
@@ -101,6 +102,11 @@ export async function startScriptedServer(): Promise<ScriptedServer> {
         server.closeAllConnections();
       }),
   });
+}
+
+function commandOf(query: string): string | null {
+  const parsed = parseEasQuery(query, false);
+  return parsed instanceof EasQuery ? (parsed.command?.name ?? null) : null;
 }
 
 const SUBJECTS = ['First', 'Second'];
@@ -166,7 +172,8 @@ function folders(first: boolean): WbxmlElement {
 
 /** Key 1 on the first request, the messages with key 2, then nothing. */
 function sync(root: WbxmlElement | null): Scripted {
-  const key = Number(deep(root, 'SyncKey') ?? '0');
+  // An empty request repeats the last one, which brought nothing.
+  const key = root === null ? 2 : Number(deep(root, 'SyncKey') ?? '0');
   const changes = child(child(child(root ?? undefined, 'Collections'), 'Collection'), 'Commands');
   if (key >= 2 && changes === undefined) return {};
   const added = (key === 1 ? SUBJECTS : []).map((subject) =>

@@ -131,9 +131,9 @@ export class Phone {
    * most `limit` steps.
    */
   async settle(signal: AbortSignal, limit = 30): Promise<void> {
-    for (let count = 0; count < limit; count++) {
+    for (let count = 0; count < limit && !this.idle && this.memory.task !== 'rest'; count++) {
       await this.step(signal);
-      if (this.idle || this.conduct.halted || this.memory.task === 'rest') return;
+      if (this.conduct.halted) return;
       if (this.retryAfter === 0) continue;
       if (this.memory.failures > MAX_FAILURES) return;
       const ms = Math.min(this.retryAfter, MAX_WAIT_S) * 1_000;
