@@ -9,6 +9,7 @@ import { configSchema } from '../../src/config/schema.ts';
 import type { Config } from '../../src/config/schema.ts';
 import { openStore } from '../../src/directory/open-store.ts';
 import type { DirectoryStore } from '../../src/directory/store.ts';
+import type { DeviceKey } from '../../src/identity/keys.ts';
 import type { Gateway } from '../../src/gateway/gateway.ts';
 import { Phone } from '../../src/sample/phone/phone.ts';
 import type { PhoneOptions } from '../../src/sample/phone/options.ts';
@@ -24,8 +25,8 @@ export interface Office {
   /** The directory through a handle that is not the gateway's: what happens there is news to it. */
   readonly operator: DirectoryStore;
   readonly url: string;
-  /** Resolves when the gateway has heard of what `write` changes. */
-  heard(write: () => Promise<unknown>): Promise<void>;
+  /** Resolves when the gateway has heard of what `write` changes: of anything, or of this device. */
+  heard(write: () => Promise<unknown>, device?: DeviceKey): Promise<void>;
   /** Alice's, told the URL unless it has an e-mail address to look for it. */
   phone(options: Pick<PhoneOptions, 'deviceId' | 'family'> & Partial<PhoneOptions>): Phone;
   close(): Promise<void>;
@@ -33,10 +34,11 @@ export interface Office {
 
 /** The kinds of store a story is told with. */
 export const STORES = ['embedded', 'redis'] as const;
+export type StoreKind = (typeof STORES)[number];
 
 /** Starts everything; `more` is laid over the configuration, section by section, `mailServer` sets up the mail server. */
 export async function openOffice(
-  kind: (typeof STORES)[number],
+  kind: StoreKind,
   more: Readonly<Record<string, unknown>> = {},
   mailServer: { readonly requirePolicy?: boolean } = {},
 ): Promise<Office> {
@@ -61,9 +63,11 @@ export async function openOffice(
     gateway: serving.gateway,
     operator,
     url,
-    heard: async (write) => {
+    heard: async (write, device) => {
       const { promise, resolve } = Promise.withResolvers<void>();
-      const stop = serving.verdicts.onChange(() => resolve());
+      const stop = serving.verdicts.onChange(({ devices, all }) => {
+        if (device === undefined || all || devices.has(device)) resolve();
+      });
       await write();
       await promise;
       stop();
