@@ -19,6 +19,7 @@ checkLeaks();
 const never = new AbortController().signal;
 const DEVICE = 'BEHAVINGPHONE';
 const KEY = deviceKey(DEVICE);
+const ENROL = 'Enrol this device to get your mail';
 const REAL = ['Welcome', 'Floor plan', 'Lunch'];
 const VERSIONS = ['2.5', '12.0', '12.1', '14.0', '14.1', '16.0', '16.1'];
 
@@ -142,14 +143,14 @@ describe('with a gateway and a mail server, a phone', () => {
     await quarantine();
     expect(await phone.deleteMessage(message?.id ?? '', never)).toBe(false);
     await phone.settle(never);
-    expect(phone.screen.subjects).toEqual(['Enrol this device to get your mail']);
+    expect(phone.screen.subjects).toEqual([ENROL]);
   });
 
   it.each(['14.0', '14.1', '16.1'])('that writes base64 queries (%s) is the same phone', async (version) => {
     await quarantine();
     const phone = office.phone({ deviceId: DEVICE, family: 'ios', version, query: 'base64' });
     await phone.settle(never);
-    expect(phone.screen.subjects).toEqual(['Enrol this device to get your mail']);
+    expect(phone.screen.subjects).toEqual([ENROL]);
     const poll = phone.step(never);
     await until(() => office.gateway.heldPolls() === 1, 'the poll to be held');
     await allow();
@@ -179,6 +180,29 @@ describe('with a gateway and a mail server, a phone', () => {
     expect(phone.screen.subjects).toEqual([...REAL, 'News']);
     expect(phone.loops).toBe(0);
   });
+
+  it.each(['ping', 'sync'] as const)(
+    'that sends its %ss empty moves into quarantine and out of it',
+    async (push) => {
+      const phone = await withMail({ version: '14.1', push, emptyPolls: true, heartbeat: 1 });
+      await phone.step(never);
+      await quarantine();
+      // Empty, then whole; the heartbeat of a second is too short for the gateway.
+      for (let count = 0; count < 4 && !phone.screen.subjects.includes(ENROL); count++) {
+        await phone.step(never);
+        await phone.settle(never);
+      }
+      expect(phone.screen.subjects).toEqual([ENROL]);
+      if (push === 'ping') await phone.step(never);
+      const poll = phone.step(never);
+      await until(() => office.gateway.heldPolls() === 1, 'the poll to be held');
+      await allow();
+      await poll;
+      await phone.settle(never);
+      expect(phone.screen).toMatchObject({ state: 'connected', subjects: REAL, passwordPrompts: 0 });
+      expect(phone.loops).toBe(0);
+    },
+  );
 
   it.each(['wipe', 'accountWipe'] as const)(
     'that cannot carry out a %s says so, and is told again',

@@ -127,8 +127,8 @@ export class Phone {
   }
 
   /**
-   * Steps until a poll would be held, nothing can be done, or the account is refused, and waits where it is to wait; at
-   * most `limit` steps.
+   * Steps until a poll would be held (at once where one comes next already), nothing can be done, or the account is
+   * refused, and waits where it is to wait; at most `limit` steps.
    */
   async settle(signal: AbortSignal, limit = 30): Promise<void> {
     for (let count = 0; count < limit && !this.idle && this.memory.task !== 'rest'; count++) {
@@ -166,7 +166,8 @@ export class Phone {
     const mime = composeMessage(from, to, subject, text);
     const body = sendMailRequest(this.memory.version ?? '2.5', `${Date.now()}`, mime);
     const answer = await this.exchange('SendMail', body, signal);
-    // Success is an answer without a body (MS-ASCMD 2.2.1.17); any failure leaves the message in the outbox.
+    // Success is an answer without a body (MS-ASCMD 2.2.1.17). Any failure leaves the message in the outbox; what it says
+    // of the account, the next request will be told too.
     return answer?.status === 200 && answer.bytes.length === 0;
   }
 
