@@ -76,7 +76,7 @@ export async function openOffice(
       const phone = new Phone({
         ...(options.email === undefined ? { server: url, user: 'alice' } : {}),
         password: 'alice-pw',
-        // Retry-After is obeyed, but in a hurry.
+        // Pauses are kept, but shortened: Retry-After, and AOSP's 30 seconds after a Sync 12.
         wait: (ms) => setTimeout(Math.min(ms, 25)),
         ...options,
       });
