@@ -1,20 +1,23 @@
 // Owns the story that `easgate demo` plays: a phone, a mail server, an operator and a gateway, all real, in one process.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { configSchema } from '../config/schema.ts';
-import type { DeviceRecord } from '../directory/records.ts';
-import type { DirectoryStore } from '../directory/store.ts';
-import { deviceAliases, deviceKey } from '../identity/device.ts';
+import { Command } from 'commander';
+import { loadConfig } from '../config/load.ts';
+import { deviceKey } from '../identity/device.ts';
+import type { UserKey } from '../identity/keys.ts';
 import { isUserError, userKey } from '../identity/user.ts';
-import { evaluate } from '../policy/evaluate.ts';
-import type { AccountState, Screen } from '../sample/phone/screen.ts';
-import { FAMILIES } from '../sample/phone/families.ts';
+import type { Verdict } from '../policy/model.ts';
 import type { PhoneFamily } from '../sample/phone/families.ts';
+import type { PhoneEvent } from '../sample/phone/options.ts';
 import { Phone } from '../sample/phone/phone.ts';
-import type { PhoneEvent } from '../sample/phone/phone.ts';
+import type { AccountState, Screen } from '../sample/phone/screen.ts';
 import { startSampleServer } from '../sample/server.ts';
+import type { SampleServer } from '../sample/server.ts';
+import { readablePart } from './demo-text.ts';
+import { registerDevices } from './devices.ts';
 import { startServing } from './serving.ts';
+import type { Serving } from './serving.ts';
 
 /** Which phone plays. */
 export interface StoryOptions {
@@ -25,13 +28,18 @@ export interface StoryOptions {
 /** One step as it was seen. */
 export interface StoryStep {
   readonly title: string;
-  /** What the operator did, as a command; null = nothing. */
+  /** When it began, ISO 8601. */
+  readonly at: string;
+  /** The command that the operator ran; null = nothing. */
   readonly operator: string | null;
+  /** What the command printed. */
+  readonly output: string;
+  /** The gateway's own. */
   readonly verdict: string;
   readonly reason: string;
   /** The requests that led from the step's beginning to what the phone shows. */
   readonly requests: readonly PhoneEvent[];
-  /** From the change to what the phone shows, milliseconds. */
+  /** From the step's beginning, the command included, to what the phone shows, milliseconds. */
   readonly milliseconds: number;
   readonly phone: ShownPhone;
 }
@@ -53,6 +61,14 @@ const DEVICE = 'DEMOPHONE1';
 /** A story that does not go on is given up. */
 const STEP_MS = 10_000;
 
+/** The configuration of the demo; the directory is where the file is. */
+const CONFIG = {
+  listen: { address: '127.0.0.1', port: 0 },
+  store: { kind: 'embedded', path: 'directory.db' },
+  messages: { organisation: 'Example Ltd', enrolmentUrl: 'https://enrol.example.com/' },
+  log: { level: 'silent', access: false },
+};
+
 /** Plays the story and tells every step; leaves nothing behind. Rejects when a step does not come about. */
 export async function playStory(
   options: StoryOptions,
@@ -62,15 +78,11 @@ export async function playStory(
   const folder = mkdtempSync(join(tmpdir(), 'easgate-demo-'));
   const undo: (() => Promise<void> | void)[] = [() => rmSync(folder, { recursive: true, force: true })];
   try {
+    const file = join(folder, 'easgate.json');
+    writeFileSync(file, JSON.stringify(CONFIG));
     const mail = await startSampleServer({ users: [{ name: USER, password: PASSWORD }] });
     undo.push(() => mail.close());
-    const config = configSchema.parse({
-      listen: { address: '127.0.0.1', port: 0 },
-      store: { kind: 'embedded', path: join(folder, 'directory.db') },
-      messages: { organisation: 'Example Ltd', enrolmentUrl: 'https://enrol.example.com/' },
-      log: { level: 'silent', access: false },
-    });
-    const serving = await startServing(config, { sampleUrl: mail.url, fd: null });
+    const serving = await startServing(loadConfig(file), { sampleUrl: mail.url, fd: null });
     undo.push(
       () => serving.close(),
       () => serving.gateway.close(),
@@ -85,179 +97,202 @@ export async function playStory(
       onEvent: (event) => requests.push(event),
     });
     undo.push(() => phone.close());
-    const stage: Stage = { phone, requests, store: serving.store, policy: config.policy, tell, signal };
-    const heldPolls = (): number => serving.gateway.heldPolls() + mail.held();
-    await play(stage, options, heldPolls, (subject) => mail.deliver(USER, subject, 'Cake in the kitchen.'));
+    await new Story({ file, mail, serving, phone, requests, tell, signal }).play(
+      Number(options.version) >= 16.1,
+    );
   } finally {
     for (const step of undo.reverse()) await step();
   }
 }
 
 interface Stage {
+  /** The configuration file. */
+  readonly file: string;
+  readonly mail: SampleServer;
+  readonly serving: Serving;
   readonly phone: Phone;
+  /** Of the step that is played. */
   readonly requests: PhoneEvent[];
-  readonly store: DirectoryStore;
-  readonly policy: Parameters<typeof evaluate>[0];
   readonly tell: (step: StoryStep) => void;
   readonly signal: AbortSignal;
 }
 
-async function play(
-  stage: Stage,
-  { family, version }: StoryOptions,
-  heldPolls: () => number,
-  deliver: (subject: string) => void,
-): Promise<void> {
-  const { store, phone } = stage;
-  const key = deviceKey(DEVICE);
-  let observed = 0;
-  const mdm = async (facts: Pick<DeviceRecord, 'managed' | 'compliant'>): Promise<void> => {
-    observed++;
-    const { model, os } = FAMILIES[family];
-    const nothing = {
-      encrypted: null,
-      compromised: null,
-      owner: null,
-      lastCheckIn: null,
-      unmetRequirements: [],
-    };
-    await store.putDevice({
-      key,
-      model,
-      os,
-      ...nothing,
-      ...facts,
-      source: 'demo',
-      version: observed,
-      observedAt: Date.now(),
-    });
-  };
-  const decide = (action: 'block' | null): Promise<void> =>
-    store.decide(
-      null,
-      key,
-      action && { action, owner: 'demo', reason: 'lost', decidedAt: Date.now(), expiresAt: null },
+class Story {
+  private readonly stage: Stage;
+
+  constructor(stage: Stage) {
+    this.stage = stage;
+  }
+
+  /** `account` = the phone knows how to erase its account alone. */
+  async play(account: boolean): Promise<void> {
+    const { mail, phone, signal } = this.stage;
+    await this.step('Alice adds her mail account to a phone that nobody knows.', null, () =>
+      phone.settle(signal),
     );
+    const mdmSays = (managed: boolean, compliant: boolean): string[] => [
+      'set',
+      DEVICE,
+      '--managed',
+      String(managed),
+      '--compliant',
+      String(compliant),
+      '--source',
+      'mdm',
+    ];
+    await this.polling(
+      'She enrols it; the device management reports it, while the phone holds a poll.',
+      mdmSays(true, true),
+    );
+    await this.polling('A colleague writes.', null, () => mail.deliver(USER, 'Cake', 'Cake in the kitchen.'));
+    await this.polling(
+      'A system update is missing: the phone does not comply any more.',
+      mdmSays(true, false),
+    );
+    await this.polling('The update is installed.', mdmSays(true, true));
+    await this.polling('The phone is lost: the operator blocks it.', ['block', DEVICE, '--reason', 'lost']);
+    await this.step('It was in the coat. Alice pulls down the list.', ['clear', DEVICE], () =>
+      phone.settle(signal),
+    );
+    await this.partnershipKnown();
+    const whom = account ? ['--account-only', '--user', USER] : [];
+    await this.polling('Alice leaves the company.', [
+      'wipe',
+      DEVICE,
+      ...whom,
+      '--reason',
+      'left',
+      '--confirm',
+      DEVICE,
+    ]);
+  }
 
-  await step(stage, 'Monday, 8:55. Alice adds her mail account to a phone that nobody knows.', null, () =>
-    phone.settle(stage.signal),
-  );
-  const change = async (title: string, operator: string, act: () => Promise<void> | void): Promise<void> => {
-    const poll = phone.step(stage.signal);
-    await until(() => heldPolls() > 0, 'the phone to hold a poll');
-    await step(stage, title, operator, async () => {
-      await act();
+  /** A step that finds the phone in a held poll. */
+  private async polling(title: string, operator: string[] | null, act?: () => void): Promise<void> {
+    const { phone, serving, mail, signal } = this.stage;
+    const poll = phone.step(signal);
+    await until(() => serving.gateway.heldPolls() + mail.held() > 0, 'the phone to hold a poll', signal);
+    await this.step(title, operator, async () => {
+      act?.();
       await poll;
-      await phone.settle(stage.signal);
+      await phone.settle(signal);
     });
+  }
+
+  private async step(title: string, operator: string[] | null, act: () => Promise<void>): Promise<void> {
+    const { phone, requests, signal, tell } = this.stage;
+    requests.length = 0;
+    const at = new Date().toISOString();
+    const begun = performance.now();
+    const output = operator === null ? '' : await this.operate(operator);
+    await act();
+    const milliseconds = Math.round(performance.now() - begun);
+    signal.throwIfAborted();
+    const { action, reason } = await this.verdict();
+    tell({
+      title,
+      at,
+      operator: operator === null ? null : ['easgate', 'devices', ...operator].join(' '),
+      output,
+      verdict: action,
+      reason,
+      requests: requests.slice(),
+      milliseconds,
+      phone: shown(phone.screen),
+    });
+  }
+
+  /** Runs a command of `easgate devices`, as main.ts does, and waits until the gateway has heard of it. Returns what it printed. */
+  private async operate(words: readonly string[]): Promise<string> {
+    const { file, serving } = this.stage;
+    const program = new Command('easgate').option('--config <file>');
+    registerDevices(program);
+    const { promise: heard, resolve } = Promise.withResolvers<void>();
+    const stop = serving.verdicts.onChange(() => resolve());
+    try {
+      const printed = await whilePrinting(async () => {
+        await program.parseAsync(['--config', file, 'devices', ...words], { from: 'user' });
+      });
+      await heard;
+      return printed;
+    } finally {
+      stop();
+    }
+  }
+
+  /** What the gateway holds of the phone now; of an erased one, when it has heard that it is erased. */
+  private async verdict(): Promise<Verdict> {
+    const { phone, serving, signal } = this.stage;
+    const erased = phone.screen.state === 'accountWiped' || phone.screen.state === 'deviceWiped';
+    let found: Verdict | null = null;
+    await until(
+      async () => {
+        const [user, device] = [alice(), deviceKey(DEVICE)];
+        found = serving.verdicts.peek(user, device) ?? (await serving.verdicts.decide(user, device)).verdict;
+        return found !== null && (!erased || found.wipe === undefined);
+      },
+      'the verdict of the gateway',
+      signal,
+    );
+    if (found === null) throw new Error('the gateway has no verdict');
+    return found;
+  }
+
+  /** The gateway writes down whom it saw about once a second; a wipe is only for who was seen. */
+  private async partnershipKnown(): Promise<void> {
+    const { serving, signal } = this.stage;
+    await until(
+      async () => (await serving.store.listPartnerships()).length > 0,
+      'the gateway to note who was seen',
+      signal,
+    );
+  }
+}
+
+function alice(): UserKey {
+  const key = userKey(USER);
+  if (isUserError(key)) throw new Error(`${USER} is no user name`);
+  return key;
+}
+
+/** Resolves with what `work` printed; commands print to standard output, where the story is told. */
+async function whilePrinting(work: () => Promise<void>): Promise<string> {
+  const { stdout } = process;
+  const write = stdout.write.bind(stdout);
+  let printed = '';
+  stdout.write = (text: string | Uint8Array): boolean => {
+    printed += text.toString();
+    return true;
   };
-  await change(
-    '9:00. The phone is enrolled, while it holds a poll.',
-    'the MDM reports: managed, compliant',
-    () => mdm({ managed: true, compliant: true }),
-  );
-  await change('9:05. A colleague writes.', 'nothing', () => deliver('Cake'));
-  await change('Tuesday. A system update is missing.', 'the MDM reports: not compliant', () =>
-    mdm({ managed: true, compliant: false }),
-  );
-  await change('Tuesday, later. The update is installed.', 'the MDM reports: compliant', () =>
-    mdm({ managed: true, compliant: true }),
-  );
-  await change('Wednesday. The phone is lost.', `easgate devices block ${DEVICE} --reason lost`, () =>
-    decide('block'),
-  );
-  await step(stage, 'Thursday. It was in the coat.', `easgate devices clear ${DEVICE}`, async () => {
-    await decide(null);
-    await again(phone, stage.signal);
-  });
-  const account = Number(version) >= 16.1;
-  const command = `easgate devices wipe ${DEVICE}${account ? ` --account-only --user ${USER}` : ''} --reason left`;
-  await change('Friday. Alice leaves the company.', command, () => wipe(store, account));
-}
-
-async function wipe(store: DirectoryStore, account: boolean): Promise<void> {
-  const user = userKey(USER);
-  if (isUserError(user)) return;
-  const now = Date.now();
-  await store.decide(account ? user : null, deviceKey(DEVICE), {
-    action: account ? 'accountWipe' : 'wipe',
-    owner: 'demo',
-    reason: 'left',
-    decidedAt: now,
-    expiresAt: null,
-    wipe: { requestedAt: now, state: 'pending', acknowledgedAt: null, deviceStatus: null },
-  });
-}
-
-/** A refused phone asks again when its user pulls the list down, as impatiently as people are. */
-async function again(phone: Phone, signal: AbortSignal): Promise<void> {
-  await until(async () => {
-    await phone.settle(signal);
-    return phone.screen.state === 'connected' && phone.idle;
-  }, 'the phone to be let in');
-}
-
-async function step(
-  stage: Stage,
-  title: string,
-  operator: string | null,
-  act: () => Promise<void>,
-): Promise<void> {
-  const { phone, requests, store, policy, signal } = stage;
-  requests.length = 0;
-  const begun = performance.now();
-  await act();
-  const milliseconds = Math.round(performance.now() - begun);
-  signal.throwIfAborted();
-  const user = userKey(USER);
-  if (isUserError(user)) return;
-  const key = deviceKey(DEVICE);
-  const found = await store.lookup(user, [key, ...deviceAliases(key)]);
-  const { action, reason } = evaluate(policy, { ...found, now: Date.now() });
-  stage.tell({
-    title,
-    operator: operator === 'nothing' ? null : operator,
-    verdict: action,
-    reason,
-    requests: requests.slice(),
-    milliseconds,
-    phone: shown(phone.screen),
-  });
+  try {
+    await work();
+  } finally {
+    stdout.write = write;
+  }
+  return printed;
 }
 
 function shown(screen: Screen): ShownPhone {
   const messages = screen.messagesOf('2');
   const quarantined = [...screen.folders.keys()].some((id) => id.startsWith('easg'));
+  const [first] = messages;
   return {
     state: screen.state,
     folders: screen.folderNames,
     subjects: messages.map(({ subject }) => subject),
-    message: quarantined ? plain(messages[0]?.text ?? '') : null,
+    message: quarantined && first !== undefined ? readablePart(first.text, first.subject) : null,
     passwordPrompts: screen.passwordPrompts,
   };
 }
 
-/** The text of the gateway's own HTML, which is plain enough for this. */
-function plain(html: string): string {
-  return html
-    .slice(0, 10_000)
-    .replace(/<(?:style|title)[^>]*>[^<]*<\/(?:style|title)>/g, '')
-    .replace(/<(?:br|\/p|\/h1|\/li|\/tr|\/div)[^>]*>/g, '\n')
-    .replace(/<[^>]*>/g, '')
-    .replaceAll('&lt;', '<')
-    .replaceAll('&gt;', '>')
-    .replaceAll('&quot;', '"')
-    .replaceAll('&#39;', "'")
-    .replaceAll('&amp;', '&')
-    .split('\n')
-    .map((line) => line.trim())
-    .filter((line) => line !== '')
-    .join('\n');
-}
-
-async function until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
+async function until(
+  condition: () => boolean | Promise<boolean>,
+  what: string,
+  signal: AbortSignal,
+): Promise<void> {
   const end = Date.now() + STEP_MS;
   while (!(await condition())) {
+    signal.throwIfAborted();
     if (Date.now() > end) throw new Error(`the demo waited in vain for ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }

@@ -18,12 +18,16 @@ export interface SyncedFolder {
 export class DeviceState {
   readonly mailbox: Mailbox;
   readonly user: string;
+  /** The key handed out last, and the one that was acknowledged; 0 = none. */
   policyKey = 0;
+  policyInForce = 0;
   folderKey = 0;
   /** Folders that the device has begun to synchronise. */
   readonly synced = new Map<string, SyncedFolder>();
   /** Parameters of the last Ping, for an empty one. */
   ping: { seconds: number; folders: string[] } | null = null;
+  /** The last Sync if it brought nothing, for an empty one (MS-ASCMD 2.2.1.21). */
+  unchangedSync: WbxmlElement | null = null;
 
   constructor(user: string, mailbox: Mailbox) {
     this.user = user;
@@ -34,34 +38,8 @@ export class DeviceState {
 /** A reply: a tree, or null for an empty body with status 200. */
 export type SampleReply = WbxmlElement | null;
 
-const POLICY_TYPE = 'MS-EAS-Provisioning-WBXML';
-
 function node<N extends Namespace>(namespace: N, name: TagName<N>, text: string | number): WbxmlElement {
   return element(namespace, name, String(text));
-}
-
-/** Two phases: a temporary key with the policy, then the acknowledged one (MS-ASPROV 3.1.5.1). */
-export function provision(state: DeviceState, request: WbxmlElement): SampleReply {
-  const policy = child(child(request, 'Policies'), 'Policy');
-  const acknowledged = textOf(child(policy, 'PolicyKey'));
-  if (policy === undefined) return element('Provision', 'Provision', node('Provision', 'Status', 2));
-  const fits = acknowledged === undefined || Number(acknowledged) === state.policyKey;
-  if (fits) state.policyKey = 1 + Math.floor(Math.random() * 0x7fff_fffe);
-  const answer = [
-    node('Provision', 'PolicyType', POLICY_TYPE),
-    node('Provision', 'Status', fits ? 1 : 5),
-    node('Provision', 'PolicyKey', state.policyKey),
-  ];
-  if (acknowledged === undefined) {
-    const document = element('Provision', 'EASProvisionDoc', node('Provision', 'DevicePasswordEnabled', 1));
-    answer.push(element('Provision', 'Data', document));
-  }
-  return element(
-    'Provision',
-    'Provision',
-    node('Provision', 'Status', 1),
-    element('Provision', 'Policies', element('Provision', 'Policy', ...answer)),
-  );
 }
 
 export function folderSync(state: DeviceState, request: WbxmlElement): SampleReply {

@@ -14,13 +14,13 @@ import {
   getItemEstimate,
   itemOperations,
   nothingFound,
-  provision,
   sendMail,
   settings,
 } from './commands.ts';
 import type { SampleReply } from './commands.ts';
 import { INBOX, sampleMailbox } from './mailbox.ts';
 import type { Mailbox } from './mailbox.ts';
+import { policyRefusal, provision } from './policy.ts';
 import { hasChanges, sync } from './sync.ts';
 
 /** Who has a mailbox, and where to listen. */
@@ -29,6 +29,8 @@ export interface SampleServerOptions {
   readonly address?: string;
   /** 0 = any free port. */
   readonly port?: number;
+  /** Commands need the policy key in force, as where a policy is required; default no. */
+  readonly requirePolicy?: boolean;
 }
 
 /** A running sample server. */
@@ -55,7 +57,7 @@ const MAX_HEARTBEAT = 3_540;
 
 /** Starts the server. */
 export async function startSampleServer(options: SampleServerOptions): Promise<SampleServer> {
-  const sample = new Sample(options.users);
+  const sample = new Sample(options.users, options.requirePolicy === true);
   const server = createServer({ keepAliveTimeout: 120_000 }, (request, response) => {
     sample.handle(request, response).catch(() => {
       if (!response.headersSent) response.writeHead(500, { 'Content-Length': 0 });
@@ -87,7 +89,10 @@ class Sample {
   private readonly mailboxes = new Map<string, Mailbox>();
   private readonly devices = new Map<string, DeviceState>();
 
-  constructor(users: SampleServerOptions['users']) {
+  private readonly requirePolicy: boolean;
+
+  constructor(users: SampleServerOptions['users'], requirePolicy: boolean) {
+    this.requirePolicy = requirePolicy;
     this.passwords = new Map(users.map(({ name, password }) => [name.toLowerCase(), password]));
     for (const name of this.passwords.keys()) this.mailboxes.set(name, sampleMailbox(name));
   }
@@ -121,7 +126,15 @@ class Sample {
     }
     const body = await readBody(request);
     const state = this.device(user, query.device ?? '');
-    await this.command(state, query, request, body, response);
+    const refusal = this.requirePolicy
+      ? policyRefusal(state, query, {
+          version: request.headers['ms-asprotocolversion']?.toString() ?? null,
+          policyKey: request.headers['x-ms-policykey']?.toString() ?? null,
+        })
+      : null;
+    if (refusal === null) await this.command(state, query, request, body, response);
+    else if ('http' in refusal) end(response, refusal.http, {});
+    else end(response, 200, { 'Content-Type': WBXML }, refusal.body);
   }
 
   private authenticate(header: string | undefined): string | null {
@@ -208,10 +221,11 @@ class Sample {
   /** Without changes a Sync with Wait or HeartbeatInterval is held, and then answered empty. */
   private async sync(
     state: DeviceState,
-    root: WbxmlElement | undefined,
+    sent: WbxmlElement | undefined,
     response: ServerResponse,
   ): Promise<void> {
-    if (root === undefined) {
+    const root = sent ?? state.unchangedSync;
+    if (root === null) {
       send(response, element('AirSync', 'Sync', element('AirSync', 'Status', '13')));
       return;
     }
@@ -225,6 +239,7 @@ class Sample {
       await this.hold(state, folders, seconds, response);
       reply = sync(state, root);
     }
+    state.unchangedSync = reply === null ? root : null;
     send(response, reply);
   }
 

@@ -27,7 +27,7 @@ describe('easgate demo', () => {
   it.each([
     ['ios', '16.1', 'accountWiped'],
     ['android', '2.5', 'deviceWiped'],
-  ])('plays the week of a phone: %s, %s', async (family, protocol, erased) => {
+  ])('plays the life of a phone: %s, %s', async (family, protocol, erased) => {
     const { code, out, error } = await demo('--json', '--family', family, '--protocol', protocol);
     expect({ code, error }).toEqual({ code: 0, error: '' });
     const steps = out
@@ -47,14 +47,74 @@ describe('easgate demo', () => {
     ]);
     expect(steps.map(({ phone }) => phone.passwordPrompts)).toEqual(Array(8).fill(0));
     expect(steps[0]?.phone.message).toContain('Example Ltd');
+    expect(steps.map(({ operator }) => operator?.split(' ')[2])).toEqual([
+      undefined,
+      'set',
+      undefined,
+      'set',
+      'set',
+      'block',
+      'clear',
+      'wipe',
+    ]);
+    expect(steps[5]?.output).toBe('block: demophone1\n');
+    expect(steps[7]?.operator).toContain('--confirm DEMOPHONE1');
     expect(readdirSync(folder)).toEqual([]);
   });
 
-  it('shows people what the phone shows', async () => {
+  it('shows people what the phone shows, in words they know', async () => {
     const { out } = await demo();
+    expect(out).toContain("A phone's life, played with a real gateway");
     expect(out).toContain('│ • We do not know this device yet');
-    expect(out).toContain('requests   Ping 7 → FolderSync 9 → FolderSync → Sync → Sync');
+    expect(out).toContain('│ Enrol this device: https://enrol.example.com/');
+    expect(out).toContain('requests   Ping 7 → FolderSync 9 → FolderSync → Sync ×2');
+    expect(out).toContain(
+      'operator   $ easgate devices block DEMOPHONE1 --reason lost\n             block: demophone1',
+    );
+    expect(out).toContain('8 steps. Every change was on the phone within ');
+    expect(out).toContain('nothing of the mailbox; it asked for the password never');
+    // Each status is explained once, where it first occurs.
+    expect(out.split('"your folders have changed, ask for them"')).toHaveLength(2);
     expect(out.split('\n').every((line) => line.length < 140)).toBe(true);
+  });
+
+  it('shows the mail that a blocked phone keeps, and says each thing of the message once', async () => {
+    const { out } = await demo();
+    const boxes = out
+      .split('┌')
+      .slice(1)
+      .map((text) => text.slice(0, text.indexOf('└')));
+    expect(boxes).toHaveLength(8);
+    expect(boxes[0]?.split('We do not know this device yet')).toHaveLength(2);
+    expect(boxes[5]).toMatch(/may not use the account[^]*• Welcome[^]*• Cake/);
+  });
+
+  it('tells one time of day, that of the message too', async () => {
+    const begun = Date.now();
+    const { out } = await demo('--json');
+    const steps = out
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as StoryStep);
+    const times = steps.map(({ at }) => Date.parse(at));
+    expect(times).toEqual([...times].sort((a, b) => a - b));
+    expect(times[0]).toBeGreaterThanOrEqual(begun);
+    expect(out).not.toMatch(/(Mon|Tues|Wednes|Thurs|Fri)day/);
+    const [, date] = /On hold since: (\w+ \d+, \d+)/.exec(steps[3]?.phone.message ?? '') ?? [];
+    const shown = new Date(steps[3]?.at ?? '');
+    expect(Date.parse(`${date} UTC`)).toBe(
+      Date.UTC(shown.getUTCFullYear(), shown.getUTCMonth(), shown.getUTCDate()),
+    );
+  });
+
+  it('ends in order when nobody reads on', async () => {
+    const child = execFile(process.execPath, [MAIN, 'demo'], { env: { ...process.env, TMPDIR: folder } });
+    child.stdout?.once('data', () => child.stdout?.destroy());
+    let error = '';
+    child.stderr?.on('data', (text) => (error += String(text)));
+    await new Promise((resolve) => child.once('close', resolve));
+    expect(error).not.toContain('EPIPE');
+    expect(readdirSync(folder)).toEqual([]);
   });
 
   it('ends with 2 for a mail app that is not there', async () => {

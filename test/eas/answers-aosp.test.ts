@@ -1,7 +1,9 @@
-// Owns the promise that refusals end: the AOSP client as a state machine, with every answer of the table.
+// Owns the promise that refusals end: the AOSP client by the sample phone's rules (src/sample/phone/reactions.ts), with every
+// answer of the table.
 import { describe, expect, it } from 'vitest';
 import { REFUSED_COMMANDS, refusalAnswer } from '../../src/eas/answers.ts';
 import type { EasAnswer, Refusal, RefusedCommand } from '../../src/eas/answers.ts';
+import { reactionTo } from '../../src/sample/phone/reactions.ts';
 import { statusesByRule } from '../support/response-rules.ts';
 
 const REFUSALS: readonly Refusal[] = ['deviceBlocked', 'remoteWipe', 'tryLater'];
@@ -11,10 +13,9 @@ const VERSIONS = [null, '2.5', '12.0', '12.1', '14.0', '14.1', '16.0', '16.1'] a
 type Answering = (command: RefusedCommand) => EasAnswer | 'success';
 type End = 'forbidden' | 'password' | 'failed' | 'later' | 'done' | 'loop';
 
-const DENIED = [126, 127, 128, 129, 130, 131, 139, 141, 177];
 const MAX_REQUESTS = 10;
 
-/** What the AOSP client makes of answers (eas-protocol facts, 3): how it ends, and after which requests. */
+/** What the AOSP client makes of answers: how it ends, and after which requests. */
 function aosp(start: RefusedCommand, answering: Answering): { end: End; requests: RefusedCommand[] } {
   const requests: RefusedCommand[] = [];
   const provision = (command: RefusedCommand): End | 'repeat' => {
@@ -25,18 +26,25 @@ function aosp(start: RefusedCommand, answering: Answering): { end: End; requests
   const step = (command: RefusedCommand): End | 'repeat' => {
     const answer = answering(command);
     if (answer === 'success') return 'done';
-    if (answer.status === 401) return 'password';
-    if (answer.status === 403 || answer.status === 449) return provision(command);
-    if (answer.body === null) return 'later';
-    const status = Number(statusesByRule(command, answer.body)[0]);
-    if (command === 'Ping') {
-      if (DENIED.includes(status)) return 'password';
-      if ([1, 3, 4, 5, 8, 111].includes(status)) return 'repeat';
-      return status === 7 ? run('FolderSync') : 'failed';
+    const status = answer.body === null ? null : (statusesByRule(command, answer.body)[0] ?? null);
+    switch (reactionTo('android', command, answer.status, status)) {
+      case 'password':
+        return 'password';
+      case 'deny':
+        return 'forbidden';
+      case 'provision':
+      case 'wipe':
+        return provision(command);
+      case 'wait':
+      case 'waitForFolders':
+        return 'later';
+      case 'again':
+        return 'repeat';
+      case 'askFolders':
+        return run('FolderSync');
+      default:
+        return 'failed';
     }
-    if (DENIED.includes(status)) return 'forbidden';
-    if (status >= 140 && status <= 144) return provision(command);
-    return status === 111 ? 'later' : 'failed';
   };
   const run = (command: RefusedCommand): End => {
     for (;;) {

@@ -165,9 +165,9 @@ const { tree } = fc.letrec<{ tree: WbxmlElement }>((tie) => ({
  * The judge knows SyncML too and takes a `Data` for an embedded document, by the name of the element two above it, whatever
  * the language is (libwbxml, wbxml_tree_node_get_syncml_data_type).
  */
-function holdsSyncMl(root: WbxmlElement, parent = '', grandparent = ''): boolean {
-  if (root.name === 'Data' && ['Add', 'Replace'].includes(grandparent)) return true;
-  return root.children.some((child) => isElement(child) && holdsSyncMl(child, root.name, parent));
+function holdsSyncMl(root: WbxmlElement, above: readonly string[] = []): boolean {
+  if (root.name === 'Data' && ['Add', 'Replace'].includes(above.at(-2) ?? '')) return true;
+  return root.children.some((child) => isElement(child) && holdsSyncMl(child, [...above, root.name]));
 }
 
 const sync = (...children: WbxmlElement[]): WbxmlElement => ({

@@ -57,6 +57,7 @@ function expectMail(phone: Phone): void {
   expect(phone.screen.subjects).toEqual(REAL);
   expect([...phone.screen.folders.keys()].filter((id) => id.startsWith('easg'))).toEqual([]);
   expect(phone.screen.passwordPrompts).toBe(0);
+  expect(phone.loops).toBe(0);
 }
 
 function expectNotice(phone: Phone, text: RegExp | string): void {
@@ -66,6 +67,7 @@ function expectNotice(phone: Phone, text: RegExp | string): void {
   expect(messages[0]?.text).toMatch(text);
   expect([...phone.screen.folders.keys()].every((id) => id.startsWith('easg'))).toBe(true);
   expect(phone.screen.passwordPrompts).toBe(0);
+  expect(phone.loops).toBe(0);
 }
 
 const apps: readonly (readonly [string, PhoneFamily])[] = [

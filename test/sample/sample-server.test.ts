@@ -345,3 +345,60 @@ describe('Search', () => {
     expect((await phone.command('Search', element('Search', 'Search', store))).easStatus).toBe('1');
   });
 });
+
+describe('an empty Sync', () => {
+  it('repeats the last one while that brought nothing, and asks for the whole request otherwise', async () => {
+    expect((await phone.command('Sync', null)).easStatus).toBe('13');
+    await syncAll(phone);
+    expect((await phone.sync('1')).body).toHaveLength(0);
+    expect((await phone.command('Sync', null)).body).toHaveLength(0);
+    server.deliver('alice', 'Empty', 'Text');
+    expect(changes(await phone.command('Sync', null), 'Add')).toHaveLength(1);
+    expect((await phone.command('Sync', null)).easStatus).toBe('13');
+  });
+});
+
+describe('a server that requires a policy', () => {
+  let strict: SampleServer;
+  beforeAll(async () => {
+    strict = await startSampleServer({
+      users: [{ name: 'alice', password: 'alice-pw' }],
+      requirePolicy: true,
+    });
+  });
+  afterAll(() => strict.close());
+
+  it.each([
+    ['2.5', 449, undefined, undefined],
+    ['12.1', 449, undefined, undefined],
+    ['14.0', 200, '142', '144'],
+    ['16.1', 200, '142', '144'],
+  ])(
+    'tells a phone that speaks %s without the key in force to provision',
+    async (version, http, none, wrong) => {
+      const client = newPhone({ port: strict.port, version });
+      expect(await client.folderSync()).toMatchObject({ status: http, easStatus: none });
+      client.policyKey = '12345';
+      expect(await client.folderSync()).toMatchObject({ status: http, easStatus: wrong });
+      await client.provision();
+      client.folderKey = '0';
+      expect(await client.folderSync()).toMatchObject({ status: 200, easStatus: '1' });
+    },
+  );
+
+  it('does not take the temporary key for one in force', async () => {
+    const client = newPhone({ port: strict.port });
+    const type = element('Provision', 'PolicyType', 'MS-EAS-Provisioning-WBXML');
+    const policies = element('Provision', 'Policies', element('Provision', 'Policy', type));
+    const first = await client.command('Provision', element('Provision', 'Provision', policies));
+    client.policyKey = find(first.tree, 'PolicyKey') ?? '';
+    expect((await client.folderSync()).easStatus).toBe('144');
+  });
+
+  it('asks for no key in a Ping, and speaks in HTTP where there is no status', async () => {
+    const client = newPhone({ port: strict.port });
+    // An empty one that stands for nothing.
+    expect((await client.ping()).easStatus).toBe('3');
+    expect((await client.command('GetAttachment', null, '', { AttachmentName: '1:2' })).status).toBe(449);
+  });
+});

@@ -9,9 +9,10 @@ import { configSchema } from '../../src/config/schema.ts';
 import type { Config } from '../../src/config/schema.ts';
 import { openStore } from '../../src/directory/open-store.ts';
 import type { DirectoryStore } from '../../src/directory/store.ts';
+import type { DeviceKey } from '../../src/identity/keys.ts';
 import type { Gateway } from '../../src/gateway/gateway.ts';
 import { Phone } from '../../src/sample/phone/phone.ts';
-import type { PhoneOptions } from '../../src/sample/phone/phone.ts';
+import type { PhoneOptions } from '../../src/sample/phone/options.ts';
 import { startSampleServer } from '../../src/sample/server.ts';
 import type { SampleServer } from '../../src/sample/server.ts';
 import { watchGateway } from './leaks.ts';
@@ -24,11 +25,12 @@ export interface Office {
   /** The directory through a handle that is not the gateway's: what happens there is news to it. */
   readonly operator: DirectoryStore;
   readonly url: string;
-  /** Resolves when the gateway has heard of what `write` changes. */
-  heard(write: () => Promise<unknown>): Promise<void>;
+  /** Resolves when the gateway has heard of what `write` changes: of anything, or of this device. */
+  heard(write: () => Promise<unknown>, device?: DeviceKey): Promise<void>;
   /** Starts another gateway on the same store, or the same one anew. */
   node(): Promise<Node>;
-  phone(options: Pick<PhoneOptions, 'deviceId' | 'family' | 'version'> & Partial<PhoneOptions>): Phone;
+  /** Alice's, told the URL unless it has an e-mail address to look for it. */
+  phone(options: Pick<PhoneOptions, 'deviceId' | 'family'> & Partial<PhoneOptions>): Phone;
   close(): Promise<void>;
 }
 
@@ -36,17 +38,19 @@ export interface Office {
 export interface Node {
   readonly gateway: Gateway;
   readonly port: number;
-  heard(write: () => Promise<unknown>): Promise<void>;
+  heard(write: () => Promise<unknown>, device?: DeviceKey): Promise<void>;
   close(): Promise<void>;
 }
 
 /** The kinds of store a story is told with. */
 export const STORES = ['embedded', 'redis'] as const;
+export type StoreKind = (typeof STORES)[number];
 
-/** Starts everything; `more` is laid over the configuration, section by section. */
+/** Starts everything; `more` is laid over the configuration, section by section, `mailServer` sets up the mail server. */
 export async function openOffice(
-  kind: (typeof STORES)[number],
+  kind: StoreKind,
   more: Readonly<Record<string, unknown>> = {},
+  mailServer: { readonly requirePolicy?: boolean } = {},
 ): Promise<Office> {
   const folder = mkdtempSync(join(tmpdir(), 'easgate-office-'));
   const redis = kind === 'redis' ? await startRedis() : null;
@@ -58,7 +62,7 @@ export async function openOffice(
     ...more,
   });
   const users = ['alice', 'bob'].map((name) => ({ name, password: `${name}-pw` }));
-  const mail = await startSampleServer({ users });
+  const mail = await startSampleServer({ users, ...mailServer });
   const nodes: Node[] = [];
   const node = async (): Promise<Node> => {
     const serving = await startServing(config, { sampleUrl: mail.url, fd: null });
@@ -67,11 +71,15 @@ export async function openOffice(
     const started: Node = {
       gateway: serving.gateway,
       port: serving.gateway.port,
-      heard: async (write) => {
+      heard: async (write, device) => {
         const { promise, resolve } = Promise.withResolvers<void>();
-        const stop = serving.verdicts.onChange(() => resolve());
+        const stop = serving.verdicts.onChange(({ devices, all }) => {
+          if (device === undefined || all || devices.has(device)) resolve();
+        });
+        const before = await serving.store.position();
         await write();
-        await promise;
+        // What says nothing new is no change, and nobody hears of it.
+        if ((await serving.store.position()) !== before) await promise;
         stop();
       },
       close: async () => {
@@ -93,14 +101,13 @@ export async function openOffice(
     gateway: first.gateway,
     operator,
     url,
-    heard: (write) => first.heard(write),
+    heard: (write, device) => first.heard(write, device),
     node,
     phone: (options) => {
       const phone = new Phone({
-        server: url,
-        user: 'alice',
+        ...(options.email === undefined ? { server: url, user: 'alice' } : {}),
         password: 'alice-pw',
-        // Retry-After is obeyed, but in a hurry.
+        // Pauses are kept, but shortened: Retry-After, and AOSP's 30 seconds after a Sync 12.
         wait: (ms) => setTimeout(Math.min(ms, 25)),
         ...options,
       });

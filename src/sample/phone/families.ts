@@ -1,5 +1,5 @@
-// Owns how kinds of mail apps differ: what they call themselves and how they take refusals (docs/protocol.md, "Phones").
-// Sources: AOSP Exchange (EasOperation, EasServerConnection), Nachomail, TbSync; Outlook's documents for device wipe.
+// Owns how kinds of mail apps differ apart from their reactions (reactions.ts): what they call themselves, how they look for
+// their server, what they erase.
 
 /** A kind of mail app. */
 export type PhoneFamily = 'ios' | 'android' | 'outlook';
@@ -10,8 +10,10 @@ export interface FamilyRules {
   readonly userAgent: string;
   readonly model: string;
   readonly os: string;
-  /** HTTP 403 means "provision first" to AOSP; others take it for a refusal. */
-  readonly forbiddenMeansProvision: boolean;
+  /** Autodiscover: XML with the password (AOSP EasAutoDiscover), or version 2 without it (Outlook's AutoDetect). */
+  readonly discovery: 'xml' | 'json';
+  /** Of the X-MS-Location of a 451: the host alone (AOSP EasServerConnection), or the URL if it is https (Nachomail). */
+  readonly takesOfLocation: 'host' | 'https';
   /** The app erases the whole device when told so; Outlook only ever erases its account. */
   readonly erasesDevice: boolean;
   /** Folder types that are synchronised (MS-ASCMD 2.2.3.186.3): 2 = Inbox. */
@@ -25,7 +27,8 @@ export const FAMILIES: Readonly<Record<PhoneFamily, FamilyRules>> = {
     userAgent: 'Apple-iPhone15C2/2201.100',
     model: 'iPhone15C2',
     os: 'iOS 18.1',
-    forbiddenMeansProvision: false,
+    discovery: 'xml',
+    takesOfLocation: 'https',
     erasesDevice: true,
     folderTypes: ['2'],
   },
@@ -34,7 +37,8 @@ export const FAMILIES: Readonly<Record<PhoneFamily, FamilyRules>> = {
     userAgent: 'Android/14-EAS-2.0',
     model: 'Pixel 8',
     os: 'Android 14',
-    forbiddenMeansProvision: true,
+    discovery: 'xml',
+    takesOfLocation: 'host',
     erasesDevice: true,
     folderTypes: ['2'],
   },
@@ -43,7 +47,8 @@ export const FAMILIES: Readonly<Record<PhoneFamily, FamilyRules>> = {
     userAgent: 'Outlook-iOS-Android/1.0',
     model: 'Outlook for iOS and Android',
     os: 'iOS 18.1',
-    forbiddenMeansProvision: false,
+    discovery: 'json',
+    takesOfLocation: 'https',
     erasesDevice: false,
     folderTypes: ['2'],
   },

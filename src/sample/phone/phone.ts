@@ -1,87 +1,61 @@
-// Owns the sample phone: one mail account kept in step as mail apps do, by their reactions to each answer
-// (MS-ASCMD 2.2.2 for the statuses; families.ts for what apps make of them).
+// Owns the sample phone: one mail account kept in step as mail apps do. What it makes of each answer is in reactions.ts.
 import { setTimeout } from 'node:timers/promises';
 import type { EasCommand } from '../../eas/commands.ts';
 import { child, textOf } from '../../eas/wbxml/element.ts';
 import type { WbxmlElement } from '../../eas/wbxml/element.ts';
+import { applyFolders, applySync, commonVersion, pingFolders, statusOf, syncCollection } from './answers.ts';
+import { Conduct } from './conduct.ts';
+import { discoverByJson, discoverByXml } from './discovery.ts';
 import { FAMILIES } from './families.ts';
-import type { FamilyRules, PhoneFamily } from './families.ts';
-import { applyFolders, applySync, pingFolders, syncCollection } from './answers.ts';
+import type { FamilyRules } from './families.ts';
+import { Memory } from './memory.ts';
+import type { PhoneOptions } from './options.ts';
+import { provisionDevice } from './provisioning.ts';
+import type { ProvisionOutcome } from './provisioning.ts';
+import { reactionTo } from './reactions.ts';
 import {
+  changeRequest,
+  composeMessage,
   folderSyncRequest,
   pingRequest,
-  provisionAcknowledgement,
-  provisionRequest,
+  sendMailRequest,
   settingsRequest,
   syncRequest,
-  wipeAcknowledgement,
-  wipeQuestion,
 } from './requests.ts';
 import { Screen } from './screen.ts';
-import { Transport } from './transport.ts';
-import type { PhoneAccount, PhoneAnswer } from './transport.ts';
+import { EAS_PATH, Transport } from './transport.ts';
+import type { PhoneAnswer } from './transport.ts';
 
-/** One exchange, for who watches the phone. */
-export interface PhoneEvent {
-  readonly command: EasCommand | 'OPTIONS';
-  /** HTTP status; 0 = no answer. */
-  readonly http: number;
-  /** The command's own status; null = said nothing. */
-  readonly status: string | null;
-}
-
-/** What a phone is made of. */
-export interface PhoneOptions extends PhoneAccount {
-  readonly family: PhoneFamily;
-  /** Accept-Language; default en. */
-  readonly languages?: string;
-  /** What is held for news: a Ping, or a Sync that may wait (12.1 and later); default ping. */
-  readonly push?: 'ping' | 'sync';
-  /** Seconds a poll may be held; default 600. */
-  readonly heartbeat?: number;
-  /** Waits so many milliseconds, or until `signal`; default: real time. */
-  readonly wait?: (ms: number, signal: AbortSignal) => Promise<void>;
-  /** Told of every exchange. */
-  readonly onEvent?: (event: PhoneEvent) => void;
-}
-
-/** What is to be done next, in the order of a mail app. */
-type Task = 'options' | 'provision' | 'information' | 'folders' | 'sync' | 'poll' | 'rest';
-
-type WipeOrder = 'RemoteWipe' | 'AccountOnlyRemoteWipe';
-
-const DENIED: ReadonlySet<string> = new Set(['126', '127', '128', '129', '130', '131', '139', '141', '177']);
-const PROVISION_FIRST: ReadonlySet<string> = new Set(['142', '143', '144']);
-const WIPE = '140';
-const STATE_LOST: ReadonlySet<string> = new Set(['132', '133', '134', '135', '136']);
-/** Provisioning that leads to the same answer again is not repeated. */
-const MAX_PROVISIONS = 2;
+const ALL_VERSIONS = ['2.5', '12.0', '12.1', '14.0', '14.1', '16.0', '16.1'];
+/** Failures in a row after which {@link Phone.settle} stops to wait. */
+const MAX_FAILURES = 5;
 const DEFAULT_HEARTBEAT = 600;
 const MAX_WAIT_S = 60;
 
 /** A mail app with one account. */
 export class Phone {
   readonly screen = new Screen();
-  /** Seconds the server asked to wait before the next request; 0 = none. */
-  retryAfter = 0;
   private readonly options: PhoneOptions;
+  private readonly user: string;
   private readonly rules: FamilyRules;
   private readonly transport: Transport;
-  private task: Task = 'options';
-  private policyKey = '0';
-  private folderKey = '0';
-  private readonly syncKeys = new Map<string, string>();
-  /** Folders that are still to be asked about. */
-  private due: string[] = [];
-  private heartbeat: number;
-  private provisions = 0;
-  private wiping = false;
+  private readonly memory: Memory;
+  private readonly conduct: Conduct;
 
   constructor(options: PhoneOptions) {
+    const { server, email, version, heartbeat } = options;
     this.options = options;
+    this.user = options.user ?? email ?? '';
     this.rules = FAMILIES[options.family];
-    this.transport = new Transport(options, this.rules, options.languages ?? 'en');
-    this.heartbeat = options.heartbeat ?? DEFAULT_HEARTBEAT;
+    this.transport = new Transport(options, this.user, this.rules);
+    const url = server === undefined ? null : new URL(server);
+    if (url?.pathname === '/') url.pathname = EAS_PATH;
+    this.memory = new Memory(url, version ?? null, heartbeat ?? DEFAULT_HEARTBEAT);
+    const rules = {
+      family: this.rules,
+      canDiscover: email !== undefined,
+    };
+    this.conduct = new Conduct(rules, this.memory, this.screen);
   }
 
   async close(): Promise<void> {
@@ -90,27 +64,54 @@ export class Phone {
 
   /** A held poll comes next: everything else is done. */
   get idle(): boolean {
-    return this.task === 'poll';
+    return this.memory.task === 'poll';
+  }
+
+  /** Seconds to wait before the next request; 0 = none. */
+  get retryAfter(): number {
+    return this.conduct.retryAfter;
+  }
+
+  /** How often the phone had to be stopped from asking in a loop; an app would have gone on until its battery was empty. */
+  get loops(): number {
+    return this.conduct.loops;
+  }
+
+  /** What is spoken; null = not known yet. */
+  get version(): string | null {
+    return this.memory.version;
+  }
+
+  /** The URL of the server; null = not known yet. */
+  get server(): string | null {
+    return this.memory.server?.href ?? null;
   }
 
   /**
    * The next request and its consequences. A phone that was refused asks for its folders again, as it does when its user
-   * pulls down the list. Does nothing once wiped, or while the password is wanted.
+   * pulls down the list. Does nothing once wiped, or while the user is wanted.
    */
   async step(signal: AbortSignal): Promise<void> {
-    this.retryAfter = 0;
-    switch (this.task) {
+    const { memory } = this;
+    this.conduct.begin();
+    switch (memory.task) {
+      case 'discover':
+        await this.discover(signal);
+        break;
       case 'options':
-        await this.ask('OPTIONS', null, signal, () => (this.task = 'provision'));
+        await this.ask('OPTIONS', null, signal, (answer) => this.onOptions(answer));
         break;
       case 'provision':
         await this.provision(signal);
         break;
       case 'information':
-        await this.ask('Settings', settingsRequest(this.rules), signal, () => (this.task = 'folders'));
+        await this.ask('Settings', settingsRequest(this.rules), signal, () => {
+          memory.described = true;
+          memory.task = memory.resume;
+        });
         break;
       case 'folders':
-        await this.ask('FolderSync', folderSyncRequest(this.folderKey), signal, (answer) =>
+        await this.ask('FolderSync', folderSyncRequest(memory.folderKey), signal, (answer) =>
           this.onFolders(answer),
         );
         break;
@@ -118,8 +119,7 @@ export class Phone {
         await this.sync(signal);
         break;
       case 'poll':
-        if (this.options.push === 'sync') await this.waitingSync(signal);
-        else await this.ping(signal);
+        await this.poll(signal);
         break;
       case 'rest':
         break;
@@ -127,302 +127,262 @@ export class Phone {
   }
 
   /**
-   * Steps until a poll would be held, nothing can be done, or the account is refused, and waits where the server asks for
-   * it; at most `limit` steps.
+   * Steps until a poll would be held (at once where one comes next already), nothing can be done, or the account is
+   * refused, and waits where it is to wait; at most `limit` steps.
    */
-  async settle(signal: AbortSignal, limit = 20): Promise<void> {
-    for (let count = 0; count < limit; count++) {
+  async settle(signal: AbortSignal, limit = 30): Promise<void> {
+    for (let count = 0; count < limit && !this.idle && this.memory.task !== 'rest'; count++) {
       await this.step(signal);
-      if (this.idle || this.task === 'rest' || this.screen.state === 'denied') return;
-      if (this.screen.state !== 'unreachable') continue;
-      if (this.retryAfter === 0) return;
-      await this.wait(Math.min(this.retryAfter, MAX_WAIT_S) * 1_000, signal);
+      if (this.conduct.halted) return;
+      if (this.retryAfter === 0) continue;
+      if (this.memory.failures > MAX_FAILURES) return;
+      const ms = Math.min(this.retryAfter, MAX_WAIT_S) * 1_000;
+      await (this.options.wait ?? pause)(ms, signal);
     }
   }
 
-  private async wait(ms: number, signal: AbortSignal): Promise<void> {
-    await (this.options.wait ?? pause)(ms, signal);
-  }
-
-  /** The user enters a password again: the account goes on. */
+  /** The user enters a password again, or pulls down the list after an error: the account goes on. */
   tryAgain(): void {
-    this.task = 'folders';
+    const { memory } = this;
+    if (memory.server === null) memory.task = 'discover';
+    else memory.task = memory.version === null ? 'options' : 'folders';
   }
 
-  // -------------------------------------------------------------------------------------------------------- commands
+  // ------------------------------------------------------------------------------------------------ what its user does
+
+  /** Marks a message as read. Returns whether the server took it. */
+  markRead(message: string, signal: AbortSignal): Promise<boolean> {
+    return this.change(message, 'read', signal);
+  }
+
+  /** Deletes a message. Returns whether the server took it. */
+  deleteMessage(message: string, signal: AbortSignal): Promise<boolean> {
+    return this.change(message, 'delete', signal);
+  }
+
+  /** Sends a message. Returns whether the server took it. */
+  async sendMail(to: string, subject: string, text: string, signal: AbortSignal): Promise<boolean> {
+    const from = this.options.email ?? `${this.user}@example.com`;
+    const mime = composeMessage(from, to, subject, text);
+    const body = sendMailRequest(this.memory.version ?? '2.5', `${Date.now()}`, mime);
+    const answer = await this.exchange('SendMail', body, signal);
+    // Success is an answer without a body (MS-ASCMD 2.2.1.17). Any failure leaves the message in the outbox; what it says
+    // of the account, the next request will be told too.
+    return answer?.status === 200 && answer.bytes.length === 0;
+  }
+
+  private async change(message: string, what: 'read' | 'delete', signal: AbortSignal): Promise<boolean> {
+    const { memory } = this;
+    const folder = this.screen.folderWith(message);
+    const key = memory.syncKeys.get(folder?.id ?? '');
+    if (folder === undefined || key === undefined) return false;
+    let taken = false;
+    const body = changeRequest(memory.version ?? '2.5', folder.id, key, message, what);
+    await this.ask('Sync', body, signal, (answer) => {
+      taken = true;
+      const shown = folder.messages.get(message);
+      if (what === 'delete') folder.messages.delete(message);
+      else if (shown !== undefined) shown.read = true;
+      this.onSync(folder.id, key, answer);
+    });
+    return taken;
+  }
+
+  // ----------------------------------------------------------------------------------------------------------- commands
+
+  private async discover(signal: AbortSignal): Promise<void> {
+    const { memory, transport } = this;
+    const email = this.options.email ?? '';
+    const search = this.rules.discovery === 'xml' ? discoverByXml : discoverByJson;
+    const found = await search(email, async (url, request) => {
+      const answer = await transport.send(url, request, signal).catch(() => null);
+      this.options.onEvent?.({ command: 'Autodiscover', http: answer?.status ?? 0, status: null });
+      return answer;
+    });
+    switch (found.kind) {
+      case 'server':
+        memory.server = found.url;
+        memory.task = 'options';
+        break;
+      case 'refused':
+        this.conduct.react(reactionTo(this.options.family, 'OPTIONS', found.http, null), 'OPTIONS', null);
+        break;
+      case 'nothing':
+        this.conduct.halt('failed', 'rest');
+    }
+  }
+
+  private onOptions(answer: PhoneAnswer): void {
+    const { version, versions = ALL_VERSIONS } = this.options;
+    const { memory } = this;
+    memory.version = version ?? commonVersion(answer.header('ms-asprotocolversions'), versions);
+    if (memory.version === null) this.conduct.halt('failed', 'rest');
+    else memory.task = memory.folderKey === '0' ? 'provision' : 'folders';
+  }
 
   private async provision(signal: AbortSignal): Promise<void> {
-    const { version } = this.options;
-    this.provisions++;
-    if (this.wiping) {
-      await this.wipe(signal);
-      return;
-    }
-    this.policyKey = '0';
-    await this.ask('Provision', provisionRequest(version, this.rules), signal, async (first) => {
-      const order = wipeOrder(first);
-      if (order !== null) {
-        await this.erase(order, signal);
-        return;
+    const { memory, options } = this;
+    const outcome = await provisionDevice(
+      {
+        version: memory.version ?? '2.5',
+        rules: this.rules,
+        wiping: memory.wiping,
+        canWipe: options.wipeFails !== true,
+        setPolicyKey: (key) => (memory.policyKey = key),
+      },
+      async (body) => {
+        let good: PhoneAnswer | null = null;
+        await this.ask('Provision', body, signal, (answer) => (good = answer));
+        return good;
+      },
+      async (body) => void (await this.exchange('Provision', body, signal)),
+    );
+    this.afterProvision(outcome);
+  }
+
+  private afterProvision(outcome: ProvisionOutcome): void {
+    const { memory } = this;
+    switch (outcome) {
+      case 'provisioned': {
+        memory.wiping = false;
+        // 14.1 and later said it in the Provision request; before 12.0 there is no such command.
+        const separately = memory.level >= 12 && memory.level < 14.1;
+        if (!separately) memory.described = true;
+        memory.task = memory.described ? memory.resume : 'information';
+        break;
       }
-      const temporary = textOf(policyKeyOf(first));
-      if (temporary === undefined) {
-        this.afterProvision();
-        return;
-      }
-      this.policyKey = temporary;
-      await this.ask('Provision', provisionAcknowledgement(version, temporary), signal, (second) => {
-        this.policyKey = textOf(policyKeyOf(second)) ?? this.policyKey;
-        this.afterProvision();
-      });
-    });
-  }
-
-  private afterProvision(): void {
-    const version = Number(this.options.version);
-    // 14.1 and later said it in the Provision request; before 12.0 there is no such command.
-    this.task = version >= 12 && version < 14.1 ? 'information' : 'folders';
-  }
-
-  /** Asks for the order (MS-ASPROV 3.1.5.1.2). */
-  private async wipe(signal: AbortSignal): Promise<void> {
-    await this.ask('Provision', wipeQuestion(), signal, async (answer) => {
-      const order = wipeOrder(answer);
-      this.wiping = false;
-      if (order === null) this.task = 'folders';
-      else await this.erase(order, signal);
-    });
-  }
-
-  private async erase(order: WipeOrder, signal: AbortSignal): Promise<void> {
-    await this.ask('Provision', wipeAcknowledgement(order), signal, () => undefined);
-    this.forget();
-    const whole = order === 'RemoteWipe' && this.rules.erasesDevice;
-    this.screen.state = whole ? 'deviceWiped' : 'accountWiped';
-    this.task = 'rest';
-  }
-
-  private onFolders(answer: PhoneAnswer): void {
-    const { root } = answer;
-    const status = textOf(child(root ?? undefined, 'Status'));
-    if (status !== '1' || root === null) {
-      // 9: the server does not know the key (MS-ASCMD 2.2.3.177.4); others are tried once more from the beginning.
-      this.forget();
-      return;
+      case 'refused':
+        break;
+      case 'wrongKey':
+        this.conduct.provisionOrGiveUp('Provision', false);
+        break;
+      case 'notWiped':
+        memory.wiping = false;
+        this.conduct.deny();
+        break;
+      case 'RemoteWipe':
+      case 'AccountOnlyRemoteWipe':
+        memory.forget();
+        this.screen.clear();
+        this.conduct.halt(
+          outcome === 'RemoteWipe' && this.rules.erasesDevice ? 'deviceWiped' : 'accountWiped',
+          'rest',
+        );
     }
-    this.provisions = 0;
+  }
+
+  private onFolders({ root }: PhoneAnswer): void {
+    const { memory } = this;
+    if (root === null) return;
     this.screen.state = 'connected';
-    this.folderKey = textOf(child(root, 'SyncKey')) ?? '0';
-    for (const gone of applyFolders(this.screen, root)) this.syncKeys.delete(gone);
+    memory.folderKey = textOf(child(root, 'SyncKey')) ?? '0';
+    for (const gone of applyFolders(this.screen, root)) memory.syncKeys.delete(gone);
     this.beginSync();
   }
 
   private beginSync(): void {
-    this.due = this.watched();
-    this.task = this.due.length > 0 ? 'sync' : 'poll';
+    const { memory } = this;
+    memory.due = this.conduct.watched();
+    if (memory.due.length > 0) memory.task = 'sync';
+    else memory.settled();
   }
 
   /** One folder that is due, until it has nothing more. */
   private async sync(signal: AbortSignal): Promise<void> {
-    const [id = ''] = this.due;
-    const key = this.syncKeys.get(id) ?? '0';
-    await this.ask('Sync', syncRequest(this.options.version, id, key), signal, (answer) => {
+    const { memory } = this;
+    const [id = ''] = memory.due;
+    const key = memory.syncKeys.get(id) ?? '0';
+    await this.ask('Sync', syncRequest(memory.version ?? '2.5', id, key), signal, (answer) => {
       if (this.onSync(id, key, answer)) return;
-      this.due.shift();
-      if (this.task === 'sync' && this.due.length === 0) this.task = 'poll';
+      memory.due.shift();
+      if (memory.due.length === 0) memory.settled();
     });
-  }
-
-  /** A Sync of the first folder that is answered when there is news, or empty when its time is over. */
-  private async waitingSync(signal: AbortSignal): Promise<void> {
-    const { version } = this.options;
-    const [id = ''] = this.watched();
-    const key = this.syncKeys.get(id) ?? '0';
-    const request = syncRequest(version, id, key, this.heartbeat);
-    await this.ask(
-      'Sync',
-      request,
-      signal,
-      (answer) => {
-        if (this.onSync(id, key, answer)) this.beginSync();
-      },
-      this.heartbeat,
-    );
   }
 
   /** Returns whether the folder is to be asked about again. */
   private onSync(id: string, key: string, { root }: PhoneAnswer): boolean {
-    // An empty answer: nothing changed.
-    if (root === null) return false;
-    const collection = syncCollection(root);
-    const status = textOf(child(collection, 'Status')) ?? textOf(child(root, 'Status')) ?? '1';
+    const collection = root === null ? undefined : syncCollection(root);
     const folder = this.screen.folders.get(id);
-    switch (status) {
-      case '1':
-        if (collection === undefined || folder === undefined) return false;
-        this.syncKeys.set(id, textOf(child(collection, 'SyncKey')) ?? '0');
-        applySync(folder, collection);
-        return key === '0' || child(collection, 'MoreAvailable') !== undefined;
-      case '3':
-        folder?.messages.clear();
-        this.syncKeys.set(id, '0');
-        return key !== '0';
-      case '5':
-      case '16':
-        // The server could not, just now.
-        this.screen.state = 'unreachable';
-        return true;
-      case '14':
-        this.heartbeat = this.waitLimit(root);
-        return false;
-      default:
-        // 8, 12: the folders changed; the others are cured by that, too.
-        this.task = 'folders';
-        return false;
-    }
+    // An empty answer: nothing changed.
+    if (collection === undefined || folder === undefined) return false;
+    this.memory.syncKeys.set(id, textOf(child(collection, 'SyncKey')) ?? '0');
+    if (applySync(folder, collection)) this.memory.progress();
+    return key === '0' || child(collection, 'MoreAvailable') !== undefined;
   }
 
-  /** Seconds; the limit is told as the wish was: in minutes before 14.0 (MS-ASCMD 2.2.3.94). */
-  private waitLimit(root: WbxmlElement): number {
-    const limit = Number(textOf(child(root, 'Limit')) ?? this.heartbeat);
-    return Number(this.options.version) < 14 ? limit * 60 : limit;
+  private async poll(signal: AbortSignal): Promise<void> {
+    const { memory, options } = this;
+    const watched = this.conduct.watched();
+    const [id = ''] = watched;
+    const key = memory.syncKeys.get(id) ?? '0';
+    const seconds = memory.heartbeat;
+    const syncs = options.push === 'sync';
+    const meaning = syncs ? `${id} ${key} ${seconds}` : `${watched.join(' ')} ${seconds}`;
+    const empty = options.emptyPolls === true && memory.cachedPoll === meaning;
+    const whole = syncs
+      ? syncRequest(memory.version ?? '2.5', id, key, seconds)
+      : pingRequest(seconds, watched);
+    const begun = performance.now();
+    const onAnswer = (answer: PhoneAnswer): void => {
+      // A Sync is remembered while it brings nothing, a Ping always.
+      memory.cachedPoll = !syncs || answer.root === null ? meaning : null;
+      if (syncs ? this.onSync(id, key, answer) : pingFolders(answer.root).length > 0) this.beginSync();
+    };
+    await this.ask(syncs ? 'Sync' : 'Ping', empty ? null : whole, signal, onAnswer, seconds);
+    this.conduct.pollEnded(performance.now() - begun);
   }
 
-  private async ping(signal: AbortSignal): Promise<void> {
-    const seconds = this.heartbeat;
-    const request = pingRequest(seconds, this.watched());
-    await this.ask(
-      'Ping',
-      request,
-      signal,
-      ({ root }) => {
-        const status = textOf(child(root ?? undefined, 'Status'));
-        switch (status) {
-          case '1':
-            break;
-          case '2':
-            if (pingFolders(root).length > 0) this.beginSync();
-            break;
-          case '5':
-            this.heartbeat = Number(textOf(child(root ?? undefined, 'HeartbeatInterval')) ?? this.heartbeat);
-            break;
-          default:
-            // 7: the folders changed (MS-ASCMD 2.2.3.177.11).
-            this.task = 'folders';
-        }
-      },
-      seconds,
-    );
+  // -------------------------------------------------------------------------------------------- what all have in common
+
+  /** Sends, and tells who watches. Null = no answer. */
+  private async exchange(
+    command: EasCommand | 'OPTIONS',
+    body: WbxmlElement | string | null,
+    signal: AbortSignal,
+    seconds = 0,
+  ): Promise<PhoneAnswer | null> {
+    const { memory, transport } = this;
+    const { server, policyKey } = memory;
+    if (server === null) return null;
+    const version = memory.version ?? '2.5';
+    const answer = await (
+      command === 'OPTIONS'
+        ? transport.options(server, signal)
+        : transport.command(server, { command, body, version, policyKey, seconds }, signal)
+    ).catch(() => null);
+    const status = statusOf(command, answer?.root ?? null);
+    this.options.onEvent?.({ command, http: answer?.status ?? 0, status });
+    return answer;
   }
 
-  // ----------------------------------------------------------------------------------------------- what all have in common
-
-  /** Sends; handles what every command may be answered with, and leaves the rest to `then`. */
+  /** Sends; leaves success to `then`, and reacts to everything else by the table. */
   private async ask(
     command: EasCommand | 'OPTIONS',
     body: WbxmlElement | null,
     signal: AbortSignal,
-    then: (answer: PhoneAnswer) => unknown,
+    then: (answer: PhoneAnswer) => void,
     seconds = 0,
   ): Promise<void> {
-    let answer: PhoneAnswer;
-    try {
-      answer = await (command === 'OPTIONS' || body === null
-        ? this.transport.options(signal)
-        : this.transport.command(command, body, this.policyKey, seconds, signal));
-    } catch {
-      this.options.onEvent?.({ command, http: 0, status: null });
-      this.screen.state = 'unreachable';
+    const { memory } = this;
+    const answer = await this.exchange(command, body, signal, seconds);
+    if (answer === null) {
+      this.conduct.halt('unreachable', memory.task);
       return;
     }
-    const { root } = answer;
-    const status = root === null ? null : (textOf(child(root, 'Status')) ?? null);
-    this.options.onEvent?.({ command, http: answer.status, status });
-    if (this.isCommon(answer, status ?? '')) return;
-    if (this.screen.state === 'unreachable') this.screen.state = 'connected';
-    await then(answer);
-  }
-
-  /** Whether the answer was one that any command may get, and is dealt with. */
-  private isCommon(answer: PhoneAnswer, status: string): boolean {
-    switch (answer.status) {
-      case 200:
-        break;
-      case 401:
-        this.screen.state = 'passwordWanted';
-        this.screen.passwordPrompts++;
-        this.task = 'rest';
-        return true;
-      case 403:
-        if (this.rules.forbiddenMeansProvision) this.provisionOrGiveUp(false);
-        else this.deny();
-        return true;
-      case 449:
-        this.provisionOrGiveUp(false);
-        return true;
-      case 503:
-        this.retryAfter = Number(answer.header('retry-after') ?? 60);
-        this.screen.state = 'unreachable';
-        return true;
-      default:
-        this.screen.state = 'unreachable';
-        return true;
-    }
-    if (DENIED.has(status)) {
-      this.deny();
-      return true;
-    }
-    if (status === WIPE || PROVISION_FIRST.has(status)) {
-      this.provisionOrGiveUp(status === WIPE);
-      return true;
-    }
-    if (STATE_LOST.has(status)) {
-      this.forget();
-      return true;
-    }
-    return false;
-  }
-
-  private deny(): void {
-    this.screen.state = 'denied';
-    this.provisions = 0;
-    this.task = 'folders';
-  }
-
-  /** `wipe` = there may be an order to erase behind it. */
-  private provisionOrGiveUp(wipe: boolean): void {
-    if (this.provisions >= MAX_PROVISIONS) {
-      this.deny();
+    const status = statusOf(command, answer.root);
+    const reaction = reactionTo(this.options.family, command, answer.status, status);
+    if (reaction !== 'goOn') {
+      this.conduct.react(reaction, command, answer);
       return;
     }
-    this.wiping = wipe;
-    this.task = 'provision';
-  }
-
-  /** Everything of the mailbox is dropped, and asked for anew. */
-  private forget(): void {
-    this.folderKey = '0';
-    this.syncKeys.clear();
-    this.screen.clear();
-    this.task = 'folders';
-  }
-
-  private watched(): string[] {
-    return [...this.screen.folders.values()]
-      .filter(({ type }) => this.rules.folderTypes.includes(type))
-      .map(({ id }) => id);
+    memory.wentWell();
+    if (command !== 'Provision' && command !== 'Settings' && command !== 'OPTIONS') memory.provisions = 0;
+    // Whatever was shown of an error is over.
+    if (this.screen.state !== 'new') this.screen.state = 'connected';
+    then(answer);
   }
 }
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {
   await setTimeout(ms, undefined, { signal }).catch(() => undefined);
-}
-
-function policyKeyOf({ root }: PhoneAnswer): WbxmlElement | undefined {
-  return child(child(child(root ?? undefined, 'Policies'), 'Policy'), 'PolicyKey');
-}
-
-function wipeOrder({ root }: PhoneAnswer): WipeOrder | null {
-  if (child(root ?? undefined, 'RemoteWipe') !== undefined) return 'RemoteWipe';
-  return child(root ?? undefined, 'AccountOnlyRemoteWipe') === undefined ? null : 'AccountOnlyRemoteWipe';
 }

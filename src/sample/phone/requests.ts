@@ -31,9 +31,13 @@ export function wipeQuestion(): WbxmlElement {
   return element('Provision', 'Provision');
 }
 
-/** The wipe was carried out. */
-export function wipeAcknowledgement(kind: 'RemoteWipe' | 'AccountOnlyRemoteWipe'): WbxmlElement {
-  return element('Provision', 'Provision', element('Provision', kind, element('Provision', 'Status', '1')));
+/** The wipe was carried out, or could not be (MS-ASPROV 2.2.2.54.3). */
+export function wipeAcknowledgement(
+  kind: 'RemoteWipe' | 'AccountOnlyRemoteWipe',
+  done: boolean,
+): WbxmlElement {
+  const status = element('Provision', 'Status', done ? '1' : '2');
+  return element('Provision', 'Provision', element('Provision', kind, status));
 }
 
 /** What the device is, by a command of its own (12.0 to 14.0). */
@@ -60,6 +64,55 @@ export function syncRequest(version: string, folder: string, key: string, wait =
   }
   const collections = element('AirSync', 'Collections', element('AirSync', 'Collection', ...parts));
   return element('AirSync', 'Sync', collections, ...(wait === 0 ? [] : [waitOf(version, wait)]));
+}
+
+/** What the user did to a message, sent with the folder's key. */
+export function changeRequest(
+  version: string,
+  folder: string,
+  key: string,
+  message: string,
+  what: 'read' | 'delete',
+): WbxmlElement {
+  const id = element('AirSync', 'ServerId', message);
+  const read = element('AirSync', 'ApplicationData', element('Email', 'Read', '1'));
+  const change =
+    what === 'delete' ? element('AirSync', 'Delete', id) : element('AirSync', 'Change', id, read);
+  const parts = Number(version) < 12.1 ? [element('AirSync', 'Class', 'Email')] : [];
+  parts.push(
+    element('AirSync', 'SyncKey', key),
+    element('AirSync', 'CollectionId', folder),
+    element('AirSync', 'DeletesAsMoves'),
+    element('AirSync', 'GetChanges'),
+    element('AirSync', 'WindowSize', WINDOW),
+    element('AirSync', 'Options', ...bodyOptions(version)),
+    element('AirSync', 'Commands', change),
+  );
+  return element(
+    'AirSync',
+    'Sync',
+    element('AirSync', 'Collections', element('AirSync', 'Collection', ...parts)),
+  );
+}
+
+/** A message as SendMail takes it: a tree since 14.0, before that the message itself (MS-ASCMD 2.2.1.17). */
+export function sendMailRequest(version: string, clientId: string, mime: string): WbxmlElement | string {
+  if (Number(version) < 14) return mime;
+  return element(
+    'ComposeMail',
+    'SendMail',
+    element('ComposeMail', 'ClientId', clientId),
+    element('ComposeMail', 'SaveInSentItems'),
+    element('ComposeMail', 'Mime', Buffer.from(mime)),
+  );
+}
+
+/** A small message in plain text. */
+export function composeMessage(from: string, to: string, subject: string, text: string): string {
+  return (
+    `From: ${from}\r\nTo: ${to}\r\nSubject: ${subject}\r\nMIME-Version: 1.0\r\n` +
+    `Content-Type: text/plain; charset=utf-8\r\n\r\n${text}\r\n`
+  );
 }
 
 /** Minutes before 14.0, seconds since (MS-ASCMD 2.2.3.197, 2.2.3.82.2). */

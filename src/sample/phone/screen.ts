@@ -6,6 +6,7 @@ export interface ShownMessage {
   readonly from: string;
   readonly subject: string;
   readonly text: string;
+  read: boolean;
 }
 
 /** A folder with its messages. */
@@ -25,8 +26,15 @@ export type AccountState =
   | 'denied'
   /** The app asks for the password and does nothing until it gets one. */
   | 'passwordWanted'
+  /** "Your password has expired", "your account is locked": nothing is done until the user comes back. */
+  | 'passwordExpired'
+  | 'locked'
   /** No answer, or "try again later". */
   | 'unreachable'
+  /** "Your mailbox is full." */
+  | 'full'
+  /** "Cannot get mail", or no server was found: nothing is done until the user comes back. */
+  | 'failed'
   /** The account, or the whole device, was erased. */
   | 'accountWiped'
   | 'deviceWiped';
@@ -52,6 +60,11 @@ export class Screen {
   /** Subjects in the Inbox. */
   get subjects(): string[] {
     return this.messagesOf('2').map(({ subject }) => subject);
+  }
+
+  /** The folder that a message is shown in. */
+  folderWith(message: string): ShownFolder | undefined {
+    return [...this.folders.values()].find(({ messages }) => messages.has(message));
   }
 
   clear(): void {

@@ -6,16 +6,20 @@ import { decodeWbxml } from '../../eas/wbxml/decode.ts';
 import type { WbxmlElement } from '../../eas/wbxml/element.ts';
 import { encodeWbxml } from '../../eas/wbxml/encode.ts';
 import type { FamilyRules } from './families.ts';
+import { base64Query, plainQuery } from './query.ts';
 
-/** Whose account it is, and where. */
+/** Whose account it is. */
 export interface PhoneAccount {
-  /** The server as the phone knows it, `http(s)://host[:port]`. */
-  readonly server: string;
-  readonly user: string;
+  /** What is typed in as the user name; absent = the e-mail address. */
+  readonly user?: string;
   readonly password: string;
   readonly deviceId: string;
-  /** 2.5, 12.0, 12.1, 14.0, 14.1, 16.0 or 16.1. */
-  readonly version: string;
+  /** Accept-Language; default en. */
+  readonly languages?: string;
+  /** How commands are written in the URL; default plain. Base64 from 12.1 on. */
+  readonly query?: 'plain' | 'base64';
+  /** Where the host of a URL is reached, `http(s)://host:port`; null = there is no such host. Absent = as DNS says. */
+  readonly resolve?: (url: URL) => string | null;
 }
 
 /** One answer. */
@@ -23,11 +27,34 @@ export interface PhoneAnswer {
   readonly status: number;
   /** First value of a header; undefined = absent. */
   header(name: string): string | undefined;
+  readonly bytes: Buffer;
   /** Null when there is no WBXML body. */
   readonly root: WbxmlElement | null;
 }
 
-const PATH = '/Microsoft-Server-ActiveSync';
+/** One request apart from where it goes. */
+export interface PhoneRequest {
+  readonly method: Dispatcher.HttpMethod;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Buffer | string | null;
+  /** Credentials are sent. */
+  readonly authorized: boolean;
+  readonly timeoutMs: number;
+}
+
+/** One command. */
+export interface CommandRequest {
+  readonly command: EasCommand;
+  /** A tree, a message (RFC 5322), or null for an empty body. */
+  readonly body: WbxmlElement | string | null;
+  readonly version: string;
+  readonly policyKey: string;
+  /** How long the poll may be held; 0 = not a poll. */
+  readonly seconds: number;
+}
+
+/** Where the mail is when nobody says otherwise. */
+export const EAS_PATH = '/Microsoft-Server-ActiveSync';
 const WBXML = 'application/vnd.ms-sync.wbxml';
 /** Other commands than a held poll are answered within this (AOSP: 30 s). */
 const TIMEOUT_MS = 30_000;
@@ -36,75 +63,83 @@ const MAX_ANSWER_BYTES = 1024 * 1024;
 /** Keeps connections open between requests, as phones do. */
 export class Transport {
   private readonly account: PhoneAccount;
+  private readonly user: string;
   private readonly rules: FamilyRules;
-  private readonly languages: string;
   private readonly agent = new Agent({ connections: 2, maxResponseSize: MAX_ANSWER_BYTES });
 
-  constructor(account: PhoneAccount, rules: FamilyRules, languages: string) {
+  constructor(account: PhoneAccount, user: string, rules: FamilyRules) {
     this.account = account;
+    this.user = user;
     this.rules = rules;
-    this.languages = languages;
   }
 
-  /** Rejects when there is no answer: no connection, too slow, or `signal`. */
-  options(signal: AbortSignal): Promise<PhoneAnswer> {
-    return this.send('OPTIONS', PATH, {}, null, TIMEOUT_MS, signal);
+  /** Rejects when there is no answer: no host, no connection, too slow, or `signal`. */
+  options(server: URL, signal: AbortSignal): Promise<PhoneAnswer> {
+    return this.send(
+      server,
+      { method: 'OPTIONS', headers: {}, body: null, authorized: true, timeoutMs: TIMEOUT_MS },
+      signal,
+    );
   }
 
-  /** `seconds` = how long the poll may be held; 0 = not a poll. Rejects as {@link options} does. */
-  command(
-    command: EasCommand,
-    body: WbxmlElement,
-    policyKey: string,
-    seconds: number,
-    signal: AbortSignal,
-  ): Promise<PhoneAnswer> {
-    const { user, deviceId, version } = this.account;
-    const query = new URLSearchParams({
-      Cmd: command,
-      User: user,
-      DeviceId: deviceId,
-      DeviceType: this.rules.deviceType,
-    });
-    const headers: Record<string, string> = { 'Content-Type': WBXML, 'MS-ASProtocolVersion': version };
+  /** Rejects as {@link options} does. */
+  command(server: URL, request: CommandRequest, signal: AbortSignal): Promise<PhoneAnswer> {
+    const { command, body, version, seconds } = request;
+    const { deviceId, query = 'plain' } = this.account;
     // MS-ASHTTP 2.2.1.1.2: every command but Ping carries the policy key.
-    if (command !== 'Ping') headers['X-MS-PolicyKey'] = policyKey;
-    const timeout = TIMEOUT_MS + seconds * 1_000;
-    return this.send('POST', `${PATH}?${query.toString()}`, headers, encodeWbxml(body), timeout, signal);
+    const policyKey = command === 'Ping' ? null : request.policyKey;
+    const { deviceType } = this.rules;
+    const facts = { command, user: this.user, deviceId, deviceType, version, policyKey };
+    const url = new URL(server);
+    url.search = query === 'base64' ? base64Query(facts) : plainQuery(facts);
+    const headers: Record<string, string> = {};
+    if (query === 'plain') {
+      headers['MS-ASProtocolVersion'] = version;
+      if (policyKey !== null) headers['X-MS-PolicyKey'] = policyKey;
+    }
+    if (body !== null) headers['Content-Type'] = typeof body === 'string' ? 'message/rfc822' : WBXML;
+    return this.send(
+      url,
+      {
+        method: 'POST',
+        headers,
+        body: body === null || typeof body === 'string' ? body : encodeWbxml(body),
+        authorized: true,
+        timeoutMs: TIMEOUT_MS + seconds * 1_000,
+      },
+      signal,
+    );
   }
 
   async close(): Promise<void> {
     await this.agent.destroy();
   }
 
-  private async send(
-    method: Dispatcher.HttpMethod,
-    path: string,
-    headers: Record<string, string>,
-    body: Buffer | null,
-    timeout: number,
-    signal: AbortSignal,
-  ): Promise<PhoneAnswer> {
-    const { server, user, password } = this.account;
-    const credentials = Buffer.from(`${user}:${password}`).toString('base64');
+  /** Sends one request to any URL. Rejects as {@link options} does. */
+  async send(url: URL, request: PhoneRequest, signal: AbortSignal): Promise<PhoneAnswer> {
+    const { password, languages = 'en', resolve } = this.account;
+    const origin = resolve === undefined ? url.origin : resolve(url);
+    if (origin === null) throw new Error(`no host ${url.host}`);
+    const credentials = Buffer.from(`${this.user}:${password}`).toString('base64');
     const answer = await this.agent.request({
-      origin: server,
-      method,
-      path,
+      origin,
+      method: request.method,
+      path: url.pathname + url.search,
       headers: {
-        authorization: `Basic ${credentials}`,
+        host: url.host,
+        ...(request.authorized ? { authorization: `Basic ${credentials}` } : {}),
         'user-agent': this.rules.userAgent,
-        'accept-language': this.languages,
-        ...headers,
+        'accept-language': languages,
+        ...request.headers,
       },
-      body,
-      headersTimeout: timeout,
+      body: request.body,
+      headersTimeout: request.timeoutMs,
       bodyTimeout: TIMEOUT_MS,
       signal,
     });
     const bytes = Buffer.from(await answer.body.arrayBuffer());
     const header = (name: string): string | undefined => [answer.headers[name.toLowerCase()]].flat()[0];
     const isTree = bytes.length > 0 && (header('content-type') ?? '').startsWith('application/vnd.ms-sync');
-    return { status: answer.statusCode, header, root: isTree ? decodeWbxml(bytes) : null };
+    return { status: answer.statusCode, header, bytes, root: isTree ? decodeWbxml(bytes) : null };
   }
 }

@@ -1,0 +1,156 @@
+// Owns how `easgate demo` reads to a person: the phone in a box, requests in words, what it all came to. Pure.
+import type { AccountState } from '../sample/phone/screen.ts';
+import type { PhoneEvent } from '../sample/phone/options.ts';
+import type { ShownPhone, StoryStep } from './demo-story.ts';
+
+const WIDTH = 72;
+const MARGIN = '             ';
+
+const STATES: Readonly<Record<AccountState, string>> = {
+  new: 'Mail',
+  connected: 'Inbox',
+  denied: 'This device may not use the account. Ask your administrator.',
+  passwordWanted: 'Enter your password',
+  passwordExpired: 'Your password has expired',
+  locked: 'Your account is locked',
+  unreachable: 'Cannot connect to the server',
+  full: 'Your mailbox is full',
+  failed: 'Cannot get mail',
+  accountWiped: '(the account and its mail are erased)',
+  deviceWiped: '(the whole phone is erased)',
+};
+
+/** What an answer says, in words; by command and status, or by status alone. */
+const WORDS: Readonly<Record<string, string>> = {
+  'Ping 2': 'there is news',
+  'Ping 7': 'your folders have changed, ask for them',
+  'FolderSync 9': 'these are not your folders any more, start over',
+  'Sync 3': 'this folder is another one now, start it over',
+  'Sync 8': 'there is no such folder any more',
+  'Sync 12': 'your folders have changed, ask for them',
+  '129': 'this device may not',
+  '140': 'there is an order to erase, ask for it',
+  'HTTP 403': 'this device may not',
+  'HTTP 449': 'ask for your policy first',
+};
+
+/** What stands above the story. */
+export function introduction(family: string, version: string): string {
+  return [
+    `A phone's life, played with a real gateway, mail server and mail app (${family}, protocol ${version}) in this process.`,
+    "The operator's lines are commands that are really run, the verdict is the gateway's, the box is what the user sees.",
+    'Requests are named as in Exchange ActiveSync, with the status that was answered where it is not "ok".',
+    '',
+  ].join('\n');
+}
+
+/** Tells one step after the other, and explains each status the first time it occurs. */
+export class Narrator {
+  private readonly explained = new Set<string>();
+  private readonly steps: StoryStep[] = [];
+
+  /** A title, what the operator sees, the requests, and the phone. */
+  page(step: StoryStep): string {
+    this.steps.push(step);
+    const { title, at, operator, output, verdict, reason, requests, milliseconds, phone } = step;
+    const lines = [
+      '',
+      `${this.steps.length}. ${at.slice(11, 19)} UTC. ${title}`,
+      ...(operator === null ? [] : [`  operator   $ ${operator}`]),
+      ...output
+        .split('\n')
+        .filter((line) => line !== '')
+        .map((line) => `${MARGIN}${line}`),
+      `  verdict    ${verdict} (${reason})`,
+      `  requests   ${collapsed(requests.map(nameOf)).join(' → ')}`,
+      ...this.legend(requests),
+      `  after      ${milliseconds} ms`,
+      ...screen(phone).map((line) => `    ${line}`),
+    ];
+    return `${lines.join('\n')}\n`;
+  }
+
+  /** What it all came to. */
+  summary(): string {
+    const [, ...changes] = this.steps;
+    const slowest = Math.max(...changes.map(({ milliseconds }) => milliseconds));
+    const asked = this.steps.reduce((most, { phone }) => Math.max(most, phone.passwordPrompts), 0);
+    const held = this.steps.filter(({ verdict }) => verdict === 'quarantine');
+    const leaks = held.filter(({ phone }) => phone.subjects.length !== 1).length;
+    return [
+      '',
+      `${this.steps.length} steps. Every change was on the phone within ${slowest} ms, command included.`,
+      `While on hold it showed ${leaks === 0 ? 'the one message and nothing of the mailbox' : `something else ${leaks} times`}; ` +
+        `it asked for the password ${asked === 0 ? 'never' : `${asked} times`}.`,
+      'With a mail server of your own: docs/operations.md. What phones make of answers: docs/protocol.md, "Phones".',
+      '',
+    ].join('\n');
+  }
+
+  private legend(requests: readonly PhoneEvent[]): string[] {
+    return requests.flatMap((event) => {
+      const name = nameOf(event);
+      const words = WORDS[name] ?? WORDS[event.status ?? ''] ?? WORDS[`HTTP ${event.http}`];
+      if (words === undefined || this.explained.has(name)) return [];
+      this.explained.add(name);
+      return [`${MARGIN}${name}: "${words}"`];
+    });
+  }
+}
+
+function nameOf({ command, http, status }: PhoneEvent): string {
+  if (http !== 200) return `${command} HTTP ${http}`;
+  return status === null || status === '1' ? command : `${command} ${status}`;
+}
+
+/** The same in a row once, with how often. */
+function collapsed(names: readonly string[]): string[] {
+  const runs: { readonly name: string; count: number }[] = [];
+  for (const name of names) {
+    const last = runs.at(-1);
+    if (last?.name === name) last.count++;
+    else runs.push({ name, count: 1 });
+  }
+  return runs.map(({ name, count }) => (count === 1 ? name : `${name} ×${count}`));
+}
+
+function screen({ state, subjects, message, passwordPrompts }: ShownPhone): string[] {
+  const lines = [STATES[state], ...subjects.map((subject) => `• ${subject}`)];
+  if (message !== null) lines.push('', ...message.split('\n').flatMap(wrap));
+  if (passwordPrompts > 0) lines.push(`(asked for the password ${passwordPrompts} times)`);
+  const rule = '─'.repeat(WIDTH + 2);
+  return [`┌${rule}┐`, ...lines.map((line) => `│ ${line.padEnd(WIDTH)} │`), `└${rule}┘`];
+}
+
+/** Lines of at most WIDTH characters, broken at spaces where there are any. */
+function wrap(line: string): string[] {
+  const lines: string[] = [];
+  let rest = line;
+  while (rest.length > WIDTH) {
+    const space = rest.lastIndexOf(' ', WIDTH);
+    const end = space > 0 ? space : WIDTH;
+    lines.push(rest.slice(0, end));
+    rest = rest.slice(end).trimStart();
+  }
+  return [...lines, rest];
+}
+
+/** The text of the gateway's own HTML, which is plain enough for this, with links as URLs and without its title again. */
+export function readablePart(html: string, title: string): string {
+  const lines = html
+    .slice(0, 10_000)
+    .replace(/<(?:style|title)[^>]*>[^<]*<\/(?:style|title)>/g, '')
+    .replace(/<a href="([^"]*)"[^>]*>([^<]*)<\/a>/g, '$2: $1')
+    .replace(/<li[^>]*>/g, '- ')
+    .replace(/<(?:br|\/p|\/h1|\/h2|\/li|\/tr|\/div)[^>]*>/g, '\n')
+    .replace(/<[^>]*>/g, '')
+    .replaceAll('&lt;', '<')
+    .replaceAll('&gt;', '>')
+    .replaceAll('&quot;', '"')
+    .replaceAll('&#39;', "'")
+    .replaceAll('&amp;', '&')
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
+  return lines.slice(lines[0] === title ? 1 : 0).join('\n');
+}
