@@ -1,5 +1,6 @@
 // Owns the worker processes of one gateway: how many there are and with which plan; reload one by one; stop.
 import type { ChildProcess } from 'node:child_process';
+import type { ConfigSource } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { Door, SYSTEM_SHARES_PORT } from './door.ts';
 import { LISTEN_FD } from './messages.ts';
@@ -10,6 +11,7 @@ import { exited, launchWorker, tell } from './worker-process.ts';
 /** What is the same for all workers of one configuration. */
 export interface WorkerPlan {
   readonly config: Config;
+  readonly source: ConfigSource;
   readonly count: number;
   readonly sampleUrl: string | null;
 }
@@ -64,6 +66,8 @@ class Workers implements Supervisor, SlotOwner {
   private plan: WorkerPlan;
   private door: Door;
   private slots: Slot[] = [];
+  /** How often certificates changed. */
+  private certificates = 0;
   private readonly leaving = new Set<ChildProcess>();
 
   constructor(options: SupervisorOptions) {
@@ -144,6 +148,7 @@ class Workers implements Supervisor, SlotOwner {
   }
 
   reloadCertificates(): void {
+    this.certificates++;
     for (const { worker } of this.slots) if (worker !== null) tell(worker, { type: 'certificates' });
   }
 
@@ -152,16 +157,20 @@ class Workers implements Supervisor, SlotOwner {
     while (this.leaving.size > 0) await Promise.all([...this.leaving].map((worker) => exited(worker)));
   }
 
-  launch(socket: Parameters<SlotOwner['launch']>[0]): Promise<ChildProcess> {
+  async launch(socket: Parameters<SlotOwner['launch']>[0]): Promise<ChildProcess> {
     const { entry, args, ticketSecret } = this.options;
-    const { config, sampleUrl } = this.plan;
-    return launchWorker(entry, args, socket, {
+    const { source, sampleUrl } = this.plan;
+    const { certificates } = this;
+    const worker = await launchWorker(entry, args, socket, {
       type: 'start',
-      config,
+      source,
       sampleUrl,
       ticketSecret,
       fd: LISTEN_FD,
     });
+    // It may have read the files a moment too early.
+    if (certificates !== this.certificates) tell(worker, { type: 'certificates' });
+    return worker;
   }
 
   drain(worker: ChildProcess): void {

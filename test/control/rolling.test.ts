@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
-import { configSchema } from '../../src/config/schema.ts';
+import { parseConfig } from '../../src/config/load.ts';
 import { startSupervisor } from '../../src/control/supervisor.ts';
 import { startSampleServer } from '../../src/sample/server.ts';
 import { createAuthority } from '../support/certificates.ts';
@@ -83,19 +83,11 @@ async function startProcess(text: string, files: Readonly<Record<string, string>
 /** Workers under a supervisor in this process, all with one socket. */
 async function startSharing(upstream: string, windowSeconds: number): Promise<Rolling> {
   const folder = mkdtempSync(join(tmpdir(), 'easgate-rolling-'));
-  const plan = {
-    config: configSchema.parse({
-      listen: { address: '127.0.0.1', port: 0 },
-      workers: { drainSeconds: 20, pollWindowSeconds: windowSeconds },
-      upstream: { url: upstream },
-      store: { kind: 'embedded', path: join(folder, 'directory.db') },
-      throttle: { burst: 0 },
-      policy: { unknownDevice: 'allow' },
-      log: { access: false },
-    }),
-    count: 2,
-    sampleUrl: null,
+  const source = {
+    path: join(folder, 'easgate.yaml'),
+    text: `${config(upstream, windowSeconds)}store: { kind: embedded, path: directory.db }\n`,
   };
+  const plan = { source, config: parseConfig(source.text, source.path), count: 2, sampleUrl: null };
   const supervisor = await startSupervisor({
     plan,
     entry: MAIN,

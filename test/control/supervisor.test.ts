@@ -38,7 +38,7 @@ afterEach(async () => {
 /** Workers that do as `task` says; see the fake worker. */
 function plan(task: string, count = 2, port = 0): WorkerPlan {
   const config = configSchema.parse({ listen: { address: '127.0.0.1', port } });
-  return { config, count, sampleUrl: task };
+  return { config, source: { path: '', text: '' }, count, sampleUrl: task };
 }
 
 async function start(
