@@ -52,6 +52,8 @@ export class TlsTerminator {
     raw.once('close', () => {
       if (this.shaking.get(key) === onSecure) this.shaking.delete(key);
     });
+    // Half a connection is of no use before the handshake is done: who leaves then is gone at once.
+    raw.allowHalfOpen = false;
     this.server.emit('connection', raw);
   }
 
@@ -95,7 +97,10 @@ export class TlsTerminator {
     this.shaking.delete(key);
     // Unknown = the phone is gone, and its address with it.
     if (onSecure === undefined) socket.destroy();
-    else onSecure(socket);
+    else {
+      socket.allowHalfOpen = true;
+      onSecure(socket);
+    }
   }
 
   private contextOptions({ certificate, key }: CertificateSettings): SecureContextOptions {

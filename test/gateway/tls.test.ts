@@ -289,6 +289,22 @@ describe('a connection', () => {
     phone.destroy();
   });
 
+  it.each(['', '\x16\x03\x01\x02\x00\x01'])('that ends its side after %j is gone at once', async (bytes) => {
+    const gateway = await start({ handshakeTimeoutMs: 60_000 });
+    const phone = await RawClient.open(gateway.port);
+    await until(() => gateway.connections() === 1);
+    phone.socket.end(bytes, 'latin1');
+    await until(() => phone.closed && gateway.connections() === 0, 'the gateway to close', 3_000);
+  });
+
+  it('that finished its handshake may end its side and is still answered', async () => {
+    const { port } = await start();
+    const phone = await TlsPhone.connect(port, { allowHalfOpen: true } as ConnectionOptions);
+    phone.socket.end(request('FolderSync', FOLDER_SYNC), 'latin1');
+    expect((await phone.response()).status).toBe(200);
+    phone.destroy();
+  });
+
   it('that leaves in the middle of its handshake leaves nothing behind', async () => {
     const gateway = await start();
     const phone = await RawClient.open(gateway.port);
