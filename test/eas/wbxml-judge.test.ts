@@ -8,6 +8,9 @@ import type { WbxmlElement } from '../../src/eas/wbxml/element.ts';
 import { encodeWbxml } from '../../src/eas/wbxml/encode.ts';
 import { toXml } from '../../src/eas/wbxml/xml.ts';
 import { captures } from '../support/fixtures.ts';
+import { checkLeaks } from '../support/leaks.ts';
+
+checkLeaks();
 
 const installed = spawnSync('wbxml2xml', ['-h'], { stdio: 'ignore' }).error === undefined;
 

@@ -11,6 +11,9 @@ import type { TestGateway } from '../support/test-gateway.ts';
 import { TlsPhone, listenerTls, refusal, resumes, sessionOf } from '../support/tls-phone.ts';
 import { until } from '../support/until.ts';
 import { Workbench } from '../support/workbench.ts';
+import { checkLeaks } from '../support/leaks.ts';
+
+checkLeaks();
 
 const HEADER = 'X-Client-User';
 

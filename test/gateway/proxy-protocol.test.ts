@@ -8,6 +8,9 @@ import { RawClient } from '../support/raw-client.ts';
 import { FOLDER_SYNC, request, startTestGateway } from '../support/test-gateway.ts';
 import type { SettingsOverrides, TestGateway } from '../support/test-gateway.ts';
 import { until } from '../support/until.ts';
+import { checkLeaks } from '../support/leaks.ts';
+
+checkLeaks();
 
 const cleanups: (() => Promise<void> | void)[] = [];
 afterEach(async () => {

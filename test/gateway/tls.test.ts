@@ -14,6 +14,9 @@ import { FOLDER_SYNC, PING, request } from '../support/test-gateway.ts';
 import { TlsPhone, listenerTls, refusal, resumes, sessionOf } from '../support/tls-phone.ts';
 import { until } from '../support/until.ts';
 import { Workbench } from '../support/workbench.ts';
+import { checkLeaks } from '../support/leaks.ts';
+
+checkLeaks();
 
 let authority: Authority;
 let mail: Credentials;

@@ -13,6 +13,9 @@ import type { StrictRequest } from '../support/strict-reader.ts';
 import { startTestGateway } from '../support/test-gateway.ts';
 import type { TestGateway } from '../support/test-gateway.ts';
 import { Wire, statusesOf } from '../support/wire.ts';
+import { checkLeaksAtEnd } from '../support/leaks.ts';
+
+checkLeaksAtEnd();
 
 /** More by hand: EASGATE_FUZZ_RUNS=100000. */
 const RUNS = Number(process.env['EASGATE_FUZZ_RUNS'] ?? 2_000);

@@ -37,6 +37,9 @@ import {
 import type { SettingsOverrides, TestGateway } from '../support/test-gateway.ts';
 import { startTestLane } from '../support/test-lane.ts';
 import { until } from '../support/until.ts';
+import { checkLeaks } from '../support/leaks.ts';
+
+checkLeaks();
 
 const opened: { close(): Promise<void> | void }[] = [];
 afterEach(async () => {
