@@ -72,6 +72,14 @@ describe('a connection of a trusted proxy', () => {
     expect(gateway.addresses).toEqual(['127.0.0.1']);
   });
 
+  it.each(['', 'PROXY TCP4 192.0.2.7 '])('that ends its side after %j is gone at once', async (bytes) => {
+    const { gateway } = await setUp({ ...trusting('127.0.0.1'), client: { headTimeoutMs: 60_000 } });
+    const client = await open(gateway);
+    await until(() => gateway.connections() === 1, 'the connection');
+    client.socket.end(bytes, 'latin1');
+    await until(() => client.closed && gateway.connections() === 0, 'the gateway to close', 3_000);
+  });
+
   it('is understood however its bytes are cut', async () => {
     const { backend, gateway } = await setUp(trusting('127.0.0.1'));
     const client = await open(gateway);
