@@ -14,12 +14,15 @@ export class Door {
   private common: BoundSocket | null = null;
   private holders = 0;
 
-  /** Throws when somebody else has the port: one that is shared could be shared with another gateway too, unnoticed. */
-  constructor(address: string, port: number, sharesPort: boolean) {
+  /**
+   * Throws when somebody else has the port: one that is shared could be shared with another gateway too, unnoticed. With
+   * `ours` this gateway has it already, at another address.
+   */
+  constructor(address: string, port: number, sharesPort: boolean, ours = false) {
     this.address = address;
     this.port = port;
     this.sharesPort = sharesPort;
-    new BoundSocket({ host: address, port }).close();
+    if (!ours) new BoundSocket({ host: address, port }).close();
   }
 
   /** A socket for one more worker. Throws when it cannot be bound. */

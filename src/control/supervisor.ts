@@ -75,7 +75,7 @@ class Workers implements Supervisor, SlotOwner {
     this.plan = options.plan;
     this.times = options.times ?? TIMES;
     this.onEvent = options.onEvent;
-    this.door = this.openDoor();
+    this.door = this.openDoor(null);
   }
 
   get port(): number {
@@ -103,7 +103,7 @@ class Workers implements Supervisor, SlotOwner {
     this.plan = plan;
     this.slots = [];
     try {
-      this.door = this.openDoor();
+      this.door = this.openDoor(oldDoor);
       await this.start();
     } catch (error) {
       this.plan = oldPlan;
@@ -188,9 +188,10 @@ class Workers implements Supervisor, SlotOwner {
     });
   }
 
-  private openDoor(): Door {
+  private openDoor(before: Door | null): Door {
     const { address, port } = this.plan.config.listen;
-    return new Door(address, port, this.options.sharesPort ?? SYSTEM_SHARES_PORT);
+    const shares = this.options.sharesPort ?? SYSTEM_SHARES_PORT;
+    return new Door(address, port, shares, port !== 0 && port === before?.port);
   }
 
   private async addSlot(): Promise<void> {

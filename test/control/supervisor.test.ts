@@ -36,8 +36,8 @@ afterEach(async () => {
 });
 
 /** Workers that do as `task` says; see the fake worker. */
-function plan(task: string, count = 2, port = 0): WorkerPlan {
-  const config = configSchema.parse({ listen: { address: '127.0.0.1', port } });
+function plan(task: string, count = 2, port = 0, address = '127.0.0.1'): WorkerPlan {
+  const config = configSchema.parse({ listen: { address, port } });
   return { config, source: { path: '', text: '' }, count, sampleUrl: task };
 }
 
@@ -248,6 +248,15 @@ describe.each(SYSTEM_SHARES_PORT ? [true, false] : [false])('workers (a socket e
     await until(() => supervisor.pids().length === 2, 'a new worker');
     expect(names(await askMany(port))).toEqual(new Set(['old']));
   });
+});
+
+it.runIf(SYSTEM_SHARES_PORT)('workers serve at more addresses of the same port after a reload', async () => {
+  const supervisor = await start('one');
+  await supervisor.reload(plan('all', 2, supervisor.port, '0.0.0.0'));
+  let answer = '';
+  // The old ones may take what comes to their address until they have closed it.
+  while (!answer.endsWith('all')) answer = await ask(supervisor.port).catch(() => '');
+  expect(names(await askMany(supervisor.port))).toEqual(new Set(['all']));
 });
 
 it('a port that another program holds is not taken', async () => {
