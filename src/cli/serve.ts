@@ -2,8 +2,9 @@
 import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import type { Command } from 'commander';
-import { gatewaySettings, readCertificates, storeOptions } from '../config/gateway-settings.ts';
-import { loadConfig, readSecret } from '../config/load.ts';
+import { gatewaySettings, readCertificates, readClientCa, storeOptions } from '../config/gateway-settings.ts';
+import { parseConfig, readConfigSource, readSecret } from '../config/load.ts';
+import type { ConfigSource } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { CertificateWatch } from '../control/certificate-watch.ts';
 import { removePidFile, writePidFile } from '../control/pid-file.ts';
@@ -29,6 +30,7 @@ export function registerServe(program: Command): void {
 
 class Primary {
   private readonly path: string;
+  private readonly source: ConfigSource;
   private config: Config;
   private readonly log: ProcessLog;
   private sample: SampleServer | null = null;
@@ -38,7 +40,8 @@ class Primary {
 
   constructor(path: string) {
     this.path = path;
-    this.config = loadConfig(path);
+    this.source = readConfigSource(path);
+    this.config = parseConfig(this.source.text, path);
     this.log = openLog(this.config.log.level, this.config.log.destination);
   }
 
@@ -48,7 +51,7 @@ class Primary {
     gatewaySettings(config, null);
     try {
       this.sample = await startSample(config);
-      const plan = this.plan(config);
+      const plan = this.plan(config, this.source);
       this.supervisor = await startSupervisor({
         plan,
         entry: process.argv[1] ?? '',
@@ -83,10 +86,11 @@ class Primary {
     }
   }
 
-  private plan(config: Config): WorkerPlan {
+  private plan(config: Config, source: ConfigSource): WorkerPlan {
     const { count } = config.workers;
     return {
       config,
+      source,
       count: count === 'auto' ? availableParallelism() : count,
       sampleUrl: this.sample?.url ?? null,
     };
@@ -96,10 +100,11 @@ class Primary {
   private async reload(): Promise<void> {
     const { logger } = this.log;
     try {
-      const config = loadConfig(this.path);
+      const source = readConfigSource(this.path);
+      const config = parseConfig(source.text, this.path);
       gatewaySettings(config, null);
       this.sample ??= await startSample(config);
-      await this.supervisor?.reload(this.plan(config));
+      await this.supervisor?.reload(this.plan(config, source));
       if (config.workers.pidFile !== this.config.workers.pidFile) removePidFile(this.config.workers.pidFile);
       this.config = config;
       this.writePid();
@@ -115,20 +120,19 @@ class Primary {
 
   private watchCertificates(): void {
     this.watch?.close();
-    const certificates = this.config.listen.tls?.certificates ?? [];
-    this.watch =
-      certificates.length === 0
-        ? null
-        : new CertificateWatch(
-            certificates.flatMap(({ certificate, key }) => [certificate, key]),
-            () => this.onCertificates(),
-          );
+    const { tls } = this.config.listen;
+    this.watch = null;
+    if (tls === undefined) return;
+    const files = tls.certificates.flatMap(({ certificate, key }) => [certificate, key]);
+    if (tls.clientCertificate !== undefined) files.push(tls.clientCertificate.ca);
+    this.watch = new CertificateWatch(files, () => this.onCertificates());
   }
 
   private onCertificates(): void {
     const { logger } = this.log;
     try {
       readCertificates(this.config);
+      readClientCa(this.config);
       this.supervisor?.reloadCertificates();
       logger.info({ code: 'EASGATE_CERTIFICATES' }, 'certificates changed on disk are in use');
     } catch (error) {

@@ -1,5 +1,6 @@
 // Owns a worker process: serves as the supervisor says.
-import { readCertificates } from '../config/gateway-settings.ts';
+import { readCertificates, readClientCa } from '../config/gateway-settings.ts';
+import { parseConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import type { FromWorker, StartMessage, ToWorker } from '../control/messages.ts';
 import { startServing } from './serving.ts';
@@ -63,14 +64,15 @@ function tell(message: FromWorker): void {
   if (process.connected) process.send?.(message);
 }
 
-async function start({ config, sampleUrl, ticketSecret, fd }: StartMessage): Promise<Running> {
+async function start({ source, sampleUrl, ticketSecret, fd }: StartMessage): Promise<Running> {
+  const config = parseConfig(source.text, source.path);
   return { config, serving: await startServing(config, { sampleUrl, ticketSecret, fd }) };
 }
 
 function reloadCertificates({ config, serving }: Running): void {
   const { gateway, log } = serving;
   try {
-    gateway.reloadCertificates(readCertificates(config));
+    gateway.reloadCertificates(readCertificates(config), readClientCa(config));
   } catch (error) {
     log.logger.error({ code: 'EASGATE_CERTIFICATES', cause: String(error) }, 'the old certificates stay');
   }

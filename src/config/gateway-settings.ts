@@ -1,5 +1,5 @@
 // Owns the translation of the configuration into what the data plane and the directory are told.
-import { createHash, randomBytes } from 'node:crypto';
+import { X509Certificate, createHash, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import type { StoreOptions } from '../directory/open-store.ts';
@@ -221,7 +221,7 @@ function listenerTls(config: Config, drawn: string): ListenerTlsSettings | null 
       clientCertificate === undefined
         ? null
         : {
-            ca: readPem(clientCertificate.ca, 'listen.tls.clientCertificate.ca'),
+            ca: readClientCa(config) ?? '',
             required: clientCertificate.required,
             user: clientCertificate.user,
             forwardHeader: clientCertificate.forwardHeader ?? null,
@@ -246,6 +246,26 @@ export function readCertificates(config: Config): CertificateSettings[] {
     }
     return pem;
   });
+}
+
+/** The authorities of phones' certificates as they are on disk now; null = none are asked for. @throws ConfigError */
+export function readClientCa(config: Config): string | null {
+  const { clientCertificate } = config.listen.tls ?? {};
+  if (clientCertificate === undefined) return null;
+  const place = 'listen.tls.clientCertificate.ca';
+  const pem = readPem(clientCertificate.ca, place);
+  // OpenSSL takes what it understands and passes over the rest: nobody would be trusted, and nobody told.
+  const blocks = pem.match(/-----BEGIN [A-Z0-9 ]*CERTIFICATE-----[^-]*-----END [A-Z0-9 ]*CERTIFICATE-----/g);
+  if (blocks === null) throw new ConfigError(place, ['holds no certificate']);
+  for (const block of blocks) {
+    try {
+      void new X509Certificate(block);
+    } catch (error) {
+      const cause = error instanceof Error ? error.message : String(error);
+      throw new ConfigError(place, [`holds a certificate that cannot be read: ${cause}`]);
+    }
+  }
+  return pem;
 }
 
 function readPem(path: string, name: string): string {

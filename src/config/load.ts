@@ -19,17 +19,26 @@ export class ConfigError extends Error {
   }
 }
 
+/** A configuration as it is written, and where. */
+export interface ConfigSource {
+  readonly path: string;
+  readonly text: string;
+}
+
 /** Reads and checks a file; relative paths in it are resolved against its folder. @throws ConfigError */
 export function loadConfig(path: string): Config {
-  let text: string;
+  return parseConfig(readConfigSource(path).text, path);
+}
+
+/** Reads a file, whatever is in it. @throws ConfigError */
+export function readConfigSource(path: string): ConfigSource {
   try {
-    text = readFileSync(path, 'utf8');
+    return { path, text: readFileSync(path, 'utf8') };
   } catch (error) {
     throw new ConfigError(path, [
       `cannot be read: ${error instanceof Error ? error.message : String(error)}`,
     ]);
   }
-  return parseConfig(text, path);
 }
 
 /** Checks the text of a configuration. @throws ConfigError */

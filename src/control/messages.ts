@@ -1,10 +1,13 @@
 // Owns what the supervisor and its workers say to each other.
-import type { Config } from '../config/schema.ts';
+import type { ConfigSource } from '../config/load.ts';
 
-/** All a worker needs; the configuration is the checked one, whatever the file says by now. */
+/**
+ * All a worker needs. The configuration is the text that was checked, whatever the file says by now: a worker may be of
+ * a newer version than the primary, with other fields and defaults.
+ */
 export interface StartMessage {
   readonly type: 'start';
-  readonly config: Config;
+  readonly source: ConfigSource;
   readonly sampleUrl: string | null;
   readonly ticketSecret: string;
   /** The open, bound socket to listen on. */

@@ -44,8 +44,11 @@ export interface Gateway {
   upstreamConnections(): number;
   /** Polls held at this moment, by mail servers or by the gateway. */
   heldPolls(): number;
-  /** Uses new certificates for handshakes from now on; throws when one does not fit its key. */
-  reloadCertificates(certificates: readonly CertificateSettings[]): void;
+  /**
+   * Uses new certificates, and new authorities of phones' certificates, for handshakes from now on; throws when a
+   * certificate does not fit its key.
+   */
+  reloadCertificates(certificates: readonly CertificateSettings[], clientCa?: string | null): void;
   /**
    * Stops accepting, ends held polls with valid replies spread over `pollWindowMs`, lets transfers finish; everything
    * within `timeoutMs`.
@@ -127,7 +130,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     unsentBytes: () => listener.unsentBytes,
     upstreamConnections: () => upstreams.open,
     heldPolls: () => countPolls(deadlines),
-    reloadCertificates: (certificates) => listener.tls?.reload(certificates),
+    reloadCertificates: (certificates, clientCa = null) => listener.tls?.reload(certificates, clientCa),
     drain: async (timeoutMs, pollWindowMs = 0) => {
       core.draining = true;
       listener.stop();

@@ -158,8 +158,11 @@ export class Listener {
       waiting = false;
       this.deadlines.remove(newcomer);
       socket.off('data', onData);
+      socket.off('end', onEnd);
       socket.off('error', ignore);
     };
+    // Who ends before the header is whole has nothing to say.
+    const onEnd = (): void => this.turnAway(socket);
     const onData = (chunk: Buffer): void => {
       received = received.length === 0 ? chunk : Buffer.concat([received, chunk]);
       const header = parseProxyHeader(received, received.length);
@@ -175,6 +178,7 @@ export class Listener {
       this.admit(socket, header.source ?? peer, header.source === null ? 0 : header.sourcePort);
     };
     socket.on('data', onData);
+    socket.on('end', onEnd);
     socket.on('error', ignore);
     socket.once('close', done);
   }

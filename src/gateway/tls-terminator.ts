@@ -18,18 +18,31 @@ export class TlsTerminator {
   readonly settings: ListenerTlsSettings;
   private readonly tickets: SessionTickets;
   private readonly shaking = new Map<string, (socket: TLSSocket) => void>();
+  /** Authorities of clients' certificates, as PEM text; null = no client certificate is asked for. */
+  private clientCa: string | null;
   private server: Server;
 
   /** Throws when a certificate and its key do not fit. */
   constructor(settings: ListenerTlsSettings) {
     this.settings = settings;
     this.tickets = new SessionTickets(settings.ticketSecret, settings.ticketRotationMs);
+    this.clientCa = settings.clientCertificate?.ca ?? null;
     this.server = this.build(settings.certificates);
   }
 
-  /** Takes new certificates for handshakes from now on; throws, and changes nothing, when one does not fit its key. */
-  reload(certificates: readonly CertificateSettings[]): void {
-    this.server = this.build(certificates);
+  /**
+   * Takes new certificates, and new authorities of clients if there are any, for handshakes from now on; throws, and
+   * changes nothing, when a certificate does not fit its key.
+   */
+  reload(certificates: readonly CertificateSettings[], clientCa: string | null): void {
+    const before = this.clientCa;
+    if (before !== null) this.clientCa = clientCa ?? before;
+    try {
+      this.server = this.build(certificates);
+    } catch (error) {
+      this.clientCa = before;
+      throw error;
+    }
   }
 
   /** Begins the handshake; a connection whose handshake fails is closed. The caller bounds its time. */
@@ -39,6 +52,8 @@ export class TlsTerminator {
     raw.once('close', () => {
       if (this.shaking.get(key) === onSecure) this.shaking.delete(key);
     });
+    // Half a connection is of no use before the handshake is done: who leaves then is gone at once.
+    raw.allowHalfOpen = false;
     this.server.emit('connection', raw);
   }
 
@@ -82,11 +97,14 @@ export class TlsTerminator {
     this.shaking.delete(key);
     // Unknown = the phone is gone, and its address with it.
     if (onSecure === undefined) socket.destroy();
-    else onSecure(socket);
+    else {
+      socket.allowHalfOpen = true;
+      onSecure(socket);
+    }
   }
 
   private contextOptions({ certificate, key }: CertificateSettings): SecureContextOptions {
-    const { minVersion, ciphers, clientCertificate } = this.settings;
+    const { minVersion, ciphers } = this.settings;
     return {
       cert: certificate,
       key,
@@ -97,7 +115,7 @@ export class TlsTerminator {
       secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
       sessionIdContext: this.sessionIdContext(),
       sessionTimeout: this.tickets.lifetimeSeconds,
-      ...(clientCertificate === null ? {} : { ca: clientCertificate.ca }),
+      ...(this.clientCa === null ? {} : { ca: this.clientCa }),
     };
   }
 
@@ -106,8 +124,10 @@ export class TlsTerminator {
    * carries the client certificate as it was verified, so other authorities must mean another context.
    */
   private sessionIdContext(): string {
-    const ca = this.settings.clientCertificate?.ca ?? '';
-    return createHash('sha256').update(`easgate\n${ca}`).digest('hex').slice(0, 32);
+    return createHash('sha256')
+      .update(`easgate\n${this.clientCa ?? ''}`)
+      .digest('hex')
+      .slice(0, 32);
   }
 }
 

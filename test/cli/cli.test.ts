@@ -8,6 +8,9 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EasClient } from '../support/eas-client.ts';
 import { until } from '../support/until.ts';
+import { checkLeaks } from '../support/leaks.ts';
+
+checkLeaks();
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const CONFIG = `

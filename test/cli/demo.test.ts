@@ -6,6 +6,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { StoryStep } from '../../src/cli/demo-story.ts';
+import { checkLeaks } from '../support/leaks.ts';
+
+checkLeaks();
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 /** Where the demo puts its directory. */

@@ -96,6 +96,23 @@ describe('parseConfig', () => {
     expect(() => read('{ certificate: one.pem, key: one.key }')).not.toThrow();
   });
 
+  it('refuses authorities of phones among which none can be read, instead of trusting nobody', async () => {
+    const authority = await createAuthority();
+    const own = await authority.issue({});
+    writeFileSync(join(folder, 'own.pem'), own.certificate);
+    writeFileSync(join(folder, 'own.key'), own.key);
+    const read = (ca: string): unknown => {
+      writeFileSync(join(folder, 'clients.pem'), ca);
+      const text = `listen: { tls: { certificates: [{ certificate: own.pem, key: own.key }], clientCertificate: { ca: clients.pem } } }`;
+      return gatewaySettings(parseConfig(text, join(folder, 'tls.yaml')), null);
+    };
+    expect(() => read('')).toThrow(/clientCertificate\.ca.*\n.*holds no certificate/);
+    expect(() => read('-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n')).toThrow(
+      /cannot be read/,
+    );
+    expect(() => read(`# ours\n${authority.certificate}\n${own.certificate}`)).not.toThrow();
+  });
+
   it('takes a mail server with a port or an IPv6 address', () => {
     const config = parseConfig('upstream: { url: "http://[::1]:8080", hostHeader: upstream }', 'x.yaml');
     const { upstream } = gatewaySettings(config, config.upstream.url);

@@ -6,7 +6,10 @@ import { afterEach, expect, it } from 'vitest';
 import { EasClient, changes, find } from '../support/eas-client.ts';
 import { startGatewayProcess } from '../support/gateway-process.ts';
 import type { GatewayProcess } from '../support/gateway-process.ts';
+import { checkLeaks } from '../support/leaks.ts';
 import { until } from '../support/until.ts';
+
+checkLeaks();
 
 const texts = mkdtempSync(join(tmpdir(), 'easgate-texts-'));
 let gateway: GatewayProcess | null = null;

@@ -5,6 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { mayBeGateway, readPidFile, removePidFile, writePidFile } from '../../src/control/pid-file.ts';
+import { checkLeaks } from '../support/leaks.ts';
+
+checkLeaks();
 
 let folder = '';
 beforeAll(() => (folder = mkdtempSync(join(tmpdir(), 'easgate-pid-'))));

@@ -1,13 +1,23 @@
-// Owns the promises of a gateway made of processes: replaced, crashed, reconfigured and stopped without a lost request.
+// Owns the promises of a gateway made of processes: crashed, upgraded, reconfigured, told of decisions, and stopped.
+import { cpSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
+import { startSampleServer } from '../../src/sample/server.ts';
 import { EasClient } from '../support/eas-client.ts';
 import { startGatewayProcess } from '../support/gateway-process.ts';
 import type { GatewayProcess } from '../support/gateway-process.ts';
+import { HeldPolls, LONG_PING } from '../support/held-polls.ts';
+import { checkLeaks } from '../support/leaks.ts';
+import { startLoad } from '../support/paced-load.ts';
+import { ok, startRawBackend } from '../support/raw-backend.ts';
 import { RawClient } from '../support/raw-client.ts';
-import { encodeWbxml } from '../../src/eas/wbxml/encode.ts';
-import { element } from '../../src/eas/wbxml/element.ts';
+import { holdersOf } from '../support/socket-holders.ts';
 import { FOLDER_SYNC, request } from '../support/test-gateway.ts';
 import { until } from '../support/until.ts';
+
+checkLeaks();
 
 const CONFIG = `
 listen: { address: 127.0.0.1, port: 0 }
@@ -21,72 +31,181 @@ sample:
   devices: [{ id: ABC123, managed: true, compliant: true }]
 `;
 
-/** A Ping of the Inbox for ten minutes. */
-const PING = encodeWbxml(
-  element(
-    'Ping',
-    'Ping',
-    element('Ping', 'HeartbeatInterval', '600'),
-    element(
-      'Ping',
-      'Folders',
-      element('Ping', 'Folder', element('Ping', 'Id', '1'), element('Ping', 'Class', 'Email')),
-    ),
-  ),
-);
-
 /** A connection that holds, or is about to hold, a Ping. */
 async function holdPing(port: number, device = 'ABC123'): Promise<RawClient> {
   const client = await RawClient.open(port);
   client.send(request('FolderSync', FOLDER_SYNC, [], device));
   expect((await client.response()).status).toBe(200);
-  client.send(request('Ping', PING, [], device));
+  client.send(request('Ping', LONG_PING, [], device));
   return client;
 }
 
-const running: GatewayProcess[] = [];
+const cleanups: (() => Promise<unknown> | void)[] = [];
 afterEach(async () => {
-  for (const gateway of running.splice(0)) if (gateway.child.exitCode === null) await gateway.stop();
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
 
-async function start(config = CONFIG): Promise<GatewayProcess> {
-  const gateway = await startGatewayProcess(config);
-  running.push(gateway);
+async function start(config = CONFIG, main?: string): Promise<GatewayProcess> {
+  const gateway = await startGatewayProcess(config, {}, main);
+  cleanups.push(async () => {
+    if (gateway.child.exitCode === null) await gateway.stop();
+  });
   return gateway;
+}
+
+/** With a mail server in this process, that says which polls it holds. */
+function before(upstream: string): string {
+  return `${CONFIG.slice(0, CONFIG.indexOf('sample:'))}upstream: { url: '${upstream}' }\n`;
+}
+
+async function startMail(): Promise<Awaited<ReturnType<typeof startSampleServer>>> {
+  const mail = await startSampleServer({ users: [{ name: 'alice', password: 'secret' }] });
+  cleanups.push(() => mail.close());
+  return mail;
+}
+
+async function openPolls(port: number, count: number): Promise<HeldPolls> {
+  const polls = await HeldPolls.open(port, count);
+  cleanups.push(() => polls.destroy());
+  return polls;
 }
 
 const phone = (port: number): EasClient =>
   new EasClient({ port, user: 'alice', password: 'secret', device: 'ABC123' });
 
+/**
+ * Two copies of the program behind a link, as packages and scripts install them. The second one is known by its Via
+ * header, and needs a field of the configuration that the first one does not have.
+ */
+function twoReleases(): { readonly main: string; readonly upgrade: () => void } {
+  const root = fileURLToPath(new URL('../../', import.meta.url));
+  const folder = mkdtempSync(join(tmpdir(), 'easgate-releases-'));
+  cleanups.push(() => rmSync(folder, { recursive: true }));
+  for (const release of ['one', 'two']) {
+    cpSync(join(root, 'src'), join(folder, release, 'src'), { recursive: true });
+    cpSync(join(root, 'package.json'), join(folder, release, 'package.json'));
+    symlinkSync(join(root, 'node_modules'), join(folder, release, 'node_modules'));
+  }
+  const change = (file: string, from: string, to: string): void => {
+    const path = join(folder, 'two/src', file);
+    const text = readFileSync(path, 'utf8');
+    if (!text.includes(from)) throw new Error(`${file} has no ${from}`);
+    writeFileSync(path, text.replace(from, to));
+  };
+  change('gateway/settings.ts', "VIA_PSEUDONYM = 'easgate'", "VIA_PSEUDONYM = 'upgraded'");
+  change(
+    'config/schema.ts',
+    'drainSeconds: ',
+    "newField: z.literal('there').default('there'), drainSeconds: ",
+  );
+  change('cli/serving.ts', 'const log = openLog(', 'config.workers.newField.trim(); const log = openLog(');
+  symlinkSync('one', join(folder, 'current'));
+  return {
+    main: join(folder, 'current/src/main.ts'),
+    upgrade: () => {
+      symlinkSync('two', join(folder, 'next'));
+      renameSync(join(folder, 'next'), join(folder, 'current'));
+    },
+  };
+}
+
 describe('workers', () => {
-  it('are replaced without a failed request, and held polls end with a valid reply', async () => {
-    const gateway = await start();
-    const before = gateway.workers();
-    const polls = await Promise.all(
-      Array.from({ length: 2_000 }, async (_, index) => {
-        const client = await holdPing(gateway.port, `HELD${index}`);
-        return { client, answer: client.response(30_000) };
-      }),
-    );
-    const phones = Array.from({ length: 8 }, () => phone(gateway.port));
-    const statuses: (number | string)[] = [];
-    let busy = true;
-    const traffic = phones.map(async (client) => {
-      while (busy) statuses.push(await client.folderSync().then(({ status }) => status, String));
-    });
-    expect(await gateway.command('reload')).toBe(0);
-    await until(() => gateway.workers().every((pid) => !before.includes(pid)), 'new workers', 20_000);
-    for (const { client, answer } of polls) {
-      const { status, body } = await answer;
-      // Ping, Status 1: the heartbeat passed, ask again (MS-ASCMD 2.2.3.177.11).
-      expect([status, body.toString('hex')]).toEqual([200, '03016a00000d45470331000101']);
-      client.destroy();
+  it('that crash lose their own connections only', async () => {
+    const mail = await startMail();
+    const gateway = await start(before(mail.url));
+    const crowd = await openPolls(gateway.port, 24);
+    await until(() => mail.held() === 24, 'all polls at the mail server');
+    const [victim = 0, other = 0] = gateway.workers();
+    const holders = holdersOf(gateway.port, [victim, other]);
+    const [lost, kept] = [victim, other].map((pid) =>
+      crowd.polls.filter(({ port }) => holders.get(port) === pid),
+    ) as [HeldPolls['polls'], HeldPolls['polls']];
+    expect([lost.length > 0, kept.length > 0, lost.length + kept.length]).toEqual([true, true, 24]);
+
+    process.kill(victim, 'SIGKILL');
+    await until(() => lost.every(({ closed }) => closed !== null), 'the connections of the worker to end');
+    await until(() => mail.held() === kept.length, 'the mail server to notice');
+    for (let index = 0; index < 20; index++) {
+      const client = phone(gateway.port);
+      expect((await client.folderSync()).status).toBe(200);
+      client.close();
     }
-    busy = false;
-    await Promise.all(traffic);
-    for (const client of phones) client.close();
-    expect(statuses.length).toBeGreaterThan(100);
-    expect(statuses.filter((status) => status !== 200)).toEqual([]);
+    await until(() => gateway.workers().filter((pid) => pid !== victim).length === 2, 'a new worker');
+    expect([crowd.held, mail.held()]).toEqual([kept.length, kept.length]);
+    mail.deliver('alice', 'News', 'for whoever still holds a poll');
+    await until(() => crowd.held === 0, 'answers');
+    expect(lost.map(({ received }) => received)).toEqual(lost.map(() => ''));
+    // Ping, Status 2: there are changes.
+    const answer = Buffer.from('03016a00000d45470332', 'hex').toString('latin1');
+    const wrong = kept.filter(
+      ({ received }) => !received.startsWith('HTTP/1.1 200 ') || !received.includes(answer),
+    );
+    expect(wrong).toEqual([]);
+  }, 30_000);
+
+  it('all end the held polls of a device within a second after it was blocked', async () => {
+    const mail = await startMail();
+    const gateway = await start(before(mail.url));
+    // One device on both workers: of two polls on one worker the newer one stays (decisions/0010).
+    const polls = new Map<number, RawClient>();
+    const bystander = await holdPing(gateway.port, 'OTHER1');
+    cleanups.push(() => bystander.destroy());
+    await until(() => mail.held() === 1, 'the poll of the other device');
+    while (polls.size < 2) {
+      const client = await holdPing(gateway.port, 'LOST1');
+      cleanups.push(() => client.destroy());
+      const pid = holdersOf(gateway.port, gateway.workers()).get(client.socket.localPort ?? 0) ?? 0;
+      polls.set(pid, client);
+      await until(() => mail.held() === 1 + polls.size, 'the poll at the mail server');
+    }
+    expect(new Set(polls.keys())).toEqual(new Set(gateway.workers()));
+
+    expect(await gateway.command('devices', 'block', 'LOST1', '--reason', 'lost')).toBe(0);
+    const blockedAt = performance.now();
+    const answers = await Promise.all([...polls.values()].map((client) => client.response()));
+    expect(performance.now() - blockedAt).toBeLessThan(1_000);
+    // Ping, Status 7: synchronise the folders, which is refused then.
+    expect(answers.map(({ status, body }) => [status, body.toString('hex')])).toEqual(
+      answers.map(() => [200, '03016a00000d45470337000101']),
+    );
+    expect([bystander.received, mail.held()]).toEqual(['', 1]);
+  }, 30_000);
+
+  it('run the new program after its files were replaced and SIGHUP, and nothing is lost on the way', async () => {
+    const vias: (string | undefined)[] = [];
+    let held = 0;
+    const mail = await startRawBackend((received) => {
+      vias.push(received.header('via'));
+      if (received.target.includes('Cmd=Ping')) held++;
+      else received.connection.socket.write(ok());
+    });
+    cleanups.push(() => mail.close());
+    const { main, upgrade } = twoReleases();
+    const gateway = await start(before(`http://127.0.0.1:${mail.port}`), main);
+    const old = gateway.workers();
+    const crowd = await openPolls(gateway.port, 50);
+    await until(() => held === 50, 'all polls at the mail server');
+    const client = phone(gateway.port);
+    cleanups.push(() => client.close());
+    const stopLoad = startLoad(50, [
+      async () => {
+        const { status } = await client.folderSync();
+        if (status !== 200) throw new Error(String(status));
+      },
+    ]);
+    await until(() => vias.length > 60, 'requests');
+    expect(new Set(vias)).toEqual(new Set(['1.1 easgate']));
+
+    upgrade();
+    gateway.child.kill('SIGHUP');
+    await until(() => gateway.out().includes('EASGATE_RELOADED'), 'the reload', 20_000);
+    await until(() => gateway.workers().every((pid) => !old.includes(pid)), 'the old ones to leave', 20_000);
+    const during = vias.splice(0);
+    await until(() => vias.length > 20, 'requests');
+    const load = await stopLoad();
+    expect([crowd.held, crowd.cut(), load.failures]).toEqual([0, [], []]);
+    expect(new Set(during)).toEqual(new Set(['1.1 easgate', '1.1 upgraded']));
+    expect(new Set(vias)).toEqual(new Set(['1.1 upgraded']));
   }, 60_000);
 
   it('that crash are started again, and the port answers all the time', async () => {
@@ -107,12 +226,12 @@ describe('workers', () => {
 
   it('stay with the configuration in use when the new one is bad', async () => {
     const gateway = await start();
-    const before = gateway.workers();
+    const old = gateway.workers();
     gateway.configure(`${CONFIG}\nnonsense: 1\n`);
     expect(await gateway.command('reload')).toBe(1);
     gateway.child.kill('SIGHUP');
     await until(() => gateway.out().includes('EASGATE_RELOAD_FAILED'), 'the refusal');
-    expect(gateway.workers()).toEqual(before);
+    expect(gateway.workers()).toEqual(old);
     const client = phone(gateway.port);
     expect((await client.folderSync()).status).toBe(200);
     client.close();

@@ -8,6 +8,9 @@ import { startRedis } from '../support/redis.ts';
 import type { TestRedis } from '../support/redis.ts';
 import { until } from '../support/until.ts';
 import { alice, decision, deviceRecord, phone, storeContract, wipeDecision } from './store-contract.ts';
+import { checkLeaksAtEnd } from '../support/leaks.ts';
+
+checkLeaksAtEnd();
 
 let redis: TestRedis;
 beforeAll(async () => {

@@ -9,8 +9,12 @@ import type { WbxmlElement } from '../../src/eas/wbxml/element.ts';
 import { encodeWbxml } from '../../src/eas/wbxml/encode.ts';
 import { toXml } from '../../src/eas/wbxml/xml.ts';
 import { captures } from '../support/fixtures.ts';
+import { checkLeaks } from '../support/leaks.ts';
+import { WBXML2XML, mayUse } from '../support/programs.ts';
 
-const installed = spawnSync('wbxml2xml', ['-h'], { stdio: 'ignore' }).error === undefined;
+checkLeaks();
+
+const installed = mayUse(WBXML2XML);
 
 /** What the judge makes of a document; empty when it refuses. */
 function judged(bytes: Uint8Array): string {

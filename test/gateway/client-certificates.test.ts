@@ -11,6 +11,9 @@ import type { TestGateway } from '../support/test-gateway.ts';
 import { TlsPhone, listenerTls, refusal, resumes, sessionOf } from '../support/tls-phone.ts';
 import { until } from '../support/until.ts';
 import { Workbench } from '../support/workbench.ts';
+import { checkLeaks } from '../support/leaks.ts';
+
+checkLeaks();
 
 const HEADER = 'X-Client-User';
 
@@ -99,6 +102,33 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('over %s a gateway', (version) =>
     const session = await sessionOf(port, { ...alice, ...only });
     expect(await resumes(port, session, { ...alice, ...only })).toBe(true);
     expect(told(backend.requests[0])).toEqual(['alice']);
+  });
+
+  it('trusts new authorities without a restart, keeps its connections, and takes no session of the old ones', async () => {
+    const gateway = await start({ required: true });
+    const { port } = gateway;
+    const phone = await TlsPhone.connect(port, { ...alice, ...only });
+    const session = await sessionOf(port, { ...alice, ...only });
+    const next = await createAuthority();
+    gateway.reloadCertificates([gatewayCertificate], next.certificate);
+    await refusal(port, { ...alice, ...only });
+    await refusal(port, { ...alice, ...only, session });
+    const facts: LeafFacts = { names: [{ type: 'upn', value: 'alice' }] };
+    const other = await TlsPhone.connect(port, { ...(await phoneOf(facts, next)), ...only });
+    expect(await other.sync()).toBe(200);
+    expect(await phone.sync()).toBe(200);
+    phone.destroy();
+    other.destroy();
+  });
+
+  it('keeps its authorities when new certificates cannot be used', async () => {
+    const gateway = await start({ required: true });
+    const next = await createAuthority();
+    const broken = { certificate: gatewayCertificate.certificate, key: (await next.issue({})).key };
+    expect(() => gateway.reloadCertificates([broken], next.certificate)).toThrow(/key/);
+    const phone = await TlsPhone.connect(gateway.port, { ...alice, ...only });
+    expect(await phone.sync()).toBe(200);
+    phone.destroy();
   });
 
   it('does not take a session of a gateway that trusts other authorities', async () => {

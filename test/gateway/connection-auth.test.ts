@@ -16,6 +16,9 @@ import type { RawResponse } from '../support/raw-client.ts';
 import { FOLDER_SYNC, PING, startTestGateway } from '../support/test-gateway.ts';
 import type { SettingsOverrides, TestGateway } from '../support/test-gateway.ts';
 import { until } from '../support/until.ts';
+import { checkLeaks } from '../support/leaks.ts';
+
+checkLeaks();
 
 const cleanups: (() => Promise<void> | void)[] = [];
 afterEach(async () => {

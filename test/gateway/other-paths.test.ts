@@ -7,6 +7,9 @@ import type { PassThroughSettings } from '../../src/gateway/pass-through/setting
 import { startTestGateway } from '../support/test-gateway.ts';
 import type { TestGateway } from '../support/test-gateway.ts';
 import { until } from '../support/until.ts';
+import { checkLeaks } from '../support/leaks.ts';
+
+checkLeaks();
 
 function passThrough(): PassThroughSettings {
   return {

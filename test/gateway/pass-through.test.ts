@@ -10,6 +10,9 @@ import type { BackendConnection, BackendRequest, RawBackend } from '../support/r
 import { startTestLane } from '../support/test-lane.ts';
 import type { TestLane } from '../support/test-lane.ts';
 import { until } from '../support/until.ts';
+import { checkLeaks } from '../support/leaks.ts';
+
+checkLeaks();
 
 const cleanups: (() => Promise<void> | void)[] = [];
 afterEach(async () => {

@@ -8,6 +8,9 @@ import { RawClient } from '../support/raw-client.ts';
 import { FOLDER_SYNC, request, startTestGateway } from '../support/test-gateway.ts';
 import type { SettingsOverrides, TestGateway } from '../support/test-gateway.ts';
 import { until } from '../support/until.ts';
+import { checkLeaks } from '../support/leaks.ts';
+
+checkLeaks();
 
 const cleanups: (() => Promise<void> | void)[] = [];
 afterEach(async () => {
@@ -67,6 +70,14 @@ describe('a connection of a trusted proxy', () => {
     expect((await client.response()).status).toBe(200);
     expect(backend.requests[0]?.header('x-forwarded-for')).toBe('127.0.0.1');
     expect(gateway.addresses).toEqual(['127.0.0.1']);
+  });
+
+  it.each(['', 'PROXY TCP4 192.0.2.7 '])('that ends its side after %j is gone at once', async (bytes) => {
+    const { gateway } = await setUp({ ...trusting('127.0.0.1'), client: { headTimeoutMs: 60_000 } });
+    const client = await open(gateway);
+    await until(() => gateway.connections() === 1, 'the connection');
+    client.socket.end(bytes, 'latin1');
+    await until(() => client.closed && gateway.connections() === 0, 'the gateway to close', 3_000);
   });
 
   it('is understood however its bytes are cut', async () => {

@@ -9,6 +9,9 @@ import type { GroupMember, ServerGroup } from '../support/server-group.ts';
 import { FOLDER_SYNC, request } from '../support/test-gateway.ts';
 import type { SettingsOverrides } from '../support/test-gateway.ts';
 import { until } from '../support/until.ts';
+import { checkLeaks } from '../support/leaks.ts';
+
+checkLeaks();
 
 const cleanups: (() => Promise<void>)[] = [];
 afterEach(async () => {

@@ -4,11 +4,14 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterEach, expect, it } from 'vitest';
+import { createAuthority } from '../support/certificates.ts';
 import { checkLeaks } from '../support/leaks.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { ok, startRawBackend } from '../support/raw-backend.ts';
-import type { CrowdReport } from '../support/slow-heads.ts';
+import type { CrowdReport, Slowness } from '../support/slow-crowd.ts';
 import { FOLDER_SYNC, request, startTestGateway } from '../support/test-gateway.ts';
+import type { SettingsOverrides, TestGateway } from '../support/test-gateway.ts';
+import { TlsPhone, listenerTls } from '../support/tls-phone.ts';
 import { until } from '../support/until.ts';
 
 checkLeaks();
@@ -18,11 +21,12 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
 
-const CROWD = fileURLToPath(new URL('../support/slow-heads.ts', import.meta.url));
-const HEAD_TIMEOUT_MS = 3_000;
-const WANTED = 5_000;
+const CROWD = fileURLToPath(new URL('../support/slow-crowd.ts', import.meta.url));
 /** Files this process needs beside the crowd. */
 const SPARE_FILES = 500;
+/** So many that the slowest hundredth is more than one round: a single pause of the machine proves nothing. */
+const ROUNDS = 150;
+const PHONES = 10;
 
 /** Node raises its soft limit of open files to the hard one when it starts; other systems than Linux are not asked. */
 function openFiles(): number {
@@ -34,21 +38,59 @@ function openFiles(): number {
   }
 }
 
-it('serves phones as ever beside thousands of slow heads, and closes those in time', async () => {
-  const count = Math.min(WANTED, openFiles() - SPARE_FILES);
-  expect(count, 'ulimit -n is too low for this test').toBeGreaterThanOrEqual(2_000);
+interface SetUp {
+  readonly gateway: TestGateway;
+  readonly phones: readonly RawClient[];
+}
+
+async function setUp(
+  overrides: SettingsOverrides,
+  open: (port: number) => Promise<RawClient>,
+): Promise<SetUp> {
   const backend = await startRawBackend(({ connection }) => connection.socket.write(ok()));
   cleanups.push(() => backend.close());
-  const gateway = await startTestGateway(backend.port, {
-    client: { headTimeoutMs: HEAD_TIMEOUT_MS, maxConnections: count + 100 },
-  });
+  const gateway = await startTestGateway(backend.port, overrides);
   cleanups.push(() => gateway.close());
-  const phones = await Promise.all(Array.from({ length: 10 }, () => RawClient.open(gateway.port)));
+  const phones = await Promise.all(Array.from({ length: PHONES }, () => open(gateway.port)));
   cleanups.push(() => {
     for (const phone of phones) phone.destroy();
   });
+  return { gateway, phones };
+}
 
-  const crowd = fork(CROWD, [String(gateway.port), String(count)], { execArgv: [] });
+/** Requests of all phones, round after round; how long each took, shortest first, in milliseconds. */
+async function ask({ phones }: SetUp, afterRound: () => void = () => undefined): Promise<number[]> {
+  const latencies: number[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const [index, phone] of phones.entries()) {
+      const sentAt = performance.now();
+      phone.socket.once('data', () => latencies.push(performance.now() - sentAt));
+      phone.send(request('FolderSync', FOLDER_SYNC, [], `PHONE${index}`));
+    }
+    const answers = await Promise.all(phones.map((phone) => phone.response()));
+    expect(answers.map(({ status }) => status)).toEqual(phones.map(() => 200));
+    afterRound();
+  }
+  expect(latencies).toHaveLength(ROUNDS * PHONES);
+  return latencies.toSorted((a, b) => a - b);
+}
+
+const p99 = (sorted: readonly number[]): number => sorted[Math.ceil(sorted.length * 0.99) - 1] ?? Infinity;
+
+/** Lets the crowd in; phones are asked before and beside it. Ends when the gateway has closed all of the crowd. */
+async function crowded(
+  slowness: Slowness,
+  count: number,
+  timeoutMs: number,
+  world: SetUp,
+): Promise<CrowdReport | undefined> {
+  expect(openFiles(), 'the hard limit of open files (ulimit -Hn) is too low').toBeGreaterThan(
+    count + SPARE_FILES,
+  );
+  const { gateway, phones } = world;
+  const baseline = p99(await ask(world));
+
+  const crowd = fork(CROWD, [String(gateway.port), String(count), slowness], { execArgv: [] });
   const gone = once(crowd, 'exit');
   cleanups.push(async () => {
     crowd.kill('SIGKILL');
@@ -59,34 +101,69 @@ it('serves phones as ever beside thousands of slow heads, and closes those in ti
   let closed: CrowdReport | undefined;
   crowd.on('message', (report: CrowdReport) => {
     if (report.state === 'connected') {
-      connectedAt = Date.now();
+      connectedAt = performance.now();
     } else {
-      closedAt = Date.now();
+      closedAt = performance.now();
       closed = report;
     }
   });
-  await until(() => connectedAt > 0, 'the crowd to connect', 10_000);
+  await until(() => connectedAt > 0 && gateway.connections() === count + PHONES, 'the crowd', 10_000);
 
-  const latencies: number[] = [];
   let beside = Infinity;
-  for (let round = 0; round < 20; round++) {
-    for (const [index, phone] of phones.entries()) {
-      const sentAt = performance.now();
-      phone.socket.once('data', () => latencies.push(performance.now() - sentAt));
-      phone.send(request('FolderSync', FOLDER_SYNC, [], `PHONE${index}`));
-    }
-    const answers = await Promise.all(phones.map((phone) => phone.response()));
-    expect(answers.map(({ status }) => status)).toEqual(phones.map(() => 200));
-    beside = Math.min(beside, gateway.connections() - phones.length);
-  }
-  expect(beside).toBeGreaterThanOrEqual(2_000);
-  expect(latencies).toHaveLength(200);
-  const median = latencies.toSorted((a, b) => a - b)[100] as number;
-  expect(median).toBeLessThan(50);
+  const latencies = await ask(world, () => (beside = Math.min(beside, gateway.connections() - PHONES)));
+  expect(beside, 'slow clients there all the time').toBe(count);
+  // Two cores are shared with the crowd itself: what it costs to send is no fault of the gateway.
+  expect(p99(latencies)).toBeLessThan(baseline * 3 + 100);
 
-  await until(() => closed !== undefined, 'the crowd to be closed', 10_000);
-  expect(closed).toEqual({ state: 'closed', answered408: count });
+  await until(() => closed !== undefined, 'the crowd to be closed', timeoutMs + 10_000);
   await until(() => gateway.connections() === phones.length, 'the gateway to forget the crowd');
-  expect(gateway.finished.filter(({ error }) => error === 'EASGATE_HEAD_TIMEOUT')).toHaveLength(count);
-  expect(closedAt - connectedAt).toBeLessThan(HEAD_TIMEOUT_MS + 2_000);
-});
+  expect(closedAt - connectedAt).toBeLessThan(timeoutMs + 2_000);
+  return closed;
+}
+
+it(
+  'serves phones as ever beside 5,000 slow heads, and closes those in time',
+  { timeout: 40_000 },
+  async () => {
+    const count = 5_000;
+    const headTimeoutMs = 5_000;
+    const world = await setUp({ client: { headTimeoutMs, maxConnections: count + 100 } }, (port) =>
+      RawClient.open(port),
+    );
+    const report = await crowded('head', count, headTimeoutMs, world);
+    expect(report).toEqual({ state: 'closed', answered408: count });
+    const { finished } = world.gateway;
+    expect(finished.filter(({ error }) => error === 'EASGATE_HEAD_TIMEOUT')).toHaveLength(count);
+  },
+);
+
+it(
+  'serves phones as ever beside 500 slow bodies, and closes those in time',
+  { timeout: 40_000 },
+  async () => {
+    const count = 500;
+    const rateWindowMs = 4_000;
+    const client = { minBodyRate: 100, rateWindowMs, bodyTimeoutMs: 60_000 };
+    const world = await setUp({ client, upstream: { maxConnections: count + 100 } }, (port) =>
+      RawClient.open(port),
+    );
+    const report = await crowded('body', count, rateWindowMs, world);
+    expect(report).toEqual({ state: 'closed', answered408: count });
+  },
+);
+
+it(
+  'serves phones as ever beside 500 slow TLS handshakes, and closes those in time',
+  { timeout: 40_000 },
+  async () => {
+    const count = 500;
+    const handshakeTimeoutMs = 4_000;
+    const own = await (await createAuthority()).issue({});
+    const tls = listenerTls([own], { handshakeTimeoutMs, maxHandshakesPerSecond: 0 });
+    const world = await setUp({ listen: { tls } }, (port) => TlsPhone.connect(port));
+    expect(await crowded('handshake', count, handshakeTimeoutMs, world)).toEqual({
+      state: 'closed',
+      answered408: 0,
+    });
+  },
+);

@@ -14,6 +14,9 @@ import { FOLDER_SYNC, PING, request } from '../support/test-gateway.ts';
 import { TlsPhone, listenerTls, refusal, resumes, sessionOf } from '../support/tls-phone.ts';
 import { until } from '../support/until.ts';
 import { Workbench } from '../support/workbench.ts';
+import { checkLeaks } from '../support/leaks.ts';
+
+checkLeaks();
 
 let authority: Authority;
 let mail: Credentials;
@@ -286,6 +289,22 @@ describe('a connection', () => {
     await until(() => gateway.connections() === 0);
     const phone = await TlsPhone.connect(gateway.port);
     expect(await phone.sync()).toBe(200);
+    phone.destroy();
+  });
+
+  it.each(['', '\x16\x03\x01\x02\x00\x01'])('that ends its side after %j is gone at once', async (bytes) => {
+    const gateway = await start({ handshakeTimeoutMs: 60_000 });
+    const phone = await RawClient.open(gateway.port);
+    await until(() => gateway.connections() === 1);
+    phone.socket.end(bytes, 'latin1');
+    await until(() => phone.closed && gateway.connections() === 0, 'the gateway to close', 3_000);
+  });
+
+  it('that finished its handshake may end its side and is still answered', async () => {
+    const { port } = await start();
+    const phone = await TlsPhone.connect(port, { allowHalfOpen: true } as ConnectionOptions);
+    phone.socket.end(request('FolderSync', FOLDER_SYNC), 'latin1');
+    expect((await phone.response()).status).toBe(200);
     phone.destroy();
   });
 

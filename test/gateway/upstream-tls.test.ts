@@ -13,6 +13,9 @@ import type { SettingsOverrides, TestGateway } from '../support/test-gateway.ts'
 import { upstreamTls } from '../support/tls-phone.ts';
 import { until } from '../support/until.ts';
 import { Workbench } from '../support/workbench.ts';
+import { checkLeaks } from '../support/leaks.ts';
+
+checkLeaks();
 
 let authority: Authority;
 let server: Credentials;

@@ -10,6 +10,9 @@ import { startTestGateway } from '../support/test-gateway.ts';
 import type { TestGateway } from '../support/test-gateway.ts';
 import { until } from '../support/until.ts';
 import { Wire } from '../support/wire.ts';
+import { checkLeaksAtEnd } from '../support/leaks.ts';
+
+checkLeaksAtEnd();
 
 /** A server, and a gateway in front of it. */
 interface Behind {

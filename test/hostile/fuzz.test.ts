@@ -3,6 +3,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GOOD_REQUESTS, mutants } from '../fixtures/hostile/mutations.ts';
+import { FUZZ_RUNS, FUZZ_TIMEOUT_MS } from '../support/fuzz-runs.ts';
 import { CANARY_DEVICE, HostilePhone } from '../support/hostile-phone.ts';
 import { ok, startRawBackend } from '../support/raw-backend.ts';
 import type { RawBackend } from '../support/raw-backend.ts';
@@ -13,10 +14,9 @@ import type { StrictRequest } from '../support/strict-reader.ts';
 import { startTestGateway } from '../support/test-gateway.ts';
 import type { TestGateway } from '../support/test-gateway.ts';
 import { Wire, statusesOf } from '../support/wire.ts';
+import { checkLeaksAtEnd } from '../support/leaks.ts';
 
-/** More by hand: EASGATE_FUZZ_RUNS=100000. */
-const RUNS = Number(process.env['EASGATE_FUZZ_RUNS'] ?? 2_000);
-const MS_PER_RUN = 50;
+checkLeaksAtEnd();
 
 let backend: RawBackend;
 let gateway: TestGateway;
@@ -158,7 +158,7 @@ describe('any bytes', () => {
 
   it(
     'are answered or end in a close, and go on only where node:http reads the same',
-    { timeout: 30_000 + RUNS * MS_PER_RUN },
+    { timeout: FUZZ_TIMEOUT_MS },
     async () => {
       let forwarded = 0;
       await fc.assert(
@@ -179,10 +179,10 @@ describe('any bytes', () => {
             direct = direct.slice(place + 1);
           }
         }),
-        { numRuns: RUNS },
+        { numRuns: FUZZ_RUNS },
       );
       // Mutants that are all refused would prove nothing.
-      expect(forwarded).toBeGreaterThan(RUNS / 10);
+      expect(forwarded).toBeGreaterThan(FUZZ_RUNS / 10);
     },
   );
 });

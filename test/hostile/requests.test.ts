@@ -11,6 +11,9 @@ import { FOLDER_SYNC, request, startTestGateway } from '../support/test-gateway.
 import type { TestGateway } from '../support/test-gateway.ts';
 import { until } from '../support/until.ts';
 import { Wire, statusesOf } from '../support/wire.ts';
+import { checkLeaksAtEnd } from '../support/leaks.ts';
+
+checkLeaksAtEnd();
 
 let backend: RawBackend;
 let gateway: TestGateway;

@@ -389,8 +389,9 @@ describe('a supervisor', () => {
   /** A worker that says who it is, waits until it may serve, and ends at once when told so. */
   const WORKER = `
     import { existsSync, writeFileSync } from 'node:fs';
-    process.on('message', ({ type, config }) => {
+    process.on('message', ({ type, source }) => {
       if (type === 'drain') process.exit(0);
+      const config = JSON.parse(source.text);
       writeFileSync(config.folder + '/' + process.pid, '');
       const serve = () => {
         if (config.waits && existsSync(config.folder + '/wait')) return setTimeout(serve, 10);
@@ -418,7 +419,7 @@ describe('a supervisor', () => {
       const listen = { address: '127.0.0.1', port };
       const workers = { drainSeconds: 1, pollWindowSeconds: 0 };
       const config = { ...what, folder, listen, workers } as unknown as WorkerPlan['config'];
-      return { config, count: 1, sampleUrl: null };
+      return { config, source: { path: '', text: JSON.stringify(config) }, count: 1, sampleUrl: null };
     };
     let exits = 0;
     const onEvent = (_level: string, facts: object): void => {

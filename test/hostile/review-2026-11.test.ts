@@ -37,6 +37,9 @@ import {
 import type { SettingsOverrides, TestGateway } from '../support/test-gateway.ts';
 import { startTestLane } from '../support/test-lane.ts';
 import { until } from '../support/until.ts';
+import { checkLeaks } from '../support/leaks.ts';
+
+checkLeaks();
 
 const opened: { close(): Promise<void> | void }[] = [];
 afterEach(async () => {
@@ -672,19 +675,18 @@ describe('a reload that fails', () => {
     const entry = join(folder, 'worker.mjs');
     writeFileSync(
       entry,
-      `process.on('message', ({ type, config }) => {
+      `process.on('message', ({ type, source }) => {
         if (type === 'drain') process.exit(0);
-        process.send(config.bad ? { type: 'failed', code: 'BAD', message: 'bad' } : { type: 'ready' });
+        process.send(source.text === 'bad' ? { type: 'failed', code: 'BAD', message: 'bad' } : { type: 'ready' });
       });`,
     );
     const plan = (bad: boolean): WorkerPlan => {
       const workers = { drainSeconds: 1, pollWindowSeconds: 0 };
       const config = {
-        bad,
         listen: { address: '127.0.0.1', port: 0 },
         workers,
       } as unknown as WorkerPlan['config'];
-      return { config, count: 1, sampleUrl: null };
+      return { config, source: { path: '', text: bad ? 'bad' : 'good' }, count: 1, sampleUrl: null };
     };
     const events: string[] = [];
     const supervisor = await startSupervisor({

@@ -6,6 +6,9 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseRequestHead } from '../../src/http/request-head.ts';
 import type { RequestHead } from '../../src/http/request-head.ts';
+import { checkLeaksAtEnd } from '../support/leaks.ts';
+
+checkLeaksAtEnd();
 
 const limits = { maxHeadBytes: 4096, maxHeaders: 20, maxTargetBytes: 512 };
 const parse = (text: string) => {

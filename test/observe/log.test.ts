@@ -5,10 +5,13 @@ import { Exchange } from '../../src/gateway/exchange.ts';
 import { deviceKey } from '../../src/identity/device.ts';
 import { AccessLog } from '../../src/observe/access-log.ts';
 import { openLog } from '../../src/observe/logger.ts';
+import { checkLeaks } from '../support/leaks.ts';
 import { newLogFile } from '../support/log-file.ts';
 import type { LogFile } from '../support/log-file.ts';
 import { verdict } from '../support/test-gateway.ts';
 import { until } from '../support/until.ts';
+
+checkLeaks();
 
 let file: LogFile;
 beforeEach(() => {

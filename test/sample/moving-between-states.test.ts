@@ -9,7 +9,7 @@ import type { PhoneFamily } from '../../src/sample/phone/families.ts';
 import type { PhoneEvent } from '../../src/sample/phone/options.ts';
 import type { Phone } from '../../src/sample/phone/phone.ts';
 import { decision, deviceRecord } from '../directory/store-contract.ts';
-import { heldNow, leftovers } from '../support/leaks.ts';
+import { checkLeaksAtEnd } from '../support/leaks.ts';
 import { openOffice } from '../support/office.ts';
 import type { Office, StoreKind } from '../support/office.ts';
 import { until } from '../support/until.ts';
@@ -17,10 +17,7 @@ import { until } from '../support/until.ts';
 const REAL = ['Welcome', 'Floor plan', 'Lunch'];
 const SECOND_MS = 1_000;
 
-const before = heldNow();
-afterAll(async () => {
-  await until(() => leftovers(before).length === 0, 'nothing to be left over');
-});
+checkLeaksAtEnd();
 
 let office: Office;
 let phone: Phone | undefined;

@@ -8,6 +8,9 @@ import type { SampleServer } from '../../src/sample/server.ts';
 import { EasClient, changes, find } from '../support/eas-client.ts';
 import type { EasClientOptions } from '../support/eas-client.ts';
 import { until } from '../support/until.ts';
+import { checkLeaksAtEnd } from '../support/leaks.ts';
+
+checkLeaksAtEnd();
 
 let server: SampleServer;
 let phone: EasClient;

@@ -1,6 +1,7 @@
 // Owns a small phone for tests: the commands of a mail app over node:http, answers decoded to trees.
 import { Agent, request } from 'node:http';
 import type { IncomingHttpHeaders } from 'node:http';
+import { Agent as TlsAgent, request as requestTls } from 'node:https';
 import { decodeWbxml } from '../../src/eas/wbxml/decode.ts';
 import { child, childrenNamed, element, isElement, textOf } from '../../src/eas/wbxml/element.ts';
 import type { WbxmlElement } from '../../src/eas/wbxml/element.ts';
@@ -18,6 +19,8 @@ export interface EasClientOptions {
   readonly query?: 'plain' | 'base64';
   /** Accept-Language, default none. */
   readonly acceptLanguage?: string;
+  /** Over TLS, whatever the certificate. */
+  readonly secure?: boolean;
 }
 
 /** One answer. */
@@ -54,10 +57,14 @@ export class EasClient {
   folderKey = '0';
   readonly syncKeys = new Map<string, string>();
   private readonly options: EasClientOptions;
-  private readonly agent = new Agent({ keepAlive: true });
+  private readonly agent: Agent;
 
   constructor(options: EasClientOptions) {
     this.options = options;
+    this.agent =
+      options.secure === true
+        ? new TlsAgent({ keepAlive: true, rejectUnauthorized: false })
+        : new Agent({ keepAlive: true });
   }
 
   close(): void {
@@ -192,7 +199,7 @@ export class EasClient {
     const basic = Buffer.from(`${user}:${password}`).toString('base64');
     const all = { ...headers, Authorization: `Basic ${basic}`, 'Content-Length': body.length };
     return new Promise((resolve, reject) => {
-      const outgoing = request(
+      const outgoing = (this.options.secure === true ? requestTls : request)(
         { port, host: '127.0.0.1', method, path, agent: this.agent, headers: all, ...(signal && { signal }) },
         (response) => {
           const chunks: Buffer[] = [];

@@ -25,17 +25,18 @@ export interface GatewayProcess {
   stop(): Promise<number | null>;
 }
 
-/** Starts `easgate serve` with this configuration; files it names may be put in `files`. */
+/** Starts `easgate serve` with this configuration; files it names may be put in `files`; `main` is another copy of it. */
 export async function startGatewayProcess(
   config: string,
   files: Readonly<Record<string, string>> = {},
+  main = MAIN,
 ): Promise<GatewayProcess> {
   const folder = mkdtempSync(join(tmpdir(), 'easgate-process-'));
   const path = join(folder, 'easgate.yaml');
   for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
   writeFileSync(path, config);
   const spawned = (...words: string[]): ChildProcess =>
-    spawn(process.execPath, [MAIN, ...words, '--config', path], {
+    spawn(process.execPath, [main, ...words, '--config', path], {
       cwd: folder,
       stdio: ['ignore', 'pipe', 'pipe'],
     });

@@ -2,11 +2,13 @@
 import { connect, createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { expect, it } from 'vitest';
-import { heldNow, leftovers } from './leaks.ts';
+import { checkLeaks, heldNow, leftovers } from './leaks.ts';
 import { RawClient } from './raw-client.ts';
 import { ok, startRawBackend } from './raw-backend.ts';
 import { FOLDER_SYNC, request, startTestGateway } from './test-gateway.ts';
 import { until } from './until.ts';
+
+checkLeaks();
 
 it('names a timer, a server and both ends of a connection, and nothing once they are gone', async () => {
   const before = heldNow();

@@ -1,5 +1,5 @@
 // Owns the proof that a test leaves nothing behind: no socket, server, timer or process, no connection of a gateway.
-import { afterEach, beforeEach } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
 import type { Gateway } from '../../src/gateway/gateway.ts';
 import { until } from './until.ts';
 
@@ -57,12 +57,26 @@ export function checkLeaks(): void {
   beforeEach(() => {
     before = heldNow();
   });
-  afterEach(async () => {
-    // Closing takes some turns of the event loop.
-    await until(() => leftovers(before).length === 0, 'nothing to be left over', PATIENCE_MS).catch(
-      (cause: unknown) => {
-        throw new Error(`the test left over: ${leftovers(before).join(', ')}`, { cause });
-      },
-    );
+  afterEach(() => nothingSince(before));
+}
+
+/**
+ * Fails the file when something is open at its end: for files whose servers, and connections between them, serve all
+ * their tests. Call it ahead of the file's own hooks, as {@link checkLeaks}.
+ */
+export function checkLeaksAtEnd(): void {
+  let before: ReadonlyMap<string, number> = new Map();
+  beforeAll(() => {
+    before = heldNow();
   });
+  afterAll(() => nothingSince(before));
+}
+
+/** Closing takes some turns of the event loop. */
+async function nothingSince(before: ReadonlyMap<string, number>): Promise<void> {
+  await until(() => leftovers(before).length === 0, 'nothing to be left over', PATIENCE_MS).catch(
+    (cause: unknown) => {
+      throw new Error(`the test left over: ${leftovers(before).join(', ')}`, { cause });
+    },
+  );
 }

@@ -1,5 +1,5 @@
 // Owns two real HTTP servers that remember what they read: node:http, and nginx where it is installed.
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { connect } from 'node:net';
@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from './free-port.ts';
+import { NGINX, mayUse } from './programs.ts';
 import { until } from './until.ts';
 
 /** A request that a server read whole and answered. */
@@ -54,7 +55,7 @@ export async function startRecordingNode(): Promise<RecordingServer> {
 }
 
 /** Whether nginx can be started here. */
-export const hasNginx = spawnSync('nginx', ['-v'], { stdio: 'ignore' }).status === 0;
+export const hasNginx = mayUse(NGINX);
 
 /** nginx as a mail server's front end reads: whole body first, then on to a server behind it. */
 export async function startRecordingNginx(): Promise<RecordingServer> {

@@ -1,9 +1,6 @@
-// Owns what the tests need beyond npm: Redis, nginx and wbxml2xml, from Debian's packages where this process may install them.
+// Owns installing what the tests need beyond npm, from Debian's packages where this process may install them.
 import { spawnSync } from 'node:child_process';
-
-function has(program: string, version = '--version'): boolean {
-  return spawnSync(program, [version], { stdio: 'ignore' }).status === 0;
-}
+import { NGINX, NOTHING_SKIPPED, REDIS, WBXML2XML, isInstalled } from './programs.ts';
 
 function run(program: string, words: string[]): boolean {
   process.stdout.write(`test set-up: ${program} ${words.join(' ')}\n`);
@@ -11,24 +8,15 @@ function run(program: string, words: string[]): boolean {
   return spawnSync(program, words, { stdio: ['ignore', 'ignore', 'inherit'], env }).status === 0;
 }
 
-/** Programs and the Debian packages they come in. */
-const PROGRAMS = [
-  { program: 'redis-server', version: '--version', debian: 'redis-server', required: true },
-  // Without it the tests against nginx are skipped and say so.
-  { program: 'nginx', version: '-v', debian: 'nginx-light', required: false },
-  // Without it the WBXML codec has no independent judge.
-  { program: 'wbxml2xml', version: '-h', debian: 'libwbxml2-utils', required: false },
-];
-
-const missing = PROGRAMS.filter(({ program, version }) => !has(program, version));
-if (missing.length > 0) {
-  const packages = missing.map(({ debian }) => debian);
-  if (process.getuid?.() === 0 && has('apt-get') && run('apt-get', ['update']))
-    run('apt-get', ['install', '-y', '--no-install-recommends', ...packages]);
-  for (const { program, version, debian, required } of missing) {
-    if (has(program, version)) continue;
-    const need = required ? 'The tests need' : 'Some tests are skipped without';
-    process.stderr.write(`${need} ${program} (Debian: apt-get install ${debian}).\n`);
-    if (required) process.exitCode = 1;
-  }
+const missing = [REDIS, NGINX, WBXML2XML].filter((needed) => !isInstalled(needed));
+if (missing.length > 0 && process.getuid?.() === 0 && run('apt-get', ['update'])) {
+  // One by one: what is not to be had must not keep the others away.
+  for (const { debian } of missing) run('apt-get', ['install', '-y', '--no-install-recommends', debian]);
+}
+for (const needed of missing) {
+  if (isInstalled(needed)) continue;
+  const must = needed.required || NOTHING_SKIPPED;
+  const need = must ? 'The tests need' : 'Some tests are skipped without';
+  process.stderr.write(`${need} ${needed.program} (Debian: apt-get install ${needed.debian}).\n`);
+  if (must) process.exitCode = 1;
 }

@@ -1,5 +1,5 @@
-// Owns a crowd of slow clients, run as a process of its own: each sends the start of a request head and then one byte
-// at a time, for ever. Arguments: port, how many. Tells its parent when all are connected and when all were closed.
+// Owns a crowd of slow clients, run as a process of its own: each sends the start of something and then one byte at a
+// time, for ever. Arguments: port, how many, what. Tells its parent when all are connected and when all were closed.
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 
@@ -8,13 +8,28 @@ export type CrowdReport =
   | { readonly state: 'connected' }
   | { readonly state: 'closed'; readonly answered408: number };
 
+/** What the crowd is slow with. */
+export type Slowness = 'head' | 'body' | 'handshake';
+
+const WBXML = '\x03\x01\x6a\x00\x00\x15\x45';
+const STARTS: Readonly<Record<Slowness, string>> = {
+  head: 'POST /Microsoft-Server-ActiveSync?Cmd=Sync HTTP/1.1\r\nX-Slow: ',
+  body:
+    'POST /Microsoft-Server-ActiveSync?Cmd=SendMail&User=alice&DeviceId=SLOW&DeviceType=iPhone HTTP/1.1\r\n' +
+    'Host: mail.example.com\r\nAuthorization: Basic YWxpY2U6c2VjcmV0\r\nMS-ASProtocolVersion: 14.1\r\n' +
+    `Content-Type: application/vnd.ms-sync.wbxml\r\nContent-Length: 10000\r\n\r\n${WBXML}`,
+  // A record that is to hold a ClientHello of 508 bytes (RFC 8446 4, 5.1).
+  handshake: '\x16\x03\x01\x02\x00\x01\x00\x01\xfc',
+};
+
 /** Connecting at once: below the backlog of the gateway, so that no SYN is lost and sent again a second later. */
 const CONNECTING = 500;
 /** Each client in its turn, so that bytes come all the time: one from each twice a second. */
 const DRIP_MS = 50;
 const TURNS = 10;
 
-const [port = 0, count = 0] = process.argv.slice(2).map(Number);
+const [port = 0, count = 0] = process.argv.slice(2, 4).map(Number);
+const slowness = process.argv[4] as Slowness;
 const sockets: Socket[] = [];
 let started = 0;
 let connected = 0;
@@ -33,7 +48,7 @@ function connectNext(): void {
   let received = '';
   socket.once('connect', () => {
     connected++;
-    socket.write(`POST /Microsoft-Server-ActiveSync?Cmd=Sync HTTP/1.1\r\nX-${connected}: `);
+    socket.write(STARTS[slowness], 'latin1');
     if (connected === count) report({ state: 'connected' });
     connectNext();
   });

@@ -1,0 +1,26 @@
+// Owns how long a worker that ended waits to be started again.
+
+/** Bounds of the pauses, in milliseconds. */
+export interface BackoffSettings {
+  readonly firstMs: number;
+  readonly maxMs: number;
+  /** A worker that lived this long has not failed at its start: pauses begin anew. */
+  readonly steadyMs: number;
+}
+
+/** Pauses that double with each failure. */
+export class Backoff {
+  private readonly settings: BackoffSettings;
+  private failures = 0;
+
+  constructor(settings: BackoffSettings) {
+    this.settings = settings;
+  }
+
+  /** The pause after a worker that lived so long; 0 = it never served. */
+  next(livedMs: number): number {
+    const { firstMs, maxMs, steadyMs } = this.settings;
+    if (livedMs >= steadyMs) this.failures = 0;
+    return Math.min(firstMs * 2 ** this.failures++, maxMs);
+  }
+}

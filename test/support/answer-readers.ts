@@ -1,0 +1,119 @@
+// Owns two readings of an answer's bytes: the strictest one, and that of node:http as a client.
+import { request } from 'node:http';
+import { Duplex } from 'node:stream';
+
+/** A final response, read whole. */
+export interface ReadAnswer {
+  readonly status: number;
+  /** latin1 */
+  readonly body: string;
+}
+
+/** Names that end at a hop, and framing that was written anew (RFC 9110 7.6.1). */
+const NEVER = /^(keep-alive|proxy-connection|proxy-authenticate|te|trailer|upgrade|alt-svc)$/;
+
+/**
+ * The one final response in bytes that a phone got up to the end of its connection; null = it is not whole. Throws on
+ * anything that a phone could read in two ways.
+ */
+export function readAnswerStrictly(text: string): ReadAnswer | null {
+  const end = text.indexOf('\r\n\r\n');
+  if (end === -1) return null;
+  const [line = '', ...lines] = text.slice(0, end).split('\r\n');
+  const status = Number(/^HTTP\/1\.1 ([1-5]\d\d) [\t -~\x80-\xff]*$/.exec(line)?.[1]);
+  if (Number.isNaN(status)) throw new Error(`status line: ${JSON.stringify(line)}`);
+  const headers = new Map<string, string>();
+  for (const header of lines) {
+    const [, name = '', value = ''] =
+      /^([!#$%&'*+.^_`|~0-9A-Za-z-]+): ?([\t -~\x80-\xff]*)$/.exec(header) ?? [];
+    if (name === '' || NEVER.test(name.toLowerCase()))
+      throw new Error(`header line: ${JSON.stringify(header)}`);
+    if (/^(content-length|transfer-encoding)$/i.test(name) && headers.has(name.toLowerCase()))
+      throw new Error('framing twice');
+    headers.set(name.toLowerCase(), value);
+  }
+  const rest = text.slice(end + 4);
+  if (status < 200) return readAnswerStrictly(rest);
+  return readBody(status, headers, rest);
+}
+
+function readBody(status: number, headers: ReadonlyMap<string, string>, rest: string): ReadAnswer | null {
+  const length = headers.get('content-length');
+  const coding = headers.get('transfer-encoding');
+  if (length !== undefined && coding !== undefined) throw new Error('contradictory framing');
+  if (status === 204 || status === 304) {
+    if (rest !== '') throw new Error('bytes behind the answer');
+    return { status, body: '' };
+  }
+  if (coding !== undefined) {
+    if (coding !== 'chunked') throw new Error(`coding ${coding}`);
+    return readChunks(status, rest);
+  }
+  if (length === undefined) return { status, body: rest };
+  if (!/^(0|[1-9]\d*)$/.test(length)) throw new Error(`length ${length}`);
+  if (rest.length > Number(length)) throw new Error('bytes behind the answer');
+  return rest.length < Number(length) ? null : { status, body: rest };
+}
+
+function readChunks(status: number, text: string): ReadAnswer | null {
+  let body = '';
+  let rest = text;
+  for (;;) {
+    const [line = '', size = ''] = /^([0-9a-fA-F]+)\r\n/.exec(rest) ?? [];
+    if (line === '') {
+      if (/^[0-9a-fA-F]*\r?$/.test(rest)) return null;
+      throw new Error(`chunk: ${JSON.stringify(rest)}`);
+    }
+    const end = line.length + Number.parseInt(size, 16);
+    if (Number.parseInt(size, 16) === 0) {
+      const trailers = /^((?:[!-9;-~]+:[\t -~\x80-\xff]*\r\n)*)\r\n/.exec(rest.slice(line.length));
+      if (trailers === null) return null;
+      if (rest.length > line.length + trailers[0].length) throw new Error('bytes behind the answer');
+      return { status, body };
+    }
+    body += rest.slice(line.length, end);
+    if (rest.length < end + 2) return null;
+    if (rest.slice(end, end + 2) !== '\r\n') throw new Error('chunk end');
+    rest = rest.slice(end + 2);
+  }
+}
+
+/**
+ * What node:http takes these bytes and an end for; null = it refuses them, or not even a response is whole. It gets them
+ * one by one: what comes behind a whole response is no matter of this response.
+ */
+export function readAnswerByNode(bytes: string): Promise<ReadAnswer | null> {
+  return new Promise((resolve) => {
+    let at = 0;
+    const next = (): void => {
+      if (wire.destroyed) return;
+      wire.push(at < bytes.length ? Buffer.from(bytes.charAt(at), 'latin1') : null);
+      if (at++ < bytes.length) setImmediate(next);
+    };
+    const wire = new Duplex({
+      read: () => undefined,
+      write: (_chunk, _encoding, done) => {
+        done();
+        setImmediate(next);
+      },
+    });
+    let answered = false;
+    const outgoing = request({ createConnection: () => wire, method: 'POST', path: '/' });
+    const settle = (answer: ReadAnswer | null): void => {
+      resolve(answer);
+      wire.destroy();
+    };
+    outgoing.on('error', () => settle(null));
+    outgoing.on('close', () => !answered && settle(null));
+    outgoing.on('upgrade', () => settle(null));
+    outgoing.on('response', (response) => {
+      answered = true;
+      let body = '';
+      response.on('close', () => settle(null));
+      response.on('error', () => settle(null));
+      response.on('data', (chunk: Buffer) => (body += chunk.toString('latin1')));
+      response.on('end', () => settle(response.complete ? { status: response.statusCode ?? 0, body } : null));
+    });
+    outgoing.end();
+  });
+}
