@@ -58,6 +58,7 @@ export function gatewaySettings(
       ejectMs: upstream.ejectSeconds * 1_000,
       slowStartMs: upstream.slowStartSeconds * 1_000,
       connectionAuth: upstream.connectionAuth,
+      forwarded: upstream.forwarded,
     },
     client: {
       maxHeadBytes: limits.maxHeadBytes,
@@ -201,6 +202,8 @@ function passThroughSettings(config: Config): PassThroughSettings | null {
     maxConnections: passThrough.maxConnections,
     certificateHeader: listen.tls?.clientCertificate?.forwardHeader?.toLowerCase() ?? null,
     trustedProxies: identity.trustedProxies.map(parseRange),
+    forwardedHeader: identity.forwardedHeader,
+    sendsForwarded: upstream.forwarded,
   };
 }
 

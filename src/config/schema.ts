@@ -209,6 +209,10 @@ const upstream = z.strictObject({
     .describe(
       'NTLM and Negotiate: pin a connection of the mail server to each phone, or strip the offer from its 401',
     ),
+  forwarded: z
+    .boolean()
+    .default(false)
+    .describe('send Forwarded (RFC 7239) beside X-Forwarded-For, X-Forwarded-Proto and X-Forwarded-Host'),
 });
 
 const quarantine = z.strictObject({
@@ -302,7 +306,13 @@ const identity = z.strictObject({
   trustedProxies: z
     .array(z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()]))
     .default([])
-    .describe('addresses or blocks whose X-Forwarded-For is believed'),
+    .describe('addresses or blocks of proxies whose word on the client counts'),
+  forwardedHeader: z
+    .enum(['xForwardedFor', 'forwarded'])
+    .default('xForwardedFor')
+    .describe(
+      'what they say it by: X-Forwarded-For and X-Forwarded-Proto, or Forwarded (RFC 7239); the other is not looked at',
+    ),
 });
 
 const limits = z.strictObject({

@@ -3,18 +3,19 @@ import { ERRORS } from '../http/errors.ts';
 import type { MailboxNotice } from '../eas/mailbox/model.ts';
 import type { ResponseHead } from '../http/response-head.ts';
 import { inRanges, parseRange } from '../identity/client-address.ts';
-import type { AddressRange } from '../identity/client-address.ts';
 import type { Verdict, WipeOrder } from '../policy/model.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { SeenFacts } from '../directory/partnership-recorder.ts';
 import type { ChangedKeys, Decision } from '../directory/verdict-cache.ts';
 import { VIA_PSEUDONYM } from './admission.ts';
-import type { ClientConnection, PhoneEndpoint } from './client-connection.ts';
+import type { ClientConnection } from './client-connection.ts';
 import { CredentialCheck } from './credentials.ts';
 import type { Deadlines } from './deadlines.ts';
 import { DeviceGuard } from './device-guard.ts';
 import { Discovery } from './discovery.ts';
 import type { Exchange } from './exchange.ts';
+import { forwardedHeaders } from './forwarding.ts';
+import type { ClientOrigin, ForwardingRules } from './forwarding.ts';
 import { Notices } from './notices.ts';
 import type { NoticeReader } from './notices.ts';
 import type { GatewaySettings, QuarantineSettings } from './settings.ts';
@@ -101,7 +102,7 @@ export class GatewayCore {
   };
   /** Header lines of the gateway's own 401, for the case that the mail server does not challenge. */
   readonly challengeLines = 'WWW-Authenticate: Basic realm="ActiveSync"\r\n';
-  readonly trustedProxies: readonly AddressRange[];
+  readonly forwarding: ForwardingRules;
   /** For requests that may not pass: does the mail server take their credentials? */
   readonly credentials: CredentialCheck;
   /** Null = not served. */
@@ -132,7 +133,13 @@ export class GatewayCore {
     this.quarantine = parts.settings.quarantine;
     this.rendered = this.quarantine === null ? null : new Notices(this.quarantine.notice);
     this.onTrouble = parts.onTrouble;
-    this.trustedProxies = parts.settings.identity.trustedProxies.map(parseRange);
+    const { identity, upstream } = parts.settings;
+    this.forwarding = {
+      trustedProxies: identity.trustedProxies.map(parseRange),
+      forwardedHeader: identity.forwardedHeader,
+      sendsForwarded: upstream.forwarded,
+      publicHosts: identity.publicHosts,
+    };
   }
 
   /** The message of a quarantined phone. */
@@ -145,12 +152,13 @@ export class GatewayCore {
     return this.rendered?.isNews(verdict, user, device) ?? false;
   }
 
-  /** What goes behind X-Forwarded-For for every request of one connection. */
-  forwardedSuffix(endpoint: PhoneEndpoint): string {
+  /** What goes behind the phone's own headers. */
+  forwardedLines(origin: ClientOrigin, certificateUser: UserKey | null): string {
     const header = this.settings.listen.tls?.clientCertificate?.forwardHeader ?? null;
-    const { certificateUser } = endpoint;
+    let lines = '';
+    for (const [name, value] of forwardedHeaders(origin, this.forwarding)) lines += `${name}: ${value}\r\n`;
     return (
-      `X-Forwarded-Proto: ${endpoint.secure ? 'https' : 'http'}\r\nVia: 1.1 ${VIA_PSEUDONYM}\r\n` +
+      `${lines}Via: 1.1 ${VIA_PSEUDONYM}\r\n` +
       (header === null || certificateUser === null ? '' : `${header}: ${certificateUser}\r\n`)
     );
   }
@@ -171,7 +179,8 @@ export class GatewayCore {
   }
 
   isTrustedProxy(address: string): boolean {
-    return this.trustedProxies.length > 0 && inRanges(address, this.trustedProxies);
+    const { trustedProxies } = this.forwarding;
+    return trustedProxies.length > 0 && inRanges(address, trustedProxies);
   }
 
   /** The miss path: one bounded look-up. Null when no usable verdict is known. */

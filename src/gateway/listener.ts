@@ -8,6 +8,7 @@ import type { AddressRange } from '../identity/client-address.ts';
 import type { UserKey } from '../identity/keys.ts';
 import type { PhoneEndpoint } from './client-connection.ts';
 import type { Deadlines, Timed } from './deadlines.ts';
+import type { Scheme } from './forwarding.ts';
 import type { GatewayCounters } from './gateway-core.ts';
 import { certificateUser } from './client-certificate.ts';
 import type { GatewaySettings } from './settings.ts';
@@ -133,7 +134,7 @@ export class Listener {
     this.sockets.add(socket);
     socket.once('close', () => this.sockets.delete(socket));
     if (this.proxies === null) {
-      this.admit(socket, peer, socket.remotePort ?? 0);
+      this.admit(socket, peer, socket.remotePort ?? 0, 'http');
     } else if (inRanges(peer, this.proxies)) {
       this.readProxyHeader(socket, peer);
     } else {
@@ -172,14 +173,15 @@ export class Listener {
       socket.pause();
       if (received.length > header.end) socket.unshift(received.subarray(header.end));
       // Without an address (LOCAL, UNKNOWN) the proxy speaks for itself, as its own health checks do.
-      this.admit(socket, header.source ?? peer, header.source === null ? 0 : header.sourcePort);
+      const proto = header.secure ? 'https' : 'http';
+      this.admit(socket, header.source ?? peer, header.source === null ? 0 : header.sourcePort, proto);
     };
     socket.on('data', onData);
     socket.on('error', ignore);
     socket.once('close', done);
   }
 
-  private admit(socket: Socket, address: string, port: number): void {
+  private admit(socket: Socket, address: string, port: number, proto: Scheme): void {
     const { maxConnectionsPerAddress } = this.settings.client;
     if (maxConnectionsPerAddress > 0) {
       const block = clientBlock(address);
@@ -192,7 +194,7 @@ export class Listener {
       socket.once('close', () => this.forget(block));
     }
     if (this.tls === null) {
-      this.onPhone(socket, { address, port, secure: false, transport: socket, certificateUser: null });
+      this.onPhone(socket, { address, port, proto, transport: socket, certificateUser: null });
       socket.resume();
     } else {
       this.secure(socket, this.tls, address, port);
@@ -228,7 +230,7 @@ export class Listener {
         socket.destroy();
         return;
       }
-      this.onPhone(socket, { address, port, secure: true, transport: raw, certificateUser: user });
+      this.onPhone(socket, { address, port, proto: 'https', transport: raw, certificateUser: user });
     });
   }
 

@@ -107,6 +107,7 @@ export function testSettings(upstreamPort: number, overrides: SettingsOverrides 
       ejectMs: 10_000,
       slowStartMs: 0,
       connectionAuth: 'pin',
+      forwarded: false,
       ...overrides.balancing,
     },
     client: {
@@ -133,6 +134,7 @@ export function testSettings(upstreamPort: number, overrides: SettingsOverrides 
       userClaim: 'refuse',
       bearerClaim: 'upn',
       trustedProxies: [],
+      forwardedHeader: 'xForwardedFor',
       publicHosts: [],
       ...overrides.identity,
     },

@@ -3,13 +3,7 @@ import type { Agent, ClientRequest, IncomingMessage, ServerResponse } from 'node
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import type { HttpErrorCode } from '../../http/errors.ts';
-
-/** What the listener knows of a connection it hands over. */
-export interface ForwardedFacts {
-  /** Address of the peer. */
-  readonly address: string;
-  readonly proto: 'http' | 'https';
-}
+import type { Peer } from '../forwarding.ts';
 
 /** One client connection: one request at a time, one deadline. */
 export class LaneConnection {
@@ -19,10 +13,10 @@ export class LaneConnection {
   /** Upstream connection of this client alone, once it has sent credentials that bind a connection. */
   pinned: Agent | null = null;
   readonly socket: Socket;
-  readonly peer: ForwardedFacts;
+  readonly peer: Peer;
   private timer: NodeJS.Timeout | undefined;
 
-  constructor(socket: Socket, peer: ForwardedFacts) {
+  constructor(socket: Socket, peer: Peer) {
     this.socket = socket;
     this.peer = peer;
   }

@@ -62,24 +62,21 @@ export function admitRequest(
   return head;
 }
 
-/** What the mail server learns of the connection. */
-export interface Origin {
-  /** Host to send; `null` = the client's. */
-  readonly hostHeader: string | null;
-  readonly forwardedFor: string;
-  readonly proto: 'http' | 'https';
-}
-
-/** Headers that go upstream, by lower-case name: end-to-end ones, then ours, then the framing that was understood. */
-export function upstreamHeaders(head: RequestHead, origin: Origin): Record<string, string | string[]> {
-  const names = new Map<string, string[]>([['host', [origin.hostHeader ?? head.host]]]);
+/**
+ * Headers that go upstream, by lower-case name: end-to-end ones, then ours (`forwarded`), then the framing that was
+ * understood. `hostHeader` null = the client's Host.
+ */
+export function upstreamHeaders(
+  head: RequestHead,
+  hostHeader: string | null,
+  forwarded: readonly (readonly [name: string, value: string])[],
+): Record<string, string | string[]> {
+  const names = new Map<string, string[]>([['host', [hostHeader ?? head.host]]]);
   for (const line of head.headerLines.split('\r\n')) {
     const colon = line.indexOf(': ');
     if (colon > 0) append(names, line.slice(0, colon), line.slice(colon + 2));
   }
-  append(names, 'x-forwarded-for', origin.forwardedFor);
-  append(names, 'x-forwarded-proto', origin.proto);
-  append(names, 'x-forwarded-host', head.host);
+  for (const [name, value] of forwarded) append(names, name, value);
   append(names, 'via', '1.1 ' + VIA_PSEUDONYM);
   if (head.framing === 'chunked') append(names, 'transfer-encoding', 'chunked');
   else if (head.framing === 'length' || WITH_BODY.includes(head.method)) {

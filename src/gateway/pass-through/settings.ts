@@ -1,7 +1,7 @@
 // Owns the numbers and names the pass-through lane runs with, and what it tells of a finished request.
 import type { SecureContextOptions } from 'node:tls';
 import type { HttpErrorCode } from '../../http/errors.ts';
-import type { AddressRange } from '../../identity/client-address.ts';
+import type { ForwardingRules } from '../forwarding.ts';
 import type { AdmissionRules } from './messages.ts';
 
 /** How a mail server behind `https:` is verified. */
@@ -15,7 +15,7 @@ export interface PassThroughTls {
 }
 
 /** What the lane is told. */
-export interface PassThroughSettings extends AdmissionRules {
+export interface PassThroughSettings extends AdmissionRules, ForwardingRules {
   /** `http:` or `https:`, host and port; a path in it is not used. */
   readonly upstreamUrl: string;
   /** `null` = verified against the trust anchors of Node. */
@@ -33,8 +33,6 @@ export interface PassThroughSettings extends AdmissionRules {
   readonly maxConnections: number;
   /** Header that a client may not send: it tells the mail server whom a certificate names. Lower case; null = none. */
   readonly certificateHeader: string | null;
-  /** Whose X-Forwarded-For counts. */
-  readonly trustedProxies: readonly AddressRange[];
 }
 
 /** One finished request, for the access log. The path comes without its query, which may hold secrets. */
