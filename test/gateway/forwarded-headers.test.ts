@@ -136,7 +136,7 @@ describe.each(LANES)('the mail server, in the lane of %s,', (on) => {
   it('is told nothing of what a phone said in front of a trusted proxy', async () => {
     const lines = [
       'X-Forwarded-For: 203.0.113.9, 192.0.2.7',
-      'X-Forwarded-Proto: http',
+      'X-Forwarded-Proto: http, http',
       'X-Forwarded-Proto: https',
     ];
     expect(await told(on, { trusted: TRUSTED }, lines)).toEqual(BEHIND_PROXY);
