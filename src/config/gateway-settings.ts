@@ -1,6 +1,7 @@
 // Owns the translation of the configuration into what the data plane and the directory are told.
 import { createHash, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { createSecureContext } from 'node:tls';
 import type { StoreOptions } from '../directory/open-store.ts';
 import type { VerdictCacheOptions } from '../directory/verdict-cache.ts';
@@ -49,7 +50,7 @@ export function gatewaySettings(
     throttle,
     upstream: {
       path: upstream.path,
-      servers: serversOf(config).map((server) => serverSettings(config, server, sampleUrl)),
+      servers: allServers(config, sampleUrl),
       strategy: upstream.strategy,
       maxQueued: upstream.maxQueued,
       queueTimeoutMs: upstream.queueTimeoutSeconds * 1_000,
@@ -90,6 +91,12 @@ function serversOf(config: Config): readonly ServerConfig[] {
   return servers.length > 0 ? servers : [{ url, weight: 1 }];
 }
 
+function allServers(config: Config, sampleUrl: string | null): readonly UpstreamServerSettings[] {
+  const servers = serversOf(config).map((server) => serverSettings(config, server, sampleUrl));
+  checkSources(config.upstream.sourceAddresses, servers);
+  return servers;
+}
+
 function serverSettings(
   config: Config,
   server: ServerConfig,
@@ -112,9 +119,32 @@ function serverSettings(
     maxConnections: server.maxConnections ?? upstream.maxConnections,
     maxIdleConnections: upstream.maxIdleConnections,
     idleConnectionMs: upstream.idleConnectionSeconds * 1_000,
-    sourceAddresses: upstream.sourceAddresses,
+    sourceAddresses: sourcesFor(upstream.sourceAddresses, host),
     proxyProtocol: upstream.proxyProtocol ?? null,
   };
+}
+
+/** The local addresses a server can be reached from: of its own family where the file gives its address. */
+function sourcesFor(addresses: readonly string[], host: string): readonly string[] {
+  const family = isIP(host);
+  if (family === 0 || addresses.length === 0) return addresses;
+  const fitting = addresses.filter((address) => isIP(address) === family);
+  if (fitting.length === 0)
+    throw new ConfigError('upstream.sourceAddresses', [
+      `none of them is an IPv${family} address, as the mail server ${host} is`,
+    ]);
+  return fitting;
+}
+
+/** A local address from which none of the servers can be reached is a mistake. @throws ConfigError */
+function checkSources(addresses: readonly string[], servers: readonly UpstreamServerSettings[]): void {
+  const idle = addresses.filter((address) =>
+    servers.every((server) => !server.sourceAddresses.includes(address)),
+  );
+  if (idle.length > 0)
+    throw new ConfigError('upstream.sourceAddresses', [
+      `${idle.join(', ')}: no mail server has an address of this family`,
+    ]);
 }
 
 function upstreamTls(tls: Config['upstream']['tls'], host: string): UpstreamTlsSettings {

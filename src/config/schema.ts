@@ -188,8 +188,11 @@ const upstream = z.strictObject({
   ),
   sourceAddresses: z
     .array(z.union([z.ipv4(), z.ipv6()]))
+    .max(64)
     .default([])
-    .describe('local addresses to connect from: each has about 28,000 ports to one server'),
+    .describe(
+      'local addresses to connect from, in turn; each has about 28,000 ports (net.ipv4.ip_local_port_range) for all servers and workers together',
+    ),
   proxyProtocol: z
     .union([z.literal(1), z.literal(2)])
     .optional()

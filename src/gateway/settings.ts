@@ -33,7 +33,7 @@ export interface UpstreamServerSettings {
   readonly maxConnections: number;
   readonly maxIdleConnections: number;
   readonly idleConnectionMs: number;
-  /** Local addresses to connect from, in turn: each has about 28,000 ports to one server. Empty = the system chooses. */
+  /** Local addresses to connect from, in turn: each has about 28,000 ports, for all servers together. Empty = the system chooses. */
   readonly sourceAddresses: readonly string[];
   /** Tells the server the phone's address ahead of each connection, which is then never shared between phones. */
   readonly proxyProtocol: 1 | 2 | null;

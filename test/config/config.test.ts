@@ -102,6 +102,35 @@ describe('parseConfig', () => {
     expect(upstream.servers).toMatchObject([{ host: '::1', port: 8080, hostHeader: '[::1]:8080' }]);
   });
 
+  const sources = (url: string, addresses: string) => {
+    const config = parseConfig(`upstream: { url: "${url}", sourceAddresses: [${addresses}] }`, 'x.yaml');
+    return gatewaySettings(config, null).upstream.servers[0]?.sourceAddresses;
+  };
+
+  it.each([
+    ['http://192.0.2.1', '"2001:db8::1"'],
+    ['http://[2001:db8::1]', '192.0.2.1'],
+    ['http://192.0.2.1', '192.0.2.9, "2001:db8::9"'],
+    ['http://[2001:db8::1]', '192.0.2.9, "2001:db8::9"'],
+  ])('refuses to reach %s from %s', (url, addresses) => {
+    expect(() => sources(url, addresses)).toThrow(/upstream\.sourceAddresses/);
+  });
+
+  it.each([
+    ['http://192.0.2.1', '192.0.2.9', ['192.0.2.9']],
+    ['http://[2001:db8::1]', '"2001:db8::9"', ['2001:db8::9']],
+    ['http://mail', '192.0.2.9, "2001:db8::9"', ['192.0.2.9', '2001:db8::9']],
+  ])('reaches %s from %s', (url, addresses, expected) => {
+    expect(sources(url, addresses)).toEqual(expected);
+  });
+
+  it('reaches each of several servers from the addresses of its family', () => {
+    const text =
+      'upstream: { servers: [{ url: "http://192.0.2.1" }, { url: "http://[2001:db8::1]" }], sourceAddresses: [192.0.2.9, "2001:db8::9"] }';
+    const { servers } = gatewaySettings(parseConfig(text, 'x.yaml'), null).upstream;
+    expect(servers.map(({ sourceAddresses }) => sourceAddresses)).toEqual([['192.0.2.9'], ['2001:db8::9']]);
+  });
+
   it('refuses a bomb of aliases', () => {
     const lines = ['a: &a [x]'];
     for (let level = 1; level < 12; level++) {

@@ -5,6 +5,7 @@ import type { HttpErrorCode } from '../../http/errors.ts';
 import { parseRequestHead } from '../../http/request-head.ts';
 import type { HeadLimits, RequestHead } from '../../http/request-head.ts';
 import { VIA_PSEUDONYM, isPublicHost } from '../admission.ts';
+import { isOutOfPorts } from '../upstream/source-addresses.ts';
 import { matchPath } from './paths.ts';
 import type { PassThroughPath } from './paths.ts';
 
@@ -158,6 +159,7 @@ export function bindsConnection(authorization: string | undefined): boolean {
 export function upstreamErrorCode(error: NodeJS.ErrnoException): HttpErrorCode {
   const code = error.code ?? '';
   if (code.startsWith('HPE_')) return 'EASGATE_UPSTREAM_INVALID';
+  if (isOutOfPorts(error)) return 'EASGATE_NO_LOCAL_PORT';
   return code === 'ECONNRESET' || code === 'EPIPE' ? 'EASGATE_UPSTREAM_CLOSED' : 'EASGATE_UPSTREAM_CONNECT';
 }
 

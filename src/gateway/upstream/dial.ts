@@ -1,5 +1,5 @@
 // Owns opening a socket to a mail server: plain or TLS, from a chosen local address, with a PROXY header in front.
-import { connect } from 'node:net';
+import { connect, isIP } from 'node:net';
 import type { OnReadOpts, Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { ConnectionOptions } from 'node:tls';
@@ -15,6 +15,11 @@ export interface DialOptions {
   readonly proxyHeader: Buffer | null;
 }
 
+/** Options that bind a connection to a local address; a host name is then looked up in the same family. */
+export function from(localAddress: string | undefined): { localAddress?: string; family?: number } {
+  return localAddress === undefined ? {} : { localAddress, family: isIP(localAddress) };
+}
+
 /** A socket that is connecting. `buffered` says whether it reads into the shared buffer instead of emitting `data`. */
 export function dial(
   server: UpstreamServerSettings,
@@ -27,7 +32,7 @@ export function dial(
     noDelay: true,
     keepAlive: true,
     keepAliveInitialDelay: 60_000,
-    ...(options.localAddress === undefined ? {} : { localAddress: options.localAddress }),
+    ...from(options.localAddress),
   };
   if (server.tls === null) {
     const socket = connect({ ...address, onread });
