@@ -60,13 +60,21 @@ export async function startServing(config: Config, options: ServingOptions): Pro
       verdicts,
       recorder,
       accessLog,
-      onTrouble: (code, facts) => log.logger.warn({ code, ...facts }),
+      onTrouble: (code, facts) => log.logger.warn({ code, ...named(facts, config.log.identities) }),
     });
     return { gateway, store, verdicts, log, close };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+/** What may be written of a trouble: `client` is an address. */
+function named(
+  facts: Readonly<Record<string, unknown>>,
+  identities: boolean,
+): Readonly<Record<string, unknown>> {
+  return identities ? facts : { ...facts, client: undefined };
 }
 
 /** One line for the first of many failed look-ups, and again while they go on. */

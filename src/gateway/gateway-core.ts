@@ -39,7 +39,7 @@ export interface GatewayCounters {
   superseded: number;
   /** Held polls refused for want of memory. */
   shed: number;
-  /** Connections turned away: too many, too many of one address, too many handshakes, no PROXY header. */
+  /** Connections turned away before their first request (turned-away.ts). */
   turnedAway: number;
 }
 
