@@ -16,8 +16,6 @@ import type { ProcessLog } from '../observe/logger.ts';
 export interface ServingOptions {
   /** Where the built-in mail server is; null = a real one is configured. */
   readonly sampleUrl: string | null;
-  /** Shared by all workers, in hex; absent = drawn. */
-  readonly ticketSecret?: string;
   /** An open socket to listen on; null = bind one. */
   readonly fd: number | null;
 }
@@ -53,8 +51,8 @@ export async function startServing(config: Config, options: ServingOptions): Pro
     undo.push(() => recorder.close());
     const accessLog = config.log.access ? new AccessLog(log.logger, config.log.identities) : null;
     undo.push(() => accessLog?.flush());
-    const { sampleUrl, ticketSecret, fd } = options;
-    const settings = gatewaySettings(config, sampleUrl, ticketSecret, await store.sharedSecret());
+    const { sampleUrl, fd } = options;
+    const settings = gatewaySettings(config, sampleUrl, await store.sharedSecret());
     const gateway = await startGateway({
       settings: { ...settings, listen: { ...settings.listen, fd } },
       verdicts,

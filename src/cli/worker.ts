@@ -63,8 +63,8 @@ function tell(message: FromWorker): void {
   if (process.connected) process.send?.(message);
 }
 
-async function start({ config, sampleUrl, ticketSecret, fd }: StartMessage): Promise<Running> {
-  return { config, serving: await startServing(config, { sampleUrl, ticketSecret, fd }) };
+async function start({ config, sampleUrl, fd }: StartMessage): Promise<Running> {
+  return { config, serving: await startServing(config, { sampleUrl, fd }) };
 }
 
 function reloadCertificates({ config, serving }: Running): void {

@@ -1,5 +1,5 @@
 // Owns the translation of the configuration into what the data plane and the directory are told.
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash, hkdfSync, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { createSecureContext } from 'node:tls';
@@ -21,7 +21,7 @@ import type {
 import { serverTls } from '../gateway/upstream/server-tls.ts';
 import { ConfigError, readSecret } from './load.ts';
 import { noticeSettings } from './notice-settings.ts';
-import type { Config } from './schema.ts';
+import type { Config, Secret } from './schema.ts';
 
 /**
  * Settings of the data plane; `sampleUrl` is where the built-in mail server is, `sharedSecret` what all gateways of one
@@ -30,7 +30,6 @@ import type { Config } from './schema.ts';
 export function gatewaySettings(
   config: Config,
   sampleUrl: string | null,
-  ticketSecret = randomBytes(32).toString('hex'),
   sharedSecret = randomBytes(32).toString('hex'),
 ): GatewaySettings {
   const { upstream, limits, identity, throttle } = config;
@@ -39,7 +38,7 @@ export function gatewaySettings(
       address: config.listen.address,
       port: config.listen.port,
       fd: null,
-      tls: listenerTls(config, ticketSecret),
+      tls: listenerTls(config, sharedSecret),
       proxyProtocolFrom: config.listen.proxyProtocolFrom ?? null,
     },
     publicUrl: config.publicUrl ?? null,
@@ -171,9 +170,7 @@ function quarantineSettings(config: Config, drawn: string): QuarantineSettings |
   const { answer, provisioning, keySecret } = config.quarantine;
   const notice = noticeSettings(config);
   if (answer === 'block') return null;
-  const secret = keySecret === undefined ? drawn : readSecret(keySecret, 'quarantine.keySecret');
-  if (secret.length < MIN_SECRET)
-    throw new ConfigError('quarantine.keySecret', [`needs at least ${MIN_SECRET} characters`]);
+  const secret = keySecret === undefined ? drawn : readLongSecret(keySecret, 'quarantine.keySecret');
   return {
     keySecret: createHash('sha256').update(`easgate mailbox keys\0${secret}`).digest(),
     provisioning,
@@ -250,21 +247,17 @@ function healthSettings({ health, path }: Config['upstream']): HealthSettings | 
   };
 }
 
-function listenerTls(config: Config, drawn: string): ListenerTlsSettings | null {
+function listenerTls(config: Config, sharedSecret: string): ListenerTlsSettings | null {
   const { tls } = config.listen;
   if (tls === undefined) return null;
   const { clientCertificate, ticketSecret } = tls;
-  const secret =
-    ticketSecret === undefined
-      ? drawn
-      : createHash('sha256').update(readSecret(ticketSecret, 'listen.tls.ticketSecret')).digest('hex');
   return {
     certificates: readCertificates(config),
     minVersion: tls.minVersion,
     ciphers: tls.ciphers,
     handshakeTimeoutMs: tls.handshakeTimeoutSeconds * 1_000,
     maxHandshakesPerSecond: tls.maxHandshakesPerSecond,
-    ticketSecret: secret,
+    ticketSecret: ticketKeyMaterial(ticketSecret, sharedSecret),
     ticketRotationMs: tls.ticketRotationSeconds * 1_000,
     clientCertificate:
       clientCertificate === undefined
@@ -276,6 +269,24 @@ function listenerTls(config: Config, drawn: string): ListenerTlsSettings | null 
             forwardHeader: clientCertificate.forwardHeader ?? null,
           },
   };
+}
+
+/**
+ * 32 bytes in hex that every worker and node comes to: from the operator's secret, or from the one that the directory keeps,
+ * under a label of its own, so that tickets outlive a restart.
+ */
+function ticketKeyMaterial(own: Secret | undefined, sharedSecret: string): string {
+  if (own === undefined)
+    return Buffer.from(hkdfSync('sha256', sharedSecret, '', 'easgate session tickets', 32)).toString('hex');
+  const secret = readLongSecret(own, 'listen.tls.ticketSecret');
+  return createHash('sha256').update(secret).digest('hex');
+}
+
+/** @throws ConfigError when it is missing or could be guessed */
+function readLongSecret(secret: Secret, name: string): string {
+  const text = readSecret(secret, name);
+  if (text.length < MIN_SECRET) throw new ConfigError(name, [`needs at least ${MIN_SECRET} characters`]);
+  return text;
 }
 
 /** The certificates of the listener as they are on disk now. @throws ConfigError */

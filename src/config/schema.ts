@@ -55,7 +55,7 @@ const listenerTls = z.strictObject({
   ticketSecret: secret
     .optional()
     .describe(
-      'secret of at least 32 characters from which session ticket keys are derived; set it to the same value on all nodes to keep sessions over restarts (absent = drawn at each start)',
+      'secret of at least 32 characters from which session ticket keys are derived, the same on all nodes; absent = derived from a secret that the directory keeps',
     ),
   ticketRotationSeconds: seconds(86_400, 'how long one ticket key is used'),
   clientCertificate: z

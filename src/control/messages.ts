@@ -6,7 +6,6 @@ export interface StartMessage {
   readonly type: 'start';
   readonly config: Config;
   readonly sampleUrl: string | null;
-  readonly ticketSecret: string;
   /** The open, bound socket to listen on. */
   readonly fd: number;
 }

@@ -23,8 +23,6 @@ export interface SupervisorOptions {
   /** The program that runs a worker, and its arguments. */
   readonly entry: string;
   readonly args: readonly string[];
-  /** Shared by all workers: session tickets of one are opened by all. */
-  readonly ticketSecret: string;
   readonly onEvent: OnEvent;
 }
 
@@ -202,14 +200,14 @@ class Workers implements Supervisor {
 
   /** Starts a worker for the slot and waits until it serves. */
   private async launch(slot: Slot): Promise<ChildProcess> {
-    const { entry, args, ticketSecret } = this.options;
+    const { entry, args } = this.options;
     const { config, sampleUrl } = this.plan;
     const worker = fork(entry, args, {
       execArgv: [...WORKER_FLAGS, ...process.execArgv],
       stdio: ['ignore', 'inherit', 'inherit', 'ipc', slot.socket.fd()],
     });
     slot.startedAt = Date.now();
-    tell(worker, { type: 'start', config, sampleUrl, ticketSecret, fd: LISTEN_FD });
+    tell(worker, { type: 'start', config, sampleUrl, fd: LISTEN_FD });
     await serving(worker);
     worker.once('exit', (code, signal) => this.onExit(slot, worker, code, signal));
     return worker;

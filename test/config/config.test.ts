@@ -102,6 +102,36 @@ describe('parseConfig', () => {
     expect(upstream.servers).toMatchObject([{ host: '::1', port: 8080, hostHeader: '[::1]:8080' }]);
   });
 
+  describe('for TLS towards phones', () => {
+    beforeAll(async () => {
+      const issued = await (await createAuthority()).issue({});
+      writeFileSync(join(folder, 'tls.pem'), issued.certificate);
+      writeFileSync(join(folder, 'tls.key'), issued.key);
+    });
+    const listener = (more: string) => {
+      const text = `listen: { tls: { certificates: [{ certificate: tls.pem, key: tls.key }], ${more} } }`;
+      return gatewaySettings(parseConfig(text, join(folder, 'x.yaml')), null, 'drawn').listen.tls;
+    };
+
+    it('takes a ticketSecret of 32 characters', () => {
+      const secret = listener(`ticketSecret: ${'a'.repeat(32)}`)?.ticketSecret;
+      expect(secret).toMatch(/^[0-9a-f]{64}$/);
+      expect(secret).not.toBe(listener('')?.ticketSecret);
+    });
+
+    it.each(['x', 'a'.repeat(31)])('refuses a ticketSecret that could be guessed: %s', (secret) => {
+      expect(() => listener(`ticketSecret: ${secret}`)).toThrow(/ticketSecret.*\n.*32 characters/);
+    });
+
+    it('refuses one that could be guessed in a file or a variable too', () => {
+      writeFileSync(join(folder, 'short'), 'short\n');
+      expect(() => listener('ticketSecret: { file: short }')).toThrow(/32 characters/);
+      vi.stubEnv('EASGATE_TEST_SECRET', 'short');
+      expect(() => listener('ticketSecret: { env: EASGATE_TEST_SECRET }')).toThrow(/32 characters/);
+      vi.unstubAllEnvs();
+    });
+  });
+
   const sources = (url: string, addresses: string) => {
     const config = parseConfig(`upstream: { url: "${url}", sourceAddresses: [${addresses}] }`, 'x.yaml');
     return gatewaySettings(config, null).upstream.servers[0]?.sourceAddresses;
