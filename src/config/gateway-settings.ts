@@ -1,5 +1,5 @@
 // Owns the translation of the configuration into what the data plane and the directory are told.
-import { createHash, hkdfSync, randomBytes } from 'node:crypto';
+import { X509Certificate, createHash, hkdfSync, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { createSecureContext } from 'node:tls';
@@ -18,6 +18,7 @@ import type {
   UpstreamServerSettings,
   UpstreamTlsSettings,
 } from '../gateway/settings.ts';
+import { TlsTerminator } from '../gateway/tls-terminator.ts';
 import { serverTls } from '../gateway/upstream/server-tls.ts';
 import { ConfigError, readSecret } from './load.ts';
 import { noticeSettings } from './notice-settings.ts';
@@ -150,7 +151,7 @@ function upstreamTls(tls: Config['upstream']['tls'], host: string): UpstreamTlsS
   if ((tls.certificate === undefined) !== (tls.key === undefined))
     throw new ConfigError('upstream.tls', ['certificate and key are of use together only']);
   const settings: UpstreamTlsSettings = {
-    ca: tls.ca === undefined ? null : readPem(tls.ca, 'upstream.tls.ca'),
+    ca: tls.ca === undefined ? null : readAuthorities(tls.ca, 'upstream.tls.ca'),
     serverName: tls.serverName ?? host,
     certificate: tls.certificate === undefined ? null : readPem(tls.certificate, 'upstream.tls.certificate'),
     key: tls.key === undefined ? null : readPem(tls.key, 'upstream.tls.key'),
@@ -160,8 +161,7 @@ function upstreamTls(tls: Config['upstream']['tls'], host: string): UpstreamTlsS
   try {
     serverTls(settings);
   } catch (error) {
-    const cause = error instanceof Error ? error.message : String(error);
-    throw new ConfigError('upstream.tls', [`ca, certificate and key cannot be used: ${cause}`]);
+    throw new ConfigError('upstream.tls', [`ca, certificate and key cannot be used: ${messageOf(error)}`]);
   }
   return settings;
 }
@@ -251,7 +251,7 @@ function listenerTls(config: Config, sharedSecret: string): ListenerTlsSettings 
   const { tls } = config.listen;
   if (tls === undefined) return null;
   const { clientCertificate, ticketSecret } = tls;
-  return {
+  const settings: ListenerTlsSettings = {
     certificates: readCertificates(config),
     minVersion: tls.minVersion,
     ciphers: tls.ciphers,
@@ -263,12 +263,43 @@ function listenerTls(config: Config, sharedSecret: string): ListenerTlsSettings 
       clientCertificate === undefined
         ? null
         : {
-            ca: readPem(clientCertificate.ca, 'listen.tls.clientCertificate.ca'),
+            ca: readAuthorities(clientCertificate.ca, 'listen.tls.clientCertificate.ca'),
             required: clientCertificate.required,
             user: clientCertificate.user,
             forwardHeader: clientCertificate.forwardHeader ?? null,
           },
   };
+  try {
+    // What `serve` will do: nothing is known of ciphers and authorities before OpenSSL has seen them.
+    void new TlsTerminator(settings);
+  } catch (error) {
+    throw new ConfigError('listen.tls', [`cannot be used: ${messageOf(error)}`]);
+  }
+  return settings;
+}
+
+/** A certificate in PEM (RFC 7468 5.1). */
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
+
+/** A file of certificates. OpenSSL takes what is none without a word, and then trusts nobody. @throws ConfigError */
+function readAuthorities(path: string, name: string): string {
+  const text = readPem(path, name);
+  const found = text.match(CERTIFICATE) ?? [];
+  const begun = text.split('-----BEGIN ').length - 1;
+  if (found.length === 0 || found.length !== begun)
+    throw new ConfigError(name, [`needs certificates in PEM, and nothing else: ${path}`]);
+  for (const [index, certificate] of found.entries()) {
+    try {
+      void new X509Certificate(certificate);
+    } catch (error) {
+      throw new ConfigError(name, [`certificate ${index + 1} cannot be read: ${messageOf(error)}`]);
+    }
+  }
+  return text;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /**
@@ -301,8 +332,7 @@ export function readCertificates(config: Config): CertificateSettings[] {
     try {
       createSecureContext({ cert: pem.certificate, key: pem.key });
     } catch (error) {
-      const cause = error instanceof Error ? error.message : String(error);
-      throw new ConfigError(place, [`certificate and key cannot be used together: ${cause}`]);
+      throw new ConfigError(place, [`certificate and key cannot be used together: ${messageOf(error)}`]);
     }
     return pem;
   });
@@ -312,9 +342,7 @@ function readPem(path: string, name: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
-    throw new ConfigError(name, [
-      `cannot be read: ${error instanceof Error ? error.message : String(error)}`,
-    ]);
+    throw new ConfigError(name, [`cannot be read: ${messageOf(error)}`]);
   }
 }
 

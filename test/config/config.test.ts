@@ -123,6 +123,51 @@ describe('parseConfig', () => {
       expect(() => listener(`ticketSecret: ${secret}`)).toThrow(/ticketSecret.*\n.*32 characters/);
     });
 
+    it.each(['NONSENSE', 'TLS_NONSENSE', '"!ALL"', '"  "'])(
+      'refuses ciphers that are none: %s',
+      (ciphers) => {
+        expect(() => listener(`ciphers: ${ciphers}`)).toThrow(/^listen\.tls/);
+      },
+    );
+
+    it.each(['TLS_AES_128_GCM_SHA256', 'ECDHE-ECDSA-AES128-GCM-SHA256', 'HIGH'])(
+      'takes the ciphers %s',
+      (ciphers) => {
+        expect(listener(`ciphers: "${ciphers}"`)).toMatchObject({ ciphers });
+      },
+    );
+
+    const authorities = (text: string) => {
+      writeFileSync(join(folder, 'ca.pem'), text);
+      return () => listener('clientCertificate: { ca: ca.pem }');
+    };
+    const broken = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';
+
+    it('takes authorities with text between them', async () => {
+      const [one, two] = [await createAuthority('one'), await createAuthority('two')];
+      expect(authorities(`# ours\n${one.certificate}\n# theirs\n${two.certificate}\n`)).not.toThrow();
+    });
+
+    it.each([
+      ['nothing', async () => ''],
+      ['no PEM', async () => 'not a certificate\n'],
+      ['a key', async () => (await (await createAuthority()).issue({})).key],
+      [
+        'a certificate and a key',
+        async () => Object.values(await (await createAuthority()).issue({})).join('\n'),
+      ],
+      ['a certificate that is broken', async () => broken],
+      ['a broken one behind a good one', async () => `${(await createAuthority()).certificate}\n${broken}`],
+      ['one that is cut', async () => (await createAuthority()).certificate.slice(0, 200)],
+    ])('refuses a file of authorities with %s', async (_name, text) => {
+      expect(authorities(await text())).toThrow(/^listen\.tls\.clientCertificate\.ca/);
+      const upstream = parseConfig(
+        'upstream: { url: "https://mail", tls: { ca: ca.pem } }',
+        join(folder, 'x.yaml'),
+      );
+      expect(() => gatewaySettings(upstream, null)).toThrow(/^upstream\.tls\.ca/);
+    });
+
     it('refuses one that could be guessed in a file or a variable too', () => {
       writeFileSync(join(folder, 'short'), 'short\n');
       expect(() => listener('ticketSecret: { file: short }')).toThrow(/32 characters/);
