@@ -16,7 +16,7 @@ export interface DialOptions {
 }
 
 /** Options that bind a connection to a local address; a host name is then looked up in the same family. */
-export function from(localAddress: string | undefined): { localAddress?: string; family?: number } {
+export function boundTo(localAddress: string | undefined): { localAddress?: string; family?: number } {
   return localAddress === undefined ? {} : { localAddress, family: isIP(localAddress) };
 }
 
@@ -32,7 +32,7 @@ export function dial(
     noDelay: true,
     keepAlive: true,
     keepAliveInitialDelay: 60_000,
-    ...from(options.localAddress),
+    ...boundTo(options.localAddress),
   };
   if (server.tls === null) {
     const socket = connect({ ...address, onread });

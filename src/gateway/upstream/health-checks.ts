@@ -32,13 +32,11 @@ export class HealthChecks {
     while (!signal.aborted) {
       const cause = await this.ask(server);
       if (signal.aborted) return;
-      if (cause === undefined) {
-        // Nobody was asked: what is known stays.
-      } else if (cause === null) {
+      if (cause === null) {
         good++;
         bad = 0;
         if (good >= rise) server.setHealthy(true, 'health checks pass');
-      } else {
+      } else if (cause !== undefined) {
         bad++;
         good = 0;
         if (bad >= fall) server.setHealthy(false, cause);
@@ -47,7 +45,7 @@ export class HealthChecks {
     }
   }
 
-  /** One question on a connection of its own: null = well, else what is wrong; undefined = no local port to ask from. */
+  /** One question on a connection of its own: null = well, else what is wrong; undefined = not asked, for want of a local port. */
   private async ask(server: UpstreamServer): Promise<string | null | undefined> {
     const { method, path, timeoutMs, maxStatus } = this.settings;
     const client = new Client(undiciOrigin(server.settings), undiciOptions(server.settings, timeoutMs));

@@ -3,7 +3,7 @@ import { buildConnector } from 'undici';
 import type { Client } from 'undici';
 import { proxyHeader } from '../../http/proxy-protocol.ts';
 import type { UpstreamServerSettings } from '../settings.ts';
-import { from } from './dial.ts';
+import { boundTo } from './dial.ts';
 import { serverTls } from './server-tls.ts';
 import { SourceAddresses, isOutOfPorts } from './source-addresses.ts';
 
@@ -48,7 +48,7 @@ function sourced(connector: Connector, sources: SourceAddresses): Connector {
   const attempt: Connector = (options, done) => {
     // A connection that stands has its address.
     const localAddress = options.httpSocket === undefined ? sources.next() : undefined;
-    connector({ ...options, ...from(localAddress) }, (...result) => {
+    connector({ ...options, ...boundTo(localAddress) }, (...result) => {
       if (!isOutOfPorts(result[0])) {
         done(...result);
         return;
