@@ -1,5 +1,4 @@
 // Owns `easgate serve`: the primary process. Reads the configuration, starts the workers, reloads, stops.
-import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import type { Command } from 'commander';
 import { gatewaySettings, readCertificates, readClientCa, storeOptions } from '../config/gateway-settings.ts';
@@ -56,7 +55,6 @@ class Primary {
         plan,
         entry: process.argv[1] ?? '',
         args: ['worker'],
-        ticketSecret: randomBytes(32).toString('hex'),
         onEvent: (level, facts, text) => this.log.logger[level](facts, text),
       });
       this.writePid();

@@ -18,8 +18,6 @@ import { Summary } from '../observe/summary.ts';
 export interface ServingOptions {
   /** Where the built-in mail server is; null = a real one is configured. */
   readonly sampleUrl: string | null;
-  /** Shared by all workers, in hex; absent = drawn. */
-  readonly ticketSecret?: string;
   /** An open socket to listen on; null = bind one. */
   readonly fd: number | null;
 }
@@ -57,16 +55,15 @@ export async function startServing(config: Config, options: ServingOptions): Pro
     const accessLog = config.log.access ? new AccessLog(log.logger, config.log.identities) : null;
     undo.push(() => accessLog?.flush());
     const journal = openJournal(log, config.log.identities, undo);
-    const { sampleUrl, ticketSecret, fd } = options;
-    const settings = gatewaySettings(config, sampleUrl, ticketSecret, await store.sharedSecret());
+    const { sampleUrl, fd } = options;
+    const settings = gatewaySettings(config, sampleUrl, await store.sharedSecret());
     const gateway = await startGateway({
       settings: { ...settings, listen: { ...settings.listen, fd } },
       verdicts,
       recorder,
       accessLog,
       journal,
-      onTrouble: (code, { device, ...facts }) =>
-        log.logger.warn({ code, device: config.log.identities ? device : undefined, ...facts }),
+      onTrouble: (code, facts) => log.logger.warn({ code, ...named(facts, config.log.identities) }),
     });
     const counts = (): Record<string, number> =>
       countersOf(gateway, log.dropped() + (accessLog?.dropped ?? 0));
@@ -101,6 +98,14 @@ function countersOf(gateway: Gateway, logLinesDropped: number): Record<string, n
     unsentBytes: gateway.unsentBytes(),
     logLinesDropped,
   };
+}
+
+/** What may be written of a trouble: `client` is an address, `device` a phone. */
+function named(
+  facts: Readonly<Record<string, unknown>>,
+  identities: boolean,
+): Readonly<Record<string, unknown>> {
+  return identities ? facts : { ...facts, client: undefined, device: undefined };
 }
 
 /** One line for the first of many failed look-ups, and again while they go on. */

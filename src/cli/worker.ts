@@ -64,9 +64,9 @@ function tell(message: FromWorker): void {
   if (process.connected) process.send?.(message);
 }
 
-async function start({ source, sampleUrl, ticketSecret, fd }: StartMessage): Promise<Running> {
+async function start({ source, sampleUrl, fd }: StartMessage): Promise<Running> {
   const config = parseConfig(source.text, source.path);
-  return { config, serving: await startServing(config, { sampleUrl, ticketSecret, fd }) };
+  return { config, serving: await startServing(config, { sampleUrl, fd }) };
 }
 
 function reloadCertificates({ config, serving }: Running): void {

@@ -1,6 +1,7 @@
 // Owns the translation of the configuration into what the data plane and the directory are told.
-import { X509Certificate, createHash, randomBytes } from 'node:crypto';
+import { X509Certificate, createHash, hkdfSync, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { createSecureContext } from 'node:tls';
 import type { StoreOptions } from '../directory/open-store.ts';
 import type { VerdictCacheOptions } from '../directory/verdict-cache.ts';
@@ -17,10 +18,11 @@ import type {
   UpstreamServerSettings,
   UpstreamTlsSettings,
 } from '../gateway/settings.ts';
+import { TlsTerminator } from '../gateway/tls-terminator.ts';
 import { serverTls } from '../gateway/upstream/server-tls.ts';
 import { ConfigError, readSecret } from './load.ts';
 import { noticeSettings } from './notice-settings.ts';
-import type { Config } from './schema.ts';
+import type { Config, Secret } from './schema.ts';
 
 /**
  * Settings of the data plane; `sampleUrl` is where the built-in mail server is, `sharedSecret` what all gateways of one
@@ -29,7 +31,6 @@ import type { Config } from './schema.ts';
 export function gatewaySettings(
   config: Config,
   sampleUrl: string | null,
-  ticketSecret = randomBytes(32).toString('hex'),
   sharedSecret = randomBytes(32).toString('hex'),
 ): GatewaySettings {
   const { upstream, limits, identity, throttle } = config;
@@ -38,7 +39,7 @@ export function gatewaySettings(
       address: config.listen.address,
       port: config.listen.port,
       fd: null,
-      tls: listenerTls(config, ticketSecret),
+      tls: listenerTls(config, sharedSecret),
       proxyProtocolFrom: config.listen.proxyProtocolFrom ?? null,
     },
     publicUrl: config.publicUrl ?? null,
@@ -49,7 +50,7 @@ export function gatewaySettings(
     throttle,
     upstream: {
       path: upstream.path,
-      servers: serversOf(config).map((server) => serverSettings(config, server, sampleUrl)),
+      servers: allServers(config, sampleUrl),
       strategy: upstream.strategy,
       maxQueued: upstream.maxQueued,
       queueTimeoutMs: upstream.queueTimeoutSeconds * 1_000,
@@ -58,6 +59,7 @@ export function gatewaySettings(
       ejectMs: upstream.ejectSeconds * 1_000,
       slowStartMs: upstream.slowStartSeconds * 1_000,
       connectionAuth: upstream.connectionAuth,
+      forwarded: upstream.forwarded,
     },
     client: {
       maxHeadBytes: limits.maxHeadBytes,
@@ -89,6 +91,12 @@ function serversOf(config: Config): readonly ServerConfig[] {
   return servers.length > 0 ? servers : [{ url, weight: 1 }];
 }
 
+function allServers(config: Config, sampleUrl: string | null): readonly UpstreamServerSettings[] {
+  const servers = serversOf(config).map((server) => serverSettings(config, server, sampleUrl));
+  checkSources(config.upstream.sourceAddresses, servers);
+  return servers;
+}
+
 function serverSettings(
   config: Config,
   server: ServerConfig,
@@ -111,16 +119,39 @@ function serverSettings(
     maxConnections: server.maxConnections ?? upstream.maxConnections,
     maxIdleConnections: upstream.maxIdleConnections,
     idleConnectionMs: upstream.idleConnectionSeconds * 1_000,
-    sourceAddresses: upstream.sourceAddresses,
+    sourceAddresses: sourcesFor(upstream.sourceAddresses, host),
     proxyProtocol: upstream.proxyProtocol ?? null,
   };
+}
+
+/** The local addresses a server can be reached from: of its own family where the file gives its address. */
+function sourcesFor(addresses: readonly string[], host: string): readonly string[] {
+  const family = isIP(host);
+  if (family === 0 || addresses.length === 0) return addresses;
+  const fitting = addresses.filter((address) => isIP(address) === family);
+  if (fitting.length === 0)
+    throw new ConfigError('upstream.sourceAddresses', [
+      `none of them is an IPv${family} address, as the mail server ${host} is`,
+    ]);
+  return fitting;
+}
+
+/** A local address from which none of the servers can be reached is a mistake. @throws ConfigError */
+function checkSources(addresses: readonly string[], servers: readonly UpstreamServerSettings[]): void {
+  const idle = addresses.filter((address) =>
+    servers.every((server) => !server.sourceAddresses.includes(address)),
+  );
+  if (idle.length > 0)
+    throw new ConfigError('upstream.sourceAddresses', [
+      `${idle.join(', ')}: no mail server has an address of this family`,
+    ]);
 }
 
 function upstreamTls(tls: Config['upstream']['tls'], host: string): UpstreamTlsSettings {
   if ((tls.certificate === undefined) !== (tls.key === undefined))
     throw new ConfigError('upstream.tls', ['certificate and key are of use together only']);
   const settings: UpstreamTlsSettings = {
-    ca: tls.ca === undefined ? null : readPem(tls.ca, 'upstream.tls.ca'),
+    ca: tls.ca === undefined ? null : readAuthorities(tls.ca, 'upstream.tls.ca'),
     serverName: tls.serverName ?? host,
     certificate: tls.certificate === undefined ? null : readPem(tls.certificate, 'upstream.tls.certificate'),
     key: tls.key === undefined ? null : readPem(tls.key, 'upstream.tls.key'),
@@ -130,8 +161,7 @@ function upstreamTls(tls: Config['upstream']['tls'], host: string): UpstreamTlsS
   try {
     serverTls(settings);
   } catch (error) {
-    const cause = error instanceof Error ? error.message : String(error);
-    throw new ConfigError('upstream.tls', [`ca, certificate and key cannot be used: ${cause}`]);
+    throw new ConfigError('upstream.tls', [`ca, certificate and key cannot be used: ${messageOf(error)}`]);
   }
   return settings;
 }
@@ -140,9 +170,7 @@ function quarantineSettings(config: Config, drawn: string): QuarantineSettings |
   const { answer, provisioning, keySecret } = config.quarantine;
   const notice = noticeSettings(config);
   if (answer === 'block') return null;
-  const secret = keySecret === undefined ? drawn : readSecret(keySecret, 'quarantine.keySecret');
-  if (secret.length < MIN_SECRET)
-    throw new ConfigError('quarantine.keySecret', [`needs at least ${MIN_SECRET} characters`]);
+  const secret = keySecret === undefined ? drawn : readLongSecret(keySecret, 'quarantine.keySecret');
   return {
     keySecret: createHash('sha256').update(`easgate mailbox keys\0${secret}`).digest(),
     provisioning,
@@ -160,7 +188,7 @@ function autodiscoverSettings({ autodiscover, publicUrl }: Config): DiscoverySet
 }
 
 function passThroughSettings(config: Config): PassThroughSettings | null {
-  const { listen, passThrough, limits, identity } = config;
+  const { listen, passThrough, limits, identity, upstream } = config;
   if (passThrough === undefined) return null;
   passThrough.paths.forEach(({ path }, index) => {
     if (typeof matchPath(path, passThrough.paths) === 'string')
@@ -185,6 +213,8 @@ function passThroughSettings(config: Config): PassThroughSettings | null {
     maxConnections: passThrough.maxConnections,
     certificateHeader: listen.tls?.clientCertificate?.forwardHeader?.toLowerCase() ?? null,
     trustedProxies: identity.trustedProxies.map(parseRange),
+    forwardedHeader: identity.forwardedHeader,
+    sendsForwarded: upstream.forwarded,
   };
 }
 
@@ -201,32 +231,77 @@ function healthSettings({ health, path }: Config['upstream']): HealthSettings | 
   };
 }
 
-function listenerTls(config: Config, drawn: string): ListenerTlsSettings | null {
+function listenerTls(config: Config, sharedSecret: string): ListenerTlsSettings | null {
   const { tls } = config.listen;
   if (tls === undefined) return null;
   const { clientCertificate, ticketSecret } = tls;
-  const secret =
-    ticketSecret === undefined
-      ? drawn
-      : createHash('sha256').update(readSecret(ticketSecret, 'listen.tls.ticketSecret')).digest('hex');
-  return {
+  const settings: ListenerTlsSettings = {
     certificates: readCertificates(config),
     minVersion: tls.minVersion,
     ciphers: tls.ciphers,
     handshakeTimeoutMs: tls.handshakeTimeoutSeconds * 1_000,
     maxHandshakesPerSecond: tls.maxHandshakesPerSecond,
-    ticketSecret: secret,
+    ticketSecret: ticketKeyMaterial(ticketSecret, sharedSecret),
     ticketRotationMs: tls.ticketRotationSeconds * 1_000,
     clientCertificate:
       clientCertificate === undefined
         ? null
         : {
-            ca: readClientCa(config) ?? '',
+            ca: readAuthorities(clientCertificate.ca, 'listen.tls.clientCertificate.ca'),
             required: clientCertificate.required,
             user: clientCertificate.user,
             forwardHeader: clientCertificate.forwardHeader ?? null,
           },
   };
+  try {
+    // What `serve` will do: nothing is known of ciphers and authorities before OpenSSL has seen them.
+    void new TlsTerminator(settings);
+  } catch (error) {
+    throw new ConfigError('listen.tls', [`cannot be used: ${messageOf(error)}`]);
+  }
+  return settings;
+}
+
+/** A certificate in PEM (RFC 7468 5.1). */
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
+
+/** A file of certificates. OpenSSL takes what is none without a word, and then trusts nobody. @throws ConfigError */
+function readAuthorities(path: string, name: string): string {
+  const text = readPem(path, name);
+  const found = text.match(CERTIFICATE) ?? [];
+  const begun = text.split('-----BEGIN ').length - 1;
+  if (found.length === 0 || found.length !== begun)
+    throw new ConfigError(name, [`needs certificates in PEM, and nothing else: ${path}`]);
+  for (const [index, certificate] of found.entries()) {
+    try {
+      void new X509Certificate(certificate);
+    } catch (error) {
+      throw new ConfigError(name, [`certificate ${index + 1} cannot be read: ${messageOf(error)}`]);
+    }
+  }
+  return text;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/**
+ * 32 bytes in hex that every worker and node comes to: from the operator's secret, or from the one that the directory keeps,
+ * under a label of its own, so that tickets outlive a restart.
+ */
+function ticketKeyMaterial(own: Secret | undefined, sharedSecret: string): string {
+  if (own === undefined)
+    return Buffer.from(hkdfSync('sha256', sharedSecret, '', 'easgate session tickets', 32)).toString('hex');
+  const secret = readLongSecret(own, 'listen.tls.ticketSecret');
+  return createHash('sha256').update(secret).digest('hex');
+}
+
+/** @throws ConfigError when it is missing or could be guessed */
+function readLongSecret(secret: Secret, name: string): string {
+  const text = readSecret(secret, name);
+  if (text.length < MIN_SECRET) throw new ConfigError(name, [`needs at least ${MIN_SECRET} characters`]);
+  return text;
 }
 
 /** The certificates of the listener as they are on disk now. @throws ConfigError */
@@ -241,8 +316,7 @@ export function readCertificates(config: Config): CertificateSettings[] {
     try {
       createSecureContext({ cert: pem.certificate, key: pem.key });
     } catch (error) {
-      const cause = error instanceof Error ? error.message : String(error);
-      throw new ConfigError(place, [`certificate and key cannot be used together: ${cause}`]);
+      throw new ConfigError(place, [`certificate and key cannot be used together: ${messageOf(error)}`]);
     }
     return pem;
   });
@@ -272,9 +346,7 @@ function readPem(path: string, name: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
-    throw new ConfigError(name, [
-      `cannot be read: ${error instanceof Error ? error.message : String(error)}`,
-    ]);
+    throw new ConfigError(name, [`cannot be read: ${messageOf(error)}`]);
   }
 }
 

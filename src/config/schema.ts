@@ -55,7 +55,7 @@ const listenerTls = z.strictObject({
   ticketSecret: secret
     .optional()
     .describe(
-      'secret of at least 32 characters from which session ticket keys are derived; set it to the same value on all nodes to keep sessions over restarts (absent = drawn at each start)',
+      'secret of at least 32 characters from which session ticket keys are derived, the same on all nodes; absent = derived from a secret that the directory keeps',
     ),
   ticketRotationSeconds: seconds(86_400, 'how long one ticket key is used'),
   clientCertificate: z
@@ -188,8 +188,11 @@ const upstream = z.strictObject({
   ),
   sourceAddresses: z
     .array(z.union([z.ipv4(), z.ipv6()]))
+    .max(64)
     .default([])
-    .describe('local addresses to connect from: each has about 28,000 ports to one server'),
+    .describe(
+      'local addresses to connect from, in turn; each has about 28,000 ports (net.ipv4.ip_local_port_range) for all servers and workers together',
+    ),
   proxyProtocol: z
     .union([z.literal(1), z.literal(2)])
     .optional()
@@ -211,6 +214,10 @@ const upstream = z.strictObject({
     .describe(
       'NTLM and Negotiate: pin a connection of the mail server to each phone, or strip the offer from its 401',
     ),
+  forwarded: z
+    .boolean()
+    .default(false)
+    .describe('send Forwarded (RFC 7239) beside X-Forwarded-For, X-Forwarded-Proto and X-Forwarded-Host'),
 });
 
 const quarantine = z.strictObject({
@@ -306,7 +313,13 @@ const identity = z.strictObject({
   trustedProxies: z
     .array(z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()]))
     .default([])
-    .describe('addresses or blocks whose X-Forwarded-For is believed'),
+    .describe('addresses or blocks of proxies whose word on the client counts'),
+  forwardedHeader: z
+    .enum(['xForwardedFor', 'forwarded'])
+    .default('xForwardedFor')
+    .describe(
+      'what they say it by: X-Forwarded-For and X-Forwarded-Proto, or Forwarded (RFC 7239); the other is not looked at',
+    ),
 });
 
 const limits = z.strictObject({

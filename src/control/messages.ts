@@ -9,7 +9,6 @@ export interface StartMessage {
   readonly type: 'start';
   readonly source: ConfigSource;
   readonly sampleUrl: string | null;
-  readonly ticketSecret: string;
   /** The open, bound socket to listen on. */
   readonly fd: number;
 }

@@ -22,8 +22,6 @@ export interface SupervisorOptions {
   /** The program that runs a worker, and its arguments. */
   readonly entry: string;
   readonly args: readonly string[];
-  /** Shared by all workers: session tickets of one are opened by all. */
-  readonly ticketSecret: string;
   readonly onEvent: OnEvent;
   /** A socket for each worker, or one for all; absent = as the system can. */
   readonly sharesPort?: boolean;
@@ -158,14 +156,13 @@ class Workers implements Supervisor, SlotOwner {
   }
 
   async launch(socket: Parameters<SlotOwner['launch']>[0]): Promise<ChildProcess> {
-    const { entry, args, ticketSecret } = this.options;
+    const { entry, args } = this.options;
     const { source, sampleUrl } = this.plan;
     const { certificates } = this;
     const worker = await launchWorker(entry, args, socket, {
       type: 'start',
       source,
       sampleUrl,
-      ticketSecret,
       fd: LISTEN_FD,
     });
     // It may have read the files a moment too early.

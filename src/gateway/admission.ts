@@ -22,8 +22,8 @@ import type { IdentitySettings, ListenSettings, UpstreamSettings } from './setti
 
 /** What the gate needs to know of the connection a request came on. */
 export interface RequestOrigin {
-  /** X-Forwarded-* and Via lines for this connection, each ended by CRLF. */
-  forwardedLines(head: RequestHead): string;
+  /** X-Forwarded-* and Via lines for the request, each ended by CRLF. */
+  forwardedLines(): string;
   /** Whom the mail server authenticated on the connection that belongs to this one (NTLM); null = nobody. */
   readonly boundUser: UserKey | null;
   /** Whom the client certificate names; null = none. */
@@ -116,7 +116,7 @@ export function admit(
     // A leg of NTLM names another user than the memo's.
     if (memo.upstreamLine !== '' && isRemembered(memo, head)) {
       exchange.upstreamLine = memo.upstreamLine;
-      exchange.upstreamHead = passedOn(rules, head.headerLines) + origin.forwardedLines(head);
+      exchange.upstreamHead = passedOn(rules, head.headerLines) + origin.forwardedLines();
       return null;
     }
     // Without credentials of its own (certificate, NTLM) Horde believes the claim (eas-protocol facts, 0.9).
@@ -134,7 +134,7 @@ export function admit(
     (canonical === '' ? '' : '?' + canonical) +
     ' HTTP/1.1\r\nHost: ';
   if (user !== NO_USER && isRemembered(memo, head)) memo.upstreamLine = exchange.upstreamLine;
-  exchange.upstreamHead = passedOn(rules, head.headerLines) + origin.forwardedLines(head);
+  exchange.upstreamHead = passedOn(rules, head.headerLines) + origin.forwardedLines();
   return null;
 }
 
@@ -144,7 +144,7 @@ function isRemembered(memo: AdmissionMemo, head: RequestHead): boolean {
 }
 
 /** A copy: a part of a head would keep the whole of it in memory as long as the connection lives. */
-function detach(text: string): string {
+export function detach(text: string): string {
   return Buffer.from(text, 'latin1').toString('latin1');
 }
 
@@ -259,7 +259,7 @@ function isBodyError(content: string): content is BodyErrorCode {
 function openingHead(head: RequestHead, origin: RequestOrigin): string {
   const agent = head.userAgent === null ? '' : 'User-Agent: ' + head.userAgent + '\r\n';
   const opening = head.authorization === null ? '' : 'Authorization: ' + head.authorization + '\r\n';
-  return agent + opening + origin.forwardedLines(head);
+  return agent + opening + origin.forwardedLines();
 }
 
 function rewriteUser(canonical: string, user: UserKey): string {

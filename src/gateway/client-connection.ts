@@ -8,9 +8,8 @@ import type { HttpErrorCode } from '../http/errors.ts';
 import { errorReply } from '../http/reply.ts';
 import { parseRequestHead } from '../http/request-head.ts';
 import type { RequestHead } from '../http/request-head.ts';
-import { clientAddress } from '../identity/client-address.ts';
 import type { UserKey } from '../identity/keys.ts';
-import { AdmissionMemo, admit, admitDiscovery } from './admission.ts';
+import { AdmissionMemo, admit, admitDiscovery, detach } from './admission.ts';
 import type { RequestOrigin } from './admission.ts';
 import type { Timed } from './deadlines.ts';
 import { BodyRate } from './body-rate.ts';
@@ -19,6 +18,8 @@ import { PhoneAccount } from './phone-account.ts';
 import { Exchange } from './exchange.ts';
 import { Forwarder } from './forwarder.ts';
 import type { PhoneSide } from './forwarder.ts';
+import { directOrigin, proxiedOrigin } from './forwarding.ts';
+import type { ClientOrigin, Peer } from './forwarding.ts';
 import type { GatewayCore } from './gateway-core.ts';
 import { RequestBody } from './request-body.ts';
 import type { SharedReader, SharedSocket } from './shared-reads.ts';
@@ -32,11 +33,8 @@ import {
 } from './settings.ts';
 
 /** What the listener knows of a connection before its first request. */
-export interface PhoneEndpoint {
-  /** The peer, or what a PROXY protocol header says of it. */
-  readonly address: string;
+export interface PhoneEndpoint extends Peer {
   readonly port: number;
-  readonly secure: boolean;
   /** The socket of TCP: below TLS, or the connection itself. */
   readonly transport: Socket;
   /** Whom the client certificate names; null = none. */
@@ -85,10 +83,12 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, Shared
   readonly decision: Decision;
   clientEnded = false;
   private readonly endpoint: PhoneEndpoint;
-  private readonly peer: string;
+  /** A trusted proxy: its requests are those of others. */
   private readonly trusted: boolean;
-  private readonly forwarded: string;
-  private readonly forwardedSuffix: string;
+  /** Whose request is under way; of a phone itself, whose requests were before too. */
+  private origin: ClientOrigin;
+  /** The header lines that tell the mail server of it; '' = not written yet. */
+  private forwarded = '';
   private readonly forwarder: Forwarder;
   private readonly account: PhoneAccount;
   private readonly rate = new BodyRate();
@@ -105,13 +105,11 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, Shared
     this.socket = socket;
     this.core = core;
     this.endpoint = endpoint;
-    this.peer = endpoint.address;
     this.address = endpoint.address;
+    this.origin = directOrigin(endpoint, '');
     this.port = endpoint.port;
     this.certificateUser = endpoint.certificateUser;
-    this.trusted = core.isTrustedProxy(this.peer);
-    this.forwardedSuffix = core.forwardedSuffix(endpoint);
-    this.forwarded = `X-Forwarded-For: ${this.peer}\r\n${this.forwardedSuffix}`;
+    this.trusted = core.isTrustedProxy(endpoint.address);
     this.forwarder = new Forwarder(this);
     this.decision = new Decision(this, this.forwarder);
     this.account = new PhoneAccount(core);
@@ -304,8 +302,7 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, Shared
     socket.off('drain', onDrain);
     socket.off('end', onEnd);
     socket.off('close', onClose);
-    const proto = this.endpoint.secure ? 'https' : 'http';
-    this.core.lane?.accept(socket, bytes, { address: this.peer, port: this.port, proto });
+    this.core.lane?.accept(socket, bytes, this.endpoint);
     socket.off('error', ignore);
   }
 
@@ -324,7 +321,7 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, Shared
       !this.core.draining &&
       (client.maxRequestsPerConnection === 0 || this.requests < client.maxRequestsPerConnection);
     this.body.begin(head.framing, head.contentLength, client.maxBodyBytes);
-    if (this.trusted) this.noteAddress(head.forwardedFor);
+    this.noteOrigin(head);
     const { settings } = this.core;
     const discovery = this.core.discovery === null ? null : parseDiscoveryTarget(head.method, head.target);
     const bad =
@@ -357,9 +354,16 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, Shared
   }
 
   /** A trusted proxy may send several clients' requests on one connection: what is known of one is not the next one's. */
-  private noteAddress(forwardedFor: string | null): void {
-    const address =
-      forwardedFor === null ? this.peer : clientAddress(this.peer, forwardedFor, this.core.trustedProxies);
+  private noteOrigin(head: RequestHead): void {
+    if (!this.trusted) {
+      if (head.host === this.origin.host) return;
+      this.origin = directOrigin(this.endpoint, detach(head.host));
+      this.forwarded = '';
+      return;
+    }
+    this.origin = proxiedOrigin(this.endpoint, head, this.core.forwarding);
+    this.forwarded = '';
+    const { address } = this.origin;
     if (address === this.address) return;
     this.address = address;
     this.forwarder.unpin();
@@ -400,11 +404,10 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, Shared
     }
   }
 
-  /** What the mail server learns of this connection. Client-sent claims count only from trusted proxies. */
-  forwardedLines(head: RequestHead): string {
-    if (head.forwardedFor !== null && this.trusted) {
-      return `X-Forwarded-For: ${head.forwardedFor}, ${this.peer}\r\n${this.forwardedSuffix}`;
-    }
+  /** What the mail server learns of the client. Written once for a phone, whose requests name one host. */
+  forwardedLines(): string {
+    if (this.forwarded === '')
+      this.forwarded = this.core.forwardedLines(this.origin, this.endpoint.certificateUser);
     return this.forwarded;
   }
 

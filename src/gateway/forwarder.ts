@@ -59,6 +59,8 @@ function isRedirect(status: number): boolean {
 const SMALL_BODY = 4096;
 /** Servers tried for one request at most. */
 const MAX_ATTEMPTS = 3;
+/** Local addresses tried for one request at most. */
+const MAX_SOURCES = 16;
 
 /** Forwards the exchanges of one client connection, one at a time. */
 export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
@@ -78,6 +80,8 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
   private readonly relay = new ResponseRelay(this);
   private stalledSince = 0;
   private stalledMs = 0;
+  /** Local addresses without a port that the request under way met. */
+  private sourcesTried = 0;
 
   constructor(phone: PhoneSide) {
     this.phone = phone;
@@ -205,6 +209,7 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
 
   /** The server of this exchange; null when it was answered because there is none. */
   private route(exchange: Exchange): UpstreamServer | null {
+    this.sourcesTried = 0;
     if (!this.agreeOnPin(exchange)) return null;
     const server =
       this.pinned === null
@@ -313,17 +318,21 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
     exchange.upstream = upstream;
     exchange.upstreamReused = upstream.served > 0;
     upstream.user = this;
+    let waits = false;
     if (!upstream.connected) {
-      const { connectTimeoutMs } = (exchange.server as UpstreamServer).settings;
+      const { connectTimeoutMs, sourceAddresses } = (exchange.server as UpstreamServer).settings;
       this.phone.deadline = Math.min(this.phone.deadline, this.core.deadlines.now + connectTimeoutMs);
+      // Where the local address may turn out to have no port left, the rest of the body waits for the connection.
+      waits = !exchange.requestComplete && sourceAddresses.length > 0;
     }
     const drained =
       typeof data === 'string' ? upstream.socket.write(data, 'latin1') : upstream.socket.write(data);
-    if (!drained && !exchange.requestComplete) this.phone.socket.pause();
+    if (waits || (!drained && !exchange.requestComplete)) this.phone.socket.pause();
     // Until the connection stands nothing was sent; on a reused one the server may close in the same moment.
     if (
-      exchange.requestComplete &&
-      (!upstream.connected || (exchange.upstreamReused && isRepeatable(exchange)))
+      waits ||
+      (exchange.requestComplete &&
+        (!upstream.connected || (exchange.upstreamReused && isRepeatable(exchange))))
     )
       exchange.replay = data;
   }
@@ -353,8 +362,10 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
   onUpstreamConnected(): void {
     const exchange = this.phone.exchange;
     if (exchange === null || exchange.phase !== 'forwarded') return;
+    const waited = exchange.replay !== null;
     exchange.replay = null;
     if (exchange.requestComplete) this.phone.deadline = exchange.responseDeadline;
+    else if (waited && exchange.upstream?.socket.writableNeedDrain === false) this.phone.resumeBody();
   }
 
   onUpstreamBytes(bytes: Buffer, length: number): void {
@@ -392,18 +403,23 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
 
   onUpstreamClosed(clean: boolean, connected: boolean): void {
     const exchange = this.phone.exchange;
+    const lackedPort = exchange?.upstream?.lackedPort ?? false;
     if (this.pinned?.closed === true) {
       if (exchange === null) {
         this.dropPinned();
         return;
       }
-      if (this.claimed) exchange.persistent = false;
+      if (this.claimed && !lackedPort) exchange.persistent = false;
       this.unpin();
     }
     // A connection bound to this client may end while the next request is still arriving: nothing of it was sent.
     if (exchange === null || exchange.upstream === null) return;
     exchange.upstream = null;
     const server = exchange.server as UpstreamServer;
+    if (lackedPort) {
+      this.sendFromElsewhere(exchange, server);
+      return;
+    }
     if (exchange.phase === 'responding') {
       if (clean && this.relay.endsAtClose(exchange)) {
         this.complete(exchange);
@@ -418,6 +434,21 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
     // A server may end a held poll by closing; only a connection that never stood is a sign of illness then.
     if (!exchange.upstreamReused && !(connected && exchange.held)) server.failed(code);
     if (!this.sendAgain(exchange, server, connected)) this.phone.fail(exchange, code);
+  }
+
+  /**
+   * The local address had no port left: the next one is tried at once, until each was; where the system chooses, ports are
+   * short towards one server only. That server was never asked, and is not to blame.
+   */
+  private sendFromElsewhere(exchange: Exchange, server: UpstreamServer): void {
+    const data = exchange.replay;
+    if (data !== null && server.pool.sources.hasAnother && ++this.sourcesTried < MAX_SOURCES) {
+      exchange.replay = null;
+      exchange.attempts--;
+      this.dispatch(exchange, server, data);
+    } else if (!this.sendAgain(exchange, server, false)) {
+      this.phone.fail(exchange, 'EASGATE_NO_LOCAL_PORT');
+    }
   }
 
   /** The client must not go on as if its connection to the server still were authenticated (http-proxy facts, 2.9). */
@@ -466,7 +497,8 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
     if (other === null || other.settings.hostHeader !== server.settings.hostHeader) return false;
     this.core.counters.retries++;
     exchange.server = other;
-    this.expectResponse(exchange);
+    if (exchange.requestComplete) this.expectResponse(exchange);
+    else this.phone.deadline = this.core.deadlines.now + this.core.settings.client.bodyTimeoutMs;
     this.dispatch(exchange, other, data);
     return true;
   }

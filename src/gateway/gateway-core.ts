@@ -4,19 +4,20 @@ import type { MailboxNotice } from '../eas/mailbox/model.ts';
 import { plain } from '../eas/mailbox/plain.ts';
 import type { ResponseHead } from '../http/response-head.ts';
 import { inRanges, parseRange } from '../identity/client-address.ts';
-import type { AddressRange } from '../identity/client-address.ts';
 import type { Verdict, WipeOrder } from '../policy/model.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { SeenFacts } from '../directory/partnership-recorder.ts';
 import type { ChangedKeys, Decision } from '../directory/verdict-cache.ts';
 import { Arrivals } from './arrivals.ts';
 import { ChallengeMemory } from './challenge-memory.ts';
-import type { ClientConnection, PhoneEndpoint } from './client-connection.ts';
+import type { ClientConnection } from './client-connection.ts';
 import { CredentialCheck } from './credentials.ts';
 import type { Deadlines } from './deadlines.ts';
 import { DeviceGuard } from './device-guard.ts';
 import { Discovery } from './discovery.ts';
 import type { Exchange } from './exchange.ts';
+import { forwardedHeaders } from './forwarding.ts';
+import type { ClientOrigin, ForwardingRules } from './forwarding.ts';
 import { Notices } from './notices.ts';
 import type { NoticeReader } from './notices.ts';
 import { VIA_PSEUDONYM } from './settings.ts';
@@ -44,7 +45,7 @@ export interface GatewayCounters {
   superseded: number;
   /** Held polls refused for want of memory. */
   shed: number;
-  /** Connections turned away: too many, too many of one address, too many handshakes, no PROXY header. */
+  /** Connections turned away before their first request (turned-away.ts). */
   turnedAway: number;
 }
 
@@ -119,7 +120,7 @@ export class GatewayCore {
   };
   /** Header lines of the gateway's own 401, for the case that the mail server does not challenge. */
   readonly challengeLines = 'WWW-Authenticate: Basic realm="ActiveSync"\r\n';
-  readonly trustedProxies: readonly AddressRange[];
+  readonly forwarding: ForwardingRules;
   /** For requests that may not pass: does the mail server take their credentials? */
   readonly credentials: CredentialCheck;
   readonly challenges: ChallengeMemory;
@@ -147,7 +148,7 @@ export class GatewayCore {
     this.recorder = parts.recorder;
     this.accessLog = parts.accessLog;
     this.journal = parts.journal ?? null;
-    const { autodiscover, upstream } = parts.settings;
+    const { autodiscover, identity, upstream } = parts.settings;
     const now = (): number => parts.deadlines.now;
     this.credentials = new CredentialCheck(upstream, parts.upstreams, now);
     this.challenges = new ChallengeMemory(upstream, parts.upstreams, now, this.challengeLines);
@@ -156,7 +157,12 @@ export class GatewayCore {
     this.quarantine = parts.settings.quarantine;
     this.rendered = this.quarantine === null ? null : new Notices(this.quarantine.notice);
     this.onTrouble = parts.onTrouble;
-    this.trustedProxies = parts.settings.identity.trustedProxies.map(parseRange);
+    this.forwarding = {
+      trustedProxies: identity.trustedProxies.map(parseRange),
+      forwardedHeader: identity.forwardedHeader,
+      sendsForwarded: upstream.forwarded,
+      publicHosts: identity.publicHosts,
+    };
   }
 
   /** Ends questions to mail servers that have waited too long. */
@@ -191,12 +197,13 @@ export class GatewayCore {
     this.recordSeen(exchange, 200);
   }
 
-  /** What goes behind X-Forwarded-For for every request of one connection. */
-  forwardedSuffix(endpoint: PhoneEndpoint): string {
+  /** What goes behind the phone's own headers. */
+  forwardedLines(origin: ClientOrigin, certificateUser: UserKey | null): string {
     const header = this.settings.listen.tls?.clientCertificate?.forwardHeader ?? null;
-    const { certificateUser } = endpoint;
+    let lines = '';
+    for (const [name, value] of forwardedHeaders(origin, this.forwarding)) lines += `${name}: ${value}\r\n`;
     return (
-      `X-Forwarded-Proto: ${endpoint.secure ? 'https' : 'http'}\r\nVia: 1.1 ${VIA_PSEUDONYM}\r\n` +
+      `${lines}Via: 1.1 ${VIA_PSEUDONYM}\r\n` +
       (header === null || certificateUser === null ? '' : `${header}: ${certificateUser}\r\n`)
     );
   }
@@ -217,7 +224,8 @@ export class GatewayCore {
   }
 
   isTrustedProxy(address: string): boolean {
-    return this.trustedProxies.length > 0 && inRanges(address, this.trustedProxies);
+    const { trustedProxies } = this.forwarding;
+    return trustedProxies.length > 0 && inRanges(address, trustedProxies);
   }
 
   /** The miss path: one bounded look-up. Null when no usable verdict is known. */

@@ -71,6 +71,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     upstreams.sweep(now);
     rechecks.sweep(now);
     core.sweep();
+    listener.sweep(now);
     if (now - memoryAt >= MEMORY_INTERVAL_MS) {
       memoryAt = now;
       watchMemory(core, onTrouble);
@@ -104,7 +105,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     // The connection lives as long as its socket, which refers to it.
     void new ClientConnection(socket, core, endpoint);
   };
-  const listener = new Listener(settings, deadlines, core.counters, onPhone);
+  const listener: Listener = new Listener(settings, deadlines, core.counters, onPhone, onTrouble);
   const stopListening = verdicts.onChange((changed) => recheckOpen(deadlines, rechecks, changed));
   await listener.start();
   const { port } = listener;

@@ -8,11 +8,14 @@ import type { AddressRange } from '../identity/client-address.ts';
 import type { UserKey } from '../identity/keys.ts';
 import type { PhoneEndpoint } from './client-connection.ts';
 import type { Deadlines, Timed } from './deadlines.ts';
-import type { GatewayCounters } from './gateway-core.ts';
+import type { Scheme } from './forwarding.ts';
+import type { GatewayCounters, OnTrouble } from './gateway-core.ts';
 import { certificateUser } from './client-certificate.ts';
 import type { GatewaySettings } from './settings.ts';
 import { shareReads } from './shared-reads.ts';
 import { TlsTerminator } from './tls-terminator.ts';
+import { TurnedAway } from './turned-away.ts';
+import type { RefusalCause } from './turned-away.ts';
 
 /** What becomes of an accepted connection. */
 export type OnPhone = (socket: Socket, endpoint: PhoneEndpoint) => void;
@@ -48,7 +51,7 @@ export class Listener {
   readonly tls: TlsTerminator | null;
   private readonly server: Server;
   private readonly settings: GatewaySettings;
-  private readonly counters: GatewayCounters;
+  private readonly turnedAway: TurnedAway;
   private readonly deadlines: Deadlines;
   private readonly onPhone: OnPhone;
   private readonly proxies: readonly AddressRange[] | null;
@@ -59,10 +62,16 @@ export class Listener {
   private handshakes = 0;
   private handshakeSecond = 0;
 
-  constructor(settings: GatewaySettings, deadlines: Deadlines, counters: GatewayCounters, onPhone: OnPhone) {
+  constructor(
+    settings: GatewaySettings,
+    deadlines: Deadlines,
+    counters: GatewayCounters,
+    onPhone: OnPhone,
+    onTrouble: OnTrouble,
+  ) {
     this.settings = settings;
     this.deadlines = deadlines;
-    this.counters = counters;
+    this.turnedAway = new TurnedAway(counters, onTrouble);
     this.onPhone = onPhone;
     const { tls, proxyProtocolFrom } = settings.listen;
     this.tls = tls === null ? null : new TlsTerminator(tls);
@@ -126,24 +135,34 @@ export class Listener {
   private accept(socket: Socket): void {
     const { client } = this.settings;
     const peer = plainAddress(socket.remoteAddress ?? '');
-    if (this.sockets.size >= client.maxConnections || peer === '') {
-      this.turnAway(socket);
+    if (peer === '') {
+      // Gone already.
+      socket.destroy();
+      return;
+    }
+    if (this.sockets.size >= client.maxConnections) {
+      this.turnAway(socket, 'EASGATE_MAX_CONNECTIONS', peer);
       return;
     }
     this.sockets.add(socket);
     socket.once('close', () => this.sockets.delete(socket));
     if (this.proxies === null) {
-      this.admit(socket, peer, socket.remotePort ?? 0);
+      this.admit(socket, peer, socket.remotePort ?? 0, 'http');
     } else if (inRanges(peer, this.proxies)) {
       this.readProxyHeader(socket, peer);
     } else {
       // Without the header from a trusted proxy nothing says who is there; a header from others would be a lie.
-      this.turnAway(socket);
+      this.turnAway(socket, 'EASGATE_NOT_A_PROXY', peer);
     }
   }
 
-  private turnAway(socket: Socket): void {
-    this.counters.turnedAway++;
+  /** Called a few times a second. */
+  sweep(now: number): void {
+    this.turnedAway.sweep(now);
+  }
+
+  private turnAway(socket: Socket, cause: RefusalCause, address: string): void {
+    this.turnedAway.count(cause, address, this.deadlines.now);
     socket.resetAndDestroy();
   }
 
@@ -162,20 +181,21 @@ export class Listener {
       socket.off('error', ignore);
     };
     // Who ends before the header is whole has nothing to say.
-    const onEnd = (): void => this.turnAway(socket);
+    const onEnd = (): void => this.turnAway(socket, 'EASGATE_PROXY_PROTOCOL', peer);
     const onData = (chunk: Buffer): void => {
       received = received.length === 0 ? chunk : Buffer.concat([received, chunk]);
       const header = parseProxyHeader(received, received.length);
       if (header === null && received.length < MAX_PROXY_BYTES) return;
       done();
       if (header === null || typeof header === 'string') {
-        this.turnAway(socket);
+        this.turnAway(socket, 'EASGATE_PROXY_PROTOCOL', peer);
         return;
       }
       socket.pause();
       if (received.length > header.end) socket.unshift(received.subarray(header.end));
       // Without an address (LOCAL, UNKNOWN) the proxy speaks for itself, as its own health checks do.
-      this.admit(socket, header.source ?? peer, header.source === null ? 0 : header.sourcePort);
+      const proto = header.secure ? 'https' : 'http';
+      this.admit(socket, header.source ?? peer, header.source === null ? 0 : header.sourcePort, proto);
     };
     socket.on('data', onData);
     socket.on('end', onEnd);
@@ -183,20 +203,20 @@ export class Listener {
     socket.once('close', done);
   }
 
-  private admit(socket: Socket, address: string, port: number): void {
+  private admit(socket: Socket, address: string, port: number, proto: Scheme): void {
     const { maxConnectionsPerAddress } = this.settings.client;
     if (maxConnectionsPerAddress > 0) {
       const block = clientBlock(address);
       const count = (this.perAddress.get(block) ?? 0) + 1;
       if (count > maxConnectionsPerAddress) {
-        this.turnAway(socket);
+        this.turnAway(socket, 'EASGATE_MAX_CONNECTIONS_PER_ADDRESS', address);
         return;
       }
       this.perAddress.set(block, count);
       socket.once('close', () => this.forget(block));
     }
     if (this.tls === null) {
-      this.onPhone(socket, { address, port, secure: false, transport: socket, certificateUser: null });
+      this.onPhone(socket, { address, port, proto, transport: socket, certificateUser: null });
       socket.resume();
     } else {
       this.secure(socket, this.tls, address, port);
@@ -211,7 +231,7 @@ export class Listener {
 
   private secure(raw: Socket, tls: TlsTerminator, address: string, port: number): void {
     if (!this.mayShakeHands()) {
-      this.turnAway(raw);
+      this.turnAway(raw, 'EASGATE_MAX_HANDSHAKES', address);
       return;
     }
     const newcomer = new Newcomer(raw, this.deadlines.now + tls.settings.handshakeTimeoutMs);
@@ -228,11 +248,11 @@ export class Listener {
       done();
       const user = this.userOf(socket, tls);
       if (user === undefined) {
-        this.counters.turnedAway++;
+        this.turnedAway.count('EASGATE_CLIENT_CERTIFICATE', address, this.deadlines.now);
         socket.destroy();
         return;
       }
-      this.onPhone(socket, { address, port, secure: true, transport: raw, certificateUser: user });
+      this.onPhone(socket, { address, port, proto: 'https', transport: raw, certificateUser: user });
     });
   }
 

@@ -33,7 +33,7 @@ export interface UpstreamServerSettings {
   readonly maxConnections: number;
   readonly maxIdleConnections: number;
   readonly idleConnectionMs: number;
-  /** Local addresses to connect from, in turn: each has about 28,000 ports to one server. Empty = the system chooses. */
+  /** Local addresses to connect from, in turn: each has about 28,000 ports, for all servers together. Empty = the system chooses. */
   readonly sourceAddresses: readonly string[];
   /** Tells the server the phone's address ahead of each connection, which is then never shared between phones. */
   readonly proxyProtocol: 1 | 2 | null;
@@ -73,6 +73,8 @@ export interface UpstreamSettings {
   readonly slowStartMs: number;
   /** What becomes of NTLM and Negotiate, which authenticate a connection and not a request. */
   readonly connectionAuth: 'pin' | 'strip';
+  /** Forwarded (RFC 7239) is sent beside X-Forwarded-*. */
+  readonly forwarded: boolean;
 }
 
 /** Bounds of the client side. */
@@ -147,6 +149,8 @@ export interface IdentitySettings {
   readonly userClaim: 'refuse' | 'rewrite' | 'ignore';
   readonly bearerClaim: string;
   readonly trustedProxies: readonly string[];
+  /** What those are believed by; the other header is not looked at. */
+  readonly forwardedHeader: 'xForwardedFor' | 'forwarded';
   /** Lower-case host names this gateway answers for; empty = any. */
   readonly publicHosts: readonly string[];
 }

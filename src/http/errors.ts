@@ -136,6 +136,11 @@ export const ERRORS = {
     503,
     'all connections to the mail server are in use and the queue is full (upstream.maxConnections, upstream.maxQueued)',
   ),
+  EASGATE_NO_LOCAL_PORT: {
+    status: 503,
+    source: 'internal',
+    help: 'no free local port to connect to the mail server from, on any of upstream.sourceAddresses, or they are not addresses of this host',
+  },
   EASGATE_UPSTREAM_DOWN: upstream(503, 'no mail server is healthy: see the log lines of the health checks'),
   EASGATE_UPSTREAM_REDIRECT: upstream(
     502,

@@ -5,6 +5,8 @@
 export interface ProxyHeader {
   readonly source: string | null;
   readonly sourcePort: number;
+  /** The source came over TLS to the proxy (PP2_TYPE_SSL with PP2_CLIENT_SSL; section 2.2.6). */
+  readonly secure: boolean;
   /** Offset of the first byte behind the header. */
   readonly end: number;
 }
@@ -17,6 +19,10 @@ const V2 = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1');
 const V2_FIXED = 16;
 /** Addresses and TLVs of version 2: more is no header of a proxy that fronts phones. */
 const MAX_V2_REST = 536;
+/** Type of the TLV about TLS, the bit in it that says the client used TLS, and its bytes ahead of TLVs of its own. */
+const PP2_TYPE_SSL = 0x20;
+const PP2_CLIENT_SSL = 0x01;
+const SSL_FIXED = 5;
 
 /** Reads the header at the beginning of a connection; null = more bytes needed. */
 export function parseProxyHeader(
@@ -42,7 +48,7 @@ function parseV1(bytes: Buffer): ProxyHeader | null | 'EASGATE_PROXY_PROTOCOL' {
   const [, family = '', source = '', destination = '', sourcePort = '', destinationPort = '', ...more] =
     line.split(' ');
   // Everything behind UNKNOWN is to be ignored (section 2.1).
-  if (family === 'UNKNOWN') return { source: null, sourcePort: 0, end };
+  if (family === 'UNKNOWN') return nobody(end);
   const isAddress = family === 'TCP4' ? isIPv4 : family === 'TCP6' ? isIPv6 : null;
   const good =
     isAddress !== null &&
@@ -56,6 +62,7 @@ function parseV1(bytes: Buffer): ProxyHeader | null | 'EASGATE_PROXY_PROTOCOL' {
         // One spelling for each address: limits per address and address blocks go by it.
         source: family === 'TCP6' ? ipv6Text(addressBytes(source), 0) : source,
         sourcePort: Number(sourcePort),
+        secure: false,
         end,
       }
     : 'EASGATE_PROXY_PROTOCOL';
@@ -84,16 +91,37 @@ function parseV2(bytes: Buffer): ProxyHeader | null | 'EASGATE_PROXY_PROTOCOL' {
   if (bytes.length < end) return null;
   const command = version & 0xf;
   // LOCAL: addresses are to be ignored (section 2.2).
-  if (command === 0) return { source: null, sourcePort: 0, end };
+  if (command === 0) return nobody(end);
   if (command !== 1) return 'EASGATE_PROXY_PROTOCOL';
-  if (family === 0x11 && rest >= 12 && tlvsFit(bytes, V2_FIXED + 12, end)) {
-    const source = [...bytes.subarray(V2_FIXED, V2_FIXED + 4)].join('.');
-    return { source, sourcePort: bytes.readUInt16BE(V2_FIXED + 8), end };
+  if (family === 0) return nobody(end);
+  const addresses = family === 0x11 ? 12 : family === 0x21 ? 36 : Infinity;
+  const tlvs = V2_FIXED + addresses;
+  if (rest < addresses || !tlvsFit(bytes, tlvs, end)) return 'EASGATE_PROXY_PROTOCOL';
+  const secure = cameOverTls(bytes, tlvs, end);
+  if (secure === null) return 'EASGATE_PROXY_PROTOCOL';
+  const source =
+    family === 0x11 ? [...bytes.subarray(V2_FIXED, V2_FIXED + 4)].join('.') : ipv6Text(bytes, V2_FIXED);
+  return { source, sourcePort: bytes.readUInt16BE(tlvs - 4), secure, end };
+}
+
+/** The sender speaks for itself. */
+function nobody(end: number): ProxyHeader {
+  return { source: null, sourcePort: 0, secure: false, end };
+}
+
+/** What the TLV about TLS says, among TLVs that fit; null when it is malformed or stands twice. */
+function cameOverTls(bytes: Buffer, from: number, end: number): boolean | null {
+  let secure: boolean | null = null;
+  let length = 0;
+  for (let at = from; at < end; at += 3 + length) {
+    length = bytes.readUInt16BE(at + 1);
+    if (bytes[at] !== PP2_TYPE_SSL) continue;
+    const value = at + 3;
+    if (secure !== null || length < SSL_FIXED) return null;
+    if (!tlvsFit(bytes, value + SSL_FIXED, value + length)) return null;
+    secure = ((bytes[value] as number) & PP2_CLIENT_SSL) !== 0;
   }
-  if (family === 0x21 && rest >= 36 && tlvsFit(bytes, V2_FIXED + 36, end)) {
-    return { source: ipv6Text(bytes, V2_FIXED), sourcePort: bytes.readUInt16BE(V2_FIXED + 32), end };
-  }
-  return family === 0 ? { source: null, sourcePort: 0, end } : 'EASGATE_PROXY_PROTOCOL';
+  return secure ?? false;
 }
 
 /** Section 2.2.7: type, length, value, up to the end. */

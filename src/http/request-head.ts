@@ -37,6 +37,8 @@ export class RequestHead {
   protocolVersion: string | null;
   policyKey: string | null;
   forwardedFor: string | null;
+  forwardedProto: string | null;
+  forwarded: string | null;
   via: string | null;
   /** End-to-end headers, each as `Name: value\r\n`, without Host and framing. */
   headerLines: string;
@@ -59,6 +61,8 @@ export class RequestHead {
     this.protocolVersion = null;
     this.policyKey = null;
     this.forwardedFor = null;
+    this.forwardedProto = null;
+    this.forwarded = null;
     this.via = null;
     this.headerLines = '';
     this.end = end;
@@ -78,6 +82,8 @@ const POLICY_KEY = 10;
 const CONNECTION = 11;
 const FORWARDED_FOR = 12;
 const VIA = 13;
+const FORWARDED_PROTO = 14;
+const FORWARDED = 15;
 
 /**
  * What the gateway knows of request headers. `drop`: hop-by-hop (RFC 9110 7.6.1), claims of identity or address that a
@@ -97,6 +103,8 @@ const REQUEST_HEADERS = headerTable([
   ['ms-asacceptmultipart', 'unique'],
   ['connection', 'drop', CONNECTION],
   ['x-forwarded-for', 'drop', FORWARDED_FOR],
+  ['x-forwarded-proto', 'drop', FORWARDED_PROTO],
+  ['forwarded', 'drop', FORWARDED],
   ['via', 'pass', VIA],
   // Named only so that no prefix is tried on them.
   ['accept', 'pass'],
@@ -113,7 +121,6 @@ const REQUEST_HEADERS = headerTable([
   ['upgrade', 'drop'],
   ['http2-settings', 'drop'],
   ['alt-svc', 'drop'],
-  ['forwarded', 'drop'],
   ['x-real-ip', 'drop'],
   ['x-client-ip', 'drop'],
   ['true-client-ip', 'drop'],
@@ -367,6 +374,8 @@ function finish(
   head.protocolVersion = captured(text, headStart, PROTOCOL_VERSION);
   head.policyKey = captured(text, headStart, POLICY_KEY);
   head.forwardedFor = capturedList(text, headStart, FORWARDED_FOR);
+  head.forwardedProto = capturedList(text, headStart, FORWARDED_PROTO);
+  head.forwarded = capturedList(text, headStart, FORWARDED);
   head.via = capturedList(text, headStart, VIA);
   if (connectionTokens.length > 0) dropNamedByConnection(head);
   return head;

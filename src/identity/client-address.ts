@@ -1,4 +1,5 @@
-// Owns whose address a request counts as: the peer's, or what trusted proxies say in X-Forwarded-For. Pure.
+// Owns addresses and blocks of them, and whose address a request counts as: the peer's, or what trusted proxies say in
+// X-Forwarded-For. Pure.
 
 /** An address block, as bytes. */
 export interface AddressRange {
@@ -25,17 +26,26 @@ export function inRanges(address: string, ranges: readonly AddressRange[]): bool
 
 /**
  * Walks X-Forwarded-For from the right, the side our own proxies wrote, to the first address that is not a trusted proxy.
- * An entry that is no address ends the walk: what stands left of it cannot be believed.
+ * An entry that is no address ends the walk: what stands left of it cannot be believed. Returns the addresses that can
+ * be, as the header lists them: from the client's to the peer's.
  */
-export function clientAddress(peer: string, forwardedFor: string, trusted: readonly AddressRange[]): string {
+export function clientChain(peer: string, forwardedFor: string, trusted: readonly AddressRange[]): string {
   let client = peer;
+  let chain = peer;
   const entries = forwardedFor.split(',');
   for (let index = entries.length - 1; index >= 0 && inRanges(client, trusted); index--) {
     const entry = (entries[index] as string).trim();
     if (parseAddress(entry) === null) break;
     client = entry;
+    chain = `${entry}, ${chain}`;
   }
-  return client;
+  return chain;
+}
+
+/** The client's address in a chain. */
+export function firstOf(chain: string): string {
+  const comma = chain.indexOf(',');
+  return comma === -1 ? chain : chain.slice(0, comma);
 }
 
 /**

@@ -119,6 +119,110 @@ describe('parseConfig', () => {
     expect(upstream.servers).toMatchObject([{ host: '::1', port: 8080, hostHeader: '[::1]:8080' }]);
   });
 
+  describe('for TLS towards phones', () => {
+    beforeAll(async () => {
+      const issued = await (await createAuthority()).issue({});
+      writeFileSync(join(folder, 'tls.pem'), issued.certificate);
+      writeFileSync(join(folder, 'tls.key'), issued.key);
+    });
+    const listener = (more: string) => {
+      const text = `listen: { tls: { certificates: [{ certificate: tls.pem, key: tls.key }], ${more} } }`;
+      return gatewaySettings(parseConfig(text, join(folder, 'x.yaml')), null, 'drawn').listen.tls;
+    };
+
+    it('takes a ticketSecret of 32 characters', () => {
+      const secret = listener(`ticketSecret: ${'a'.repeat(32)}`)?.ticketSecret;
+      expect(secret).toMatch(/^[0-9a-f]{64}$/);
+      expect(secret).not.toBe(listener('')?.ticketSecret);
+    });
+
+    it.each(['x', 'a'.repeat(31)])('refuses a ticketSecret that could be guessed: %s', (secret) => {
+      expect(() => listener(`ticketSecret: ${secret}`)).toThrow(/ticketSecret.*\n.*32 characters/);
+    });
+
+    it.each(['NONSENSE', 'TLS_NONSENSE', '"!ALL"', '"  "'])(
+      'refuses ciphers that are none: %s',
+      (ciphers) => {
+        expect(() => listener(`ciphers: ${ciphers}`)).toThrow(/^listen\.tls/);
+      },
+    );
+
+    it.each(['TLS_AES_128_GCM_SHA256', 'ECDHE-ECDSA-AES128-GCM-SHA256', 'HIGH'])(
+      'takes the ciphers %s',
+      (ciphers) => {
+        expect(listener(`ciphers: "${ciphers}"`)).toMatchObject({ ciphers });
+      },
+    );
+
+    const authorities = (text: string) => {
+      writeFileSync(join(folder, 'ca.pem'), text);
+      return () => listener('clientCertificate: { ca: ca.pem }');
+    };
+    const broken = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';
+
+    it('takes authorities with text between them', async () => {
+      const [one, two] = [await createAuthority('one'), await createAuthority('two')];
+      expect(authorities(`# ours\n${one.certificate}\n# theirs\n${two.certificate}\n`)).not.toThrow();
+    });
+
+    it.each([
+      ['nothing', async () => ''],
+      ['no PEM', async () => 'not a certificate\n'],
+      ['a key', async () => (await (await createAuthority()).issue({})).key],
+      [
+        'a certificate and a key',
+        async () => Object.values(await (await createAuthority()).issue({})).join('\n'),
+      ],
+      ['a certificate that is broken', async () => broken],
+      ['a broken one behind a good one', async () => `${(await createAuthority()).certificate}\n${broken}`],
+      ['one that is cut', async () => (await createAuthority()).certificate.slice(0, 200)],
+    ])('refuses a file of authorities with %s', async (_name, text) => {
+      expect(authorities(await text())).toThrow(/^listen\.tls\.clientCertificate\.ca/);
+      const upstream = parseConfig(
+        'upstream: { url: "https://mail", tls: { ca: ca.pem } }',
+        join(folder, 'x.yaml'),
+      );
+      expect(() => gatewaySettings(upstream, null)).toThrow(/^upstream\.tls\.ca/);
+    });
+
+    it('refuses one that could be guessed in a file or a variable too', () => {
+      writeFileSync(join(folder, 'short'), 'short\n');
+      expect(() => listener('ticketSecret: { file: short }')).toThrow(/32 characters/);
+      vi.stubEnv('EASGATE_TEST_SECRET', 'short');
+      expect(() => listener('ticketSecret: { env: EASGATE_TEST_SECRET }')).toThrow(/32 characters/);
+      vi.unstubAllEnvs();
+    });
+  });
+
+  const sources = (url: string, addresses: string) => {
+    const config = parseConfig(`upstream: { url: "${url}", sourceAddresses: [${addresses}] }`, 'x.yaml');
+    return gatewaySettings(config, null).upstream.servers[0]?.sourceAddresses;
+  };
+
+  it.each([
+    ['http://192.0.2.1', '"2001:db8::1"'],
+    ['http://[2001:db8::1]', '192.0.2.1'],
+    ['http://192.0.2.1', '192.0.2.9, "2001:db8::9"'],
+    ['http://[2001:db8::1]', '192.0.2.9, "2001:db8::9"'],
+  ])('refuses to reach %s from %s', (url, addresses) => {
+    expect(() => sources(url, addresses)).toThrow(/upstream\.sourceAddresses/);
+  });
+
+  it.each([
+    ['http://192.0.2.1', '192.0.2.9', ['192.0.2.9']],
+    ['http://[2001:db8::1]', '"2001:db8::9"', ['2001:db8::9']],
+    ['http://mail', '192.0.2.9, "2001:db8::9"', ['192.0.2.9', '2001:db8::9']],
+  ])('reaches %s from %s', (url, addresses, expected) => {
+    expect(sources(url, addresses)).toEqual(expected);
+  });
+
+  it('reaches each of several servers from the addresses of its family', () => {
+    const text =
+      'upstream: { servers: [{ url: "http://192.0.2.1" }, { url: "http://[2001:db8::1]" }], sourceAddresses: [192.0.2.9, "2001:db8::9"] }';
+    const { servers } = gatewaySettings(parseConfig(text, 'x.yaml'), null).upstream;
+    expect(servers.map(({ sourceAddresses }) => sourceAddresses)).toEqual([['192.0.2.9'], ['2001:db8::9']]);
+  });
+
   it('refuses a bomb of aliases', () => {
     const lines = ['a: &a [x]'];
     for (let level = 1; level < 12; level++) {

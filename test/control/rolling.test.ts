@@ -92,7 +92,6 @@ async function startSharing(upstream: string, windowSeconds: number): Promise<Ro
     plan,
     entry: MAIN,
     args: ['worker'],
-    ticketSecret: '00'.repeat(32),
     onEvent: () => undefined,
     sharesPort: false,
   });

@@ -49,7 +49,6 @@ async function start(
     plan: plan(task, options.count),
     entry: FAKE,
     args: [],
-    ticketSecret: '',
     onEvent: (_level, facts) => events.push(facts as Seen),
     times: {
       firstMs: options.firstMs ?? 10,
@@ -266,7 +265,6 @@ it('a port that another program holds is not taken', async () => {
       plan: plan('two', 1, first.port),
       entry: FAKE,
       args: [],
-      ticketSecret: '',
       onEvent: () => undefined,
     }),
   ).rejects.toThrow(/EADDRINUSE/);

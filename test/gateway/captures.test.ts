@@ -22,6 +22,7 @@ const NOT_END_TO_END = new Set([
   'via',
   'x-forwarded-for',
   'x-forwarded-proto',
+  'x-forwarded-host',
 ]);
 
 const endToEnd = (headers: readonly (readonly [string, string])[]) =>

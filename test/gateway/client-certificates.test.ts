@@ -195,6 +195,9 @@ describe('the user of a certificate', () => {
     await refusal(gateway.port, await phoneOf(facts));
     expect(gateway.backend.accepted).toHaveLength(0);
     expect(gateway.counters.turnedAway).toBe(1);
+    expect(gateway.trouble).toEqual([
+      { code: 'EASGATE_CLIENT_CERTIFICATE', connections: 1, client: '127.0.0.1' },
+    ]);
   });
 
   it('may not differ from the user of Authorization', async () => {

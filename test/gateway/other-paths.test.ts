@@ -26,6 +26,8 @@ function passThrough(): PassThroughSettings {
     headLimits: { maxHeadBytes: 8_192, maxHeaders: 30, maxTargetBytes: 2_048 },
     certificateHeader: null,
     trustedProxies: [],
+    forwardedHeader: 'xForwardedFor',
+    sendsForwarded: false,
   };
 }
 

@@ -52,6 +52,8 @@ const LANE: PassThroughSettings = {
   headLimits: { maxHeadBytes: 8_192, maxHeaders: 30, maxTargetBytes: 2_048 },
   certificateHeader: null,
   trustedProxies: [],
+  forwardedHeader: 'xForwardedFor',
+  sendsForwarded: false,
 };
 
 function shown({ certificate, key }: Credentials, options: TlsOptions = {}): TlsOptions {

@@ -408,7 +408,7 @@ describe('headers', () => {
     });
     client.send(get('/owa/', 'X-Forwarded-For: 198.51.100.1, 192.0.2.1'));
     await client.response();
-    expect(backend.requests[0]?.header('x-forwarded-for')).toBe('198.51.100.1, 192.0.2.1, 127.0.0.1');
+    expect(backend.requests[0]?.header('x-forwarded-for')).toBe('192.0.2.1, 127.0.0.1');
     expect(backend.requests[0]?.header('host')).toBe(`127.0.0.1:${backend.port}`);
     await until(() => gateway.lines.length === 1);
     expect(gateway.lines[0]?.address).toBe('192.0.2.1');

@@ -429,7 +429,6 @@ describe('a supervisor', () => {
       plan: plan(first),
       entry,
       args: [],
-      ticketSecret: '',
       onEvent,
     });
     opened.push({ close: () => supervisor.stop() });

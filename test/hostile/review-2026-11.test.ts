@@ -693,7 +693,6 @@ describe('a reload that fails', () => {
       plan: plan(false),
       entry,
       args: [],
-      ticketSecret: '',
       onEvent: (_level, _facts, text) => events.push(text),
     });
     opened.push({ close: () => rmSync(folder, { recursive: true }) }, { close: () => supervisor.stop() });

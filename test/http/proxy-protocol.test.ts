@@ -26,12 +26,20 @@ const IPV6 = Buffer.concat([
 const tlv = (type: number, value: Buffer): Buffer =>
   Buffer.concat([Buffer.from([type, value.length >> 8, value.length & 0xff]), value]);
 
+/** PP2_TYPE_SSL: the client used TLS, and its version in a TLV of its own (section 2.2.6). */
+const SSL = tlv(0x20, Buffer.concat([Buffer.from([1, 0, 0, 0, 0]), tlv(0x21, Buffer.from('TLSv1.3'))]));
+
 describe('a version 1 header', () => {
   it('says the address and port of the client', () => {
     const text = 'PROXY TCP4 192.0.2.1 198.51.100.9 56324 443\r\n';
-    expect(parse(`${text}POST /`)).toEqual({ source: '192.0.2.1', sourcePort: 56324, end: text.length });
+    expect(parse(`${text}POST /`)).toEqual({
+      source: '192.0.2.1',
+      sourcePort: 56324,
+      secure: false,
+      end: text.length,
+    });
     const six = 'PROXY TCP6 2001:db8::1 2001:db8::2 56324 443\r\n';
-    expect(parse(six)).toEqual({ source: '2001:db8::1', sourcePort: 56324, end: six.length });
+    expect(parse(six)).toEqual({ source: '2001:db8::1', sourcePort: 56324, secure: false, end: six.length });
   });
 
   it.each([
@@ -44,9 +52,9 @@ describe('a version 1 header', () => {
   });
 
   it('says nothing as UNKNOWN, whatever follows', () => {
-    expect(parse('PROXY UNKNOWN\r\n')).toEqual({ source: null, sourcePort: 0, end: 15 });
+    expect(parse('PROXY UNKNOWN\r\n')).toEqual({ source: null, sourcePort: 0, secure: false, end: 15 });
     const text = 'PROXY UNKNOWN 192.0.2.1 any thing\r\n';
-    expect(parse(text)).toEqual({ source: null, sourcePort: 0, end: text.length });
+    expect(parse(text)).toEqual({ source: null, sourcePort: 0, secure: false, end: text.length });
   });
 
   it('is read at its greatest length and refused beyond it', () => {
@@ -90,9 +98,15 @@ describe('a version 2 header', () => {
     expect(parse(Buffer.concat([v2(0x21, 0x11, IPV4), Buffer.from('POST')]))).toEqual({
       source: '192.0.2.1',
       sourcePort: 56324,
+      secure: false,
       end: 28,
     });
-    expect(parse(v2(0x21, 0x21, IPV6))).toEqual({ source: '2001:db8::1', sourcePort: 56324, end: 52 });
+    expect(parse(v2(0x21, 0x21, IPV6))).toEqual({
+      source: '2001:db8::1',
+      sourcePort: 56324,
+      secure: false,
+      end: 52,
+    });
   });
 
   it('gives an IPv4 address its own spelling where it comes as IPv6', () => {
@@ -102,9 +116,31 @@ describe('a version 2 header', () => {
   });
 
   it('says nothing as LOCAL or without family, whatever follows', () => {
-    expect(parse(v2(0x20, 0, Buffer.alloc(0)))).toEqual({ source: null, sourcePort: 0, end: 16 });
-    expect(parse(v2(0x20, 0x11, IPV4))).toEqual({ source: null, sourcePort: 0, end: 28 });
-    expect(parse(v2(0x21, 0, Buffer.alloc(5)))).toEqual({ source: null, sourcePort: 0, end: 21 });
+    expect(parse(v2(0x20, 0, Buffer.alloc(0)))).toEqual({
+      source: null,
+      sourcePort: 0,
+      secure: false,
+      end: 16,
+    });
+    expect(parse(v2(0x20, 0x11, IPV4))).toEqual({ source: null, sourcePort: 0, secure: false, end: 28 });
+    expect(parse(v2(0x21, 0, Buffer.alloc(5)))).toEqual({
+      source: null,
+      sourcePort: 0,
+      secure: false,
+      end: 21,
+    });
+  });
+
+  it.each([
+    [true, 'PP2_CLIENT_SSL among its flags', SSL],
+    [true, 'other flags too', tlv(0x20, Buffer.from([7, 0, 0, 0, 0]))],
+    [false, 'a certificate but no TLS', tlv(0x20, Buffer.from([6, 0, 0, 0, 0]))],
+    [false, 'another type', tlv(0x21, Buffer.from([1, 0, 0, 0, 0]))],
+  ])('says that the client used TLS (%s) by a TLV with %s', (secure, _name, more) => {
+    for (const rest of [Buffer.concat([IPV4, more]), Buffer.concat([IPV4, tlv(4, Buffer.alloc(3)), more])])
+      expect(parse(v2(0x21, 0x11, rest))).toMatchObject({ source: '192.0.2.1', sourcePort: 56324, secure });
+    expect(parse(v2(0x21, 0x21, Buffer.concat([IPV6, more])))).toMatchObject({ sourcePort: 56324, secure });
+    expect(parse(v2(0x20, 0x11, Buffer.concat([IPV4, more])))).toMatchObject({ source: null, secure: false });
   });
 
   it('is read past its TLVs', () => {
@@ -114,7 +150,12 @@ describe('a version 2 header', () => {
       tlv(0x20, Buffer.alloc(80)),
     ]);
     const header = v2(0x21, 0x11, Buffer.concat([IPV4, more]));
-    expect(parse(header)).toEqual({ source: '192.0.2.1', sourcePort: 56324, end: header.length });
+    expect(parse(header)).toEqual({
+      source: '192.0.2.1',
+      sourcePort: 56324,
+      secure: false,
+      end: header.length,
+    });
     const six = v2(0x21, 0x21, Buffer.concat([IPV6, more]));
     expect(parse(six)).toMatchObject({ source: '2001:db8::1', end: six.length });
   });
@@ -132,6 +173,12 @@ describe('a version 2 header', () => {
     ['IPv4 addresses as IPv6', v2(0x21, 0x21, IPV4)],
     ['a cut TLV', v2(0x21, 0x11, Buffer.concat([IPV4, Buffer.from([4, 0])]))],
     ['a TLV beyond the end', v2(0x21, 0x11, Buffer.concat([IPV4, Buffer.from([4, 0, 9, 1])]))],
+    ['a TLV about TLS that is too short', v2(0x21, 0x11, Buffer.concat([IPV4, tlv(0x20, Buffer.alloc(4))]))],
+    [
+      'a TLV about TLS whose own TLVs do not fit',
+      v2(0x21, 0x11, Buffer.concat([IPV4, tlv(0x20, Buffer.alloc(7))])),
+    ],
+    ['two TLVs about TLS', v2(0x21, 0x11, Buffer.concat([IPV4, SSL, SSL]))],
     ['more than 536 bytes', v2(0x21, 0x11, Buffer.alloc(0), 537)],
   ])('is refused: %s', (_name, bytes) => {
     expect(parse(bytes)).toBe(BAD);

@@ -1,7 +1,13 @@
 // Owns the promises of naming: user, claim, device and client address.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { clientAddress, inRanges, parseAddress, parseRange } from '../../src/identity/client-address.ts';
+import {
+  clientChain,
+  firstOf,
+  inRanges,
+  parseAddress,
+  parseRange,
+} from '../../src/identity/client-address.ts';
 import { deviceAliases, deviceKey } from '../../src/identity/device.ts';
 import { claimAgrees } from '../../src/identity/user-claim.ts';
 import type { UserKey } from '../../src/identity/keys.ts';
@@ -121,16 +127,22 @@ describe('the client address', () => {
   const trusted = ['10.0.0.0/8', '2001:db8::/32'].map(parseRange);
 
   it('is the peer when the peer is not a trusted proxy', () => {
-    expect(clientAddress('192.0.2.1', '198.51.100.7', trusted)).toBe('192.0.2.1');
+    expect(clientChain('192.0.2.1', '198.51.100.7', trusted)).toBe('192.0.2.1');
   });
 
   it('is the first untrusted address from the right', () => {
-    expect(clientAddress('10.0.0.1', '203.0.113.9, 198.51.100.7, 10.0.0.2', trusted)).toBe('198.51.100.7');
-    expect(clientAddress('2001:db8::1', '198.51.100.7', trusted)).toBe('198.51.100.7');
+    const chain = clientChain('10.0.0.1', '203.0.113.9, 198.51.100.7, 10.0.0.2', trusted);
+    expect(firstOf(chain)).toBe('198.51.100.7');
+    expect(firstOf(clientChain('2001:db8::1', '198.51.100.7', trusted))).toBe('198.51.100.7');
+  });
+
+  it('comes with the proxies between, and without what only the client said', () => {
+    const chain = clientChain('10.0.0.1', '203.0.113.9,198.51.100.7 ,10.0.0.2', trusted);
+    expect(chain).toBe('198.51.100.7, 10.0.0.2, 10.0.0.1');
   });
 
   it('stops at what is no address', () => {
-    expect(clientAddress('10.0.0.1', '198.51.100.7, unknown', trusted)).toBe('10.0.0.1');
+    expect(clientChain('10.0.0.1', '198.51.100.7, unknown', trusted)).toBe('10.0.0.1');
   });
 
   it('counts IPv4-mapped addresses as IPv4', () => {

@@ -26,11 +26,12 @@ const ONCE = [
   'x-ms-policykey',
   'x-forwarded-for',
   'x-forwarded-proto',
+  'x-forwarded-host',
 ];
 
 /** Names that stay at the gateway. */
 const NEVER =
-  /^(connection|keep-alive|proxy|proxy-(connection|authenticate|authorization)|te|trailer|upgrade|http2-settings|expect|forwarded|x-real-ip|x-original-url|x-rewrite-url|x-http-method-override|(x-)?remote-user|x-commonaccesstoken|x-isfromcafe|x-webobjects-.*|x-forwarded-(?!for$|proto$).*|x-ssl-.*|ssl-client-.*|x-arr-.*)$/;
+  /^(connection|keep-alive|proxy|proxy-(connection|authenticate|authorization)|te|trailer|upgrade|http2-settings|expect|forwarded|x-real-ip|x-original-url|x-rewrite-url|x-http-method-override|(x-)?remote-user|x-commonaccesstoken|x-isfromcafe|x-webobjects-.*|x-forwarded-(?!for$|proto$|host$).*|x-ssl-.*|ssl-client-.*|x-arr-.*)$/;
 
 /** All requests of one connection's bytes. */
 export function readStrictly(text: string): StrictRequest[] {

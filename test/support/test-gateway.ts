@@ -116,6 +116,7 @@ export function testSettings(upstreamPort: number, overrides: SettingsOverrides 
       ejectMs: 10_000,
       slowStartMs: 0,
       connectionAuth: 'pin',
+      forwarded: false,
       ...overrides.balancing,
     },
     client: {
@@ -142,6 +143,7 @@ export function testSettings(upstreamPort: number, overrides: SettingsOverrides 
       userClaim: 'refuse',
       bearerClaim: 'upn',
       trustedProxies: [],
+      forwardedHeader: 'xForwardedFor',
       publicHosts: [],
       ...overrides.identity,
     },

@@ -40,6 +40,8 @@ export async function startTestLane(
     headLimits: { maxHeadBytes: 8_192, maxHeaders: 30, maxTargetBytes: 2_048 },
     certificateHeader: null,
     trustedProxies: [],
+    forwardedHeader: 'xForwardedFor',
+    sendsForwarded: false,
     ...overrides,
   };
   const { upstream } = testSettings(upstreamPort, { upstream: upstreamServer });

@@ -3,16 +3,9 @@ import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import type { HttpErrorCode } from '../../http/errors.ts';
+import type { Peer } from '../forwarding.ts';
 import type { UpstreamServer } from '../upstream/upstream-server.ts';
 import type { ServerAgent } from './server-agent.ts';
-
-/** What the listener knows of a connection it hands over. */
-export interface ForwardedFacts {
-  /** Address and port of the peer. */
-  readonly address: string;
-  readonly port: number;
-  readonly proto: 'http' | 'https';
-}
 
 /** One client connection: one request at a time, one deadline. */
 export class LaneConnection {
@@ -26,10 +19,10 @@ export class LaneConnection {
   /** The address that {@link pinned} is for: a proxy in front may send several clients' requests on one connection. */
   pinnedFor = '';
   readonly socket: Socket;
-  readonly peer: ForwardedFacts;
+  readonly peer: Peer;
   private timer: NodeJS.Timeout | undefined;
 
-  constructor(socket: Socket, peer: ForwardedFacts) {
+  constructor(socket: Socket, peer: Peer) {
     this.socket = socket;
     this.peer = peer;
   }

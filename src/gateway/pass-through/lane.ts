@@ -9,11 +9,12 @@ import { ERRORS } from '../../http/errors.ts';
 import type { HttpErrorCode } from '../../http/errors.ts';
 import { withoutHeaders } from '../../http/request-head.ts';
 import type { RequestHead } from '../../http/request-head.ts';
-import { clientAddress, inRanges } from '../../identity/client-address.ts';
+import { inRanges } from '../../identity/client-address.ts';
+import { directOrigin, forwardedHeaders, proxiedOrigin } from '../forwarding.ts';
+import type { Peer } from '../forwarding.ts';
 import { LINGER_BYTES, LINGER_MS } from '../settings.ts';
 import type { Balancer } from '../upstream/balancer.ts';
 import { LaneConnection, Passage } from './connection.ts';
-import type { ForwardedFacts } from './connection.ts';
 import { HttpProxyAdapter } from './http-proxy-adapter.ts';
 import {
   admitRequest,
@@ -54,10 +55,10 @@ export class PassThroughLane {
   }
 
   /** Takes a connection over; the caller has taken its own listeners off. `firstBytes` were read and not used. */
-  accept(socket: Socket | TLSSocket, firstBytes: Buffer, forwarded: ForwardedFacts): void {
+  accept(socket: Socket | TLSSocket, firstBytes: Buffer, peer: Peer): void {
     socket.on('error', ignore);
     if (socket.destroyed) return;
-    const connection = new LaneConnection(socket, forwarded);
+    const connection = new LaneConnection(socket, peer);
     if (this.draining || this.open.size >= this.settings.maxConnections) {
       this.turnAway(connection, this.draining ? 'EASGATE_DRAINING' : 'EASGATE_UPSTREAM_BUSY');
       return;
@@ -186,7 +187,7 @@ export class PassThroughLane {
   /** Checks a request that begins and writes its headers anew; null when it was refused. */
   private admit(passage: Passage): RequestHead | null {
     const { request, connection } = passage;
-    const { address: peer, proto } = connection.peer;
+    const { peer } = connection;
     connection.current = passage;
     connection.arm(this.settings.responseTimeoutMs, () =>
       this.fail(passage, request.complete ? 'EASGATE_UPSTREAM_TIMEOUT' : 'EASGATE_BODY_TIMEOUT'),
@@ -197,18 +198,15 @@ export class PassThroughLane {
       return null;
     }
     const { trustedProxies, certificateHeader } = this.settings;
-    const trusted = inRanges(peer, trustedProxies);
+    const trusted = inRanges(peer.address, trustedProxies);
     if (certificateHeader !== null)
       admitted.headerLines = withoutHeaders(admitted.headerLines, [certificateHeader]);
-    let forwardedFor = peer;
-    if (admitted.forwardedFor !== null && trusted) {
-      forwardedFor = `${admitted.forwardedFor}, ${peer}`;
-      passage.address = clientAddress(peer, admitted.forwardedFor, trustedProxies);
-    }
+    const origin = trusted ? proxiedOrigin(peer, admitted, this.settings) : directOrigin(peer, admitted.host);
+    passage.address = origin.address;
     // A proxy may send a phone's request next, which is none of this lane's; credentials that bind need the connection.
     const shared = trusted && connection.pinned === null && !bindsConnection(admitted.authorization);
     passage.keepAlive = admitted.keepAlive && !this.draining && !shared;
-    request.headers = upstreamHeaders(admitted, { forwardedFor, proto });
+    request.headers = upstreamHeaders(admitted, forwardedHeaders(origin, this.settings));
     return admitted;
   }
 

@@ -7,6 +7,7 @@ import type { HeadLimits, RequestHead } from '../../http/request-head.ts';
 import { isPublicHost } from '../admission.ts';
 import { VIA_PSEUDONYM } from '../settings.ts';
 import type { UpstreamServerSettings } from '../settings.ts';
+import { isOutOfPorts } from '../upstream/source-addresses.ts';
 import { matchPath } from './paths.ts';
 import type { PassThroughPath } from './paths.ts';
 
@@ -64,22 +65,20 @@ export function admitRequest(
   return head;
 }
 
-/** What the mail server learns of the connection. */
-export interface Origin {
-  readonly forwardedFor: string;
-  readonly proto: 'http' | 'https';
-}
-
-/** Headers that go upstream, by lower-case name: end-to-end ones, then ours, then the framing that was understood. */
-export function upstreamHeaders(head: RequestHead, origin: Origin): Record<string, string | string[]> {
+/**
+ * Headers that go upstream, by lower-case name: end-to-end ones, then ours (`forwarded`), then the framing that was
+ * understood.
+ */
+export function upstreamHeaders(
+  head: RequestHead,
+  forwarded: readonly (readonly [name: string, value: string])[],
+): Record<string, string | string[]> {
   const names = new Map<string, string[]>([['host', [head.host]]]);
   for (const line of head.headerLines.split('\r\n')) {
     const colon = line.indexOf(': ');
     if (colon > 0) append(names, line.slice(0, colon), line.slice(colon + 2));
   }
-  append(names, 'x-forwarded-for', origin.forwardedFor);
-  append(names, 'x-forwarded-proto', origin.proto);
-  append(names, 'x-forwarded-host', head.host);
+  for (const [name, value] of forwarded) append(names, name, value);
   append(names, 'via', '1.1 ' + VIA_PSEUDONYM);
   if (head.framing === 'chunked') append(names, 'transfer-encoding', 'chunked');
   else if (head.framing === 'length' || WITH_BODY.includes(head.method)) {
@@ -166,6 +165,7 @@ export function hostOf({ host, port, tls }: UpstreamServerSettings): string {
 /** The code for an error of the upstream request before its response; `stood` says whether there was a connection. */
 export function upstreamErrorCode(error: NodeJS.ErrnoException, stood: boolean): HttpErrorCode {
   const code = error.code ?? '';
+  if (isOutOfPorts(error)) return 'EASGATE_NO_LOCAL_PORT';
   if (!stood) return code === 'ETIMEDOUT' ? 'EASGATE_UPSTREAM_CONNECT_TIMEOUT' : 'EASGATE_UPSTREAM_CONNECT';
   if (code.startsWith('HPE_')) return 'EASGATE_UPSTREAM_INVALID';
   return 'EASGATE_UPSTREAM_CLOSED';

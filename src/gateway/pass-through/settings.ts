@@ -1,11 +1,11 @@
 // Owns the numbers and names the pass-through lane runs with, and what it tells of a finished request.
 import type { HttpErrorCode } from '../../http/errors.ts';
-import type { AddressRange } from '../../identity/client-address.ts';
+import type { ForwardingRules } from '../forwarding.ts';
 import type { UpstreamServerSettings } from '../settings.ts';
 import type { AdmissionRules } from './messages.ts';
 
 /** What the lane is told. */
-export interface PassThroughSettings extends AdmissionRules {
+export interface PassThroughSettings extends AdmissionRules, ForwardingRules {
   /** Where these paths go; null = to the mail servers of the gateway. */
   readonly server: UpstreamServerSettings | null;
   /** Which Host is sent: the client's, or that of the server. */
@@ -21,8 +21,6 @@ export interface PassThroughSettings extends AdmissionRules {
   readonly maxConnections: number;
   /** Header that a client may not send: it tells the mail server whom a certificate names. Lower case; null = none. */
   readonly certificateHeader: string | null;
-  /** Whose X-Forwarded-For counts. */
-  readonly trustedProxies: readonly AddressRange[];
 }
 
 /** One finished request, for the access log. The path comes without its query, which may hold secrets. */

@@ -1,5 +1,5 @@
 // Owns opening a socket to a mail server: plain or TLS, from a chosen local address, with a PROXY header in front.
-import { connect } from 'node:net';
+import { connect, isIP } from 'node:net';
 import type { OnReadOpts, Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { ConnectionOptions } from 'node:tls';
@@ -13,6 +13,11 @@ export interface DialOptions {
   readonly session: Buffer | undefined;
   /** PROXY protocol header to send ahead of everything else, also of the TLS handshake. */
   readonly proxyHeader: Buffer | null;
+}
+
+/** Options that bind a connection to a local address; a host name is then looked up in the same family. */
+export function boundTo(localAddress: string | undefined): { localAddress?: string; family?: number } {
+  return localAddress === undefined ? {} : { localAddress, family: isIP(localAddress) };
 }
 
 /**
@@ -30,7 +35,7 @@ export function dial(
     noDelay: true,
     keepAlive: true,
     keepAliveInitialDelay: 60_000,
-    ...(options.localAddress === undefined ? {} : { localAddress: options.localAddress }),
+    ...boundTo(options.localAddress),
   };
   if (server.tls === null) {
     const socket = connect(onread === null ? address : { ...address, onread });

@@ -1,6 +1,7 @@
 // Owns asking each mail server, again and again, whether it is well (undici; never on the way of a request).
 import { Client } from 'undici';
 import type { HealthSettings } from '../settings.ts';
+import { isOutOfPorts } from './source-addresses.ts';
 import { undiciOptions, undiciOrigin } from './undici-options.ts';
 import type { UpstreamServer } from './upstream-server.ts';
 
@@ -35,7 +36,7 @@ export class HealthChecks {
         good++;
         bad = 0;
         if (good >= rise) server.setHealthy(true, 'health checks pass');
-      } else {
+      } else if (cause !== undefined) {
         bad++;
         good = 0;
         if (bad >= fall) server.setHealthy(false, cause);
@@ -44,8 +45,8 @@ export class HealthChecks {
     }
   }
 
-  /** One question on a connection of its own: null = well, else what is wrong. */
-  private async ask(server: UpstreamServer): Promise<string | null> {
+  /** One question on a connection of its own: null = well, else what is wrong; undefined = not asked, for want of a local port. */
+  private async ask(server: UpstreamServer): Promise<string | null | undefined> {
     const { method, path, timeoutMs, maxStatus } = this.settings;
     const client = new Client(undiciOrigin(server.settings), undiciOptions(server.settings, timeoutMs));
     const timeout = AbortSignal.timeout(timeoutMs);
@@ -58,6 +59,7 @@ export class HealthChecks {
       return statusCode <= maxStatus ? null : `status ${statusCode}`;
     } catch (error) {
       if (timeout.aborted) return `no answer within ${timeoutMs} ms`;
+      if (isOutOfPorts(error)) return undefined;
       return error instanceof Error ? error.message : String(error);
     } finally {
       await client.destroy();

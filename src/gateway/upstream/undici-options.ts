@@ -3,7 +3,9 @@ import { buildConnector } from 'undici';
 import type { Client } from 'undici';
 import { proxyHeader } from '../../http/proxy-protocol.ts';
 import type { UpstreamServerSettings } from '../settings.ts';
+import { boundTo } from './dial.ts';
 import { serverTls } from './server-tls.ts';
+import { SourceAddresses, isOutOfPorts } from './source-addresses.ts';
 
 /** `http(s)://host:port` of a server. */
 export function undiciOrigin(server: UpstreamServerSettings): string {
@@ -15,12 +17,13 @@ export function undiciOrigin(server: UpstreamServerSettings): string {
 export function undiciOptions(server: UpstreamServerSettings, timeoutMs: number): Client.Options {
   const common = { allowH2: false, headersTimeout: timeoutMs, bodyTimeout: timeoutMs };
   const timeout = server.connectTimeoutMs;
-  const plain = buildConnector({ allowH2: false, timeout });
+  const sources = new SourceAddresses(server.sourceAddresses, () => performance.now());
+  const plain = sourced(buildConnector({ allowH2: false, timeout }), sources);
   const announced: Connector =
     server.proxyProtocol === null ? plain : announcing(plain, server, server.proxyProtocol);
   if (server.tls === null) return { ...common, connect: announced };
   const tls = serverTls(server.tls);
-  const secure = buildConnector({ allowH2: false, timeout, ...tls });
+  const secure = sourced(buildConnector({ allowH2: false, timeout, ...tls }), sources);
   // undici would name the server by the Host header.
   const { servername } = tls;
   return {
@@ -39,6 +42,24 @@ export function undiciOptions(server: UpstreamServerSettings, timeoutMs: number)
 }
 
 type Connector = ReturnType<typeof buildConnector>;
+
+/** From the next local address; from another one, at once, when that has no port left. */
+function sourced(connector: Connector, sources: SourceAddresses): Connector {
+  const attempt: Connector = (options, done) => {
+    // A connection that stands has its address.
+    const localAddress = options.httpSocket === undefined ? sources.next() : undefined;
+    connector({ ...options, ...boundTo(localAddress) }, (...result) => {
+      if (!isOutOfPorts(result[0])) {
+        done(...result);
+        return;
+      }
+      sources.exhausted(localAddress);
+      if (sources.hasAnother) attempt(options, done);
+      else done(...result);
+    });
+  };
+  return attempt;
+}
 
 /** TCP led by a PROXY header that names nobody: the gateway speaks for itself (proxy-protocol.txt 2). */
 function announcing(plain: Connector, server: UpstreamServerSettings, version: 1 | 2): Connector {

@@ -3,6 +3,7 @@ import type { OnReadOpts, Socket } from 'node:net';
 import type { UpstreamServerSettings } from '../settings.ts';
 import { dial } from './dial.ts';
 import type { DialOptions } from './dial.ts';
+import { isOutOfPorts } from './source-addresses.ts';
 
 /** Who uses a connection at the moment. */
 export interface UpstreamUser {
@@ -80,12 +81,15 @@ export class UpstreamConnection {
   /** The read that told of the last bytes may tell of more before it returns: other records of TLS, or a full buffer. */
   unfinishedRead = false;
   readonly socket: Socket;
+  /** The local address it was to come from; undefined = the system chose. */
+  readonly source: string | undefined;
   private readonly secure: boolean;
   private readonly owner: UpstreamOwner;
 
   constructor(server: UpstreamServerSettings, options: DialOptions, owner: UpstreamOwner) {
     this.owner = owner;
     this.secure = server.tls !== null;
+    this.source = options.localAddress;
     const { socket, buffered } = dial(server, options, onread);
     (socket as OwnedSocket).owner = this;
     socket.on(server.tls === null ? 'connect' : 'secureConnect', onConnect);
@@ -95,6 +99,11 @@ export class UpstreamConnection {
     socket.on('close', onClose);
     socket.on('error', onError);
     this.socket = socket;
+  }
+
+  /** It never stood for want of a local port: no fault of the server. */
+  get lackedPort(): boolean {
+    return !this.connected && isOutOfPorts(this.error);
   }
 
   pause(): void {

@@ -2,6 +2,7 @@
 // whether the server keeps connections open.
 import type { TLSSocket } from 'node:tls';
 import { serverTls } from './server-tls.ts';
+import { SourceAddresses } from './source-addresses.ts';
 import { UpstreamConnection } from './upstream-connection.ts';
 import type { UpstreamOwner } from './upstream-connection.ts';
 import type { UpstreamServerSettings } from '../settings.ts';
@@ -35,6 +36,7 @@ export class UpstreamPool implements UpstreamOwner {
   busy = 0;
   /** Bytes or an early end on an idle connection. */
   unexpectedCloses = 0;
+  readonly sources: SourceAddresses;
   private readonly settings: UpstreamServerSettings;
   private readonly now: () => number;
   private readonly observer: PoolObserver;
@@ -49,7 +51,6 @@ export class UpstreamPool implements UpstreamOwner {
   private readonly waiting = new Set<ConnectionWaiter>();
   private keepsAlive = false;
   private earlyCloses = 0;
-  private sources = 0;
   private session: Buffer | undefined;
   private stopped = false;
   /** A connection makes room for one that is about to be opened: its place is not free for those who wait. */
@@ -61,6 +62,7 @@ export class UpstreamPool implements UpstreamOwner {
     this.settings = settings;
     this.now = now;
     this.observer = observer;
+    this.sources = new SourceAddresses(settings.sourceAddresses, now);
   }
 
   /** Requests that wait for a connection. */
@@ -85,10 +87,8 @@ export class UpstreamPool implements UpstreamOwner {
     if (this.open >= this.settings.maxConnections && !this.evictIdle()) return null;
     this.open++;
     this.busy++;
-    const { sourceAddresses, tls } = this.settings;
-    const localAddress =
-      sourceAddresses.length === 0 ? undefined : sourceAddresses[this.sources++ % sourceAddresses.length];
-    const options = { localAddress, session: this.session, proxyHeader };
+    const { tls } = this.settings;
+    const options = { localAddress: this.sources.next(), session: this.session, proxyHeader };
     const connection = new UpstreamConnection(this.settings, options, this);
     if (tls !== null) (connection.socket as TLSSocket).on('session', this.onSession);
     return connection;
@@ -157,7 +157,12 @@ export class UpstreamPool implements UpstreamOwner {
       connection.busy = false;
       this.busy--;
     }
-    if (!connection.connected && connection.error !== null) this.observer.onConnectFailed(connection.error);
+    if (connection.lackedPort) {
+      this.sources.exhausted(connection.source);
+    } else {
+      this.sources.freed(connection.source);
+      if (!connection.connected && connection.error !== null) this.observer.onConnectFailed(connection.error);
+    }
     if (!this.evicting) this.serveWaiting();
   }
 
