@@ -326,20 +326,7 @@ export function readCertificates(config: Config): CertificateSettings[] {
 export function readClientCa(config: Config): string | null {
   const { clientCertificate } = config.listen.tls ?? {};
   if (clientCertificate === undefined) return null;
-  const place = 'listen.tls.clientCertificate.ca';
-  const pem = readPem(clientCertificate.ca, place);
-  // OpenSSL takes what it understands and passes over the rest: nobody would be trusted, and nobody told.
-  const blocks = pem.match(/-----BEGIN [A-Z0-9 ]*CERTIFICATE-----[^-]*-----END [A-Z0-9 ]*CERTIFICATE-----/g);
-  if (blocks === null) throw new ConfigError(place, ['holds no certificate']);
-  for (const block of blocks) {
-    try {
-      void new X509Certificate(block);
-    } catch (error) {
-      const cause = error instanceof Error ? error.message : String(error);
-      throw new ConfigError(place, [`holds a certificate that cannot be read: ${cause}`]);
-    }
-  }
-  return pem;
+  return readAuthorities(clientCertificate.ca, 'listen.tls.clientCertificate.ca');
 }
 
 function readPem(path: string, name: string): string {

@@ -44,6 +44,28 @@ export class AdmissionMemo {
   user: UserKey | null = null;
   /** Beginning of the upstream head, for the query and the user together; '' = not known. */
   upstreamLine = '';
+  private head: RequestHead | null = null;
+  private headBytes: Buffer | null = null;
+  private lastLength = 0;
+
+  /**
+   * The head at the beginning of `bytes`, when it is to the last byte the one that was understood before: what is made of
+   * a head follows from its bytes alone, up to the empty line that ends it.
+   */
+  sameHead(bytes: Buffer): RequestHead | null {
+    const { head, headBytes } = this;
+    if (head === null || headBytes === null) return null;
+    const { length } = headBytes;
+    return bytes.length >= length && headBytes.compare(bytes, 0, length) === 0 ? head : null;
+  }
+
+  /** Notes a head that was understood. It is kept when one of its length came before: most are said once. */
+  noteHead(head: RequestHead, bytes: Buffer): void {
+    const keep = head.end === this.lastLength;
+    this.lastLength = head.end;
+    this.headBytes = keep ? Buffer.from(bytes.subarray(0, head.end)) : null;
+    this.head = keep ? head : null;
+  }
 }
 
 /** What the gate needs to know of the configuration. */

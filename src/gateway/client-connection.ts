@@ -12,6 +12,7 @@ import type { UserKey } from '../identity/keys.ts';
 import { AdmissionMemo, admit, admitDiscovery, detach } from './admission.ts';
 import type { RequestOrigin } from './admission.ts';
 import type { Timed } from './deadlines.ts';
+import { needsDrain, unsentBytes, writeText } from './direct-writes.ts';
 import { BodyRate } from './body-rate.ts';
 import { Decision } from './decision.ts';
 import { PhoneAccount } from './phone-account.ts';
@@ -183,7 +184,7 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, Shared
     const exchange = this.exchange;
     if (exchange === null || this.lingering) {
       // What the phone has not taken yet it still gets.
-      if (this.socket.writableLength === 0) this.socket.destroy();
+      if (unsentBytes(this.socket) === 0) this.socket.destroy();
       else if (!this.lingering) this.linger();
     } else if (!this.body.complete) {
       exchange.error = 'EASGATE_LENGTH_MISMATCH';
@@ -213,7 +214,7 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, Shared
   onDeadline(): void {
     const exchange = this.exchange;
     if (exchange === null) {
-      if (this.socket.writableLength > 0) this.cut();
+      if (unsentBytes(this.socket) > 0) this.cut();
       else if (this.lingering || this.input === null) this.socket.destroy();
       else this.refuse('EASGATE_HEAD_TIMEOUT');
       return;
@@ -270,14 +271,15 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, Shared
     if (this.parsing) return;
     this.parsing = true;
     while (this.input !== null && this.exchange === null && !this.lingering && !this.handedOver) {
-      if (this.socket.writableNeedDrain) {
+      if (needsDrain(this.socket)) {
         // Who takes no answers gets no more of them: what waits in the socket stays bounded.
         this.socket.pause();
         this.deadline = this.core.deadlines.now + this.core.settings.client.bodyTimeoutMs;
         break;
       }
       const bytes: Buffer = this.input;
-      const head = parseRequestHead(bytes, 0, bytes.length, this.core.settings.client);
+      const known = this.memo.sameHead(bytes);
+      const head = known ?? parseRequestHead(bytes, 0, bytes.length, this.core.settings.client);
       if (head === null) {
         if (this.deadline - this.core.deadlines.now > this.core.settings.client.headTimeoutMs) {
           this.deadline = this.core.deadlines.now + this.core.settings.client.headTimeoutMs;
@@ -287,7 +289,10 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, Shared
       this.input = null;
       if (typeof head === 'string') this.refuse(head);
       else if (this.core.lane?.wants(head.target) ?? false) this.handOver(bytes);
-      else this.begin(head, bytes);
+      else {
+        if (known === null) this.memo.noteHead(head, bytes);
+        this.begin(head, bytes);
+      }
     }
     this.parsing = false;
   }
@@ -431,7 +436,7 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, Shared
   reply(exchange: Exchange, data: string, status: number): void {
     if (!this.body.complete) exchange.persistent = false;
     this.forwarder.abandon(exchange);
-    this.socket.write(data, 'latin1');
+    writeText(this.socket, data);
     this.end(exchange, status);
   }
 
@@ -462,7 +467,7 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, Shared
     this.lingering = true;
     this.input = null;
     const { deadlines, settings } = this.core;
-    if (this.socket.writableLength === 0) {
+    if (unsentBytes(this.socket) === 0) {
       this.deadline = deadlines.now + LINGER_MS;
     } else {
       // A phone on a slow line has as long for the end of its answer as for any other part of it.
@@ -511,7 +516,7 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, Shared
   drain(pollsUntil: number): void {
     const { exchange } = this;
     this.draining = true;
-    if (exchange === null && this.socket.writableLength > 0) {
+    if (exchange === null && unsentBytes(this.socket) > 0) {
       if (!this.lingering) this.linger();
       return;
     }

@@ -10,6 +10,7 @@ import type { ResponseHead } from '../http/response-head.ts';
 import type { UserKey } from '../identity/keys.ts';
 import { isRepeatable } from './answers.ts';
 import { writeCopy } from './blocks.ts';
+import { writeText } from './direct-writes.ts';
 import type { Exchange } from './exchange.ts';
 import type { GatewayCore } from './gateway-core.ts';
 import type { RequestBody } from './request-body.ts';
@@ -325,8 +326,7 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
       // Where the local address may turn out to have no port left, the rest of the body waits for the connection.
       waits = !exchange.requestComplete && sourceAddresses.length > 0;
     }
-    const drained =
-      typeof data === 'string' ? upstream.socket.write(data, 'latin1') : upstream.socket.write(data);
+    const drained = typeof data === 'string' ? writeText(upstream.socket, data) : upstream.socket.write(data);
     if (waits || (!drained && !exchange.requestComplete)) this.phone.socket.pause();
     // Until the connection stands nothing was sent; on a reused one the server may close in the same moment.
     if (
@@ -506,7 +506,7 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
   // ---------------------------------------------------------------------------------------------- response
 
   write(data: string): boolean {
-    return this.phone.socket.write(data, 'latin1');
+    return writeText(this.phone.socket, data);
   }
 
   writeCopy(head: string, bytes: Buffer, from: number, end: number): boolean {

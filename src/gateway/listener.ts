@@ -12,6 +12,7 @@ import type { Scheme } from './forwarding.ts';
 import type { GatewayCounters, OnTrouble } from './gateway-core.ts';
 import { certificateUser } from './client-certificate.ts';
 import type { GatewaySettings } from './settings.ts';
+import { unsentBytes } from './direct-writes.ts';
 import { shareReads } from './shared-reads.ts';
 import { TlsTerminator } from './tls-terminator.ts';
 import { TurnedAway } from './turned-away.ts';
@@ -118,7 +119,7 @@ export class Listener {
   /** Bytes that wait for phones to take them. */
   get unsentBytes(): number {
     let bytes = 0;
-    for (const socket of this.sockets) bytes += socket.writableLength;
+    for (const socket of this.sockets) bytes += unsentBytes(socket);
     return bytes;
   }
 

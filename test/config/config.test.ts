@@ -106,7 +106,7 @@ describe('parseConfig', () => {
       const text = `listen: { tls: { certificates: [{ certificate: own.pem, key: own.key }], clientCertificate: { ca: clients.pem } } }`;
       return gatewaySettings(parseConfig(text, join(folder, 'tls.yaml')), null);
     };
-    expect(() => read('')).toThrow(/clientCertificate\.ca.*\n.*holds no certificate/);
+    expect(() => read('')).toThrow(/clientCertificate\.ca.*\n.*needs certificates/);
     expect(() => read('-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n')).toThrow(
       /cannot be read/,
     );

@@ -298,13 +298,15 @@ describe('a file with every field away from its default', () => {
     const { passThrough } = gatewaySettings(parse(FULL), null);
     const { ca, certificate, key } = upstreamTls();
     expect(passThrough).toEqual({
-      upstreamUrl: 'https://owa.internal:8444',
-      upstreamTls: {
-        context: { minVersion: 'TLSv1.3', ca, cert: certificate, key },
-        serverName: 'mail.internal',
-        verify: false,
-      },
-      hostHeader: 'owa.internal:8444',
+      server: expect.objectContaining({
+        name: 'owa.internal:8444',
+        host: 'owa.internal',
+        port: 8444,
+        weight: 1,
+        tls: { minVersion: 'TLSv1.3', ca, certificate, key, serverName: 'mail.internal', verify: false },
+        connectTimeoutMs: 108_000,
+      }),
+      hostHeader: 'upstream',
       paths: [
         { path: '/owa', match: 'prefix', upgrade: true },
         { path: '/EWS/Exchange.asmx', match: 'exact', upgrade: false },
@@ -374,13 +376,13 @@ describe('a file that leaves fields out', () => {
     expect({ passThrough, autodiscover }).toEqual({ passThrough: null, autodiscover: null });
   });
 
-  it('sends other paths to the first mail server, and asks for health where mail is', () => {
+  it('sends other paths to the mail servers of the gateway, and asks for health where mail is', () => {
     const text = `
 upstream: { servers: [{ url: "http://one:81" }, { url: "http://two" }], path: /eas, health: {} }
 passThrough: { paths: [{ path: /owa }] }`;
     const { upstream, passThrough } = gatewaySettings(parse(text), null);
     expect(upstream.health?.path).toBe('/eas');
-    expect(passThrough).toMatchObject({ upstreamUrl: 'http://one:81', upstreamTls: null, hostHeader: null });
+    expect(passThrough).toMatchObject({ server: null, hostHeader: 'preserve' });
   });
 
   it('means the built-in mail server by sample, among others too', () => {

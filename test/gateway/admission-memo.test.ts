@@ -31,13 +31,17 @@ interface Said {
   readonly command?: string;
 }
 
-async function ask({ login, claim = 'alice', device = 'A1', command = 'FolderSync' }: Said): Promise<number> {
-  client.send(
+function said({ login, claim = 'alice', device = 'A1', command = 'FolderSync' }: Said): string {
+  return (
     `POST /Microsoft-Server-ActiveSync?Cmd=${command}&User=${claim}&DeviceId=${device}&DeviceType=iPhone HTTP/1.1\r\n` +
-      `Host: m\r\nAuthorization: Basic ${Buffer.from(`${login}:pw`).toString('base64')}\r\n` +
-      'Content-Type: application/vnd.ms-sync.wbxml\r\nMS-ASProtocolVersion: 14.1\r\n' +
-      `Content-Length: ${FOLDER_SYNC.length}\r\n\r\n${FOLDER_SYNC.toString('latin1')}`,
+    `Host: m\r\nAuthorization: Basic ${Buffer.from(`${login}:pw`).toString('base64')}\r\n` +
+    'Content-Type: application/vnd.ms-sync.wbxml\r\nMS-ASProtocolVersion: 14.1\r\n' +
+    `Content-Length: ${FOLDER_SYNC.length}\r\n\r\n${FOLDER_SYNC.toString('latin1')}`
   );
+}
+
+async function ask(what: Said): Promise<number> {
+  client.send(said(what));
   return (await client.response()).status;
 }
 
@@ -91,6 +95,35 @@ describe('a connection', () => {
       'bob',
       'alice',
     ]);
+  });
+
+  it('that said the same head often is not taken by its length', async () => {
+    await open();
+    gateway.change('b2', 'block');
+    for (let count = 0; count < 4; count++) expect(await ask({ login: 'alice' })).toBe(200);
+    await ask({ login: 'alice', device: 'B2' });
+    expect(await ask({ login: 'alicf', claim: 'alice' })).toBe(403);
+    const [blocked, stranger] = gateway.finished.slice(4);
+    expect([blocked?.device, blocked?.verdict?.action]).toEqual(['b2', 'block']);
+    expect(stranger?.error).toBe('EASGATE_USER_MISMATCH');
+    expect(backend.requests.filter(({ method }) => method === 'POST')).toHaveLength(4);
+  });
+
+  it('that said the same head often is read as ever when it comes in pieces, or twice at once', async () => {
+    await open();
+    for (let count = 0; count < 3; count++) expect(await ask({ login: 'alice' })).toBe(200);
+    const again = said({ login: 'alice' });
+    for (const cut of [1, 100, again.length - FOLDER_SYNC.length - 1, again.length - 1]) {
+      const before = gateway.finished.length;
+      client.send(again.slice(0, cut));
+      client.send(again.slice(cut));
+      expect((await client.response()).status).toBe(200);
+      expect(gateway.finished.slice(before).map(({ device }) => device)).toEqual(['a1']);
+    }
+    client.send(again + again);
+    expect((await client.response()).status).toBe(200);
+    expect((await client.response()).status).toBe(200);
+    expect(new Set(backend.requests.map(({ head }) => head)).size).toBe(1);
   });
 
   it('has a client that begins a handshake as another user checked against its claim', async () => {

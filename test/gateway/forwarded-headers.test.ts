@@ -192,10 +192,14 @@ describe.each(LANES)('the mail server, in the lane of %s,', (on) => {
 
   it('is told of each client that shares a connection of a trusted proxy', async () => {
     const { port } = await start({ trusted: TRUSTED });
-    const proxy = await RawClient.open(port);
+    let proxy = await RawClient.open(port);
     for (const lines of [BY_X, [], ['X-Forwarded-For: 192.0.2.8'], BY_X]) {
       proxy.send(write(on, lines));
-      await proxy.response();
+      const answer = await proxy.response();
+      if (answer.header('connection') !== 'close') continue;
+      // The lane for other paths closes behind a request of a trusted proxy.
+      proxy.destroy();
+      proxy = await RawClient.open(port);
     }
     proxy.destroy();
     expect([0, 1, 2, 3].map((index) => claims(index))).toEqual([
