@@ -2,8 +2,8 @@
 import autocannon from 'autocannon';
 import { BLOCKED_DEVICE, CONNECTIONS, DEVICES, SYNC_BODY, headers, target } from './traffic.ts';
 
-/** What to send: as allowed devices, or as the blocked one. */
-export type LoadKind = 'forward' | 'block';
+/** What to send: as allowed devices, the same with a head that is never the one before, or as the blocked device. */
+export type LoadKind = 'forward' | 'changing' | 'block';
 
 /** One line of JSON on the command line. */
 export interface LoadOrder {
@@ -25,9 +25,14 @@ const { requests, latency, errors, timeouts, non2xx } = await autocannon({
   // One phone per connection, as in life.
   setupClient: (client) => {
     const device = order.kind === 'block' ? BLOCKED_DEVICE : (DEVICES[connections++] as string);
-    client.setRequests([
-      { method: 'POST', path: target('Sync', device), headers: headers(), body: SYNC_BODY },
-    ]);
+    const request = {
+      method: 'POST',
+      path: target('Sync', device),
+      headers: headers(),
+      body: SYNC_BODY,
+    } as const;
+    const other = { ...request, headers: { ...headers(), 'X-Turn': '2' } };
+    client.setRequests(order.kind === 'changing' ? [request, other] : [request]);
   },
 });
 const result = {

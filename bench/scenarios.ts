@@ -60,6 +60,15 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     ...PLAIN,
+    name: 'hot-path-changing',
+    text: 'the same, with a head that is never the one before it',
+    figure: 'cpuMicrosPerRequest',
+    rivals: ['easgate', 'nginx-lua'],
+    measure: (runs, effort, { name }) =>
+      inTurns(runs, effort, name, (running) => load(running, effort.seconds, { kind: 'changing' })),
+  },
+  {
+    ...PLAIN,
     logged: true,
     name: 'hot-path-logged',
     text: 'the same, with an access log to a file',
