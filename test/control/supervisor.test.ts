@@ -11,7 +11,7 @@ import { SYSTEM_SHARES_PORT } from '../../src/control/door.ts';
 import { startSupervisor } from '../../src/control/supervisor.ts';
 import type { Supervisor, WorkerPlan } from '../../src/control/supervisor.ts';
 import { freePort } from '../support/free-port.ts';
-import { checkLeaks, heldNow } from '../support/leaks.ts';
+import { checkLeaks } from '../support/leaks.ts';
 import { until } from '../support/until.ts';
 
 checkLeaks();
@@ -163,13 +163,14 @@ describe('a worker that ends', () => {
   );
 
   it('does not come back twice when a reload meets its pause', async () => {
-    const supervisor = await start('old', { count: 1, firstMs: 5_000, maxMs: 5_000 });
-    const timers = heldNow().get('Timeout');
+    const pauseMs = 500;
+    const supervisor = await start('old', { count: 1, firstMs: pauseMs, maxMs: pauseMs });
+    const killed = Date.now();
     await kill(supervisor.pids()[0]);
-    expect(heldNow().get('Timeout')).toBe(Number(timers) + 1);
     await supervisor.reload(plan('new', 1));
     const [pid] = supervisor.pids();
-    expect(heldNow().get('Timeout')).toBe(timers);
+    await until(() => Date.now() > killed + 2 * pauseMs, 'the pause to be long over');
+    expect(supervisor.pids()).toEqual([pid]);
     expect(await askMany(supervisor.port)).toEqual(Array.from({ length: 40 }, () => `${pid} new`));
   });
 });

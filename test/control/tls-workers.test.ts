@@ -147,7 +147,7 @@ describe('workers with TLS', () => {
     expect(await served.sync()).toBe(200);
 
     replaceFile(gateway, 'clients.crt', 'no certificate at all');
-    await until(() => gateway.out().includes('holds no certificate'), 'the refusal');
+    await until(() => gateway.out().includes('needs certificates in PEM'), 'the refusal');
     const still = await TlsPhone.connect(gateway.port, known);
     expect(await still.sync()).toBe(200);
     still.destroy();
