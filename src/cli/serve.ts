@@ -36,6 +36,7 @@ class Primary {
   private supervisor: Supervisor | null = null;
   private watch: CertificateWatch | null = null;
   private reloading: Promise<void> = Promise.resolve();
+  private stopping = false;
 
   constructor(path: string) {
     this.path = path;
@@ -96,6 +97,8 @@ class Primary {
 
   /** New workers with the file's configuration, one by one; the old ones stay when it cannot be used. */
   private async reload(): Promise<void> {
+    // A drain takes its time: new workers would outlive it.
+    if (this.stopping) return;
     const { logger } = this.log;
     try {
       const source = readConfigSource(this.path);
@@ -139,8 +142,9 @@ class Primary {
   }
 
   private async stop(): Promise<void> {
-    this.watch?.close();
+    this.stopping = true;
     await this.reloading;
+    this.watch?.close();
     await this.supervisor?.stop();
     if (this.supervisor !== null) removePidFile(this.config.workers.pidFile);
     this.supervisor = null;

@@ -33,7 +33,10 @@ export interface Supervisor {
   readonly port: number;
   /** Process ids of the workers that serve. */
   pids(): number[];
-  /** Replaces all workers, one by one, by ones of the new plan. Rejects, and keeps the old plan, when one cannot start. */
+  /**
+   * Replaces all workers, one by one, by ones of the new plan. Rejects, and keeps the old plan, when one cannot start, or
+   * when everything stops.
+   */
   reload(plan: WorkerPlan): Promise<void>;
   /** Tells the workers that certificates changed on disk. */
   reloadCertificates(): void;
@@ -64,6 +67,7 @@ class Workers implements Supervisor, SlotOwner {
   private plan: WorkerPlan;
   private door: Door;
   private slots: Slot[] = [];
+  private stopping = false;
   /** How often certificates changed. */
   private certificates = 0;
   private readonly leaving = new Set<ChildProcess>();
@@ -89,6 +93,7 @@ class Workers implements Supervisor, SlotOwner {
   }
 
   async reload(plan: WorkerPlan): Promise<void> {
+    if (this.stopping) throw new Error('the gateway stops');
     const before = this.plan.config.listen;
     const { address, port } = plan.config.listen;
     if (address !== before.address || (port !== before.port && port !== 0)) await this.move(plan);
@@ -151,6 +156,7 @@ class Workers implements Supervisor, SlotOwner {
   }
 
   async stop(): Promise<void> {
+    this.stopping = true;
     for (const slot of this.slots.splice(0)) slot.retire();
     while (this.leaving.size > 0) await Promise.all([...this.leaving].map((worker) => exited(worker)));
   }
