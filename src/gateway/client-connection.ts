@@ -429,6 +429,7 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, Shared
   // ---------------------------------------------------------------------------------------------- the end of an exchange
 
   noteSeen(exchange: Exchange, status: number): void {
+    if (exchange.arrivesUnder !== null && status === 200) this.core.arrivals.note(exchange.arrivesUnder);
     this.account.noteSeen(exchange, status);
   }
 

@@ -285,6 +285,7 @@ export class Denial {
     if (command !== 'Ping' && command !== 'Sync') return false;
     const found = this.core.arrivals.look(exchange, verdict, command, this.phone.body);
     if (found === 'arrived') this.arrivedUnder = verdict;
+    else if (found === 'arrives') exchange.arrivesUnder = verdict;
     if (typeof found === 'string') return false;
     if (exchange.authorization === null || exchange.leg !== 'none') return false;
     this.prove(exchange, () => this.send(exchange, found));

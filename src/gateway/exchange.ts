@@ -77,6 +77,8 @@ export class Exchange {
 
   /** Went to the mail server although its verdict is quarantine: it touches nothing of the mailbox. */
   passedOn = false;
+  /** The verdict under which this poll names folders of the mail server; null = it is none, or that is known. */
+  arrivesUnder: Verdict | null = null;
   /** What the device said of itself in this request. */
   information: DeviceInformation | null = null;
   /** How far the wipe came that this request is part of. */

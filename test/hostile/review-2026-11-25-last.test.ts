@@ -4,7 +4,10 @@ import { describe, expect, it } from 'vitest';
 import { configSchema } from '../../src/config/schema.ts';
 import { startSupervisor } from '../../src/control/supervisor.ts';
 import type { WorkerPlan } from '../../src/control/supervisor.ts';
+import { encodeWbxml } from '../../src/eas/wbxml/encode.ts';
+import { fromXml } from '../../src/eas/wbxml/xml.ts';
 import { checkLeaks } from '../support/leaks.ts';
+import { openQuarantine } from '../support/quarantine.ts';
 
 checkLeaks();
 
@@ -29,5 +32,23 @@ describe('a gateway that was told to stop', () => {
     const left = supervisor.pids();
     await supervisor.stop();
     expect([outcome, left]).toEqual(['the gateway stops', []]);
+  });
+});
+
+const FULL_PING = encodeWbxml(
+  fromXml(
+    '<Ping xmlns="Ping:"><HeartbeatInterval>600</HeartbeatInterval><Folders><Folder><Id>5</Id><Class>Email</Class></Folder></Folders></Ping>',
+  ),
+);
+
+describe('a phone that was let in again', () => {
+  it('is asked for its folders also when a stranger polled in its name with a wrong password', async () => {
+    const world = await openQuarantine();
+    world.gateway.change('phone1', 'allow');
+    const stranger = world.phone({ password: 'wrong' });
+    const poll = await stranger.command('Ping', FULL_PING, 'application/vnd.ms-sync.wbxml');
+    const { easStatus } = await world.phone().ping();
+    await world.close();
+    expect([poll.status, easStatus]).toEqual([401, '3']);
   });
 });
