@@ -228,7 +228,7 @@ const haproxy: Rival = {
       `
 global
   nbthread 1
-  maxconn 20000
+  maxconn 9500
 defaults
   mode http
   timeout connect 5s
