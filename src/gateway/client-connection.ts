@@ -368,8 +368,8 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, Shared
     }
     this.origin = proxiedOrigin(this.endpoint, head, this.core.forwarding);
     this.forwarded = '';
-    const { address } = this.origin;
-    if (address === this.address) return;
+    const { address, hidden } = this.origin;
+    if (address === this.address && !hidden) return;
     this.address = address;
     this.forwarder.unpin();
   }

@@ -2,7 +2,7 @@
 // The same in both lanes. What a client says of itself is never passed on.
 import type { RequestHead } from '../http/request-head.ts';
 import { isHost } from '../http/host.ts';
-import { clientChain, firstOf } from '../identity/client-address.ts';
+import { clientChain, firstOf, isHidden } from '../identity/client-address.ts';
 import type { AddressRange } from '../identity/client-address.ts';
 import { forwardedClient, forwardedValue } from '../identity/forwarded.ts';
 import { isPublicHost } from './admission.ts';
@@ -36,11 +36,13 @@ export interface ClientOrigin {
   readonly chain: string;
   readonly proto: Scheme;
   readonly host: string;
+  /** A trusted proxy speaks for a client that it does not name: the next request of the same address may be another's. */
+  readonly hidden: boolean;
 }
 
 /** The client of a request that came straight from it. */
 export function directOrigin({ address, proto }: Peer, host: string): ClientOrigin {
-  return { address, chain: address, proto, host };
+  return { address, chain: address, proto, host, hidden: false };
 }
 
 /** The client of a request whose peer is a trusted proxy. */
@@ -48,10 +50,11 @@ export function proxiedOrigin(peer: Peer, head: RequestHead, rules: ForwardingRu
   const { trustedProxies, forwardedHeader, publicHosts } = rules;
   if (forwardedHeader === 'forwarded') {
     if (head.forwarded === null) return directOrigin(peer, head.host);
-    const { address, chain, proto, host } = forwardedClient(peer.address, head.forwarded, trustedProxies);
+    const said = forwardedClient(peer.address, head.forwarded, trustedProxies);
+    const { address, chain, proto, host, hidden } = said;
     const isOurs =
       host !== null && isHost(host) && (publicHosts.length === 0 || isPublicHost(host, publicHosts));
-    return { address, chain, proto: schemeOf(proto, peer), host: isOurs ? host : head.host };
+    return { address, chain, proto: schemeOf(proto, peer), host: isOurs ? host : head.host, hidden };
   }
   const { forwardedFor, forwardedProto } = head;
   const chain =
@@ -59,7 +62,9 @@ export function proxiedOrigin(peer: Peer, head: RequestHead, rules: ForwardingRu
   // Behind the last comma stands what the proxy next to us wrote. X-Forwarded-Host is never read: most proxies let the
   // client's through, while Host is what they routed by.
   const proto = forwardedProto === null ? null : forwardedProto.slice(forwardedProto.lastIndexOf(',') + 1);
-  return { address: firstOf(chain), chain, proto: schemeOf(proto?.trim() ?? null, peer), host: head.host };
+  const hidden = forwardedFor !== null && isHidden(chain, forwardedFor, trustedProxies);
+  const scheme = schemeOf(proto?.trim() ?? null, peer);
+  return { address: firstOf(chain), chain, proto: scheme, host: head.host, hidden };
 }
 
 function schemeOf(said: string | null, peer: Peer): Scheme {

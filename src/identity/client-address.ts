@@ -42,6 +42,12 @@ export function clientChain(peer: string, forwardedFor: string, trusted: readonl
   return chain;
 }
 
+/** Whether the walk of {@link clientChain} ended at an entry of a trusted proxy that names nobody (`unknown`, a name). */
+export function isHidden(chain: string, forwardedFor: string, trusted: readonly AddressRange[]): boolean {
+  const read = chain.split(',').length - 1;
+  return read < forwardedFor.split(',').length && inRanges(firstOf(chain), trusted);
+}
+
 /** The client's address in a chain. */
 export function firstOf(chain: string): string {
   const comma = chain.indexOf(',');

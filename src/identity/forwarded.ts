@@ -13,6 +13,8 @@ export interface ForwardedClient {
   /** Scheme and Host of the client's request, unchecked; null = not said. */
   readonly proto: string | null;
   readonly host: string | null;
+  /** The walk ended at an element of a trusted proxy that names nobody: the address is that of a proxy. */
+  readonly hidden: boolean;
 }
 
 /** Elements read at most: no more proxies stand in a row. */
@@ -53,7 +55,7 @@ export function forwardedClient(
     chain = `${address}, ${chain}`;
     end = start - 1;
   }
-  return { address, chain, proto, host };
+  return { address, chain, proto, host, hidden: end >= 0 && inRanges(address, trusted) };
 }
 
 /** Where the last element before `end` begins: behind a comma that is not quoted; -1 = a quote was never opened. */

@@ -7,7 +7,12 @@ import type { WorkerPlan } from '../../src/control/supervisor.ts';
 import { encodeWbxml } from '../../src/eas/wbxml/encode.ts';
 import { fromXml } from '../../src/eas/wbxml/xml.ts';
 import { checkLeaks } from '../support/leaks.ts';
+import { proof, startNtlmBackend } from '../support/ntlm-backend.ts';
+import { authenticateMessage, credentials, negotiateMessage } from '../support/ntlm-tokens.ts';
 import { openQuarantine } from '../support/quarantine.ts';
+import { RawClient } from '../support/raw-client.ts';
+import { FOLDER_SYNC, startTestGateway } from '../support/test-gateway.ts';
+import { until } from '../support/until.ts';
 
 checkLeaks();
 
@@ -51,4 +56,49 @@ describe('a phone that was let in again', () => {
     await world.close();
     expect([poll.status, easStatus]).toEqual([401, '3']);
   });
+});
+
+describe('a client that a trusted proxy does not name', () => {
+  const says = (name: string, authorization: string | null): string =>
+    [
+      'POST /Microsoft-Server-ActiveSync?Cmd=FolderSync&User=alice&DeviceId=PHONE1&DeviceType=Test HTTP/1.1',
+      'Host: mail.example.com',
+      ...(name.startsWith('for=') ? [`Forwarded: ${name}`] : [`X-Forwarded-For: ${name}`]),
+      ...(authorization === null ? [] : [`Authorization: ${authorization}`]),
+      'Content-Type: application/vnd.ms-sync.wbxml',
+      'MS-ASProtocolVersion: 14.1',
+      `Content-Length: ${FOLDER_SYNC.length}`,
+      '',
+      FOLDER_SYNC.toString('latin1'),
+    ].join('\r\n');
+
+  it.each([
+    ['forwarded', 'for=192.0.2.1', 'for=unknown'],
+    ['forwarded', 'for=_one', 'for=_two'],
+    ['forwarded', 'for=unknown', 'for=unknown'],
+    ['xForwardedFor', 'unknown', 'unknown'],
+  ] as const)(
+    'is not served as the one before it on the shared connection (%s: %s, %s)',
+    async (header, first, second) => {
+      const backend = await startNtlmBackend();
+      const gateway = await startTestGateway(backend.port, {
+        identity: { trustedProxies: ['127.0.0.1'], forwardedHeader: header },
+      });
+      const proxy = await RawClient.open(gateway.port);
+      proxy.send(says(first, credentials('NTLM', negotiateMessage())));
+      const offer = (await proxy.response()).header('www-authenticate') ?? '';
+      const challenge = Buffer.from(offer.slice('NTLM '.length), 'base64').subarray(24, 32);
+      proxy.send(says(first, credentials('NTLM', authenticateMessage({ user: 'alice' }, proof(challenge)))));
+      const { status: signedIn } = await proxy.response();
+      // An error closes the connection.
+      if (signedIn >= 400) await until(() => proxy.ended, 'the connection to close');
+      const next = proxy.ended ? await RawClient.open(gateway.port) : proxy;
+      next.send(says(second, null));
+      const { status } = await next.response();
+      for (const client of [proxy, next]) client.destroy();
+      await gateway.close();
+      await backend.close();
+      expect(status).toBe(401);
+    },
+  );
 });

@@ -6,7 +6,7 @@ import { forwardedClient, forwardedValue } from '../../src/identity/forwarded.ts
 
 const trusted = ['10.0.0.0/8', '2001:db8::/32'].map(parseRange);
 const read = (forwarded: string, peer = '10.0.0.1') => forwardedClient(peer, forwarded, trusted);
-const PEER_ONLY = { address: '10.0.0.1', chain: '10.0.0.1', proto: null, host: null };
+const PEER_ONLY = { address: '10.0.0.1', chain: '10.0.0.1', proto: null, host: null, hidden: true };
 
 describe('the client that Forwarded names', () => {
   it.each([
@@ -32,6 +32,7 @@ describe('the client that Forwarded names', () => {
       chain: '192.0.2.7, 10.0.0.3, 10.0.0.2, 10.0.0.1',
       proto: 'https',
       host: 'mail.example.com',
+      hidden: false,
     });
   });
 
@@ -41,6 +42,7 @@ describe('the client that Forwarded names', () => {
       chain: '198.51.100.1',
       proto: null,
       host: null,
+      hidden: false,
     });
   });
 
@@ -61,6 +63,7 @@ describe('the client that Forwarded names', () => {
       chain: '192.0.2.7, 10.0.0.1',
       proto: null,
       host: null,
+      hidden: false,
     });
   });
 
@@ -123,6 +126,7 @@ describe('the client that Forwarded names', () => {
       chain: '192.0.2.7, 10.0.0.1',
       proto: 'https',
       host: 'm',
+      hidden: false,
     });
   });
 
@@ -207,7 +211,8 @@ describe('any Forwarded', () => {
       fc.property(addresses, protos, hosts, (client, proto, host) => {
         fc.pre(!inRanges(client, trusted));
         const said = read(forwardedValue(`${client}, 10.0.0.2`, proto, host));
-        expect(said).toEqual({ address: client, chain: `${client}, 10.0.0.2, 10.0.0.1`, proto, host });
+        const chain = `${client}, 10.0.0.2, 10.0.0.1`;
+        expect(said).toEqual({ address: client, chain, proto, host, hidden: false });
       }),
     );
   });

@@ -203,8 +203,10 @@ export class PassThroughLane {
       admitted.headerLines = withoutHeaders(admitted.headerLines, [certificateHeader]);
     const origin = trusted ? proxiedOrigin(peer, admitted, this.settings) : directOrigin(peer, admitted.host);
     passage.address = origin.address;
+    passage.hidden = origin.hidden;
     // A proxy may send a phone's request next, which is none of this lane's; credentials that bind need the connection.
-    const shared = trusted && connection.pinned === null && !bindsConnection(admitted.authorization);
+    const binds = connection.pinned !== null || bindsConnection(admitted.authorization);
+    const shared = trusted && (origin.hidden || !binds);
     passage.keepAlive = admitted.keepAlive && !this.draining && !shared;
     request.headers = upstreamHeaders(admitted, forwardedHeaders(origin, this.settings));
     return admitted;
