@@ -319,6 +319,20 @@ describe('a mail server that expects a PROXY header', () => {
   });
 });
 
+describe('of clients that a trusted proxy hides', () => {
+  it('none gets a connection that the one before it authenticated', async () => {
+    const backend = await bench.backend();
+    const gateway = await start(backend, {}, { trustedProxies: [parseRange('127.0.0.1')] });
+    const client = await open(gateway);
+    client.send(get('/owa/', 'X-Forwarded-For: unknown', 'Authorization: NTLM TlRMTVNTUAABAAAA'));
+    expect((await client.response()).header('connection')).toBe('close');
+    await until(() => client.ended, 'the connection to close');
+    expect((await ask(gateway, get('/owa/', 'X-Forwarded-For: unknown'))).status).toBe(200);
+    const [first, second] = backend.requests.map(({ connection }) => connection);
+    expect(second).not.toBe(first);
+  });
+});
+
 describe('of several mail servers', () => {
   const mark =
     (name: string) =>
