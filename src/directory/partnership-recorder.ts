@@ -1,4 +1,5 @@
 // Owns writing down who was seen with which device: coalesced, bounded, never in the way of a request.
+import { detached } from '../eas/mailbox/plain.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { Verdict } from '../policy/model.ts';
 import type { PartnershipRecord } from './records.ts';
@@ -54,13 +55,13 @@ export class PartnershipRecorder {
     }
     const { userAgent, protocolVersion, information } = facts;
     this.pending.set(key, {
-      user: detach(facts.user),
-      device: detach(facts.device),
+      user: detached(facts.user),
+      device: detached(facts.device),
       firstSeen: before?.firstSeen ?? now,
       lastSeen: now,
-      deviceType: detach(facts.deviceType),
-      userAgent: userAgent === null ? null : detach(userAgent),
-      protocolVersion: protocolVersion === null ? null : detach(protocolVersion),
+      deviceType: detached(facts.deviceType),
+      userAgent: userAgent === null ? null : detached(userAgent),
+      protocolVersion: protocolVersion === null ? null : detached(protocolVersion),
       lastVerdict: facts.verdict.action,
       lastReason: facts.verdict.reason,
       model: told(information?.model, before?.model),
@@ -100,13 +101,8 @@ export class PartnershipRecorder {
   }
 }
 
-/** A copy: a part of a head or body would keep the whole of it in memory as long as the partnership is remembered. */
-function detach<Text extends string>(text: Text): Text {
-  return Buffer.from(text, 'utf8').toString('utf8') as Text;
-}
-
 function told(now: string | null | undefined, before: string | null | undefined): string | null {
-  return now === null || now === undefined ? (before ?? null) : detach(now);
+  return now === null || now === undefined ? (before ?? null) : detached(now);
 }
 
 function isSame(before: PartnershipRecord, facts: SeenFacts): boolean {

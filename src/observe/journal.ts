@@ -1,6 +1,7 @@
 // Owns the decision journal: what an operator asks about later, written also where no access log is. Few lines, whatever
 // devices do: the first of a kind at once, then one per device and window with a count.
 import type { Logger } from 'pino';
+import { detached, plain } from '../eas/mailbox/plain.ts';
 import type { Exchange } from '../gateway/exchange.ts';
 
 /** Names of events; stable, as operators search for them. */
@@ -34,6 +35,8 @@ interface Rule {
   readonly maxDevices: number;
 }
 
+/** What a phone says of itself may be as long as a head, and hold what a terminal obeys. */
+const MAX_TEXT = 256;
 const MINUTE_MS = 60_000;
 /** A refused phone asks for as long as it is refused: once an hour says so. */
 const HOUR_MS = 3_600_000;
@@ -153,15 +156,15 @@ export class Journal {
     this.tell(event, one, undefined);
   }
 
-  /** Text only: the exchange itself must not live on. */
+  /** Text only: neither the exchange nor its head must live on. */
   private factsOf(exchange: Exchange, address: string, recorded: boolean | undefined): Facts {
     const { identities } = this;
     return {
-      client: identities ? address : undefined,
-      user: identities ? (exchange.user ?? undefined) : undefined,
-      device: identities ? (exchange.device ?? undefined) : undefined,
-      device_type: exchange.deviceType === '' ? undefined : exchange.deviceType,
-      user_agent: exchange.userAgent ?? undefined,
+      client: identities ? detached(address) : undefined,
+      user: identities ? written(exchange.user) : undefined,
+      device: identities ? written(exchange.device) : undefined,
+      device_type: written(exchange.deviceType),
+      user_agent: written(exchange.userAgent),
       command: exchange.command ?? undefined,
       action: exchange.verdict?.action,
       reason: exchange.verdict?.reason,
@@ -210,4 +213,8 @@ export class Journal {
     this.lines = [];
     for (const { level, line } of lines) this.log[level](line);
   }
+}
+
+function written(text: string | null): string | undefined {
+  return text === null || text === '' ? undefined : detached(plain(text, MAX_TEXT));
 }

@@ -1,11 +1,17 @@
 // Owns the promise that the holes found by the last review of 25 November 2026 stay closed.
 import { fileURLToPath } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import type { Logger } from 'pino';
 import { describe, expect, it } from 'vitest';
 import { configSchema } from '../../src/config/schema.ts';
 import { startSupervisor } from '../../src/control/supervisor.ts';
 import type { WorkerPlan } from '../../src/control/supervisor.ts';
 import { encodeWbxml } from '../../src/eas/wbxml/encode.ts';
 import { fromXml } from '../../src/eas/wbxml/xml.ts';
+import { Exchange } from '../../src/gateway/exchange.ts';
+import type { DeviceKey } from '../../src/identity/keys.ts';
+import { Journal } from '../../src/observe/journal.ts';
 import { checkLeaks } from '../support/leaks.ts';
 import { proof, startNtlmBackend } from '../support/ntlm-backend.ts';
 import { authenticateMessage, credentials, negotiateMessage } from '../support/ntlm-tokens.ts';
@@ -101,4 +107,40 @@ describe('a client that a trusted proxy does not name', () => {
       expect(status).toBe(401);
     },
   );
+});
+
+describe('what the journal remembers of a device', () => {
+  /** A journal that was told of `count` devices, each with a head of 16 KB. */
+  function told(count: number, lines: Record<string, unknown>[]): Journal {
+    const log = { warn: (line: Record<string, unknown>) => lines.push(line) };
+    const journal = new Journal(log as unknown as Logger, true);
+    for (let index = 0; index < count; index++) {
+      const head = Buffer.alloc(16_000, `Apple\u009b31m-iPhone${index}`, 'latin1').toString('latin1');
+      const exchange = new Exchange(0);
+      exchange.device = `device${index}` as DeviceKey;
+      exchange.userAgent = head.slice(0, 8_000);
+      exchange.error = 'EASGATE_DEVICE_THROTTLED';
+      journal.finished(exchange, '192.0.2.1');
+    }
+    return journal;
+  }
+
+  it('has a bound, and nothing that a terminal obeys', () => {
+    const lines: Record<string, unknown>[] = [];
+    told(1, lines).close();
+    expect(lines[0]?.['user_agent']).toMatch(/^Apple31m-iPhone0[\x20-\x7e]{240}$/);
+  });
+
+  it('does not keep its heads in memory', () => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    const used = (): number => {
+      collect();
+      return process.memoryUsage().heapUsed;
+    };
+    const before = used();
+    const journal = told(1_000, []);
+    expect(used() - before).toBeLessThan(4_000_000);
+    journal.close();
+  });
 });

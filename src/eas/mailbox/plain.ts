@@ -11,3 +11,8 @@ export function plain(text: string, max: number): string {
   const cut = shown.slice(0, max);
   return cut.isWellFormed() ? cut : cut.slice(0, -1).toWellFormed();
 }
+
+/** A copy: a part of a head or body would keep the whole of it in memory as long as it is remembered. */
+export function detached<Text extends string>(text: Text): Text {
+  return Buffer.from(text, 'utf8').toString('utf8') as Text;
+}
