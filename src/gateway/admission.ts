@@ -31,6 +31,9 @@ export interface RequestOrigin {
   readonly memo: AdmissionMemo;
 }
 
+/** Heads of phones are below it, tokens included. Longer ones would let strangers fill the memory of idle connections. */
+const MAX_KEPT_HEAD = 4096;
+
 /**
  * What the last request of a connection said, with what was made of it: a phone repeats its credentials on every request
  * of a connection, and mostly its target too. Pure results of the same text, so that they need no end.
@@ -61,7 +64,7 @@ export class AdmissionMemo {
 
   /** Notes a head that was understood. It is kept when one of its length came before: most are said once. */
   noteHead(head: RequestHead, bytes: Buffer): void {
-    const keep = head.end === this.lastLength;
+    const keep = head.end === this.lastLength && head.end <= MAX_KEPT_HEAD;
     this.lastLength = head.end;
     this.headBytes = keep ? Buffer.from(bytes.subarray(0, head.end)) : null;
     this.head = keep ? head : null;

@@ -9,7 +9,9 @@ import { startSupervisor } from '../../src/control/supervisor.ts';
 import type { WorkerPlan } from '../../src/control/supervisor.ts';
 import { encodeWbxml } from '../../src/eas/wbxml/encode.ts';
 import { fromXml } from '../../src/eas/wbxml/xml.ts';
+import { AdmissionMemo } from '../../src/gateway/admission.ts';
 import { Exchange } from '../../src/gateway/exchange.ts';
+import { RequestHead } from '../../src/http/request-head.ts';
 import type { DeviceKey } from '../../src/identity/keys.ts';
 import { Journal } from '../../src/observe/journal.ts';
 import { checkLeaks } from '../support/leaks.ts';
@@ -142,5 +144,18 @@ describe('what the journal remembers of a device', () => {
     const journal = told(1_000, []);
     expect(used() - before).toBeLessThan(4_000_000);
     journal.close();
+  });
+});
+
+describe('a head that is said again', () => {
+  const isKnown = (length: number): boolean => {
+    const memo = new AdmissionMemo();
+    const bytes = Buffer.alloc(length, 'x');
+    for (let count = 0; count < 2; count++) memo.noteHead(new RequestHead('POST', '/', 1, length), bytes);
+    return memo.sameHead(bytes) !== null;
+  };
+
+  it('is kept by its connection only when it is as short as those of phones', () => {
+    expect([600, 4_096, 4_097, 16_000].map(isKnown)).toEqual([true, true, false, false]);
   });
 });
