@@ -27,7 +27,7 @@ function shake(ticket: Ticket): Promise<void> {
     };
     const socket = connect(options, () => {
       count();
-      if (!resumes) socket.destroy();
+      if (!resumes || socket.isSessionReused()) socket.destroy();
     });
     // TLS 1.3 sends the ticket behind the handshake (RFC 8446 4.6.1).
     if (resumes)

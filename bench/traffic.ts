@@ -21,8 +21,11 @@ function syncBody(size: number): Buffer {
   return Buffer.concat([before, Buffer.alloc(size - before.length - after.length, '7'), after]);
 }
 
-/** A Ping with a heartbeat of 3540 seconds. */
-export const PING_BODY = Buffer.from('03016a00000d45480333353430000101', 'hex');
+/** A Ping with a heartbeat of 3540 seconds over folder 5 of class Email. */
+export const PING_BODY = Buffer.from(
+  '03016a00000d45480333353430000149' + '4a4b033500014c03456d61696c0001010101',
+  'hex',
+);
 
 /** The target of one command of one device. */
 export function target(command: string, device: string): string {
