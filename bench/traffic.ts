@@ -23,7 +23,7 @@ function syncBody(size: number): Buffer {
 
 /** A Ping with a heartbeat of 3540 seconds over folder 5 of class Email. */
 export const PING_BODY = Buffer.from(
-  '03016a00000d45480333353430000149' + '4a4b033500014c03456d61696c0001010101',
+  '03016a00000d454803333534300001494a4b033500014c03456d61696c0001010101',
   'hex',
 );
 
