@@ -7,9 +7,11 @@ import type { FromWorker, StartMessage, ToWorker } from './messages.ts';
 const READY_MS = 30_000;
 /**
  * Nearly all that a request leaves behind dies young, so V8 would grow its nursery to the full size and hold it: with a
- * small one a worker takes half the memory for its held polls, at the same CPU time. The flags of the primary come behind.
+ * small one a worker takes half the memory for its held polls, at the same CPU time. V8's own threads (four by default)
+ * collect and compile on the core that serves where there is a worker per core, and a request would wait for its fifth of
+ * it. The flags of the primary come behind.
  */
-const WORKER_FLAGS: readonly string[] = ['--max-semi-space-size=2'];
+const WORKER_FLAGS: readonly string[] = ['--max-semi-space-size=2', '--v8-pool-size=1'];
 
 /** Starts a worker that listens on the socket, and waits until it serves. */
 export async function launchWorker(

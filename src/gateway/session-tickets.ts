@@ -11,7 +11,7 @@ interface TicketKeys {
 }
 
 const PART_BYTES = 16;
-/** What the callback says of a ticket (SSL_CTX_set_tlsext_ticket_key_cb): not ours, good, good but to be replaced. */
+/** What the callback says of a ticket (SSL_CTX_set_tlsext_ticket_key_cb): not ours, good, good and to be replaced. */
 const UNKNOWN = 0;
 const GOOD = 1;
 const RENEW = 2;
@@ -30,11 +30,17 @@ export class SessionTickets {
   readonly lifetimeSeconds: number;
   private readonly secret: Buffer;
   private readonly rotationMs: number;
+  private readonly resumed: typeof GOOD | typeof RENEW;
   private epoch = -1;
   private keys: readonly TicketKeys[] = [];
 
-  /** `secret` in hex. */
-  constructor(secret: string, rotationMs: number) {
+  /**
+   * `secret` in hex. With `renews` a client that resumes gets a ticket for the next time: in TLS 1.3 a client uses each
+   * once (RFC 8446 C.4), and OpenSSL writes another only when it is told to. Without, a session ends for good after its
+   * lifetime: so it must be where it stands for the certificate of a client (RFC 8446 4.6.1, last paragraph).
+   */
+  constructor(secret: string, rotationMs: number, renews: boolean) {
+    this.resumed = renews ? RENEW : GOOD;
     this.secret = Buffer.from(secret, 'hex');
     this.rotationMs = rotationMs;
     this.lifetimeSeconds = Math.ceil(rotationMs / 1000);
@@ -55,7 +61,7 @@ export class SessionTickets {
     if (encrypt) return [GOOD, newest.hmac, newest.aes, newest.name, randomBytes(PART_BYTES)];
     const found = keys.find((key) => key.name.equals(name));
     if (found === undefined) return [UNKNOWN, newest.hmac, newest.aes, name, iv];
-    return [found === newest ? GOOD : RENEW, found.hmac, found.aes, name, iv];
+    return [this.resumed, found.hmac, found.aes, name, iv];
   }
 
   /** Of this epoch, the one before, and the next: a node whose clock is ahead is in it already. */

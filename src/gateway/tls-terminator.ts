@@ -25,8 +25,9 @@ export class TlsTerminator {
   /** Throws when a certificate and its key do not fit. */
   constructor(settings: ListenerTlsSettings) {
     this.settings = settings;
-    this.tickets = new SessionTickets(settings.ticketSecret, settings.ticketRotationMs);
     this.clientCa = settings.clientCertificate?.ca ?? null;
+    const { ticketSecret, ticketRotationMs } = settings;
+    this.tickets = new SessionTickets(ticketSecret, ticketRotationMs, this.clientCa === null);
     this.server = this.build(settings.certificates);
   }
 

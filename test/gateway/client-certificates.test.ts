@@ -1,5 +1,5 @@
 // Owns the promises of client certificates: who is let in, whom a certificate names, and what the mail server is told.
-import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { ConnectionOptions } from 'node:tls';
 import type { ClientCertificateSettings } from '../../src/gateway/settings.ts';
 import { createAuthority, createSelfSigned } from '../support/certificates.ts';
@@ -8,7 +8,7 @@ import { ok } from '../support/raw-backend.ts';
 import type { BackendRequest, RawBackend } from '../support/raw-backend.ts';
 import { FOLDER_SYNC, request } from '../support/test-gateway.ts';
 import type { TestGateway } from '../support/test-gateway.ts';
-import { TlsPhone, listenerTls, refusal, resumes, sessionOf } from '../support/tls-phone.ts';
+import { TlsPhone, isRenewed, listenerTls, refusal, resumes, sessionOf } from '../support/tls-phone.ts';
 import { until } from '../support/until.ts';
 import { Workbench } from '../support/workbench.ts';
 import { checkLeaks } from '../support/leaks.ts';
@@ -29,7 +29,10 @@ beforeAll(async () => {
   alice = await phoneOf({ names: [{ type: 'upn', value: 'alice' }] });
 });
 
-afterEach(() => bench.clear());
+afterEach(async () => {
+  vi.restoreAllMocks();
+  await bench.clear();
+});
 
 async function phoneOf(facts: LeafFacts, issuer = authority): Promise<ConnectionOptions> {
   return presented(await issuer.issue(facts));
@@ -102,6 +105,15 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('over %s a gateway', (version) =>
     const session = await sessionOf(port, { ...alice, ...only });
     expect(await resumes(port, session, { ...alice, ...only })).toBe(true);
     expect(told(backend.requests[0])).toEqual(['alice']);
+  });
+
+  it('lets no session go on for ever: after a rotation too it is resumed, and not renewed', async () => {
+    const { port } = await start({ required: true });
+    const session = await sessionOf(port, { ...alice, ...only });
+    expect(await isRenewed(port, session, { ...alice, ...only })).toBe(false);
+    const { now } = Date;
+    vi.spyOn(Date, 'now').mockImplementation(() => now() + 86_400_000);
+    expect(await isRenewed(port, session, { ...alice, ...only })).toBe(false);
   });
 
   it('trusts new authorities without a restart, keeps its connections, and takes no session of the old ones', async () => {

@@ -11,7 +11,7 @@ import { RawClient } from '../support/raw-client.ts';
 import type { BackendRequest } from '../support/raw-backend.ts';
 import type { SettingsOverrides, TestGateway } from '../support/test-gateway.ts';
 import { FOLDER_SYNC, PING, request } from '../support/test-gateway.ts';
-import { TlsPhone, listenerTls, refusal, resumes, sessionOf } from '../support/tls-phone.ts';
+import { TlsPhone, isRenewed, listenerTls, refusal, resumes, sessionOf } from '../support/tls-phone.ts';
 import { until } from '../support/until.ts';
 import { Workbench } from '../support/workbench.ts';
 import { checkLeaks } from '../support/leaks.ts';
@@ -235,6 +235,14 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('a session of %s', (version) => {
     const second = await sessionOf(gateway.port, { ...only, session: first });
     rotations(2);
     expect(await resumes(gateway.port, second, only)).toBe(true);
+  });
+
+  it('that is resumed is followed by a ticket for the next time: a phone uses each once', async () => {
+    const { port } = await start();
+    const first = await sessionOf(port, only);
+    expect(await isRenewed(port, first, only)).toBe(true);
+    const second = await sessionOf(port, { ...only, session: first });
+    expect(await resumes(port, second, only)).toBe(true);
   });
 });
 

@@ -11,11 +11,14 @@ import { until } from './until.ts';
 /** A phone whose handshake succeeded on its own side; in TLS 1.3 the gateway may still refuse it. */
 export class TlsPhone extends RawClient {
   declare readonly socket: TLSSocket;
+  /** Tickets for the next connection that came so far. */
+  tickets = 0;
 
   /** Rejects when the handshake fails. Any certificate will do: the gateway's is looked at where that is tested. */
   static async connect(port: number, options: ConnectionOptions = {}): Promise<TlsPhone> {
     const socket = connect({ port, host: '127.0.0.1', rejectUnauthorized: false, ...options });
     const phone = new TlsPhone(socket);
+    socket.on('session', () => phone.tickets++);
     await new Promise<void>((resolve, reject) => {
       socket.once('secureConnect', resolve);
       socket.once('error', reject);
@@ -84,6 +87,23 @@ export async function resumes(
   try {
     if ((await phone.sync()) !== 200) throw new Error('not served');
     return phone.socket.isSessionReused();
+  } finally {
+    phone.destroy();
+  }
+}
+
+/** Whether a connection that resumes the session and is served brings a ticket for the next one. */
+export async function isRenewed(
+  port: number,
+  session: Buffer,
+  options: ConnectionOptions = {},
+): Promise<boolean> {
+  const phone = await TlsPhone.connect(port, { ...options, session });
+  const { socket } = phone;
+  try {
+    // Tickets come right behind the handshake (RFC 8446 4.6.1), so before the answer.
+    if ((await phone.sync()) !== 200 || !socket.isSessionReused()) throw new Error('not resumed');
+    return socket.getProtocol() === 'TLSv1.3' ? phone.tickets > 0 : !socket.getSession()?.equals(session);
   } finally {
     phone.destroy();
   }
