@@ -24,10 +24,12 @@ import type {
   LookupResult,
   PartnershipListing,
 } from '../store.ts';
+import { LookupBatch } from './lookup-batch.ts';
 import { connect, ready } from './redis-connection.ts';
 import type { RedisStoreOptions } from './redis-connection.ts';
 import { RedisKeys, decodeUser, encodeUser } from './redis-keys.ts';
 import { DECIDE, LOOKUP, PUT_DEVICE, PUT_USER, RECORD_SEEN, REPLACE_DECISION } from './redis-scripts.ts';
+import type { Script } from './redis-scripts.ts';
 
 /** Changes kept in the Stream, approximately. */
 const MAX_CHANGES = 100_000;
@@ -35,6 +37,8 @@ const MAX_CHANGES = 100_000;
 const BLOCK_MS = 2_000;
 const READ_COUNT = 1_000;
 const LIST_BATCH = 500;
+/** Partnerships written by one script: Redis answers no look-up meanwhile. */
+const SEEN_BATCH = 20;
 /** Rounds of reading and writing one decision against other writers. */
 const MAX_ATTEMPTS = 5;
 
@@ -46,6 +50,7 @@ export class RedisStore implements DirectoryStore {
   private readonly reader: Redis;
   private readonly keys: RedisKeys;
   private readonly prefix: string;
+  private readonly lookups = new LookupBatch((values) => this.script(LOOKUP, values));
   private closed = false;
 
   private constructor(options: RedisStoreOptions) {
@@ -68,18 +73,23 @@ export class RedisStore implements DirectoryStore {
   }
 
   async lookup(user: UserKey, devices: readonly DeviceKey[]): Promise<LookupResult> {
-    const reply = (await this.script(LOOKUP, [encodeUser(user), ...devices])) as (string | null)[];
-    const [encoded, record, position, partnership = null, ...decisions] = reply;
-    const canonical = decodeUser(encoded ?? '');
+    const [key, ...others] = devices;
+    if (key === undefined) throw new CorruptRecordError('a look-up without a device');
+    const {
+      user: encoded,
+      device: record,
+      partnership,
+      decisions,
+      position,
+    } = await this.lookups.read(user, devices);
+    const canonical = decodeUser(encoded);
     const at = (index: number, device: DeviceKey): ManualDecision | null => {
       const stored = decisions[index] ?? null;
       return stored === null ? null : readDecision(stored, `decision ${device}`);
     };
-    const [key, ...others] = devices;
-    if (key === undefined) throw new CorruptRecordError('a look-up without a device');
     return {
       user: canonical,
-      device: record === null || record === undefined ? null : readDevice(key, record),
+      device: record === null ? null : readDevice(key, record),
       deviceDecision: at(0, key),
       partnershipDecision: at(1, key),
       partnership: seenPartnership(canonical, key, partnership),
@@ -88,7 +98,7 @@ export class RedisStore implements DirectoryStore {
           decision === null ? [] : [{ alias, decision }],
         ),
       ),
-      position: position ?? '0-0',
+      position,
     };
   }
 
@@ -181,13 +191,12 @@ export class RedisStore implements DirectoryStore {
   }
 
   async recordSeen(batch: readonly PartnershipRecord[]): Promise<void> {
-    if (batch.length === 0) return;
-    const values = batch.flatMap(({ user, device, ...rest }) => [
-      encodeUser(user),
-      device,
-      JSON.stringify(rest),
-    ]);
-    await this.script(RECORD_SEEN, values);
+    for (let at = 0; at < batch.length; at += SEEN_BATCH) {
+      const values = batch
+        .slice(at, at + SEEN_BATCH)
+        .flatMap(({ user, device, ...rest }) => [encodeUser(user), device, JSON.stringify(rest)]);
+      await this.script(RECORD_SEEN, values);
+    }
   }
 
   async sharedSecret(): Promise<string> {
@@ -297,8 +306,13 @@ export class RedisStore implements DirectoryStore {
     return [...members].sort();
   }
 
-  /** EVAL sends the text each time; Redis keeps it compiled, and the scripts are a few hundred bytes. */
-  private script(text: string, values: readonly string[]): Promise<unknown> {
-    return this.client.eval(text, 0, this.prefix, ...values);
+  /** By name; by its text where Redis does not have it (yet, or since it was restarted): then nothing of it was done. */
+  private async script({ sha, text }: Script, values: readonly string[]): Promise<unknown> {
+    try {
+      return await this.client.evalsha(sha, 0, this.prefix, ...values);
+    } catch (error) {
+      if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
+      return this.client.eval(text, 0, this.prefix, ...values);
+    }
   }
 }

@@ -1,0 +1,88 @@
+// Owns the promises of look-ups that Redis answers together: each gets its own answer, and few calls are made.
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { RedisStore } from '../../src/directory/redis/redis-store.ts';
+import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
+import { checkLeaksAtEnd } from '../support/leaks.ts';
+import { startRedis } from '../support/redis.ts';
+import type { TestRedis } from '../support/redis.ts';
+import { alice, decision, deviceRecord, phone } from './store-contract.ts';
+
+checkLeaksAtEnd();
+
+let redis: TestRedis;
+let client: Redis;
+let store: RedisStore;
+
+beforeAll(async () => {
+  redis = await startRedis();
+  client = new Redis(redis.url);
+  store = await RedisStore.open({ url: redis.url, keyPrefix: 'easgate:', commandTimeoutMs: 2_000 });
+});
+beforeEach(() => client.flushall());
+afterAll(async () => {
+  await store.close();
+  client.disconnect();
+  await redis.kill();
+});
+
+const device = (index: number, spelling = ''): DeviceKey => `phone${spelling}${index}` as DeviceKey;
+const user = (index: number): UserKey => `user${index}` as UserKey;
+
+/** How often Redis was asked to run a script since the last reset. */
+async function scriptCalls(): Promise<number> {
+  const calls = [...(await client.info('commandstats')).matchAll(/cmdstat_eval(?:sha)?:calls=([0-9]+)/g)];
+  return calls.reduce((sum, [, count]) => sum + Number(count), 0);
+}
+
+describe('look-ups of one turn', () => {
+  it('get their own answers, whatever the number of spellings', async () => {
+    for (let index = 0; index < 50; index++) {
+      await store.putDevice(deviceRecord(device(index), { model: `model ${index}` }));
+      if (index % 3 === 1) await store.decide(user(index), device(index), decision('quarantine'));
+      if (index % 3 === 2) await store.decide(null, device(index, 'alias'), decision('block'));
+    }
+    const found = await Promise.all(
+      Array.from({ length: 50 }, (_, index) => {
+        const aliases = Array.from({ length: index % 4 }, (_, alias) =>
+          device(index, 'alias'.repeat(alias + 1)),
+        );
+        return store.lookup(user(index), [device(index), ...aliases]);
+      }),
+    );
+    for (const [index, { user: name, device: record, ...rest }] of found.entries()) {
+      expect([name, record?.model]).toEqual([user(index), `model ${index}`]);
+      expect(rest.partnershipDecision?.action).toBe(index % 3 === 1 ? 'quarantine' : undefined);
+      const aliased = index % 3 === 2 && index % 4 > 0;
+      expect(rest.aliasDecisions.map(({ alias }) => alias)).toEqual(aliased ? [device(index, 'alias')] : []);
+    }
+  });
+
+  it('are few calls', async () => {
+    await store.lookup(alice, [phone]);
+    await client.config('RESETSTAT');
+    await Promise.all(Array.from({ length: 64 }, (_, index) => store.lookup(user(index), [device(index)])));
+    expect(await scriptCalls()).toBe(4);
+  });
+
+  it('fail alone where what is stored is no text', async () => {
+    await client.hset(`easgate:decision:${device(1)}:`, 'action', 'block');
+    await client.lpush(`easgate:alias:${Buffer.from(user(2)).toString('base64url')}`, 'someone');
+    const [first, second, third, fourth] = await Promise.allSettled(
+      [0, 1, 2, 3].map((index) => store.lookup(user(index), [device(index)])),
+    );
+    expect([first?.status, second?.status, third?.status, fourth?.status]).toEqual([
+      'fulfilled',
+      'rejected',
+      'rejected',
+      'fulfilled',
+    ]);
+    expect(second).toMatchObject({ reason: { message: expect.stringContaining('WRONGTYPE') as string } });
+  });
+});
+
+it('a look-up is answered after Redis forgot its scripts', async () => {
+  await store.decide(null, phone, decision('block'));
+  await client.script('FLUSH');
+  expect((await store.lookup(alice, [phone])).deviceDecision?.action).toBe('block');
+});
