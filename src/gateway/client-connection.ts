@@ -16,9 +16,9 @@ import { needsDrain, unsentBytes, writeText } from './direct-writes.ts';
 import { BodyRate } from './body-rate.ts';
 import { Decision } from './decision.ts';
 import { PhoneAccount } from './phone-account.ts';
+import type { PhoneSide } from './phone-side.ts';
 import { Exchange } from './exchange.ts';
 import { Forwarder } from './forwarder.ts';
-import type { PhoneSide } from './forwarder.ts';
 import { directOrigin, proxiedOrigin } from './forwarding.ts';
 import type { ClientOrigin, Peer } from './forwarding.ts';
 import type { GatewayCore } from './gateway-core.ts';
@@ -32,6 +32,7 @@ import {
   MAX_DISCOVERY_BYTES,
   MAX_PIPELINED_BYTES,
 } from './settings.ts';
+import { streamBody } from './upstream-request.ts';
 
 /** What the listener knows of a connection before its first request. */
 export interface PhoneEndpoint extends Peer {
@@ -376,7 +377,7 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, Shared
 
   /** Hands on body bytes that come after the head was forwarded. */
   private streamBody(exchange: Exchange, bytes: Buffer): void {
-    const at = this.forwarder.streamBody(exchange, bytes);
+    const at = streamBody(this, exchange, bytes);
     if (this.exchange !== exchange) return;
     if (at < bytes.length) this.input = bytes.subarray(at);
     if (!this.body.complete && this.isTooSlow()) this.refuse('EASGATE_BODY_TIMEOUT');

@@ -1,8 +1,5 @@
 // Owns the mail server's side of a client connection: choosing a server, sending the request, relaying the response,
 // and what a failure there leads to. Knows no policy.
-import type { Socket } from 'node:net';
-import { heartbeatOf } from '../eas/body-gate.ts';
-import type { HttpErrorCode } from '../http/errors.ts';
 import { withoutConnectionOffers } from '../http/challenges.ts';
 import { proxyHeader } from '../http/proxy-protocol.ts';
 import { statusReply } from '../http/reply.ts';
@@ -13,51 +10,20 @@ import { writeCopy } from './blocks.ts';
 import { writeText } from './direct-writes.ts';
 import type { Exchange } from './exchange.ts';
 import type { GatewayCore } from './gateway-core.ts';
-import type { RequestBody } from './request-body.ts';
+import type { PhoneSide } from './phone-side.ts';
+import { expectResponse } from './response-deadline.ts';
 import { ResponseRelay } from './response-relay.ts';
 import type { ResponseSink } from './response-relay.ts';
-import { MAX_HEARTBEAT_SECONDS } from './settings.ts';
+import { openingData, requestData } from './upstream-request.ts';
 import type { UpstreamConnection, UpstreamUser } from './upstream/upstream-connection.ts';
 import type { ConnectionWaiter } from './upstream/upstream-pool.ts';
 import type { UpstreamServer } from './upstream/upstream-server.ts';
-
-/** What the forwarder needs of the client connection it belongs to. */
-export interface PhoneSide {
-  readonly core: GatewayCore;
-  readonly socket: Socket;
-  readonly body: RequestBody;
-  readonly address: string;
-  readonly port: number;
-  /** The exchange under way. */
-  readonly exchange: Exchange | null;
-  /** The phone closed its side: it sends nothing more, and may have left. */
-  readonly clientEnded: boolean;
-  deadline: number;
-  /** The mail server or the gateway is at fault: answers, or cuts a response under way. */
-  fail(exchange: Exchange, code: HttpErrorCode): void;
-  /** The client is at fault. */
-  refuse(code: HttpErrorCode): void;
-  /** Writes a whole local response. */
-  reply(exchange: Exchange, data: string, status: number): void;
-  /** The mail server takes body bytes again. */
-  resumeBody(): void;
-  /** The response head is known; the credentials are proven or not. */
-  noteSeen(exchange: Exchange, status: number): void;
-  /** The response went out whole. */
-  end(exchange: Exchange, status: number): void;
-  /** Ends a response in the middle, visibly. */
-  cut(): void;
-  /** A connection that was authenticated for this client is gone: so is the client's. */
-  close(): void;
-}
 
 /** 304 answers a condition, and tells no other address. */
 function isRedirect(status: number): boolean {
   return status >= 300 && status <= 399 && status !== 304;
 }
 
-/** Below this, head and body go upstream as one latin1 string: one write, no buffer. */
-const SMALL_BODY = 4096;
 /** Servers tried for one request at most. */
 const MAX_ATTEMPTS = 3;
 /** Local addresses tried for one request at most. */
@@ -94,41 +60,16 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
     const server = this.route(exchange);
     if (server === null) return;
     const { body } = this.phone;
-    const { complete, kept } = body;
-    let head = this.headOf(exchange, server);
-    exchange.authorization = null;
-    // sogod refuses chunked bodies, so one that was read whole is sent on with its length.
-    if (exchange.framing === 'length') head += 'Content-Length: ' + exchange.contentLength + '\r\n\r\n';
-    else if (exchange.framing === 'none')
-      head += exchange.method === 'POST' ? 'Content-Length: 0\r\n\r\n' : '\r\n';
-    else if (complete) head += 'Content-Length: ' + body.received + '\r\n\r\n';
-    else head += 'Transfer-Encoding: chunked\r\n\r\n';
-    const streaming = exchange.framing === 'chunked' && !complete;
-    if (streaming && kept !== null) head += kept.length.toString(16) + '\r\n';
-
-    let data: string | Buffer = head;
-    if (kept !== null) {
-      const tail = streaming ? '\r\n' : '';
-      if (kept.length <= SMALL_BODY) data = head + kept.toString('latin1') + tail;
-      else data = Buffer.concat([Buffer.from(head, 'latin1'), kept, Buffer.from(tail, 'latin1')]);
-    }
+    const { complete } = body;
+    const data = requestData(exchange, server, body);
     body.release();
     exchange.requestComplete = complete;
     if (complete) {
-      this.expectResponse(exchange);
+      expectResponse(this.phone, exchange);
     } else {
       this.phone.deadline = this.core.deadlines.now + this.core.settings.client.bodyTimeoutMs;
     }
     this.dispatch(exchange, server, data);
-  }
-
-  /** Whether the body that was read whole asks for a held poll; sets the heartbeat. */
-  measureHeartbeat(exchange: Exchange): boolean {
-    const { complete, kept } = this.phone.body;
-    if (!complete) return false;
-    exchange.heartbeat = heartbeatOf(exchange.content, exchange.command, kept);
-    exchange.held = exchange.heartbeat !== 0;
-    return exchange.held;
   }
 
   /**
@@ -141,39 +82,8 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
     if (!this.phone.body.complete) exchange.persistent = false;
     exchange.requestComplete = true;
     this.phone.body.release();
-    this.expectResponse(exchange);
-    this.dispatch(exchange, server, this.headOf(exchange, server) + '\r\n');
-  }
-
-  /** Hands body bytes on that come after the head was forwarded; returns the offset behind the last one taken. */
-  streamBody(exchange: Exchange, bytes: Buffer): number {
-    const upstream = exchange.challengeOnly ? null : exchange.upstream;
-    const { body } = this.phone;
-    let at = 0;
-    const pieces: Buffer[] = [];
-    while (at < bytes.length && !body.complete) {
-      at = body.next(bytes, at);
-      if (body.error !== null) {
-        this.phone.refuse(body.error);
-        return bytes.length;
-      }
-      const { payloadStart, payloadEnd } = body;
-      if (upstream !== null && payloadEnd > payloadStart)
-        pieces.push(bytes.subarray(payloadStart, payloadEnd));
-    }
-    exchange.bytesIn = body.received;
-    const chunked = exchange.framing === 'chunked';
-    const drained = upstream === null || writePieces(upstream.socket, pieces, chunked, body.complete);
-    if (body.complete) {
-      exchange.requestComplete = true;
-      if (exchange.phase === 'forwarded') this.expectResponse(exchange);
-    } else {
-      if (exchange.phase === 'forwarded') {
-        this.phone.deadline = this.core.deadlines.now + this.core.settings.client.bodyTimeoutMs;
-      }
-      if (!drained) this.phone.socket.pause();
-    }
-    return at;
+    expectResponse(this.phone, exchange);
+    this.dispatch(exchange, server, openingData(exchange, server));
   }
 
   /** The request is answered here, and not as whom the connection of this client to its server stands for. */
@@ -245,12 +155,6 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
     return true;
   }
 
-  private headOf(exchange: Exchange, server: UpstreamServer): string {
-    const head = exchange.upstreamHead ?? '';
-    exchange.upstreamHead = null;
-    return exchange.upstreamLine + (server.settings.hostHeader ?? exchange.host) + '\r\n' + head;
-  }
-
   /** Sends on a connection of the server, or waits for one. */
   private dispatch(exchange: Exchange, server: UpstreamServer, data: string | Buffer): void {
     exchange.server = server;
@@ -310,7 +214,7 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
     exchange.replay = null;
     exchange.attempts--;
     this.phone.deadline = this.core.deadlines.now + this.core.settings.client.bodyTimeoutMs;
-    if (exchange.requestComplete) this.expectResponse(exchange);
+    if (exchange.requestComplete) expectResponse(this.phone, exchange);
     else this.phone.socket.resume();
     this.dispatch(exchange, server, data);
   }
@@ -335,26 +239,6 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
         (!upstream.connected || (exchange.upstreamReused && isRepeatable(exchange))))
     )
       exchange.replay = data;
-  }
-
-  /** Sets how long the response head may take. */
-  private expectResponse(exchange: Exchange): void {
-    const { client } = this.core.settings;
-    const server = exchange.server as UpstreamServer;
-    let wait = server.settings.responseTimeoutMs;
-    const { heartbeat } = exchange;
-    if (exchange.held) {
-      const seconds = heartbeat > 0 ? Math.min(heartbeat, MAX_HEARTBEAT_SECONDS) : MAX_HEARTBEAT_SECONDS;
-      wait = seconds * 1000 + client.heldPollMarginMs;
-      // A decision that ends meanwhile ends the poll: nothing in the change log tells of it.
-      if (exchange.verdict !== null)
-        wait = Math.min(wait, exchange.verdict.validUntil - this.core.deadlines.now);
-    }
-    const until = this.core.deadlines.now + wait;
-    // A drain has chosen the end already of a poll that waited for a connection, or is sent once more.
-    exchange.responseDeadline =
-      exchange.held && this.core.draining ? Math.min(exchange.responseDeadline, until) : until;
-    this.phone.deadline = exchange.responseDeadline;
   }
 
   // ---------------------------------------------------------------------------------------------- upstream events
@@ -497,7 +381,7 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
     if (other === null || other.settings.hostHeader !== server.settings.hostHeader) return false;
     this.core.counters.retries++;
     exchange.server = other;
-    if (exchange.requestComplete) this.expectResponse(exchange);
+    if (exchange.requestComplete) expectResponse(this.phone, exchange);
     else this.phone.deadline = this.core.deadlines.now + this.core.settings.client.bodyTimeoutMs;
     this.dispatch(exchange, other, data);
     return true;
@@ -587,26 +471,4 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
     if (this.phone.exchange !== exchange) return;
     this.phone.end(exchange, exchange.status);
   }
-}
-
-/**
- * Writes stretches of a body, as one chunk whatever chunks they came in (a phone may cut its body into chunks of one
- * byte); returns false when the server is slower.
- */
-function writePieces(
-  socket: Socket,
-  pieces: readonly Buffer[],
-  chunked: boolean,
-  complete: boolean,
-): boolean {
-  const [first] = pieces;
-  const end = chunked && complete ? '0\r\n\r\n' : '';
-  if (first === undefined) return end === '' || socket.write(end, 'latin1');
-  const data = pieces.length === 1 ? first : Buffer.concat(pieces);
-  if (!chunked) return writeCopy(socket, '', data, 0, data.length);
-  socket.cork();
-  writeCopy(socket, data.length.toString(16) + '\r\n', data, 0, data.length);
-  const drained = socket.write('\r\n' + end, 'latin1');
-  socket.uncork();
-  return drained;
 }
