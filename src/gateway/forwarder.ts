@@ -1,7 +1,6 @@
 // Owns the mail server's side of a client connection: choosing a server, sending the request, relaying the response,
 // and what a failure there leads to. Knows no policy.
 import { withoutConnectionOffers } from '../http/challenges.ts';
-import { proxyHeader } from '../http/proxy-protocol.ts';
 import { statusReply } from '../http/reply.ts';
 import type { ResponseHead } from '../http/response-head.ts';
 import type { UserKey } from '../identity/keys.ts';
@@ -11,6 +10,8 @@ import { writeText } from './direct-writes.ts';
 import type { Exchange } from './exchange.ts';
 import type { GatewayCore } from './gateway-core.ts';
 import type { PhoneSide } from './phone-side.ts';
+import { pin } from './pinned-connection.ts';
+import type { PinnedConnection } from './pinned-connection.ts';
 import { expectResponse } from './response-deadline.ts';
 import { ResponseRelay } from './response-relay.ts';
 import type { ResponseSink } from './response-relay.ts';
@@ -31,17 +32,8 @@ const MAX_SOURCES = 16;
 
 /** Forwards the exchanges of one client connection, one at a time. */
 export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
-  /** Whom the server authenticated on {@link pinned} (http-proxy facts, 2.9). */
-  boundUser: UserKey | null = null;
-  /** A connection of this client alone: a handshake began on it, or a PROXY header names the client. */
-  private pinned: UpstreamConnection | null = null;
-  private pinnedServer: UpstreamServer | null = null;
-  /** A leg of a handshake went out on {@link pinned}: for the server it may be somebody's. */
-  private claimed = false;
-  /** A handshake was opened on {@link pinned} and waits for its closing leg. */
-  private handshaking = false;
-  /** The server took credentials on {@link pinned}, even if it asked for others since. */
-  private authenticated = false;
+  /** The connection of this client alone, if it has one. */
+  private pinned: PinnedConnection | null = null;
   private readonly phone: PhoneSide;
   private readonly core: GatewayCore;
   private readonly relay = new ResponseRelay(this);
@@ -53,6 +45,11 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
   constructor(phone: PhoneSide) {
     this.phone = phone;
     this.core = phone.core;
+  }
+
+  /** Whom the mail server authenticated on the connection of this client (NTLM); null = nobody. */
+  get boundUser(): UserKey | null {
+    return this.pinned?.user ?? null;
   }
 
   /** Sends a request whose verdict is "allow", with as much of its body as is at hand. */
@@ -102,18 +99,13 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
     exchange.upstream?.destroy();
     exchange.upstream = null;
     exchange.replay = null;
-    if (this.pinned?.closed === true) this.unpin();
+    if (this.pinned?.upstream.closed === true) this.unpin();
   }
 
   /** Closes the connection that belongs to this client alone. */
   unpin(): void {
-    this.pinned?.destroy();
+    this.pinned?.upstream.destroy();
     this.pinned = null;
-    this.pinnedServer = null;
-    this.boundUser = null;
-    this.claimed = false;
-    this.handshaking = false;
-    this.authenticated = false;
   }
 
   // ---------------------------------------------------------------------------------------------- choosing, sending
@@ -125,33 +117,24 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
     const server =
       this.pinned === null
         ? this.core.upstreams.pick(exchange.device ?? this.phone.address, null)
-        : this.pinnedServer;
+        : this.pinned.server;
     exchange.server = server;
     if (server === null) this.phone.fail(exchange, 'EASGATE_UPSTREAM_DOWN');
     return server;
   }
 
   /**
-   * Connection-bound credentials need a connection of their own; others must not meet one that is bound. A handshake
-   * always starts on a connection that nobody was authenticated on: a server that keeps its first user would otherwise
-   * serve that one under the name of the second.
+   * Lets go of the connection of this client where the request must not go out on it. False when the request was refused:
+   * it would end a handshake that nobody began.
    */
   private agreeOnPin(exchange: Exchange): boolean {
-    switch (exchange.leg) {
-      case 'opening':
-        // Behind a 401 the server may still know whom it authenticated before: only a handshake under way goes on.
-        if (this.authenticated || !this.handshaking) this.unpin();
-        break;
-      case 'closing':
-        if (this.pinned === null || !this.handshaking) {
-          this.phone.refuse('EASGATE_AUTHORIZATION');
-          return false;
-        }
-        break;
-      case 'none':
-        if (this.claimed && (this.boundUser === null || exchange.user !== this.boundUser)) this.unpin();
-        break;
+    const { pinned } = this;
+    if (exchange.leg === 'closing') {
+      if (pinned?.handshaking === true) return true;
+      this.phone.refuse('EASGATE_AUTHORIZATION');
+      return false;
     }
+    if (pinned?.suits(exchange) === false) this.unpin();
     return true;
   }
 
@@ -160,9 +143,9 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
     exchange.server = server;
     exchange.attempts++;
     exchange.phase = 'forwarded';
-    const upstream = this.pinned ?? this.connectionOf(exchange, server);
+    const upstream = this.pinned?.upstream ?? this.connectionOf(exchange, server);
     if (upstream !== null) {
-      if (exchange.leg !== 'none') this.claimed = true;
+      if (exchange.leg !== 'none' && this.pinned !== null) this.pinned.claimed = true;
       this.send(exchange, upstream, data);
       return;
     }
@@ -185,23 +168,8 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
 
   /** A connection for this client alone. */
   private connect(server: UpstreamServer): UpstreamConnection | null {
-    const { phone } = this;
-    const { proxyProtocol } = server.settings;
-    const header =
-      proxyProtocol === null
-        ? null
-        : proxyHeader(
-            proxyProtocol,
-            phone.address,
-            phone.port,
-            phone.socket.localAddress ?? '',
-            phone.socket.localPort ?? 0,
-          );
-    const upstream = server.pool.connect(header);
-    if (upstream === null) return null;
-    this.pinned = upstream;
-    this.pinnedServer = server;
-    return upstream;
+    this.pinned = pin(this.phone, server);
+    return this.pinned?.upstream ?? null;
   }
 
   /** There is room at the server this exchange waits for. */
@@ -288,12 +256,13 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
   onUpstreamClosed(clean: boolean, connected: boolean): void {
     const exchange = this.phone.exchange;
     const lackedPort = exchange?.upstream?.lackedPort ?? false;
-    if (this.pinned?.closed === true) {
+    const { pinned } = this;
+    if (pinned?.upstream.closed === true) {
       if (exchange === null) {
         this.dropPinned();
         return;
       }
-      if (this.claimed && !lackedPort) exchange.persistent = false;
+      if (pinned.claimed && !lackedPort) exchange.persistent = false;
       this.unpin();
     }
     // A connection bound to this client may end while the next request is still arriving: nothing of it was sent.
@@ -337,7 +306,7 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
 
   /** The client must not go on as if its connection to the server still were authenticated (http-proxy facts, 2.9). */
   private dropPinned(): void {
-    const { claimed } = this;
+    const claimed = this.pinned?.claimed === true;
     this.unpin();
     if (claimed) this.phone.close();
   }
@@ -410,7 +379,7 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
     exchange.upstreamKeepAlive = head.keepAlive && head.framing !== 'close';
     if (!exchange.requestComplete || head.framing === 'close' || this.core.draining)
       exchange.persistent = false;
-    if (this.pinned !== null) this.noteBinding(exchange, head);
+    this.pinned?.noteAnswer(exchange, head.status);
     if (head.status === 401 && this.core.settings.upstream.connectionAuth === 'strip')
       head.headerLines = withoutConnectionOffers(head.headerLines);
     // MS-ASHTTP redirects by 451 alone; a Location would lead the phone, with its password, round this gateway.
@@ -422,24 +391,6 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
     }
     phone.noteSeen(exchange, head.status);
     return exchange.persistent;
-  }
-
-  /** What the answer on a bound connection says of who it is bound to. */
-  private noteBinding(exchange: Exchange, head: ResponseHead): void {
-    // A server that says 401 to a user it knows, or lets an opening leg in (Kerberos), may serve that user from now on.
-    const doubtful = head.status === 401 ? this.boundUser !== null : exchange.leg === 'opening';
-    if (doubtful) exchange.upstreamKeepAlive = false;
-    if (head.status === 401) {
-      this.boundUser = null;
-      this.handshaking = exchange.leg === 'opening';
-    } else if (exchange.leg !== 'none') {
-      this.authenticated = true;
-      this.handshaking = false;
-      // The opening leg of Kerberos names nobody, but a server may accept it.
-      this.boundUser = exchange.leg === 'closing' ? exchange.user : null;
-    }
-    // If the server closes, what was authenticated is gone, and the client must not think otherwise.
-    if (!exchange.upstreamKeepAlive && this.claimed) exchange.persistent = false;
   }
 
   /** The phone took what was written; returns whether it is fast enough. */
@@ -462,10 +413,11 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
     exchange.upstream = null;
     if (upstream !== null) {
       const clean = exchange.upstreamKeepAlive && exchange.requestComplete && !this.relay.excess;
+      const isPinned = upstream === this.pinned?.upstream;
       if (!clean) upstream.destroy();
-      else if (upstream === this.pinned) upstream.served++;
+      else if (isPinned) upstream.served++;
       else exchange.server?.pool.release(upstream);
-      if (upstream === this.pinned && upstream.closed) this.unpin();
+      if (isPinned && upstream.closed) this.unpin();
     }
     // A local reply inside onResponseHead has ended the exchange already.
     if (this.phone.exchange !== exchange) return;
