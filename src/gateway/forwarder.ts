@@ -1,11 +1,8 @@
-// Owns the mail server's side of a client connection: choosing a server, sending the request, relaying the response,
-// and what a failure there leads to. Knows no policy.
-import { withoutConnectionOffers } from '../http/challenges.ts';
-import { statusReply } from '../http/reply.ts';
+// Owns which connection to a mail server a request goes out on: choosing and waiting, one more try where that is safe, and
+// giving it back. Knows no policy.
 import type { ResponseHead } from '../http/response-head.ts';
 import type { UserKey } from '../identity/keys.ts';
 import { isRepeatable } from './answers.ts';
-import { writeCopy } from './blocks.ts';
 import { writeText } from './direct-writes.ts';
 import type { Exchange } from './exchange.ts';
 import type { GatewayCore } from './gateway-core.ts';
@@ -14,16 +11,12 @@ import { pin } from './pinned-connection.ts';
 import type { PinnedConnection } from './pinned-connection.ts';
 import { expectResponse } from './response-deadline.ts';
 import { ResponseRelay } from './response-relay.ts';
-import type { ResponseSink } from './response-relay.ts';
+import type { ResponseRules } from './response-relay.ts';
+import { acceptHead } from './response-rules.ts';
 import { openingData, requestData } from './upstream-request.ts';
 import type { UpstreamConnection, UpstreamUser } from './upstream/upstream-connection.ts';
 import type { ConnectionWaiter } from './upstream/upstream-pool.ts';
 import type { UpstreamServer } from './upstream/upstream-server.ts';
-
-/** 304 answers a condition, and tells no other address. */
-function isRedirect(status: number): boolean {
-  return status >= 300 && status <= 399 && status !== 304;
-}
 
 /** Servers tried for one request at most. */
 const MAX_ATTEMPTS = 3;
@@ -31,20 +24,19 @@ const MAX_ATTEMPTS = 3;
 const MAX_SOURCES = 16;
 
 /** Forwards the exchanges of one client connection, one at a time. */
-export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
+export class Forwarder implements UpstreamUser, ResponseRules, ConnectionWaiter {
   /** The connection of this client alone, if it has one. */
   private pinned: PinnedConnection | null = null;
   private readonly phone: PhoneSide;
   private readonly core: GatewayCore;
-  private readonly relay = new ResponseRelay(this);
-  private stalledSince = 0;
-  private stalledMs = 0;
+  private readonly relay: ResponseRelay;
   /** Local addresses without a port that the request under way met. */
   private sourcesTried = 0;
 
   constructor(phone: PhoneSide) {
     this.phone = phone;
     this.core = phone.core;
+    this.relay = new ResponseRelay(phone, this);
   }
 
   /** Whom the mail server authenticated on the connection of this client (NTLM); null = nobody. */
@@ -57,15 +49,10 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
     const server = this.route(exchange);
     if (server === null) return;
     const { body } = this.phone;
-    const { complete } = body;
     const data = requestData(exchange, server, body);
     body.release();
-    exchange.requestComplete = complete;
-    if (complete) {
-      expectResponse(this.phone, exchange);
-    } else {
-      this.phone.deadline = this.core.deadlines.now + this.core.settings.client.bodyTimeoutMs;
-    }
+    exchange.requestComplete = body.complete;
+    this.expectNext(exchange);
     this.dispatch(exchange, server, data);
   }
 
@@ -181,9 +168,8 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
     const data = exchange.replay;
     exchange.replay = null;
     exchange.attempts--;
-    this.phone.deadline = this.core.deadlines.now + this.core.settings.client.bodyTimeoutMs;
-    if (exchange.requestComplete) expectResponse(this.phone, exchange);
-    else this.phone.socket.resume();
+    this.expectNext(exchange);
+    if (!exchange.requestComplete) this.phone.socket.resume();
     this.dispatch(exchange, server, data);
   }
 
@@ -209,6 +195,12 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
       exchange.replay = data;
   }
 
+  /** Sets how long the rest of the body may take, or the response to what is at its end. */
+  private expectNext(exchange: Exchange): void {
+    if (exchange.requestComplete) expectResponse(this.phone, exchange);
+    else this.phone.deadline = this.core.deadlines.now + this.core.settings.client.bodyTimeoutMs;
+  }
+
   // ---------------------------------------------------------------------------------------------- upstream events
 
   onUpstreamConnected(): void {
@@ -228,25 +220,7 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
       return;
     }
     exchange.replay = null;
-    const result = this.relay.feed(exchange, bytes, length);
-    const { now } = this.core.deadlines;
-    switch (result) {
-      case 'more':
-        if (exchange.phase === 'responding')
-          this.phone.deadline = now + (exchange.server as UpstreamServer).settings.idleTimeoutMs;
-        break;
-      case 'stalled':
-        exchange.upstream?.pause();
-        this.stalledSince = now;
-        this.phone.deadline = now + this.core.settings.client.bodyTimeoutMs;
-        break;
-      case 'complete':
-        this.complete(exchange);
-        break;
-      default:
-        exchange.server?.failed(result);
-        this.phone.fail(exchange, result);
-    }
+    if (this.relay.take(exchange, bytes, length)) this.complete(exchange);
   }
 
   onUpstreamDrain(): void {
@@ -350,61 +324,20 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
     if (other === null || other.settings.hostHeader !== server.settings.hostHeader) return false;
     this.core.counters.retries++;
     exchange.server = other;
-    if (exchange.requestComplete) expectResponse(this.phone, exchange);
-    else this.phone.deadline = this.core.deadlines.now + this.core.settings.client.bodyTimeoutMs;
+    this.expectNext(exchange);
     this.dispatch(exchange, other, data);
     return true;
   }
 
   // ---------------------------------------------------------------------------------------------- response
 
-  write(data: string): boolean {
-    return writeText(this.phone.socket, data);
-  }
-
-  writeCopy(head: string, bytes: Buffer, from: number, end: number): boolean {
-    return writeCopy(this.phone.socket, head, bytes, from, end);
-  }
-
   onResponseHead(exchange: Exchange, head: ResponseHead): boolean | null {
-    const { phone } = this;
-    const server = exchange.server as UpstreamServer;
-    server.succeeded();
-    this.stalledMs = 0;
-    if (exchange.challengeOnly && head.status !== 401 && head.status !== 403) {
-      // No credentials, no answer but a challenge: what else the server says was not asked for by anyone it knows.
-      phone.reply(exchange, statusReply(401, exchange.persistent, this.core.challengeLines), 401);
-      return null;
-    }
-    exchange.upstreamKeepAlive = head.keepAlive && head.framing !== 'close';
-    if (!exchange.requestComplete || head.framing === 'close' || this.core.draining)
-      exchange.persistent = false;
-    this.pinned?.noteAnswer(exchange, head.status);
-    if (head.status === 401 && this.core.settings.upstream.connectionAuth === 'strip')
-      head.headerLines = withoutConnectionOffers(head.headerLines);
-    // MS-ASHTTP redirects by 451 alone; a Location would lead the phone, with its password, round this gateway.
-    const away = head.status === 451 ? !this.core.rewriteRedirect(head) : isRedirect(head.status);
-    if (away) {
-      server.failed('EASGATE_UPSTREAM_REDIRECT');
-      phone.fail(exchange, 'EASGATE_UPSTREAM_REDIRECT');
-      return null;
-    }
-    phone.noteSeen(exchange, head.status);
-    return exchange.persistent;
+    return acceptHead(this.phone, exchange, head, this.pinned);
   }
 
   /** The phone took what was written; returns whether it is fast enough. */
   onPhoneDrain(exchange: Exchange): boolean {
-    const { client } = this.core.settings;
-    const { now } = this.core.deadlines;
-    if (this.stalledSince !== 0) this.stalledMs += now - this.stalledSince;
-    this.stalledSince = 0;
-    if (client.minReadRate > 0 && this.stalledMs > client.rateWindowMs) {
-      if (exchange.bytesOut / (this.stalledMs / 1000) < client.minReadRate) return false;
-    }
-    this.phone.deadline = now + (exchange.server as UpstreamServer).settings.idleTimeoutMs;
-    exchange.upstream?.resume();
-    return true;
+    return this.relay.onPhoneDrain(exchange);
   }
 
   /** The response went out whole: gives the connection back, if its state is beyond doubt. */
