@@ -16,8 +16,9 @@ import { needsDrain, unsentBytes, writeText } from './direct-writes.ts';
 import { BodyRate } from './body-rate.ts';
 import { Decision } from './decision.ts';
 import { PhoneAccount } from './phone-account.ts';
-import type { PhoneSide } from './phone-side.ts';
 import { Exchange } from './exchange.ts';
+import { timeOut } from './exchange-timeouts.ts';
+import type { TimedPhone } from './exchange-timeouts.ts';
 import { Forwarder } from './forwarder.ts';
 import { directOrigin, proxiedOrigin } from './forwarding.ts';
 import type { ClientOrigin, Peer } from './forwarding.ts';
@@ -68,7 +69,7 @@ function ignore(): void {
 }
 
 /** A connection from a phone. */
-export class ClientConnection implements Timed, PhoneSide, RequestOrigin, SharedReader {
+export class ClientConnection implements Timed, TimedPhone, RequestOrigin, SharedReader {
   deadline: number;
   next: Timed | null = null;
   previous: Timed | null = null;
@@ -83,7 +84,9 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, Shared
   readonly memo = new AdmissionMemo();
   /** What becomes of the request under way. */
   readonly decision: Decision;
+  readonly forwarder: Forwarder;
   clientEnded = false;
+  draining = false;
   private readonly endpoint: PhoneEndpoint;
   /** A trusted proxy: its requests are those of others. */
   private readonly trusted: boolean;
@@ -91,7 +94,6 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, Shared
   private origin: ClientOrigin;
   /** The header lines that tell the mail server of it; '' = not written yet. */
   private forwarded = '';
-  private readonly forwarder: Forwarder;
   private readonly account: PhoneAccount;
   private readonly rate = new BodyRate();
   /** Bytes that belong to no exchange yet: part of a head, or pipelined requests. */
@@ -100,7 +102,6 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, Shared
   private parsing = false;
   private lingering = false;
   private handedOver = false;
-  private draining = false;
   private lingerBytes = 0;
 
   constructor(socket: Socket, core: GatewayCore, endpoint: PhoneEndpoint) {
@@ -224,45 +225,7 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, Shared
       this.socket.destroy();
       return;
     }
-    switch (exchange.phase) {
-      case 'gate':
-        this.refuse('EASGATE_BODY_TIMEOUT');
-        break;
-      case 'verdict':
-        // The verdict cache has its own, shorter deadline; this is the backstop.
-        this.refuse('EASGATE_STORE_UNAVAILABLE');
-        break;
-      case 'queued':
-        this.fail(exchange, 'EASGATE_UPSTREAM_BUSY');
-        break;
-      case 'held':
-        if (this.draining) this.decision.endHeldPoll(exchange);
-        else this.decision.expire(exchange);
-        break;
-      case 'forwarded':
-        if (this.isPollOver(exchange)) {
-          this.decision.endHeldPoll(exchange);
-        } else if (!(exchange.upstream?.connected ?? true)) {
-          this.forwarder.connectTimedOut(exchange);
-        } else if (!exchange.requestComplete) {
-          // A server that takes nothing is not the phone's fault.
-          if (this.socket.isPaused()) this.fail(exchange, 'EASGATE_UPSTREAM_STALLED');
-          else this.refuse('EASGATE_BODY_TIMEOUT');
-        } else {
-          this.forwarder.responseTimedOut(exchange);
-        }
-        break;
-      default:
-        exchange.error =
-          exchange.upstream?.paused === true ? 'EASGATE_CLIENT_STALLED' : 'EASGATE_UPSTREAM_STALLED';
-        this.cut();
-    }
-  }
-
-  /** A drain, or the end of the decision that allowed it, ends the poll before its server does. */
-  private isPollOver(exchange: Exchange): boolean {
-    if (!exchange.held || exchange.responseDeadline > this.core.deadlines.now) return false;
-    return this.draining || this.decision.isExpired(exchange);
+    timeOut(this, exchange);
   }
 
   // ---------------------------------------------------------------------------------------------- reading requests
