@@ -11,7 +11,7 @@ import { pin } from './pinned-connection.ts';
 import type { PinnedConnection } from './pinned-connection.ts';
 import { expectResponse } from './response-deadline.ts';
 import { ResponseRelay } from './response-relay.ts';
-import type { ResponseRules } from './response-relay.ts';
+import type { ResponseOwner } from './response-relay.ts';
 import { acceptHead } from './response-rules.ts';
 import { openingData, requestData } from './upstream-request.ts';
 import type { UpstreamConnection, UpstreamUser } from './upstream/upstream-connection.ts';
@@ -24,7 +24,7 @@ const MAX_ATTEMPTS = 3;
 const MAX_SOURCES = 16;
 
 /** Forwards the exchanges of one client connection, one at a time. */
-export class Forwarder implements UpstreamUser, ResponseRules, ConnectionWaiter {
+export class Forwarder implements UpstreamUser, ResponseOwner, ConnectionWaiter {
   /** The connection of this client alone, if it has one. */
   private pinned: PinnedConnection | null = null;
   private readonly phone: PhoneSide;

@@ -11,8 +11,8 @@ import type { PhoneSide } from './phone-side.ts';
 import { MAX_RESPONSE_HEAD_BYTES } from './settings.ts';
 import type { UpstreamServer } from './upstream/upstream-server.ts';
 
-/** Who knows what a response head leads to. */
-export interface ResponseRules {
+/** Whose response is relayed: decides what its head leads to. */
+export interface ResponseOwner {
   /** The final head is known; returns whether the client connection stays open, or null to refuse the response. */
   onResponseHead(exchange: Exchange, head: ResponseHead): boolean | null;
 }
@@ -36,20 +36,20 @@ export class ResponseRelay {
   /** Bytes came behind the end of the response: the connection must not be used again. */
   excess = false;
   private readonly phone: PhoneSide;
-  private readonly rules: ResponseRules;
+  private readonly owner: ResponseOwner;
   private scanner: ChunkScanner | null = null;
   private chunkedToClient = false;
   private stalledSince = 0;
   private stalledMs = 0;
 
-  constructor(phone: PhoneSide, rules: ResponseRules) {
+  constructor(phone: PhoneSide, owner: ResponseOwner) {
     this.phone = phone;
-    this.rules = rules;
+    this.owner = owner;
   }
 
   /**
    * Takes `bytes[0..limit)` off the upstream connection, which are valid during the call only. Returns whether the exchange
-   * is over: the response went out whole, or {@link ResponseRules} refused it.
+   * is over: the response went out whole, or {@link ResponseOwner} refused it.
    */
   take(exchange: Exchange, bytes: Buffer, limit: number): boolean {
     const result = this.feed(exchange, bytes, limit);
@@ -136,7 +136,7 @@ export class ResponseRelay {
     limit: number,
   ): RelayResult {
     this.stalledMs = 0;
-    const keepAlive = this.rules.onResponseHead(exchange, head);
+    const keepAlive = this.owner.onResponseHead(exchange, head);
     if (keepAlive === null) return 'complete';
     exchange.phase = 'responding';
     exchange.status = head.status;
