@@ -1,37 +1,29 @@
-// Owns one client connection: requests in order, one exchange at a time, and everything that can cut it short.
-// The way of a request: head -> gate, identity (admission.ts) -> verdict (decision.ts) -> forwarder.ts, or denial.ts.
+// Owns one client connection: whose it is, and every way in which an exchange on it, or the connection itself, ends.
+// The way of a request: head (request-reader.ts) -> gate, identity (admission.ts) -> verdict (decision.ts) -> forwarder.ts,
+// or denial.ts.
 import type { Socket } from 'node:net';
-import { parseDiscoveryTarget } from '../eas/autodiscover/target.ts';
-import { carriesMail } from '../eas/commands.ts';
 import { ERRORS } from '../http/errors.ts';
 import type { HttpErrorCode } from '../http/errors.ts';
 import { errorReply } from '../http/reply.ts';
-import { parseRequestHead } from '../http/request-head.ts';
 import type { RequestHead } from '../http/request-head.ts';
 import type { UserKey } from '../identity/keys.ts';
-import { AdmissionMemo, admit, admitDiscovery, detach } from './admission.ts';
-import type { RequestOrigin } from './admission.ts';
+import { AdmissionMemo, detach } from './admission.ts';
 import type { Timed } from './deadlines.ts';
-import { needsDrain, unsentBytes, writeText } from './direct-writes.ts';
-import { BodyRate } from './body-rate.ts';
 import { Decision } from './decision.ts';
-import { PhoneAccount } from './phone-account.ts';
+import { unsentBytes, writeText } from './direct-writes.ts';
+import { timeOut } from './exchange-timeouts.ts';
+import type { TimedPhone } from './exchange-timeouts.ts';
 import { Exchange } from './exchange.ts';
 import { Forwarder } from './forwarder.ts';
-import type { PhoneSide } from './forwarder.ts';
 import { directOrigin, proxiedOrigin } from './forwarding.ts';
 import type { ClientOrigin, Peer } from './forwarding.ts';
 import type { GatewayCore } from './gateway-core.ts';
+import { PhoneAccount } from './phone-account.ts';
 import { RequestBody } from './request-body.ts';
-import type { SharedReader, SharedSocket } from './shared-reads.ts';
-import {
-  BUFFERED_BODY_BYTES,
-  HALF_CLOSE_GRACE_MS,
-  LINGER_BYTES,
-  LINGER_MS,
-  MAX_DISCOVERY_BYTES,
-  MAX_PIPELINED_BYTES,
-} from './settings.ts';
+import { RequestReader } from './request-reader.ts';
+import type { ReadPhone } from './request-reader.ts';
+import { HALF_CLOSE_GRACE_MS, LINGER_MS } from './settings.ts';
+import type { SharedSocket } from './shared-reads.ts';
 
 /** What the listener knows of a connection before its first request. */
 export interface PhoneEndpoint extends Peer {
@@ -47,7 +39,7 @@ interface OwnedSocket extends SharedSocket {
 }
 
 function onData(this: Socket, chunk: Buffer): void {
-  (this as OwnedSocket).owner.onData(chunk);
+  (this as OwnedSocket).owner.reader.onData(chunk);
 }
 
 function onDrain(this: Socket): void {
@@ -67,7 +59,7 @@ function ignore(): void {
 }
 
 /** A connection from a phone. */
-export class ClientConnection implements Timed, PhoneSide, RequestOrigin, SharedReader {
+export class ClientConnection implements Timed, TimedPhone, ReadPhone {
   deadline: number;
   next: Timed | null = null;
   previous: Timed | null = null;
@@ -77,12 +69,15 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, Shared
   readonly body = new RequestBody();
   /** The address of the client, for the log: the peer's, or what a trusted proxy says of it. */
   address: string;
-  readonly port: number;
-  readonly certificateUser: UserKey | null;
   readonly memo = new AdmissionMemo();
+  readonly reader: RequestReader;
   /** What becomes of the request under way. */
   readonly decision: Decision;
+  readonly forwarder: Forwarder;
+  readonly account: PhoneAccount;
   clientEnded = false;
+  lingering = false;
+  draining = false;
   private readonly endpoint: PhoneEndpoint;
   /** A trusted proxy: its requests are those of others. */
   private readonly trusted: boolean;
@@ -90,17 +85,6 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, Shared
   private origin: ClientOrigin;
   /** The header lines that tell the mail server of it; '' = not written yet. */
   private forwarded = '';
-  private readonly forwarder: Forwarder;
-  private readonly account: PhoneAccount;
-  private readonly rate = new BodyRate();
-  /** Bytes that belong to no exchange yet: part of a head, or pipelined requests. */
-  private input: Buffer | null = null;
-  private requests = 0;
-  private parsing = false;
-  private lingering = false;
-  private handedOver = false;
-  private draining = false;
-  private lingerBytes = 0;
 
   constructor(socket: Socket, core: GatewayCore, endpoint: PhoneEndpoint) {
     this.socket = socket;
@@ -108,16 +92,15 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, Shared
     this.endpoint = endpoint;
     this.address = endpoint.address;
     this.origin = directOrigin(endpoint, '');
-    this.port = endpoint.port;
-    this.certificateUser = endpoint.certificateUser;
     this.trusted = core.isTrustedProxy(endpoint.address);
     this.forwarder = new Forwarder(this);
     this.decision = new Decision(this, this.forwarder);
     this.account = new PhoneAccount(core);
+    this.reader = new RequestReader(this);
     // The first head must come as soon as later ones do.
     this.deadline = core.deadlines.now + core.settings.client.headTimeoutMs;
     (socket as OwnedSocket).owner = this;
-    (socket as OwnedSocket).reader = this;
+    (socket as OwnedSocket).reader = this.reader;
     socket.on('data', onData);
     socket.on('drain', onDrain);
     socket.on('end', onEnd);
@@ -126,52 +109,51 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, Shared
     core.deadlines.add(this);
   }
 
+  get port(): number {
+    return this.endpoint.port;
+  }
+
   get boundUser(): UserKey | null {
     return this.forwarder.boundUser;
   }
 
-  // ---------------------------------------------------------------------------------------------- client events
+  get certificateUser(): UserKey | null {
+    return this.endpoint.certificateUser;
+  }
 
-  onData(chunk: Buffer): void {
-    if (this.lingering) {
-      this.lingerBytes += chunk.length;
-      if (this.lingerBytes > LINGER_BYTES) this.socket.destroy();
+  // ---------------------------------------------------------------------------------------------- whose requests
+
+  /** A trusted proxy may send several clients' requests on one connection: what is known of one is not the next one's. */
+  noteOrigin(head: RequestHead): void {
+    if (!this.trusted) {
+      if (head.host === this.origin.host) return;
+      this.origin = directOrigin(this.endpoint, detach(head.host));
+      this.forwarded = '';
       return;
     }
-    const exchange = this.exchange;
-    if (exchange === null) {
-      this.input = this.input === null ? chunk : Buffer.concat([this.input, chunk]);
-      this.readRequests();
-    } else if (this.body.complete) {
-      this.input = this.input === null ? chunk : Buffer.concat([this.input, chunk]);
-      if (this.input.length <= MAX_PIPELINED_BYTES) return;
-      // A socket that is not read does not tell that its phone left: a held poll would stay for its whole heartbeat.
-      if (exchange.held) this.cut();
-      else this.socket.pause();
-    } else if (exchange.phase === 'gate' || exchange.phase === 'verdict') {
-      this.keepBody(exchange, chunk);
-    } else if (exchange.phase === 'queued') {
-      this.refuse('EASGATE_UPSTREAM_BUSY');
-    } else {
-      this.streamBody(exchange, chunk);
-    }
+    this.origin = proxiedOrigin(this.endpoint, head, this.core.forwarding);
+    this.forwarded = '';
+    const { address, hidden } = this.origin;
+    if (address === this.address && !hidden) return;
+    this.address = address;
+    this.forwarder.unpin();
   }
 
-  /** What outlives the call is copied; a request that is read whole and forwarded at once leaves nothing. */
-  onSharedBytes(bytes: Buffer): boolean {
-    this.onData(bytes);
-    const { input, body } = this;
-    if (input !== null && input.buffer === bytes.buffer) this.input = Buffer.from(input);
-    if (body.kept !== null && body.kept.buffer === bytes.buffer) body.kept = Buffer.from(body.kept);
-    return !this.socket.isPaused();
+  /** What the mail server learns of the client. Written once for a phone, whose requests name one host. */
+  forwardedLines(): string {
+    if (this.forwarded === '')
+      this.forwarded = this.core.forwardedLines(this.origin, this.endpoint.certificateUser);
+    return this.forwarded;
   }
+
+  // ---------------------------------------------------------------------------------------------- client events
 
   onDrain(): void {
     const exchange = this.exchange;
     if (exchange === null) {
-      if (this.input === null) return;
+      if (!this.reader.hasInput) return;
       this.socket.resume();
-      this.readRequests();
+      this.reader.readRequests();
       return;
     }
     if (exchange.upstream === null) return;
@@ -203,7 +185,7 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, Shared
     this.core.deadlines.remove(this);
     const exchange = this.exchange;
     this.exchange = null;
-    this.input = null;
+    this.reader.discard();
     if (exchange !== null) this.forwarder.abandon(exchange);
     this.forwarder.unpin();
     if (exchange === null) return;
@@ -215,7 +197,7 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, Shared
     const exchange = this.exchange;
     if (exchange === null) {
       if (unsentBytes(this.socket) > 0) this.cut();
-      else if (this.lingering || this.input === null) this.socket.destroy();
+      else if (this.lingering || !this.reader.hasInput) this.socket.destroy();
       else this.refuse('EASGATE_HEAD_TIMEOUT');
       return;
     }
@@ -223,207 +205,11 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, Shared
       this.socket.destroy();
       return;
     }
-    switch (exchange.phase) {
-      case 'gate':
-        this.refuse('EASGATE_BODY_TIMEOUT');
-        break;
-      case 'verdict':
-        // The verdict cache has its own, shorter deadline; this is the backstop.
-        this.refuse('EASGATE_STORE_UNAVAILABLE');
-        break;
-      case 'queued':
-        this.fail(exchange, 'EASGATE_UPSTREAM_BUSY');
-        break;
-      case 'held':
-        if (this.draining) this.decision.endHeldPoll(exchange);
-        else this.decision.expire(exchange);
-        break;
-      case 'forwarded':
-        if (this.isPollOver(exchange)) {
-          this.decision.endHeldPoll(exchange);
-        } else if (!(exchange.upstream?.connected ?? true)) {
-          this.forwarder.connectTimedOut(exchange);
-        } else if (!exchange.requestComplete) {
-          // A server that takes nothing is not the phone's fault.
-          if (this.socket.isPaused()) this.fail(exchange, 'EASGATE_UPSTREAM_STALLED');
-          else this.refuse('EASGATE_BODY_TIMEOUT');
-        } else {
-          this.forwarder.responseTimedOut(exchange);
-        }
-        break;
-      default:
-        exchange.error =
-          exchange.upstream?.paused === true ? 'EASGATE_CLIENT_STALLED' : 'EASGATE_UPSTREAM_STALLED';
-        this.cut();
-    }
+    timeOut(this, exchange);
   }
 
-  /** A drain, or the end of the decision that allowed it, ends the poll before its server does. */
-  private isPollOver(exchange: Exchange): boolean {
-    if (!exchange.held || exchange.responseDeadline > this.core.deadlines.now) return false;
-    return this.draining || this.decision.isExpired(exchange);
-  }
-
-  // ---------------------------------------------------------------------------------------------- reading requests
-
-  /** Parses requests as long as there are bytes and nothing is under way. */
-  private readRequests(): void {
-    if (this.parsing) return;
-    this.parsing = true;
-    while (this.input !== null && this.exchange === null && !this.lingering && !this.handedOver) {
-      if (needsDrain(this.socket)) {
-        // Who takes no answers gets no more of them: what waits in the socket stays bounded.
-        this.socket.pause();
-        this.deadline = this.core.deadlines.now + this.core.settings.client.bodyTimeoutMs;
-        break;
-      }
-      const bytes: Buffer = this.input;
-      const known = this.memo.sameHead(bytes);
-      const head = known ?? parseRequestHead(bytes, 0, bytes.length, this.core.settings.client);
-      if (head === null) {
-        if (this.deadline - this.core.deadlines.now > this.core.settings.client.headTimeoutMs) {
-          this.deadline = this.core.deadlines.now + this.core.settings.client.headTimeoutMs;
-        }
-        break;
-      }
-      this.input = null;
-      if (typeof head === 'string') this.refuse(head);
-      else if (this.core.lane?.wants(head.target) ?? false) this.handOver(bytes);
-      else {
-        if (known === null) this.memo.noteHead(head, bytes);
-        this.begin(head, bytes);
-      }
-    }
-    this.parsing = false;
-  }
-
-  /** The request, and with it the connection, belongs to the pass-through lane. */
-  private handOver(bytes: Buffer): void {
-    const { socket } = this;
-    this.core.deadlines.remove(this);
-    this.forwarder.unpin();
-    this.handedOver = true;
-    socket.off('data', onData);
-    socket.off('drain', onDrain);
-    socket.off('end', onEnd);
-    socket.off('close', onClose);
-    this.core.lane?.accept(socket, bytes, this.endpoint);
-    socket.off('error', ignore);
-  }
-
-  private begin(head: RequestHead, bytes: Buffer): void {
-    const { client } = this.core.settings;
-    const exchange = new Exchange(Date.now());
-    this.exchange = exchange;
-    this.requests++;
-    exchange.method = head.method;
-    exchange.minor = head.minor;
-    exchange.framing = head.framing;
-    exchange.contentLength = head.contentLength;
-    exchange.expectContinue = head.expectContinue;
-    exchange.persistent =
-      head.keepAlive &&
-      !this.core.draining &&
-      (client.maxRequestsPerConnection === 0 || this.requests < client.maxRequestsPerConnection);
-    this.body.begin(head.framing, head.contentLength, client.maxBodyBytes);
-    this.noteOrigin(head);
-    const { settings } = this.core;
-    const discovery = this.core.discovery === null ? null : parseDiscoveryTarget(head.method, head.target);
-    const bad =
-      discovery === null
-        ? admit(settings, this, exchange, head)
-        : admitDiscovery(settings, this, exchange, head, discovery);
-    if (bad !== null) {
-      this.refuse(bad);
-      return;
-    }
-    const { command } = exchange;
-    const mail = command !== null && carriesMail(command);
-    const small = discovery === null ? client.maxCommandBodyBytes : MAX_DISCOVERY_BYTES;
-    if (!this.body.limit(mail ? client.maxBodyBytes : small)) {
-      this.refuse('EASGATE_BODY_TOO_LARGE');
-      return;
-    }
-    const wait = this.account.count(exchange, this.address);
-    if (wait !== null) {
-      // A new connection costs a phone more than this request, so a body that is at hand is read past.
-      const at = this.body.keep(bytes, head.end);
-      if (at < bytes.length) this.input = bytes.subarray(at);
-      this.fail(exchange, wait);
-      return;
-    }
-    const { now } = this.core.deadlines;
-    this.deadline = now + client.bodyTimeoutMs;
-    this.rate.restart(now, 0);
-    this.keepBody(exchange, bytes, head.end);
-  }
-
-  /** A trusted proxy may send several clients' requests on one connection: what is known of one is not the next one's. */
-  private noteOrigin(head: RequestHead): void {
-    if (!this.trusted) {
-      if (head.host === this.origin.host) return;
-      this.origin = directOrigin(this.endpoint, detach(head.host));
-      this.forwarded = '';
-      return;
-    }
-    this.origin = proxiedOrigin(this.endpoint, head, this.core.forwarding);
-    this.forwarded = '';
-    const { address, hidden } = this.origin;
-    if (address === this.address && !hidden) return;
-    this.address = address;
-    this.forwarder.unpin();
-  }
-
-  /** Hands on body bytes that come after the head was forwarded. */
-  private streamBody(exchange: Exchange, bytes: Buffer): void {
-    const at = this.forwarder.streamBody(exchange, bytes);
-    if (this.exchange !== exchange) return;
-    if (at < bytes.length) this.input = bytes.subarray(at);
-    if (!this.body.complete && this.isTooSlow()) this.refuse('EASGATE_BODY_TIMEOUT');
-  }
-
-  /** The mail server takes bytes again: the time it did not is not the phone's. */
   resumeBody(): void {
-    this.rate.restart(this.core.deadlines.now, this.body.received);
-    this.socket.resume();
-  }
-
-  /** Takes body bytes before the request was forwarded, then sees how far the exchange can go. */
-  private keepBody(exchange: Exchange, bytes: Buffer, from = 0): void {
-    const at = this.body.keep(bytes, from);
-    exchange.bytesIn = this.body.received;
-    if (this.body.error !== null) {
-      this.refuse(this.body.error);
-      return;
-    }
-    if (at < bytes.length) this.input = bytes.subarray(at);
-    if (exchange.phase === 'gate') {
-      if (!this.body.complete && this.isTooSlow()) {
-        this.refuse('EASGATE_BODY_TIMEOUT');
-        return;
-      }
-      this.deadline = this.core.deadlines.now + this.core.settings.client.bodyTimeoutMs;
-      this.decision.advance(exchange);
-    } else if (this.body.received > BUFFERED_BODY_BYTES) {
-      this.socket.pause();
-    }
-  }
-
-  /** What the mail server learns of the client. Written once for a phone, whose requests name one host. */
-  forwardedLines(): string {
-    if (this.forwarded === '')
-      this.forwarded = this.core.forwardedLines(this.origin, this.endpoint.certificateUser);
-    return this.forwarded;
-  }
-
-  private isTooSlow(): boolean {
-    const { client } = this.core.settings;
-    return this.rate.isTooSlow(
-      this.core.deadlines.now,
-      this.body.received,
-      client.rateWindowMs,
-      client.minBodyRate,
-    );
+    this.reader.resumeBody();
   }
 
   // ---------------------------------------------------------------------------------------------- the end of an exchange
@@ -446,13 +232,13 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, Shared
     this.body.release();
     this.finish(exchange, status);
     // Whatever the answer said: behind half a body no request can begin (RFC 9112 9.3).
-    if (!exchange.persistent || !this.body.complete || (this.clientEnded && this.input === null)) {
+    if (!exchange.persistent || !this.body.complete || (this.clientEnded && !this.reader.hasInput)) {
       this.linger();
       return;
     }
     this.deadline = this.core.deadlines.now + this.core.settings.client.keepAliveTimeoutMs;
     if (this.socket.isPaused()) this.socket.resume();
-    if (this.input !== null) this.readRequests();
+    if (this.reader.hasInput) this.reader.readRequests();
   }
 
   private finish(exchange: Exchange, status: number): void {
@@ -466,7 +252,7 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, Shared
   /** Closes our side and reads on for a moment, so that the last reply is not lost to a reset (RFC 9112 9.6). */
   private linger(): void {
     this.lingering = true;
-    this.input = null;
+    this.reader.discard();
     const { deadlines, settings } = this.core;
     if (unsentBytes(this.socket) === 0) {
       this.deadline = deadlines.now + LINGER_MS;
@@ -535,6 +321,18 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, Shared
     return (
       exchange !== null && exchange.held && (exchange.phase === 'forwarded' || exchange.phase === 'held')
     );
+  }
+
+  handOver(bytes: Buffer): void {
+    const { socket } = this;
+    this.core.deadlines.remove(this);
+    this.forwarder.unpin();
+    socket.off('data', onData);
+    socket.off('drain', onDrain);
+    socket.off('end', onEnd);
+    socket.off('close', onClose);
+    this.core.lane?.accept(socket, bytes, this.endpoint);
+    socket.off('error', ignore);
   }
 
   /** What this connection was bound to is gone. */

@@ -11,8 +11,10 @@ import type { WayOn } from './denial.ts';
 import type { HeldPing } from './device-guard.ts';
 import type { DiscoveryAnswer } from './discovery.ts';
 import type { Exchange } from './exchange.ts';
-import type { Forwarder, PhoneSide } from './forwarder.ts';
+import type { Forwarder } from './forwarder.ts';
 import type { GatewayCore } from './gateway-core.ts';
+import type { PhoneSide } from './phone-side.ts';
+import { measureHeartbeat } from './response-deadline.ts';
 import { ASKING_MS, BUFFERED_BODY_BYTES } from './settings.ts';
 
 /** A verdict that a change overtook is looked up again, this often in all. */
@@ -135,7 +137,7 @@ export class Decision implements HeldPing, WayOn {
   }
 
   pass(exchange: Exchange): void {
-    if (this.forwarder.measureHeartbeat(exchange) && !this.hold(exchange)) return;
+    if (measureHeartbeat(exchange, this.phone.body) && !this.hold(exchange)) return;
     this.forwarder.forward(exchange);
   }
 

@@ -1,92 +1,47 @@
-// Owns the mail server's side of a client connection: choosing a server, sending the request, relaying the response,
-// and what a failure there leads to. Knows no policy.
-import type { Socket } from 'node:net';
-import { heartbeatOf } from '../eas/body-gate.ts';
-import type { HttpErrorCode } from '../http/errors.ts';
-import { withoutConnectionOffers } from '../http/challenges.ts';
-import { proxyHeader } from '../http/proxy-protocol.ts';
-import { statusReply } from '../http/reply.ts';
+// Owns which connection to a mail server a request goes out on: choosing and waiting, one more try where that is safe, and
+// giving it back. Knows no policy.
 import type { ResponseHead } from '../http/response-head.ts';
 import type { UserKey } from '../identity/keys.ts';
 import { isRepeatable } from './answers.ts';
-import { writeCopy } from './blocks.ts';
 import { writeText } from './direct-writes.ts';
 import type { Exchange } from './exchange.ts';
 import type { GatewayCore } from './gateway-core.ts';
-import type { RequestBody } from './request-body.ts';
+import type { PhoneSide } from './phone-side.ts';
+import { pin } from './pinned-connection.ts';
+import type { PinnedConnection } from './pinned-connection.ts';
+import { expectResponse } from './response-deadline.ts';
 import { ResponseRelay } from './response-relay.ts';
-import type { ResponseSink } from './response-relay.ts';
-import { MAX_HEARTBEAT_SECONDS } from './settings.ts';
+import type { ResponseOwner } from './response-relay.ts';
+import { acceptHead } from './response-rules.ts';
+import { openingData, requestData } from './upstream-request.ts';
 import type { UpstreamConnection, UpstreamUser } from './upstream/upstream-connection.ts';
 import type { ConnectionWaiter } from './upstream/upstream-pool.ts';
 import type { UpstreamServer } from './upstream/upstream-server.ts';
 
-/** What the forwarder needs of the client connection it belongs to. */
-export interface PhoneSide {
-  readonly core: GatewayCore;
-  readonly socket: Socket;
-  readonly body: RequestBody;
-  readonly address: string;
-  readonly port: number;
-  /** The exchange under way. */
-  readonly exchange: Exchange | null;
-  /** The phone closed its side: it sends nothing more, and may have left. */
-  readonly clientEnded: boolean;
-  deadline: number;
-  /** The mail server or the gateway is at fault: answers, or cuts a response under way. */
-  fail(exchange: Exchange, code: HttpErrorCode): void;
-  /** The client is at fault. */
-  refuse(code: HttpErrorCode): void;
-  /** Writes a whole local response. */
-  reply(exchange: Exchange, data: string, status: number): void;
-  /** The mail server takes body bytes again. */
-  resumeBody(): void;
-  /** The response head is known; the credentials are proven or not. */
-  noteSeen(exchange: Exchange, status: number): void;
-  /** The response went out whole. */
-  end(exchange: Exchange, status: number): void;
-  /** Ends a response in the middle, visibly. */
-  cut(): void;
-  /** A connection that was authenticated for this client is gone: so is the client's. */
-  close(): void;
-}
-
-/** 304 answers a condition, and tells no other address. */
-function isRedirect(status: number): boolean {
-  return status >= 300 && status <= 399 && status !== 304;
-}
-
-/** Below this, head and body go upstream as one latin1 string: one write, no buffer. */
-const SMALL_BODY = 4096;
 /** Servers tried for one request at most. */
 const MAX_ATTEMPTS = 3;
 /** Local addresses tried for one request at most. */
 const MAX_SOURCES = 16;
 
 /** Forwards the exchanges of one client connection, one at a time. */
-export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
-  /** Whom the server authenticated on {@link pinned} (http-proxy facts, 2.9). */
-  boundUser: UserKey | null = null;
-  /** A connection of this client alone: a handshake began on it, or a PROXY header names the client. */
-  private pinned: UpstreamConnection | null = null;
-  private pinnedServer: UpstreamServer | null = null;
-  /** A leg of a handshake went out on {@link pinned}: for the server it may be somebody's. */
-  private claimed = false;
-  /** A handshake was opened on {@link pinned} and waits for its closing leg. */
-  private handshaking = false;
-  /** The server took credentials on {@link pinned}, even if it asked for others since. */
-  private authenticated = false;
+export class Forwarder implements UpstreamUser, ResponseOwner, ConnectionWaiter {
+  /** The connection of this client alone, if it has one. */
+  private pinned: PinnedConnection | null = null;
   private readonly phone: PhoneSide;
   private readonly core: GatewayCore;
-  private readonly relay = new ResponseRelay(this);
-  private stalledSince = 0;
-  private stalledMs = 0;
+  private readonly relay: ResponseRelay;
   /** Local addresses without a port that the request under way met. */
   private sourcesTried = 0;
 
   constructor(phone: PhoneSide) {
     this.phone = phone;
     this.core = phone.core;
+    this.relay = new ResponseRelay(phone, this);
+  }
+
+  /** Whom the mail server authenticated on the connection of this client (NTLM); null = nobody. */
+  get boundUser(): UserKey | null {
+    return this.pinned?.user ?? null;
   }
 
   /** Sends a request whose verdict is "allow", with as much of its body as is at hand. */
@@ -94,41 +49,11 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
     const server = this.route(exchange);
     if (server === null) return;
     const { body } = this.phone;
-    const { complete, kept } = body;
-    let head = this.headOf(exchange, server);
-    exchange.authorization = null;
-    // sogod refuses chunked bodies, so one that was read whole is sent on with its length.
-    if (exchange.framing === 'length') head += 'Content-Length: ' + exchange.contentLength + '\r\n\r\n';
-    else if (exchange.framing === 'none')
-      head += exchange.method === 'POST' ? 'Content-Length: 0\r\n\r\n' : '\r\n';
-    else if (complete) head += 'Content-Length: ' + body.received + '\r\n\r\n';
-    else head += 'Transfer-Encoding: chunked\r\n\r\n';
-    const streaming = exchange.framing === 'chunked' && !complete;
-    if (streaming && kept !== null) head += kept.length.toString(16) + '\r\n';
-
-    let data: string | Buffer = head;
-    if (kept !== null) {
-      const tail = streaming ? '\r\n' : '';
-      if (kept.length <= SMALL_BODY) data = head + kept.toString('latin1') + tail;
-      else data = Buffer.concat([Buffer.from(head, 'latin1'), kept, Buffer.from(tail, 'latin1')]);
-    }
+    const data = requestData(exchange, server, body);
     body.release();
-    exchange.requestComplete = complete;
-    if (complete) {
-      this.expectResponse(exchange);
-    } else {
-      this.phone.deadline = this.core.deadlines.now + this.core.settings.client.bodyTimeoutMs;
-    }
+    exchange.requestComplete = body.complete;
+    this.expectNext(exchange);
     this.dispatch(exchange, server, data);
-  }
-
-  /** Whether the body that was read whole asks for a held poll; sets the heartbeat. */
-  measureHeartbeat(exchange: Exchange): boolean {
-    const { complete, kept } = this.phone.body;
-    if (!complete) return false;
-    exchange.heartbeat = heartbeatOf(exchange.content, exchange.command, kept);
-    exchange.held = exchange.heartbeat !== 0;
-    return exchange.held;
   }
 
   /**
@@ -141,39 +66,8 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
     if (!this.phone.body.complete) exchange.persistent = false;
     exchange.requestComplete = true;
     this.phone.body.release();
-    this.expectResponse(exchange);
-    this.dispatch(exchange, server, this.headOf(exchange, server) + '\r\n');
-  }
-
-  /** Hands body bytes on that come after the head was forwarded; returns the offset behind the last one taken. */
-  streamBody(exchange: Exchange, bytes: Buffer): number {
-    const upstream = exchange.challengeOnly ? null : exchange.upstream;
-    const { body } = this.phone;
-    let at = 0;
-    const pieces: Buffer[] = [];
-    while (at < bytes.length && !body.complete) {
-      at = body.next(bytes, at);
-      if (body.error !== null) {
-        this.phone.refuse(body.error);
-        return bytes.length;
-      }
-      const { payloadStart, payloadEnd } = body;
-      if (upstream !== null && payloadEnd > payloadStart)
-        pieces.push(bytes.subarray(payloadStart, payloadEnd));
-    }
-    exchange.bytesIn = body.received;
-    const chunked = exchange.framing === 'chunked';
-    const drained = upstream === null || writePieces(upstream.socket, pieces, chunked, body.complete);
-    if (body.complete) {
-      exchange.requestComplete = true;
-      if (exchange.phase === 'forwarded') this.expectResponse(exchange);
-    } else {
-      if (exchange.phase === 'forwarded') {
-        this.phone.deadline = this.core.deadlines.now + this.core.settings.client.bodyTimeoutMs;
-      }
-      if (!drained) this.phone.socket.pause();
-    }
-    return at;
+    expectResponse(this.phone, exchange);
+    this.dispatch(exchange, server, openingData(exchange, server));
   }
 
   /** The request is answered here, and not as whom the connection of this client to its server stands for. */
@@ -192,18 +86,13 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
     exchange.upstream?.destroy();
     exchange.upstream = null;
     exchange.replay = null;
-    if (this.pinned?.closed === true) this.unpin();
+    if (this.pinned?.upstream.closed === true) this.unpin();
   }
 
   /** Closes the connection that belongs to this client alone. */
   unpin(): void {
-    this.pinned?.destroy();
+    this.pinned?.upstream.destroy();
     this.pinned = null;
-    this.pinnedServer = null;
-    this.boundUser = null;
-    this.claimed = false;
-    this.handshaking = false;
-    this.authenticated = false;
   }
 
   // ---------------------------------------------------------------------------------------------- choosing, sending
@@ -215,40 +104,25 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
     const server =
       this.pinned === null
         ? this.core.upstreams.pick(exchange.device ?? this.phone.address, null)
-        : this.pinnedServer;
+        : this.pinned.server;
     exchange.server = server;
     if (server === null) this.phone.fail(exchange, 'EASGATE_UPSTREAM_DOWN');
     return server;
   }
 
   /**
-   * Connection-bound credentials need a connection of their own; others must not meet one that is bound. A handshake
-   * always starts on a connection that nobody was authenticated on: a server that keeps its first user would otherwise
-   * serve that one under the name of the second.
+   * Lets go of the connection of this client where the request must not go out on it. False when the request was refused:
+   * it would end a handshake that nobody began.
    */
   private agreeOnPin(exchange: Exchange): boolean {
-    switch (exchange.leg) {
-      case 'opening':
-        // Behind a 401 the server may still know whom it authenticated before: only a handshake under way goes on.
-        if (this.authenticated || !this.handshaking) this.unpin();
-        break;
-      case 'closing':
-        if (this.pinned === null || !this.handshaking) {
-          this.phone.refuse('EASGATE_AUTHORIZATION');
-          return false;
-        }
-        break;
-      case 'none':
-        if (this.claimed && (this.boundUser === null || exchange.user !== this.boundUser)) this.unpin();
-        break;
+    const { pinned } = this;
+    if (exchange.leg === 'closing') {
+      if (pinned?.handshaking === true) return true;
+      this.phone.refuse('EASGATE_AUTHORIZATION');
+      return false;
     }
+    if (pinned?.suits(exchange) === false) this.unpin();
     return true;
-  }
-
-  private headOf(exchange: Exchange, server: UpstreamServer): string {
-    const head = exchange.upstreamHead ?? '';
-    exchange.upstreamHead = null;
-    return exchange.upstreamLine + (server.settings.hostHeader ?? exchange.host) + '\r\n' + head;
   }
 
   /** Sends on a connection of the server, or waits for one. */
@@ -256,9 +130,9 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
     exchange.server = server;
     exchange.attempts++;
     exchange.phase = 'forwarded';
-    const upstream = this.pinned ?? this.connectionOf(exchange, server);
+    const upstream = this.pinned?.upstream ?? this.connectionOf(exchange, server);
     if (upstream !== null) {
-      if (exchange.leg !== 'none') this.claimed = true;
+      if (exchange.leg !== 'none' && this.pinned !== null) this.pinned.claimed = true;
       this.send(exchange, upstream, data);
       return;
     }
@@ -281,23 +155,8 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
 
   /** A connection for this client alone. */
   private connect(server: UpstreamServer): UpstreamConnection | null {
-    const { phone } = this;
-    const { proxyProtocol } = server.settings;
-    const header =
-      proxyProtocol === null
-        ? null
-        : proxyHeader(
-            proxyProtocol,
-            phone.address,
-            phone.port,
-            phone.socket.localAddress ?? '',
-            phone.socket.localPort ?? 0,
-          );
-    const upstream = server.pool.connect(header);
-    if (upstream === null) return null;
-    this.pinned = upstream;
-    this.pinnedServer = server;
-    return upstream;
+    this.pinned = pin(this.phone, server);
+    return this.pinned?.upstream ?? null;
   }
 
   /** There is room at the server this exchange waits for. */
@@ -309,9 +168,8 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
     const data = exchange.replay;
     exchange.replay = null;
     exchange.attempts--;
-    this.phone.deadline = this.core.deadlines.now + this.core.settings.client.bodyTimeoutMs;
-    if (exchange.requestComplete) this.expectResponse(exchange);
-    else this.phone.socket.resume();
+    this.expectNext(exchange);
+    if (!exchange.requestComplete) this.phone.socket.resume();
     this.dispatch(exchange, server, data);
   }
 
@@ -337,24 +195,10 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
       exchange.replay = data;
   }
 
-  /** Sets how long the response head may take. */
-  private expectResponse(exchange: Exchange): void {
-    const { client } = this.core.settings;
-    const server = exchange.server as UpstreamServer;
-    let wait = server.settings.responseTimeoutMs;
-    const { heartbeat } = exchange;
-    if (exchange.held) {
-      const seconds = heartbeat > 0 ? Math.min(heartbeat, MAX_HEARTBEAT_SECONDS) : MAX_HEARTBEAT_SECONDS;
-      wait = seconds * 1000 + client.heldPollMarginMs;
-      // A decision that ends meanwhile ends the poll: nothing in the change log tells of it.
-      if (exchange.verdict !== null)
-        wait = Math.min(wait, exchange.verdict.validUntil - this.core.deadlines.now);
-    }
-    const until = this.core.deadlines.now + wait;
-    // A drain has chosen the end already of a poll that waited for a connection, or is sent once more.
-    exchange.responseDeadline =
-      exchange.held && this.core.draining ? Math.min(exchange.responseDeadline, until) : until;
-    this.phone.deadline = exchange.responseDeadline;
+  /** Sets how long the rest of the body may take, or the response to what is at its end. */
+  private expectNext(exchange: Exchange): void {
+    if (exchange.requestComplete) expectResponse(this.phone, exchange);
+    else this.phone.deadline = this.core.deadlines.now + this.core.settings.client.bodyTimeoutMs;
   }
 
   // ---------------------------------------------------------------------------------------------- upstream events
@@ -376,25 +220,7 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
       return;
     }
     exchange.replay = null;
-    const result = this.relay.feed(exchange, bytes, length);
-    const { now } = this.core.deadlines;
-    switch (result) {
-      case 'more':
-        if (exchange.phase === 'responding')
-          this.phone.deadline = now + (exchange.server as UpstreamServer).settings.idleTimeoutMs;
-        break;
-      case 'stalled':
-        exchange.upstream?.pause();
-        this.stalledSince = now;
-        this.phone.deadline = now + this.core.settings.client.bodyTimeoutMs;
-        break;
-      case 'complete':
-        this.complete(exchange);
-        break;
-      default:
-        exchange.server?.failed(result);
-        this.phone.fail(exchange, result);
-    }
+    if (this.relay.take(exchange, bytes, length)) this.complete(exchange);
   }
 
   onUpstreamDrain(): void {
@@ -404,12 +230,13 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
   onUpstreamClosed(clean: boolean, connected: boolean): void {
     const exchange = this.phone.exchange;
     const lackedPort = exchange?.upstream?.lackedPort ?? false;
-    if (this.pinned?.closed === true) {
+    const { pinned } = this;
+    if (pinned?.upstream.closed === true) {
       if (exchange === null) {
         this.dropPinned();
         return;
       }
-      if (this.claimed && !lackedPort) exchange.persistent = false;
+      if (pinned.claimed && !lackedPort) exchange.persistent = false;
       this.unpin();
     }
     // A connection bound to this client may end while the next request is still arriving: nothing of it was sent.
@@ -453,7 +280,7 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
 
   /** The client must not go on as if its connection to the server still were authenticated (http-proxy facts, 2.9). */
   private dropPinned(): void {
-    const { claimed } = this;
+    const claimed = this.pinned?.claimed === true;
     this.unpin();
     if (claimed) this.phone.close();
   }
@@ -497,79 +324,20 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
     if (other === null || other.settings.hostHeader !== server.settings.hostHeader) return false;
     this.core.counters.retries++;
     exchange.server = other;
-    if (exchange.requestComplete) this.expectResponse(exchange);
-    else this.phone.deadline = this.core.deadlines.now + this.core.settings.client.bodyTimeoutMs;
+    this.expectNext(exchange);
     this.dispatch(exchange, other, data);
     return true;
   }
 
   // ---------------------------------------------------------------------------------------------- response
 
-  write(data: string): boolean {
-    return writeText(this.phone.socket, data);
-  }
-
-  writeCopy(head: string, bytes: Buffer, from: number, end: number): boolean {
-    return writeCopy(this.phone.socket, head, bytes, from, end);
-  }
-
   onResponseHead(exchange: Exchange, head: ResponseHead): boolean | null {
-    const { phone } = this;
-    const server = exchange.server as UpstreamServer;
-    server.succeeded();
-    this.stalledMs = 0;
-    if (exchange.challengeOnly && head.status !== 401 && head.status !== 403) {
-      // No credentials, no answer but a challenge: what else the server says was not asked for by anyone it knows.
-      phone.reply(exchange, statusReply(401, exchange.persistent, this.core.challengeLines), 401);
-      return null;
-    }
-    exchange.upstreamKeepAlive = head.keepAlive && head.framing !== 'close';
-    if (!exchange.requestComplete || head.framing === 'close' || this.core.draining)
-      exchange.persistent = false;
-    if (this.pinned !== null) this.noteBinding(exchange, head);
-    if (head.status === 401 && this.core.settings.upstream.connectionAuth === 'strip')
-      head.headerLines = withoutConnectionOffers(head.headerLines);
-    // MS-ASHTTP redirects by 451 alone; a Location would lead the phone, with its password, round this gateway.
-    const away = head.status === 451 ? !this.core.rewriteRedirect(head) : isRedirect(head.status);
-    if (away) {
-      server.failed('EASGATE_UPSTREAM_REDIRECT');
-      phone.fail(exchange, 'EASGATE_UPSTREAM_REDIRECT');
-      return null;
-    }
-    phone.noteSeen(exchange, head.status);
-    return exchange.persistent;
-  }
-
-  /** What the answer on a bound connection says of who it is bound to. */
-  private noteBinding(exchange: Exchange, head: ResponseHead): void {
-    // A server that says 401 to a user it knows, or lets an opening leg in (Kerberos), may serve that user from now on.
-    const doubtful = head.status === 401 ? this.boundUser !== null : exchange.leg === 'opening';
-    if (doubtful) exchange.upstreamKeepAlive = false;
-    if (head.status === 401) {
-      this.boundUser = null;
-      this.handshaking = exchange.leg === 'opening';
-    } else if (exchange.leg !== 'none') {
-      this.authenticated = true;
-      this.handshaking = false;
-      // The opening leg of Kerberos names nobody, but a server may accept it.
-      this.boundUser = exchange.leg === 'closing' ? exchange.user : null;
-    }
-    // If the server closes, what was authenticated is gone, and the client must not think otherwise.
-    if (!exchange.upstreamKeepAlive && this.claimed) exchange.persistent = false;
+    return acceptHead(this.phone, exchange, head, this.pinned);
   }
 
   /** The phone took what was written; returns whether it is fast enough. */
   onPhoneDrain(exchange: Exchange): boolean {
-    const { client } = this.core.settings;
-    const { now } = this.core.deadlines;
-    if (this.stalledSince !== 0) this.stalledMs += now - this.stalledSince;
-    this.stalledSince = 0;
-    if (client.minReadRate > 0 && this.stalledMs > client.rateWindowMs) {
-      if (exchange.bytesOut / (this.stalledMs / 1000) < client.minReadRate) return false;
-    }
-    this.phone.deadline = now + (exchange.server as UpstreamServer).settings.idleTimeoutMs;
-    exchange.upstream?.resume();
-    return true;
+    return this.relay.onPhoneDrain(exchange);
   }
 
   /** The response went out whole: gives the connection back, if its state is beyond doubt. */
@@ -578,35 +346,14 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
     exchange.upstream = null;
     if (upstream !== null) {
       const clean = exchange.upstreamKeepAlive && exchange.requestComplete && !this.relay.excess;
+      const isPinned = upstream === this.pinned?.upstream;
       if (!clean) upstream.destroy();
-      else if (upstream === this.pinned) upstream.served++;
+      else if (isPinned) upstream.served++;
       else exchange.server?.pool.release(upstream);
-      if (upstream === this.pinned && upstream.closed) this.unpin();
+      if (isPinned && upstream.closed) this.unpin();
     }
     // A local reply inside onResponseHead has ended the exchange already.
     if (this.phone.exchange !== exchange) return;
     this.phone.end(exchange, exchange.status);
   }
-}
-
-/**
- * Writes stretches of a body, as one chunk whatever chunks they came in (a phone may cut its body into chunks of one
- * byte); returns false when the server is slower.
- */
-function writePieces(
-  socket: Socket,
-  pieces: readonly Buffer[],
-  chunked: boolean,
-  complete: boolean,
-): boolean {
-  const [first] = pieces;
-  const end = chunked && complete ? '0\r\n\r\n' : '';
-  if (first === undefined) return end === '' || socket.write(end, 'latin1');
-  const data = pieces.length === 1 ? first : Buffer.concat(pieces);
-  if (!chunked) return writeCopy(socket, '', data, 0, data.length);
-  socket.cork();
-  writeCopy(socket, data.length.toString(16) + '\r\n', data, 0, data.length);
-  const drained = socket.write('\r\n' + end, 'latin1');
-  socket.uncork();
-  return drained;
 }

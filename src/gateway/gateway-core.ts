@@ -2,7 +2,6 @@
 import { ERRORS } from '../http/errors.ts';
 import type { MailboxNotice } from '../eas/mailbox/model.ts';
 import { plain } from '../eas/mailbox/plain.ts';
-import type { ResponseHead } from '../http/response-head.ts';
 import { inRanges, parseRange } from '../identity/client-address.ts';
 import type { Verdict, WipeOrder } from '../policy/model.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
@@ -206,21 +205,6 @@ export class GatewayCore {
       `${lines}Via: 1.1 ${VIA_PSEUDONYM}\r\n` +
       (header === null || certificateUser === null ? '' : `${header}: ${certificateUser}\r\n`)
     );
-  }
-
-  /**
-   * Sends a phone that the server wants elsewhere (451, MS-ASHTTP 2.2.2.1.1.2.4.1) back to this gateway; false when no
-   * public URL is configured: then the answer must not reach the phone, which would go round the gate.
-   */
-  rewriteRedirect(head: ResponseHead): boolean {
-    const { publicUrl } = this.settings;
-    if (publicUrl === null) return false;
-    let lines = '';
-    for (const line of head.headerLines.split('\r\n')) {
-      if (line !== '' && !/^x-ms-location:/i.test(line)) lines += line + '\r\n';
-    }
-    head.headerLines = lines + `X-MS-Location: ${publicUrl}\r\n`;
-    return true;
   }
 
   isTrustedProxy(address: string): boolean {

@@ -1,26 +1,28 @@
-// Owns the way of a response from the mail server's connection to the phone's: head re-emitted, body spliced exactly.
+// Owns the way of a response from the mail server's connection to the phone's: head re-emitted, body spliced exactly, no
+// faster than the phone takes it.
 import { ChunkScanner } from '../http/chunked.ts';
 import { parseResponseHead } from '../http/response-head.ts';
 import type { ResponseHead } from '../http/response-head.ts';
 import type { HttpErrorCode } from '../http/errors.ts';
+import { writeCopy } from './blocks.ts';
+import { writeText } from './direct-writes.ts';
 import type { Exchange } from './exchange.ts';
+import type { PhoneSide } from './phone-side.ts';
 import { MAX_RESPONSE_HEAD_BYTES } from './settings.ts';
+import type { UpstreamServer } from './upstream/upstream-server.ts';
 
-/** Where the relay writes; the client connection implements it. */
-export interface ResponseSink {
-  /** Returns false when the phone is slower than the server. */
-  write(data: string): boolean;
-  /** Writes `head` and a copy of `bytes[from..end)`. */
-  writeCopy(head: string, bytes: Buffer, from: number, end: number): boolean;
+/** Whose response is relayed: decides what its head leads to. */
+export interface ResponseOwner {
   /** The final head is known; returns whether the client connection stays open, or null to refuse the response. */
   onResponseHead(exchange: Exchange, head: ResponseHead): boolean | null;
 }
 
 /** What a stretch of upstream bytes led to. */
-export type RelayResult =
+type RelayResult =
   | 'more'
-  /** the response is complete; `reusable` says whether nothing was left over */
+  /** the response went out whole */
   | 'complete'
+  /** the phone is slower than the server */
   | 'stalled'
   | HttpErrorCode;
 
@@ -33,16 +35,47 @@ const SMALL_BODY = 4096;
 export class ResponseRelay {
   /** Bytes came behind the end of the response: the connection must not be used again. */
   excess = false;
-  private readonly sink: ResponseSink;
+  private readonly phone: PhoneSide;
+  private readonly owner: ResponseOwner;
   private scanner: ChunkScanner | null = null;
   private chunkedToClient = false;
+  private stalledSince = 0;
+  private stalledMs = 0;
 
-  constructor(sink: ResponseSink) {
-    this.sink = sink;
+  constructor(phone: PhoneSide, owner: ResponseOwner) {
+    this.phone = phone;
+    this.owner = owner;
   }
 
-  /** Feeds `bytes[0..limit)`, which are valid during the call only. */
-  feed(exchange: Exchange, bytes: Buffer, limit: number): RelayResult {
+  /**
+   * Takes `bytes[0..limit)` off the upstream connection, which are valid during the call only. Returns whether the exchange
+   * is over: the response went out whole, or {@link ResponseOwner} refused it.
+   */
+  take(exchange: Exchange, bytes: Buffer, limit: number): boolean {
+    const result = this.feed(exchange, bytes, limit);
+    const { phone } = this;
+    const { deadlines } = phone.core;
+    const server = exchange.server as UpstreamServer;
+    switch (result) {
+      case 'more':
+        if (exchange.phase === 'responding') phone.deadline = deadlines.now + server.settings.idleTimeoutMs;
+        return false;
+      case 'stalled':
+        // The server is not read until onPhoneDrain().
+        exchange.upstream?.pause();
+        this.stalledSince = deadlines.now;
+        phone.deadline = deadlines.now + phone.core.settings.client.bodyTimeoutMs;
+        return false;
+      case 'complete':
+        return true;
+      default:
+        server.failed(result);
+        phone.fail(exchange, result);
+        return false;
+    }
+  }
+
+  private feed(exchange: Exchange, bytes: Buffer, limit: number): RelayResult {
     if (exchange.phase === 'responding') return this.body(exchange, bytes, 0, limit, '');
     let input = bytes;
     let end = limit;
@@ -56,6 +89,21 @@ export class ResponseRelay {
   /** The server closed: true when that is the legitimate end of the response. */
   endsAtClose(exchange: Exchange): boolean {
     return exchange.phase === 'responding' && exchange.responseFraming === 'close';
+  }
+
+  /** The phone took what was written; returns whether it is fast enough. */
+  onPhoneDrain(exchange: Exchange): boolean {
+    const { deadlines, settings } = this.phone.core;
+    const { minReadRate, rateWindowMs } = settings.client;
+    const { now } = deadlines;
+    if (this.stalledSince !== 0) this.stalledMs += now - this.stalledSince;
+    this.stalledSince = 0;
+    if (minReadRate > 0 && this.stalledMs > rateWindowMs) {
+      if (exchange.bytesOut / (this.stalledMs / 1000) < minReadRate) return false;
+    }
+    this.phone.deadline = now + (exchange.server as UpstreamServer).settings.idleTimeoutMs;
+    exchange.upstream?.resume();
+    return true;
   }
 
   private head(exchange: Exchange, bytes: Buffer, limit: number): RelayResult {
@@ -76,7 +124,7 @@ export class ResponseRelay {
       if (++exchange.informational > MAX_INFORMATIONAL) return 'EASGATE_UPSTREAM_INVALID';
       // The gateway answers Expect itself; HTTP/1.0 has no 1xx (RFC 9110 15.2); a stranger gets the challenge alone.
       if (head.status !== 100 && exchange.minor === 1 && !exchange.challengeOnly)
-        this.sink.write(head.statusLine + head.headerLines + '\r\n');
+        writeText(this.phone.socket, head.statusLine + head.headerLines + '\r\n');
     }
   }
 
@@ -87,7 +135,8 @@ export class ResponseRelay {
     at: number,
     limit: number,
   ): RelayResult {
-    const keepAlive = this.sink.onResponseHead(exchange, head);
+    this.stalledMs = 0;
+    const keepAlive = this.owner.onResponseHead(exchange, head);
     if (keepAlive === null) return 'complete';
     exchange.phase = 'responding';
     exchange.status = head.status;
@@ -148,11 +197,11 @@ export class ResponseRelay {
         }
         case 'end':
           if (this.chunkedToClient) before += '0\r\n' + scanner.trailers + '\r\n';
-          if (before !== '') this.sink.write(before);
+          if (before !== '') writeText(this.phone.socket, before);
           this.excess = at < limit;
           return 'complete';
         case 'more':
-          if (before !== '') drained = this.sink.write(before) && drained;
+          if (before !== '') drained = writeText(this.phone.socket, before) && drained;
           return drained ? 'more' : 'stalled';
         default:
           return 'EASGATE_UPSTREAM_INVALID';
@@ -162,8 +211,8 @@ export class ResponseRelay {
 
   private send(head: string, bytes: Buffer, from: number, end: number): boolean {
     const size = end - from;
-    if (size === 0) return head === '' ? true : this.sink.write(head);
-    if (size <= SMALL_BODY) return this.sink.write(head + bytes.toString('latin1', from, end));
-    return this.sink.writeCopy(head, bytes, from, end);
+    if (size === 0) return head === '' ? true : writeText(this.phone.socket, head);
+    if (size <= SMALL_BODY) return writeText(this.phone.socket, head + bytes.toString('latin1', from, end));
+    return writeCopy(this.phone.socket, head, bytes, from, end);
   }
 }
