@@ -1,6 +1,6 @@
 // Owns the tables in README.md and bench/README.md: made from the results, never by hand.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { AIMS, isMet } from './aims.ts';
+import { AIMS, outcomeOf } from './aims.ts';
 import { MEASURES, grid } from './report.ts';
 import type { BenchResult } from './report.ts';
 import { SCENARIOS } from './scenarios.ts';
@@ -70,17 +70,18 @@ function everything(results: Results): string {
   });
   const aims = AIMS.flatMap((aim) => {
     const result = results.get(aim.scenario);
-    const value = result === undefined ? undefined : aim.value(result);
-    if (value === undefined) return [];
-    const verdict = isMet(aim, value) ? 'met' : '**missed**';
-    return [[`\`${aim.scenario}\``, aim.text, value.toFixed(aim.digits), verdict]];
+    const outcome = result === undefined ? null : outcomeOf(aim, result);
+    if (outcome === null) return [];
+    const { value, least, most, met } = outcome;
+    const [middle, low, high] = [value, least, most].map((one) => one.toFixed(aim.digits));
+    return [[`\`${aim.scenario}\``, aim.text, `${middle} (${low} to ${high})`, met ? 'met' : '**missed**']];
   });
   const ran = [...results.values()].map(({ versions }) => versions['easgate'] ?? '');
   const [first] = results.values();
   const cpu = first === undefined ? '' : `${first.machine['cpu']}, ${first.machine['cores']} cores`;
   return [
     grid(['scenario', 'what is measured', 'figure', 'medians'], scenarios),
-    grid(['scenario', 'aim', 'measured', ''], aims),
+    grid(['scenario', 'aim', 'median of the rounds (from, to)', ''], aims),
     `Measured on ${cpu}, easgate at commit ${[...new Set(ran)].join(', ')}.`,
   ].join('\n\n');
 }
