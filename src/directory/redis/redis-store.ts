@@ -216,9 +216,11 @@ export class RedisStore implements DirectoryStore {
     const entries = reply?.[0]?.[1] ?? [];
     const last = entries.at(-1)?.[0];
     if (last === undefined) {
-      // Nothing new, unless the Stream was emptied or replaced by one that ends before our place.
+      // Nothing new, unless the Stream was emptied or replaced by one that ends before our place. What was written since
+      // the read is for the next one: our place stays.
       const end = await this.position();
-      return { changes: [], position: end, trimmed: this.isBefore(end, position) };
+      const trimmed = this.isBefore(end, position);
+      return { changes: [], position: trimmed ? end : position, trimmed };
     }
     const oldest = (await this.client.xrange(this.keys.changes, '-', '+', 'COUNT', 1))[0]?.[0] ?? last;
     const changes = entries.map(([, fields]) => {

@@ -1,0 +1,38 @@
+// Owns the promise that the holes found by the review of the whole data plane, of 25 November 2026, stay closed.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { RedisStore } from '../../src/directory/redis/redis-store.ts';
+import type { DeviceKey } from '../../src/identity/keys.ts';
+import { decision } from '../directory/store-contract.ts';
+import { checkLeaksAtEnd } from '../support/leaks.ts';
+import { startRedis } from '../support/redis.ts';
+import type { TestRedis } from '../support/redis.ts';
+
+checkLeaksAtEnd();
+
+let redis: TestRedis;
+beforeAll(async () => {
+  redis = await startRedis();
+});
+afterAll(() => redis.kill());
+
+const open = (): Promise<RedisStore> =>
+  RedisStore.open({ url: redis.url, keyPrefix: 'easgate:', commandTimeoutMs: 500 });
+
+describe('a change of the Redis directory', () => {
+  it('that is written between a read that found none and the look at the end of the log is not passed over', async () => {
+    const [store, writer] = await Promise.all([open(), open()]);
+    await writer.decide(null, 'earlier' as DeviceKey, decision('block'));
+    const place = await store.position();
+    const position = store.position.bind(store);
+    store.position = async () => {
+      await writer.decide(null, 'stolen' as DeviceKey, decision('block'));
+      return position();
+    };
+    const first = await store.changesAfter(place);
+    store.position = position;
+    const second = await store.changesAfter(first.position);
+    const told = [...first.changes, ...second.changes].map(({ device }) => device);
+    expect([first.trimmed || second.trimmed, told]).toEqual([false, ['stolen']]);
+    await Promise.all([store.close(), writer.close()]);
+  });
+});
