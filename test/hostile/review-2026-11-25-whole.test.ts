@@ -1,4 +1,5 @@
 // Owns the promise that the holes found by the review of the whole data plane, of 25 November 2026, stay closed.
+import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { RedisStore } from '../../src/directory/redis/redis-store.ts';
 import type { DeviceKey } from '../../src/identity/keys.ts';
@@ -15,6 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => redis.kill());
 
+const CHANGES = 'easgate:changes';
 const open = (): Promise<RedisStore> =>
   RedisStore.open({ url: redis.url, keyPrefix: 'easgate:', commandTimeoutMs: 500 });
 
@@ -34,5 +36,26 @@ describe('a change of the Redis directory', () => {
     const told = [...first.changes, ...second.changes].map(({ device }) => device);
     expect([first.trimmed || second.trimmed, told]).toEqual([false, ['stolen']]);
     await Promise.all([store.close(), writer.close()]);
+  });
+
+  it('of a server that took over, with a clock behind the one before, makes all be read anew', async () => {
+    const store = await open();
+    const client = new Redis(redis.url);
+    await client.del(CHANGES);
+    await client.xadd(CHANGES, '1000-0', 'd', 'first', 'u', '');
+    await client.xadd(CHANGES, '5000-0', 'd', 'lost', 'u', '');
+    const place = await store.position();
+    // The entry at our place never reached the server that took over; its clock is behind.
+    await client.del(CHANGES);
+    for (const [id, device] of [
+      ['1000-0', 'first'],
+      ['4000-0', 'stolen'],
+      ['6000-0', 'other'],
+    ] as const)
+      await client.xadd(CHANGES, id, 'd', device, 'u', '');
+    const batch = await store.changesAfter(place);
+    expect(batch.trimmed || batch.changes.some(({ device }) => device === 'stolen')).toBe(true);
+    client.disconnect();
+    await store.close();
   });
 });

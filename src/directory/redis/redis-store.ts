@@ -222,7 +222,6 @@ export class RedisStore implements DirectoryStore {
       const trimmed = this.isBefore(end, position);
       return { changes: [], position: trimmed ? end : position, trimmed };
     }
-    const oldest = (await this.client.xrange(this.keys.changes, '-', '+', 'COUNT', 1))[0]?.[0] ?? last;
     const changes = entries.map(([, fields]) => {
       const values = new Map<string, string>();
       for (let index = 0; index + 1 < fields.length; index += 2) {
@@ -235,9 +234,7 @@ export class RedisStore implements DirectoryStore {
         user: user === '' ? null : decodeUser(user),
       };
     });
-    // When our place is older than the oldest entry kept, entries between the two are gone.
-    const trimmed = this.isBefore(position, oldest) && position !== '0-0';
-    return { changes, position: last, trimmed };
+    return { changes, position: last, trimmed: !(await this.holds(position)) };
   }
 
   isBefore(a: LogPosition, b: LogPosition): boolean {
@@ -251,6 +248,15 @@ export class RedisStore implements DirectoryStore {
     this.closed = true;
     this.client.disconnect();
     this.reader.disconnect();
+  }
+
+  /**
+   * Whether the entry at a place is there: else entries behind it were trimmed too, or the log is another one. A server that
+   * took over without the last entries goes on by its own clock, so that its new ones may lie before our place.
+   */
+  private async holds(position: LogPosition): Promise<boolean> {
+    if (position === '0-0') return true;
+    return (await this.client.xrange(this.keys.changes, position, position)).length > 0;
   }
 
   /** Writes what `work` makes of the stored decision, unless another writer was faster; then once more from there. */
