@@ -1,8 +1,10 @@
 // Owns the promise that the holes found by the review of the whole data plane, of 25 November 2026, stay closed.
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
+import type { UserRecord } from '../../src/directory/records.ts';
 import { RedisStore } from '../../src/directory/redis/redis-store.ts';
-import type { DeviceKey } from '../../src/identity/keys.ts';
+import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
 import { decision } from '../directory/store-contract.ts';
 import { checkLeaksAtEnd } from '../support/leaks.ts';
 import { startRedis } from '../support/redis.ts';
@@ -57,5 +59,32 @@ describe('a change of the Redis directory', () => {
     expect(batch.trimmed || batch.changes.some(({ device }) => device === 'stolen')).toBe(true);
     client.disconnect();
     await store.close();
+  });
+});
+
+describe('a name of a user', () => {
+  it('that went to another user stays there when the one before is written anew', async () => {
+    const redisStore = await open();
+    const embedded = new EmbeddedStore(':memory:');
+    const phone = 'phone1' as DeviceKey;
+    const name = 'asmith' as UserKey;
+    const user = (key: string, aliases: UserKey[]): UserRecord => ({
+      key: key as UserKey,
+      aliases,
+      groups: [],
+    });
+    for (const store of [embedded, redisStore]) {
+      await store.putUser(user('anna.smith', [name]));
+      await store.putUser(user('adam.smith', [name]));
+      await store.putUser(user('anna.smith', []));
+      await store.decide('adam.smith' as UserKey, phone, decision('block'));
+      const found = await store.lookup(name, [phone]);
+      expect([store.kind, found.user, found.partnershipDecision?.action]).toEqual([
+        store.kind,
+        'adam.smith',
+        'block',
+      ]);
+      await store.close();
+    }
   });
 });
