@@ -1,14 +1,18 @@
 // Owns the promise that the holes found by the review of the whole data plane, of 25 November 2026, stay closed.
+import { connect, createServer } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
 import type { UserRecord } from '../../src/directory/records.ts';
 import { RedisStore } from '../../src/directory/redis/redis-store.ts';
+import type { ChangeBatch, LookupResult } from '../../src/directory/store.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
 import { decision } from '../directory/store-contract.ts';
 import { checkLeaksAtEnd } from '../support/leaks.ts';
 import { startRedis } from '../support/redis.ts';
 import type { TestRedis } from '../support/redis.ts';
+import { until } from '../support/until.ts';
 
 checkLeaksAtEnd();
 
@@ -86,5 +90,80 @@ describe('a name of a user', () => {
       ]);
       await store.close();
     }
+  });
+});
+
+/** A way to Redis on which connections can fall silent, as when a host or a node of a balancer is gone without a word. */
+async function startSilencer(
+  port: number,
+): Promise<{ port: number; silence(): void; close(): Promise<void> }> {
+  const sockets = new Set<Socket>();
+  const server = createServer((from) => {
+    const to = connect(port, '127.0.0.1');
+    for (const [socket, other] of [
+      [from, to],
+      [to, from],
+    ] as const) {
+      sockets.add(socket);
+      socket.pipe(other);
+      socket.on('error', () => other.destroy());
+      socket.on('close', () => {
+        sockets.delete(socket);
+        other.destroy();
+      });
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    port: (server.address() as AddressInfo).port,
+    silence: () => {
+      for (const socket of sockets) {
+        socket.unpipe();
+        socket.resume();
+      }
+    },
+    close: () =>
+      new Promise((resolve) => {
+        for (const socket of sockets) socket.destroy();
+        server.close(() => resolve());
+      }),
+  };
+}
+
+describe('connections to Redis that fall silent', () => {
+  it('are given up in seconds: look-ups and changes come over new ones', async () => {
+    const silencer = await startSilencer(redis.port);
+    const url = `redis://127.0.0.1:${silencer.port}/0`;
+    const store = await RedisStore.open({ url, keyPrefix: 'easgate:', commandTimeoutMs: 500 });
+    const place = await store.position();
+    const writer = await open();
+    silencer.silence();
+    await writer.decide(null, 'stolen' as DeviceKey, decision('block'));
+    let told: ChangeBatch | null = null;
+    let found: LookupResult | null = null;
+    const retry = async <T>(work: () => Promise<T>, done: (result: T) => void): Promise<void> => {
+      for (;;) {
+        const result = await work().catch(() => null);
+        if (result !== null) {
+          done(result);
+          return;
+        }
+        if (closed) return;
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    };
+    let closed = false;
+    void retry(
+      () => store.changesAfter(place),
+      (batch) => (told = batch),
+    );
+    void retry(
+      () => store.lookup('alice' as UserKey, ['stolen' as DeviceKey]),
+      (result) => (found = result),
+    );
+    await until(() => told !== null && found !== null, 'both to come back', 12_000).catch(() => undefined);
+    closed = true;
+    await Promise.all([store.close(), writer.close(), silencer.close()]);
+    expect([told !== null, found !== null]).toEqual([true, true]);
   });
 });

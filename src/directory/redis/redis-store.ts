@@ -31,7 +31,7 @@ import { DECIDE, LOOKUP, PUT_DEVICE, PUT_USER, RECORD_SEEN, REPLACE_DECISION } f
 
 /** Changes kept in the Stream, approximately. */
 const MAX_CHANGES = 100_000;
-/** Longest wait of one XREAD; also how soon a dead connection is noticed. */
+/** Longest wait of one XREAD. */
 const BLOCK_MS = 2_000;
 const READ_COUNT = 1_000;
 const LIST_BATCH = 500;
