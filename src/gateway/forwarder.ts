@@ -348,7 +348,7 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
       wait = seconds * 1000 + client.heldPollMarginMs;
       // A decision that ends meanwhile ends the poll: nothing in the change log tells of it.
       if (exchange.verdict !== null)
-        wait = Math.min(wait, exchange.verdict.validUntil - this.core.deadlines.now);
+        wait = Math.min(wait, this.core.deadlines.at(exchange.verdict.validUntil) - this.core.deadlines.now);
     }
     const until = this.core.deadlines.now + wait;
     // A drain has chosen the end already of a poll that waited for a connection, or is sent once more.
