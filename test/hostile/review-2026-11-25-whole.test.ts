@@ -84,3 +84,54 @@ describe('a clock that is set back', () => {
     expect([status, held > 1_500, held < 5_000]).toEqual([200, true, true]);
   });
 });
+
+describe('a stranger behind the address of a phone', () => {
+  /** As {@link request}, with credentials of the test's. */
+  const ask = (authorization: string, length = FOLDER_SYNC.length): string =>
+    [
+      'POST /Microsoft-Server-ActiveSync?Cmd=FolderSync&User=alice&DeviceId=ABC123&DeviceType=Test HTTP/1.1',
+      'Host: mail.example.com',
+      `Authorization: ${authorization}`,
+      'Content-Type: application/vnd.ms-sync.wbxml',
+      'MS-ASProtocolVersion: 14.1',
+      `Content-Length: ${length}`,
+      '',
+      FOLDER_SYNC.toString('latin1'),
+    ].join('\r\n');
+  const basic = (password: string): string => `Basic ${Buffer.from(`alice:${password}`).toString('base64')}`;
+
+  it('does not use up what the phone may ask, with passwords that are wrong', async () => {
+    const backend = await startRawBackend((asked) => {
+      const good = asked.header('authorization') === basic('right');
+      asked.connection.socket.write(good ? ok() : 'HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n');
+    });
+    const gateway = await startTestGateway(backend.port, { throttle: { burst: 2, perMinute: 1 } });
+    const stranger = await RawClient.open(gateway.port);
+    const statuses: number[] = [];
+    for (let guess = 0; guess < 3; guess++) {
+      stranger.send(ask(basic('wrong')));
+      statuses.push((await stranger.response()).status);
+    }
+    const phone = await RawClient.open(gateway.port);
+    phone.send(ask(basic('right')));
+    const { status } = await phone.response();
+    for (const client of [stranger, phone]) client.destroy();
+    await gateway.close();
+    await backend.close();
+    expect([statuses, status]).toEqual([[401, 401, 503], 200]);
+  });
+
+  it('does not take the places of the phone, with requests that never end', async () => {
+    const backend = await startRawBackend(answerOk);
+    const gateway = await startTestGateway(backend.port, { client: { maxInFlightPerDevice: 2 } });
+    const strangers = await Promise.all([0, 1].map(() => RawClient.open(gateway.port)));
+    for (const stranger of strangers) stranger.send(ask(basic('wrong'), 1_000));
+    const phone = await RawClient.open(gateway.port);
+    phone.send(ask(basic('right')));
+    const { status } = await phone.response();
+    for (const client of [...strangers, phone]) client.destroy();
+    await gateway.close();
+    await backend.close();
+    expect(status).toBe(200);
+  });
+});
