@@ -1,5 +1,7 @@
 // Owns the promise that the holes found by the review of the data plane as a whole, of 25 November 2026, stay closed.
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { encodeWbxml } from '../../src/eas/wbxml/encode.ts';
+import { fromXml } from '../../src/eas/wbxml/xml.ts';
 import { checkLeaks } from '../support/leaks.ts';
 import { ok, startRawBackend } from '../support/raw-backend.ts';
 import type { BackendRequest } from '../support/raw-backend.ts';
@@ -133,5 +135,28 @@ describe('a stranger behind the address of a phone', () => {
     await gateway.close();
     await backend.close();
     expect(status).toBe(200);
+  });
+});
+
+describe('a web server before the mail server that answers OPTIONS itself, whatever the password', () => {
+  it.each([
+    ['as for CORS', 'HTTP/1.1 204 No Content\r\nAccess-Control-Allow-Origin: *\r\n\r\n'],
+    ['as its default site', 'HTTP/1.1 200 OK\r\nAllow: GET,HEAD,POST,OPTIONS\r\nContent-Length: 0\r\n\r\n'],
+  ])('%s, has nobody tell of a device or say that it wiped itself', async (_how, answer) => {
+    const backend = await startRawBackend(({ connection }) => void connection.socket.write(answer));
+    const gateway = await startTestGateway(backend.port);
+    const order = { everyone: true, requestedAt: 5, readAt: Date.now() };
+    gateway.verdicts.set('abc123', { ...verdict('wipe'), reason: 'wipeRequested', wipe: order });
+    const stranger = await RawClient.open(gateway.port);
+    // RemoteWipe with status 1 (MS-ASPROV 2.2.2.45).
+    const wiped = encodeWbxml(
+      fromXml('<Provision xmlns="Provision:"><RemoteWipe><Status>1</Status></RemoteWipe></Provision>'),
+    );
+    stranger.send(request('Provision', wiped));
+    const { status } = await stranger.response();
+    stranger.destroy();
+    await gateway.close();
+    await backend.close();
+    expect([status, gateway.acknowledged, gateway.seen]).toEqual([503, [], []]);
   });
 });
