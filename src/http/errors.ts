@@ -96,7 +96,10 @@ export const ERRORS = {
   ),
   EASGATE_POLICY_KEY: client(400, 'X-MS-PolicyKey is no 32-bit number, or the query has another one'),
   EASGATE_AUTHORIZATION: client(400, 'the Authorization header is malformed'),
-  EASGATE_USER_NAME: client(400, 'the user name is empty, too long, or asks for impersonation (# or !)'),
+  EASGATE_USER_NAME: client(
+    400,
+    'the user name is empty, too long, asks for impersonation (# or !), or has what directories leave out or take for other letters (RFC 4518)',
+  ),
   EASGATE_USER_MISMATCH: client(
     403,
     'User= in the query is not the authenticated user (identity.userClaim), or that one is not the user of the client certificate',

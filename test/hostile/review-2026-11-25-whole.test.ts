@@ -2,6 +2,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { encodeWbxml } from '../../src/eas/wbxml/encode.ts';
 import { fromXml } from '../../src/eas/wbxml/xml.ts';
+import { userFromAuthorization } from '../../src/identity/user.ts';
 import { checkLeaks } from '../support/leaks.ts';
 import { ok, startRawBackend } from '../support/raw-backend.ts';
 import type { BackendRequest } from '../support/raw-backend.ts';
@@ -158,5 +159,33 @@ describe('a web server before the mail server that answers OPTIONS itself, whate
     await gateway.close();
     await backend.close();
     expect([status, gateway.acknowledged, gateway.seen]).toEqual([503, [], []]);
+  });
+});
+
+describe('a name that a directory takes for another one (RFC 4518)', () => {
+  const keyOf = (name: string): string =>
+    userFromAuthorization(`Basic ${Buffer.from(`${name}:secret`).toString('base64')}`, 'upn');
+
+  it.each([
+    ['wide letters', '\uff41lice'],
+    ['a letter in a circle', '\u24d0lice'],
+    ['a long s', 'ali\u017fe'],
+    ['a soft hyphen', 'al\u00adice'],
+    ['a space of no width', 'al\u200bice'],
+    ['a joiner', 'alice\u2060'],
+    ['a mark that only chooses a form', 'alice\ufe0f'],
+    ['a no-break space', 'alice\u00a0smith'],
+    ['two spaces for one', 'alice  smith'],
+  ])('by %s is nobody', (_what, name) => {
+    expect(keyOf(name)).toBe('EASGATE_USER_NAME');
+  });
+
+  it('by the way its accents are written is the same user', () => {
+    expect([keyOf('jose\u0301'), keyOf('JOS\u00c9')]).toEqual(['jos\u00e9', 'jos\u00e9']);
+  });
+
+  it('is told from the names people have', () => {
+    const names = ['anna smith', 'm\u00fcller', '\u65e5\u672c', '\u0438\u0432\u0430\u043d', 'o\u2019neill'];
+    expect(names.map((name) => keyOf(name))).toEqual(names);
   });
 });
