@@ -136,7 +136,8 @@ export function admit(
     }
   } else {
     exchange.user = user;
-    exchange.authorization = head.authorization;
+    // What is remembered is no part of the head, which may end before the connection does.
+    exchange.authorization = isRemembered(memo, head) ? memo.authorization : head.authorization;
     exchange.device = memo.device;
     // A leg of NTLM names another user than the memo's.
     if (memo.upstreamLine !== '' && isRemembered(memo, head)) {

@@ -130,7 +130,7 @@ export class CredentialCheck {
 
   private async ask(server: UpstreamServer, { authorization, address }: Claim): Promise<Proof> {
     const { hostHeader } = server.settings;
-    const { status } = await this.pools.ask(server, {
+    const { status, headers } = await this.pools.ask(server, {
       method: 'OPTIONS',
       path: this.upstream.path,
       headers: {
@@ -141,8 +141,26 @@ export class CredentialCheck {
       },
       maxBytes: MAX_BODY_BYTES,
     });
-    if (status >= 200 && status < 300) return 'accepted';
+    if (status >= 200 && status < 300) return offersEas(headers) ? 'accepted' : 'unknown';
     // SOGo says 403 where others say 401. A redirect may lead to a form that asks for them; others prove nothing.
     return status === 401 || status === 403 ? 'refused' : 'unknown';
   }
 }
+
+/**
+ * Whether an answer to OPTIONS is one of Exchange ActiveSync (MS-ASHTTP 2.2.4). A web server or proxy that answers
+ * OPTIONS itself, as for CORS or by its default site, takes any password.
+ */
+function offersEas(headers: readonly string[]): boolean {
+  for (let at = 0; at < headers.length; at += 2) {
+    const name = headers[at]?.toLowerCase();
+    if (name !== undefined && OFFERS.has(name)) return true;
+  }
+  return false;
+}
+
+const OFFERS: ReadonlySet<string> = new Set([
+  'ms-asprotocolversions',
+  'ms-asprotocolcommands',
+  'ms-server-activesync',
+]);

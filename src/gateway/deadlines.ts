@@ -19,13 +19,18 @@ const ROUND_TICKS = 10;
 
 /** A clock that ticks every {@link SWEEP_INTERVAL_MS}, and the list of what it looks at. */
 export class Deadlines {
-  /** Milliseconds since the epoch, at most one tick old. Deadlines may be seen a second later. */
+  /**
+   * Milliseconds since the epoch, at most one tick old. Deadlines may be seen a second later. It goes on where the system's
+   * clock is set back: else every wait that has begun, that of a throttled phone too, would take so much longer.
+   */
   now: number;
   size = 0;
   private first: Timed | null = null;
   /** Where the next tick goes on; null = at the beginning. */
   private cursor: Timed | null = null;
   private timer: NodeJS.Timeout | null = null;
+  /** How far {@link now} is ahead of the system's clock. */
+  private ahead = 0;
   private readonly onSweep: (now: number) => void;
   private readonly clock: () => number;
 
@@ -67,8 +72,15 @@ export class Deadlines {
     return this.first;
   }
 
+  /** When it will be `time` (milliseconds since the epoch) by the system's clock. */
+  at(time: number): number {
+    return time + this.ahead;
+  }
+
   private sweep(): void {
-    const now = this.clock();
+    const time = this.clock();
+    this.ahead = Math.max(this.ahead, this.now - time);
+    const now = time + this.ahead;
     this.now = now;
     const share = Math.max(MIN_SWEPT, Math.ceil(this.size / ROUND_TICKS));
     for (let left = Math.min(share, this.size); left > 0; left--) {

@@ -202,7 +202,7 @@ export class Decision implements HeldPing, WayOn {
 
   /** Whether what allowed the exchange holds no longer. */
   isExpired({ verdict }: Exchange): boolean {
-    return verdict !== null && verdict.validUntil <= this.core.deadlines.now;
+    return verdict !== null && this.core.deadlines.at(verdict.validUntil) <= this.core.deadlines.now;
   }
 
   /** Ends a held poll as if its heartbeat had passed. */
@@ -335,7 +335,7 @@ export class Decision implements HeldPing, WayOn {
 
   /** What allows a held poll now may end sooner than what allowed it before; nothing in the change log tells of that. */
   private limitPoll(exchange: Exchange, { validUntil }: Verdict): void {
-    exchange.responseDeadline = Math.min(exchange.responseDeadline, validUntil);
+    exchange.responseDeadline = Math.min(exchange.responseDeadline, this.core.deadlines.at(validUntil));
     this.phone.deadline = Math.min(this.phone.deadline, exchange.responseDeadline);
   }
 

@@ -226,7 +226,7 @@ export class Denial {
     exchange.phase = 'held';
     this.held = { request, expired: answer.expired, acceptLanguage };
     exchange.responseDeadline = this.core.deadlines.now + answer.seconds * 1_000;
-    this.phone.deadline = Math.min(exchange.responseDeadline, verdict.validUntil);
+    this.phone.deadline = Math.min(exchange.responseDeadline, this.core.deadlines.at(verdict.validUntil));
   }
 
   /** The heartbeat of a poll held here has passed. */
@@ -253,7 +253,7 @@ export class Denial {
       return;
     }
     if (notice.fingerprint === held.request.notice.fingerprint) {
-      this.phone.deadline = Math.min(exchange.responseDeadline, verdict.validUntil);
+      this.phone.deadline = Math.min(exchange.responseDeadline, this.core.deadlines.at(verdict.validUntil));
       return;
     }
     this.held = null;

@@ -5,7 +5,7 @@ import type { EasCommand } from '../eas/commands.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { ThrottleSettings } from './settings.ts';
 
-/** What one device, as seen from one address, is doing. */
+/** What one device, as seen from one address and with one set of credentials, is doing. */
 export interface DeviceUse {
   /** Exchanges under way. */
   inFlight: number;
@@ -19,8 +19,9 @@ export interface HeldPing {
 }
 
 /**
- * Counts per (user, device, client address): a stranger elsewhere who guesses a device id cannot use up its allowance.
- * For the same reason a Ping is ended only by one with the same credentials.
+ * Counts per (user, device, client address, credentials): a stranger who guesses a device id, elsewhere or behind the same
+ * address as so many are, cannot use up its allowance. For the same reason a Ping is ended only by one with the same
+ * credentials.
  */
 export class DeviceGuard {
   private readonly burstMs: number;
@@ -36,9 +37,13 @@ export class DeviceGuard {
     this.uses = new LRUCache({ max: settings.maxDevices });
   }
 
-  /** The count of a device; a connection keeps it, so that this is asked once per connection. */
-  useOf(address: string, user: UserKey, device: DeviceKey): DeviceUse {
-    const name = `${address}\0${user}\0${device}`;
+  /**
+   * The count of a device; a connection keeps it, so that this is asked once per connection. `authorization` null = the
+   * connection itself was authenticated.
+   */
+  useOf(address: string, user: UserKey, device: DeviceKey, authorization: string | null = null): DeviceUse {
+    const proof = authorization === null ? '' : this.proofOf(authorization);
+    const name = `${address}\0${user}\0${device}\0${proof}`;
     let use = this.uses.get(name);
     if (use === undefined) {
       use = { inFlight: 0, due: new Map() };
@@ -62,8 +67,7 @@ export class DeviceGuard {
    * credentials have a place of their own: a stranger neither ends a Ping nor hides it from the one that should.
    */
   registerPing(user: UserKey, device: DeviceKey, authorization: string, ping: HeldPing): string {
-    const proof = createHmac('sha256', this.key).update(authorization).digest('base64').slice(0, 16);
-    const ticket = `${user}\0${device}\0${proof}`;
+    const ticket = `${user}\0${device}\0${this.proofOf(authorization)}`;
     const older = this.pings.get(ticket);
     if (older !== undefined && older !== ping) older.supersede();
     this.pings.set(ticket, ping);
@@ -73,5 +77,10 @@ export class DeviceGuard {
   /** The Ping with this ticket ended. */
   forgetPing(ticket: string, ping: HeldPing): void {
     if (this.pings.get(ticket) === ping) this.pings.delete(ticket);
+  }
+
+  /** Tells credentials apart without keeping them. */
+  private proofOf(authorization: string): string {
+    return createHmac('sha256', this.key).update(authorization).digest('base64').slice(0, 16);
   }
 }

@@ -9,12 +9,16 @@ import type { GatewayCore } from './gateway-core.ts';
 /** How long a connection need not say again that its device was seen. */
 const SEEN_AGAIN_MS = 10_000;
 
+/** In place of credentials that are other ones in each handshake: they prove nothing yet. */
+const HANDSHAKE = 'handshake';
+
 /** One connection is one phone, unless a proxy shares it: the last device is remembered with its count. */
 export class PhoneAccount {
   private readonly core: GatewayCore;
   private address = '';
   private user: UserKey | null = null;
   private device: DeviceKey | null = null;
+  private authorization: string | null = null;
   private use: DeviceUse | null = null;
   private seenVerdict: Verdict | null = null;
   private seenAt = 0;
@@ -28,11 +32,19 @@ export class PhoneAccount {
     const { user, device, command } = exchange;
     if (user === null || device === null || command === null) return null;
     const { guard, settings, deadlines } = this.core;
-    if (this.use === null || device !== this.device || user !== this.user || address !== this.address) {
+    const authorization = exchange.leg === 'none' ? exchange.authorization : HANDSHAKE;
+    if (
+      this.use === null ||
+      device !== this.device ||
+      user !== this.user ||
+      address !== this.address ||
+      authorization !== this.authorization
+    ) {
       this.address = address;
       this.user = user;
       this.device = device;
-      this.use = guard.useOf(address, user, device);
+      this.authorization = authorization;
+      this.use = guard.useOf(address, user, device, authorization);
       this.seenVerdict = null;
     }
     const use = this.use;

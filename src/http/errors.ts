@@ -96,7 +96,10 @@ export const ERRORS = {
   ),
   EASGATE_POLICY_KEY: client(400, 'X-MS-PolicyKey is no 32-bit number, or the query has another one'),
   EASGATE_AUTHORIZATION: client(400, 'the Authorization header is malformed'),
-  EASGATE_USER_NAME: client(400, 'the user name is empty, too long, or asks for impersonation (# or !)'),
+  EASGATE_USER_NAME: client(
+    400,
+    'the user name is empty, too long, asks for impersonation (# or !), or has what directories leave out or take for other letters (RFC 4518)',
+  ),
   EASGATE_USER_MISMATCH: client(
     403,
     'User= in the query is not the authenticated user (identity.userClaim), or that one is not the user of the client certificate',
@@ -174,7 +177,7 @@ export const ERRORS = {
   EASGATE_CREDENTIALS_UNKNOWN: {
     status: 503,
     source: 'internal',
-    help: 'the mail server could not be asked about the credentials, or too many wrong ones came from this address or for this user',
+    help: 'the mail server could not be asked about the credentials (what answers its OPTIONS must offer Exchange ActiveSync, as MS-ASHTTP 2.2.4 demands), or too many wrong ones came from this address or for this user',
   },
   EASGATE_DRAINING: { status: 503, source: 'internal', help: 'the gateway is stopping' },
   EASGATE_DECISION_CHANGED: {

@@ -111,7 +111,28 @@ export function userKey(name: string | null): UserKey | UserErrorCode {
   if (!local.isWellFormed()) return 'EASGATE_USER_NAME';
   // Z-Push reads `victim#me`, grommunio `me!victim` as impersonation.
   if (name.includes('#') || name.includes('!')) return 'EASGATE_USER_NAME';
-  return local.toLowerCase() as UserKey;
+  // A directory reads several spaces as one (RFC 4518 2.6.1).
+  if (local.includes('  ')) return 'EASGATE_USER_NAME';
+  return isAscii(local) ? (local.toLowerCase() as UserKey) : wideKey(local);
+}
+
+function isAscii(text: string): boolean {
+  for (let index = 0; index < text.length; index++) if (text.charCodeAt(index) > 0x7f) return false;
+  return true;
+}
+
+/** What directories leave out when they compare (RFC 4518 2.2): soft hyphens, joiners, marks that choose a form. */
+const LEFT_OUT = /[\p{Cf}\p{Default_Ignorable_Code_Point}]/u;
+
+/**
+ * The key of a name with letters beyond ASCII. Directories compare names by their compatibility form (RFC 4518 2.3): one with
+ * wide letters would be a stranger here, without the decisions on its user, and that user at the mail server. However its
+ * accents are written, it is one name.
+ */
+function wideKey(local: string): UserKey | UserErrorCode {
+  const composed = local.normalize('NFC');
+  if (LEFT_OUT.test(composed) || composed.normalize('NFKC') !== composed) return 'EASGATE_USER_NAME';
+  return composed.toLowerCase().normalize('NFC') as UserKey;
 }
 
 /** Control characters, which Bearer and NTLM could bring: no directory has them in a name, terminals obey them. */

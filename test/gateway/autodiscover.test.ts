@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { writeError, writeRedirect, writeRequest, writeSettings } from '../../src/eas/autodiscover/pox.ts';
 import { checkLeaks } from '../support/leaks.ts';
-import { ok, startRawBackend } from '../support/raw-backend.ts';
+import { OFFER, ok, startRawBackend } from '../support/raw-backend.ts';
 import type { BackendRequest, RawBackend } from '../support/raw-backend.ts';
 import { RawClient } from '../support/raw-client.ts';
 import type { RawResponse } from '../support/raw-client.ts';
@@ -33,7 +33,7 @@ function mailServer(discovery?: string): (request: BackendRequest) => void {
     } else if (method === 'POST' && target === PATH && discovery !== undefined) {
       connection.socket.write(ok(discovery, 'Content-Type: text/xml\r\n'));
     } else {
-      connection.socket.write(ok());
+      connection.socket.write(ok('ok', OFFER));
     }
   };
 }

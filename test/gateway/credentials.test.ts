@@ -5,7 +5,7 @@ import { checkLeaks } from '../support/leaks.ts';
 import { guarded, openQuarantine } from '../support/quarantine.ts';
 import type { Quarantine } from '../support/quarantine.ts';
 import type { BackendRequest } from '../support/raw-backend.ts';
-import { ok, startRawBackend } from '../support/raw-backend.ts';
+import { OFFER, ok, startRawBackend } from '../support/raw-backend.ts';
 import { RawClient } from '../support/raw-client.ts';
 import type { RawResponse } from '../support/raw-client.ts';
 import { TestClock } from '../support/test-clock.ts';
@@ -105,7 +105,7 @@ const taking =
     ).toString();
     connection.socket.write(
       good(login)
-        ? ok()
+        ? ok('ok', OFFER)
         : 'HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm="corp"\r\nContent-Length: 0\r\n\r\n',
     );
   };
@@ -466,7 +466,7 @@ describe('a phone that leaves', () => {
     client.destroy();
     await until(() => world.gateway.finished.length === 1, 'the end of the request');
     expect(world.gateway.finished[0]).toMatchObject({ error: 'EASGATE_CLIENT_LEFT', authorization: null });
-    waiting[0]?.connection.socket.write(ok());
+    waiting[0]?.connection.socket.write(ok('ok', OFFER));
     expect((await ask(basic('alice:secret'))).status).toBe(200);
     expect(questions()).toHaveLength(1);
   });

@@ -23,7 +23,7 @@ import {
   SERVER_CERTIFICATE,
   SERVER_KEY,
 } from '../fixtures/tls.ts';
-import { ok, startRawBackend } from '../support/raw-backend.ts';
+import { OFFER, ok, startRawBackend } from '../support/raw-backend.ts';
 import type { BackendRequest, RawBackend } from '../support/raw-backend.ts';
 import { RawClient } from '../support/raw-client.ts';
 import {
@@ -64,7 +64,7 @@ async function phoneOf(gateway: { readonly port: number }): Promise<RawClient> {
   return phone;
 }
 
-const answerOk = ({ connection }: BackendRequest): void => void connection.socket.write(ok());
+const answerOk = ({ connection }: BackendRequest): void => void connection.socket.write(ok('ok', OFFER));
 
 // ------------------------------------------------------------------------------------------------------------- TLS
 

@@ -4,7 +4,7 @@ import { noticeSettings } from '../../src/config/notice-settings.ts';
 import type { QuarantineSettings } from '../../src/gateway/settings.ts';
 import { EasClient } from './eas-client.ts';
 import type { EasClientOptions } from './eas-client.ts';
-import { ok, startRawBackend } from './raw-backend.ts';
+import { OFFER, ok, startRawBackend } from './raw-backend.ts';
 import type { BackendRequest, RawBackend } from './raw-backend.ts';
 import { startTestGateway } from './test-gateway.ts';
 import type { SettingsOverrides, TestGateway } from './test-gateway.ts';
@@ -19,13 +19,15 @@ const GOOD = `Basic ${Buffer.from('alice:secret').toString('base64')}`;
 const CHALLENGE =
   'HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm="corp"\r\nWWW-Authenticate: Bearer\r\nContent-Length: 0\r\n\r\n';
 
-/** Answers as `answer` does when the password of alice, `secret`, comes with the request. */
+/** Answers as `answer` does when the password of alice, `secret`, comes with the request; OPTIONS with what it offers. */
 export function guarded(
   answer: (request: BackendRequest) => void = ({ connection }) => connection.socket.write(ok()),
 ): (request: BackendRequest) => void {
   return (request) => {
-    if (request.header('authorization') === GOOD) answer(request);
-    else request.connection.socket.write(CHALLENGE);
+    const { method, connection } = request;
+    if (request.header('authorization') !== GOOD) connection.socket.write(CHALLENGE);
+    else if (method === 'OPTIONS') connection.socket.write(ok('ok', OFFER));
+    else answer(request);
   };
 }
 

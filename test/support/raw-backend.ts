@@ -142,6 +142,9 @@ function cutRequest(
   return { request, rest };
 }
 
+/** What the answer to OPTIONS says of a server of Exchange ActiveSync, to who has a password. */
+export const OFFER = 'MS-ASProtocolVersions: 14.1,16.1\r\n';
+
 /** A minimal good response. */
 export function ok(body = 'ok', extra = ''): string {
   return `HTTP/1.1 200 OK\r\n${extra}Content-Length: ${body.length}\r\n\r\n${body}`;

@@ -1,6 +1,6 @@
 // Owns what one test opens: gateways and mail servers that are closed behind it, with proof that nothing stays open.
 import type { TlsOptions } from 'node:tls';
-import { ok, startRawBackend } from './raw-backend.ts';
+import { OFFER, ok, startRawBackend } from './raw-backend.ts';
 import type { BackendRequest, RawBackend } from './raw-backend.ts';
 import { startTestGateway } from './test-gateway.ts';
 import type { SettingsOverrides, TestGateway } from './test-gateway.ts';
@@ -14,7 +14,8 @@ export class Workbench {
   /** A mail server that answers 200, or as told. */
   async backend(
     tls: TlsOptions | null = null,
-    onRequest: (request: BackendRequest) => void = ({ connection }) => connection.socket.write(ok()),
+    onRequest: (request: BackendRequest) => void = ({ connection }) =>
+      connection.socket.write(ok('ok', OFFER)),
   ): Promise<RawBackend> {
     const backend = await startRawBackend(onRequest, undefined, tls);
     this.backends.push(backend);

@@ -10,6 +10,12 @@ export interface RedisStoreOptions {
 }
 
 /**
+ * A connection on which nothing comes back so long is dead: a host that is gone without a word, or a balancer that forgot it,
+ * would else be waited for until TCP gives up, a quarter of an hour. Above the longest XREAD (redis-store.ts).
+ */
+const SILENCE_MS = 5_000;
+
+/**
  * A gate must fail fast and in bounds (ioredis defaults queue without end): no offline queue, no resend, no retries,
  * reconnects with back-off and jitter.
  */
@@ -20,6 +26,7 @@ export function connect(options: RedisStoreOptions, commandTimeout: number | und
     autoResendUnfulfilledCommands: false,
     connectTimeout: 2_000,
     keepAlive: 30_000,
+    socketTimeout: Math.max(SILENCE_MS, commandTimeout ?? 0),
     connectionName: 'easgate',
     retryStrategy: (times) => Math.min(50 * 2 ** Math.min(times, 6), 2_000) + Math.floor(Math.random() * 250),
     ...(commandTimeout === undefined ? {} : { commandTimeout }),

@@ -101,14 +101,15 @@ redis.call('XADD', ARGV[1] .. 'changes', 'MAXLEN', '~', ARGV[6], '*', 'd', ARGV[
 return 1
 `);
 
-/** ARGV: prefix, encoded user, record, log length, encoded aliases… */
+/** ARGV: prefix, encoded user, record, log length, encoded aliases… A name that went to another user since stays there. */
 export const PUT_USER = script(`
 local key = ARGV[1] .. 'user:' .. ARGV[2]
 local touched = { [ARGV[2]] = true }
 local stored = redis.call('GET', key)
 if stored then
   for _, alias in ipairs(cjson.decode(stored).encodedAliases or {}) do
-    redis.call('DEL', ARGV[1] .. 'alias:' .. alias)
+    local name = ARGV[1] .. 'alias:' .. alias
+    if redis.call('GET', name) == ARGV[2] then redis.call('DEL', name) end
     touched[alias] = true
   end
 end

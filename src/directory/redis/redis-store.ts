@@ -33,7 +33,7 @@ import type { Script } from './redis-scripts.ts';
 
 /** Changes kept in the Stream, approximately. */
 const MAX_CHANGES = 100_000;
-/** Longest wait of one XREAD; also how soon a dead connection is noticed. */
+/** Longest wait of one XREAD. */
 const BLOCK_MS = 2_000;
 const READ_COUNT = 1_000;
 const LIST_BATCH = 500;
@@ -225,11 +225,12 @@ export class RedisStore implements DirectoryStore {
     const entries = reply?.[0]?.[1] ?? [];
     const last = entries.at(-1)?.[0];
     if (last === undefined) {
-      // Nothing new, unless the Stream was emptied or replaced by one that ends before our place.
+      // Nothing new, unless the Stream was emptied or replaced by one that ends before our place. What was written since
+      // the read is for the next one: our place stays.
       const end = await this.position();
-      return { changes: [], position: end, trimmed: this.isBefore(end, position) };
+      const trimmed = this.isBefore(end, position);
+      return { changes: [], position: trimmed ? end : position, trimmed };
     }
-    const oldest = (await this.client.xrange(this.keys.changes, '-', '+', 'COUNT', 1))[0]?.[0] ?? last;
     const changes = entries.map(([, fields]) => {
       const values = new Map<string, string>();
       for (let index = 0; index + 1 < fields.length; index += 2) {
@@ -242,9 +243,7 @@ export class RedisStore implements DirectoryStore {
         user: user === '' ? null : decodeUser(user),
       };
     });
-    // When our place is older than the oldest entry kept, entries between the two are gone.
-    const trimmed = this.isBefore(position, oldest) && position !== '0-0';
-    return { changes, position: last, trimmed };
+    return { changes, position: last, trimmed: !(await this.holds(position)) };
   }
 
   isBefore(a: LogPosition, b: LogPosition): boolean {
@@ -258,6 +257,15 @@ export class RedisStore implements DirectoryStore {
     this.closed = true;
     this.client.disconnect();
     this.reader.disconnect();
+  }
+
+  /**
+   * Whether the entry at a place is there: else entries behind it were trimmed too, or the log is another one. A server that
+   * took over without the last entries goes on by its own clock, so that its new ones may lie before our place.
+   */
+  private async holds(position: LogPosition): Promise<boolean> {
+    if (position === '0-0') return true;
+    return (await this.client.xrange(this.keys.changes, position, position)).length > 0;
   }
 
   /** Writes what `work` makes of the stored decision, unless another writer was faster; then once more from there. */

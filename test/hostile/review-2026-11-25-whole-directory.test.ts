@@ -1,0 +1,169 @@
+// Owns the promise that the holes found in the directory by the review of the whole, of 25 November 2026, stay closed.
+import { connect, createServer } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
+import type { UserRecord } from '../../src/directory/records.ts';
+import { RedisStore } from '../../src/directory/redis/redis-store.ts';
+import type { ChangeBatch, LookupResult } from '../../src/directory/store.ts';
+import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
+import { decision } from '../directory/store-contract.ts';
+import { checkLeaksAtEnd } from '../support/leaks.ts';
+import { startRedis } from '../support/redis.ts';
+import type { TestRedis } from '../support/redis.ts';
+import { until } from '../support/until.ts';
+
+checkLeaksAtEnd();
+
+let redis: TestRedis;
+beforeAll(async () => {
+  redis = await startRedis();
+});
+afterAll(() => redis.kill());
+
+const CHANGES = 'easgate:changes';
+const open = (): Promise<RedisStore> =>
+  RedisStore.open({ url: redis.url, keyPrefix: 'easgate:', commandTimeoutMs: 500 });
+
+describe('a change of the Redis directory', () => {
+  it('that is written between a read that found none and the look at the end of the log is not passed over', async () => {
+    const [store, writer] = await Promise.all([open(), open()]);
+    await writer.decide(null, 'earlier' as DeviceKey, decision('block'));
+    const place = await store.position();
+    const position = store.position.bind(store);
+    store.position = async () => {
+      await writer.decide(null, 'stolen' as DeviceKey, decision('block'));
+      return position();
+    };
+    const first = await store.changesAfter(place);
+    store.position = position;
+    const second = await store.changesAfter(first.position);
+    const told = [...first.changes, ...second.changes].map(({ device }) => device);
+    expect([first.trimmed || second.trimmed, told]).toEqual([false, ['stolen']]);
+    await Promise.all([store.close(), writer.close()]);
+  });
+
+  it('of a server that took over, with a clock behind the one before, makes all be read anew', async () => {
+    const store = await open();
+    const client = new Redis(redis.url);
+    await client.del(CHANGES);
+    await client.xadd(CHANGES, '1000-0', 'd', 'first', 'u', '');
+    await client.xadd(CHANGES, '5000-0', 'd', 'lost', 'u', '');
+    const place = await store.position();
+    // The entry at our place never reached the server that took over; its clock is behind.
+    await client.del(CHANGES);
+    for (const [id, device] of [
+      ['1000-0', 'first'],
+      ['4000-0', 'stolen'],
+      ['6000-0', 'other'],
+    ] as const)
+      await client.xadd(CHANGES, id, 'd', device, 'u', '');
+    const batch = await store.changesAfter(place);
+    expect(batch.trimmed || batch.changes.some(({ device }) => device === 'stolen')).toBe(true);
+    client.disconnect();
+    await store.close();
+  });
+});
+
+describe('a name of a user', () => {
+  it('that went to another user stays there when the one before is written anew', async () => {
+    const redisStore = await open();
+    const embedded = new EmbeddedStore(':memory:');
+    const phone = 'phone1' as DeviceKey;
+    const name = 'asmith' as UserKey;
+    const user = (key: string, aliases: UserKey[]): UserRecord => ({
+      key: key as UserKey,
+      aliases,
+      groups: [],
+    });
+    for (const store of [embedded, redisStore]) {
+      await store.putUser(user('anna.smith', [name]));
+      await store.putUser(user('adam.smith', [name]));
+      await store.putUser(user('anna.smith', []));
+      await store.decide('adam.smith' as UserKey, phone, decision('block'));
+      const found = await store.lookup(name, [phone]);
+      expect([store.kind, found.user, found.partnershipDecision?.action]).toEqual([
+        store.kind,
+        'adam.smith',
+        'block',
+      ]);
+      await store.close();
+    }
+  });
+});
+
+/** A way to Redis on which connections can fall silent, as when a host or a node of a balancer is gone without a word. */
+async function startSilencer(
+  port: number,
+): Promise<{ port: number; silence(): void; close(): Promise<void> }> {
+  const sockets = new Set<Socket>();
+  const server = createServer((from) => {
+    const to = connect(port, '127.0.0.1');
+    for (const [socket, other] of [
+      [from, to],
+      [to, from],
+    ] as const) {
+      sockets.add(socket);
+      socket.pipe(other);
+      socket.on('error', () => other.destroy());
+      socket.on('close', () => {
+        sockets.delete(socket);
+        other.destroy();
+      });
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    port: (server.address() as AddressInfo).port,
+    silence: () => {
+      for (const socket of sockets) {
+        socket.unpipe();
+        socket.resume();
+      }
+    },
+    close: () =>
+      new Promise((resolve) => {
+        for (const socket of sockets) socket.destroy();
+        server.close(() => resolve());
+      }),
+  };
+}
+
+describe('connections to Redis that fall silent', () => {
+  it('are given up in seconds: look-ups and changes come over new ones', async () => {
+    const silencer = await startSilencer(redis.port);
+    const url = `redis://127.0.0.1:${silencer.port}/0`;
+    const store = await RedisStore.open({ url, keyPrefix: 'easgate:', commandTimeoutMs: 500 });
+    const place = await store.position();
+    const writer = await open();
+    silencer.silence();
+    await writer.decide(null, 'stolen' as DeviceKey, decision('block'));
+    let told: ChangeBatch | null = null;
+    let found: LookupResult | null = null;
+    const retry = async <T>(work: () => Promise<T>, done: (result: T) => void): Promise<void> => {
+      for (;;) {
+        const result = await work().catch(() => null);
+        if (result !== null) {
+          done(result);
+          return;
+        }
+        if (closed) return;
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    };
+    let closed = false;
+    void retry(
+      () => store.changesAfter(place),
+      (batch) => (told = batch),
+    );
+    void retry(
+      () => store.lookup('alice' as UserKey, ['stolen' as DeviceKey]),
+      (result) => (found = result),
+    );
+    await until(() => told !== null && found !== null, 'both to come back', 12_000).catch(() => undefined);
+    closed = true;
+    await Promise.all([store.close(), writer.close(), silencer.close()]);
+    expect([told !== null, found !== null]).toEqual([true, true]);
+  });
+});

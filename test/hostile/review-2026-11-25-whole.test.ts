@@ -1,0 +1,191 @@
+// Owns the promise that the holes found by the review of the data plane as a whole, of 25 November 2026, stay closed.
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { encodeWbxml } from '../../src/eas/wbxml/encode.ts';
+import { fromXml } from '../../src/eas/wbxml/xml.ts';
+import { userFromAuthorization } from '../../src/identity/user.ts';
+import { checkLeaks } from '../support/leaks.ts';
+import { ok, startRawBackend } from '../support/raw-backend.ts';
+import type { BackendRequest } from '../support/raw-backend.ts';
+import { RawClient } from '../support/raw-client.ts';
+import { FOLDER_SYNC, PING, request, startTestGateway, verdict } from '../support/test-gateway.ts';
+import { until } from '../support/until.ts';
+
+checkLeaks();
+
+const answerOk = ({ connection }: BackendRequest): void => void connection.socket.write(ok());
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+/** Has the system's clock show another time from now on; returns the way to set it. */
+function steppedClock(): (byMs: number) => void {
+  const real = Date.now.bind(Date);
+  let step = 0;
+  vi.spyOn(Date, 'now').mockImplementation(() => real() + step);
+  return (byMs) => (step += byMs);
+}
+
+describe('a clock that is set back', () => {
+  it('makes no device wait for the time it was set back by', async () => {
+    const step = steppedClock();
+    const backend = await startRawBackend(answerOk);
+    const gateway = await startTestGateway(backend.port, { throttle: { burst: 2, perMinute: 6_000 } });
+    const phone = await RawClient.open(gateway.port);
+    const ask = async (): Promise<number> => {
+      phone.send(request('FolderSync', FOLDER_SYNC));
+      return (await phone.response()).status;
+    };
+    expect([await ask(), await ask()]).toEqual([200, 200]);
+    step(-3_600_000);
+    const statuses: number[] = [];
+    const end = performance.now() + 1_000;
+    while (performance.now() < end) {
+      statuses.push(await ask());
+      const asked = performance.now();
+      await until(() => performance.now() - asked > 150);
+    }
+    phone.destroy();
+    await gateway.close();
+    await backend.close();
+    // The burst is used up at first, as it would be without the step.
+    expect(statuses.slice(-3)).toEqual([200, 200, 200]);
+  });
+
+  it('ends deadlines as it would have', async () => {
+    const step = steppedClock();
+    const backend = await startRawBackend(answerOk);
+    const gateway = await startTestGateway(backend.port, { client: { headTimeoutMs: 600 } });
+    const client = await RawClient.open(gateway.port);
+    client.send('POST /');
+    step(-3_600_000);
+    await until(() => client.ended, 'the slow head to be given up').catch(() => undefined);
+    const { ended } = client;
+    client.destroy();
+    await gateway.close();
+    await backend.close();
+    expect(ended).toBe(true);
+  });
+
+  it('lets a decision that ends stand until the time it was given', async () => {
+    const step = steppedClock();
+    const backend = await startRawBackend(() => undefined);
+    const gateway = await startTestGateway(backend.port);
+    step(-3_600_000);
+    // Longer than a tick: the gateway knows of the step.
+    const stepped = performance.now();
+    await until(() => performance.now() - stepped > 400);
+    gateway.verdicts.set('abc123', { ...verdict('allow'), validUntil: Date.now() + 2_500 });
+    const phone = await RawClient.open(gateway.port);
+    const began = performance.now();
+    phone.send(request('Ping', PING));
+    const { status } = await phone.response();
+    const held = performance.now() - began;
+    phone.destroy();
+    await gateway.close();
+    await backend.close();
+    expect([status, held > 1_500, held < 5_000]).toEqual([200, true, true]);
+  });
+});
+
+describe('a stranger behind the address of a phone', () => {
+  /** As {@link request}, with credentials of the test's. */
+  const ask = (authorization: string, length = FOLDER_SYNC.length): string =>
+    [
+      'POST /Microsoft-Server-ActiveSync?Cmd=FolderSync&User=alice&DeviceId=ABC123&DeviceType=Test HTTP/1.1',
+      'Host: mail.example.com',
+      `Authorization: ${authorization}`,
+      'Content-Type: application/vnd.ms-sync.wbxml',
+      'MS-ASProtocolVersion: 14.1',
+      `Content-Length: ${length}`,
+      '',
+      FOLDER_SYNC.toString('latin1'),
+    ].join('\r\n');
+  const basic = (password: string): string => `Basic ${Buffer.from(`alice:${password}`).toString('base64')}`;
+
+  it('does not use up what the phone may ask, with passwords that are wrong', async () => {
+    const backend = await startRawBackend((asked) => {
+      const good = asked.header('authorization') === basic('right');
+      asked.connection.socket.write(good ? ok() : 'HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n');
+    });
+    const gateway = await startTestGateway(backend.port, { throttle: { burst: 2, perMinute: 1 } });
+    const stranger = await RawClient.open(gateway.port);
+    const statuses: number[] = [];
+    for (let guess = 0; guess < 3; guess++) {
+      stranger.send(ask(basic('wrong')));
+      statuses.push((await stranger.response()).status);
+    }
+    const phone = await RawClient.open(gateway.port);
+    phone.send(ask(basic('right')));
+    const { status } = await phone.response();
+    for (const client of [stranger, phone]) client.destroy();
+    await gateway.close();
+    await backend.close();
+    expect([statuses, status]).toEqual([[401, 401, 503], 200]);
+  });
+
+  it('does not take the places of the phone, with requests that never end', async () => {
+    const backend = await startRawBackend(answerOk);
+    const gateway = await startTestGateway(backend.port, { client: { maxInFlightPerDevice: 2 } });
+    const strangers = await Promise.all([0, 1].map(() => RawClient.open(gateway.port)));
+    for (const stranger of strangers) stranger.send(ask(basic('wrong'), 1_000));
+    const phone = await RawClient.open(gateway.port);
+    phone.send(ask(basic('right')));
+    const { status } = await phone.response();
+    for (const client of [...strangers, phone]) client.destroy();
+    await gateway.close();
+    await backend.close();
+    expect(status).toBe(200);
+  });
+});
+
+describe('a web server before the mail server that answers OPTIONS itself, whatever the password', () => {
+  it.each([
+    ['as for CORS', 'HTTP/1.1 204 No Content\r\nAccess-Control-Allow-Origin: *\r\n\r\n'],
+    ['as its default site', 'HTTP/1.1 200 OK\r\nAllow: GET,HEAD,POST,OPTIONS\r\nContent-Length: 0\r\n\r\n'],
+  ])('%s, has nobody tell of a device or say that it wiped itself', async (_how, answer) => {
+    const backend = await startRawBackend(({ connection }) => void connection.socket.write(answer));
+    const gateway = await startTestGateway(backend.port);
+    const order = { everyone: true, requestedAt: 5, readAt: Date.now() };
+    gateway.verdicts.set('abc123', { ...verdict('wipe'), reason: 'wipeRequested', wipe: order });
+    const stranger = await RawClient.open(gateway.port);
+    // RemoteWipe with status 1 (MS-ASPROV 2.2.2.45).
+    const wiped = encodeWbxml(
+      fromXml('<Provision xmlns="Provision:"><RemoteWipe><Status>1</Status></RemoteWipe></Provision>'),
+    );
+    stranger.send(request('Provision', wiped));
+    const { status } = await stranger.response();
+    stranger.destroy();
+    await gateway.close();
+    await backend.close();
+    expect([status, gateway.acknowledged, gateway.seen]).toEqual([503, [], []]);
+  });
+});
+
+describe('a name that a directory takes for another one (RFC 4518)', () => {
+  const keyOf = (name: string): string =>
+    userFromAuthorization(`Basic ${Buffer.from(`${name}:secret`).toString('base64')}`, 'upn');
+
+  it.each([
+    ['wide letters', '\uff41lice'],
+    ['a letter in a circle', '\u24d0lice'],
+    ['a long s', 'ali\u017fe'],
+    ['a soft hyphen', 'al\u00adice'],
+    ['a space of no width', 'al\u200bice'],
+    ['a joiner', 'alice\u2060'],
+    ['a mark that only chooses a form', 'alice\ufe0f'],
+    ['a no-break space', 'alice\u00a0smith'],
+    ['two spaces for one', 'alice  smith'],
+  ])('by %s is nobody', (_what, name) => {
+    expect(keyOf(name)).toBe('EASGATE_USER_NAME');
+  });
+
+  it('by the way its accents are written is the same user', () => {
+    expect([keyOf('jose\u0301'), keyOf('JOS\u00c9')]).toEqual(['jos\u00e9', 'jos\u00e9']);
+  });
+
+  it('is told from the names people have', () => {
+    const names = ['anna smith', 'm\u00fcller', '\u65e5\u672c', '\u0438\u0432\u0430\u043d', 'o\u2019neill'];
+    expect(names.map((name) => keyOf(name))).toEqual(names);
+  });
+});
