@@ -162,10 +162,16 @@ describe('a web server before the mail server that answers OPTIONS itself, whate
   });
 });
 
-describe('a name that a directory takes for another one (RFC 4518)', () => {
-  const keyOf = (name: string): string =>
-    userFromAuthorization(`Basic ${Buffer.from(`${name}:secret`).toString('base64')}`, 'upn');
+const keyOf = (name: string): string =>
+  userFromAuthorization(`Basic ${Buffer.from(`${name}:secret`).toString('base64')}`, 'upn');
 
+describe('a name that servers cut in different places', () => {
+  it.each(['CONTOSO/alice', 'alice/CONTOSO', 'A\\B\\alice', 'A/B\\alice'])('is nobody: %s', (name) => {
+    expect(keyOf(name)).toBe('EASGATE_USER_NAME');
+  });
+});
+
+describe('a name that a directory takes for another one (RFC 4518)', () => {
   it.each([
     ['wide letters', '\uff41lice'],
     ['a letter in a circle', '\u24d0lice'],
