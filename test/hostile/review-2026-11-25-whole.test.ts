@@ -195,3 +195,25 @@ describe('a name that a directory takes for another one (RFC 4518)', () => {
     expect(names.map((name) => keyOf(name))).toEqual(names);
   });
 });
+
+describe('an address that a client claims', () => {
+  it('reaches the mail server in none of the headers that some believe', async () => {
+    const backend = await startRawBackend(answerOk);
+    const gateway = await startTestGateway(backend.port);
+    const client = await RawClient.open(gateway.port);
+    const names = [
+      'Client-IP',
+      'X-Cluster-Client-IP',
+      'X-Forwarded',
+      'Forwarded-For',
+      'X-Original-Forwarded-For',
+    ];
+    const claims = names.map((name) => `${name}: 198.51.100.7`);
+    client.send(request('FolderSync', FOLDER_SYNC, claims));
+    await client.response();
+    client.destroy();
+    await gateway.close();
+    await backend.close();
+    expect(backend.requests.map(({ head }) => head.includes('198.51.100.7'))).toEqual([false]);
+  });
+});
