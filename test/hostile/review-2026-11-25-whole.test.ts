@@ -4,7 +4,7 @@ import { encodeWbxml } from '../../src/eas/wbxml/encode.ts';
 import { fromXml } from '../../src/eas/wbxml/xml.ts';
 import { userFromAuthorization } from '../../src/identity/user.ts';
 import { checkLeaks } from '../support/leaks.ts';
-import { ok, startRawBackend } from '../support/raw-backend.ts';
+import { OFFER, ok, startRawBackend } from '../support/raw-backend.ts';
 import type { BackendRequest } from '../support/raw-backend.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { FOLDER_SYNC, PING, request, startTestGateway, verdict } from '../support/test-gateway.ts';
@@ -215,5 +215,43 @@ describe('an address that a client claims', () => {
     await gateway.close();
     await backend.close();
     expect(backend.requests.map(({ head }) => head.includes('198.51.100.7'))).toEqual([false]);
+  });
+});
+
+describe('wrong passwords that the mail server takes long to refuse', () => {
+  it('keep no phone waiting whose password was good before', async () => {
+    let ahead = 0;
+    const backend = await startRawBackend((asked) => {
+      if (asked.header('authorization') === 'Basic YWxpY2U6c2VjcmV0')
+        asked.connection.socket.write(ok('ok', OFFER));
+    });
+    const gateway = await startTestGateway(backend.port, {
+      identity: { trustedProxies: ['127.0.0.1'] },
+      clock: () => Date.now() + ahead,
+    });
+    gateway.verdicts.set('abc123', verdict('block'));
+    const clients: RawClient[] = [];
+    const ask = async (address: string, login: string): Promise<RawClient> => {
+      const client = await RawClient.open(gateway.port);
+      clients.push(client);
+      const text = request('FolderSync', FOLDER_SYNC, [`X-Forwarded-For: ${address}`]);
+      client.send(
+        text
+          .replace('Basic YWxpY2U6c2VjcmV0', `Basic ${Buffer.from(login).toString('base64')}`)
+          .replace('User=alice&', ''),
+      );
+      return client;
+    };
+    const first = await (await ask('192.0.2.1', 'alice:secret')).response();
+    ahead += 120_000;
+    for (let guess = 0; guess < 64; guess++) await ask(`198.51.100.${guess % 4}`, `user${guess}:wrong`);
+    await until(() => backend.requests.length >= 9, 'the mail server to be busy with guesses');
+    const phone = await ask('192.0.2.1', 'alice:secret');
+    await until(() => phone.received !== '', 'an answer').catch(() => undefined);
+    const status = Number(phone.received.slice(9, 12));
+    for (const client of clients) client.destroy();
+    await gateway.close();
+    await backend.close();
+    expect([first.status, status]).toEqual([200, 200]);
   });
 });
