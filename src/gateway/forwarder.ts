@@ -73,7 +73,7 @@ export class Forwarder implements UpstreamUser, ResponseSink, ConnectionWaiter {
   /** A leg of a handshake went out on {@link pinned}: for the server it may be somebody's. */
   private claimed = false;
   /** A handshake was opened on {@link pinned} and waits for its closing leg. */
-  private handshaking = false;
+  handshaking = false;
   /** The server took credentials on {@link pinned}, even if it asked for others since. */
   private authenticated = false;
   private readonly phone: PhoneSide;

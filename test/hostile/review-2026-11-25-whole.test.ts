@@ -4,6 +4,8 @@ import { encodeWbxml } from '../../src/eas/wbxml/encode.ts';
 import { fromXml } from '../../src/eas/wbxml/xml.ts';
 import { userFromAuthorization } from '../../src/identity/user.ts';
 import { checkLeaks } from '../support/leaks.ts';
+import { startNtlmBackend } from '../support/ntlm-backend.ts';
+import { credentials, negotiateMessage } from '../support/ntlm-tokens.ts';
 import { OFFER, ok, startRawBackend } from '../support/raw-backend.ts';
 import type { BackendRequest } from '../support/raw-backend.ts';
 import { RawClient } from '../support/raw-client.ts';
@@ -253,5 +255,27 @@ describe('wrong passwords that the mail server takes long to refuse', () => {
     await gateway.close();
     await backend.close();
     expect([first.status, status]).toEqual([200, 200]);
+  });
+});
+
+describe('a handshake that nobody goes on with', () => {
+  it('holds its connection to the mail server no longer than a head may take', async () => {
+    const backend = await startNtlmBackend();
+    const gateway = await startTestGateway(backend.port, {
+      client: { headTimeoutMs: 500, keepAliveTimeoutMs: 60_000 },
+    });
+    const stranger = await RawClient.open(gateway.port);
+    const opening = credentials('NTLM', negotiateMessage());
+    stranger.send(request('FolderSync', FOLDER_SYNC).replace('Basic YWxpY2U6c2VjcmV0', opening));
+    const { status } = await stranger.response();
+    const held = gateway.upstreamConnections();
+    await until(() => gateway.upstreamConnections() === 0, 'the mail server to be left').catch(
+      () => undefined,
+    );
+    const left = gateway.upstreamConnections();
+    stranger.destroy();
+    await gateway.close();
+    await backend.close();
+    expect([status, held, left]).toEqual([401, 1, 0]);
   });
 });
