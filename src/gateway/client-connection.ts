@@ -236,7 +236,12 @@ export class ClientConnection implements Timed, TimedPhone, ReadPhone {
       this.linger();
       return;
     }
-    this.deadline = this.core.deadlines.now + this.core.settings.client.keepAliveTimeoutMs;
+    const { headTimeoutMs, keepAliveTimeoutMs } = this.core.settings.client;
+    // Nobody is known yet who holds a connection to the mail server by a handshake: the closing leg must come soon.
+    const idleMs = this.forwarder.handshaking
+      ? Math.min(headTimeoutMs, keepAliveTimeoutMs)
+      : keepAliveTimeoutMs;
+    this.deadline = this.core.deadlines.now + idleMs;
     if (this.socket.isPaused()) this.socket.resume();
     if (this.reader.hasInput) this.reader.readRequests();
   }

@@ -33,6 +33,8 @@ interface Answer {
 interface Flight {
   readonly proof: Promise<Proof>;
   readonly block: string;
+  /** The credentials were good when they were last asked about. */
+  readonly good: boolean;
 }
 
 /** Answers remembered, by a keyed hash of the credentials; nothing else of them is kept. */
@@ -45,7 +47,11 @@ const REMEMBER_MS = 60_000;
 const REMEMBER_REFUSED_MS = 5 * 60_000;
 /** Credentials that were good when they were last asked about: they are asked about again whatever others guess. */
 const MAX_GOOD = 50_000;
-/** Questions under way at most, in all and for one address; beyond it a request is told to come again. */
+/**
+ * Questions under way at most, in all and for one address; beyond it a request is told to come again. Counted apart, and asked
+ * on connections of their own, are those about credentials that were good: a mail server may take ten seconds to refuse a
+ * password, and strangers would keep all places busy.
+ */
 const MAX_IN_FLIGHT = 64;
 const MAX_IN_FLIGHT_PER_ADDRESS = 32;
 /** Read so that the connection can be used again; a longer answer costs it. */
@@ -56,6 +62,7 @@ const GOOD_BEFORE: Charge = [];
 /** One question per credentials at a time, bounded in number and time. */
 export class CredentialCheck {
   private readonly pools: QuestionPools;
+  private readonly goodPools: QuestionPools;
   private readonly upstream: UpstreamSettings;
   private readonly balancer: Balancer;
   private readonly now: () => number;
@@ -70,6 +77,7 @@ export class CredentialCheck {
     this.balancer = balancer;
     this.now = now;
     this.pools = new QuestionPools(now);
+    this.goodPools = new QuestionPools(now);
     this.limits = new GuessLimits(now);
   }
 
@@ -81,36 +89,42 @@ export class CredentialCheck {
     const under = this.flights.get(hash);
     if (under !== undefined) return under.proof;
     const block = clientBlock(claim.address);
-    if (!this.hasRoomFor(block)) return 'unknown';
+    const good = this.good.has(hash);
+    if (!this.hasRoomFor(block, good)) return 'unknown';
     const server = this.balancer.pick(claim.routeKey, null);
     if (server === null) return 'unknown';
-    const charge = this.good.has(hash) ? GOOD_BEFORE : this.limits.charge(claim.user, claim.address);
+    const charge = good ? GOOD_BEFORE : this.limits.charge(claim.user, claim.address);
     if (charge === null) return 'unknown';
-    const proof = this.ask(server, claim)
+    const proof = this.ask(good ? this.goodPools : this.pools, server, claim)
       .catch((): Proof => 'unknown')
       .then((proof) => {
         this.flights.delete(hash);
         this.remember(hash, claim, proof, charge);
         return proof;
       });
-    this.flights.set(hash, { proof, block });
+    this.flights.set(hash, { proof, block, good });
     return proof;
   }
 
   /** Ends questions that have waited too long. */
   sweep(): void {
     this.pools.sweep();
+    this.goodPools.sweep();
   }
 
   async close(): Promise<void> {
-    await this.pools.close();
+    await Promise.all([this.pools.close(), this.goodPools.close()]);
   }
 
-  private hasRoomFor(block: string): boolean {
-    if (this.flights.size >= MAX_IN_FLIGHT) return false;
+  private hasRoomFor(block: string, good: boolean): boolean {
+    let all = 0;
     let own = 0;
-    for (const flight of this.flights.values()) if (flight.block === block) own++;
-    return own < MAX_IN_FLIGHT_PER_ADDRESS;
+    for (const flight of this.flights.values()) {
+      if (flight.good !== good) continue;
+      all++;
+      if (flight.block === block) own++;
+    }
+    return all < MAX_IN_FLIGHT && own < MAX_IN_FLIGHT_PER_ADDRESS;
   }
 
   /** What is not known is asked again. */
@@ -128,9 +142,13 @@ export class CredentialCheck {
     this.remembered.set(hash, { proof, until });
   }
 
-  private async ask(server: UpstreamServer, { authorization, address }: Claim): Promise<Proof> {
+  private async ask(
+    pools: QuestionPools,
+    server: UpstreamServer,
+    { authorization, address }: Claim,
+  ): Promise<Proof> {
     const { hostHeader } = server.settings;
-    const { status, headers } = await this.pools.ask(server, {
+    const { status, headers } = await pools.ask(server, {
       method: 'OPTIONS',
       path: this.upstream.path,
       headers: {

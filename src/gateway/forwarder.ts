@@ -44,6 +44,11 @@ export class Forwarder implements UpstreamUser, ResponseOwner, ConnectionWaiter 
     return this.pinned?.user ?? null;
   }
 
+  /** A handshake was opened that waits for its closing leg. */
+  get handshaking(): boolean {
+    return this.pinned?.handshaking ?? false;
+  }
+
   /** Sends a request whose verdict is "allow", with as much of its body as is at hand. */
   forward(exchange: Exchange): void {
     const server = this.route(exchange);

@@ -98,7 +98,7 @@ export const ERRORS = {
   EASGATE_AUTHORIZATION: client(400, 'the Authorization header is malformed'),
   EASGATE_USER_NAME: client(
     400,
-    'the user name is empty, too long, asks for impersonation (# or !), or has what directories leave out or take for other letters (RFC 4518)',
+    'the user name is empty, too long, asks for impersonation (# or !), has / or a second \\, or what directories leave out or take for other letters (RFC 4518)',
   ),
   EASGATE_USER_MISMATCH: client(
     403,

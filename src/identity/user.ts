@@ -111,6 +111,8 @@ export function userKey(name: string | null): UserKey | UserErrorCode {
   if (!local.isWellFormed()) return 'EASGATE_USER_NAME';
   // Z-Push reads `victim#me`, grommunio `me!victim` as impersonation.
   if (name.includes('#') || name.includes('!')) return 'EASGATE_USER_NAME';
+  // IIS cuts the domain off at the first of both slashes.
+  if (slash !== name.indexOf('\\') || name.includes('/')) return 'EASGATE_USER_NAME';
   // A directory reads several spaces as one (RFC 4518 2.6.1).
   if (local.includes('  ')) return 'EASGATE_USER_NAME';
   return isAscii(local) ? (local.toLowerCase() as UserKey) : wideKey(local);

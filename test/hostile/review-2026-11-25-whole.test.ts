@@ -4,7 +4,9 @@ import { encodeWbxml } from '../../src/eas/wbxml/encode.ts';
 import { fromXml } from '../../src/eas/wbxml/xml.ts';
 import { userFromAuthorization } from '../../src/identity/user.ts';
 import { checkLeaks } from '../support/leaks.ts';
-import { ok, startRawBackend } from '../support/raw-backend.ts';
+import { startNtlmBackend } from '../support/ntlm-backend.ts';
+import { credentials, negotiateMessage } from '../support/ntlm-tokens.ts';
+import { OFFER, ok, startRawBackend } from '../support/raw-backend.ts';
 import type { BackendRequest } from '../support/raw-backend.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { FOLDER_SYNC, PING, request, startTestGateway, verdict } from '../support/test-gateway.ts';
@@ -162,10 +164,16 @@ describe('a web server before the mail server that answers OPTIONS itself, whate
   });
 });
 
-describe('a name that a directory takes for another one (RFC 4518)', () => {
-  const keyOf = (name: string): string =>
-    userFromAuthorization(`Basic ${Buffer.from(`${name}:secret`).toString('base64')}`, 'upn');
+const keyOf = (name: string): string =>
+  userFromAuthorization(`Basic ${Buffer.from(`${name}:secret`).toString('base64')}`, 'upn');
 
+describe('a name that servers cut in different places', () => {
+  it.each(['CONTOSO/alice', 'alice/CONTOSO', 'A\\B\\alice', 'A/B\\alice'])('is nobody: %s', (name) => {
+    expect(keyOf(name)).toBe('EASGATE_USER_NAME');
+  });
+});
+
+describe('a name that a directory takes for another one (RFC 4518)', () => {
   it.each([
     ['wide letters', '\uff41lice'],
     ['a letter in a circle', '\u24d0lice'],
@@ -187,5 +195,87 @@ describe('a name that a directory takes for another one (RFC 4518)', () => {
   it('is told from the names people have', () => {
     const names = ['anna smith', 'm\u00fcller', '\u65e5\u672c', '\u0438\u0432\u0430\u043d', 'o\u2019neill'];
     expect(names.map((name) => keyOf(name))).toEqual(names);
+  });
+});
+
+describe('an address that a client claims', () => {
+  it('reaches the mail server in none of the headers that some believe', async () => {
+    const backend = await startRawBackend(answerOk);
+    const gateway = await startTestGateway(backend.port);
+    const client = await RawClient.open(gateway.port);
+    const names = [
+      'Client-IP',
+      'X-Cluster-Client-IP',
+      'X-Forwarded',
+      'Forwarded-For',
+      'X-Original-Forwarded-For',
+    ];
+    const claims = names.map((name) => `${name}: 198.51.100.7`);
+    client.send(request('FolderSync', FOLDER_SYNC, claims));
+    await client.response();
+    client.destroy();
+    await gateway.close();
+    await backend.close();
+    expect(backend.requests.map(({ head }) => head.includes('198.51.100.7'))).toEqual([false]);
+  });
+});
+
+describe('wrong passwords that the mail server takes long to refuse', () => {
+  it('keep no phone waiting whose password was good before', async () => {
+    let ahead = 0;
+    const backend = await startRawBackend((asked) => {
+      if (asked.header('authorization') === 'Basic YWxpY2U6c2VjcmV0')
+        asked.connection.socket.write(ok('ok', OFFER));
+    });
+    const gateway = await startTestGateway(backend.port, {
+      identity: { trustedProxies: ['127.0.0.1'] },
+      clock: () => Date.now() + ahead,
+    });
+    gateway.verdicts.set('abc123', verdict('block'));
+    const clients: RawClient[] = [];
+    const ask = async (address: string, login: string): Promise<RawClient> => {
+      const client = await RawClient.open(gateway.port);
+      clients.push(client);
+      const text = request('FolderSync', FOLDER_SYNC, [`X-Forwarded-For: ${address}`]);
+      client.send(
+        text
+          .replace('Basic YWxpY2U6c2VjcmV0', `Basic ${Buffer.from(login).toString('base64')}`)
+          .replace('User=alice&', ''),
+      );
+      return client;
+    };
+    const first = await (await ask('192.0.2.1', 'alice:secret')).response();
+    ahead += 120_000;
+    for (let guess = 0; guess < 64; guess++) await ask(`198.51.100.${guess % 4}`, `user${guess}:wrong`);
+    await until(() => backend.requests.length >= 9, 'the mail server to be busy with guesses');
+    const phone = await ask('192.0.2.1', 'alice:secret');
+    await until(() => phone.received !== '', 'an answer').catch(() => undefined);
+    const status = Number(phone.received.slice(9, 12));
+    for (const client of clients) client.destroy();
+    await gateway.close();
+    await backend.close();
+    expect([first.status, status]).toEqual([200, 200]);
+  });
+});
+
+describe('a handshake that nobody goes on with', () => {
+  it('holds its connection to the mail server no longer than a head may take', async () => {
+    const backend = await startNtlmBackend();
+    const gateway = await startTestGateway(backend.port, {
+      client: { headTimeoutMs: 500, keepAliveTimeoutMs: 60_000 },
+    });
+    const stranger = await RawClient.open(gateway.port);
+    const opening = credentials('NTLM', negotiateMessage());
+    stranger.send(request('FolderSync', FOLDER_SYNC).replace('Basic YWxpY2U6c2VjcmV0', opening));
+    const { status } = await stranger.response();
+    const held = gateway.upstreamConnections();
+    await until(() => gateway.upstreamConnections() === 0, 'the mail server to be left').catch(
+      () => undefined,
+    );
+    const left = gateway.upstreamConnections();
+    stranger.destroy();
+    await gateway.close();
+    await backend.close();
+    expect([status, held, left]).toEqual([401, 1, 0]);
   });
 });
