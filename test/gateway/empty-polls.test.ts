@@ -179,7 +179,7 @@ describe.each(STORES)('with two gateways on the %s store', (kind) => {
     const there = phoneAt(other.port);
     const folder = find((await there.folderSync()).tree, 'ServerId') ?? '';
     const poll = there.ping(600, folder);
-    await until(() => other.gateway.heldPolls() === 1, 'the poll to be held');
+    await until(() => office.mail.held() === 1, 'the mail server to hold the poll');
     office.mail.deliver('alice', 'News', 'Text');
     expect((await poll).easStatus).toBe('2');
 
@@ -192,12 +192,12 @@ describe.each(STORES)('with two gateways on the %s store', (kind) => {
 
     // A report that says nothing new costs the phone nothing.
     const again = there.ping(600, folder);
-    await until(() => other.gateway.heldPolls() === 1, 'the poll to be held');
+    await until(() => office.mail.held() === 1, 'the mail server to hold the poll');
     await office.operator.putDevice(deviceRecord(KEY, { version: ++version, observedAt: 2 }));
     office.mail.deliver('alice', 'More', 'Text');
     expect((await again).easStatus).toBe('2');
     const empty = there.ping();
-    await until(() => other.gateway.heldPolls() === 1, 'the empty poll to be held');
+    await until(() => office.mail.held() === 1, 'the mail server to hold the empty poll');
     office.mail.deliver('alice', 'And more', 'Text');
     expect((await empty).easStatus).toBe('2');
   });
