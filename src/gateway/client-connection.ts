@@ -126,8 +126,9 @@ export class ClientConnection implements Timed, PhoneSide, RequestOrigin, Shared
     core.deadlines.add(this);
   }
 
+  /** On the connection of a proxy, nobody: also behind one address the next request may be another client's. */
   get boundUser(): UserKey | null {
-    return this.forwarder.boundUser;
+    return this.trusted ? null : this.forwarder.boundUser;
   }
 
   // ---------------------------------------------------------------------------------------------- client events

@@ -4,11 +4,12 @@ import { encodeWbxml } from '../../src/eas/wbxml/encode.ts';
 import { fromXml } from '../../src/eas/wbxml/xml.ts';
 import { userFromAuthorization } from '../../src/identity/user.ts';
 import { checkLeaks } from '../support/leaks.ts';
-import { startNtlmBackend } from '../support/ntlm-backend.ts';
-import { credentials, negotiateMessage } from '../support/ntlm-tokens.ts';
+import { proof, startNtlmBackend } from '../support/ntlm-backend.ts';
+import { authenticateMessage, credentials, negotiateMessage } from '../support/ntlm-tokens.ts';
 import { OFFER, ok, startRawBackend } from '../support/raw-backend.ts';
 import type { BackendRequest } from '../support/raw-backend.ts';
 import { RawClient } from '../support/raw-client.ts';
+import type { RawResponse } from '../support/raw-client.ts';
 import { FOLDER_SYNC, PING, request, startTestGateway, verdict } from '../support/test-gateway.ts';
 import { until } from '../support/until.ts';
 
@@ -277,5 +278,30 @@ describe('a handshake that nobody goes on with', () => {
     await gateway.close();
     await backend.close();
     expect([status, held, left]).toEqual([401, 1, 0]);
+  });
+});
+
+describe('a client behind the address of another one, on the connection of a proxy that serves both', () => {
+  it('is not served as the one that signed in by NTLM', async () => {
+    const backend = await startNtlmBackend();
+    const gateway = await startTestGateway(backend.port, { identity: { trustedProxies: ['127.0.0.1'] } });
+    const proxy = await RawClient.open(gateway.port);
+    const text = request('FolderSync', FOLDER_SYNC, ['X-Forwarded-For: 192.0.2.1']);
+    const says = async (authorization: string): Promise<RawResponse> => {
+      proxy.send(text.replace('Authorization: Basic YWxpY2U6c2VjcmV0\r\n', authorization));
+      return proxy.response();
+    };
+    const opening = await says(`Authorization: ${credentials('NTLM', negotiateMessage())}\r\n`);
+    const challenge = Buffer.from((opening.header('www-authenticate') ?? '').slice(5), 'base64').subarray(
+      24,
+      32,
+    );
+    const closing = credentials('NTLM', authenticateMessage({ user: 'alice' }, proof(challenge)));
+    const signedIn = await says(`Authorization: ${closing}\r\n`);
+    const other = await says('');
+    proxy.destroy();
+    await gateway.close();
+    await backend.close();
+    expect([signedIn.status, other.status]).toEqual([200, 401]);
   });
 });
