@@ -2,10 +2,12 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { encodeWbxml } from '../../src/eas/wbxml/encode.ts';
 import { fromXml } from '../../src/eas/wbxml/xml.ts';
+import { parseRange } from '../../src/identity/client-address.ts';
 import { userFromAuthorization } from '../../src/identity/user.ts';
 import { checkLeaks } from '../support/leaks.ts';
 import { proof, startNtlmBackend } from '../support/ntlm-backend.ts';
 import { authenticateMessage, credentials, negotiateMessage } from '../support/ntlm-tokens.ts';
+import { startTestLane } from '../support/test-lane.ts';
 import { OFFER, ok, startRawBackend } from '../support/raw-backend.ts';
 import type { BackendRequest } from '../support/raw-backend.ts';
 import { RawClient } from '../support/raw-client.ts';
@@ -303,5 +305,21 @@ describe('a client behind the address of another one, on the connection of a pro
     await gateway.close();
     await backend.close();
     expect([signedIn.status, other.status]).toEqual([200, 401]);
+  });
+
+  it('is not led to its connection to the mail server in the lane for other paths', async () => {
+    const backend = await startRawBackend(answerOk);
+    const lane = await startTestLane(backend.port, { trustedProxies: [parseRange('127.0.0.1')] });
+    const proxy = await RawClient.open(lane.port);
+    const from = ['GET /owa/ HTTP/1.1', 'Host: mail.example.com', 'X-Forwarded-For: 192.0.2.1'];
+    for (const lines of [['Authorization: NTLM TlRMTVNTUAADAAAA'], []]) {
+      proxy.send([...from, ...lines, '', ''].join('\r\n'));
+      expect((await proxy.response()).status).toBe(200);
+    }
+    proxy.destroy();
+    const [signedIn, other] = backend.requests.map(({ connection }) => connection);
+    await lane.close();
+    await backend.close();
+    expect(other).not.toBe(signedIn);
   });
 });
