@@ -1,4 +1,5 @@
 // Owns writing down who was seen with which device: coalesced, bounded, never in the way of a request.
+import { LRUCache } from 'lru-cache';
 import { detached } from '../eas/mailbox/plain.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { Verdict } from '../policy/model.ts';
@@ -24,15 +25,24 @@ const REFRESH_MS = 60_000;
 const MAX_PENDING = 20_000;
 const MAX_WRITTEN = 100_000;
 const BATCH = 200;
+/**
+ * Devices of one user that this worker did not know before, in an hour: a user can make up as many ids as there are, and the
+ * directory keeps each. More than anybody has (Exchange takes 100 by default, EasMaxDevices).
+ */
+const MAX_NEW_DEVICES = 100;
+const NEW_DEVICES_MS = 3_600_000;
+const MAX_USERS = 20_000;
 
 /** Collects {@link seen} calls and writes them about once a second. */
 export class PartnershipRecorder {
-  /** Facts lost because too many waited, e.g. in a long outage of the store. */
+  /** Facts lost because too many waited, e.g. in a long outage of the store, or a user came with too many devices. */
   dropped = 0;
   private readonly store: DirectoryStore;
   private readonly now: () => number;
   private readonly pending = new Map<string, PartnershipRecord>();
   private readonly written = new Map<string, PartnershipRecord>();
+  /** How many new devices each user came with, and until when they are counted. */
+  private readonly newDevices = new LRUCache<UserKey, { count: number; until: number }>({ max: MAX_USERS });
   private readonly timer: NodeJS.Timeout;
   private flushing: Promise<void> | null = null;
 
@@ -49,7 +59,8 @@ export class PartnershipRecorder {
     const now = this.now();
     const before = this.pending.get(key) ?? this.written.get(key);
     if (before !== undefined && now - before.lastSeen < REFRESH_MS && isSame(before, facts)) return;
-    if (!this.pending.has(key) && this.pending.size >= MAX_PENDING) {
+    const isFull = !this.pending.has(key) && this.pending.size >= MAX_PENDING;
+    if (isFull || (before === undefined && !this.mayBeNew(facts.user, now))) {
       this.dropped++;
       return;
     }
@@ -68,6 +79,15 @@ export class PartnershipRecorder {
       os: told(information?.os, before?.os),
       imei: told(information?.imei, before?.imei),
     });
+  }
+
+  private mayBeNew(user: UserKey, now: number): boolean {
+    let counted = this.newDevices.get(user);
+    if (counted === undefined || counted.until <= now) {
+      counted = { count: 0, until: now + NEW_DEVICES_MS };
+      this.newDevices.set(detached(user), counted);
+    }
+    return ++counted.count <= MAX_NEW_DEVICES;
   }
 
   /** Writes what waits; one flush at a time. What cannot be written stays for the next one. */

@@ -39,6 +39,8 @@ interface CachedVerdict {
   readonly user: UserKey;
   /** The user that the name means, by the directory's aliases. */
   readonly canonical: UserKey;
+  /** The mail server knows the user with this device: nobody else can take the place of this verdict. */
+  readonly seen: boolean;
   readonly verdict: Verdict;
   readonly decidedAt: number;
   readonly expiresAt: number;
@@ -237,16 +239,27 @@ export class VerdictCache {
     const decidedAt = this.now();
     // A tenth of jitter, so that a fleet that arrived together does not expire together.
     const expiresAt = Math.min(decidedAt + lifetime * (0.9 + Math.random() * 0.1), verdict.validUntil);
-    const entry: CachedVerdict = { user, canonical: result.user, verdict, decidedAt, expiresAt };
-    const cache = unknown ? this.unknown : this.known;
-    (unknown ? this.known : this.unknown).delete(device);
-    const others = (cache.get(device) ?? []).filter((other) => other.user !== user);
-    cache.set(device, [entry, ...others].slice(0, MAX_USERS_PER_DEVICE));
+    const seen = result.partnership !== null;
+    const entry: CachedVerdict = { user, canonical: result.user, seen, verdict, decidedAt, expiresAt };
+    const [cache, other] = unknown ? [this.unknown, this.known] : [this.known, this.unknown];
+    cache.set(device, bounded([entry, ...withoutUser(cache.get(device), user)]));
+    // Of other users the other cache may still know something.
+    const left = withoutUser(other.get(device), user);
+    if (left.length === 0) other.delete(device);
+    else other.set(device, left);
     return verdict;
   }
 
   private find(user: UserKey, device: DeviceKey): CachedVerdict | undefined {
-    const entries = this.known.get(device) ?? this.unknown.get(device);
+    return this.findIn(this.known, user, device) ?? this.findIn(this.unknown, user, device);
+  }
+
+  private findIn(
+    cache: LRUCache<DeviceKey, CachedVerdict[]>,
+    user: UserKey,
+    device: DeviceKey,
+  ): CachedVerdict | undefined {
+    const entries = cache.get(device);
     if (entries === undefined) return undefined;
     for (let index = 0; index < entries.length; index++) {
       const entry = entries[index];
@@ -310,4 +323,15 @@ export class VerdictCache {
       }
     }
   }
+}
+
+function withoutUser(entries: readonly CachedVerdict[] | undefined, user: UserKey): CachedVerdict[] {
+  return entries === undefined ? [] : entries.filter((entry) => entry.user !== user);
+}
+
+/** Anybody can name a device: beyond the bound goes the oldest user who was never seen with it, else the oldest. */
+function bounded(entries: CachedVerdict[]): CachedVerdict[] {
+  if (entries.length <= MAX_USERS_PER_DEVICE) return entries;
+  const index = entries.findLastIndex(({ seen }) => !seen);
+  return entries.toSpliced(index, 1);
 }

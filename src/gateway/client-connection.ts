@@ -113,8 +113,9 @@ export class ClientConnection implements Timed, TimedPhone, ReadPhone {
     return this.endpoint.port;
   }
 
+  /** On the connection of a proxy, nobody: also behind one address the next request may be another client's. */
   get boundUser(): UserKey | null {
-    return this.forwarder.boundUser;
+    return this.trusted ? null : this.forwarder.boundUser;
   }
 
   get certificateUser(): UserKey | null {

@@ -349,11 +349,12 @@ describe('a second user on the same client connection', () => {
     const alice = await phone(gateway, 'alice');
     alice.from = '192.0.2.1';
     expect(text(await alice.signIn())).toBe('200 alice');
-    expect(text(await alice.ask())).toBe('200 alice');
     alice.from = '192.0.2.2';
     expect((await alice.ask()).status).toBe(401);
     alice.from = '192.0.2.1';
     expect((await alice.ask()).status).toBe(401);
+    // By a handshake for each request it goes on.
+    expect(text(await alice.signIn())).toBe('200 alice');
     expect(backend.served.filter(({ user }) => user === 'alice')).toHaveLength(2);
   });
 

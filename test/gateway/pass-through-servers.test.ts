@@ -307,7 +307,7 @@ describe('a mail server that expects a PROXY header', () => {
     const client = await open(gateway);
     for (const lines of [
       ['X-Forwarded-For: 192.0.2.7', 'Authorization: NTLM TlRMTVNTUAABAAAA'],
-      ['X-Forwarded-For: 192.0.2.7'],
+      ['X-Forwarded-For: 192.0.2.7', 'Authorization: NTLM TlRMTVNTUAADAAAA'],
       ['X-Forwarded-For: 192.0.2.8'],
     ]) {
       client.send(get('/owa/', ...lines));

@@ -417,7 +417,7 @@ describe('what is written down of a phone', () => {
     for (let index = 0; index < 2_000; index++) {
       const head = Buffer.alloc(16_000, 0x41 + (index % 26)).toString('latin1') + 'Apple-iPhone15C2/2107.102';
       recorder.seen({
-        user: 'alice' as UserKey,
+        user: `user${index}` as UserKey,
         device: `phone${index}` as DeviceKey,
         deviceType: 'iPhone',
         userAgent: head.slice(16_000),

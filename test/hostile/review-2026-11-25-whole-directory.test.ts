@@ -3,12 +3,14 @@ import { connect, createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { PartnershipRecorder } from '../../src/directory/partnership-recorder.ts';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
 import type { UserRecord } from '../../src/directory/records.ts';
 import { RedisStore } from '../../src/directory/redis/redis-store.ts';
 import type { ChangeBatch, LookupResult } from '../../src/directory/store.ts';
+import { VerdictCache } from '../../src/directory/verdict-cache.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
-import { decision } from '../directory/store-contract.ts';
+import { alice, decision, deviceRecord } from '../directory/store-contract.ts';
 import { checkLeaksAtEnd } from '../support/leaks.ts';
 import { startRedis } from '../support/redis.ts';
 import type { TestRedis } from '../support/redis.ts';
@@ -165,5 +167,88 @@ describe('connections to Redis that fall silent', () => {
     closed = true;
     await Promise.all([store.close(), writer.close(), silencer.close()]);
     expect([told !== null, found !== null]).toEqual([true, true]);
+  });
+});
+
+describe('strangers who name the device of somebody else', () => {
+  const phone = 'phone1' as DeviceKey;
+
+  it.each([
+    ['that no feed knows', null],
+    ['that a feed knows', deviceRecord(phone)],
+  ])(
+    'do not take the verdict away that lets it pass while the directory is away: one %s',
+    async (_what, known) => {
+      const store = new EmbeddedStore(':memory:');
+      if (known !== null) await store.putDevice(known);
+      await store.decide(alice, phone, decision('allow'));
+      const record = {
+        deviceType: 'x',
+        userAgent: null,
+        protocolVersion: null,
+        model: null,
+        os: null,
+        imei: null,
+      };
+      const seen = { firstSeen: 1, lastSeen: 1, lastVerdict: 'allow', lastReason: 'individualRule' };
+      await store.recordSeen([{ user: alice, device: phone, ...record, ...seen }]);
+      const clock = { now: Date.now() };
+      const bounds = { maxEntries: 10, maxUnknownEntries: 10, maxConcurrentLookups: 9, lookupTimeoutMs: 500 };
+      const times = {
+        lifetimeMs: 60_000,
+        unknownLifetimeMs: 10_000,
+        staleAllowedMs: 900_000,
+        staleBlockedMs: 900_000,
+      };
+      const cache = new VerdictCache(
+        store,
+        { unknownDevice: 'quarantine', notEnrolled: 'quarantine', notCompliant: 'quarantine' },
+        { ...bounds, ...times, onLookupError: () => undefined },
+        () => [],
+        () => clock.now,
+      );
+      expect((await cache.decide(alice, phone)).verdict?.action).toBe('allow');
+      for (let stranger = 0; stranger < 20; stranger++)
+        await cache.decide(`nobody${stranger}` as UserKey, phone);
+      await store.close();
+      clock.now += 120_000;
+      expect((await cache.decide(alice, phone)).verdict?.action).toBe('allow');
+    },
+  );
+});
+
+describe('a user who makes up devices', () => {
+  it('does not fill the directory with them, and others are written down', async () => {
+    const store = new EmbeddedStore(':memory:');
+    const clock = { now: 1_800_000_000_000 };
+    const recorder = new PartnershipRecorder(store, () => clock.now);
+    const allowed = { action: 'allow', reason: 'compliant', rule: 'test', validUntil: Infinity } as const;
+    const seen = (user: string, device: string): void =>
+      recorder.seen({
+        user: user as UserKey,
+        device: device as DeviceKey,
+        deviceType: 'Test',
+        userAgent: null,
+        protocolVersion: '14.1',
+        verdict: allowed,
+        information: null,
+      });
+    for (let device = 0; device < 5_000; device++) seen('mallory', `made${device}`);
+    seen('alice', 'phone1');
+    await recorder.flush();
+    const users = (await store.listPartnerships()).map(({ record }) => record.user);
+    const made = users.filter((user) => user === 'mallory').length;
+    // An hour later he may have another one.
+    clock.now += 3_600_001;
+    seen('mallory', 'phone2');
+    await recorder.flush();
+    const later = (await store.listPartnerships()).map(({ record }) => record.device);
+    await recorder.close();
+    await store.close();
+    expect([made <= 200, users.includes(alice), later.includes('phone2' as DeviceKey)]).toEqual([
+      true,
+      true,
+      true,
+    ]);
   });
 });

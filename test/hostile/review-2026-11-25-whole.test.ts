@@ -2,13 +2,16 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { encodeWbxml } from '../../src/eas/wbxml/encode.ts';
 import { fromXml } from '../../src/eas/wbxml/xml.ts';
+import { parseRange } from '../../src/identity/client-address.ts';
 import { userFromAuthorization } from '../../src/identity/user.ts';
 import { checkLeaks } from '../support/leaks.ts';
-import { startNtlmBackend } from '../support/ntlm-backend.ts';
-import { credentials, negotiateMessage } from '../support/ntlm-tokens.ts';
+import { proof, startNtlmBackend } from '../support/ntlm-backend.ts';
+import { authenticateMessage, credentials, negotiateMessage } from '../support/ntlm-tokens.ts';
+import { startTestLane } from '../support/test-lane.ts';
 import { OFFER, ok, startRawBackend } from '../support/raw-backend.ts';
 import type { BackendRequest } from '../support/raw-backend.ts';
 import { RawClient } from '../support/raw-client.ts';
+import type { RawResponse } from '../support/raw-client.ts';
 import { FOLDER_SYNC, PING, request, startTestGateway, verdict } from '../support/test-gateway.ts';
 import { until } from '../support/until.ts';
 
@@ -277,5 +280,46 @@ describe('a handshake that nobody goes on with', () => {
     await gateway.close();
     await backend.close();
     expect([status, held, left]).toEqual([401, 1, 0]);
+  });
+});
+
+describe('a client behind the address of another one, on the connection of a proxy that serves both', () => {
+  it('is not served as the one that signed in by NTLM', async () => {
+    const backend = await startNtlmBackend();
+    const gateway = await startTestGateway(backend.port, { identity: { trustedProxies: ['127.0.0.1'] } });
+    const proxy = await RawClient.open(gateway.port);
+    const text = request('FolderSync', FOLDER_SYNC, ['X-Forwarded-For: 192.0.2.1']);
+    const says = async (authorization: string): Promise<RawResponse> => {
+      proxy.send(text.replace('Authorization: Basic YWxpY2U6c2VjcmV0\r\n', authorization));
+      return proxy.response();
+    };
+    const opening = await says(`Authorization: ${credentials('NTLM', negotiateMessage())}\r\n`);
+    const challenge = Buffer.from((opening.header('www-authenticate') ?? '').slice(5), 'base64').subarray(
+      24,
+      32,
+    );
+    const closing = credentials('NTLM', authenticateMessage({ user: 'alice' }, proof(challenge)));
+    const signedIn = await says(`Authorization: ${closing}\r\n`);
+    const other = await says('');
+    proxy.destroy();
+    await gateway.close();
+    await backend.close();
+    expect([signedIn.status, other.status]).toEqual([200, 401]);
+  });
+
+  it('is not led to its connection to the mail server in the lane for other paths', async () => {
+    const backend = await startRawBackend(answerOk);
+    const lane = await startTestLane(backend.port, { trustedProxies: [parseRange('127.0.0.1')] });
+    const proxy = await RawClient.open(lane.port);
+    const from = ['GET /owa/ HTTP/1.1', 'Host: mail.example.com', 'X-Forwarded-For: 192.0.2.1'];
+    for (const lines of [['Authorization: NTLM TlRMTVNTUAADAAAA'], []]) {
+      proxy.send([...from, ...lines, '', ''].join('\r\n'));
+      expect((await proxy.response()).status).toBe(200);
+    }
+    proxy.destroy();
+    const [signedIn, other] = backend.requests.map(({ connection }) => connection);
+    await lane.close();
+    await backend.close();
+    expect(other).not.toBe(signedIn);
   });
 });

@@ -61,8 +61,8 @@ export class Passage {
   status = 0;
   /** The address the request counts as. */
   address: string;
-  /** {@link address} is that of a proxy, which does not name the client. */
-  hidden = false;
+  /** It came on the connection of a proxy, and may be another client's than the one before. */
+  isAnothers = false;
   /** The connection may serve another request. */
   keepAlive = false;
   /** The client was told to send its body, or never asked. */

@@ -141,11 +141,11 @@ export class HttpProxyAdapter {
    * connection: from then on it serves this client alone (http-proxy facts, 2.9), as does one that a PROXY header leads.
    */
   private agentFor(passage: Passage, except: UpstreamServer | null): ServerAgent | null {
-    const { connection, request, address, hidden } = passage;
+    const { connection, request, address, isAnothers } = passage;
     // Whom a connection belongs to ends with the client that a proxy in front speaks for.
     if (
       connection.pinned !== null &&
-      (hidden || connection.pinnedFor !== address || connection.pinned.server === except)
+      (isAnothers || connection.pinnedFor !== address || connection.pinned.server === except)
     ) {
       connection.pinned.destroy();
       connection.pinned = null;

@@ -203,10 +203,10 @@ export class PassThroughLane {
       admitted.headerLines = withoutHeaders(admitted.headerLines, [certificateHeader]);
     const origin = trusted ? proxiedOrigin(peer, admitted, this.settings) : directOrigin(peer, admitted.host);
     passage.address = origin.address;
-    passage.hidden = origin.hidden;
-    // A proxy may send a phone's request next, which is none of this lane's; credentials that bind need the connection.
-    const binds = connection.pinned !== null || bindsConnection(admitted.authorization);
-    const shared = trusted && (origin.hidden || !binds);
+    // A proxy may send a phone's request next, which is none of this lane's, or that of another client behind the same
+    // address; the legs of a handshake need the connection.
+    const shared = trusted && (origin.hidden || !bindsConnection(admitted.authorization));
+    passage.isAnothers = shared;
     passage.keepAlive = admitted.keepAlive && !this.draining && !shared;
     request.headers = upstreamHeaders(admitted, forwardedHeaders(origin, this.settings));
     return admitted;
