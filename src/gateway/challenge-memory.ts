@@ -3,10 +3,13 @@
 import { withoutConnectionOffers } from '../http/challenges.ts';
 import type { HttpErrorCode } from '../http/errors.ts';
 import type { LocalAnswer } from '../http/reply.ts';
+import { forwardedFields } from './forwarding.ts';
+import type { ClientOrigin, ForwardingRules, Scheme } from './forwarding.ts';
 import type { UpstreamSettings } from './settings.ts';
 import type { Balancer } from './upstream/balancer.ts';
 import { QuestionPools, questionError } from './upstream/question-pools.ts';
 import type { QuestionAnswer } from './upstream/question-pools.ts';
+import { undiciHost } from './upstream/undici-options.ts';
 import type { UpstreamServer } from './upstream/upstream-server.ts';
 
 /** A challenge, or why there is none. */
@@ -18,7 +21,7 @@ interface Known {
   readonly until: number;
 }
 
-/** By the name it is asked under; '' = its own. */
+/** By the names it is asked under; '' = its own. */
 interface OfServer {
   readonly known: Map<string, Known>;
   readonly flights: Map<string, Promise<Challenge>>;
@@ -26,8 +29,8 @@ interface OfServer {
 
 const REMEMBER_MS = 60_000;
 /**
- * Names (Host) under which one server is asked: IIS writes them into its realm. A phone chooses the name, so they are
- * bounded; beyond, the server is asked under its own.
+ * Names (Host and X-Forwarded-Host) under which one server is asked for one scheme: IIS writes them into its realm. A phone
+ * chooses the name, so they are bounded; beyond, the server is asked under its own.
  */
 const MAX_NAMES = 8;
 const MAX_BODY_BYTES = 16 * 1024;
@@ -40,22 +43,37 @@ export interface Stranger {
   readonly routeKey: string;
   /** The Host it named. */
   readonly host: string;
-  readonly address: string;
+  readonly origin: ClientOrigin;
 }
 
-/** One bare OPTIONS per server, name and minute. */
+/**
+ * One bare OPTIONS per server, scheme, name and minute. What a stranger can choose and a server may answer by is part of what
+ * the answer is found by; its address is told, but is not part: no stranger but that one would find the answer.
+ */
 export class ChallengeMemory {
   private readonly pools: QuestionPools;
   private readonly upstream: UpstreamSettings;
   private readonly balancer: Balancer;
+  private readonly forwarding: ForwardingRules;
   private readonly now: () => number;
   private readonly own: LocalAnswer;
-  private readonly servers = new Map<UpstreamServer, OfServer>();
+  /** What is told to phones that came by http may be a redirect, and to those by https a challenge. */
+  private readonly servers: Readonly<Record<Scheme, Map<UpstreamServer, OfServer>>> = {
+    http: new Map(),
+    https: new Map(),
+  };
 
   /** `ownLines` are the header lines of the gateway's own challenge, for a server that does not challenge. */
-  constructor(upstream: UpstreamSettings, balancer: Balancer, now: () => number, ownLines: string) {
+  constructor(
+    upstream: UpstreamSettings,
+    balancer: Balancer,
+    forwarding: ForwardingRules,
+    now: () => number,
+    ownLines: string,
+  ) {
     this.upstream = upstream;
     this.balancer = balancer;
+    this.forwarding = forwarding;
     this.now = now;
     this.pools = new QuestionPools(now);
     this.own = { status: 401, reason: 'Unauthorized', headers: ownLines, body: null };
@@ -89,30 +107,36 @@ export class ChallengeMemory {
     return other === null ? challenge : this.at(other, stranger);
   }
 
-  private at(server: UpstreamServer, { host, address }: Stranger): LocalAnswer | Promise<Challenge> {
-    const of = this.servers.get(server) ?? { known: new Map(), flights: new Map() };
-    this.servers.set(server, of);
+  private at(server: UpstreamServer, { host, origin }: Stranger): LocalAnswer | Promise<Challenge> {
+    const servers = this.servers[origin.proto];
+    const of = servers.get(server) ?? { known: new Map(), flights: new Map() };
+    servers.set(server, of);
     const now = this.now();
-    const name = nameFor(of, server.settings.hostHeader ?? host.toLowerCase(), now);
-    const found = of.known.get(name);
+    const name = (server.settings.hostHeader ?? host).toLowerCase();
+    const told = origin.host.toLowerCase();
+    const names = namesFor(of, `${name} ${told}`, now);
+    const found = of.known.get(names);
     if (found !== undefined && found.until > now) return found.answer;
-    const under = of.flights.get(name);
+    const under = of.flights.get(names);
     if (under !== undefined) return under;
+    const own = server.settings.hostHeader ?? undiciHost(server.settings);
+    const [asked, client] =
+      names === '' ? [own, { ...origin, host: own }] : [name, { ...origin, host: told }];
     // A failure is not counted against the server: a stranger may have caused it, by the name.
-    const flight = this.ask(server, name, address)
+    const flight = this.ask(server, asked, client)
       .then((answer): Challenge => {
-        of.known.set(name, { answer, until: this.now() + REMEMBER_MS });
+        of.known.set(names, { answer, until: this.now() + REMEMBER_MS });
         return answer;
       })
       .catch(questionError)
-      .finally(() => of.flights.delete(name));
-    of.flights.set(name, flight);
+      .finally(() => of.flights.delete(names));
+    of.flights.set(names, flight);
     return flight;
   }
 
-  private async ask(server: UpstreamServer, name: string, address: string): Promise<LocalAnswer> {
+  private async ask(server: UpstreamServer, host: string, client: ClientOrigin): Promise<LocalAnswer> {
     // Without credentials: the server said no to those already, and a second no would bring the user nearer to a lock.
-    const headers = { 'x-forwarded-for': address, ...(name === '' ? {} : { host: name }) };
+    const headers = { host, ...forwardedFields(client, this.forwarding) };
     const path = this.upstream.path;
     const said = await this.pools.ask(server, { method: 'OPTIONS', path, headers, maxBytes: MAX_BODY_BYTES });
     if (said.status !== 401 && said.status !== 403) return this.own;
@@ -129,7 +153,7 @@ export class ChallengeMemory {
 }
 
 /** `wanted`, or '' when the server was asked under too many names already. */
-function nameFor({ known, flights }: OfServer, wanted: string, now: number): string {
+function namesFor({ known, flights }: OfServer, wanted: string, now: number): string {
   if (known.has(wanted) || flights.has(wanted)) return wanted;
   if (known.size + flights.size >= MAX_NAMES) {
     for (const [other, { until }] of known) if (until <= now) known.delete(other);

@@ -69,6 +69,8 @@ export class ClientConnection implements Timed, TimedPhone, ReadPhone {
   readonly body = new RequestBody();
   /** The address of the client, for the log: the peer's, or what a trusted proxy says of it. */
   address: string;
+  /** Whose request is under way; of a phone itself, whose requests were before too. */
+  origin: ClientOrigin;
   readonly memo = new AdmissionMemo();
   readonly reader: RequestReader;
   /** What becomes of the request under way. */
@@ -81,8 +83,6 @@ export class ClientConnection implements Timed, TimedPhone, ReadPhone {
   private readonly endpoint: PhoneEndpoint;
   /** A trusted proxy: its requests are those of others. */
   private readonly trusted: boolean;
-  /** Whose request is under way; of a phone itself, whose requests were before too. */
-  private origin: ClientOrigin;
   /** The header lines that tell the mail server of it; '' = not written yet. */
   private forwarded = '';
 

@@ -4,6 +4,8 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { clientBlock } from '../identity/client-address.ts';
 import type { UserKey } from '../identity/keys.ts';
+import { forwardedFields } from './forwarding.ts';
+import type { ClientOrigin, ForwardingRules } from './forwarding.ts';
 import { GuessLimits } from './guess-limits.ts';
 import type { Charge } from './guess-limits.ts';
 import type { UpstreamSettings } from './settings.ts';
@@ -20,8 +22,8 @@ export interface Claim {
   /** Chooses the server: the device, or the user where no device is named. */
   readonly routeKey: string;
   readonly authorization: string;
-  /** Address of the phone. */
-  readonly address: string;
+  /** The phone: who guesses passwords is it, and not this gateway (servers ban by address). */
+  readonly origin: ClientOrigin;
 }
 
 interface Answer {
@@ -37,7 +39,7 @@ interface Flight {
   readonly good: boolean;
 }
 
-/** Answers remembered, by a keyed hash of the credentials; nothing else of them is kept. */
+/** Answers remembered, by a keyed hash of the credentials and of how they came; nothing else of them is kept. */
 const MAX_REMEMBERED = 10_000;
 const REMEMBER_MS = 60_000;
 /**
@@ -65,6 +67,7 @@ export class CredentialCheck {
   private readonly goodPools: QuestionPools;
   private readonly upstream: UpstreamSettings;
   private readonly balancer: Balancer;
+  private readonly forwarding: ForwardingRules;
   private readonly now: () => number;
   private readonly key = randomBytes(32);
   private readonly remembered = new LRUCache<string, Answer>({ max: MAX_REMEMBERED });
@@ -72,9 +75,15 @@ export class CredentialCheck {
   private readonly limits: GuessLimits;
   private readonly flights = new Map<string, Flight>();
 
-  constructor(upstream: UpstreamSettings, balancer: Balancer, now: () => number) {
+  constructor(
+    upstream: UpstreamSettings,
+    balancer: Balancer,
+    forwarding: ForwardingRules,
+    now: () => number,
+  ) {
     this.upstream = upstream;
     this.balancer = balancer;
+    this.forwarding = forwarding;
     this.now = now;
     this.pools = new QuestionPools(now);
     this.goodPools = new QuestionPools(now);
@@ -83,26 +92,30 @@ export class CredentialCheck {
 
   /** From memory, or by asking. Never rejects. */
   check(claim: Claim): Proof | Promise<Proof> {
-    const hash = createHmac('sha256', this.key).update(claim.authorization).digest('base64');
-    const known = this.remembered.get(hash);
+    const { user, authorization, origin } = claim;
+    // A front end may say no to the scheme or to the host: to those who ask otherwise it says something else.
+    const question = this.hash(`${origin.proto} ${origin.host.toLowerCase()} ${authorization}`);
+    const known = this.remembered.get(question);
     if (known !== undefined && known.until > this.now()) return known.proof;
-    const under = this.flights.get(hash);
+    const under = this.flights.get(question);
     if (under !== undefined) return under.proof;
-    const block = clientBlock(claim.address);
-    const good = this.good.has(hash);
+    const block = clientBlock(origin.address);
+    const credentials = this.hash(authorization);
+    const good = this.good.has(credentials);
     if (!this.hasRoomFor(block, good)) return 'unknown';
     const server = this.balancer.pick(claim.routeKey, null);
     if (server === null) return 'unknown';
-    const charge = good ? GOOD_BEFORE : this.limits.charge(claim.user, claim.address);
+    const charge = good ? GOOD_BEFORE : this.limits.charge(user, origin.address);
     if (charge === null) return 'unknown';
     const proof = this.ask(good ? this.goodPools : this.pools, server, claim)
       .catch((): Proof => 'unknown')
       .then((proof) => {
-        this.flights.delete(hash);
-        this.remember(hash, claim, proof, charge);
+        this.flights.delete(question);
+        this.settle(credentials, claim, proof, charge);
+        this.remember(question, proof);
         return proof;
       });
-    this.flights.set(hash, { proof, block, good });
+    this.flights.set(question, { proof, block, good });
     return proof;
   }
 
@@ -127,25 +140,32 @@ export class CredentialCheck {
     return all < MAX_IN_FLIGHT && own < MAX_IN_FLIGHT_PER_ADDRESS;
   }
 
-  /** What is not known is asked again. */
-  private remember(hash: string, { user, address }: Claim, proof: Proof, charge: Charge): void {
+  private hash(text: string): string {
+    return createHmac('sha256', this.key).update(text).digest('base64');
+  }
+
+  private settle(credentials: string, { user, origin }: Claim, proof: Proof, charge: Charge): void {
     const goodBefore = charge === GOOD_BEFORE;
     if (proof === 'refused') {
-      this.good.delete(hash);
-      if (goodBefore) this.limits.note(user, address);
-    } else if (!goodBefore) {
-      this.limits.refund(charge);
+      this.good.delete(credentials);
+      if (goodBefore) this.limits.note(user, origin.address);
+      return;
     }
+    if (!goodBefore) this.limits.refund(charge);
+    if (proof === 'accepted') this.good.set(credentials, true);
+  }
+
+  /** What is not known is asked again. */
+  private remember(question: string, proof: Proof): void {
     if (proof === 'unknown') return;
-    if (proof === 'accepted') this.good.set(hash, true);
     const until = this.now() + (proof === 'accepted' ? REMEMBER_MS : REMEMBER_REFUSED_MS);
-    this.remembered.set(hash, { proof, until });
+    this.remembered.set(question, { proof, until });
   }
 
   private async ask(
     pools: QuestionPools,
     server: UpstreamServer,
-    { authorization, address }: Claim,
+    { authorization, origin }: Claim,
   ): Promise<Proof> {
     const { hostHeader } = server.settings;
     const { status, headers } = await pools.ask(server, {
@@ -153,9 +173,10 @@ export class CredentialCheck {
       path: this.upstream.path,
       headers: {
         authorization,
-        // Who guesses passwords is the phone, and not this gateway: servers ban by address.
-        'x-forwarded-for': address,
+        // The server that answers a name which the phone made up may take anyone's OPTIONS; and the header that carries
+        // the user of a client certificate would prove no password.
         ...(hostHeader === null ? {} : { host: hostHeader }),
+        ...forwardedFields(origin, this.forwarding),
       },
       maxBytes: MAX_BODY_BYTES,
     });

@@ -95,12 +95,12 @@ export class Decision implements HeldPing, WayOn {
 
   /** Autodiscover: the body is read whole, then the answer is awaited. */
   private discover(exchange: Exchange): void {
-    const { body, address } = this.phone;
+    const { body, origin } = this.phone;
     if (!body.complete) {
       this.inviteBody(exchange);
       return;
     }
-    const answer = this.core.discovery?.answer(exchange, body.kept ?? NO_BYTES, address);
+    const answer = this.core.discovery?.answer(exchange, body.kept ?? NO_BYTES, origin);
     if (answer instanceof Promise) void this.awaitDiscovery(exchange, answer);
     else if (answer !== undefined) this.tell(exchange, answer);
   }
@@ -144,8 +144,8 @@ export class Decision implements HeldPing, WayOn {
   challenge(exchange: Exchange): void {
     exchange.challengeOnly = true;
     this.forwarder.leavePin(exchange);
-    const { address } = this.phone;
-    const stranger = { routeKey: exchange.device ?? address, host: exchange.host, address };
+    const { address, origin } = this.phone;
+    const stranger = { routeKey: exchange.device ?? address, host: exchange.host, origin };
     const challenge = this.core.challenges.of(stranger);
     if (challenge instanceof Promise) void this.awaitChallenge(exchange, challenge);
     else this.tellChallenge(exchange, challenge);

@@ -23,6 +23,7 @@ import { treeOf } from './body-tree.ts';
 import type { Proof } from './credentials.ts';
 import { DeniedBody } from './denied-body.ts';
 import type { Exchange } from './exchange.ts';
+import type { ClientOrigin } from './forwarding.ts';
 import type { GatewayCore } from './gateway-core.ts';
 import { answerLeaving } from './leaving.ts';
 import type { RequestBody } from './request-body.ts';
@@ -33,6 +34,8 @@ export interface DeniedPhone {
   readonly core: GatewayCore;
   readonly body: RequestBody;
   readonly address: string;
+  /** Whose request is under way, as the mail server is told. */
+  readonly origin: ClientOrigin;
   /** The exchange under way. */
   readonly exchange: Exchange | null;
   deadline: number;
@@ -108,7 +111,7 @@ export class Denial {
       user,
       routeKey: device,
       authorization,
-      address: this.phone.address,
+      origin: this.phone.origin,
     });
   }
 

@@ -10,8 +10,10 @@ import {
   writeSettings,
 } from '../eas/autodiscover/pox.ts';
 import type { HttpErrorCode } from '../http/errors.ts';
-import type { CredentialCheck } from './credentials.ts';
+import type { Claim, CredentialCheck } from './credentials.ts';
 import type { Exchange } from './exchange.ts';
+import { forwardedFields } from './forwarding.ts';
+import type { ClientOrigin, ForwardingRules } from './forwarding.ts';
 import type { DiscoverySettings } from './settings.ts';
 import type { Balancer } from './upstream/balancer.ts';
 import { QuestionPools } from './upstream/question-pools.ts';
@@ -37,6 +39,7 @@ export class Discovery {
   private readonly settings: DiscoverySettings;
   private readonly balancer: Balancer;
   private readonly credentials: CredentialCheck;
+  private readonly forwarding: ForwardingRules;
   private readonly pools: QuestionPools;
   private inFlight = 0;
 
@@ -44,11 +47,13 @@ export class Discovery {
     settings: DiscoverySettings,
     balancer: Balancer,
     credentials: CredentialCheck,
+    forwarding: ForwardingRules,
     now: () => number,
   ) {
     this.settings = settings;
     this.balancer = balancer;
     this.credentials = credentials;
+    this.forwarding = forwarding;
     this.pools = new QuestionPools(now);
   }
 
@@ -61,8 +66,12 @@ export class Discovery {
     await this.pools.close();
   }
 
-  /** The answer to a request whose body is whole; `address` is the client's. Never rejects. */
-  answer(exchange: Exchange, body: Uint8Array, address: string): DiscoveryAnswer | Promise<DiscoveryAnswer> {
+  /** The answer to a request whose body is whole; `origin` is its client. Never rejects. */
+  answer(
+    exchange: Exchange,
+    body: Uint8Array,
+    origin: ClientOrigin,
+  ): DiscoveryAnswer | Promise<DiscoveryAnswer> {
     const { discovery, user, authorization } = exchange;
     exchange.authorization = null;
     if (discovery?.form === 'json') {
@@ -72,13 +81,13 @@ export class Discovery {
     if (user === null || authorization === null) return CHALLENGE;
     const email = readRequest(body);
     // A stranger learns nothing by a request that is wrong either: who is wrong with a password is told so.
-    return this.proven(exchange, email, { user, routeKey: user, authorization, address });
+    return this.proven(exchange, email, { user, routeKey: user, authorization, origin });
   }
 
   private async proven(
     exchange: Exchange,
     email: string | 600 | 601,
-    claim: Parameters<CredentialCheck['check']>[0],
+    claim: Claim,
   ): Promise<DiscoveryAnswer> {
     const proof = await this.credentials.check(claim);
     if (proof === 'refused') return CHALLENGE;
@@ -102,7 +111,7 @@ export class Discovery {
     server: UpstreamServer,
     exchange: Exchange,
     email: string,
-    { authorization, address }: { authorization: string; address: string },
+    { authorization, origin }: Claim,
   ): Promise<DiscoveryAnswer> {
     const { status, body } = await this.pools.ask(server, {
       method: 'POST',
@@ -111,7 +120,7 @@ export class Discovery {
         host: server.settings.hostHeader ?? exchange.host,
         authorization,
         'content-type': XML,
-        'x-forwarded-for': address,
+        ...forwardedFields(origin, this.forwarding),
         ...(exchange.userAgent === null ? {} : { 'user-agent': exchange.userAgent }),
       },
       body: writeRequest(email),

@@ -1,5 +1,5 @@
 // Owns what the mail server is told of a client: address, scheme and host, of the connection or as trusted proxies say.
-// The same in both lanes. What a client says of itself is never passed on.
+// The same in both lanes and in the gateway's own questions. What a client says of itself is never passed on.
 import type { RequestHead } from '../http/request-head.ts';
 import { isHost } from '../http/host.ts';
 import { clientChain, firstOf, isHidden } from '../identity/client-address.ts';
@@ -82,4 +82,12 @@ export function forwardedHeaders(
     ['X-Forwarded-Host', host],
     ...(sendsForwarded ? ([['Forwarded', forwardedValue(chain, proto, host)]] as const) : []),
   ];
+}
+
+/** {@link forwardedHeaders} for a question that the gateway asks because of the client's request. */
+export function forwardedFields(
+  origin: ClientOrigin,
+  rules: ForwardingRules,
+): Readonly<Record<string, string>> {
+  return Object.fromEntries(forwardedHeaders(origin, rules));
 }

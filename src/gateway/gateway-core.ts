@@ -149,19 +149,22 @@ export class GatewayCore {
     this.journal = parts.journal ?? null;
     const { autodiscover, identity, upstream } = parts.settings;
     const now = (): number => parts.deadlines.now;
-    this.credentials = new CredentialCheck(upstream, parts.upstreams, now);
-    this.challenges = new ChallengeMemory(upstream, parts.upstreams, now, this.challengeLines);
-    this.discovery =
-      autodiscover === null ? null : new Discovery(autodiscover, parts.upstreams, this.credentials, now);
-    this.quarantine = parts.settings.quarantine;
-    this.rendered = this.quarantine === null ? null : new Notices(this.quarantine.notice);
-    this.onTrouble = parts.onTrouble;
     this.forwarding = {
       trustedProxies: identity.trustedProxies.map(parseRange),
       forwardedHeader: identity.forwardedHeader,
       sendsForwarded: upstream.forwarded,
       publicHosts: identity.publicHosts,
     };
+    const { forwarding, challengeLines } = this;
+    this.credentials = new CredentialCheck(upstream, parts.upstreams, forwarding, now);
+    this.challenges = new ChallengeMemory(upstream, parts.upstreams, forwarding, now, challengeLines);
+    this.discovery =
+      autodiscover === null
+        ? null
+        : new Discovery(autodiscover, parts.upstreams, this.credentials, forwarding, now);
+    this.quarantine = parts.settings.quarantine;
+    this.rendered = this.quarantine === null ? null : new Notices(this.quarantine.notice);
+    this.onTrouble = parts.onTrouble;
   }
 
   /** Ends questions to mail servers that have waited too long. */

@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net';
 import type { HttpErrorCode } from '../http/errors.ts';
 import type { Exchange } from './exchange.ts';
+import type { ClientOrigin } from './forwarding.ts';
 import type { GatewayCore } from './gateway-core.ts';
 import type { RequestBody } from './request-body.ts';
 
@@ -12,6 +13,8 @@ export interface PhoneSide {
   readonly body: RequestBody;
   readonly address: string;
   readonly port: number;
+  /** Whose request is under way, as the mail server is told. */
+  readonly origin: ClientOrigin;
   /** The exchange under way. */
   readonly exchange: Exchange | null;
   /** The phone closed its side: it sends nothing more, and may have left. */

@@ -48,7 +48,7 @@ const keyOf = ({ method, target, body }: Plain): string => JSON.stringify([metho
 
 /** What the gateway asks by itself: nothing of the phone's is in it but its Host. */
 const QUESTION =
-  /^(OPTIONS \/Microsoft-Server-ActiveSync HTTP\/1\.1\r\n(host: [A-Za-z0-9.:[\]-]+\r\nconnection: keep-alive\r\nx-forwarded-for: 127\.0\.0\.1\r\nvia: 1\.1 easgate\r\n)\r\n)+$/;
+  /^(OPTIONS \/Microsoft-Server-ActiveSync HTTP\/1\.1\r\n(host: ([A-Za-z0-9.:[\]-]+)\r\nconnection: keep-alive\r\nX-Forwarded-For: 127\.0\.0\.1\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: \3\r\nvia: 1\.1 easgate\r\n)\r\n)+$/;
 
 /**
  * Whole requests of the mail server in order, without the well-behaved phone's and the gateway's own questions; proven to be

@@ -13,6 +13,11 @@ export function undiciOrigin(server: UpstreamServerSettings): string {
   return `${server.tls === null ? 'http' : 'https'}://${host}:${server.port}`;
 }
 
+/** The Host that undici names by itself. */
+export function undiciHost(server: UpstreamServerSettings): string {
+  return new URL(undiciOrigin(server)).host;
+}
+
 /** Options of a client or pool. HTTP/2 stays off: connection-bound authentication and some servers need 1.1. */
 export function undiciOptions(server: UpstreamServerSettings, timeoutMs: number): Client.Options {
   const common = { allowH2: false, headersTimeout: timeoutMs, bodyTimeout: timeoutMs };
