@@ -19,14 +19,11 @@ import { forwardedHeaders } from './forwarding.ts';
 import type { ClientOrigin, ForwardingRules } from './forwarding.ts';
 import { Notices } from './notices.ts';
 import type { NoticeReader } from './notices.ts';
-import { VIA_PSEUDONYM } from './settings.ts';
+import { MAX_USER_AGENT, VIA_PSEUDONYM } from './settings.ts';
 import type { GatewaySettings, QuarantineSettings } from './settings.ts';
 import type { PassThroughLine } from './pass-through/settings.ts';
 import type { PassThroughLane } from './pass-through/lane.ts';
 import type { Balancer } from './upstream/balancer.ts';
-
-/** What is written down of a User-Agent: a header may be as long as a head, and hold what a terminal obeys. */
-const MAX_USER_AGENT = 256;
 
 /** Something the operator should know; codes are stable. */
 export type OnTrouble = (code: string, facts: Readonly<Record<string, unknown>>) => void;

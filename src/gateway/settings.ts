@@ -222,5 +222,8 @@ export const LINGER_BYTES = 1024 * 1024;
 export const LINGER_MS = 2_000;
 /** How long a request waits for what mail servers are asked about it: for two questions and their sweep. */
 export const ASKING_MS = 25_000;
+/** Characters written down of a User-Agent, and of a path: either may be as long as a head. */
+export const MAX_USER_AGENT = 256;
+export const MAX_LOGGED_PATH = 1_024;
 /** How often deadlines are looked at. */
 export const SWEEP_INTERVAL_MS = 100;

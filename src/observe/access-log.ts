@@ -2,6 +2,7 @@
 import type { Logger } from 'pino';
 import type { Exchange } from '../gateway/exchange.ts';
 import type { PassThroughLine } from '../gateway/pass-through/settings.ts';
+import { MAX_LOGGED_PATH, MAX_USER_AGENT } from '../gateway/settings.ts';
 
 /** Lines kept while the event loop is busy; beyond it the oldest facts are lost and counted. */
 const MAX_QUEUED = 10_000;
@@ -36,7 +37,7 @@ export class AccessLog {
     this.log.info({
       client: this.identities ? line.address : undefined,
       method: line.method,
-      path: line.path,
+      path: line.path.slice(0, MAX_LOGGED_PATH),
       status: line.status,
       error: line.error ?? undefined,
       bytes_out: line.bytesOut,
@@ -59,7 +60,7 @@ export class AccessLog {
         autodiscover: exchange.discovery?.form,
         protocol_version: exchange.protocolVersion,
         device_type: exchange.deviceType,
-        user_agent: exchange.userAgent,
+        user_agent: exchange.userAgent?.slice(0, MAX_USER_AGENT) ?? null,
         status: exchange.status,
         action: exchange.verdict?.action,
         reason: exchange.verdict?.reason,

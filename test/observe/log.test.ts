@@ -61,6 +61,23 @@ async function written(identities: boolean): Promise<void> {
 }
 
 describe('the access log', () => {
+  it('writes a part of what a client can make as long as a head', async () => {
+    const log = openLog('info', file.path);
+    const access = new AccessLog(log.logger, true);
+    const exchange = fullExchange();
+    exchange.userAgent = 'Apple'.repeat(1_000);
+    access.record(exchange, '192.0.2.1');
+    access.flush();
+    access.recordPassage({ ...passage, path: '/owa/'.repeat(1_000) });
+    await until(() => {
+      log.flush();
+      return file.lines().length === 2;
+    });
+    const [request, other] = file.lines();
+    expect(request?.['user_agent']).toBe('Apple'.repeat(1_000).slice(0, 256));
+    expect(other?.['path']).toBe('/owa/'.repeat(1_000).slice(0, 1_024));
+  });
+
   it('has only keys that docs/operations.md explains', async () => {
     await written(true);
     const docs = readFileSync(new URL('../../docs/operations.md', import.meta.url), 'utf8');
