@@ -16,6 +16,8 @@ export type BodyErrorCode =
   | 'EASGATE_BODY_ROOT'
   | 'EASGATE_BODY_GZIP';
 
+/** As all phones write it. */
+const WBXML_TYPE = 'application/vnd.ms-sync.wbxml';
 /** Longest look at a gzip-coded body before its root must have appeared. */
 const GZIP_PREFIX = 4096;
 const GZIP_HEADER = 10;
@@ -33,14 +35,13 @@ export function contentOf(
   bodyEmpty: boolean,
 ): BodyContent | BodyErrorCode {
   if (bodyEmpty) return command.emptyBody ? 'empty' : 'EASGATE_BODY_MISSING';
-  const type = contentType === null ? '' : contentType.toLowerCase();
+  const type = contentType === WBXML_TYPE ? WBXML_TYPE : (contentType?.toLowerCase() ?? '');
   if (type === 'message/rfc822') {
     // 14.0 and later carry mail inside WBXML (MS-ASCMD 2.2.1.17).
     if (!command.rfc822 || version === null || !isBefore14(version)) return 'EASGATE_CONTENT_TYPE';
     return contentEncoding === null ? 'rfc822' : 'EASGATE_CONTENT_ENCODING';
   }
-  if (type !== 'application/vnd.ms-sync.wbxml' && type !== 'application/vnd.ms-sync')
-    return 'EASGATE_CONTENT_TYPE';
+  if (type !== WBXML_TYPE && type !== 'application/vnd.ms-sync') return 'EASGATE_CONTENT_TYPE';
   if (command.page === -1) return 'EASGATE_BODY_NOT_WBXML';
   if (contentEncoding === null || contentEncoding.toLowerCase() === 'identity') return 'wbxml';
   const coding = contentEncoding.toLowerCase();

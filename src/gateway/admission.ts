@@ -68,6 +68,10 @@ export class AdmissionMemo {
     this.lastLength = head.end;
     this.headBytes = keep ? Buffer.from(bytes.subarray(0, head.end)) : null;
     this.head = keep ? head : null;
+    if (!keep) return;
+    // Text that is one object with what is remembered is compared without a look at its characters.
+    if (head.target === this.target) head.target = this.target;
+    if (head.authorization === this.authorization) head.authorization = this.authorization;
   }
 }
 

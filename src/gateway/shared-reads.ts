@@ -15,8 +15,14 @@ export interface SharedSocket extends Socket {
 
 const buffer = Buffer.allocUnsafeSlow(64 * 1024);
 
+/** Beginnings of the buffer by their length, made when first needed: most requests are short, and of few lengths. */
+const MAX_VIEW = 4096;
+const views = Array.from<Buffer | null>({ length: MAX_VIEW + 1 }).fill(null);
+
 function onRead(this: unknown, length: number): boolean {
-  return (this as SharedSocket).reader.onSharedBytes(buffer.subarray(0, length));
+  const bytes =
+    length > MAX_VIEW ? buffer.subarray(0, length) : (views[length] ??= buffer.subarray(0, length));
+  return (this as SharedSocket).reader.onSharedBytes(bytes);
 }
 
 const onread: OnReadOpts = { buffer, callback: onRead };
