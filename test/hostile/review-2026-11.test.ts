@@ -365,7 +365,8 @@ describe('an identity', () => {
     await phone.response();
     await until(() => backend.requests.length === 1, 'the question');
     expect(backend.requests[0]?.method).toBe('OPTIONS');
-    expect(backend.requests[0]?.header('x-forwarded-for')).toBe('203.0.113.9');
+    // As its requests are: the phone, then the proxy that names it.
+    expect(backend.requests[0]?.header('x-forwarded-for')).toBe('203.0.113.9, 127.0.0.1');
   });
 
   it.each(['ali\u0000ce', 'ali\nce', 'ali\u001bce', 'ali\u009bce'])(
