@@ -14,22 +14,24 @@ export interface RestartTimes extends BackoffSettings {
   readonly keepSocketMs: number;
 }
 
-/** What a slot needs of the supervisor. */
-export interface SlotOwner {
+/** What a slot needs of the supervisor; a plan is what a worker is started with. */
+export interface SlotOwner<Plan> {
   readonly times: RestartTimes;
   readonly onEvent: OnEvent;
-  /** Starts a worker of the plan in use, and waits until it serves. */
-  launch(socket: BoundSocket): Promise<ChildProcess>;
+  /** Starts a worker, and waits until it serves. */
+  launch(socket: BoundSocket, plan: Plan): Promise<ChildProcess>;
   /** Lets a worker finish what is under way, and go. */
   drain(worker: ChildProcess): void;
 }
 
 /** One place; holds its socket until {@link retire}. */
-export class Slot {
+export class Slot<Plan> {
   /** Who serves; null = nobody at the moment. */
   worker: ChildProcess | null = null;
+  /** What a worker that ends is started again with: while a reload is under way, what is known to work here. */
+  plan: Plan;
   private readonly door: Door;
-  private readonly owner: SlotOwner;
+  private readonly owner: SlotOwner<Plan>;
   private readonly backoff: Backoff;
   /** Null = given up while the slot waits for long. */
   private socket: BoundSocket | null;
@@ -37,21 +39,23 @@ export class Slot {
   private retired = false;
 
   /** Throws when no socket can be bound. */
-  constructor(door: Door, owner: SlotOwner) {
+  constructor(door: Door, owner: SlotOwner<Plan>, plan: Plan) {
     this.door = door;
     this.owner = owner;
+    this.plan = plan;
     this.backoff = new Backoff(owner.times);
     this.socket = door.open();
   }
 
   /**
-   * A new worker takes over the socket; only when it serves does the old one, if there is one, go. Rejects, and changes
-   * nothing, when it cannot start.
+   * A new worker of the plan takes over the socket; only when it serves does the old one, if there is one, go. Rejects, and
+   * changes nothing, when it cannot start.
    */
-  async replace(): Promise<void> {
+  async replace(plan: Plan): Promise<void> {
     const waited = this.cancelRestart();
     try {
-      const worker = await this.launch();
+      const worker = await this.launch(plan);
+      this.plan = plan;
       // The old one may have ended meanwhile.
       this.cancelRestart();
       const old = this.retired ? worker : this.worker;
@@ -72,10 +76,10 @@ export class Slot {
     this.worker = null;
   }
 
-  private async launch(): Promise<ChildProcess> {
+  private async launch(plan: Plan): Promise<ChildProcess> {
     this.socket ??= this.door.open();
     const startedAt = performance.now();
-    const worker = await this.owner.launch(this.socket);
+    const worker = await this.owner.launch(this.socket, plan);
     worker.once('exit', (code, signal) => {
       if (this.worker !== worker) return;
       this.worker = null;
@@ -101,17 +105,19 @@ export class Slot {
   }
 
   private async restart(): Promise<void> {
+    const { plan } = this;
+    // A replacement may have been quicker, and may have ended since.
+    const isLate = (): boolean => this.retired || this.worker !== null || this.plan !== plan;
     try {
-      const worker = await this.launch();
-      // A replacement may have been quicker.
-      if (this.retired || this.worker !== null) {
+      const worker = await this.launch(plan);
+      if (isLate()) {
         this.owner.drain(worker);
         return;
       }
       this.cancelRestart();
       this.worker = worker;
     } catch (error) {
-      if (this.retired || this.worker !== null) return;
+      if (isLate()) return;
       const delayMs = this.restartLater(0);
       this.owner.onEvent(
         'error',

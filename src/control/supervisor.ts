@@ -1,5 +1,6 @@
 // Owns the worker processes of one gateway: how many there are and with which plan; reload one by one; stop.
 import type { ChildProcess } from 'node:child_process';
+import type { BoundSocket } from 'node:net';
 import type { ConfigSource } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { Door, SYSTEM_SHARES_PORT } from './door.ts';
@@ -60,13 +61,13 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Super
   return supervisor;
 }
 
-class Workers implements Supervisor, SlotOwner {
+class Workers implements Supervisor, SlotOwner<WorkerPlan> {
   readonly times: RestartTimes;
   readonly onEvent: OnEvent;
   private readonly options: SupervisorOptions;
   private plan: WorkerPlan;
   private door: Door;
-  private slots: Slot[] = [];
+  private slots: Slot<WorkerPlan>[] = [];
   private stopping = false;
   /** How often certificates changed. */
   private certificates = 0;
@@ -120,29 +121,30 @@ class Workers implements Supervisor, SlotOwner {
 
   private async replaceAll(plan: WorkerPlan): Promise<void> {
     const before = this.plan;
-    const replaced: Slot[] = [];
+    const replaced: Slot<WorkerPlan>[] = [];
     this.plan = plan;
     try {
       for (const slot of this.slots.slice(0, plan.count)) {
-        await slot.replace();
+        await slot.replace(plan);
         replaced.push(slot);
       }
       await this.start();
     } catch (error) {
-      // A worker that ends later must not be started again with what could not be started now.
       this.plan = before;
       for (const slot of this.slots.splice(before.count)) slot.retire();
-      await this.takeBack(replaced);
+      await this.takeBack(replaced, before);
       throw error;
     }
     for (const slot of this.slots.splice(plan.count)) slot.retire();
   }
 
   /** Two configurations side by side would decide by chance. */
-  private async takeBack(replaced: readonly Slot[]): Promise<void> {
+  private async takeBack(replaced: readonly Slot<WorkerPlan>[], plan: WorkerPlan): Promise<void> {
+    // A worker that ends from now on must not be started again with what could not be started everywhere.
+    for (const slot of replaced) slot.plan = plan;
     for (const slot of replaced) {
       try {
-        await slot.replace();
+        await slot.replace(plan);
       } catch (error) {
         const facts = { code: 'EASGATE_WORKER_START', cause: String(error) };
         this.onEvent('error', facts, 'a worker stays with the new configuration: reload again');
@@ -161,9 +163,8 @@ class Workers implements Supervisor, SlotOwner {
     while (this.leaving.size > 0) await Promise.all([...this.leaving].map((worker) => exited(worker)));
   }
 
-  async launch(socket: Parameters<SlotOwner['launch']>[0]): Promise<ChildProcess> {
+  async launch(socket: BoundSocket, { source, sampleUrl }: WorkerPlan): Promise<ChildProcess> {
     const { entry, args } = this.options;
-    const { source, sampleUrl } = this.plan;
     const { certificates } = this;
     const worker = await launchWorker(entry, args, socket, {
       type: 'start',
@@ -198,8 +199,8 @@ class Workers implements Supervisor, SlotOwner {
   }
 
   private async addSlot(): Promise<void> {
-    const slot = new Slot(this.door, this);
+    const slot = new Slot(this.door, this, this.plan);
     this.slots.push(slot);
-    await slot.replace();
+    await slot.replace(slot.plan);
   }
 }

@@ -1,6 +1,6 @@
 // Owns the promises of the supervisor about any workers: restarts, sockets that outlive them, reload one by one, and
 // workers that share one socket where the system cannot give each its own.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -89,6 +89,14 @@ const names = (answers: readonly string[]): Set<string> =>
   new Set(answers.map((answer) => answer.split(' ')[1] ?? ''));
 const pids = (answers: readonly string[]): Set<number> =>
   new Set(answers.map((answer) => Number.parseInt(answer)));
+
+/** Answers of two workers, of whom `gone` is none; of a socket that they share one of them may take most. */
+async function askBoth(port: number, gone: number): Promise<string[]> {
+  const answers: string[] = [];
+  while (pids(answers).size < 2)
+    answers.push(...(await askMany(port)).filter((answer) => Number.parseInt(answer) !== gone));
+  return answers;
+}
 
 /** Kills the worker, and waits until the supervisor knows. */
 async function kill(pid: number | undefined): Promise<void> {
@@ -234,6 +242,29 @@ describe.each(SYSTEM_SHARES_PORT ? [true, false] : [false])('workers (a socket e
     expect(supervisor.pids()).toHaveLength(2);
     expect(names(await askMany(supervisor.port))).toEqual(new Set(['old']));
   });
+
+  it.each(['the same port', 'another'])(
+    'are of the old plan all when one crashed during a reload that failed (to %s)',
+    async (where) => {
+      const supervisor = await start('old', { sharesPort });
+      const { port } = supervisor;
+      const first = join(folder, 'first');
+      const to = where === 'another' ? await freePort() : 0;
+      const outcome = supervisor.reload(plan(`new second ${first}`, 2, to)).then(
+        () => 'reloaded',
+        (error: Error) => error.message,
+      );
+      await until(() => existsSync(first), 'the first new worker to be started');
+      // While workers move, those at the old address are known by their answers only.
+      const crashed = Number.parseInt(await ask(port));
+      await kill(crashed);
+      await askBoth(port, crashed);
+      writeFileSync(join(first, 'go'), '');
+      expect(await outcome).toBe('told to fail');
+      await until(() => supervisor.pids().length === 2, 'both workers');
+      expect(names(await askBoth(port, crashed))).toEqual(new Set(['old']));
+    },
+  );
 
   it('stay where they are, and hold nothing of the new port, when they cannot serve there', async () => {
     const supervisor = await start('old', { sharesPort });
