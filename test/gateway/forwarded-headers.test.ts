@@ -9,6 +9,7 @@ import type { RawBackend } from '../support/raw-backend.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { FOLDER_SYNC, request, startTestGateway } from '../support/test-gateway.ts';
 import type { TestGateway } from '../support/test-gateway.ts';
+import { laneSettings } from '../support/test-lane.ts';
 
 checkLeaks();
 
@@ -21,23 +22,14 @@ interface Rules {
   readonly proxyProtocolFrom?: readonly string[];
 }
 
-const lane = (rules: Rules): PassThroughSettings => ({
-  server: null,
-  hostHeader: 'preserve',
-  paths: [{ path: '/owa', match: 'prefix', upgrade: false }],
-  publicHosts: rules.publicHosts ?? [],
-  headTimeoutMs: 5_000,
-  keepAliveTimeoutMs: 5_000,
-  responseTimeoutMs: 5_000,
-  idleTimeoutMs: 5_000,
-  maxConnections: 10,
-  maxBodyBytes: 100_000,
-  headLimits: { maxHeadBytes: 8_192, maxHeaders: 30, maxTargetBytes: 2_048 },
-  certificateHeader: null,
-  trustedProxies: (rules.trusted ?? []).map(parseRange),
-  forwardedHeader: rules.header ?? 'xForwardedFor',
-  sendsForwarded: rules.sends ?? false,
-});
+const lane = (rules: Rules): PassThroughSettings =>
+  laneSettings({
+    paths: [{ path: '/owa', match: 'prefix', upgrade: false }],
+    publicHosts: rules.publicHosts ?? [],
+    trustedProxies: (rules.trusted ?? []).map(parseRange),
+    forwardedHeader: rules.header ?? 'xForwardedFor',
+    sendsForwarded: rules.sends ?? false,
+  });
 
 let backend: RawBackend;
 let gateway: TestGateway | null = null;

@@ -3,33 +3,15 @@ import { connect } from 'node:net';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { PassThroughSettings } from '../../src/gateway/pass-through/settings.ts';
 import { startTestGateway } from '../support/test-gateway.ts';
 import type { TestGateway } from '../support/test-gateway.ts';
+import { laneSettings } from '../support/test-lane.ts';
 import { until } from '../support/until.ts';
 import { checkLeaks } from '../support/leaks.ts';
 
 checkLeaks();
 
-function passThrough(): PassThroughSettings {
-  return {
-    server: null,
-    hostHeader: 'preserve',
-    paths: [{ path: '/owa', match: 'prefix', upgrade: false }],
-    publicHosts: [],
-    headTimeoutMs: 5_000,
-    keepAliveTimeoutMs: 5_000,
-    responseTimeoutMs: 5_000,
-    idleTimeoutMs: 5_000,
-    maxConnections: 10,
-    maxBodyBytes: 100_000,
-    headLimits: { maxHeadBytes: 8_192, maxHeaders: 30, maxTargetBytes: 2_048 },
-    certificateHeader: null,
-    trustedProxies: [],
-    forwardedHeader: 'xForwardedFor',
-    sendsForwarded: false,
-  };
-}
+const LANE = laneSettings({ paths: [{ path: '/owa', match: 'prefix', upgrade: false }] });
 
 /** Sends the text and resolves with all that came back until the server closed. */
 function exchange(port: number, text: string): Promise<string> {
@@ -58,7 +40,7 @@ describe('other paths', () => {
     seen.length = 0;
     await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve));
     const { port } = upstream.address() as AddressInfo;
-    gateway = await startTestGateway(port, { passThrough: passThrough() });
+    gateway = await startTestGateway(port, { passThrough: LANE });
   });
 
   afterEach(async () => {

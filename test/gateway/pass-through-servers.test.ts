@@ -14,6 +14,7 @@ import { RawClient } from '../support/raw-client.ts';
 import type { RawResponse } from '../support/raw-client.ts';
 import { FOLDER_SYNC, request as phoneRequest, testSettings } from '../support/test-gateway.ts';
 import type { SettingsOverrides, TestGateway } from '../support/test-gateway.ts';
+import { laneSettings } from '../support/test-lane.ts';
 import { TlsPhone, listenerTls, upstreamTls } from '../support/tls-phone.ts';
 import { until } from '../support/until.ts';
 import { Workbench } from '../support/workbench.ts';
@@ -35,26 +36,12 @@ afterEach(async () => {
   await bench.clear();
 });
 
-const LANE: PassThroughSettings = {
-  server: null,
-  hostHeader: 'preserve',
+const LANE = laneSettings({
   paths: [
     { path: '/owa', match: 'prefix', upgrade: false },
     { path: '/socket', match: 'exact', upgrade: true },
   ],
-  publicHosts: [],
-  headTimeoutMs: 5_000,
-  keepAliveTimeoutMs: 5_000,
-  responseTimeoutMs: 5_000,
-  idleTimeoutMs: 5_000,
-  maxConnections: 10,
-  maxBodyBytes: 100_000,
-  headLimits: { maxHeadBytes: 8_192, maxHeaders: 30, maxTargetBytes: 2_048 },
-  certificateHeader: null,
-  trustedProxies: [],
-  forwardedHeader: 'xForwardedFor',
-  sendsForwarded: false,
-};
+});
 
 function shown({ certificate, key }: Credentials, options: TlsOptions = {}): TlsOptions {
   return { cert: certificate, key, ...options };

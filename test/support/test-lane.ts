@@ -1,4 +1,4 @@
-// Owns a pass-through lane behind a listener that hands connections over as the gateway does: with bytes un-read.
+// Owns the settings of a pass-through lane, and one behind a listener that hands connections over as the gateway does: with bytes un-read.
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { PassThroughLane } from '../../src/gateway/pass-through/lane.ts';
@@ -15,14 +15,9 @@ export interface TestLane {
   close(): Promise<void>;
 }
 
-/** Starts a lane before `http://127.0.0.1:upstreamPort`. Open: `/owa` and below, `/EWS/Exchange.asmx`, WebSockets on `/socket`. */
-export async function startTestLane(
-  upstreamPort: number,
-  overrides: Partial<PassThroughSettings> = {},
-  upstreamServer: Partial<UpstreamServerSettings> = {},
-): Promise<TestLane> {
-  const lines: PassThroughLine[] = [];
-  const settings: PassThroughSettings = {
+/** A lane with short time-outs. Open: `/owa` and below, `/EWS/Exchange.asmx`, WebSockets on `/socket`. */
+export function laneSettings(overrides: Partial<PassThroughSettings> = {}): PassThroughSettings {
+  return {
     server: null,
     hostHeader: 'preserve',
     paths: [
@@ -44,6 +39,16 @@ export async function startTestLane(
     sendsForwarded: false,
     ...overrides,
   };
+}
+
+/** Starts a lane of {@link laneSettings} before `http://127.0.0.1:upstreamPort`. */
+export async function startTestLane(
+  upstreamPort: number,
+  overrides: Partial<PassThroughSettings> = {},
+  upstreamServer: Partial<UpstreamServerSettings> = {},
+): Promise<TestLane> {
+  const lines: PassThroughLine[] = [];
+  const settings = laneSettings(overrides);
   const { upstream } = testSettings(upstreamPort, { upstream: upstreamServer });
   const balancer = new Balancer(upstream, Date.now, () => undefined);
   const lane = new PassThroughLane(settings, balancer, (line) => lines.push(line));
