@@ -146,7 +146,7 @@ const SYNC: readonly ReactionRow[] = [
   row('Sync 6', 'goOn', 'wait'),
   // A conflict concerns one item: the server's version has won.
   row('Sync 7', 'goOn'),
-  // AOSP: reloadFolderList is a TODO there; what follows the pause is a full sync, folders first.
+  // AOSP has yet to write reloadFolderList; what follows the pause is a full sync, folders first.
   row('Sync 8', 'askFolders', 'waitForFolders'),
   row('Sync 9', 'full', 'wait'),
   row('Sync 12', 'askFolders', 'waitForFolders'),
