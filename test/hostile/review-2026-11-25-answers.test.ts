@@ -1,6 +1,4 @@
 // Owns the promise that the holes found by the review of the answers on 25 November 2026 stay closed.
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { PartnershipRecorder } from '../../src/directory/partnership-recorder.ts';
@@ -12,6 +10,7 @@ import { treeOf } from '../../src/gateway/body-tree.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
 import type { Verdict } from '../../src/policy/model.ts';
 import type { EasAnswer, EasClient } from '../support/eas-client.ts';
+import { collector } from '../support/heap.ts';
 import { checkLeaks } from '../support/leaks.ts';
 import { guarded, openQuarantine } from '../support/quarantine.ts';
 import type { Quarantine } from '../support/quarantine.ts';
@@ -379,16 +378,6 @@ describe('a phone that is let in', () => {
     },
   );
 });
-
-/** Bytes in use once everything that can go is gone. */
-function collector(): () => number {
-  setFlagsFromString('--expose-gc');
-  const collect = runInNewContext('gc') as () => void;
-  return () => {
-    collect();
-    return process.memoryUsage().heapUsed;
-  };
-}
 
 /** A recorder whose store only counts. */
 function recording(): { store: { written: number }; recorder: PartnershipRecorder } {

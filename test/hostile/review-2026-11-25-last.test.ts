@@ -1,7 +1,5 @@
 // Owns the promise that the holes found by the last review of 25 November 2026 stay closed.
 import { fileURLToPath } from 'node:url';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import type { Logger } from 'pino';
 import { describe, expect, it } from 'vitest';
 import { configSchema } from '../../src/config/schema.ts';
@@ -14,6 +12,7 @@ import { Exchange } from '../../src/gateway/exchange.ts';
 import { RequestHead } from '../../src/http/request-head.ts';
 import type { DeviceKey } from '../../src/identity/keys.ts';
 import { Journal } from '../../src/observe/journal.ts';
+import { collector } from '../support/heap.ts';
 import { checkLeaks } from '../support/leaks.ts';
 import { proof, startNtlmBackend } from '../support/ntlm-backend.ts';
 import { authenticateMessage, credentials, negotiateMessage } from '../support/ntlm-tokens.ts';
@@ -134,12 +133,7 @@ describe('what the journal remembers of a device', () => {
   });
 
   it('does not keep its heads in memory', () => {
-    setFlagsFromString('--expose-gc');
-    const collect = runInNewContext('gc') as () => void;
-    const used = (): number => {
-      collect();
-      return process.memoryUsage().heapUsed;
-    };
+    const used = collector();
     const before = used();
     const journal = told(1_000, []);
     expect(used() - before).toBeLessThan(4_000_000);

@@ -2,63 +2,28 @@
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { startSupervisor } from '../../src/control/supervisor.ts';
 import type { Supervisor, WorkerPlan } from '../../src/control/supervisor.ts';
-import type { Exchange } from '../../src/gateway/exchange.ts';
-import { startGateway } from '../../src/gateway/gateway.ts';
-import type { Gateway } from '../../src/gateway/gateway.ts';
-import type { VerdictSource } from '../../src/gateway/gateway-core.ts';
 import { withoutSchemes } from '../../src/http/challenges.ts';
 import { parseRange } from '../../src/identity/client-address.ts';
 import { userFromAuthorization } from '../../src/identity/user.ts';
 import type { Verdict } from '../../src/policy/model.ts';
 import { freePort } from '../support/free-port.ts';
 import { SERVER_CERTIFICATE, SERVER_KEY } from '../fixtures/tls.ts';
-import { checkLeaks, watchGateway } from '../support/leaks.ts';
+import { checkLeaks } from '../support/leaks.ts';
 import { guarded, quarantineSettings } from '../support/quarantine.ts';
-import { OFFER, ok, startRawBackend } from '../support/raw-backend.ts';
-import type { BackendRequest, RawBackend } from '../support/raw-backend.ts';
-import { RawClient } from '../support/raw-client.ts';
-import {
-  FOLDER_SYNC,
-  PING,
-  request,
-  startTestGateway,
-  testSettings,
-  verdict,
-} from '../support/test-gateway.ts';
-import type { SettingsOverrides, TestGateway } from '../support/test-gateway.ts';
+import { ok } from '../support/raw-backend.ts';
+import type { BackendRequest } from '../support/raw-backend.ts';
+import { FOLDER_SYNC, PING, request, verdict } from '../support/test-gateway.ts';
 import { startTestLane } from '../support/test-lane.ts';
 import { upstreamTls } from '../support/tls-phone.ts';
+import { answerOk, openings } from '../support/openings.ts';
 import { until } from '../support/until.ts';
 
 checkLeaks();
 
-const opened: { close(): Promise<void> | void }[] = [];
-afterEach(async () => {
-  for (const one of opened.splice(0).reverse()) await one.close();
-});
-
-async function backendOf(...behaviour: Parameters<typeof startRawBackend>): Promise<RawBackend> {
-  const backend = await startRawBackend(...behaviour);
-  opened.push(backend);
-  return backend;
-}
-
-async function gatewayOf(backend: RawBackend, overrides: SettingsOverrides = {}): Promise<TestGateway> {
-  const gateway = await startTestGateway(backend.port, overrides);
-  opened.push(gateway);
-  return gateway;
-}
-
-async function phoneOf(gateway: { readonly port: number }): Promise<RawClient> {
-  const phone = await RawClient.open(gateway.port);
-  opened.push({ close: () => phone.destroy() });
-  return phone;
-}
-
-const answerOk = ({ connection }: BackendRequest): void => void connection.socket.write(ok('ok', OFFER));
+const { opened, backendOf, gatewayOf, gatewayWith, phoneOf } = openings();
 
 // ------------------------------------------------------------------------------------------------------- identity
 
@@ -195,34 +160,6 @@ describe('a proxy connection that several clients share, in the lane for other p
 });
 
 // --------------------------------------------------------------------------------------- changes while under way
-
-/** A gateway whose verdicts come from `decide` alone, with the way to tell it of a change of all. */
-async function gatewayWith(
-  backend: RawBackend,
-  decide: VerdictSource['decide'],
-  overrides: SettingsOverrides = {},
-): Promise<Gateway & { change(): void; readonly finished: Exchange[] }> {
-  let tell: () => void = () => undefined;
-  const finished: Exchange[] = [];
-  const gateway = await startGateway({
-    settings: testSettings(backend.port, overrides),
-    verdicts: {
-      confirm: async () => null,
-      acknowledgeWipe: async () => false,
-      peek: () => undefined,
-      decide,
-      onChange: (listener) => {
-        tell = () => listener({ devices: new Set(), users: new Set(), all: true });
-        return () => undefined;
-      },
-    },
-    recorder: { seen: () => undefined },
-    accessLog: { record: (exchange) => void finished.push(exchange), recordPassage: () => undefined },
-  });
-  watchGateway(gateway);
-  opened.push(gateway);
-  return { ...gateway, finished, change: () => tell() };
-}
 
 describe('a change', () => {
   it('that concerned a request which is over says nothing of the next one on its connection', async () => {

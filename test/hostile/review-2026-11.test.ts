@@ -5,13 +5,11 @@ import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import type { ConnectionOptions, TLSSocket } from 'node:tls';
 import { deflateRawSync } from 'node:zlib';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { CertificateWatch } from '../../src/control/certificate-watch.ts';
 import { startSupervisor } from '../../src/control/supervisor.ts';
 import type { WorkerPlan } from '../../src/control/supervisor.ts';
 import { checkBodyStart } from '../../src/eas/body-gate.ts';
-import { startGateway } from '../../src/gateway/gateway.ts';
-import type { VerdictSource } from '../../src/gateway/gateway-core.ts';
 import { deviceAliases, deviceKey } from '../../src/identity/device.ts';
 import { userFromAuthorization } from '../../src/identity/user.ts';
 import type { ListenerTlsSettings } from '../../src/gateway/settings.ts';
@@ -23,48 +21,19 @@ import {
   SERVER_CERTIFICATE,
   SERVER_KEY,
 } from '../fixtures/tls.ts';
-import { OFFER, ok, startRawBackend } from '../support/raw-backend.ts';
+import { ok } from '../support/raw-backend.ts';
 import type { BackendRequest, RawBackend } from '../support/raw-backend.ts';
-import { RawClient } from '../support/raw-client.ts';
-import {
-  FOLDER_SYNC,
-  PING,
-  request,
-  startTestGateway,
-  testSettings,
-  verdict,
-} from '../support/test-gateway.ts';
-import type { SettingsOverrides, TestGateway } from '../support/test-gateway.ts';
+import type { RawClient } from '../support/raw-client.ts';
+import { FOLDER_SYNC, PING, request, verdict } from '../support/test-gateway.ts';
+import type { SettingsOverrides } from '../support/test-gateway.ts';
 import { startTestLane } from '../support/test-lane.ts';
+import { answerOk, openings } from '../support/openings.ts';
 import { until } from '../support/until.ts';
 import { checkLeaks } from '../support/leaks.ts';
 
 checkLeaks();
 
-const opened: { close(): Promise<void> | void }[] = [];
-afterEach(async () => {
-  for (const one of opened.splice(0).reverse()) await one.close();
-});
-
-async function backendOf(...behaviour: Parameters<typeof startRawBackend>): Promise<RawBackend> {
-  const backend = await startRawBackend(...behaviour);
-  opened.push(backend);
-  return backend;
-}
-
-async function gatewayOf(backend: RawBackend, overrides: SettingsOverrides = {}): Promise<TestGateway> {
-  const gateway = await startTestGateway(backend.port, overrides);
-  opened.push(gateway);
-  return gateway;
-}
-
-async function phoneOf(gateway: { readonly port: number }): Promise<RawClient> {
-  const phone = await RawClient.open(gateway.port);
-  opened.push({ close: () => phone.destroy() });
-  return phone;
-}
-
-const answerOk = ({ connection }: BackendRequest): void => void connection.socket.write(ok('ok', OFFER));
+const { opened, backendOf, gatewayOf, gatewayWith, phoneOf } = openings();
 
 // ------------------------------------------------------------------------------------------------------------- TLS
 
@@ -179,31 +148,6 @@ describe('over TLS', () => {
 });
 
 // --------------------------------------------------------------------------------------- changes while under way
-
-/** A gateway whose verdicts come from `source`, with the way to tell it of a change of all. */
-async function gatewayWith(
-  backend: RawBackend,
-  decide: VerdictSource['decide'],
-): Promise<{ readonly port: number; change(): void }> {
-  let tell: Parameters<VerdictSource['onChange']>[0] = () => undefined;
-  const gateway = await startGateway({
-    settings: testSettings(backend.port),
-    verdicts: {
-      confirm: async () => null,
-      acknowledgeWipe: async () => false,
-      peek: () => undefined,
-      decide,
-      onChange: (listener) => {
-        tell = listener;
-        return () => undefined;
-      },
-    },
-    recorder: { seen: () => undefined },
-    accessLog: null,
-  });
-  opened.push(gateway);
-  return { port: gateway.port, change: () => tell({ devices: new Set(), users: new Set(), all: true }) };
-}
 
 /** MS-ASCMD 2.2.2: DeviceIsBlockedForThisUser, as it stands in a FolderSync response. */
 const BLOCKED = '129';
