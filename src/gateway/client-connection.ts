@@ -213,6 +213,12 @@ export class ClientConnection implements Timed, TimedPhone, ReadPhone {
     this.reader.resumeBody();
   }
 
+  withhold(exchange: Exchange, finding: 'issued' | 'odd'): void {
+    if (exchange.phase === 'responding') this.cut();
+    else if (finding === 'odd') this.refuse('EASGATE_BODY_NOT_WBXML');
+    else this.decision.leaveLate(exchange);
+  }
+
   // ---------------------------------------------------------------------------------------------- the end of an exchange
 
   noteSeen(exchange: Exchange, status: number): void {

@@ -54,12 +54,7 @@ export class Decision implements HeldPing, WayOn {
       this.discover(exchange);
       return;
     }
-    if (
-      !exchange.bodyChecked &&
-      (!exchange.expectContinue || exchange.continued) &&
-      !this.checkBody(exchange)
-    )
-      return;
+    if (!this.admitBody(exchange)) return;
     if (exchange.verdict === null && exchange.user !== null && exchange.device !== null) {
       const verdict = this.core.verdicts.peek(exchange.user, exchange.device);
       if (verdict === undefined) {
@@ -84,7 +79,7 @@ export class Decision implements HeldPing, WayOn {
       return;
     }
     this.inviteBody(exchange);
-    if (!exchange.bodyChecked && !this.checkBody(exchange)) return;
+    if (!this.admitBody(exchange)) return;
     const { complete, received } = this.phone.body;
     const mailbox = this.core.quarantine !== null;
     if (!complete && received <= BUFFERED_BODY_BYTES && isReadAhead(exchange, mailbox)) return;
@@ -134,6 +129,13 @@ export class Decision implements HeldPing, WayOn {
     if (!exchange.expectContinue || exchange.continued || this.phone.body.complete) return;
     exchange.continued = true;
     this.phone.socket.write(CONTINUE, 'latin1');
+  }
+
+  /** Takes a request back whose body names something of the quarantine mailbox behind what was read ahead. */
+  leaveLate(exchange: Exchange): void {
+    this.forwarder.abandon(exchange);
+    exchange.phase = 'gate';
+    this.denial.leaveLate(exchange);
   }
 
   pass(exchange: Exchange): void {
@@ -211,15 +213,15 @@ export class Decision implements HeldPing, WayOn {
     if (body !== null) this.phone.reply(exchange, wbxmlReply(body, exchange.persistent), 200);
   }
 
-  /** Looks at the first bytes of the body; false when more are needed or the request was refused. */
-  private checkBody(exchange: Exchange): boolean {
-    const outcome = checkBodyStart(
-      exchange.content,
-      exchange.command,
-      this.phone.body.kept,
-      this.phone.body.complete,
-    );
-    if (outcome === 'need-more') return false;
+  /**
+   * Whether the exchange may go on: the beginning of its body is what the query says, or the phone waits to be asked for it.
+   * A phone that says `Expect: 100-continue` need not wait (RFC 9110 10.1.1): what it sends is looked at all the same.
+   */
+  admitBody(exchange: Exchange): boolean {
+    if (exchange.bodyChecked) return true;
+    const { kept, complete } = this.phone.body;
+    const outcome = checkBodyStart(exchange.content, exchange.command, kept, complete);
+    if (outcome === 'need-more') return exchange.expectContinue && !exchange.continued;
     if (outcome !== 'ok') {
       this.phone.refuse(outcome);
       return false;

@@ -6,9 +6,9 @@ import { KeyMint } from '../eas/mailbox/keys.ts';
 import { answerMailbox } from '../eas/mailbox/mailbox.ts';
 import type { MailboxAnswer, MailboxRequest } from '../eas/mailbox/model.ts';
 import { pingWithNews } from '../eas/mailbox/ping.ts';
-import { deviceInformationOf } from '../eas/mailbox/provision.ts';
+import { rewritePassable } from '../eas/mailbox/passable.ts';
+import { PROVISION_MALFORMED, deviceInformationOf } from '../eas/mailbox/provision.ts';
 import { syncsInbox } from '../eas/mailbox/sync.ts';
-import { isElement } from '../eas/wbxml/element.ts';
 import type { WbxmlElement } from '../eas/wbxml/element.ts';
 import { encodeWbxml } from '../eas/wbxml/encode.ts';
 import { SYNC_SERVER_ERROR } from '../eas/replies.ts';
@@ -16,7 +16,7 @@ import { answerProvisionDuringWipe } from '../eas/wipe.ts';
 import type { WipeAnswer } from '../eas/wipe.ts';
 import type { HttpErrorCode } from '../http/errors.ts';
 import { statusReply, wbxmlReply } from '../http/reply.ts';
-import { headerValue } from '../http/request-head.ts';
+import { headerValue, withoutHeaders } from '../http/request-head.ts';
 import type { Verdict } from '../policy/model.ts';
 import { refusal } from './answers.ts';
 import { treeOf } from './body-tree.ts';
@@ -25,7 +25,7 @@ import { DeniedBody } from './denied-body.ts';
 import type { Exchange } from './exchange.ts';
 import type { ClientOrigin } from './forwarding.ts';
 import type { GatewayCore } from './gateway-core.ts';
-import { answerLeaving } from './leaving.ts';
+import { answerLate, answerLeaving } from './leaving.ts';
 import type { RequestBody } from './request-body.ts';
 import { ASKING_MS } from './settings.ts';
 
@@ -49,6 +49,8 @@ export interface DeniedPhone {
 
 /** How a request goes on that a denial lets go on. */
 export interface WayOn {
+  /** Looks at the beginning of the body, as far as it has come; false when more is needed first, or it was refused. */
+  admitBody(exchange: Exchange): boolean;
   /** Asks for the rest of the body where the phone waits to be asked. */
   inviteBody(exchange: Exchange): void;
   /** Passes the mail server's own challenge on. */
@@ -160,6 +162,8 @@ export class Denial {
       this.refuse(exchange);
       return;
     }
+    // More of the body may have come while the mail server was asked.
+    if (!this.way.admitBody(exchange)) return;
     const request = this.body.read(exchange, this.phone.body);
     switch (request.kind) {
       case 'more':
@@ -189,10 +193,17 @@ export class Denial {
     if (command === 'Provision' || command === 'Settings') {
       exchange.information = deviceInformationOf(body);
       this.core.noteInformation(exchange);
-      if (settings.provisioning === 'server' && mayPass(command, body)) {
-        exchange.passedOn = true;
-        this.way.pass(exchange);
-        return;
+      if (settings.provisioning === 'server' && body !== null) {
+        const anew = rewritePassable(command, body);
+        if (anew !== null) {
+          this.passAnew(exchange, anew);
+          return;
+        }
+        if (command === 'Provision') {
+          // Not the gateway's own policy: the mail server's is in force on this phone.
+          this.send(exchange, PROVISION_MALFORMED);
+          return;
+        }
       }
     }
     const acceptLanguage = headerValue(exchange.upstreamHead ?? '', 'accept-language');
@@ -230,6 +241,18 @@ export class Denial {
     this.held = { request, expired: answer.expired, acceptLanguage };
     exchange.responseDeadline = this.core.deadlines.now + answer.seconds * 1_000;
     this.phone.deadline = Math.min(exchange.responseDeadline, this.core.deadlines.at(verdict.validUntil));
+  }
+
+  /** Sends `request` to the mail server in place of the body that the phone sent, uncoded and in one piece. */
+  private passAnew(exchange: Exchange, request: WbxmlElement): void {
+    const bytes = encodeWbxml(request);
+    this.phone.body.replace(bytes);
+    exchange.content = 'wbxml';
+    exchange.framing = 'length';
+    exchange.contentLength = bytes.length;
+    exchange.upstreamHead = withoutHeaders(exchange.upstreamHead ?? '', ['content-encoding']);
+    exchange.passedOn = true;
+    this.way.pass(exchange);
   }
 
   /** The heartbeat of a poll held here has passed. */
@@ -275,10 +298,17 @@ export class Denial {
     const { authorization, leg } = exchange;
     // Who is known by connection or certificate alone was shown no mailbox.
     if (quarantine === null || authorization === null || leg !== 'none') return false;
-    const answer = answerLeaving(exchange, this.phone.body.kept);
+    const answer = answerLeaving(exchange, this.phone.body);
     if (answer === null) return false;
-    this.prove(exchange, () => this.send(exchange, answer));
+    if (typeof answer === 'string') this.phone.refuse(answer);
+    else this.prove(exchange, () => this.send(exchange, answer));
     return true;
+  }
+
+  /** The body that is on its way to the mail server has something of the quarantine mailbox: it does not get there whole. */
+  leaveLate(exchange: Exchange): void {
+    exchange.scan = null;
+    this.prove(exchange, () => this.send(exchange, answerLate(exchange)));
   }
 
   /** A poll of an allowed phone that does not tell which mailbox it shows ({@link Arrivals}): whether it was answered. */
@@ -431,10 +461,3 @@ const READ_PAST: MailboxAnswer = { kind: 'ready', bytes: SYNC_SERVER_ERROR };
  * request, so that a password that was changed ends also for a phone that never falls silent.
  */
 const PROVEN_MS = 30_000;
-
-/** Provision, and Settings that only tell of the device: nothing of the mailbox is in them. */
-function mayPass(command: 'Provision' | 'Settings', body: WbxmlElement | null): boolean {
-  if (command === 'Provision') return true;
-  if (body === null) return false;
-  return body.children.filter(isElement).every(({ name }) => name === 'DeviceInformation');
-}

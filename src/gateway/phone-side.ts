@@ -28,6 +28,8 @@ export interface PhoneSide {
   reply(exchange: Exchange, data: string, status: number): void;
   /** The mail server takes body bytes again. */
   resumeBody(): void;
+  /** What comes of the body must not reach the mail server, and so the request does not. */
+  withhold(exchange: Exchange, finding: 'issued' | 'odd'): void;
   /** The response head is known; the credentials are proven or not. */
   noteSeen(exchange: Exchange, status: number): void;
   /** The response went out whole. */
