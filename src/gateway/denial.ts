@@ -229,7 +229,8 @@ export class Denial {
     exchange.phase = 'held';
     this.held = { request, expired: answer.expired, acceptLanguage };
     exchange.responseDeadline = this.core.deadlines.now + answer.seconds * 1_000;
-    this.phone.deadline = Math.min(exchange.responseDeadline, this.core.deadlines.at(verdict.validUntil));
+    exchange.lapsesAt = this.core.deadlines.lapseOf(verdict);
+    this.phone.deadline = Math.min(exchange.responseDeadline, exchange.lapsesAt);
   }
 
   /** The heartbeat of a poll held here has passed. */
@@ -256,7 +257,8 @@ export class Denial {
       return;
     }
     if (notice.fingerprint === held.request.notice.fingerprint) {
-      this.phone.deadline = Math.min(exchange.responseDeadline, this.core.deadlines.at(verdict.validUntil));
+      exchange.lapsesAt = this.core.deadlines.lapseOf(verdict);
+      this.phone.deadline = Math.min(exchange.responseDeadline, exchange.lapsesAt);
       return;
     }
     this.held = null;
