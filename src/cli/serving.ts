@@ -1,4 +1,5 @@
 // Owns one serving gateway: store, verdicts, recorder and data plane put together as a configuration says, and taken down.
+import { monotonicNow } from '../clock.ts';
 import { cacheOptions, gatewaySettings, storeOptions } from '../config/gateway-settings.ts';
 import type { Config } from '../config/schema.ts';
 import { openStore } from '../directory/open-store.ts';
@@ -110,16 +111,17 @@ function named(
 
 /** One line for the first of many failed look-ups, and again while they go on. */
 function warnOf({ logger }: ProcessLog): (error: unknown) => void {
-  let last = 0;
+  let last = -Infinity;
   let unreported = 0;
   return (error) => {
     unreported++;
-    if (Date.now() - last < WARN_AGAIN_MS) return;
+    const now = monotonicNow();
+    if (now - last < WARN_AGAIN_MS) return;
     logger.warn(
       { code: 'EASGATE_LOOKUP_FAILED', failures: unreported, cause: String(error) },
       'the directory failed',
     );
-    last = Date.now();
+    last = now;
     unreported = 0;
   };
 }

@@ -1,11 +1,12 @@
 // Owns following the change log: from a place, without gaps, through outages; knows how old what it knows is.
+import { monotonicNow } from '../clock.ts';
 import type { ChangeBatch, DirectoryStore, LogPosition } from './store.ts';
 
 const RETRY_MS = 200;
 
 /** Calls `onBatch` for every stretch of the log, in order. */
 export class ChangeFollower {
-  /** Clock milliseconds of the last successful read; 0 = never. */
+  /** Monotonic milliseconds of the last successful read; 0 = never. */
   lastReadAt = 0;
   private readonly store: DirectoryStore;
   private readonly onBatch: (batch: ChangeBatch) => void;
@@ -21,7 +22,7 @@ export class ChangeFollower {
   /** Starts at the present end of the log. */
   async start(): Promise<void> {
     const position = await this.store.position();
-    this.lastReadAt = Date.now();
+    this.lastReadAt = monotonicNow();
     this.running = this.follow(position);
   }
 
@@ -44,7 +45,7 @@ export class ChangeFollower {
       try {
         const batch = await this.store.changesAfter(position);
         if (this.stopped) return;
-        this.lastReadAt = Date.now();
+        this.lastReadAt = monotonicNow();
         position = batch.position;
         if (batch.trimmed || batch.changes.length > 0) this.onBatch(batch);
       } catch {

@@ -1,5 +1,6 @@
 // Owns writing down who was seen with which device: coalesced, bounded, never in the way of a request.
 import { LRUCache } from 'lru-cache';
+import { monotonicNow } from '../clock.ts';
 import { detached } from '../eas/mailbox/plain.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { Verdict } from '../policy/model.ts';
@@ -16,6 +17,12 @@ export interface SeenFacts {
   readonly verdict: Verdict;
   /** What the device said of itself in this request; null = nothing. */
   readonly information: Pick<PartnershipRecord, 'model' | 'os' | 'imei'> | null;
+}
+
+/** A record, and when it was made on the monotonic clock. */
+interface Noted {
+  readonly record: PartnershipRecord;
+  readonly at: number;
 }
 
 const FLUSH_MS = 1_000;
@@ -38,17 +45,20 @@ export class PartnershipRecorder {
   /** Facts lost because too many waited, e.g. in a long outage of the store, or a user came with too many devices. */
   dropped = 0;
   private readonly store: DirectoryStore;
+  /** Monotonic: limits count on it. Records carry the wall clock's time. */
   private readonly now: () => number;
-  private readonly pending = new Map<string, PartnershipRecord>();
-  private readonly written = new Map<string, PartnershipRecord>();
+  private readonly wall: () => number;
+  private readonly pending = new Map<string, Noted>();
+  private readonly written = new Map<string, Noted>();
   /** How many new devices each user came with, and until when they are counted. */
   private readonly newDevices = new LRUCache<UserKey, { count: number; until: number }>({ max: MAX_USERS });
   private readonly timer: NodeJS.Timeout;
   private flushing: Promise<void> | null = null;
 
-  constructor(store: DirectoryStore, now: () => number = Date.now) {
+  constructor(store: DirectoryStore, now: () => number = monotonicNow, wall: () => number = Date.now) {
     this.store = store;
     this.now = now;
+    this.wall = wall;
     this.timer = setInterval(() => void this.flush(), FLUSH_MS);
     this.timer.unref();
   }
@@ -57,19 +67,21 @@ export class PartnershipRecorder {
   seen(facts: SeenFacts): void {
     const key = `${facts.device}\0${facts.user}`;
     const now = this.now();
-    const before = this.pending.get(key) ?? this.written.get(key);
-    if (before !== undefined && now - before.lastSeen < REFRESH_MS && isSame(before, facts)) return;
+    const noted = this.pending.get(key) ?? this.written.get(key);
+    const before = noted?.record;
+    if (noted !== undefined && now - noted.at < REFRESH_MS && isSame(noted.record, facts)) return;
     const isFull = !this.pending.has(key) && this.pending.size >= MAX_PENDING;
     if (isFull || (before === undefined && !this.mayBeNew(facts.user, now))) {
       this.dropped++;
       return;
     }
     const { userAgent, protocolVersion, information } = facts;
-    this.pending.set(key, {
+    const seenAt = this.wall();
+    const record: PartnershipRecord = {
       user: detached(facts.user),
       device: detached(facts.device),
-      firstSeen: before?.firstSeen ?? now,
-      lastSeen: now,
+      firstSeen: before?.firstSeen ?? seenAt,
+      lastSeen: seenAt,
       deviceType: detached(facts.deviceType),
       userAgent: userAgent === null ? null : detached(userAgent),
       protocolVersion: protocolVersion === null ? null : detached(protocolVersion),
@@ -78,7 +90,8 @@ export class PartnershipRecorder {
       model: told(information?.model, before?.model),
       os: told(information?.os, before?.os),
       imei: told(information?.imei, before?.imei),
-    });
+    };
+    this.pending.set(key, { record, at: now });
   }
 
   private mayBeNew(user: UserKey, now: number): boolean {
@@ -108,14 +121,14 @@ export class PartnershipRecorder {
     for (let at = 0; at < waiting.length; at += BATCH) {
       const batch = waiting.slice(at, at + BATCH);
       try {
-        await this.store.recordSeen(batch.map(([, record]) => record));
+        await this.store.recordSeen(batch.map(([, { record }]) => record));
       } catch {
         return;
       }
-      for (const [key, record] of batch) {
-        if (this.pending.get(key) === record) this.pending.delete(key);
+      for (const [key, noted] of batch) {
+        if (this.pending.get(key) === noted) this.pending.delete(key);
         if (this.written.size >= MAX_WRITTEN) this.written.clear();
-        this.written.set(key, record);
+        this.written.set(key, noted);
       }
     }
   }

@@ -1,5 +1,6 @@
 // Owns the L1: verdicts by device and user, fresh by the change log, bounded, and what holds while the store is away.
 import { LRUCache } from 'lru-cache';
+import { monotonicAt, monotonicNow } from '../clock.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import { evaluate } from '../policy/evaluate.ts';
 import type { Policy, Verdict, WipeOrder } from '../policy/model.ts';
@@ -44,6 +45,8 @@ interface CachedVerdict {
   readonly verdict: Verdict;
   readonly decidedAt: number;
   readonly expiresAt: number;
+  /** When the decision it rests on lapses; `Infinity` = never. */
+  readonly lapsesAt: number;
 }
 
 interface Flight {
@@ -71,6 +74,9 @@ function isWipe({ action }: Verdict): boolean {
   return action === 'wipe' || action === 'accountWipe';
 }
 
+/** Two conversions of one moment differ by rounding; a larger difference means that the wall clock was set. */
+const SAME_MOMENT_MS = 1_000;
+
 /** Orders to wipe are never the same: each says when it was read. */
 function isSame(a: Verdict, b: Verdict): boolean {
   return (
@@ -78,6 +84,7 @@ function isSame(a: Verdict, b: Verdict): boolean {
     a.reason === b.reason &&
     a.rule === b.rule &&
     a.validUntil === b.validUntil &&
+    Math.abs((a.lapsesAt ?? 0) - (b.lapsesAt ?? 0)) < SAME_MOMENT_MS &&
     a.since === b.since &&
     a.requirement === b.requirement &&
     a.model === b.model &&
@@ -93,7 +100,9 @@ export class VerdictCache {
   private readonly store: DirectoryStore;
   private readonly policy: Policy;
   private readonly options: VerdictCacheOptions;
+  /** Monotonic. */
   private readonly now: () => number;
+  private readonly wall: () => number;
   private readonly aliasesOf: (device: DeviceKey) => readonly DeviceKey[];
   private readonly known: LRUCache<DeviceKey, CachedVerdict[]>;
   private readonly unknown: LRUCache<DeviceKey, CachedVerdict[]>;
@@ -107,13 +116,15 @@ export class VerdictCache {
     policy: Policy,
     options: VerdictCacheOptions,
     aliasesOf: (device: DeviceKey) => readonly DeviceKey[],
-    now: () => number = Date.now,
+    now: () => number = monotonicNow,
+    wall: () => number = Date.now,
   ) {
     this.store = store;
     this.policy = policy;
     this.options = options;
     this.aliasesOf = aliasesOf;
     this.now = now;
+    this.wall = wall;
     this.known = new LRUCache({ max: options.maxEntries });
     this.unknown = new LRUCache({ max: options.maxUnknownEntries });
     this.follower = new ChangeFollower(store, (batch) => this.apply(batch));
@@ -130,7 +141,7 @@ export class VerdictCache {
 
   /** Age in milliseconds of the state that decisions rest on. */
   stateAgeMs(): number {
-    return Math.max(0, Date.now() - this.follower.lastReadAt);
+    return Math.max(0, monotonicNow() - this.follower.lastReadAt);
   }
 
   /** Calls after a change was applied; returns the way to stop listening. */
@@ -198,7 +209,7 @@ export class VerdictCache {
    */
   acknowledgeWipe(user: UserKey, device: DeviceKey, order: WipeOrder, status: 1 | 2): Promise<boolean> {
     const { everyone, requestedAt } = order;
-    const outcome = { requestedAt, status, at: Date.now() };
+    const outcome = { requestedAt, status, at: this.wall() };
     const work = this.store.acknowledgeWipe(everyone ? null : user, device, outcome);
     return withDeadline(work, this.options.lookupTimeoutMs);
   }
@@ -218,15 +229,19 @@ export class VerdictCache {
     }
   }
 
+  /** A verdict that lapses carries that moment on the monotonic clock too: it is converted here, once. */
   private evaluate(result: LookupResult): Verdict {
-    return evaluate(this.policy, {
-      now: Date.now(),
+    const now = this.wall();
+    const verdict = evaluate(this.policy, {
+      now,
       partnershipDecision: result.partnershipDecision,
       deviceDecision: result.deviceDecision,
       aliasDecisions: result.aliasDecisions,
       device: result.device,
       partnership: result.partnership,
     });
+    if (verdict.validUntil === Infinity) return verdict;
+    return Object.freeze({ ...verdict, lapsesAt: monotonicAt(verdict.validUntil, this.now(), now) });
   }
 
   /** Remembers a verdict. One that says the same as before stays the same object; a change drops the one before. */
@@ -238,9 +253,11 @@ export class VerdictCache {
     const lifetime = isWipe(verdict) ? Math.min(usual, MAX_WIPE_LIFETIME_MS) : usual;
     const decidedAt = this.now();
     // A tenth of jitter, so that a fleet that arrived together does not expire together.
-    const expiresAt = Math.min(decidedAt + lifetime * (0.9 + Math.random() * 0.1), verdict.validUntil);
+    const lapsesAt = verdict.lapsesAt ?? Infinity;
+    const expiresAt = Math.min(decidedAt + lifetime * (0.9 + Math.random() * 0.1), lapsesAt);
     const seen = result.partnership !== null;
-    const entry: CachedVerdict = { user, canonical: result.user, seen, verdict, decidedAt, expiresAt };
+    const times = { decidedAt, expiresAt, lapsesAt };
+    const entry: CachedVerdict = { user, canonical: result.user, seen, verdict, ...times };
     const [cache, other] = unknown ? [this.unknown, this.known] : [this.known, this.unknown];
     cache.set(device, bounded([entry, ...withoutUser(cache.get(device), user)]));
     // Of other users the other cache may still know something.
@@ -271,8 +288,7 @@ export class VerdictCache {
   /** The last known verdict while it may still serve; expired manual decisions never do, and a wipe only keeps out. */
   private stale(user: UserKey, device: DeviceKey): Decision {
     const found = this.find(user, device);
-    if (found === undefined || found.verdict.validUntil <= Date.now())
-      return { verdict: null, source: 'none' };
+    if (found === undefined || found.lapsesAt <= this.now()) return { verdict: null, source: 'none' };
     const { staleAllowedMs, staleBlockedMs } = this.options;
     const limit = found.verdict.action === 'allow' ? staleAllowedMs : staleBlockedMs;
     if (this.now() - found.decidedAt > limit) return { verdict: null, source: 'none' };

@@ -2,6 +2,7 @@
 // The way of a request: head (request-reader.ts) -> gate, identity (admission.ts) -> verdict (decision.ts) -> forwarder.ts,
 // or denial.ts.
 import type { Socket } from 'node:net';
+import { monotonicNow } from '../clock.ts';
 import { ERRORS } from '../http/errors.ts';
 import type { HttpErrorCode } from '../http/errors.ts';
 import { errorReply } from '../http/reply.ts';
@@ -281,7 +282,7 @@ export class ClientConnection implements Timed, TimedPhone, ReadPhone {
 
   /** The client is at fault: a clear status, then the connection closes. */
   refuse(code: HttpErrorCode): void {
-    const exchange = this.exchange ?? new Exchange(Date.now());
+    const exchange = this.exchange ?? new Exchange(monotonicNow());
     this.exchange = exchange;
     exchange.error = code;
     exchange.persistent = false;

@@ -203,8 +203,8 @@ export class Decision implements HeldPing, WayOn {
   }
 
   /** Whether what allowed the exchange holds no longer. */
-  isExpired({ verdict }: Exchange): boolean {
-    return verdict !== null && this.core.deadlines.at(verdict.validUntil) <= this.core.deadlines.now;
+  isExpired({ lapsesAt }: Exchange): boolean {
+    return lapsesAt <= this.core.deadlines.now;
   }
 
   /** Ends a held poll as if its heartbeat had passed. */
@@ -336,8 +336,9 @@ export class Decision implements HeldPing, WayOn {
   }
 
   /** What allows a held poll now may end sooner than what allowed it before; nothing in the change log tells of that. */
-  private limitPoll(exchange: Exchange, { validUntil }: Verdict): void {
-    exchange.responseDeadline = Math.min(exchange.responseDeadline, this.core.deadlines.at(validUntil));
+  private limitPoll(exchange: Exchange, verdict: Verdict): void {
+    exchange.lapsesAt = this.core.deadlines.lapseOf(verdict);
+    exchange.responseDeadline = Math.min(exchange.responseDeadline, exchange.lapsesAt);
     this.phone.deadline = Math.min(this.phone.deadline, exchange.responseDeadline);
   }
 

@@ -240,7 +240,8 @@ export class Denial {
     exchange.phase = 'held';
     this.held = { request, expired: answer.expired, acceptLanguage };
     exchange.responseDeadline = this.core.deadlines.now + answer.seconds * 1_000;
-    this.phone.deadline = Math.min(exchange.responseDeadline, this.core.deadlines.at(verdict.validUntil));
+    exchange.lapsesAt = this.core.deadlines.lapseOf(verdict);
+    this.phone.deadline = Math.min(exchange.responseDeadline, exchange.lapsesAt);
   }
 
   /** Sends `request` to the mail server in place of the body that the phone sent, uncoded and in one piece. */
@@ -279,7 +280,8 @@ export class Denial {
       return;
     }
     if (notice.fingerprint === held.request.notice.fingerprint) {
-      this.phone.deadline = Math.min(exchange.responseDeadline, this.core.deadlines.at(verdict.validUntil));
+      exchange.lapsesAt = this.core.deadlines.lapseOf(verdict);
+      this.phone.deadline = Math.min(exchange.responseDeadline, exchange.lapsesAt);
       return;
     }
     this.held = null;

@@ -33,7 +33,7 @@ export type ExchangePhase =
 
 /** One request and what became of it. Every field is set in the constructor: one hidden class. */
 export class Exchange {
-  /** Milliseconds since the epoch, exact. */
+  /** Monotonic milliseconds, exact. */
   readonly startedAt: number;
   phase: ExchangePhase = 'gate';
 
@@ -87,6 +87,9 @@ export class Exchange {
   information: DeviceInformation | null = null;
   /** How far the wipe came that this request is part of. */
   wipe: WipeAnswer['outcome'] | null = null;
+
+  /** Clock milliseconds at which the verdict that a held poll rests on lapses; set when the poll is held. */
+  lapsesAt = Infinity;
 
   // forward
   upstream: UpstreamConnection | null = null;

@@ -28,8 +28,10 @@ export interface GatewayOptions {
   /** Absent = none is kept. */
   readonly journal?: EventJournal;
   readonly onTrouble?: OnTrouble;
-  /** Milliseconds since the epoch, in place of the system's clock. */
+  /** Monotonic milliseconds, in place of the system's clock. */
   readonly clock?: () => number;
+  /** Milliseconds since the epoch, in place of the system's time of day. */
+  readonly wall?: () => number;
 }
 
 /** A running data plane. */
@@ -67,17 +69,21 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   let drained: (() => void) | null = null;
   let memoryAt = 0;
   const rechecks = new Rechecks();
-  const deadlines: Deadlines = new Deadlines((now) => {
-    upstreams.sweep(now);
-    rechecks.sweep(now);
-    core.sweep();
-    listener.sweep(now);
-    if (now - memoryAt >= MEMORY_INTERVAL_MS) {
-      memoryAt = now;
-      watchMemory(core, onTrouble);
-    }
-    if (drained !== null && listener.connections === 0) drained();
-  }, options.clock);
+  const deadlines: Deadlines = new Deadlines(
+    (now) => {
+      upstreams.sweep(now);
+      rechecks.sweep(now);
+      core.sweep();
+      listener.sweep(now);
+      if (now - memoryAt >= MEMORY_INTERVAL_MS) {
+        memoryAt = now;
+        watchMemory(core, onTrouble);
+      }
+      if (drained !== null && listener.connections === 0) drained();
+    },
+    options.clock,
+    options.wall,
+  );
   const balance = (upstream: UpstreamSettings): Balancer =>
     new Balancer(
       upstream,

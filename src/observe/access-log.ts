@@ -1,5 +1,6 @@
 // Owns the access log: one line per finished request, written after the response and never waited for.
 import type { Logger } from 'pino';
+import { monotonicNow } from '../clock.ts';
 import type { Exchange } from '../gateway/exchange.ts';
 import type { PassThroughLine } from '../gateway/pass-through/settings.ts';
 import { MAX_LOGGED_PATH, MAX_USER_AGENT } from '../gateway/settings.ts';
@@ -26,7 +27,7 @@ export class AccessLog {
       this.dropped++;
       return;
     }
-    this.queue.push({ exchange, address, at: Date.now() });
+    this.queue.push({ exchange, address, at: monotonicNow() });
     if (this.scheduled) return;
     this.scheduled = true;
     setImmediate(() => this.flush());
@@ -41,7 +42,7 @@ export class AccessLog {
       status: line.status,
       error: line.error ?? undefined,
       bytes_out: line.bytesOut,
-      duration_ms: Math.max(0, Date.now() - line.startedAt),
+      duration_ms: Math.round(monotonicNow() - line.startedAt),
     });
   }
 
@@ -70,7 +71,7 @@ export class AccessLog {
         upstream_reused: exchange.upstreamReused,
         bytes_in: exchange.bytesIn,
         bytes_out: exchange.bytesOut,
-        duration_ms: Math.max(0, at - exchange.startedAt),
+        duration_ms: Math.round(at - exchange.startedAt),
       });
     }
   }

@@ -1,6 +1,7 @@
 // Owns the decision journal: what an operator asks about later, written also where no access log is. Few lines, whatever
 // devices do: the first of a kind at once, then one per device and window with a count.
 import type { Logger } from 'pino';
+import { monotonicNow } from '../clock.ts';
 import { detached, plain } from '../eas/mailbox/plain.ts';
 import type { Exchange } from '../gateway/exchange.ts';
 
@@ -80,7 +81,7 @@ export class Journal {
   private scheduled = false;
 
   /** `identities` false: lines name nobody, and stand for all devices together. */
-  constructor(log: Logger, identities: boolean, now: () => number = Date.now) {
+  constructor(log: Logger, identities: boolean, now: () => number = monotonicNow) {
     this.log = log;
     this.identities = identities;
     this.now = now;

@@ -32,6 +32,11 @@ export interface Verdict {
   readonly rule: string;
   /** Milliseconds since the epoch after which the verdict must be decided anew; `Infinity` when nothing expires. */
   readonly validUntil: number;
+  /**
+   * The same moment on the monotonic clock, converted when the verdict was decided: deadlines count on it, so that a step
+   * of the wall clock does not move them. Set by the verdict cache; absent = not converted.
+   */
+  readonly lapsesAt?: number;
   /** Since when it is so, milliseconds since the epoch; absent = not known. */
   readonly since?: number;
   /** What exactly is required or was decided, in the words of the operator or feed; may be shown to the phone's user. */

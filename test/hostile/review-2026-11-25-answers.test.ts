@@ -1,6 +1,6 @@
 // Owns the promise that the holes found by the review of the answers on 25 November 2026 stay closed.
 import { gzipSync } from 'node:zlib';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { PartnershipRecorder } from '../../src/directory/partnership-recorder.ts';
 import type { DirectoryStore } from '../../src/directory/store.ts';
 import { decodeWbxml } from '../../src/eas/wbxml/decode.ts';
@@ -16,6 +16,7 @@ import { guarded, openQuarantine } from '../support/quarantine.ts';
 import type { Quarantine } from '../support/quarantine.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { FOLDER_SYNC, request, verdict } from '../support/test-gateway.ts';
+import { TestClock } from '../support/test-clock.ts';
 import { until } from '../support/until.ts';
 
 checkLeaks();
@@ -23,7 +24,6 @@ checkLeaks();
 let world: Quarantine;
 const clients: RawClient[] = [];
 afterEach(async () => {
-  vi.restoreAllMocks();
   for (const client of clients.splice(0)) client.destroy();
   await world.close();
 });
@@ -35,26 +35,24 @@ async function connect(): Promise<RawClient> {
 }
 
 /** Moves the clock on, and waits until the gateway has looked at it: a silent connection has its time then. */
-async function pass(seconds: number, clock: { ahead: number }): Promise<void> {
+async function pass(seconds: number, clock: TestClock): Promise<void> {
   const witness = await connect();
   await until(() => world.gateway.connections() === 2, 'the witness');
-  clock.ahead += seconds * 1_000;
+  await clock.advance(seconds * 1_000);
   await until(() => witness.ended, 'the gateway to look at its clock');
 }
 
 describe('a password that was accepted on a connection', () => {
   it('is asked about again after a while, however often the connection is used', async () => {
     let changed = false;
+    const clock = new TestClock();
     world = await openQuarantine(
       ({ connection, ...rest }) => {
         if (changed) connection.socket.write('HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n');
         else guarded()({ connection, ...rest });
       },
-      { client: { keepAliveTimeoutMs: 600_000 } },
+      { client: { keepAliveTimeoutMs: 600_000 }, clock: clock.now },
     );
-    const clock = { ahead: 0 };
-    const now = Date.now.bind(Date);
-    vi.spyOn(Date, 'now').mockImplementation(() => now() + clock.ahead);
     const phone = await connect();
     const ask = async (): Promise<number> => {
       phone.send(request('FolderSync', FOLDER_SYNC, [], 'PHONE1'));

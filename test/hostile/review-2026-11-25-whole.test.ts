@@ -232,7 +232,7 @@ describe('wrong passwords that the mail server takes long to refuse', () => {
     });
     const gateway = await startTestGateway(backend.port, {
       identity: { trustedProxies: ['127.0.0.1'] },
-      clock: () => Date.now() + ahead,
+      clock: () => performance.now() + ahead,
     });
     gateway.verdicts.set('abc123', verdict('block'));
     const clients: RawClient[] = [];

@@ -56,8 +56,9 @@ export interface SettingsOverrides {
   readonly passThrough?: GatewaySettings['passThrough'];
   readonly client?: Partial<GatewaySettings['client']>;
   readonly identity?: Partial<GatewaySettings['identity']>;
-  /** In place of the system's clock. */
+  /** In place of the system's monotonic clock, and of its time of day. */
   readonly clock?: () => number;
+  readonly wall?: () => number;
 }
 
 /** A frozen verdict for tests. */
@@ -169,7 +170,8 @@ export async function startTestGateway(
   const lookUp = (device: string) => verdicts.get(device) ?? ALLOW;
   const gateway = await startGateway({
     settings: testSettings(upstreamPort, overrides),
-    clock: overrides.clock ?? (() => Date.now()),
+    ...(overrides.clock === undefined ? {} : { clock: overrides.clock }),
+    ...(overrides.wall === undefined ? {} : { wall: overrides.wall }),
     verdicts: {
       peek: (_user, device) => {
         const found = lookUp(device);

@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { StatementSync } from 'node:sqlite';
 import { isDeepStrictEqual } from 'node:util';
+import { monotonicNow } from '../../clock.ts';
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
 import type { ManualDecision } from '../../policy/model.ts';
 import { settleWipe } from '../../policy/wipe.ts';
@@ -206,11 +207,11 @@ export class EmbeddedStore implements DirectoryStore {
   }
 
   async changesAfter(position: LogPosition): Promise<ChangeBatch> {
-    const end = Date.now() + WAIT_MS;
+    const end = monotonicNow() + WAIT_MS;
     while (!this.closed) {
       const last = this.lastId();
       if (last !== position) return this.read(position, last);
-      if (Date.now() >= end) break;
+      if (monotonicNow() >= end) break;
       await this.pause();
     }
     return { changes: [], position, trimmed: false };

@@ -33,7 +33,7 @@ export interface PassThroughLine {
   readonly error: HttpErrorCode | null;
   /** The client's, or what a trusted proxy says of it. */
   readonly address: string;
-  /** Milliseconds since the epoch. */
+  /** Monotonic milliseconds. */
   readonly startedAt: number;
   /** Octets written to the client, heads among them. */
   readonly bytesOut: number;
