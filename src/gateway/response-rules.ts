@@ -48,14 +48,11 @@ function isRedirect(status: number): boolean {
 
 /**
  * Sends a phone that the server wants elsewhere (451, MS-ASHTTP 2.2.2.1.1.2.4.1) back to this gateway; false when no
- * public URL is configured: then the answer must not reach the phone, which would go round the gate.
+ * public URL is configured: then the answer must not reach the phone, which would go round the gate. The server's own
+ * X-MS-Location is dropped with the other headers that name an address (http/response-head.ts).
  */
 function leadBack(head: ResponseHead, publicUrl: string | null): boolean {
   if (publicUrl === null) return false;
-  let lines = '';
-  for (const line of head.headerLines.split('\r\n')) {
-    if (line !== '' && !/^x-ms-location:/i.test(line)) lines += line + '\r\n';
-  }
-  head.headerLines = lines + `X-MS-Location: ${publicUrl}\r\n`;
+  head.headerLines += `X-MS-Location: ${publicUrl}\r\n`;
   return true;
 }
