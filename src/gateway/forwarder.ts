@@ -126,7 +126,7 @@ export class Forwarder implements UpstreamUser, ResponseOwner, ConnectionWaiter 
       this.phone.refuse('EASGATE_AUTHORIZATION');
       return false;
     }
-    if (pinned?.suits(exchange) === false) this.unpin();
+    if (pinned?.suits(exchange, this.phone.trusted) === false) this.unpin();
     return true;
   }
 

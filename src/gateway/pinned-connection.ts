@@ -28,12 +28,14 @@ export class PinnedConnection {
    * Whether a request that needs no handshake, or opens one, may go out on it. Connection-bound credentials need a
    * connection of their own; others must not meet one that is bound. A handshake always starts on a connection that
    * nobody was authenticated on: a server that keeps its first user would otherwise serve that one under the name of the
-   * second.
+   * second, or not look at the password of a request. `shared` = the client connection is a trusted proxy's: the next
+   * request on it may be another client's, so nothing but the handshake under way goes on.
    */
-  suits({ leg, user }: Exchange): boolean {
+  suits({ leg, user, authorization }: Exchange, shared: boolean): boolean {
     // Behind a 401 the server may still know whom it authenticated before: only a handshake under way goes on.
     if (leg !== 'none') return this.handshaking && !this.authenticated;
-    return !this.claimed || (this.user !== null && user === this.user);
+    if (!this.claimed) return true;
+    return !shared && authorization === null && this.user !== null && user === this.user;
   }
 
   /** What the status of an answer on it says of who it is bound to. */

@@ -239,6 +239,8 @@ export class HttpProxyAdapter {
       return;
     }
     passage.status = status;
+    // The handshake is over: the next request of a proxy may be another client's, and opens its own.
+    if (passage.connection.shared && status !== 401) passage.connection.pinnedFor = '';
     // A body still under way could be taken for the next request.
     passage.keepAlive &&= passage.request.complete;
     response.shouldKeepAlive = passage.keepAlive;
