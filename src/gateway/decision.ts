@@ -15,7 +15,7 @@ import type { Forwarder } from './forwarder.ts';
 import type { GatewayCore } from './gateway-core.ts';
 import type { PhoneSide } from './phone-side.ts';
 import { measureHeartbeat } from './response-deadline.ts';
-import { ASKING_MS, BUFFERED_BODY_BYTES } from './settings.ts';
+import { BUFFERED_BODY_BYTES } from './settings.ts';
 
 /** A verdict that a change overtook is looked up again, this often in all. */
 const MAX_DECISIONS = 3;
@@ -107,7 +107,7 @@ export class Decision implements HeldPing, WayOn {
 
   private async awaitDiscovery(exchange: Exchange, promise: Promise<DiscoveryAnswer>): Promise<void> {
     exchange.phase = 'verdict';
-    this.phone.deadline = this.core.deadlines.now + ASKING_MS;
+    this.phone.deadline = this.core.deadlines.now + this.core.askingMs;
     const answer = await promise;
     // The client may have left meanwhile.
     if (this.phone.exchange !== exchange || exchange.phase !== 'verdict') return;
@@ -153,7 +153,7 @@ export class Decision implements HeldPing, WayOn {
 
   private async awaitChallenge(exchange: Exchange, pending: Promise<Challenge>): Promise<void> {
     exchange.phase = 'verdict';
-    this.phone.deadline = this.core.deadlines.now + ASKING_MS;
+    this.phone.deadline = this.core.deadlines.now + this.core.askingMs;
     const challenge = await pending;
     // The client may have left meanwhile.
     if (this.phone.exchange !== exchange || exchange.phase !== 'verdict') return;
