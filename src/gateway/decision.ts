@@ -68,7 +68,9 @@ export class Decision implements HeldPing, WayOn {
       }
       exchange.verdict = verdict;
     }
-    if (exchange.verdict !== null && exchange.verdict.action !== 'allow') {
+    // Behind the last leg of a handshake all verdicts take the same way until the mail server has judged the leg.
+    const denied = exchange.verdict !== null && exchange.verdict.action !== 'allow';
+    if (denied && exchange.leg !== 'closing') {
       this.denial.answer(exchange);
       return;
     }
@@ -88,6 +90,10 @@ export class Decision implements HeldPing, WayOn {
     const { complete, received } = this.phone.body;
     const mailbox = this.core.quarantine !== null;
     if (!complete && received <= BUFFERED_BODY_BYTES && isReadAhead(exchange, mailbox)) return;
+    if (denied) {
+      this.forwarder.forwardDeniedLeg(exchange);
+      return;
+    }
     if (this.denial.leave(exchange) || this.denial.resume(exchange)) return;
     this.denial.listen(exchange);
     this.pass(exchange);

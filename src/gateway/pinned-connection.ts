@@ -1,6 +1,7 @@
 // Owns a connection to a mail server that belongs to one client connection alone, and for whom the server may take it.
 import { proxyHeader } from '../http/proxy-protocol.ts';
 import type { UserKey } from '../identity/keys.ts';
+import { showsAcceptance } from './credential-proof.ts';
 import type { Exchange } from './exchange.ts';
 import type { PhoneSide } from './phone-side.ts';
 import type { UpstreamConnection } from './upstream/upstream-connection.ts';
@@ -40,8 +41,13 @@ export class PinnedConnection {
 
   /** What the status of an answer on it says of who it is bound to. */
   noteAnswer(exchange: Exchange, status: number): void {
-    // A server that says 401 to a user it knows, or lets an opening leg in (Kerberos), may serve that user from now on.
-    const doubtful = status === 401 ? this.user !== null : exchange.leg === 'opening';
+    // A server that says 401 to a user it knows, or lets an opening leg in (Kerberos), may serve that user from now on;
+    // one that fails, or redirects, may not have looked at the leg.
+    const { leg } = exchange;
+    const doubtful =
+      status === 401
+        ? this.user !== null
+        : leg === 'opening' || (leg === 'closing' && !showsAcceptance(status));
     if (doubtful) exchange.upstreamKeepAlive = false;
     if (status === 401) {
       this.user = null;
@@ -50,7 +56,7 @@ export class PinnedConnection {
       this.authenticated = true;
       this.handshaking = false;
       // The opening leg of Kerberos names nobody, but a server may accept it.
-      this.user = exchange.leg === 'closing' ? exchange.user : null;
+      this.user = leg === 'closing' && !doubtful ? exchange.user : null;
     }
     // If the server closes, what was authenticated is gone, and the client must not think otherwise.
     if (!exchange.upstreamKeepAlive && this.claimed) exchange.persistent = false;

@@ -2,6 +2,8 @@
 import { withoutConnectionOffers } from '../http/challenges.ts';
 import { statusReply } from '../http/reply.ts';
 import type { ResponseHead } from '../http/response-head.ts';
+import { refusal } from './answers.ts';
+import { showsAcceptance } from './credential-proof.ts';
 import type { Exchange } from './exchange.ts';
 import type { PhoneSide } from './phone-side.ts';
 import type { PinnedConnection } from './pinned-connection.ts';
@@ -21,6 +23,10 @@ export function acceptHead(
   const server = exchange.server as UpstreamServer;
   server.succeeded();
   if (exchange.challengeOnly && head.status !== 401 && head.status !== 403) {
+    if (exchange.leg === 'closing') {
+      answerDeniedLeg(phone, exchange, head.status);
+      return null;
+    }
     // No credentials, no answer but a challenge: what else the server says was not asked for by anyone it knows.
     phone.reply(exchange, statusReply(401, exchange.persistent, core.challengeLines), 401);
     return null;
@@ -39,6 +45,25 @@ export function acceptHead(
   }
   phone.noteSeen(exchange, head.status);
   return exchange.persistent;
+}
+
+/** The closing leg of a request that may not pass was judged: the phone learns that it may not, if the leg holds. */
+function answerDeniedLeg(phone: PhoneSide, exchange: Exchange, status: number): void {
+  const { settings } = phone.core;
+  // What was authenticated upstream goes with the answer, and the phone must not think otherwise.
+  exchange.persistent = false;
+  if (!showsAcceptance(status)) {
+    phone.fail(exchange, 'EASGATE_CREDENTIALS_UNKNOWN');
+    return;
+  }
+  phone.noteSeen(exchange, status);
+  if (exchange.verdict?.action === 'allow') {
+    exchange.error = 'EASGATE_DECISION_CHANGED';
+    phone.reply(exchange, statusReply(503, false, 'Retry-After: 1\r\n'), 503);
+    return;
+  }
+  const told = refusal(exchange, settings.retryAfterSeconds, 'deviceBlocked');
+  phone.reply(exchange, told.data, told.status);
 }
 
 /** 304 answers a condition, and tells no other address. */

@@ -435,11 +435,20 @@ export function headerValue(lines: string, name: string): string | null {
 
 /** The header lines whose names, in lower case, are none of `names`. */
 export function withoutHeaders(lines: string, names: readonly string[]): string {
+  return filterHeaders(lines, names, false);
+}
+
+/** The header lines whose names, in lower case, are among `names`. */
+export function withHeaders(lines: string, names: readonly string[]): string {
+  return filterHeaders(lines, names, true);
+}
+
+function filterHeaders(lines: string, names: readonly string[], listed: boolean): string {
   let kept = '';
   for (const line of lines.split('\r\n')) {
     if (line === '') continue;
     const name = line.slice(0, line.indexOf(':')).toLowerCase();
-    if (!names.includes(name)) kept += line + '\r\n';
+    if (names.includes(name) === listed) kept += line + '\r\n';
   }
   return kept;
 }
