@@ -176,7 +176,10 @@ const upstream = z.strictObject({
     .describe("which Host the mail server sees: the phone's or that of url"),
   tls: upstreamTls.prefault({}).describe('for https'),
   connectTimeoutSeconds: seconds(5, 'longest wait for a connection'),
-  responseTimeoutSeconds: seconds(120, 'longest wait for a response head, except of held polls'),
+  responseTimeoutSeconds: seconds(
+    120,
+    'longest wait for a response head, except of held polls; also for the answer about a password, which Z-Push may take half a minute to refuse',
+  ),
   idleTimeoutSeconds: seconds(60, 'longest silence inside a response body'),
   maxConnections: count(20_000, 'connections to one mail server at most'),
   maxQueued: atLeastZero(1_000, 'requests that wait for a connection, per server'),

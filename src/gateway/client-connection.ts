@@ -83,7 +83,7 @@ export class ClientConnection implements Timed, TimedPhone, ReadPhone {
   draining = false;
   private readonly endpoint: PhoneEndpoint;
   /** A trusted proxy: its requests are those of others. */
-  private readonly trusted: boolean;
+  readonly trusted: boolean;
   /** The header lines that tell the mail server of it; '' = not written yet. */
   private forwarded = '';
 

@@ -15,7 +15,7 @@ import type { Forwarder } from './forwarder.ts';
 import type { GatewayCore } from './gateway-core.ts';
 import type { PhoneSide } from './phone-side.ts';
 import { measureHeartbeat } from './response-deadline.ts';
-import { ASKING_MS, BUFFERED_BODY_BYTES } from './settings.ts';
+import { BUFFERED_BODY_BYTES } from './settings.ts';
 
 /** A verdict that a change overtook is looked up again, this often in all. */
 const MAX_DECISIONS = 3;
@@ -63,7 +63,9 @@ export class Decision implements HeldPing, WayOn {
       }
       exchange.verdict = verdict;
     }
-    if (exchange.verdict !== null && exchange.verdict.action !== 'allow') {
+    // Behind the last leg of a handshake all verdicts take the same way until the mail server has judged the leg.
+    const denied = exchange.verdict !== null && exchange.verdict.action !== 'allow';
+    if (denied && exchange.leg !== 'closing') {
       this.denial.answer(exchange);
       return;
     }
@@ -83,6 +85,10 @@ export class Decision implements HeldPing, WayOn {
     const { complete, received } = this.phone.body;
     const mailbox = this.core.quarantine !== null;
     if (!complete && received <= BUFFERED_BODY_BYTES && isReadAhead(exchange, mailbox)) return;
+    if (denied) {
+      this.forwarder.forwardDeniedLeg(exchange);
+      return;
+    }
     if (this.denial.leave(exchange) || this.denial.resume(exchange)) return;
     this.denial.listen(exchange);
     this.pass(exchange);
@@ -102,7 +108,7 @@ export class Decision implements HeldPing, WayOn {
 
   private async awaitDiscovery(exchange: Exchange, promise: Promise<DiscoveryAnswer>): Promise<void> {
     exchange.phase = 'verdict';
-    this.phone.deadline = this.core.deadlines.now + ASKING_MS;
+    this.phone.deadline = this.core.deadlines.now + this.core.askingMs;
     const answer = await promise;
     // The client may have left meanwhile.
     if (this.phone.exchange !== exchange || exchange.phase !== 'verdict') return;
@@ -155,7 +161,7 @@ export class Decision implements HeldPing, WayOn {
 
   private async awaitChallenge(exchange: Exchange, pending: Promise<Challenge>): Promise<void> {
     exchange.phase = 'verdict';
-    this.phone.deadline = this.core.deadlines.now + ASKING_MS;
+    this.phone.deadline = this.core.deadlines.now + this.core.askingMs;
     const challenge = await pending;
     // The client may have left meanwhile.
     if (this.phone.exchange !== exchange || exchange.phase !== 'verdict') return;

@@ -27,7 +27,6 @@ import type { ClientOrigin } from './forwarding.ts';
 import type { GatewayCore } from './gateway-core.ts';
 import { answerLate, answerLeaving } from './leaving.ts';
 import type { RequestBody } from './request-body.ts';
-import { ASKING_MS } from './settings.ts';
 
 /** What a denial needs of the client connection it belongs to. */
 export interface DeniedPhone {
@@ -120,7 +119,7 @@ export class Denial {
   private async await(exchange: Exchange, pending: Promise<Proof>, goOn: () => void): Promise<void> {
     exchange.phase = 'verdict';
     exchange.overtaken = false;
-    this.phone.deadline = this.core.deadlines.now + ASKING_MS;
+    this.phone.deadline = this.core.deadlines.now + this.core.askingMs;
     const proof = await pending;
     if (this.hasLeft(exchange)) return;
     exchange.phase = 'gate';

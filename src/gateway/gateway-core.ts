@@ -25,6 +25,11 @@ import type { PassThroughLine } from './pass-through/settings.ts';
 import type { PassThroughLane } from './pass-through/lane.ts';
 import type { Balancer } from './upstream/balancer.ts';
 
+/** Asked of mail servers about one request, one after the other, at most. */
+const MAX_QUESTIONS = 3;
+/** A question ends up to so much later than its limit. */
+const SWEEP_MARGIN_MS = 1_000;
+
 /** Something the operator should know; codes are stable. */
 export type OnTrouble = (code: string, facts: Readonly<Record<string, unknown>>) => void;
 
@@ -128,6 +133,8 @@ export class GatewayCore {
   readonly journal: EventJournal | null;
   private readonly rendered: Notices | null;
   readonly arrivals = new Arrivals();
+  /** How long a request waits for what mail servers are asked about it, in milliseconds: a backstop of their own limits. */
+  readonly askingMs: number;
   draining = false;
   /** More memory is in use than limits.maxMemoryBytes. */
   overloaded = false;
@@ -146,6 +153,8 @@ export class GatewayCore {
     this.journal = parts.journal ?? null;
     const { autodiscover, identity, upstream } = parts.settings;
     const now = (): number => parts.deadlines.now;
+    const slowest = Math.max(...upstream.servers.map(({ responseTimeoutMs }) => responseTimeoutMs));
+    this.askingMs = MAX_QUESTIONS * (slowest + SWEEP_MARGIN_MS);
     this.forwarding = {
       trustedProxies: identity.trustedProxies.map(parseRange),
       forwardedHeader: identity.forwardedHeader,

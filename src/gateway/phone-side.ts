@@ -13,6 +13,8 @@ export interface PhoneSide {
   readonly body: RequestBody;
   readonly address: string;
   readonly port: number;
+  /** A trusted proxy: its requests may be those of several clients. */
+  readonly trusted: boolean;
   /** Whose request is under way, as the mail server is told. */
   readonly origin: ClientOrigin;
   /** The exchange under way. */

@@ -220,8 +220,6 @@ export const HALF_CLOSE_GRACE_MS = 2_000;
 /** After a refusal with the body still arriving: read and drop this much, so that the refusal is not lost to a reset. */
 export const LINGER_BYTES = 1024 * 1024;
 export const LINGER_MS = 2_000;
-/** How long a request waits for what mail servers are asked about it: for two questions and their sweep. */
-export const ASKING_MS = 25_000;
 /** Characters written down of a User-Agent, and of a path: either may be as long as a head. */
 export const MAX_USER_AGENT = 256;
 export const MAX_LOGGED_PATH = 1_024;

@@ -206,6 +206,7 @@ export class PassThroughLane {
     passage.address = origin.address;
     // A proxy may send a phone's request next, which is none of this lane's, or that of another client behind the same
     // address; the legs of a handshake need the connection.
+    connection.shared = trusted;
     const shared = trusted && (origin.hidden || !bindsConnection(admitted.authorization));
     passage.isAnothers = shared;
     passage.keepAlive = admitted.keepAlive && !this.draining && !shared;
