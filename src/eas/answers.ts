@@ -5,7 +5,7 @@ import type { EasCommand } from './commands.ts';
 import { statusReply } from './replies.ts';
 import { carriesStatusInBody } from './versions.ts';
 
-/** Why a request may not pass, as far as a verdict leads to it (src/gateway/answers.ts), in the words of MS-ASCMD 2.2.2. */
+/** Why a request may not pass, as far as a verdict leads to it (src/gateway/access/local-replies.ts), in the words of MS-ASCMD 2.2.2. */
 export type Refusal = 'deviceBlocked' | 'remoteWipe' | 'tryLater';
 
 /** What the phone is meant to do: give up, run Provision and repeat, or repeat after a while. */

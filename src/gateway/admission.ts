@@ -16,7 +16,7 @@ import { claimAgrees } from '../identity/user-claim.ts';
 import { isConnectionBound, readLeg } from '../identity/ntlm.ts';
 import { NO_USER, isUserError, userFromAuthorization } from '../identity/user.ts';
 import type { UserErrorCode } from '../identity/user.ts';
-import type { Exchange } from './exchange.ts';
+import type { Exchange } from './exchange/exchange.ts';
 import { VIA_PSEUDONYM } from './settings.ts';
 import type { IdentitySettings, ListenSettings, UpstreamSettings } from './settings.ts';
 
@@ -122,7 +122,7 @@ export function admit(
   if (bad !== null) {
     // Clients keep the body for the leg that counts; what the first one asks for is not sent on anyway.
     if (exchange.leg !== 'opening') return bad;
-    exchange.bodyChecked = true;
+    exchange.rootSeen = true;
   }
   if (origin.certificateUser !== null && user !== NO_USER && user !== origin.certificateUser)
     return 'EASGATE_USER_MISMATCH';
@@ -243,7 +243,7 @@ export function admitDiscovery(
   if (head.via !== null && cameThroughHere(head.via)) return 'EASGATE_LOOP';
   if (typeof target === 'string') return target;
   exchange.discovery = target;
-  exchange.bodyChecked = true;
+  exchange.rootSeen = true;
   exchange.userAgent = head.userAgent;
   exchange.host = head.host;
   if (target.form === 'json') return head.framing === 'none' ? null : 'EASGATE_UNEXPECTED_BODY';
@@ -265,7 +265,7 @@ const XML_TYPE = /^(?:text|application)\/xml(?: ?; ?charset="?utf-8"?)?$/i;
 function nameBody(exchange: Exchange, query: EasQuery, head: RequestHead): HttpErrorCode | null {
   if (query.command === null) {
     if (head.framing !== 'none') return 'EASGATE_UNEXPECTED_BODY';
-    exchange.bodyChecked = true;
+    exchange.rootSeen = true;
     return null;
   }
   exchange.command = query.command.name;

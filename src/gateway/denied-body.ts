@@ -3,7 +3,7 @@ import { OutlineReader } from '../eas/mailbox/outline.ts';
 import type { WbxmlElement } from '../eas/wbxml/element.ts';
 import type { HttpErrorCode } from '../http/errors.ts';
 import { treeOf } from './body-tree.ts';
-import type { Exchange } from './exchange.ts';
+import type { Exchange } from './exchange/exchange.ts';
 import type { RequestBody } from './request-body.ts';
 import { BUFFERED_BODY_BYTES } from './settings.ts';
 
@@ -48,6 +48,11 @@ export class DeniedBody {
     const complete = this.readPast(exchange, body);
     if (this.outline === null) return complete ? { kind: 'unread' } : MORE;
     return this.readOn(this.outline, kept, complete);
+  }
+
+  /** What comes is the rest of a body whose beginning was not read here. */
+  beginInside(): void {
+    this.outline = null;
   }
 
   /** Lets go of what has come; whether that was all of it, or all that will come. */

@@ -6,7 +6,7 @@ import { mailboxRows } from '../eas/mailbox/describe.ts';
 import { decodeWbxml } from '../eas/wbxml/decode.ts';
 import { isElement } from '../eas/wbxml/element.ts';
 import type { WbxmlElement } from '../eas/wbxml/element.ts';
-import { REFUSAL_BY_ACTION, REFUSAL_BY_REASON } from './answers.ts';
+import { REFUSAL_BY_ACTION, REFUSAL_BY_REASON } from './access/local-replies.ts';
 
 const MEANT: Readonly<Record<RefusalKind, string>> = {
   deny: 'give up',
@@ -19,7 +19,7 @@ export function answersTable(): string {
   return [
     '# What a refused phone is told',
     '',
-    'This page is made from src/gateway/answers.ts, src/eas/answers.ts and src/eas/mailbox (`easgate check --answers`).',
+    'This page is made from src/gateway/access/local-replies.ts, src/eas/answers.ts and src/eas/mailbox (`easgate check --answers`).',
     'All of it is told only after the mail server took the credentials of the request; else the phone gets the mail',
     "server's own 401, or 503 when the mail server cannot be asked.",
     '',

@@ -11,7 +11,7 @@ import {
 } from '../eas/autodiscover/pox.ts';
 import type { HttpErrorCode } from '../http/errors.ts';
 import type { Claim, CredentialCheck } from './credentials.ts';
-import type { Exchange } from './exchange.ts';
+import type { Exchange } from './exchange/exchange.ts';
 import { forwardedFields } from './forwarding.ts';
 import type { ClientOrigin, ForwardingRules } from './forwarding.ts';
 import type { DiscoverySettings } from './settings.ts';

@@ -1,5 +1,6 @@
 // Owns what all connections of one worker share: settings, pool, verdicts, clock, counters, the account of what happened.
 import { ERRORS } from '../http/errors.ts';
+import type { LocalAnswer } from '../http/reply.ts';
 import type { MailboxNotice } from '../eas/mailbox/model.ts';
 import { plain } from '../eas/mailbox/plain.ts';
 import { inRanges, parseRange } from '../identity/client-address.ts';
@@ -7,14 +8,13 @@ import type { Verdict, WipeOrder } from '../policy/model.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { SeenFacts } from '../directory/partnership-recorder.ts';
 import type { ChangedKeys, Decision } from '../directory/verdict-cache.ts';
-import { Arrivals } from './arrivals.ts';
+import { Arrivals } from './access/mailbox-exit.ts';
 import { ChallengeMemory } from './challenge-memory.ts';
-import type { ClientConnection } from './client-connection.ts';
 import { CredentialCheck } from './credentials.ts';
 import type { Deadlines } from './deadlines.ts';
 import { DeviceGuard } from './device-guard.ts';
 import { Discovery } from './discovery.ts';
-import type { Exchange } from './exchange.ts';
+import type { Exchange } from './exchange/exchange.ts';
 import { forwardedHeaders } from './forwarding.ts';
 import type { ClientOrigin, ForwardingRules } from './forwarding.ts';
 import { Notices } from './notices.ts';
@@ -119,8 +119,13 @@ export class GatewayCore {
     shed: 0,
     turnedAway: 0,
   };
-  /** Header lines of the gateway's own 401, for the case that the mail server does not challenge. */
-  readonly challengeLines = 'WWW-Authenticate: Basic realm="ActiveSync"\r\n';
+  /** The gateway's own challenge, for the case that the mail server does not send one. */
+  readonly ownChallenge: LocalAnswer = Object.freeze({
+    status: 401,
+    reason: 'Unauthorized',
+    headers: 'WWW-Authenticate: Basic realm="ActiveSync"\r\n',
+    body: null,
+  });
   readonly forwarding: ForwardingRules;
   /** For requests that may not pass: does the mail server take their credentials? */
   readonly credentials: CredentialCheck;
@@ -161,9 +166,9 @@ export class GatewayCore {
       sendsForwarded: upstream.forwarded,
       publicHosts: identity.publicHosts,
     };
-    const { forwarding, challengeLines } = this;
+    const { forwarding, ownChallenge } = this;
     this.credentials = new CredentialCheck(upstream, parts.upstreams, forwarding, now);
-    this.challenges = new ChallengeMemory(upstream, parts.upstreams, forwarding, now, challengeLines);
+    this.challenges = new ChallengeMemory(upstream, parts.upstreams, forwarding, now, ownChallenge);
     this.discovery =
       autodiscover === null
         ? null
@@ -248,7 +253,7 @@ export class GatewayCore {
     return true;
   }
 
-  onFinished(exchange: Exchange, connection: ClientConnection): void {
+  onFinished(exchange: Exchange, address: string): void {
     exchange.authorization = null;
     this.counters.requests++;
     if (exchange.error !== null) {
@@ -259,8 +264,7 @@ export class GatewayCore {
       else if (exchange.status >= 500) this.counters.failed++;
       else this.counters.refused++;
     }
-    if (exchange.error !== null || exchange.wipe !== null)
-      this.journal?.finished(exchange, connection.address);
-    this.accessLog?.record(exchange, connection.address);
+    if (exchange.error !== null || exchange.wipe !== null) this.journal?.finished(exchange, address);
+    this.accessLog?.record(exchange, address);
   }
 }

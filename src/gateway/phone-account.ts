@@ -3,7 +3,7 @@ import type { HttpErrorCode } from '../http/errors.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { Verdict } from '../policy/model.ts';
 import type { DeviceUse } from './device-guard.ts';
-import type { Exchange } from './exchange.ts';
+import type { Exchange } from './exchange/exchange.ts';
 import type { GatewayCore } from './gateway-core.ts';
 
 /** How long a connection need not say again that its device was seen. */

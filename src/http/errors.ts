@@ -182,6 +182,16 @@ export const ERRORS = {
     source: 'internal',
     help: 'the mail server could not be asked about the credentials (what answers its OPTIONS must offer Exchange ActiveSync, as MS-ASHTTP 2.2.4 demands), or too many wrong ones came from this address or for this user',
   },
+  EASGATE_NO_CLEARANCE: {
+    status: 500,
+    source: 'internal',
+    help: 'a request was not forwarded because the gate had not cleared it: a bug of easgate, please report it',
+  },
+  EASGATE_ILLEGAL_TRANSITION: {
+    status: 500,
+    source: 'internal',
+    help: 'a request went from one phase to another that may not follow it, and its connection was closed: a bug of easgate, please report it with the log line',
+  },
   EASGATE_DRAINING: { status: 503, source: 'internal', help: 'the gateway is stopping' },
   EASGATE_DECISION_CHANGED: {
     status: 403,

@@ -1,7 +1,7 @@
 // Owns the access log: one line per finished request, written after the response and never waited for.
 import type { Logger } from 'pino';
 import { monotonicNow } from '../clock.ts';
-import type { Exchange } from '../gateway/exchange.ts';
+import type { Exchange } from '../gateway/exchange/exchange.ts';
 import type { PassThroughLine } from '../gateway/pass-through/settings.ts';
 import { MAX_LOGGED_PATH, MAX_USER_AGENT } from '../gateway/settings.ts';
 

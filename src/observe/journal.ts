@@ -3,7 +3,7 @@
 import type { Logger } from 'pino';
 import { monotonicNow } from '../clock.ts';
 import { detached, plain } from '../eas/mailbox/plain.ts';
-import type { Exchange } from '../gateway/exchange.ts';
+import type { Exchange } from '../gateway/exchange/exchange.ts';
 
 /** Names of events; stable, as operators search for them. */
 export type JournalEvent =

@@ -7,8 +7,13 @@ import { answerMailbox } from '../../src/eas/mailbox/mailbox.ts';
 import { answerIssued } from '../../src/eas/mailbox/transition.ts';
 import { decodeWbxml } from '../../src/eas/wbxml/decode.ts';
 import { fromXml, toXml } from '../../src/eas/wbxml/xml.ts';
-import { REFUSAL_BY_ACTION, REFUSAL_BY_REASON, refusal, startOver } from '../../src/gateway/answers.ts';
-import { Exchange } from '../../src/gateway/exchange.ts';
+import {
+  REFUSAL_BY_ACTION,
+  REFUSAL_BY_REASON,
+  refusal,
+  startOver,
+} from '../../src/gateway/access/local-replies.ts';
+import { Exchange } from '../../src/gateway/exchange/exchange.ts';
 import type { VerdictAction, VerdictReason } from '../../src/policy/model.ts';
 import { VERSIONS, answeredXml, mailboxRequest } from '../support/mailbox.ts';
 

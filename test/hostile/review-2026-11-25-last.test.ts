@@ -8,7 +8,7 @@ import type { WorkerPlan } from '../../src/control/supervisor.ts';
 import { encodeWbxml } from '../../src/eas/wbxml/encode.ts';
 import { fromXml } from '../../src/eas/wbxml/xml.ts';
 import { AdmissionMemo } from '../../src/gateway/admission.ts';
-import { Exchange } from '../../src/gateway/exchange.ts';
+import { Exchange } from '../../src/gateway/exchange/exchange.ts';
 import { RequestHead } from '../../src/http/request-head.ts';
 import type { DeviceKey } from '../../src/identity/keys.ts';
 import { Journal } from '../../src/observe/journal.ts';

@@ -2,7 +2,7 @@
 // handshake authenticated (MS-NTHT 1.3, RFC 4559 6): behind one address there may be several clients.
 import { describe, expect, it } from 'vitest';
 import { PinnedConnection } from '../../src/gateway/pinned-connection.ts';
-import { Exchange } from '../../src/gateway/exchange.ts';
+import { Exchange } from '../../src/gateway/exchange/exchange.ts';
 import { parseRange } from '../../src/identity/client-address.ts';
 import type { UserKey } from '../../src/identity/keys.ts';
 import { checkLeaks } from '../support/leaks.ts';

@@ -1,6 +1,6 @@
 // Owns the promises of the decision journal: the lines an operator finds later, at a whole gateway with its real log.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Exchange } from '../../src/gateway/exchange.ts';
+import { Exchange } from '../../src/gateway/exchange/exchange.ts';
 import type { HttpErrorCode } from '../../src/http/errors.ts';
 import { deviceKey } from '../../src/identity/device.ts';
 import { Journal } from '../../src/observe/journal.ts';

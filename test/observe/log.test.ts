@@ -1,7 +1,7 @@
 // Owns the promises of the access log: real lines of the real logger.
 import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Exchange } from '../../src/gateway/exchange.ts';
+import { Exchange } from '../../src/gateway/exchange/exchange.ts';
 import { deviceKey } from '../../src/identity/device.ts';
 import { AccessLog } from '../../src/observe/access-log.ts';
 import { openLog } from '../../src/observe/logger.ts';

@@ -1,9 +1,10 @@
 // Owns what a test opens of mail servers, gateways and phones, and that it is closed behind it, the last first.
 import { afterEach } from 'vitest';
-import type { Exchange } from '../../src/gateway/exchange.ts';
+import type { Exchange } from '../../src/gateway/exchange/exchange.ts';
 import { startGateway } from '../../src/gateway/gateway.ts';
 import type { Gateway } from '../../src/gateway/gateway.ts';
 import type { VerdictSource } from '../../src/gateway/gateway-core.ts';
+import { throwingAtBugs } from './bugs.ts';
 import { watchGateway } from './leaks.ts';
 import { OFFER, ok, startRawBackend } from './raw-backend.ts';
 import type { BackendRequest, RawBackend } from './raw-backend.ts';
@@ -82,6 +83,7 @@ async function startDecided(
     },
     recorder: { seen: () => undefined },
     accessLog: { record: (exchange) => void finished.push(exchange), recordPassage: () => undefined },
+    onTrouble: throwingAtBugs(),
   });
   watchGateway(gateway);
   return { ...gateway, finished, change: () => tell() };

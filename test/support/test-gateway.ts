@@ -4,8 +4,9 @@ import type { ChangedKeys } from '../../src/directory/verdict-cache.ts';
 import type { Gateway } from '../../src/gateway/gateway.ts';
 import type { GatewaySettings, UpstreamServerSettings } from '../../src/gateway/settings.ts';
 import type { PassThroughLine } from '../../src/gateway/pass-through/settings.ts';
-import type { Exchange } from '../../src/gateway/exchange.ts';
+import type { Exchange } from '../../src/gateway/exchange/exchange.ts';
 import type { Verdict, VerdictAction } from '../../src/policy/model.ts';
+import { throwingAtBugs } from './bugs.ts';
 import { watchGateway } from './leaks.ts';
 
 /** Seen by the recorder double. */
@@ -211,7 +212,7 @@ export async function startTestGateway(
       },
       recordPassage: (line) => passages.push(line),
     },
-    onTrouble: (code, facts) => trouble.push({ code, ...facts }),
+    onTrouble: throwingAtBugs((code, facts) => void trouble.push({ code, ...facts })),
   });
   watchGateway(gateway);
   return {
