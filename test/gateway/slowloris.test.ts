@@ -107,7 +107,7 @@ async function crowded(
       closed = report;
     }
   });
-  await until(() => connectedAt > 0 && gateway.connections() === count + PHONES, 'the crowd', 10_000);
+  await until(() => connectedAt > 0 && gateway.connections() === count + PHONES, 'the crowd');
 
   let beside = Infinity;
   const latencies = await ask(world, () => (beside = Math.min(beside, gateway.connections() - PHONES)));
@@ -123,7 +123,7 @@ async function crowded(
 
 it(
   'serves phones as ever beside 5,000 slow heads, and closes those in time',
-  { timeout: 40_000 },
+
   async () => {
     const count = 5_000;
     const headTimeoutMs = 5_000;
@@ -139,7 +139,7 @@ it(
 
 it(
   'serves phones as ever beside 500 slow bodies, and closes those in time',
-  { timeout: 40_000 },
+
   async () => {
     const count = 500;
     const rateWindowMs = 4_000;
@@ -154,7 +154,7 @@ it(
 
 it(
   'serves phones as ever beside 500 slow TLS handshakes, and closes those in time',
-  { timeout: 40_000 },
+
   async () => {
     const count = 500;
     const handshakeTimeoutMs = 4_000;

@@ -111,7 +111,6 @@ describe.skipIf(!hasNginx)(`node:http and nginx${without}`, () => {
 
   it.each(HOSTILE_CLASSES)(
     'read alike what the gateway forwards: $title',
-    { timeout: 120_000 },
     async ({ cases }) => {
       for (const hostile of cases) {
         const expected = meant(hostile);
@@ -123,7 +122,7 @@ describe.skipIf(!hasNginx)(`node:http and nginx${without}`, () => {
     },
   );
 
-  it('disagree only about bytes that the gateway refuses, or writes anew', { timeout: 120_000 }, async () => {
+  it('disagree only about bytes that the gateway refuses, or writes anew', async () => {
     const disputed: string[] = [];
     const passed: string[] = [];
     for (const hostile of HOSTILE_CLASSES.flatMap(({ cases }) => cases)) {
