@@ -462,7 +462,10 @@ describe('a phone that leaves', () => {
     client.destroy();
     await untilLeft(world.gateway);
     await until(() => world.gateway.finished.length === 2, 'the end of the request');
-    expect(world.gateway.finished.at(-1)).toMatchObject({ error: 'EASGATE_CLIENT_LEFT', authorization: null });
+    expect(world.gateway.finished.at(-1)).toMatchObject({
+      error: 'EASGATE_CLIENT_LEFT',
+      authorization: null,
+    });
     waiting[0]?.connection.socket.write(ok('ok', OFFER));
     expect((await ask(basic('alice:secret'))).status).toBe(200);
     expect(questions()).toHaveLength(1);

@@ -99,8 +99,8 @@ describe('the mail server', () => {
   });
 
   it('that stops in the middle of a response is given up', async () => {
-    const { client, gateway } = await setUp(
-      ({ connection }) => connection.socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort'),
+    const { client, gateway } = await setUp(({ connection }) =>
+      connection.socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort'),
     );
     client.send(request('FolderSync', FOLDER_SYNC));
     await until(() => client.received.endsWith('short'), 'a part of the response');

@@ -139,7 +139,10 @@ describe('a health check', () => {
     const backend = await backendOf((sent) => answer(sent, 200));
     watch(backend.port);
     await until(() => backend.connections.length > 4, 'some health checks');
-    await until(() => backend.connections.filter(({ closed }) => !closed).length < 2, 'no connection but one');
+    await until(
+      () => backend.connections.filter(({ closed }) => !closed).length < 2,
+      'no connection but one',
+    );
   });
 });
 

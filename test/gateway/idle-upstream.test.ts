@@ -88,7 +88,10 @@ describe('an idle connection to a mail server', () => {
 
   it('of a gateway is closed by itself, and the next request has a new one', async () => {
     const backend = await bench.backend();
-    const gateway = await bench.gateway(backend.port, { upstream: { idleConnectionMs: 10_000 } });
+    const gateway = await bench.gateway(backend.port, {
+      upstream: { idleConnectionMs: 10_000 },
+      client: { keepAliveTimeoutMs: 60_000 },
+    });
     const phone = await RawClient.open(gateway.port);
     phone.send(request('FolderSync', FOLDER_SYNC));
     await phone.response();

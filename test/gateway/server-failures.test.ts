@@ -108,7 +108,10 @@ describe('health checks', () => {
     ['cannot be reached', {}, { port: 1 }],
   ])('take out a server that %s', async (_name, member, settings) => {
     // Real time, in which the first server must answer on a slow machine too.
-    const { ask, gateway } = await group([{}, { ...member, settings }], health({ fall: 1, timeoutMs: 4_000 }));
+    const { ask, gateway } = await group(
+      [{}, { ...member, settings }],
+      health({ fall: 1, timeoutMs: 4_000 }),
+    );
     // The first server answers 200 to everything.
     await until(() => gateway.trouble.length === 1, 'the failed check');
     expect(gateway.trouble[0]).toMatchObject({ code: 'EASGATE_UPSTREAM_OUT', server: 'server2' });
@@ -231,10 +234,7 @@ describe('a second server is asked', () => {
       minVersion: 'TLSv1.2' as const,
       verify: false,
     };
-    const { ask, gateway, backends } = await group([
-      { settings: { tls: silent } },
-      {},
-    ]);
+    const { ask, gateway, backends } = await group([{ settings: { tls: silent } }, {}]);
     const asked = bodyOf(ask());
     await until(() => backends[0]?.accepted.length === 1, 'the connection');
     await gateway.time.advance(2_001);

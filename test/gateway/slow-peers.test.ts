@@ -116,7 +116,7 @@ describe('a phone that sends slowly', () => {
     const { backend, gateway, client } = await setUp({ client: { minBodyRate: 1_000 } });
     const piece = 'x'.repeat(5_000);
     client.send(request('SendMail', MAIL_START, [`Content-Length: ${MAIL_START.length + 10 * 5_000}`]));
-    await until(() => backend.connections.length === 1, 'the head to be forwarded');
+    await until(() => backend.connections[0]?.received.includes('\r\n\r\n') === true, 'the head');
     for (let count = 1; count <= 10; count++) {
       await gateway.time.advance(4_000);
       const before = backend.connections[0]?.received.length ?? 0;
@@ -125,6 +125,19 @@ describe('a phone that sends slowly', () => {
     }
     expect((await client.response()).status).toBe(200);
     expect(backend.requests[0]?.body).toHaveLength(MAIL_START.length + 10 * 5_000);
+  });
+
+  it('has all its time for the rest of its body where the mail server was quick to connect', async () => {
+    const { backend, gateway, client } = await setUp({
+      upstream: { connectTimeoutMs: 1_000 },
+      client: { bodyTimeoutMs: 60_000 },
+    });
+    const mail = request('SendMail', MAIL_START, [`Content-Length: ${MAIL_START.length + 1}`]);
+    client.send(mail);
+    await until(() => backend.connections[0]?.received.includes('\r\n\r\n') === true, 'the head');
+    await gateway.time.advance(59_000);
+    client.send('x');
+    expect((await client.response()).status).toBe(200);
   });
 
   it('is not blamed when the mail server takes nothing', async () => {

@@ -125,6 +125,7 @@ describe('a request that finds all connections in use', () => {
     const leaving = await queue('A1');
     const open = servers.gateway.connections();
     leaving.destroy();
+    await untilLeft(servers.gateway);
     await until(() => servers.gateway.connections() === open - 1, 'the end of the client');
     const staying = await queue('B2');
     answer(0);

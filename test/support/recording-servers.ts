@@ -105,7 +105,8 @@ http {
     (answers) => answers || child.exitCode !== null,
     'nginx to listen',
   );
-  if (child.exitCode !== null) throw new Error(`nginx ended: ${readFileSync(join(folder, 'error.log'), 'utf8')}`);
+  if (child.exitCode !== null)
+    throw new Error(`nginx ended: ${readFileSync(join(folder, 'error.log'), 'utf8')}`);
   // latin1: escape=json leaves bytes above ASCII as they are.
   const lines = (): string[] => readFileSync(log, 'latin1').split('\n').filter(Boolean);
   return {

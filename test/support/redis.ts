@@ -54,7 +54,9 @@ async function launch(port: number): Promise<ChildProcess> {
   );
   let failure: Error | null = null;
   child.once('error', (cause) => {
-    failure = new Error('redis-server is missing; install it (Debian: apt-get install redis-server)', { cause });
+    failure = new Error('redis-server is missing; install it (Debian: apt-get install redis-server)', {
+      cause,
+    });
   });
   child.once('exit', (code) => (failure ??= new Error(`redis-server ended with ${code}`)));
   const answered = await eventually(
