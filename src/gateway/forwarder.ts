@@ -238,8 +238,13 @@ export class Forwarder implements UpstreamUser, ResponseOwner, ConnectionWaiter 
     if (exchange === null || exchange.phase !== 'forwarded') return;
     const waited = exchange.replay !== null;
     exchange.replay = null;
-    if (exchange.requestComplete) this.phone.deadline = exchange.responseDeadline;
-    else if (waited && exchange.upstream?.socket.writableNeedDrain === false) this.phone.resumeBody();
+    if (exchange.requestComplete) {
+      this.phone.deadline = exchange.responseDeadline;
+      return;
+    }
+    // The time for connecting is no time for the body.
+    this.expectNext(exchange);
+    if (waited && exchange.upstream?.socket.writableNeedDrain === false) this.phone.resumeBody();
   }
 
   onUpstreamBytes(bytes: Buffer, length: number): void {

@@ -75,7 +75,7 @@ async function startProcess(text: string, files: Readonly<Record<string, string>
     workers: () => gateway.workers(),
     reload: async () => {
       expect(await gateway.command('reload')).toBe(0);
-      await until(() => gateway.out().includes('EASGATE_RELOADED'), 'the end of the reload', 30_000);
+      await until(() => gateway.out().includes('EASGATE_RELOADED'), 'the end of the reload');
     },
   };
 }
@@ -112,7 +112,7 @@ async function roll(
   const before = gateway.workers();
   const crowd = await HeldPolls.open(gateway.port, polls, secure);
   cleanups.push(() => crowd.destroy());
-  await until(() => mail.held() === polls, `${polls} polls at the mail server`, 20_000);
+  await until(() => mail.held() === polls, `${polls} polls at the mail server`);
   expect(crowd.held).toBe(polls);
   const holders = holdersOf(gateway.port, before);
 
@@ -148,13 +148,13 @@ async function roll(
 }
 
 describe('all workers are replaced under load: no request fails, each held poll ends with a valid reply, one after the other', () => {
-  it('with 200 requests a second and 2,000 held polls', { timeout: 90_000 }, async () => {
+  it('with 200 requests a second and 2,000 held polls', async () => {
     const mail = await startMail();
     const size = { polls: 2_000, perSecond: 200, windowSeconds: 5 };
     await roll(await startProcess(config(mail.url, size.windowSeconds)), mail, size);
   });
 
-  it('over TLS', { timeout: 60_000 }, async () => {
+  it('over TLS', async () => {
     const mail = await startMail();
     const { certificate, key } = await (await createAuthority()).issue({});
     const tls = ', tls: { certificates: [{ certificate: tls.crt, key: tls.key }] }';
@@ -162,7 +162,7 @@ describe('all workers are replaced under load: no request fails, each held poll 
     await roll(await startProcess(text, { 'tls.crt': certificate, 'tls.key': key }), mail, SMALL, true);
   });
 
-  it('with the directory in Redis', { timeout: 60_000 }, async () => {
+  it('with the directory in Redis', async () => {
     const mail = await startMail();
     const redis = await startRedis();
     cleanups.push(() => redis.kill());
@@ -170,7 +170,7 @@ describe('all workers are replaced under load: no request fails, each held poll 
     await roll(await startProcess(text), mail, SMALL);
   });
 
-  it('with one listening socket for all', { timeout: 60_000 }, async () => {
+  it('with one listening socket for all', async () => {
     const mail = await startMail();
     await roll(await startSharing(mail.url, SMALL.windowSeconds), mail, SMALL);
   });

@@ -100,14 +100,14 @@ describe('workers with TLS', () => {
     expect(await resumedBy(gateway, session)).toEqual(new Map(old.map((pid) => [pid, true])));
 
     gateway.child.kill('SIGHUP');
-    await until(() => gateway.out().includes('EASGATE_RELOADED'), 'the reload', 20_000);
+    await until(() => gateway.out().includes('EASGATE_RELOADED'), 'the reload');
     await until(() => gateway.workers().every((pid) => !old.includes(pid)), 'the old ones to leave');
     expect(await resumedBy(gateway, session)).toEqual(new Map(gateway.workers().map((pid) => [pid, true])));
 
     await gateway.stop();
     const restarted = await start(mail.url, own);
     expect(await resumes(restarted.port, session)).toBe(true);
-  }, 60_000);
+  });
 
   it('show a certificate that was replaced on disk, without a reload and without an end of a held poll', async () => {
     const mail = await startMail();
@@ -129,10 +129,10 @@ describe('workers with TLS', () => {
     expect([gateway.workers(), crowd.held, mail.held()]).toEqual([old, 16, 16]);
 
     gateway.child.kill('SIGHUP');
-    await until(() => crowd.polls.every(({ closed }) => closed !== null), 'the end of all polls', 20_000);
+    await until(() => crowd.polls.every(({ closed }) => closed !== null), 'the end of all polls');
     expect(crowd.cut()).toEqual([]);
     expect(await shownBy(gateway)).toBe('DNS:new.example.com');
-  }, 60_000);
+  });
 
   it('trust authorities of phones that were replaced on disk, and no longer those before', async () => {
     const mail = await startMail();
@@ -165,5 +165,5 @@ describe('workers with TLS', () => {
     await refusal(gateway.port, known);
     expect(await served.sync()).toBe(200);
     served.destroy();
-  }, 60_000);
+  });
 });

@@ -51,7 +51,7 @@ describe('a password that was accepted on a connection', () => {
         if (changed) connection.socket.write('HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n');
         else guarded()({ connection, ...rest });
       },
-      { client: { keepAliveTimeoutMs: 600_000 }, clock: clock.now },
+      { client: { keepAliveTimeoutMs: 600_000 }, time: clock },
     );
     const phone = await connect();
     const ask = async (): Promise<number> => {

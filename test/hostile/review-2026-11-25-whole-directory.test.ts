@@ -163,7 +163,7 @@ describe('connections to Redis that fall silent', () => {
       () => store.lookup('alice' as UserKey, ['stolen' as DeviceKey]),
       (result) => (found = result),
     );
-    await until(() => told !== null && found !== null, 'both to come back', 12_000).catch(() => undefined);
+    await until(() => told !== null && found !== null, 'both to come back').catch(() => undefined);
     closed = true;
     await Promise.all([store.close(), writer.close(), silencer.close()]);
     expect([told !== null, found !== null]).toEqual([true, true]);

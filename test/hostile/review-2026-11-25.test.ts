@@ -384,17 +384,17 @@ describe('a supervisor', () => {
   it('whose worker keeps ending takes a configuration that helps, also in a long pause', async () => {
     const { supervisor, exits, plan } = await watched({ crashes: true });
     // The pauses are 0.1, 0.2, 0.4, 0.8 seconds; in the next one the socket is let go.
-    await until(() => exits() === 5, 'the fifth end', 20_000);
+    await until(() => exits() === 5, 'the fifth end');
     await supervisor.reload(plan({}));
     expect(supervisor.pids()).toHaveLength(1);
-  }, 30_000);
+  });
 
   it('whose worker keeps ending can be stopped in a long pause', async () => {
     const { supervisor, exits } = await watched({ crashes: true });
-    await until(() => exits() === 5, 'the fifth end', 20_000);
+    await until(() => exits() === 5, 'the fifth end');
     await supervisor.stop();
     expect(supervisor.pids()).toEqual([]);
-  }, 30_000);
+  });
 
   it('keeps no worker of an old configuration that was being started during a reload', async () => {
     const { supervisor, plan, started, waitFile } = await watched({ waits: true });
@@ -408,7 +408,7 @@ describe('a supervisor', () => {
     await until(() => !isAlive(second), 'the worker of the old configuration to go');
     const third = started().find((pid) => pid !== first && pid !== second);
     expect(supervisor.pids()).toEqual([third]);
-  }, 30_000);
+  });
 
   it('that failed to move can move later, and stays where it was until then', async () => {
     const { supervisor, plan } = await watched({});
@@ -418,5 +418,5 @@ describe('a supervisor', () => {
     expect(supervisor.port).toBe(before);
     await supervisor.reload(plan({}, port));
     expect(supervisor.port).toBe(port);
-  }, 30_000);
+  });
 });

@@ -2,11 +2,14 @@
 import { startGateway } from '../../src/gateway/gateway.ts';
 import type { ChangedKeys } from '../../src/directory/verdict-cache.ts';
 import type { Gateway } from '../../src/gateway/gateway.ts';
+import { HALF_CLOSE_GRACE_MS } from '../../src/gateway/settings.ts';
 import type { GatewaySettings, UpstreamServerSettings } from '../../src/gateway/settings.ts';
 import type { PassThroughLine } from '../../src/gateway/pass-through/settings.ts';
 import type { Exchange } from '../../src/gateway/exchange.ts';
 import type { Verdict, VerdictAction } from '../../src/policy/model.ts';
 import { watchGateway } from './leaks.ts';
+import { untilRead } from './raw-client.ts';
+import { TestClock } from './test-clock.ts';
 
 /** Seen by the recorder double. */
 export interface SeenPartnership {
@@ -16,6 +19,8 @@ export interface SeenPartnership {
 
 /** The gateway and its doubles. */
 export interface TestGateway extends Gateway {
+  /** Its clock, which stands still until the test moves it: no deadline passes because the machine is slow. */
+  readonly time: TestClock;
   readonly seen: SeenPartnership[];
   /** User-Agents given to the recorder, in order. */
   readonly agents: (string | null)[];
@@ -56,9 +61,8 @@ export interface SettingsOverrides {
   readonly passThrough?: GatewaySettings['passThrough'];
   readonly client?: Partial<GatewaySettings['client']>;
   readonly identity?: Partial<GatewaySettings['identity']>;
-  /** In place of the system's monotonic clock, and of its time of day. */
-  readonly clock?: () => number;
-  readonly wall?: () => number;
+  /** Another clock than a new one. */
+  readonly time?: TestClock;
 }
 
 /** A frozen verdict for tests. */
@@ -73,7 +77,7 @@ export function verdict(action: VerdictAction): Verdict {
 
 const ALLOW = verdict('allow');
 
-/** Settings with short time-outs, in front of `upstreamPort`. */
+/** Settings in front of `upstreamPort`. */
 export function testSettings(upstreamPort: number, overrides: SettingsOverrides = {}): GatewaySettings {
   return {
     listen: {
@@ -156,6 +160,7 @@ export async function startTestGateway(
   upstreamPort: number,
   overrides: SettingsOverrides = {},
 ): Promise<TestGateway> {
+  const time = overrides.time ?? new TestClock();
   const seen: SeenPartnership[] = [];
   const agents: (string | null)[] = [];
   const finished: Exchange[] = [];
@@ -170,8 +175,8 @@ export async function startTestGateway(
   const lookUp = (device: string) => verdicts.get(device) ?? ALLOW;
   const gateway = await startGateway({
     settings: testSettings(upstreamPort, overrides),
-    ...(overrides.clock === undefined ? {} : { clock: overrides.clock }),
-    ...(overrides.wall === undefined ? {} : { wall: overrides.wall }),
+    clock: time.now,
+    wall: time.wall,
     verdicts: {
       peek: (_user, device) => {
         const found = lookUp(device);
@@ -216,6 +221,7 @@ export async function startTestGateway(
   watchGateway(gateway);
   return {
     ...gateway,
+    time,
     seen,
     agents,
     acknowledged,
@@ -232,6 +238,12 @@ export async function startTestGateway(
         listener({ devices: new Set([device]), users: new Set(), all: false });
     },
   };
+}
+
+/** Has the gateway take phones that closed their connections for gone: for a moment they might only have closed their side. */
+export async function untilLeft(gateway: TestGateway): Promise<void> {
+  await untilRead(gateway);
+  await gateway.time.advance(HALF_CLOSE_GRACE_MS);
 }
 
 /** `FolderSync` with sync key 0. */
