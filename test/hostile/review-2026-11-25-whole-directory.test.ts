@@ -26,7 +26,7 @@ afterAll(() => redis.kill());
 
 const CHANGES = 'easgate:changes';
 const open = (): Promise<RedisStore> =>
-  RedisStore.open({ url: redis.url, keyPrefix: 'easgate:', commandTimeoutMs: 500 });
+  RedisStore.open({ url: redis.url, keyPrefix: 'easgate:', commandTimeoutMs: 30_000 });
 
 describe('a change of the Redis directory', () => {
   it('that is written between a read that found none and the look at the end of the log is not passed over', async () => {
@@ -193,7 +193,7 @@ describe('strangers who name the device of somebody else', () => {
       const seen = { firstSeen: 1, lastSeen: 1, lastVerdict: 'allow', lastReason: 'individualRule' };
       await store.recordSeen([{ user: alice, device: phone, ...record, ...seen }]);
       const clock = { now: Date.now() };
-      const bounds = { maxEntries: 10, maxUnknownEntries: 10, maxConcurrentLookups: 9, lookupTimeoutMs: 500 };
+      const bounds = { maxEntries: 10, maxUnknownEntries: 10, maxConcurrentLookups: 9, lookupTimeoutMs: 30_000 };
       const times = {
         lifetimeMs: 60_000,
         unknownLifetimeMs: 10_000,
