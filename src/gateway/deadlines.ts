@@ -41,7 +41,7 @@ export class Deadlines {
   }
 
   start(): void {
-    this.timer = setInterval(() => this.sweep(), SWEEP_INTERVAL_MS);
+    this.timer = setInterval(() => setImmediate(this.onTick), SWEEP_INTERVAL_MS);
   }
 
   stop(): void {
@@ -76,6 +76,14 @@ export class Deadlines {
   at(time: number): number {
     return time + this.ahead;
   }
+
+  /**
+   * Behind the reads of this turn of the event loop: where the process was stopped for seconds (a busy machine, a virtual one
+   * that moved), what arrived meanwhile is read first, and has arrived in time.
+   */
+  private readonly onTick = (): void => {
+    if (this.timer !== null) this.sweep();
+  };
 
   private sweep(): void {
     const time = this.clock();

@@ -317,7 +317,9 @@ describe('a challenge', () => {
     const length = 60_000;
     costOf('warm up');
     // What grows with the square takes thousands of times as long.
-    expect(costOf(`Basic${' '.repeat(length)}=x`)).toBeLessThan(costOf(`Basic ${'x'.repeat(length)}`) * 100 + 100);
+    expect(costOf(`Basic${' '.repeat(length)}=x`)).toBeLessThan(
+      costOf(`Basic ${'x'.repeat(length)}`) * 100 + 100,
+    );
   });
 
   it('is told from a parameter by what follows its spaces', () => {
