@@ -31,7 +31,7 @@ listen:
   address: 127.0.0.1
   port: 0
   tls: { certificates: [{ certificate: tls.crt, key: tls.key }], ticketSecret: '${SECRET}'${asked} }
-workers: { count: 2, drainSeconds: 20, pollWindowSeconds: 1, pidFile: easgate.pid }
+workers: { count: 2, drainSeconds: 120, pollWindowSeconds: 1, pidFile: easgate.pid }
 upstream: { url: '${upstream}' }
 policy: { unknownDevice: allow }
 log: { access: false }

@@ -21,7 +21,7 @@ checkLeaks();
 
 const CONFIG = `
 listen: { address: 127.0.0.1, port: 0 }
-workers: { count: 2, drainSeconds: 20, pollWindowSeconds: 2, pidFile: easgate.pid }
+workers: { count: 2, drainSeconds: 120, pollWindowSeconds: 2, pidFile: easgate.pid }
 store: { kind: embedded, path: directory.db }
 throttle: { burst: 0 }
 policy: { unknownDevice: allow }

@@ -306,7 +306,8 @@ describe('a client', () => {
       client.send(method === 'POST' ? text : head);
       expect((await client.response()).status).toBe(401);
     }
-    expect(backend.connections.every(({ received }) => !received.includes('TlRMTVNTUAAB'))).toBe(true);
+    expect(backend.connections.length).toBeGreaterThan(0);
+    expect(backend.connections.filter(({ received }) => received.includes('TlRMTVNTUAAB'))).toEqual([]);
   });
 
   it('without credentials gets 401 also where the server would answer', async () => {
@@ -347,7 +348,7 @@ describe('the verdict', () => {
     await other.response();
     await until(() => gateway.seen.length === 1);
     expect(gateway.seen).toEqual([{ user: 'alice', device: 'abc123' }]);
-    expect(gateway.finished.every((exchange) => exchange.authorization === null)).toBe(true);
+    expect(gateway.finished.map(({ authorization }) => authorization)).toEqual([null, null]);
   });
 
   it('that must be looked up does not lose the body that arrives meanwhile', async () => {
