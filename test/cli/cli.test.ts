@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EasClient } from '../support/eas-client.ts';
-import { until } from '../support/until.ts';
+import { eventually, until } from '../support/until.ts';
 import { checkLeaks } from '../support/leaks.ts';
 
 checkLeaks();
@@ -159,7 +159,7 @@ describe('easgate serve', () => {
       expect(await poll).toMatchObject({ status: 200, easStatus: '7' });
       expect(await good.folderSync()).toMatchObject({ status: 200, easStatus: '129' });
       expect(await run('devices', 'allow', 'BAD2', '--config', config)).toMatchObject({ code: 0 });
-      while ((await folders()).includes('easg1-')) await until(() => true, 'the decision');
+      await eventually(folders, (shown) => !shown.includes('easg1-'), 'the decision');
       good.close();
       bad.close();
     } finally {

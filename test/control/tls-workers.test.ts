@@ -13,7 +13,7 @@ import { HeldPolls } from '../support/held-polls.ts';
 import { checkLeaks } from '../support/leaks.ts';
 import { holdersOf } from '../support/socket-holders.ts';
 import { TlsPhone, refusal, resumes, sessionOf } from '../support/tls-phone.ts';
-import { until } from '../support/until.ts';
+import { eventually, until } from '../support/until.ts';
 
 checkLeaks();
 
@@ -31,7 +31,7 @@ listen:
   address: 127.0.0.1
   port: 0
   tls: { certificates: [{ certificate: tls.crt, key: tls.key }], ticketSecret: '${SECRET}'${asked} }
-workers: { count: 2, drainSeconds: 20, pollWindowSeconds: 1, pidFile: easgate.pid }
+workers: { count: 2, drainSeconds: 120, pollWindowSeconds: 1, pidFile: easgate.pid }
 upstream: { url: '${upstream}' }
 policy: { unknownDevice: allow }
 log: { access: false }
@@ -124,8 +124,10 @@ describe('workers with TLS', () => {
     replaceFile(gateway, 'tls.key', next.key);
     await until(() => gateway.out().includes('EASGATE_CERTIFICATES'), 'the change to be noticed');
     // Both workers were told; each takes it in its own time.
-    for (let shown = 0; shown < 20;)
-      shown = (await shownBy(gateway)) === 'DNS:new.example.com' ? shown + 1 : 0;
+    let shown = 0;
+    const again = async (): Promise<number> =>
+      (shown = (await shownBy(gateway)) === 'DNS:new.example.com' ? shown + 1 : 0);
+    await eventually(again, (times) => times === 20, 'the new certificate');
     expect([gateway.workers(), crowd.held, mail.held()]).toEqual([old, 16, 16]);
 
     gateway.child.kill('SIGHUP');
@@ -161,7 +163,9 @@ describe('workers with TLS', () => {
       phone?.destroy();
       return passed;
     };
-    for (let passed = 0; passed < 20;) passed = (await attempt(fresh)) ? passed + 1 : 0;
+    let passed = 0;
+    const again = async (): Promise<number> => (passed = (await attempt(fresh)) ? passed + 1 : 0);
+    await eventually(again, (times) => times === 20, 'the new authority');
     await refusal(gateway.port, known);
     expect(await served.sync()).toBe(200);
     served.destroy();

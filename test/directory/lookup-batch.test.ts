@@ -17,7 +17,7 @@ let store: RedisStore;
 beforeAll(async () => {
   redis = await startRedis();
   client = new Redis(redis.url);
-  store = await RedisStore.open({ url: redis.url, keyPrefix: 'easgate:', commandTimeoutMs: 2_000 });
+  store = await RedisStore.open({ url: redis.url, keyPrefix: 'easgate:', commandTimeoutMs: 30_000 });
 });
 beforeEach(() => client.flushall());
 afterAll(async () => {

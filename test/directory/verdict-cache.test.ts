@@ -141,7 +141,7 @@ describe('the verdict cache', () => {
   });
 
   it('keeps no verdict that was read before a change and would be stored after it', async () => {
-    const { inner, slow, cache, changes } = await setUp({ lookupTimeoutMs: 5_000 });
+    const { inner, slow, cache, changes } = await setUp({ lookupTimeoutMs: 120_000 });
     await inner.putDevice(deviceRecord(phone));
     await until(() => changes.length === 1);
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -233,7 +233,7 @@ describe('a wipe in the verdict cache', () => {
   });
 
   it('is not confirmed by a look-up that was already under way', async () => {
-    const { inner, slow, cache } = await setUp({ lookupTimeoutMs: 5_000 });
+    const { inner, slow, cache } = await setUp({ lookupTimeoutMs: 120_000 });
     await inner.decide(null, phone, wipeDecision(100));
     const { promise, resolve } = Promise.withResolvers<void>();
     slow.gate = promise;

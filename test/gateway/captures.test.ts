@@ -158,16 +158,17 @@ it('passes with the head cut at every byte', async () => {
 });
 
 it('refuses the client whose base64 query is malformed, and the server sees nothing', async () => {
-  for (const capture of captures().filter(isMalformed)) {
-    for (const exchange of capture.exchanges) {
-      if (exchange.method === 'OPTIONS') continue;
-      playing = exchange;
-      received = undefined;
-      const client = await RawClient.open(gateway.port);
-      client.send(wire(exchange));
-      expect((await client.response()).status).toBe(400);
-      expect(received).toBeUndefined();
-      client.destroy();
-    }
+  const exchanges = captures()
+    .filter(isMalformed)
+    .flatMap((capture) => capture.exchanges.filter(({ method }) => method !== 'OPTIONS'));
+  expect(exchanges.length).toBeGreaterThan(0);
+  for (const exchange of exchanges) {
+    playing = exchange;
+    received = undefined;
+    const client = await RawClient.open(gateway.port);
+    client.send(wire(exchange));
+    expect((await client.response()).status).toBe(400);
+    expect(received).toBeUndefined();
+    client.destroy();
   }
 });

@@ -1,6 +1,7 @@
 // Owns the promises of the EAS lane when something is wrong: the client, the mail server, the store, time.
 import { afterEach, describe, expect, it } from 'vitest';
 import { freePort } from '../support/free-port.ts';
+import { SWEEP_INTERVAL_MS } from '../../src/gateway/settings.ts';
 import { checkLeaks } from '../support/leaks.ts';
 import { RawClient, untilRead } from '../support/raw-client.ts';
 import { OFFER, ok, startRawBackend } from '../support/raw-backend.ts';
@@ -53,6 +54,18 @@ describe('the mail server', () => {
     await gateway.time.advance(2);
     expect((await client.response()).status).toBe(504);
     await until(() => backend.connections[0]?.closed === true);
+  });
+
+  it('whose answer arrived while the process was stopped answered in time', async () => {
+    const { backend, gateway, client } = await setUp(() => undefined);
+    client.send(request('FolderSync', FOLDER_SYNC));
+    await until(() => backend.requests.length === 1, 'the request');
+    // The gateway shares this process. Timers are what comes next in the event loop, and its tick is due among them.
+    await new Promise((resolve) => setImmediate(resolve));
+    backend.requests[0]?.connection.socket.write(ok());
+    gateway.time.pass(6_000);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2 * SWEEP_INTERVAL_MS);
+    expect((await client.response()).status).toBe(200);
   });
 
   it('that holds a poll too long gives 504 after the heartbeat and its margin', async () => {
@@ -293,7 +306,8 @@ describe('a client', () => {
       client.send(method === 'POST' ? text : head);
       expect((await client.response()).status).toBe(401);
     }
-    expect(backend.connections.every(({ received }) => !received.includes('TlRMTVNTUAAB'))).toBe(true);
+    expect(backend.connections.length).toBeGreaterThan(0);
+    expect(backend.connections.filter(({ received }) => received.includes('TlRMTVNTUAAB'))).toEqual([]);
   });
 
   it('without credentials gets 401 also where the server would answer', async () => {
@@ -334,7 +348,7 @@ describe('the verdict', () => {
     await other.response();
     await until(() => gateway.seen.length === 1);
     expect(gateway.seen).toEqual([{ user: 'alice', device: 'abc123' }]);
-    expect(gateway.finished.every((exchange) => exchange.authorization === null)).toBe(true);
+    expect(gateway.finished.map(({ authorization }) => authorization)).toEqual([null, null]);
   });
 
   it('that must be looked up does not lose the body that arrives meanwhile', async () => {

@@ -378,6 +378,31 @@ describe('a held poll', () => {
   });
 });
 
+describe('held polls', () => {
+  it('end one after the other when the gateway drains, each in its turn within the window', async () => {
+    const { backend, gateway, client } = await setUp(() => undefined);
+    client.destroy();
+    const phones: RawClient[] = [];
+    for (let index = 0; index < 10; index++) {
+      const phone = await RawClient.open(gateway.port);
+      cleanups.push(() => phone.destroy());
+      phones.push(phone);
+      phone.send(request('Ping', PING, [], `PHONE${index}`));
+    }
+    await until(() => backend.requests.length === 10, 'all polls to be held');
+    const ended = (): number => phones.filter(({ received }) => received !== '').length;
+    const drained = gateway.drain(600_000, 10_000);
+    for (let count = 1; count <= 10; count++) {
+      await until(() => ended() === count, `the end of ${count}`);
+      await gateway.time.advance(999);
+      expect(ended()).toBe(count);
+      await gateway.time.advance(1);
+    }
+    for (const phone of phones) phone.socket.end();
+    await drained;
+  });
+});
+
 describe('a streaming response', () => {
   it('is cut when its device is blocked', async () => {
     const { gateway, client } = await setUp(({ connection }) =>

@@ -68,6 +68,8 @@ async function direct(behind: Behind, bytes: string): Promise<ReadRequest[]> {
 
 async function through(behind: Behind, hostile: HostileCase): Promise<ReadRequest[]> {
   const refused = 'code' in hostile.expect;
+  // A moment passes, so that connections come to be used again.
+  behind.gateway.time.pass(1);
   await behind.phone.play(hostile.bytes, forwardedOf(hostile).length + (refused ? 1 : 0), refused);
   return readBy(behind);
 }
