@@ -1,9 +1,13 @@
 // Owns `easgate serve`: the primary process. Reads the configuration, starts the workers, reloads, stops.
 import { availableParallelism } from 'node:os';
 import type { Command } from 'commander';
-import { gatewaySettings, readCertificates, readClientCa, storeOptions } from '../config/gateway-settings.ts';
-import { parseConfig, readConfigSource, readSecret } from '../config/load.ts';
+import { certificateRemarks } from '../config/certificate-checks.ts';
+import { loadUsable } from '../config/check.ts';
+import type { UsableConfig } from '../config/check.ts';
+import { readCertificates, readClientCa, storeOptions } from '../config/gateway-settings.ts';
+import { readSecret } from '../config/load.ts';
 import type { ConfigSource } from '../config/load.ts';
+import { ConfigError, oneLine } from '../config/problems.ts';
 import type { Config } from '../config/schema.ts';
 import { CertificateWatch } from '../control/certificate-watch.ts';
 import { removePidFile, writePidFile } from '../control/pid-file.ts';
@@ -29,7 +33,7 @@ export function registerServe(program: Command): void {
 
 class Primary {
   private readonly path: string;
-  private readonly source: ConfigSource;
+  private readonly loaded: UsableConfig;
   private config: Config;
   private readonly log: ProcessLog;
   private sample: SampleServer | null = null;
@@ -40,18 +44,18 @@ class Primary {
 
   constructor(path: string) {
     this.path = path;
-    this.source = readConfigSource(path);
-    this.config = parseConfig(this.source.text, path);
+    // With every file the configuration names: what cannot work is said before anything starts.
+    this.loaded = loadUsable(path);
+    this.config = this.loaded.config;
     this.log = openLog(this.config.log.level, this.config.log.destination);
   }
 
   async run(): Promise<void> {
-    const { config } = this;
-    // Reads every file the configuration names: what cannot work is said before anything starts.
-    gatewaySettings(config, null);
+    const { config, source } = this.loaded;
+    this.warn(this.loaded);
     try {
       this.sample = await startSample(config);
-      const plan = this.plan(config, this.source);
+      const plan = this.plan(config, source);
       this.supervisor = await startSupervisor({
         plan,
         entry: process.argv[1] ?? '',
@@ -101,22 +105,35 @@ class Primary {
     if (this.stopping) return;
     const { logger } = this.log;
     try {
-      const source = readConfigSource(this.path);
-      const config = parseConfig(source.text, this.path);
-      gatewaySettings(config, null);
+      const loaded = loadUsable(this.path);
+      const { config, source } = loaded;
       this.sample ??= await startSample(config);
       await this.supervisor?.reload(this.plan(config, source));
       if (config.workers.pidFile !== this.config.workers.pidFile) removePidFile(this.config.workers.pidFile);
       this.config = config;
       this.writePid();
       this.watchCertificates();
+      this.warn(loaded);
       logger.info({ code: 'EASGATE_RELOADED' }, 'all workers are replaced');
     } catch (error) {
       logger.error(
-        { code: 'EASGATE_RELOAD_FAILED', cause: String(error) },
+        { code: 'EASGATE_RELOAD_FAILED', ...causeOf(error) },
         'the configuration in use stays: correct the file and reload again',
       );
     }
+  }
+
+  /** What the gateway can run with, and an operator should look at. */
+  private warn({ problems }: UsableConfig): void {
+    for (const problem of problems)
+      if (!problem.aboutCertificate)
+        this.log.logger.warn({ code: 'EASGATE_CONFIG_WARNING', problem: oneLine(problem) });
+    this.warnOfCertificates();
+  }
+
+  private warnOfCertificates(): void {
+    for (const { place, text, ended } of certificateRemarks(this.config))
+      this.log.logger[ended ? 'error' : 'warn']({ code: 'EASGATE_CERTIFICATE_CHECK', place, cause: text });
   }
 
   private watchCertificates(): void {
@@ -136,6 +153,7 @@ class Primary {
       readClientCa(this.config);
       this.supervisor?.reloadCertificates();
       logger.info({ code: 'EASGATE_CERTIFICATES' }, 'certificates changed on disk are in use');
+      this.warnOfCertificates();
     } catch (error) {
       logger.error({ code: 'EASGATE_CERTIFICATES', cause: String(error) }, 'the old certificates stay');
     }
@@ -152,6 +170,12 @@ class Primary {
     this.sample = null;
     this.log.flush();
   }
+}
+
+/** For a log line: every problem of a configuration, without excerpts. */
+function causeOf(error: unknown): { readonly cause: string; readonly problems?: readonly string[] } {
+  if (!(error instanceof ConfigError)) return { cause: String(error) };
+  return { cause: 'the configuration cannot be used', problems: error.problems };
 }
 
 /** The built-in mail server with its devices in the directory; null when the configuration names a real one. */
