@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { certificateRemarks } from '../config/certificate-checks.ts';
 import { loadUsable } from '../config/check.ts';
 import type { UsableConfig } from '../config/check.ts';
+import { fileTrouble } from '../config/file-words.ts';
 import { readCertificates, readClientCa, storeOptions } from '../config/gateway-settings.ts';
 import { readSecret } from '../config/load.ts';
 import type { ConfigSource } from '../config/load.ts';
@@ -71,6 +72,7 @@ class Primary {
     }
     process.on('SIGTERM', () => void this.stop());
     process.on('SIGINT', () => void this.stop());
+    process.on('SIGUSR1', () => this.reopenLogs());
     process.on('SIGHUP', () => {
       // One after the other, however often it is asked for.
       this.reloading = this.reloading.then(() => this.reload());
@@ -111,6 +113,8 @@ class Primary {
       await this.supervisor?.reload(this.plan(config, source));
       if (config.workers.pidFile !== this.config.workers.pidFile) removePidFile(this.config.workers.pidFile);
       this.config = config;
+      // Workers that were replaced have opened it by themselves.
+      this.reopenOwnLog();
       this.writePid();
       this.watchCertificates();
       this.warn(loaded);
@@ -119,6 +123,23 @@ class Primary {
       logger.error(
         { code: 'EASGATE_RELOAD_FAILED', ...causeOf(error) },
         'the configuration in use stays: correct the file and reload again',
+      );
+    }
+  }
+
+  private reopenLogs(): void {
+    this.reopenOwnLog();
+    this.supervisor?.reopenLogs();
+  }
+
+  private reopenOwnLog(): void {
+    const { level, destination } = this.config.log;
+    try {
+      this.log.reopen(level, destination);
+    } catch (error) {
+      this.log.logger.error(
+        { code: 'EASGATE_LOG_REOPEN', cause: fileTrouble(error, destination) },
+        'the old log file stays',
       );
     }
   }

@@ -1,6 +1,7 @@
 // Owns one serving gateway: store, verdicts, recorder and data plane put together as a configuration says, and taken down.
 import { cacheOptions, gatewaySettings, storeOptions } from '../config/gateway-settings.ts';
 import type { Config } from '../config/schema.ts';
+import type { StoreStateListener } from '../directory/change-follower.ts';
 import { openStore } from '../directory/open-store.ts';
 import { PartnershipRecorder } from '../directory/partnership-recorder.ts';
 import type { DirectoryStore } from '../directory/store.ts';
@@ -46,7 +47,7 @@ export async function startServing(config: Config, options: ServingOptions): Pro
   try {
     const store = await openStore(storeOptions(config));
     undo.push(() => store.close());
-    const lookups = { ...cacheOptions(config), onLookupError: warnOf(log) };
+    const lookups = { ...cacheOptions(config), onLookupError: warnOf(log), onStoreState: stateOf(log) };
     const verdicts = new VerdictCache(store, config.policy, lookups, deviceAliases);
     await verdicts.start();
     undo.push(() => verdicts.stop());
@@ -106,6 +107,23 @@ function named(
   identities: boolean,
 ): Readonly<Record<string, unknown>> {
   return identities ? facts : { ...facts, client: undefined, device: undefined };
+}
+
+/** One line when the directory goes, one when it is back. */
+function stateOf({ logger }: ProcessLog): StoreStateListener {
+  let since = 0;
+  return (error) => {
+    if (error === null) {
+      const seconds = Math.round((performance.now() - since) / 1_000);
+      logger.info({ code: 'EASGATE_STORE_BACK', seconds }, 'the directory answers again');
+      return;
+    }
+    since = performance.now();
+    logger.error(
+      { code: 'EASGATE_STORE_AWAY', cause: String(error) },
+      'the directory does not answer; known devices keep their verdict for outage.*Seconds',
+    );
+  };
 }
 
 /** One line for the first of many failed look-ups, and again while they go on. */

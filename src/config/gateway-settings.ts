@@ -361,7 +361,7 @@ export function storeOptions(config: Config): StoreOptions {
 }
 
 /** Bounds and lifetimes of the verdict cache. */
-export function cacheOptions(config: Config): Omit<VerdictCacheOptions, 'onLookupError'> {
+export function cacheOptions(config: Config): Omit<VerdictCacheOptions, 'onLookupError' | 'onStoreState'> {
   const { cache, outage } = config;
   return {
     maxEntries: cache.maxEntries,

@@ -25,8 +25,13 @@ export interface CertificatesMessage {
   readonly type: 'certificates';
 }
 
+/** Log files were rotated. */
+export interface ReopenMessage {
+  readonly type: 'reopen';
+}
+
 /** From the supervisor. */
-export type ToWorker = StartMessage | DrainMessage | CertificatesMessage;
+export type ToWorker = StartMessage | DrainMessage | CertificatesMessage | ReopenMessage;
 
 /** From a worker: it serves, or it could not start. */
 export type FromWorker =

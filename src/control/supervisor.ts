@@ -41,6 +41,8 @@ export interface Supervisor {
   reload(plan: WorkerPlan): Promise<void>;
   /** Tells the workers that certificates changed on disk. */
   reloadCertificates(): void;
+  /** Tells the workers, those that leave too, to open their log files anew. */
+  reopenLogs(): void;
   /** Drains and stops everything. */
   stop(): Promise<void>;
 }
@@ -155,6 +157,11 @@ class Workers implements Supervisor, SlotOwner<WorkerPlan> {
   reloadCertificates(): void {
     this.certificates++;
     for (const { worker } of this.slots) if (worker !== null) tell(worker, { type: 'certificates' });
+  }
+
+  reopenLogs(): void {
+    for (const { worker } of this.slots) if (worker !== null) tell(worker, { type: 'reopen' });
+    for (const worker of this.leaving) tell(worker, { type: 'reopen' });
   }
 
   async stop(): Promise<void> {

@@ -1,7 +1,7 @@
 // Owns the promises of the easgate command as a process: what it prints where, and how it ends.
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -76,6 +76,31 @@ describe('easgate', () => {
 
   it('ends with 2 for an unknown option', async () => {
     expect(await run('check', '--nonsense')).toMatchObject({ code: 2, out: '' });
+  });
+
+  it('prints its version', async () => {
+    const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+    const { version } = JSON.parse(manifest) as { version: string };
+    expect(await run('--version')).toEqual({ code: 0, out: `${version}\n`, error: '' });
+  });
+
+  it.each([
+    ['check', '--schema'],
+    ['check', '--answers'],
+    ['devices', 'list', '--config', 'easgate.yaml'],
+    ['devices', 'block', 'SOMEPHONE', '--config', 'easgate.yaml'],
+    ['--help'],
+  ])('ends in peace when nobody reads what %s %s prints', async (...words) => {
+    const child = spawn(process.execPath, [MAIN, ...words], {
+      cwd: folder,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    children.push(child);
+    child.stdout.destroy();
+    let error = '';
+    child.stderr.on('data', (chunk: Buffer) => (error += chunk.toString()));
+    const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
+    expect({ code, error }).toEqual({ code: 0, error: '' });
   });
 
   it('ends with 0 for --help', async () => {
@@ -201,6 +226,9 @@ describe('easgate serve', () => {
     first.child.kill('SIGTERM');
     await first.ended;
     expect(second.code).toBe(1);
-    expect(second.error).toContain('EADDRINUSE');
+    expect(second.error).toMatch(
+      /^easgate: EASGATE_LISTEN: cannot listen on 127\.0\.0\.1:\d+ \(listen\): .*EADDRINUSE/,
+    );
+    expect(second.error).toContain(`ss -ltnp 'sport = :${port}'`);
   });
 });
