@@ -1,16 +1,20 @@
 // Owns `easgate serve`: the primary process. Reads the configuration, starts the workers, reloads, stops.
 import { availableParallelism } from 'node:os';
+import { isDeepStrictEqual } from 'node:util';
 import type { Command } from 'commander';
 import { certificateRemarks } from '../config/certificate-checks.ts';
 import { loadUsable } from '../config/check.ts';
 import type { UsableConfig } from '../config/check.ts';
 import { fileTrouble } from '../config/file-words.ts';
 import { readCertificates, readClientCa, storeOptions } from '../config/gateway-settings.ts';
+import { healthEndpoint } from '../config/health.ts';
 import { readSecret } from '../config/load.ts';
 import type { ConfigSource } from '../config/load.ts';
 import { ConfigError, oneLine } from '../config/problems.ts';
 import type { Config } from '../config/schema.ts';
 import { CertificateWatch } from '../control/certificate-watch.ts';
+import { HealthServer } from '../control/health-server.ts';
+import type { GatewayState } from '../control/health-server.ts';
 import { removePidFile, writePidFile } from '../control/pid-file.ts';
 import { startSupervisor } from '../control/supervisor.ts';
 import type { Supervisor, WorkerPlan } from '../control/supervisor.ts';
@@ -40,6 +44,8 @@ class Primary {
   private sample: SampleServer | null = null;
   private supervisor: Supervisor | null = null;
   private watch: CertificateWatch | null = null;
+  private health: HealthServer | null = null;
+  private phase: GatewayState['phase'] = 'starting';
   private reloading: Promise<void> = Promise.resolve();
   private stopping = false;
 
@@ -55,6 +61,7 @@ class Primary {
     const { config, source } = this.loaded;
     this.warn(this.loaded);
     try {
+      this.health = (await this.openHealth(config)) ?? null;
       this.sample = await startSample(config);
       const plan = this.plan(config, source);
       this.supervisor = await startSupervisor({
@@ -63,6 +70,7 @@ class Primary {
         args: ['worker'],
         onEvent: (level, facts, text) => this.log.logger[level](facts, text),
       });
+      this.phase = 'serving';
       this.writePid();
       this.watchCertificates();
       announce(config, this.supervisor.port, plan.count, this.sample);
@@ -110,7 +118,7 @@ class Primary {
       const loaded = loadUsable(this.path);
       const { config, source } = loaded;
       this.sample ??= await startSample(config);
-      await this.supervisor?.reload(this.plan(config, source));
+      await this.replaceWorkers(config, source);
       if (config.workers.pidFile !== this.config.workers.pidFile) removePidFile(this.config.workers.pidFile);
       this.config = config;
       // Workers that were replaced have opened it by themselves.
@@ -125,6 +133,31 @@ class Primary {
         'the configuration in use stays: correct the file and reload again',
       );
     }
+  }
+
+  private async replaceWorkers(config: Config, source: ConfigSource): Promise<void> {
+    const health = await this.openHealth(config);
+    try {
+      await this.supervisor?.reload(this.plan(config, source));
+    } catch (error) {
+      await health?.close();
+      throw error;
+    }
+    if (health === undefined) return;
+    await this.health?.close();
+    this.health = health;
+  }
+
+  /** Probes, where a configuration wants them; undefined = nothing changes. @throws ListenError */
+  private async openHealth(config: Config): Promise<HealthServer | null | undefined> {
+    const wanted = healthEndpoint(config);
+    const before = this.health === null ? null : healthEndpoint(this.config);
+    if (isDeepStrictEqual(wanted, before)) return undefined;
+    if (wanted === null) return null;
+    return HealthServer.open(wanted.address, wanted.port, async () => ({
+      phase: this.phase,
+      workers: (await this.supervisor?.health()) ?? [],
+    }));
   }
 
   private reopenLogs(): void {
@@ -182,6 +215,7 @@ class Primary {
 
   private async stop(): Promise<void> {
     this.stopping = true;
+    this.phase = 'draining';
     await this.reloading;
     this.watch?.close();
     await this.supervisor?.stop();
@@ -189,6 +223,7 @@ class Primary {
     this.supervisor = null;
     await this.sample?.close();
     this.sample = null;
+    await this.health?.close();
     this.log.flush();
   }
 }

@@ -48,6 +48,9 @@ export function runWorker(): void {
       case 'certificates':
         if (running !== null) reloadCertificates(running);
         break;
+      case 'health':
+        if (running !== null) tell({ type: 'health', id: message.id, health: running.serving.health() });
+        break;
       case 'reopen':
         if (running !== null) reopenLog(running);
         break;

@@ -15,6 +15,7 @@ import {
 } from './gateway-settings.ts';
 import { readConfigSource, readSecret } from './load.ts';
 import type { ConfigSource } from './load.ts';
+import { healthEndpoint } from './health.ts';
 import { schemaAt } from './json-schema.ts';
 import { noticeSettings } from './notice-settings.ts';
 import { ConfigError, ConfigFileError } from './problems.ts';
@@ -77,6 +78,7 @@ function checkAll(config: Config, read: ConfigText, findings: Findings, now: num
 function checkFiles(config: Config, findings: Findings): void {
   const { listen, upstream, sample } = config;
   findings.attempt('store', () => storeOptions(config));
+  findings.attempt('health.listen', () => healthEndpoint(config));
   findings.attempt('listen.tls', () => {
     const { certificates = [], clientCertificate, ticketSecret } = listen.tls ?? {};
     certificates.forEach((pair, index) => {

@@ -1,5 +1,6 @@
 // Owns the rules between fields of a configuration: what the schema of each field alone cannot see.
 import { isIP } from 'node:net';
+import { parseEndpoint } from './endpoint.ts';
 import type { Config } from './schema.ts';
 
 /** Takes what is wrong, or (a warning) odd, with its dotted place. */
@@ -10,6 +11,9 @@ export function crossChecks(config: Config, has: (place: string) => boolean, rep
   mailServers(config, has, report);
   repeated(config, report);
   sampleInPublic(config, report);
+  const health = parseEndpoint(config.health.listen ?? '');
+  if (health !== null && health.port !== 0 && health.port === config.listen.port)
+    report('error', 'health.listen', `has the port of listen (${health.port}): it needs one of its own`);
   const { pollWindowSeconds, drainSeconds } = config.workers;
   if (pollWindowSeconds > drainSeconds)
     report(

@@ -21,8 +21,14 @@ export function readConfigSource(path: string): ConfigSource {
   try {
     return { path, text: readFileSync(path, 'utf8') };
   } catch (error) {
-    throw new ConfigError(path, [`cannot be read: ${fileTrouble(error, path)}`]);
+    throw new ConfigError(path, [`cannot be read: ${fileTrouble(error, path)}${whereElse(error)}`]);
   }
+}
+
+function whereElse(error: unknown): string {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === 'EISDIR') return '; container engines make one where the file to mount is missing';
+  return code === 'ENOENT' ? '; name your configuration by --config FILE, or mount it there' : '';
 }
 
 /** Checks the text of a configuration by the schema alone. @throws ConfigError with every problem and its place */

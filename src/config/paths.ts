@@ -1,12 +1,12 @@
 // Owns the paths of a configuration: which fields are paths, and what relative ones are relative to.
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { Config, Secret } from './schema.ts';
 
 /** Makes every path absolute: relative ones are relative to the folder of the file. */
 export function withPaths(config: Config, folder: string): Config {
   const { store, sample } = config;
   const { destination } = config.log;
-  const at = (path: string): string => resolve(folder, path);
+  const at = (path: string): string => absolute(path, folder);
   return {
     ...config,
     listen: listenPaths(config.listen, at),
@@ -18,11 +18,11 @@ export function withPaths(config: Config, folder: string): Config {
     upstream: { ...config.upstream, tls: upstreamTlsPaths(config.upstream.tls, at) },
     store:
       store.kind === 'embedded'
-        ? { ...store, path: resolve(folder, store.path) }
+        ? { ...store, path: at(store.path) }
         : { ...store, url: secretPath(store.url, folder) },
     log: {
       ...config.log,
-      destination: destination === 'stdout' ? destination : resolve(folder, destination),
+      destination: destination === 'stdout' ? destination : at(destination),
     },
     sample: {
       ...sample,
@@ -66,4 +66,14 @@ function upstreamTlsPaths(tls: Config['upstream']['tls'], at: ResolvePath): Conf
 
 function secretPath(secret: Secret, folder: string): Secret {
   return typeof secret === 'object' && 'file' in secret ? { file: resolve(folder, secret.file) } : secret;
+}
+
+/** The folder of what easgate writes, as in `data/easgate.db`. */
+const DATA = 'data/';
+
+/** Relative to the folder of the file; `data/…` lies in EASGATE_DATA, where that is set. */
+function absolute(path: string, folder: string): string {
+  const data = process.env['EASGATE_DATA'] ?? '';
+  if (data !== '' && path.startsWith(DATA)) return resolve(join(data, path.slice(DATA.length)));
+  return resolve(folder, path);
 }

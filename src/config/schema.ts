@@ -1,5 +1,6 @@
 // Owns the configuration: every field, its meaning, unit and default, in one zod schema.
 import { z } from 'zod';
+import { parseEndpoint } from './endpoint.ts';
 import { messagesSchema } from './messages-schema.ts';
 
 const action = z.enum(['allow', 'block', 'quarantine']);
@@ -87,6 +88,19 @@ const listen = z.strictObject({
   proxyProtocolFrom: ranges
     .optional()
     .describe('addresses whose connections must begin with a PROXY protocol header; all others are refused'),
+});
+
+const probes = z.strictObject({
+  listen: z
+    .string()
+    .refine(
+      (text) => parseEndpoint(text) !== null,
+      'must be ADDRESS:PORT, such as 127.0.0.1:8782 or [::1]:8782',
+    )
+    .optional()
+    .describe(
+      'ADDRESS:PORT of `/healthz` (200 while the workers answer) and `/readyz` (200 while the directory is known, a mail server is in use and nothing drains), else 503 with a reason; without TLS or token; absent = as EASGATE_HEALTH_LISTEN says, else none',
+    ),
 });
 
 const workers = z.strictObject({
@@ -451,6 +465,7 @@ export const configSchema = z.strictObject({
     .optional()
     .describe('other paths of the mail server that may be reached; absent = none'),
   workers: workers.prefault({}).describe('processes that serve'),
+  health: probes.prefault({}).describe('probes of load balancers and container engines'),
   upstream: upstream.prefault({}).describe('the mail server, or several'),
   store: store.prefault({ kind: 'embedded' }).describe('where the directory is kept'),
   policy: policy.prefault({}).describe('what happens to devices without a decision of their own'),

@@ -57,7 +57,8 @@ function serving(worker: ChildProcess): Promise<void> {
     };
     const onMessage = (message: FromWorker): void => {
       if (message.type === 'ready') finish(null);
-      else finish(Object.assign(new Error(message.message), { code: message.code }));
+      else if (message.type === 'failed')
+        finish(Object.assign(new Error(message.message), { code: message.code }));
     };
     const onExit = (code: number | null): void =>
       finish(new Error(`the worker ended with ${String(code)} before it served`));

@@ -10,10 +10,14 @@ export type StoreOptions =
   | { readonly kind: 'embedded'; readonly path: string }
   | ({ readonly kind: 'redis' } & RedisStoreOptions);
 
+/** What SQLite calls a database without a file. */
+const IN_MEMORY = ':memory:';
+
 /** Opens the store. Rejects when the file cannot be opened or Redis does not answer. */
 export async function openStore(options: StoreOptions): Promise<DirectoryStore> {
   if (options.kind === 'redis') return RedisStore.open(options);
-  const fresh = prepareFile(options.path);
+  const isFile = options.path !== IN_MEMORY;
+  const fresh = isFile && prepareFile(options.path);
   try {
     const store = new EmbeddedStore(options.path);
     if (fresh) giveToOwner(options.path);

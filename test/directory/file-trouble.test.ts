@@ -1,5 +1,6 @@
 // Owns the promises of the embedded directory's file: whom it belongs to, and what is said when it cannot be used.
-import { chownSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -47,6 +48,23 @@ describe('a file of the directory', () => {
     expect(message).toMatch(/may not write it/);
     expect(message).toMatch(/sudo -u USER easgate/);
     if (isRoot) expect(message).toContain(`${path} belongs to user ${NOBODY}`);
+  });
+
+  it.runIf(isRoot)('that another user made is refused before anything is read from it', () => {
+    const path = join(folder, 'easgate.db');
+    writeFileSync(path, '');
+    chmodSync(folder, 0o755);
+    const program = `
+      process.setegid(${NOBODY}); process.seteuid(${NOBODY});
+      const { openStore } = await import(${JSON.stringify(new URL('../../src/directory/open-store.ts', import.meta.url).href)});
+      await openStore({ kind: 'embedded', path: ${JSON.stringify(path)} }).catch((error) => console.log(error.code, error.message));
+    `;
+    const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
+      encoding: 'utf8',
+    });
+    expect(stdout).toMatch(
+      /^EASGATE_STORE_FILE .*easgate\.db: user 65534 may not write it \(.*easgate\.db belongs to user 0/,
+    );
   });
 
   it.runIf(isRoot)('that root makes in the folder of another user belongs to that user', async () => {

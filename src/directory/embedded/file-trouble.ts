@@ -1,5 +1,5 @@
 // Owns the rights on the file of the embedded directory: who it belongs to, and what to say when they are missing.
-import { chownSync, existsSync, mkdirSync, statSync } from 'node:fs';
+import { accessSync, chownSync, constants, existsSync, mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 /** The file cannot be opened or written. */
@@ -7,14 +7,25 @@ export class StoreFileError extends Error {
   readonly code = 'EASGATE_STORE_FILE';
 }
 
-/** Makes the folder; returns whether the file is still to be made. @throws StoreFileError */
+/**
+ * Makes the folder; returns whether the file is still to be made. SQLite opens a file that may only be read without a word, and
+ * fails at the first write. @throws StoreFileError when the file may not be written
+ */
 export function prepareFile(path: string): boolean {
   try {
     mkdirSync(dirname(path), { recursive: true });
   } catch (error) {
     throw fileError(error, dirname(path));
   }
-  return !existsSync(path);
+  const files = [path, `${path}-wal`, `${path}-shm`].filter((file) => existsSync(file));
+  for (const file of [...files, dirname(path)]) {
+    try {
+      accessSync(file, constants.W_OK);
+    } catch (error) {
+      throw fileError(error, path);
+    }
+  }
+  return files[0] !== path;
 }
 
 /**
