@@ -180,6 +180,42 @@ describe('easgate check', () => {
   });
 });
 
+describe('easgate devices', () => {
+  const own = ['--config', 'decisions.yaml'];
+  beforeAll(() => {
+    writeFileSync(join(folder, 'decisions.yaml'), 'store: { kind: embedded, path: decisions.db }\n');
+  });
+
+  it('lists who decided, why and until when', async () => {
+    await run('devices', 'block', 'STOLEN1', '--reason', 'stolen', '--owner', 'dave', ...own);
+    await run('devices', 'allow', 'TRIAL2', '--owner', 'erin', '--expires', '2999-12-31', ...own);
+    const { out } = await run('devices', 'list', ...own);
+    const cells = out.split('\n').map((line) => line.split(/ {2,}/));
+    expect(cells[0]?.slice(-4)).toEqual(['DECISION', 'UNTIL', 'BY', 'REASON']);
+    expect(cells[1]?.slice(-4)).toEqual(['block', '-', 'dave', 'stolen']);
+    expect(cells[2]?.slice(-4)).toEqual(['allow', '2999-12-31T00:00:00Z', 'erin', '-']);
+  });
+
+  it('has ISO times in JSON and in `show`, and no other', async () => {
+    await run('devices', 'quarantine', 'LATER3', '--expires', '1w', ...own);
+    await run('devices', 'set', 'LATER3', '--managed', 'true', ...own);
+    const { out } = await run('devices', 'list', '--json', ...own);
+    const row = (JSON.parse(out) as { device: string }[]).find(({ device }) => device === 'later3');
+    const iso = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+    expect(row).toMatchObject({
+      listing: {
+        record: { lastCheckIn: iso, observedAt: iso },
+        decision: { decidedAt: iso, expiresAt: iso },
+      },
+    });
+    const shown = (await run('devices', 'show', 'LATER3', ...own)).out;
+    expect(shown).toMatch(/\n {2}expiresAt: \d{4}-\d\d-\d\dT/);
+    expect(JSON.parse((await run('explain', 'alice', 'LATER3', '--json', ...own)).out)).toMatchObject({
+      verdict: { validUntil: iso },
+    });
+  });
+});
+
 describe('easgate serve', () => {
   it('serves, follows decisions of another process, and ends with 0 on SIGTERM', async () => {
     const gateway = start('serve', '--config', config);

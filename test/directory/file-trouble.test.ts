@@ -55,8 +55,8 @@ describe('a file of the directory', () => {
     writeFileSync(path, '');
     chmodSync(folder, 0o755);
     const program = `
-      process.setegid(${NOBODY}); process.seteuid(${NOBODY});
       const { openStore } = await import(${JSON.stringify(new URL('../../src/directory/open-store.ts', import.meta.url).href)});
+      process.setegid(${NOBODY}); process.seteuid(${NOBODY});
       await openStore({ kind: 'embedded', path: ${JSON.stringify(path)} }).catch((error) => console.log(error.code, error.message));
     `;
     const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
