@@ -77,7 +77,7 @@ export function registerDevices(program: Command): void {
         process.stdout.write(
           options.json
             ? jsonText(shown)
-            : showText({ ...shown, ...(wipes.length === 0 ? {} : { wipe: wipes.join('; ') }) }),
+            : `${wipes.map((text) => `wipe: ${text}\n`).join('')}${showText(shown)}`,
         );
       });
     });

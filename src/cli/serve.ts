@@ -24,6 +24,7 @@ import type { ProcessLog } from '../observe/logger.ts';
 import { seedDirectory } from '../sample/seed.ts';
 import { startSampleServer } from '../sample/server.ts';
 import type { SampleServer } from '../sample/server.ts';
+import { announcement } from './announcement.ts';
 import { configPath } from './context.ts';
 
 /** Registers `serve`. */
@@ -73,7 +74,9 @@ class Primary {
       this.phase = 'serving';
       this.writePid();
       this.watchCertificates();
-      announce(config, this.supervisor.port, plan.count, this.sample);
+      const { port } = this.supervisor;
+      const facts = { path: this.path, port, workers: plan.count, sampleUrl: this.sample?.url ?? null };
+      process.stdout.write(announcement(config, facts));
     } catch (error) {
       await this.stop();
       throw error;
@@ -249,27 +252,4 @@ async function startSample(config: Config): Promise<SampleServer | null> {
     await store.close();
   }
   return startSampleServer({ users, address: '127.0.0.1', port: 0 });
-}
-
-/** What a person needs to know next. */
-function announce(config: Config, port: number, workers: number, sample: SampleServer | null): void {
-  const scheme = config.listen.tls === undefined ? 'http' : 'https';
-  const { address } = config.listen;
-  const url = `${scheme}://${address.includes(':') ? `[${address}]` : address}:${port}`;
-  const servers = config.upstream.servers.map((server) => server.url).join(', ') || config.upstream.url;
-  const lines = [
-    `easgate listens on ${url} (${workers} worker${workers === 1 ? '' : 's'})`,
-    `mail server: ${sample === null ? servers : `built-in sample at ${sample.url}`}`,
-  ];
-  const user = config.sample.users[0];
-  if (sample !== null && user !== undefined) {
-    const target = `${url}/Microsoft-Server-ActiveSync`;
-    lines.push(
-      'try:',
-      `  curl -i -u ${user.name} -X OPTIONS ${target}`,
-      '  npm run -s easgate -- devices list',
-      `  npm run -s easgate -- explain ${user.name} ${config.sample.devices[0]?.id ?? 'DEVICE'}`,
-    );
-  }
-  process.stdout.write(lines.join('\n') + '\n');
 }

@@ -32,8 +32,9 @@ export function parseDate(text: string): number | null {
   if (day === undefined) return null;
   const at = Date.parse(`${day}T${clock}${zone.toUpperCase()}`);
   // A day that the month does not have is another day for Date.parse.
-  const exists = new Date(`${day}T00:00Z`).toISOString().startsWith(day);
-  return Number.isFinite(at) && exists ? at : null;
+  const midnight = Date.parse(`${day}T00:00Z`);
+  if (!Number.isFinite(at) || !Number.isFinite(midnight)) return null;
+  return new Date(midnight).toISOString().startsWith(day) ? at : null;
 }
 
 /** A moment to come: so long from now, or a date. @throws CommandError */

@@ -220,7 +220,7 @@ describe('easgate serve', () => {
   it('serves, follows decisions of another process, and ends with 0 on SIGTERM', async () => {
     const gateway = start('serve', '--config', config);
     try {
-      await until(() => gateway.out().includes('listens on'), 'the gateway');
+      await until(() => gateway.out().includes('listens on'), 'the gateway', 20_000);
       const port = Number(/listens on http:\/\/127\.0\.0\.1:(\d+)/.exec(gateway.out())?.[1]);
       const phone = (device: string): EasClient =>
         new EasClient({ port, user: 'alice', password: 'alice-pw', device });
@@ -246,12 +246,27 @@ describe('easgate serve', () => {
       .split('\n')
       .filter((line) => line.startsWith('{'));
     expect(lines.length).toBeGreaterThanOrEqual(5);
-    expect(gateway.out()).not.toMatch(/alice-pw|Basic/);
+    expect(lines.join('\n')).not.toMatch(/alice-pw|Basic/);
   });
+
+  it('prints a line for curl that works, where its data lies and how to stop it', async () => {
+    const gateway = start('serve', '--config', config);
+    await until(() => gateway.out().includes('Ctrl-C'), 'the gateway', 20_000);
+    const [, line = ''] = /^ {2}(curl .*)$/m.exec(gateway.out()) ?? [];
+    const curl = spawn('sh', ['-c', `${line} -s`], { stdio: ['ignore', 'pipe', 'ignore'] });
+    children.push(curl);
+    let answer = '';
+    curl.stdout.on('data', (chunk: Buffer) => (answer += chunk.toString()));
+    await new Promise((resolve) => curl.once('close', resolve));
+    expect(gateway.out()).toContain(`directory: ${join(folder, 'directory.db')}\n`);
+    gateway.child.kill('SIGTERM');
+    await gateway.ended;
+    expect(answer).toMatch(/^HTTP\/1\.1 200 /);
+  }, 30_000);
 
   it('ends with 1 when the port is taken', async () => {
     const first = start('serve', '--config', config);
-    await until(() => first.out().includes('listens on'), 'the gateway');
+    await until(() => first.out().includes('listens on'), 'the gateway', 20_000);
     const port = /listens on http:\/\/127\.0\.0\.1:(\d+)/.exec(first.out())?.[1];
     const taken = join(folder, 'taken.yaml');
     writeFileSync(
