@@ -82,8 +82,17 @@ export function refuseOverWipe(device: DeviceKey, user: UserKey | null, stored: 
 
 /** One cell for the decisions on a partnership and its device: a wipe first, then the narrower one. */
 export function decisionText(partnership: ManualDecision | null, device: ManualDecision | null): string {
+  const decision = decisive(partnership, device);
+  return decision === null ? '-' : wipeText(decision);
+}
+
+/** Which of the decisions on a partnership and its device a list shows: a wipe first, then the narrower one. */
+export function decisive(
+  partnership: ManualDecision | null,
+  device: ManualDecision | null,
+): ManualDecision | null {
   const wipe = [device, partnership].find(isOpenWipe) ?? [device, partnership].find(isWipe);
-  return wipe === undefined ? ((partnership ?? device)?.action ?? '-') : wipeText(wipe);
+  return wipe ?? partnership ?? device;
 }
 
 /** A wipe and how far it has come, in words. */

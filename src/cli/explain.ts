@@ -5,6 +5,7 @@ import { explain } from '../policy/evaluate.ts';
 import { withStore } from './context.ts';
 import { parseDevice, parseUser } from './device-names.ts';
 import { table } from './table.ts';
+import { jsonText } from './times.ts';
 
 /** Registers `explain`. */
 export function registerExplain(program: Command): void {
@@ -24,7 +25,7 @@ export function registerExplain(program: Command): void {
         if (options.json) {
           const validUntil = Number.isFinite(verdict.validUntil) ? verdict.validUntil : null;
           const document = { user: found.user, device, verdict: { ...verdict, validUntil }, steps };
-          process.stdout.write(JSON.stringify(document, null, 2) + '\n');
+          process.stdout.write(jsonText(document));
           return;
         }
         const rows = steps.map((step) => [step.matched ? '=>' : '', step.rule, step.detail]);

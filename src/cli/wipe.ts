@@ -13,6 +13,7 @@ import { canonicalUser, decisionText, refuseOverWipe, replace, storedDecision } 
 import { parseDevice, target } from './device-names.ts';
 import { notFound, printable } from './inventory.ts';
 import { table } from './table.ts';
+import { isoTime } from './times.ts';
 
 interface WipeOptions {
   readonly reason: string;
@@ -118,7 +119,7 @@ function summary(
     printable(record.imei),
     printable(record.userAgent),
     printable(record.protocolVersion),
-    new Date(record.lastSeen).toISOString(),
+    isoTime(record.lastSeen),
   ]);
   if (rows.length > 0)
     lines.push(

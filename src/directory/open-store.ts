@@ -1,4 +1,5 @@
 // Owns the choice of the store.
+import { fileError, giveToOwner, prepareFile } from './embedded/file-trouble.ts';
 import { EmbeddedStore } from './embedded/embedded-store.ts';
 import type { RedisStoreOptions } from './redis/redis-connection.ts';
 import { RedisStore } from './redis/redis-store.ts';
@@ -9,7 +10,19 @@ export type StoreOptions =
   | { readonly kind: 'embedded'; readonly path: string }
   | ({ readonly kind: 'redis' } & RedisStoreOptions);
 
+/** What SQLite calls a database without a file. */
+const IN_MEMORY = ':memory:';
+
 /** Opens the store. Rejects when the file cannot be opened or Redis does not answer. */
 export async function openStore(options: StoreOptions): Promise<DirectoryStore> {
-  return options.kind === 'embedded' ? new EmbeddedStore(options.path) : RedisStore.open(options);
+  if (options.kind === 'redis') return RedisStore.open(options);
+  const isFile = options.path !== IN_MEMORY;
+  const fresh = isFile && prepareFile(options.path);
+  try {
+    const store = new EmbeddedStore(options.path);
+    if (fresh) giveToOwner(options.path);
+    return store;
+  } catch (error) {
+    throw fileError(error, options.path);
+  }
 }

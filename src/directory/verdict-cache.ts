@@ -5,6 +5,7 @@ import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import { evaluate } from '../policy/evaluate.ts';
 import type { Policy, Verdict, WipeOrder } from '../policy/model.ts';
 import { ChangeFollower } from './change-follower.ts';
+import type { StoreStateListener } from './change-follower.ts';
 import { withDeadline } from './deadline.ts';
 import type { ChangeBatch, DirectoryStore, LogPosition, LookupResult } from './store.ts';
 
@@ -21,6 +22,8 @@ export interface VerdictCacheOptions {
   readonly staleBlockedMs: number;
   /** Told of every look-up that failed: store away, too slow, or a record that is not understood. */
   readonly onLookupError: (error: unknown) => void;
+  /** Told when the store is away, also without traffic, and when it is back. */
+  readonly onStoreState?: StoreStateListener;
 }
 
 /** A verdict, and where it came from; null = the store is away and nothing usable is known. */
@@ -127,7 +130,7 @@ export class VerdictCache {
     this.wall = wall;
     this.known = new LRUCache({ max: options.maxEntries });
     this.unknown = new LRUCache({ max: options.maxUnknownEntries });
-    this.follower = new ChangeFollower(store, (batch) => this.apply(batch));
+    this.follower = new ChangeFollower(store, (batch) => this.apply(batch), options.onStoreState);
   }
 
   /** Follows the change log from now on. Rejects when the store is not reachable. */

@@ -60,11 +60,11 @@ export class RedisStore implements DirectoryStore {
     this.keys = new RedisKeys(options.keyPrefix);
   }
 
-  /** Connects; rejects when Redis is not ready within a few seconds. */
+  /** Connects; rejects with the reason as soon as it is known that Redis cannot be used. */
   static async open(options: RedisStoreOptions): Promise<RedisStore> {
     const store = new RedisStore(options);
     try {
-      await Promise.all([ready(store.client), ready(store.reader)]);
+      await Promise.all([ready(store.client, options.url), ready(store.reader, options.url)]);
     } catch (error) {
       await store.close();
       throw error;
