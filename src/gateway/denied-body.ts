@@ -19,7 +19,7 @@ export type DeniedRequest =
 
 const MORE: DeniedRequest = { kind: 'more' };
 const NOTHING: DeniedRequest = { kind: 'request', root: null };
-const NOT_WBXML: DeniedRequest = { kind: 'refused', code: 'EASGATE_BODY_NOT_WBXML' };
+const MALFORMED: DeniedRequest = { kind: 'refused', code: 'EASGATE_BODY_MALFORMED' };
 const TOO_LARGE: DeniedRequest = { kind: 'refused', code: 'EASGATE_BODY_TOO_LARGE' };
 
 /** The bodies of one client connection, one after the other. */
@@ -36,7 +36,7 @@ export class DeniedBody {
     if (!exchange.bodySpent) {
       if (body.complete) {
         const root = treeOf(body.kept, content);
-        return root === undefined ? NOT_WBXML : { kind: 'request', root };
+        return root === undefined ? MALFORMED : { kind: 'request', root };
       }
       if (body.received <= BUFFERED_BODY_BYTES) return MORE;
       if (command !== 'Sync') return TOO_LARGE;
@@ -60,7 +60,7 @@ export class DeniedBody {
       if (piece !== null && !outline.push(piece)) return TOO_LARGE;
       return complete ? { kind: 'request', root: outline.end() } : MORE;
     } catch {
-      return NOT_WBXML;
+      return MALFORMED;
     }
   }
 }

@@ -111,6 +111,10 @@ export const ERRORS = {
   EASGATE_CONTENT_ENCODING: client(415, 'the content coding of the body is not gzip'),
   EASGATE_BODY_MISSING: client(400, 'the command needs a body'),
   EASGATE_BODY_NOT_WBXML: client(400, 'the body does not begin as WBXML 03 01 6A 00 (MS-ASWBXML 2.1)'),
+  EASGATE_BODY_MALFORMED: client(
+    400,
+    'the body begins as WBXML, but what follows is not understood (MS-ASWBXML 2.1): `easgate wbxml` says where',
+  ),
   EASGATE_BODY_ROOT: client(400, 'the root element of the body is not the one Cmd names'),
   EASGATE_BODY_GZIP: client(400, 'the gzip-coded body is malformed or has optional header fields'),
   EASGATE_UPSTREAM_CONNECT: upstream(
