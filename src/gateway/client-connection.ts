@@ -118,6 +118,10 @@ export class ClientConnection implements Timed, TimedPhone, ReadPhone {
     return this.trusted ? null : this.forwarder.boundUser;
   }
 
+  get handshaking(): boolean {
+    return this.forwarder.handshaking;
+  }
+
   get certificateUser(): UserKey | null {
     return this.endpoint.certificateUser;
   }
