@@ -74,7 +74,8 @@ function identify(
   }
   const user = userFromAuthorization(headers.get('authorization') ?? null, 'upn');
   if (isUserError(user)) return refuse(user);
-  if (user !== NO_USER && query.userClaim !== null && !claimAgrees(query.userClaim, user)) {
+  const claims = [query.userClaim, query.formClaim].filter((claim) => claim !== null);
+  if (user !== NO_USER && claims.length > 0 && !claims.some((claim) => claimAgrees(claim, user))) {
     return refuse('EASGATE_USER_MISMATCH');
   }
   const device = query.device === null ? null : deviceKey(query.device);

@@ -50,7 +50,11 @@ export class Decision implements HeldPing, WayOn {
 
   /** Goes as far as the bytes at hand allow: body start, verdict, 100 Continue, buffering of a chunked body. */
   advance(exchange: Exchange): void {
-    if (exchange.discovery !== null && !exchange.challengeOnly) {
+    if (exchange.challengeOnly) {
+      this.challengeStranger(exchange);
+      return;
+    }
+    if (exchange.discovery !== null) {
       this.discover(exchange);
       return;
     }
@@ -74,12 +78,6 @@ export class Decision implements HeldPing, WayOn {
       this.comeAgain(exchange);
       return;
     }
-    if (exchange.challengeOnly) {
-      // The next challenge of a handshake comes on the connection that it binds.
-      if (exchange.leg === 'opening') this.forwarder.forwardOpening(exchange);
-      else this.challenge(exchange);
-      return;
-    }
     this.inviteBody(exchange);
     if (!this.admitBody(exchange)) return;
     const { complete, received } = this.phone.body;
@@ -92,6 +90,18 @@ export class Decision implements HeldPing, WayOn {
     if (this.denial.leave(exchange) || this.denial.resume(exchange)) return;
     this.denial.listen(exchange);
     this.pass(exchange);
+  }
+
+  /** Who has not signed in. A new connection costs a phone more than a short body, so that is read past first. */
+  private challengeStranger(exchange: Exchange): void {
+    const { body } = this.phone;
+    body.release();
+    const { contentLength, expectContinue } = exchange;
+    const short = contentLength <= BUFFERED_BODY_BYTES && body.received <= BUFFERED_BODY_BYTES;
+    if (!body.complete && short && !expectContinue) return;
+    // The next challenge of a handshake comes on the connection that it binds.
+    if (exchange.leg === 'opening') this.forwarder.forwardOpening(exchange);
+    else this.challenge(exchange);
   }
 
   /** Autodiscover: the body is read whole, then the answer is awaited. */
@@ -175,7 +185,8 @@ export class Decision implements HeldPing, WayOn {
       return;
     }
     if (!this.phone.body.complete) exchange.persistent = false;
-    this.phone.reply(exchange, answerReply(challenge, exchange.persistent), challenge.status);
+    const data = answerReply(challenge, exchange.persistent, exchange.method !== 'HEAD');
+    this.phone.reply(exchange, data, challenge.status);
   }
 
   /** A poll is about to be held; false when it was answered instead. */

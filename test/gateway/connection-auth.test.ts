@@ -364,10 +364,11 @@ describe('a second user on the same client connection', () => {
     const alice = await phone(gateway, 'alice');
     const challenge = await alice.open();
     const bob = await phone(gateway, 'bob');
-    expect((await bob.ask(bob.answer(challenge))).status).toBe(400);
+    expect((await bob.ask(bob.answer(challenge))).status).toBe(401);
     expect(text(await alice.ask(alice.answer(challenge)))).toBe('200 alice');
     // Once ended it cannot be ended again.
-    expect((await alice.ask(alice.answer(challenge))).status).toBe(400);
+    const again = await alice.ask(alice.answer(challenge));
+    expect([again.status, again.header('www-authenticate')]).toEqual([401, expect.any(String)]);
     expect(backend.usersOf(backend.connections[0] as (typeof backend.connections)[0])).toEqual(['alice']);
   });
 });
