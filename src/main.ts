@@ -15,6 +15,7 @@ async function register(program: Command, name: string | undefined): Promise<voi
   if (wanted('explain')) (await import('./cli/explain.ts')).registerExplain(program);
   if (wanted('identify')) (await import('./cli/identify.ts')).registerIdentify(program);
   if (wanted('demo')) (await import('./cli/demo.ts')).registerDemo(program);
+  if (wanted('policy')) (await import('./cli/policy.ts')).registerPolicy(program);
   if (wanted('wbxml')) (await import('./cli/wbxml.ts')).registerWbxml(program);
 }
 
@@ -25,6 +26,7 @@ const SUBCOMMANDS: ReadonlySet<string> = new Set([
   'devices',
   'explain',
   'identify',
+  'policy',
   'wbxml',
   'demo',
 ]);
