@@ -12,7 +12,7 @@ import type { Scene } from './scene.ts';
 /** One row: conditions that must all hold. */
 export interface IndexRow {
   readonly conditions: readonly Condition[];
-  /** Groups it is restricted to, without `not`; null = no restriction. */
+  /** Groups it is deployed to, without `not`; unknown groups count as any of them. Null = no restriction. */
   readonly groups: Value | null;
 }
 
@@ -51,9 +51,12 @@ export class RuleIndex {
       const one = conditions.find(({ field }) => field === 'groups');
       if (one === undefined || !isOneWay(one.value)) return null;
       decided.add(one);
-      return restriction(one.value, one.refuses);
+      const match = textsMatch(one.value, one.refuses);
+      return { match, negative: one.value.type === 'not', onUnknown: match(null, TIMELESS) === 1 };
     });
-    const deployed = rows.map(({ groups }) => (groups === null ? null : restriction(groups, true)));
+    const deployed = rows.map(({ groups }) =>
+      groups === null ? null : { match: textsMatch(groups, true), negative: false, onUnknown: true },
+    );
     this.#groups = [byGroup, deployed]
       .filter((restrictions) => restrictions.some((one) => one !== null))
       .map((restrictions) => new GroupDimension(restrictions, this.#words));
@@ -117,10 +120,8 @@ interface GroupRestriction {
   readonly match: Match<readonly Text[]>;
   /** It is `{ not: … }`: a group can only keep the row from matching. */
   readonly negative: boolean;
-}
-
-function restriction(value: Value, refuses: boolean): GroupRestriction {
-  return { match: textsMatch(value, refuses), negative: value.type === 'not' };
+  /** Whether the row is left for a user whose groups are unknown. */
+  readonly onUnknown: boolean;
 }
 
 /** Rows that one group lets match, and rows that it keeps from matching. */
@@ -145,7 +146,7 @@ class GroupDimension {
     this.#unknown = new Uint32Array(words);
     for (const [row, one] of restrictions.entries()) {
       if (one === null || one.negative) set(this.#unless, row);
-      if (one === null || one.match(null, TIMELESS) === 1) set(this.#unknown, row);
+      if (one === null || one.onUnknown) set(this.#unknown, row);
     }
   }
 
