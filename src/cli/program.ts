@@ -17,6 +17,7 @@ async function register(program: Command, name: string | undefined): Promise<voi
   if (wanted('identify')) (await import('./identify.ts')).registerIdentify(program);
   if (wanted('demo')) (await import('./demo.ts')).registerDemo(program);
   if (wanted('health')) (await import('./health.ts')).registerHealth(program);
+  if (wanted('policy')) (await import('./policy.ts')).registerPolicy(program);
   if (wanted('wbxml')) (await import('./wbxml.ts')).registerWbxml(program);
 }
 
@@ -28,6 +29,7 @@ const SUBCOMMANDS: ReadonlySet<string> = new Set([
   'explain',
   'identify',
   'health',
+  'policy',
   'wbxml',
   'demo',
 ]);
