@@ -158,14 +158,22 @@ function isOneToken(token: string): boolean {
   return true;
 }
 
+/** Throws at bytes that are no UTF-8, and keeps a byte order mark, which no JSON text begins with (RFC 8259 8.1). */
+const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/**
+ * Three parts (JWS, RFC 7515 7.1). Five are JWE (RFC 7516 7.1): their second part is an encrypted key, and the claims are
+ * for the server alone to read. JSON in anything but UTF-8 is none (RFC 8259 8.1): decoders put a replacement character,
+ * or what Latin-1 makes of it, and two servers read two names.
+ */
 function bearerUser(token: string, claim: string): UserKey | UserErrorCode {
   if (!isOneToken(token)) return 'EASGATE_AUTHORIZATION';
   const first = token.indexOf('.');
   const second = token.indexOf('.', first + 1);
-  if (first <= 0 || second === -1) return 'EASGATE_AUTHORIZATION';
+  if (first <= 0 || second === -1 || token.includes('.', second + 1)) return 'EASGATE_AUTHORIZATION';
   let payload: unknown;
   try {
-    payload = JSON.parse(Buffer.from(token.slice(first + 1, second), 'base64url').toString('utf8'));
+    payload = JSON.parse(UTF8.decode(Buffer.from(token.slice(first + 1, second), 'base64url')));
   } catch {
     return 'EASGATE_AUTHORIZATION';
   }

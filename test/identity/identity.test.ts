@@ -15,6 +15,7 @@ import { userFromAuthorization } from '../../src/identity/user.ts';
 
 const basic = (text: string | Buffer) => `Basic ${Buffer.from(text).toString('base64')}`;
 const user = (value: string | null) => userFromAuthorization(value, 'upn');
+const CLAIMS = Buffer.from('{"upn":"alice"}').toString('base64url');
 
 describe('the user key', () => {
   it.each([
@@ -59,6 +60,25 @@ describe('the user key', () => {
     ['broken token', 'Bearer a.b'],
     ['token without the claim', `Bearer a.${Buffer.from('{}').toString('base64url')}.c`],
     ['token that is no JSON', 'Bearer a.b.c'],
+    ['token of five parts (JWE, RFC 7516 7.1)', `Bearer h.${CLAIMS}.iv.text.tag`],
+    ['token of four parts', `Bearer h.${CLAIMS}.s.more`],
+    ['token that ends in a dot', `Bearer h.${CLAIMS}.s.`],
+    [
+      'claims that are no UTF-8',
+      `Bearer h.${Buffer.from('{"upn":"j\xfcrgen"}', 'latin1').toString('base64url')}.s`,
+    ],
+    [
+      'claims cut inside a character',
+      `Bearer h.${Buffer.from('7b2275706e223a22c3227d', 'hex').toString('base64url')}.s`,
+    ],
+    [
+      'claims in surrogates (CESU-8)',
+      `Bearer h.${Buffer.from('7b2275706e223a22eda0bdedb8b0227d', 'hex').toString('base64url')}.s`,
+    ],
+    [
+      'claims behind a byte order mark',
+      `Bearer h.${Buffer.from('\ufeff{"upn":"alice"}').toString('base64url')}.s`,
+    ],
   ])('is refused: %s', (_name, value) => {
     expect(user(value)).toMatch(/^EASGATE_/);
   });
