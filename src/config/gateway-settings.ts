@@ -8,6 +8,7 @@ import type { VerdictCacheOptions } from '../directory/verdict-cache.ts';
 import { matchPath } from '../gateway/pass-through/paths.ts';
 import type { PassThroughSettings } from '../gateway/pass-through/settings.ts';
 import { parseRange } from '../identity/client-address.ts';
+import { UserNames } from '../identity/user-names.ts';
 import type {
   CertificateSettings,
   DiscoverySettings,
@@ -34,6 +35,7 @@ export function gatewaySettings(
   sharedSecret = randomBytes(32).toString('hex'),
 ): GatewaySettings {
   const { upstream, limits, identity, throttle } = config;
+  const { domains, ...naming } = identity;
   return {
     listen: {
       address: config.listen.address,
@@ -80,7 +82,7 @@ export function gatewaySettings(
       heldPollMarginMs: limits.heldPollMarginSeconds * 1_000,
       maxMemoryBytes: limits.maxMemoryBytes,
     },
-    identity: { ...identity, publicHosts: config.publicHosts },
+    identity: { ...naming, names: new UserNames(domains), publicHosts: config.publicHosts },
   };
 }
 
@@ -340,8 +342,9 @@ function readPem(path: string, name: string): string {
 /** How to open the directory. @throws ConfigError when a secret is missing */
 export function storeOptions(config: Config): StoreOptions {
   const { store } = config;
-  if (store.kind === 'embedded') return store;
-  return { ...store, url: readSecret(store.url, 'store.url') };
+  const { domains } = config.identity;
+  if (store.kind === 'embedded') return { ...store, domains };
+  return { ...store, url: readSecret(store.url, 'store.url'), domains };
 }
 
 /** Bounds and lifetimes of the verdict cache. */

@@ -4,15 +4,16 @@ import type { DiscoveryTarget, DiscoveryTargetError } from '../eas/autodiscover/
 import { contentOf } from '../eas/body-gate.ts';
 import type { BodyErrorCode } from '../eas/body-gate.ts';
 import { agreeOnPolicyKey, agreeOnVersion, isAgreementError } from '../eas/protocol-version.ts';
+import { hasTextId } from '../eas/query.ts';
 import type { EasQuery } from '../eas/query.ts';
 import { isEasPath, parseEasTarget } from '../eas/request-target.ts';
 import type { TargetErrorCode } from '../eas/request-target.ts';
 import type { HttpErrorCode } from '../http/errors.ts';
 import { withoutHeaders } from '../http/request-head.ts';
 import type { RequestHead } from '../http/request-head.ts';
-import { deviceKey } from '../identity/device.ts';
+import { deviceKey, deviceSpelling } from '../identity/device.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
-import { claimAgrees } from '../identity/user-claim.ts';
+import { claimAgrees, isCertified } from '../identity/user-claim.ts';
 import { isConnectionBound, readLeg } from '../identity/ntlm.ts';
 import { NO_USER, isUserError, userFromAuthorization } from '../identity/user.ts';
 import type { UserErrorCode } from '../identity/user.ts';
@@ -43,6 +44,7 @@ export class AdmissionMemo {
   options = false;
   query: EasQuery | null = null;
   device: DeviceKey | null = null;
+  spelling = '';
   authorization: string | null = null;
   user: UserKey | null = null;
   /** Beginning of the upstream head, for the query and the user together; '' = not known. */
@@ -124,7 +126,11 @@ export function admit(
     if (exchange.leg !== 'opening') return bad;
     exchange.bodyChecked = true;
   }
-  if (origin.certificateUser !== null && user !== NO_USER && user !== origin.certificateUser)
+  if (
+    origin.certificateUser !== null &&
+    user !== NO_USER &&
+    !isCertified(user, origin.certificateUser, identity.names)
+  )
     return 'EASGATE_USER_MISMATCH';
   exchange.host = head.host;
   let canonical = query.canonical;
@@ -143,6 +149,7 @@ export function admit(
     // What is remembered is no part of the head, which may end before the connection does.
     exchange.authorization = isRemembered(memo, head) ? memo.authorization : head.authorization;
     exchange.device = memo.device;
+    exchange.spelling = memo.spelling;
     // A leg of NTLM names another user than the memo's.
     if (memo.upstreamLine !== '' && isRemembered(memo, head)) {
       exchange.upstreamLine = memo.upstreamLine;
@@ -152,7 +159,11 @@ export function admit(
     // Without credentials of its own (certificate, NTLM) Horde believes the claim (eas-protocol facts, 0.9).
     const rule =
       head.authorization === null && identity.userClaim === 'ignore' ? 'refuse' : identity.userClaim;
-    if (query.userClaim !== null && rule !== 'ignore' && !claimAgrees(query.userClaim, user)) {
+    if (
+      query.userClaim !== null &&
+      rule !== 'ignore' &&
+      !claimAgrees(query.userClaim, user, identity.names)
+    ) {
       if (rule === 'refuse' || query.form === 'base64') return 'EASGATE_USER_MISMATCH';
       canonical = rewriteUser(canonical, user);
     }
@@ -187,6 +198,7 @@ function readTarget(memo: AdmissionMemo, target: string, options: boolean): EasQ
   memo.options = options;
   memo.query = query;
   memo.device = options || query.device === null ? null : deviceKey(query.device);
+  memo.spelling = query.device === null ? '' : deviceSpelling(query.device, hasTextId(query));
   memo.upstreamLine = '';
   return query;
 }
@@ -251,7 +263,11 @@ export function admitDiscovery(
   if (head.contentType === null || !XML_TYPE.test(head.contentType)) return 'EASGATE_CONTENT_TYPE';
   const user = userFromAuthorization(head.authorization, identity.bearerClaim);
   if (isUserError(user)) return user;
-  if (origin.certificateUser !== null && user !== NO_USER && user !== origin.certificateUser)
+  if (
+    origin.certificateUser !== null &&
+    user !== NO_USER &&
+    !isCertified(user, origin.certificateUser, identity.names)
+  )
     return 'EASGATE_USER_MISMATCH';
   if (user === NO_USER) return null;
   exchange.user = user;

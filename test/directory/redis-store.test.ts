@@ -36,7 +36,7 @@ describe('the Redis store', () => {
     const store = await open();
     redis.freeze();
     const started = Date.now();
-    await expect(store.lookup(alice, [phone])).rejects.toThrow();
+    await expect(store.lookup(alice, phone)).rejects.toThrow();
     expect(Date.now() - started).toBeLessThan(2_000);
     redis.thaw();
     await store.close();
@@ -52,7 +52,6 @@ describe('the Redis store', () => {
       store,
       { unknownDevice: 'quarantine', notEnrolled: 'quarantine', notCompliant: 'quarantine' },
       { ...limits, ...outage, lookupTimeoutMs: 200, onLookupError: () => undefined },
-      () => [],
       () => clock.now,
     );
     await store.decide(null, phone, wipeDecision(100));
@@ -81,7 +80,7 @@ describe('the Redis store', () => {
     await client.set(`easgate:partnership:${Buffer.from(alice).toString('base64url')}:${phone}`, 'nonsense');
     client.disconnect();
     const store = await open();
-    const found = await store.lookup(alice, [phone]);
+    const found = await store.lookup(alice, phone);
     expect(found.device).toMatchObject({ stateSince: 1_764_000_000_000, unmetRequirements: [] });
     expect(found.partnership).toBeNull();
     const before = await store.position();
@@ -103,8 +102,10 @@ describe('the Redis store', () => {
     const { wipe, ...rest } = wipeDecision(100);
     await client.set(`easgate:decision:${phone}:`, ` ${JSON.stringify({ wipe, more: 1, ...rest }, null, 1)}`);
     client.disconnect();
-    expect(await store.acknowledgeWipe(null, phone, { requestedAt: 100, status: 1, at: 200 })).toBe(true);
-    expect((await store.lookup(alice, [phone])).deviceDecision).toMatchObject({
+    const told = { requestedAt: 100, user: alice };
+    expect(await store.noteWipeTold(null, phone, { ...told, at: 150 })).toBe(true);
+    expect(await store.acknowledgeWipe(null, phone, { ...told, status: 1, at: 200 })).toBe(true);
+    expect((await store.lookup(alice, phone)).deviceDecision).toMatchObject({
       wipe: { state: 'acknowledged', acknowledgedAt: 200 },
     });
     await store.close();
@@ -121,7 +122,7 @@ describe('the Redis store', () => {
     const client = new Redis(redis.url);
     await client.set(`easgate:decision:${phone}:`, JSON.stringify({ ...wipeDecision(1), ...more }));
     client.disconnect();
-    await expect(store.lookup(alice, [phone])).rejects.toMatchObject({ code: 'EASGATE_CORRUPT_RECORD' });
+    await expect(store.lookup(alice, phone)).rejects.toMatchObject({ code: 'EASGATE_CORRUPT_RECORD' });
     await store.close();
   });
 
@@ -144,7 +145,7 @@ describe('the Redis store', () => {
     await store.decide(null, phone, decision('block'));
     const position = await store.position();
     await redis.kill();
-    await expect(store.lookup(alice, [phone])).rejects.toThrow();
+    await expect(store.lookup(alice, phone)).rejects.toThrow();
     await redis.restart();
     let trimmed = false;
     const poll = async (): Promise<void> => {
@@ -160,7 +161,7 @@ describe('the Redis store', () => {
       await until(() => Date.now() - tried > 50);
     }
     expect(trimmed).toBe(true);
-    expect((await store.lookup(alice, [phone])).deviceDecision).toBeNull();
+    expect((await store.lookup(alice, phone)).deviceDecision).toBeNull();
     await store.close();
   });
 });

@@ -112,7 +112,7 @@ describe.each(STORES)('with the %s store', (kind) => {
 
     let firstSeen = 0;
     await until(() => {
-      void office.operator.lookup('alice' as never, [deviceKey('PHONE1')]).then(({ partnership }) => {
+      void office.operator.lookup('alice' as never, deviceKey('PHONE1')).then(({ partnership }) => {
         firstSeen = partnership?.firstSeen ?? 0;
       });
       return firstSeen > 0;

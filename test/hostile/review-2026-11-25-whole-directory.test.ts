@@ -84,7 +84,7 @@ describe('a name of a user', () => {
       await store.putUser(user('adam.smith', [name]));
       await store.putUser(user('anna.smith', []));
       await store.decide('adam.smith' as UserKey, phone, decision('block'));
-      const found = await store.lookup(name, [phone]);
+      const found = await store.lookup(name, phone);
       expect([store.kind, found.user, found.partnershipDecision?.action]).toEqual([
         store.kind,
         'adam.smith',
@@ -160,7 +160,7 @@ describe('connections to Redis that fall silent', () => {
       (batch) => (told = batch),
     );
     void retry(
-      () => store.lookup('alice' as UserKey, ['stolen' as DeviceKey]),
+      () => store.lookup('alice' as UserKey, 'stolen' as DeviceKey),
       (result) => (found = result),
     );
     await until(() => told !== null && found !== null, 'both to come back', 12_000).catch(() => undefined);
@@ -189,6 +189,7 @@ describe('strangers who name the device of somebody else', () => {
         model: null,
         os: null,
         imei: null,
+        spellings: [phone],
       };
       const seen = { firstSeen: 1, lastSeen: 1, lastVerdict: 'allow', lastReason: 'individualRule' };
       await store.recordSeen([{ user: alice, device: phone, ...record, ...seen }]);
@@ -204,7 +205,6 @@ describe('strangers who name the device of somebody else', () => {
         store,
         { unknownDevice: 'quarantine', notEnrolled: 'quarantine', notCompliant: 'quarantine' },
         { ...bounds, ...times, onLookupError: () => undefined },
-        () => [],
         () => clock.now,
       );
       expect((await cache.decide(alice, phone)).verdict?.action).toBe('allow');
@@ -227,6 +227,7 @@ describe('a user who makes up devices', () => {
       recorder.seen({
         user: user as UserKey,
         device: device as DeviceKey,
+        spelling: device,
         deviceType: 'Test',
         userAgent: null,
         protocolVersion: '14.1',

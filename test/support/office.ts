@@ -24,6 +24,8 @@ export interface Office {
   readonly gateway: Gateway;
   /** The directory through a handle that is not the gateway's: what happens there is news to it. */
   readonly operator: DirectoryStore;
+  /** The section `store` of the configuration. */
+  readonly store: Config['store'];
   readonly url: string;
   /** Resolves when the gateway has heard of what `write` changes: of anything, or of this device. */
   heard(write: () => Promise<unknown>, device?: DeviceKey): Promise<void>;
@@ -100,6 +102,7 @@ export async function openOffice(
     mail,
     gateway: first.gateway,
     operator,
+    store: config.store,
     url,
     heard: (write, device) => first.heard(write, device),
     node,

@@ -72,6 +72,7 @@ async function startDecided(
     settings: testSettings(backend.port, overrides),
     verdicts: {
       confirm: async () => null,
+      noteWipeTold: async () => false,
       acknowledgeWipe: async () => false,
       peek: () => undefined,
       decide,

@@ -1,11 +1,12 @@
 // Owns a gateway for data plane tests: real sockets, and verdicts the test sets by hand.
+import { NO_GROUPS } from '../../src/identity/user-names.ts';
 import { startGateway } from '../../src/gateway/gateway.ts';
 import type { ChangedKeys } from '../../src/directory/verdict-cache.ts';
 import type { Gateway } from '../../src/gateway/gateway.ts';
 import type { GatewaySettings, UpstreamServerSettings } from '../../src/gateway/settings.ts';
 import type { PassThroughLine } from '../../src/gateway/pass-through/settings.ts';
 import type { Exchange } from '../../src/gateway/exchange.ts';
-import type { Verdict, VerdictAction } from '../../src/policy/model.ts';
+import type { Verdict, VerdictAction, WipeOrder } from '../../src/policy/model.ts';
 import { watchGateway } from './leaks.ts';
 
 /** Seen by the recorder double. */
@@ -19,6 +20,8 @@ export interface TestGateway extends Gateway {
   readonly seen: SeenPartnership[];
   /** User-Agents given to the recorder, in order. */
   readonly agents: (string | null)[];
+  /** Devices to which the order to wipe was about to be sent. */
+  readonly ordered: string[];
   /** What devices said to a wipe. */
   readonly acknowledged: { readonly device: string; readonly status: 1 | 2 }[];
   readonly finished: Exchange[];
@@ -58,6 +61,20 @@ export interface SettingsOverrides {
   readonly identity?: Partial<GatewaySettings['identity']>;
   /** In place of the system's clock. */
   readonly clock?: () => number;
+}
+
+/** An order to wipe that was sent before, to a phone that spells its id as the test says. */
+export function wipeOrder(spelling = 'phone1', more: Partial<WipeOrder> = {}): WipeOrder {
+  return {
+    decidedFor: null,
+    user: 'alice',
+    spellings: [spelling],
+    told: true,
+    requestedAt: 1,
+    readAt: Date.now(),
+    elsewhere: { ...verdict('block'), reason: 'wipeRequested' },
+    ...more,
+  };
 }
 
 /** A frozen verdict for tests. */
@@ -142,6 +159,7 @@ export function testSettings(upstreamPort: number, overrides: SettingsOverrides 
     identity: {
       userClaim: 'refuse',
       bearerClaim: 'upn',
+      names: NO_GROUPS,
       trustedProxies: [],
       forwardedHeader: 'xForwardedFor',
       publicHosts: [],
@@ -158,6 +176,7 @@ export async function startTestGateway(
   const seen: SeenPartnership[] = [];
   const agents: (string | null)[] = [];
   const finished: Exchange[] = [];
+  const ordered: string[] = [];
   const acknowledged: { device: string; status: 1 | 2 }[] = [];
   const passages: PassThroughLine[] = [];
   const addresses: string[] = [];
@@ -186,7 +205,12 @@ export async function startTestGateway(
         const found = lookUp(device);
         return typeof found === 'string' ? null : found;
       },
-      acknowledgeWipe: async (_user, device, _order, status) => {
+      noteWipeTold: async (device) => {
+        if (!orderStands()) return false;
+        ordered.push(device);
+        return true;
+      },
+      acknowledgeWipe: async (device, _order, status) => {
         if (!orderStands()) return false;
         acknowledged.push({ device, status });
         return true;
@@ -216,6 +240,7 @@ export async function startTestGateway(
     ...gateway,
     seen,
     agents,
+    ordered,
     acknowledged,
     finished,
     passages,
