@@ -3,12 +3,13 @@ import { userInfo } from 'node:os';
 import type { Command } from 'commander';
 import { stringify } from 'yaml';
 import type { DirectoryStore } from '../directory/store.ts';
-import { deviceAliases } from '../identity/device.ts';
+import { otherSpellings } from '../identity/device.ts';
 import type { DeviceKey } from '../identity/keys.ts';
 import type { AccessDecision, ManualDecision } from '../policy/model.ts';
 import { isOpenWipe, isWipe } from '../policy/wipe.ts';
 import { CommandError, withStore } from './context.ts';
-import { canonicalUser, changeDecision, decisive, storedDecision, wipeText } from './decisions.ts';
+import { acquaintanceOf, coverage, replacedText, warnings } from './coverage.ts';
+import { canonicalUser, clear, clearCommand, decide, decidedOn, decisive, wipeText } from './decisions.ts';
 import { parseDevice, parseUser, target } from './device-names.ts';
 import { collect, modelOf, notFound, printable } from './inventory.ts';
 import type { ListRow } from './inventory.ts';
@@ -63,7 +64,7 @@ export function registerDevices(program: Command): void {
         if (device === null && partnerships.length === 0) throw await notFound(store, key);
         const shown = {
           key,
-          aliases: deviceAliases(key),
+          aliases: otherSpellings(key),
           record: device?.record ?? null,
           decision: device?.decision ?? null,
           partnerships,
@@ -98,8 +99,12 @@ export function registerDevices(program: Command): void {
         await withStore(command, async (store) => {
           const device = parseDevice(id);
           const user = await canonicalUser(store, device, options.user);
-          await changeDecision(store, device, user, readDecision(action, options), false);
-          process.stdout.write(`${action}: ${target(device, user)}\n`);
+          const seen = await acquaintanceOf(store, device);
+          const replaced = await decide(store, device, user, readDecision(action, options));
+          for (const warning of warnings(store, seen, user))
+            process.stderr.write(`easgate: warning: ${warning}\n`);
+          const lines = [...replacedText(device, replaced), ...(await coverage(store, seen, user, action))];
+          process.stdout.write(`${action}: ${target(device, user)}\n${indented(lines)}`);
         });
       });
   }
@@ -114,10 +119,12 @@ export function registerDevices(program: Command): void {
       await withStore(command, async (store) => {
         const device = parseDevice(id);
         const user = await canonicalUser(store, device, options.user);
-        const before = await storedDecision(store, device, user);
-        await changeDecision(store, device, user, null, options.force === true);
-        const taken = isWipe(before) ? ` (was: ${wipeText(before)})` : '';
-        process.stdout.write(`cleared: ${target(device, user)}${taken}\n${await wipesLeft(store, device)}`);
+        const taken = await clear(store, device, user, options.force === true);
+        const lines = taken.map(
+          (stored) => `cleared: ${target(device, stored.user)} (was: ${wipeText(stored.decision)})\n`,
+        );
+        if (lines.length === 0) lines.push(`nothing to clear: no decision on ${target(device, user)}\n`);
+        process.stdout.write(lines.join('') + (await decisionsLeft(store, device)));
       });
     });
 
@@ -163,19 +170,20 @@ export function registerDevices(program: Command): void {
     });
 }
 
-/** Who takes one wipe back must not believe that another one is gone too. */
-async function wipesLeft(store: DirectoryStore, device: DeviceKey): Promise<string> {
-  return (await collect(store, null))
-    .filter((row) => row.device === device)
-    .flatMap(({ user, listing, partnership }) => [
-      { user: null, decision: listing?.decision ?? null },
-      { user, decision: partnership?.decision ?? null },
-    ])
-    .flatMap(({ user, decision }) =>
-      isOpenWipe(decision) ? [`still to be wiped: ${target(device, user)}: ${wipeText(decision)}\n`] : [],
-    )
-    .filter((line, index, lines) => lines.indexOf(line) === index)
+/** Who takes one decision back must not believe that the others are gone too. */
+async function decisionsLeft(store: DirectoryStore, device: DeviceKey): Promise<string> {
+  return (await decidedOn(store, device))
+    .map(({ user, decision }) => {
+      const state = isOpenWipe(decision) ? 'still to be wiped' : 'still decided';
+      const more = isWipe(decision) && !isOpenWipe(decision) ? ' --force' : '';
+      const clear = `${clearCommand(device, user)}${more}`;
+      return `${state}: ${target(device, user)}: ${wipeText(decision)}; to take it back: ${clear}\n`;
+    })
     .join('');
+}
+
+function indented(lines: readonly string[]): string {
+  return lines.map((line) => `  ${line}\n`).join('');
 }
 
 function readDecision(action: AccessDecision['action'], options: DecideOptions): AccessDecision {

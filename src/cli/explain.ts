@@ -1,6 +1,5 @@
 // Owns `easgate explain`: why a device of a user may or may not pass, step by step.
 import type { Command } from 'commander';
-import { deviceAliases } from '../identity/device.ts';
 import { explain } from '../policy/evaluate.ts';
 import { withStore } from './context.ts';
 import { parseDevice, parseUser } from './device-names.ts';
@@ -19,7 +18,7 @@ export function registerExplain(program: Command): void {
       await withStore(command, async (store, config) => {
         const user = parseUser(name);
         const device = parseDevice(id);
-        const found = await store.lookup(user, [device, ...deviceAliases(device)]);
+        const found = await store.lookup(user, device);
         const explanation = explain(config.policy, { ...found, now: Date.now() });
         const { verdict, steps } = explanation;
         if (options.json) {

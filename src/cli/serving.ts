@@ -10,7 +10,6 @@ import type { DirectoryStore } from '../directory/store.ts';
 import { VerdictCache } from '../directory/verdict-cache.ts';
 import { startGateway } from '../gateway/gateway.ts';
 import type { Gateway } from '../gateway/gateway.ts';
-import { deviceAliases } from '../identity/device.ts';
 import { AccessLog } from '../observe/access-log.ts';
 import { Journal } from '../observe/journal.ts';
 import { openLog } from '../observe/logger.ts';
@@ -52,14 +51,16 @@ export async function startServing(config: Config, options: ServingOptions): Pro
     undo.push(() => store.close());
     const storeState = watchStore(log);
     const lookups = { ...cacheOptions(config), onLookupError: warnOf(log), onStoreState: storeState.listen };
-    const verdicts = new VerdictCache(store, config.policy, lookups, deviceAliases);
+    const verdicts = new VerdictCache(store, config.policy, lookups);
     await verdicts.start();
     undo.push(() => verdicts.stop());
-    const recorder = new PartnershipRecorder(store);
+    const journal = openJournal(log, config.log.identities, undo);
+    const recorder = new PartnershipRecorder(store, monotonicNow, Date.now, ({ user, device, spellings }) =>
+      journal.respelled(user, device, spellings),
+    );
     undo.push(() => recorder.close());
     const accessLog = config.log.access ? new AccessLog(log.logger, config.log.identities) : null;
     undo.push(() => accessLog?.flush());
-    const journal = openJournal(log, config.log.identities, undo);
     const { sampleUrl, fd } = options;
     const settings = gatewaySettings(config, sampleUrl, await store.sharedSecret());
     const gateway = await startGateway({

@@ -8,6 +8,7 @@ import type { VerdictCacheOptions } from '../directory/verdict-cache.ts';
 import { matchPath } from '../gateway/pass-through/paths.ts';
 import type { PassThroughSettings } from '../gateway/pass-through/settings.ts';
 import { parseRange } from '../identity/client-address.ts';
+import { UserNames } from '../identity/user-names.ts';
 import type {
   CertificateSettings,
   DiscoverySettings,
@@ -36,6 +37,7 @@ export function gatewaySettings(
   sharedSecret = randomBytes(32).toString('hex'),
 ): GatewaySettings {
   const { upstream, limits, identity, throttle } = config;
+  const { domains, ...naming } = identity;
   return {
     listen: {
       address: config.listen.address,
@@ -82,7 +84,7 @@ export function gatewaySettings(
       heldPollMarginMs: limits.heldPollMarginSeconds * 1_000,
       maxMemoryBytes: limits.maxMemoryBytes,
     },
-    identity: { ...identity, publicHosts: config.publicHosts },
+    identity: { ...naming, names: new UserNames(domains), publicHosts: config.publicHosts },
   };
 }
 
@@ -350,14 +352,15 @@ export function readPem(path: string, name: string): string {
 /** How to open the directory. @throws ConfigError when a secret is missing, or is no URL of Redis */
 export function storeOptions(config: Config): StoreOptions {
   const { store } = config;
-  if (store.kind === 'embedded') return store;
+  const { domains } = config.identity;
+  if (store.kind === 'embedded') return { ...store, domains };
   const url = readSecret(store.url, 'store.url');
   const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase() ?? null;
   if (scheme !== 'redis' && scheme !== 'rediss')
     throw new ConfigError('store.url', [
       `must begin with redis:// or, for TLS, rediss://${scheme === null ? '' : `, not with ${scheme}://`}`,
     ]);
-  return { ...store, url };
+  return { ...store, url, domains };
 }
 
 /** Bounds and lifetimes of the verdict cache. */

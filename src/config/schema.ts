@@ -331,12 +331,33 @@ const outage = z.strictObject({
   retryAfterSeconds: seconds(30, 'Retry-After of 503 answers'),
 });
 
+const domainGroups = z
+  .array(
+    z
+      .array(
+        z
+          .string()
+          .regex(/^[A-Za-z0-9]([A-Za-z0-9._-]{0,253}[A-Za-z0-9])?$/, 'must be a DNS suffix or NetBIOS name'),
+      )
+      .min(1),
+  )
+  .refine((groups) => {
+    const domains = groups.flat().map((domain) => domain.toLowerCase());
+    return new Set(domains).size === domains.length;
+  }, 'must name each domain once: a user belongs to one group')
+  .default([])
+  .describe(
+    'groups of DNS suffixes and NetBIOS names, e.g. [[example.com, EXAMPLE]]; within a group, names with the same local part ' +
+      'are one user',
+  );
+
 const identity = z.strictObject({
   userClaim: z
     .enum(['refuse', 'rewrite', 'ignore'])
     .default('refuse')
     .describe('what to do when User= is not the authenticated user'),
   bearerClaim: z.string().min(1).default('upn').describe('claim of a Bearer token that names the user'),
+  domains: domainGroups,
   trustedProxies: z
     .array(z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()]))
     .default([])

@@ -3,6 +3,7 @@
 import { checkBodyStart } from '../eas/body-gate.ts';
 import { sendsMail } from '../eas/commands.ts';
 import { CONTINUE, answerReply, statusReply, textReply, wbxmlReply } from '../http/reply.ts';
+import { localPart } from '../identity/user-names.ts';
 import type { Verdict } from '../policy/model.ts';
 import { drainReply, startOver } from './answers.ts';
 import type { Challenge } from './challenge-memory.ts';
@@ -60,7 +61,7 @@ export class Decision implements HeldPing, WayOn {
     }
     if (!this.admitBody(exchange)) return;
     if (exchange.verdict === null && exchange.user !== null && exchange.device !== null) {
-      const verdict = this.core.verdicts.peek(exchange.user, exchange.device);
+      const verdict = this.core.peek(exchange.user, exchange.device, exchange.spelling);
       if (verdict === undefined) {
         void this.awaitVerdict(exchange);
         return;
@@ -284,11 +285,11 @@ export class Decision implements HeldPing, WayOn {
 
   // ---------------------------------------------------------------------------------------------- changes
 
-  /** Whether a change of these devices or users concerns the exchange under way. */
+  /** Whether a change of these devices, or of users with these local parts, concerns the exchange under way. */
   concerns(devices: ReadonlySet<string>, users: ReadonlySet<string>): boolean {
     const exchange = this.phone.exchange;
     if (exchange === null || exchange.device === null || exchange.user === null) return false;
-    return devices.has(exchange.device) || users.has(exchange.user);
+    return devices.has(exchange.device) || (users.size > 0 && users.has(localPart(exchange.user)));
   }
 
   /**
@@ -319,9 +320,9 @@ export class Decision implements HeldPing, WayOn {
     const exchange = this.phone.exchange;
     // The next request of the connection has a verdict from behind the change.
     if (exchange === null || exchange !== this.concerned) return true;
-    const { user, device } = exchange;
+    const { user, device, spelling } = exchange;
     if (user === null || device === null) return true;
-    const verdict = this.core.verdicts.peek(user, device) ?? (await this.core.decide(exchange));
+    const verdict = this.core.peek(user, device, spelling) ?? (await this.core.decide(exchange));
     if (this.phone.exchange !== exchange) return true;
     if (verdict === null) return false;
     if (verdict.action === 'allow') {

@@ -17,7 +17,7 @@ import type { WipeAnswer } from '../eas/wipe.ts';
 import type { HttpErrorCode } from '../http/errors.ts';
 import { statusReply, wbxmlReply } from '../http/reply.ts';
 import { headerValue, withoutHeaders } from '../http/request-head.ts';
-import type { Verdict } from '../policy/model.ts';
+import type { Verdict, WipeOrder } from '../policy/model.ts';
 import { refusal } from './answers.ts';
 import { treeOf } from './body-tree.ts';
 import type { Proof } from './credentials.ts';
@@ -62,8 +62,8 @@ export interface WayOn {
   pass(exchange: Exchange): void;
 }
 
-/** A wipe that the phone reports is written down, with so many tries; a lost report would wipe it once more. */
-const ACKNOWLEDGE_TRIES = 5;
+/** How far a wipe has come is written down, with so many tries; a lost report would wipe the phone once more. */
+const RECORD_TRIES = 5;
 
 /** What the last poll held here was asked, to be answered anew when the message changes. */
 interface Held {
@@ -340,19 +340,21 @@ export class Denial {
 
   /** The Provision exchange of a wipe. Nothing is wiped but on the word of the store, read now (MS-ASPROV 3.2.5.1.2). */
   private async wipe(exchange: Exchange, before: Verdict, body: WbxmlElement | null): Promise<void> {
-    const { user, device, protocolVersion } = exchange;
+    const { user, device, spelling, protocolVersion } = exchange;
     if (user === null || device === null) return;
     exchange.phase = 'verdict';
     exchange.overtaken = false;
-    const verdict = await this.core.verdicts.confirm(user, device);
+    const verdict = await this.core.confirm(user, device, spelling);
     // A change that came while the order was read may have taken it back.
     const read = exchange.overtaken ? null : verdict;
-    const stands = read?.wipe !== undefined && read.action === before.action;
+    const order = read?.action === before.action ? read.wipe : undefined;
     const kind = before.action === 'wipe' ? 'wipe' : 'accountWipe';
-    const answer = stands ? answerProvisionDuringWipe(body, protocolVersion, kind) : null;
+    const answer =
+      order === undefined ? null : answerProvisionDuringWipe(body, protocolVersion, kind, order.told);
     if (this.hasLeft(exchange)) {
       // It need not wait for an answer before it wipes (MS-ASPROV 3.1.5.1.2); what it said counts all the same.
-      if (read !== null && answer !== null) await this.acknowledge(exchange, read, answer.outcome);
+      if (order !== undefined && answer !== null && answer.outcome !== 'directive')
+        await this.record(exchange, order, answer.outcome);
       return;
     }
     exchange.phase = 'gate';
@@ -360,7 +362,7 @@ export class Denial {
       this.phone.fail(exchange, 'EASGATE_STORE_UNAVAILABLE');
       return;
     }
-    if (!stands) {
+    if (order === undefined) {
       // Taken back or acknowledged, and the word of it not come yet.
       exchange.verdict = read;
       if (read.action === 'allow') this.way.comeAgain(exchange);
@@ -373,7 +375,7 @@ export class Denial {
     }
     exchange.wipe = answer.outcome;
     exchange.phase = 'verdict';
-    const recorded = await this.acknowledge(exchange, read, answer.outcome);
+    const recorded = await this.record(exchange, order, answer.outcome);
     if (this.hasLeft(exchange)) return;
     exchange.phase = 'gate';
     if (recorded === 'unknown') {
@@ -395,21 +397,24 @@ export class Denial {
   }
 
   /**
-   * Writes down what the phone says, if it says something, also when it leaves meanwhile. `overtaken` = the order waits for
-   * no answer any more, `unknown` = the store stays away.
+   * Writes down that the order is about to be sent, or what the phone says to it, also when it leaves meanwhile. Another
+   * worker, and this one after a restart, take its answer for one only by that. `overtaken` = the order waits for no answer
+   * any more, `unknown` = the store stays away.
    */
-  private async acknowledge(
+  private async record(
     exchange: Exchange,
-    { wipe: order }: Verdict,
+    order: WipeOrder,
     outcome: WipeAnswer['outcome'],
   ): Promise<'recorded' | 'overtaken' | 'unknown'> {
-    if (outcome === 'directive') return 'recorded';
-    const { user, device } = exchange;
-    const status = outcome === 'acknowledged' ? 1 : 2;
-    if (user === null || device === null || order === undefined) return 'overtaken';
-    for (let attempt = 1; attempt <= ACKNOWLEDGE_TRIES; attempt++) {
+    const { device } = exchange;
+    if (device === null) return 'overtaken';
+    if (outcome === 'directive' && order.told) return 'recorded';
+    for (let attempt = 1; attempt <= RECORD_TRIES; attempt++) {
       try {
-        const stood = await this.core.verdicts.acknowledgeWipe(user, device, order, status);
+        if (outcome === 'directive')
+          return (await this.core.verdicts.noteWipeTold(device, order)) ? 'recorded' : 'overtaken';
+        const status = outcome === 'acknowledged' ? 1 : 2;
+        const stood = await this.core.verdicts.acknowledgeWipe(device, order, status);
         this.core.journal?.wipeAnswered(exchange, this.phone.address, status, stood);
         return stood ? 'recorded' : 'overtaken';
       } catch (error) {

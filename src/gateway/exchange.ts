@@ -64,6 +64,8 @@ export class Exchange {
   userAgent: string | null = null;
   user: UserKey | null = null;
   device: DeviceKey | null = null;
+  /** How the request spells the device id (src/identity/device.ts). */
+  spelling = '';
 
   /** What came of the body was read and let go of: the request cannot be forwarded any more. */
   bodySpent = false;

@@ -113,7 +113,7 @@ describe('a client that authenticated its connection', () => {
       expect(text(await alice.ask())).toBe('200 alice');
       expect(text(await alice.ask())).toBe('200 alice');
       expect(backend.connections).toHaveLength(1);
-      expect(gateway.seen).toContainEqual({ user: 'alice', device: 'alice1' });
+      expect(gateway.seen).toContainEqual({ user: 'contoso\\alice', device: 'alice1' });
     },
   );
 

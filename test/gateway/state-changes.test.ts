@@ -8,7 +8,7 @@ import type { StoreOptions } from '../../src/directory/open-store.ts';
 import { PartnershipRecorder } from '../../src/directory/partnership-recorder.ts';
 import { VerdictCache } from '../../src/directory/verdict-cache.ts';
 import { startGateway } from '../../src/gateway/gateway.ts';
-import { deviceAliases, deviceKey } from '../../src/identity/device.ts';
+import { deviceKey } from '../../src/identity/device.ts';
 import { decision, deviceRecord } from '../directory/store-contract.ts';
 import { checkLeaks, watchGateway } from '../support/leaks.ts';
 import { RawClient } from '../support/raw-client.ts';
@@ -68,7 +68,6 @@ describe.each(stores)('with the %s store', (_name, prepare) => {
         staleBlockedMs: 1_000,
         onLookupError: () => undefined,
       },
-      deviceAliases,
     );
     await cache.start();
     const recorder = new PartnershipRecorder(store);

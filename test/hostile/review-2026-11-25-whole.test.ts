@@ -12,7 +12,7 @@ import { OFFER, ok, startRawBackend } from '../support/raw-backend.ts';
 import type { BackendRequest } from '../support/raw-backend.ts';
 import { RawClient, untilRead } from '../support/raw-client.ts';
 import type { RawResponse } from '../support/raw-client.ts';
-import { FOLDER_SYNC, PING, request, startTestGateway, verdict } from '../support/test-gateway.ts';
+import { FOLDER_SYNC, PING, request, startTestGateway, verdict, wipeOrder } from '../support/test-gateway.ts';
 import { until } from '../support/until.ts';
 
 checkLeaks();
@@ -137,7 +137,7 @@ describe('a web server before the mail server that answers OPTIONS itself, whate
   ])('%s, has nobody tell of a device or say that it wiped itself', async (_how, answer) => {
     const backend = await startRawBackend(({ connection }) => void connection.socket.write(answer));
     const gateway = await startTestGateway(backend.port);
-    const order = { everyone: true, requestedAt: 5, readAt: Date.now() };
+    const order = wipeOrder('abc123');
     gateway.verdicts.set('abc123', { ...verdict('wipe'), reason: 'wipeRequested', wipe: order });
     const stranger = await RawClient.open(gateway.port);
     // RemoteWipe with status 1 (MS-ASPROV 2.2.2.45).

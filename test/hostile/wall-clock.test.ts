@@ -113,7 +113,6 @@ describe.each(JUMPS)('verdicts in memory, when the wall clock is set by %i ms', 
       store,
       policy,
       options,
-      () => [],
       () => clock.now,
       () => clock.wall,
     );
@@ -137,7 +136,6 @@ describe.each(JUMPS)('verdicts in memory, when the wall clock is set by %i ms', 
       store,
       policy,
       options,
-      () => [],
       () => clock.now,
       () => clock.wall,
     );
@@ -158,7 +156,6 @@ describe.each(JUMPS)('verdicts in memory, when the wall clock is set by %i ms', 
       store,
       policy,
       options,
-      () => [],
       () => clock.now,
       () => clock.wall,
     );
@@ -178,7 +175,6 @@ describe.each(JUMPS)('verdicts in memory, when the wall clock is set by %i ms', 
       store,
       policy,
       options,
-      () => [],
       () => clock.now,
       () => clock.wall,
     );
@@ -215,6 +211,7 @@ describe.each(JUMPS)('limits, when the wall clock is set by %i ms', (jump) => {
         protocolVersion: '14.1',
         verdict: verdict('allow'),
         information: null,
+        spelling: 'phone1',
       });
       await recorder.flush();
       return (await store.listPartnerships())[0]?.record.lastSeen;

@@ -137,7 +137,11 @@ describe('without an access log', () => {
     await phone.settle(leaving.signal);
     const poll = phone.step(leaving.signal);
     await until(() => office.gateway.heldPolls() === 1, 'the poll to be held');
-    await office.operator.decide(null, deviceKey(DEVICE), wipeDecision(Date.now(), 'wipe'));
+    await office.operator.decide(
+      null,
+      deviceKey(DEVICE),
+      wipeDecision(Date.now(), 'wipe', 'alice', deviceKey(DEVICE)),
+    );
     await poll;
     await phone.settle(leaving.signal);
     leaving.abort();

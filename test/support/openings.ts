@@ -77,6 +77,7 @@ async function startDecided(
     wall: time.wall,
     verdicts: {
       confirm: async () => null,
+      noteWipeTold: async () => false,
       acknowledgeWipe: async () => false,
       peek: () => undefined,
       decide,
