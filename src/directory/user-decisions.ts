@@ -8,11 +8,14 @@ import { isOpenWipe } from '../policy/wipe.ts';
 import type { LookupResult, UserDecision } from './store.ts';
 
 /** A stored decision on a partnership of the device, whoever its user is. */
-export interface StoredUserDecision extends UserDecision {
+export interface StoredUserDecision {
+  readonly user: UserKey;
   /** The user its name means by the directory's aliases. */
   readonly target: UserKey;
   /** Other names of that user. */
   readonly aliases: readonly UserKey[];
+  /** Reads the record: one that is not understood fails the look-ups that it concerns, and no others. */
+  readonly read: () => ManualDecision;
 }
 
 /** Who signs in. */
@@ -35,7 +38,7 @@ type Concerned = Pick<
   | 'partnershipWipe'
 >;
 
-/** Chooses among all decisions of a device. */
+/** Chooses among all decisions of a device. @throws CorruptRecordError */
 export function concerning(
   names: UserNames,
   login: Login,
@@ -44,9 +47,11 @@ export function concerning(
 ): Concerned {
   const exactDecisions: UserDecision[] = [];
   const namesakeDecisions: UserDecision[] = [];
-  for (const { user, target, aliases, decision } of stored) {
-    if (isUser(names, login, user) || isUser(names, login, target)) exactDecisions.push({ user, decision });
-    else if (mayBeUser(names, login, [user, target, ...aliases])) namesakeDecisions.push({ user, decision });
+  for (const { user, target, aliases, read } of stored) {
+    if (isUser(names, login, user) || isUser(names, login, target))
+      exactDecisions.push({ user, decision: read() });
+    else if (mayBeUser(names, login, [user, target, ...aliases]))
+      namesakeDecisions.push({ user, decision: read() });
   }
   const now = Date.now();
   const strictest = exactDecisions.reduce<UserDecision | null>((found, next) => {

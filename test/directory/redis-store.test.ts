@@ -1,6 +1,7 @@
 // Owns the Redis store's test runs: the contract on a real server, and what an outage does.
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { UserKey } from '../../src/identity/keys.ts';
 import { RedisStore } from '../../src/directory/redis/redis-store.ts';
 import { VerdictCache } from '../../src/directory/verdict-cache.ts';
 import type { DirectoryStore } from '../../src/directory/store.ts';
@@ -126,6 +127,21 @@ describe('the Redis store', () => {
     await client.set(`easgate:decision:${phone}:`, JSON.stringify({ ...wipeDecision(1), ...more }));
     client.disconnect();
     await expect(store.lookup(alice, phone)).rejects.toMatchObject({ code: 'EASGATE_CORRUPT_RECORD' });
+    await store.close();
+  });
+
+  it('fails the look-ups that a decision concerns which is not understood, and no others', async () => {
+    await fixture.reset();
+    const store = await open();
+    const client = new Redis(redis.url);
+    await store.decide('bob' as UserKey, phone, decision('block'));
+    await client.set(`easgate:decision:${phone}:${Buffer.from('bob').toString('base64url')}`, 'nonsense');
+    client.disconnect();
+    expect((await store.lookup(alice, phone)).deviceDecision).toBeNull();
+    for (const name of ['bob', 'bob@example.com'])
+      await expect(store.lookup(name as UserKey, phone)).rejects.toMatchObject({
+        code: 'EASGATE_CORRUPT_RECORD',
+      });
     await store.close();
   });
 

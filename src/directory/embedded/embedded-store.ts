@@ -173,7 +173,7 @@ export class EmbeddedStore implements DirectoryStore {
   }
 
   async listUserDecisions(device: DeviceKey): Promise<readonly UserDecision[]> {
-    return this.userDecisions(device).map(({ user, decision }) => ({ user, decision }));
+    return this.userDecisions(device).map(({ user, read }) => ({ user, decision: read() }));
   }
 
   async listDevices(): Promise<readonly DeviceListing[]> {
@@ -308,8 +308,8 @@ export class EmbeddedStore implements DirectoryStore {
     return rows.map((row) => {
       const user = String(row['user']) as UserKey;
       const target = this.targetOf(user) ?? user;
-      const decision = readDecision(String(row['record']), `decision ${device} ${user}`);
-      return { user, target, aliases: this.aliases(target), decision };
+      const read = (): ManualDecision => readDecision(String(row['record']), `decision ${device} ${user}`);
+      return { user, target, aliases: this.aliases(target), read };
     });
   }
 

@@ -102,7 +102,7 @@ export class RedisStore implements DirectoryStore {
         user: decodeUser(row.name),
         target,
         aliases: aliasesOf(target, row.record),
-        decision: readDecision(row.decision, `decision ${key}`),
+        read: () => readDecision(row.decision, `decision ${key}`),
       };
     });
     return {
