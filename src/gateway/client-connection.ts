@@ -123,6 +123,10 @@ export class ClientConnection implements Timed, RequestSource {
     return this.trusted ? null : this.forwarder.boundUser;
   }
 
+  get handshaking(): boolean {
+    return this.forwarder.handshaking;
+  }
+
   get certificateUser(): UserKey | null {
     return this.endpoint.certificateUser;
   }
@@ -220,7 +224,7 @@ export class ClientConnection implements Timed, RequestSource {
 
   withhold(exchange: Exchange, finding: 'issued' | 'odd'): void {
     if (exchange.phase === 'responding') this.cut();
-    else if (finding === 'odd') this.refuse('EASGATE_BODY_NOT_WBXML');
+    else if (finding === 'odd') this.refuse('EASGATE_BODY_MALFORMED');
     else this.driver.takeBack(exchange);
   }
 

@@ -19,7 +19,7 @@ export type DeniedRequest =
 
 const MORE: DeniedRequest = { kind: 'more' };
 const NOTHING: DeniedRequest = { kind: 'request', root: null };
-const NOT_WBXML: DeniedRequest = { kind: 'refused', code: 'EASGATE_BODY_NOT_WBXML' };
+const MALFORMED: DeniedRequest = { kind: 'refused', code: 'EASGATE_BODY_MALFORMED' };
 const WRONG_ROOT: DeniedRequest = { kind: 'refused', code: 'EASGATE_BODY_ROOT' };
 const TOO_LARGE: DeniedRequest = { kind: 'refused', code: 'EASGATE_BODY_TOO_LARGE' };
 
@@ -37,7 +37,7 @@ export class DeniedBody {
     if (!exchange.bodySpent) {
       if (body.complete) {
         const root = treeOf(body.kept, content);
-        if (root === undefined) return NOT_WBXML;
+        if (root === undefined) return MALFORMED;
         return root === null || root.name === command ? { kind: 'request', root } : WRONG_ROOT;
       }
       if (body.received <= BUFFERED_BODY_BYTES) return MORE;
@@ -69,7 +69,7 @@ export class DeniedBody {
       const root = outline.end();
       return root.name === 'Sync' ? { kind: 'request', root } : WRONG_ROOT;
     } catch {
-      return NOT_WBXML;
+      return MALFORMED;
     }
   }
 }

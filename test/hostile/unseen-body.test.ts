@@ -12,7 +12,7 @@ import { answerOk, openings } from '../support/openings.ts';
 import { quarantineSettings } from '../support/quarantine.ts';
 import { OFFER, ok, startRawBackend } from '../support/raw-backend.ts';
 import type { RawBackend } from '../support/raw-backend.ts';
-import { startTestGateway, verdict } from '../support/test-gateway.ts';
+import { startTestGateway, verdict, wipeOrder } from '../support/test-gateway.ts';
 import type { TestGateway } from '../support/test-gateway.ts';
 import { until } from '../support/until.ts';
 
@@ -214,10 +214,10 @@ function chunked(payload: Buffer): string {
 
 // ---------------------------------------------------------------------------------------------------------- the worlds
 
-const WIPE = { everyone: false, requestedAt: 1, readAt: 1 };
-
 function verdictOf(action: VerdictAction): Verdict {
-  return action === 'wipe' || action === 'accountWipe' ? { ...verdict(action), wipe: WIPE } : verdict(action);
+  return action === 'wipe' || action === 'accountWipe'
+    ? { ...verdict(action), wipe: wipeOrder() }
+    : verdict(action);
 }
 
 let backend: RawBackend;

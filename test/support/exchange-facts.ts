@@ -7,6 +7,7 @@ import type { CredentialsState } from '../../src/gateway/exchange/exchange.ts';
 import type { StepInputs } from '../../src/gateway/exchange/steps.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
 import type { Verdict, VerdictAction } from '../../src/policy/model.ts';
+import { verdict, wipeOrder } from './test-gateway.ts';
 
 const QUERY = parseEasQuery('Cmd=Sync&User=u&DeviceId=D&DeviceType=T', false);
 const EXIT: FinalAnswer = { kind: 'empty' };
@@ -21,9 +22,9 @@ export const CREDENTIALS: readonly CredentialsState[] = [
 
 /** Verdicts of wipes have an order. */
 export function verdictOf(action: VerdictAction): Verdict {
-  const verdict = { action, reason: 'individualRule', rule: 'test', validUntil: Infinity } as const;
-  const order = { everyone: false, requestedAt: 1, readAt: 1 };
-  return action === 'wipe' || action === 'accountWipe' ? { ...verdict, wipe: order } : verdict;
+  return action === 'wipe' || action === 'accountWipe'
+    ? { ...verdict(action), wipe: wipeOrder('d') }
+    : verdict(action);
 }
 
 /** Any facts, also those that no request leads to. */

@@ -6,6 +6,7 @@ import type { Gateway } from '../../src/gateway/gateway.ts';
 import type { VerdictSource } from '../../src/gateway/gateway-core.ts';
 import { throwingAtBugs } from './bugs.ts';
 import { watchGateway } from './leaks.ts';
+import { TestClock } from './test-clock.ts';
 import { OFFER, ok, startRawBackend } from './raw-backend.ts';
 import type { BackendRequest, RawBackend } from './raw-backend.ts';
 import { RawClient } from './raw-client.ts';
@@ -14,6 +15,7 @@ import type { SettingsOverrides, TestGateway } from './test-gateway.ts';
 
 /** A gateway whose verdicts come from a test. */
 export interface DecidedGateway extends Gateway {
+  readonly time: TestClock;
   readonly finished: Exchange[];
   /** Tells it of a change of all. */
   readonly change: () => void;
@@ -69,10 +71,14 @@ async function startDecided(
 ): Promise<DecidedGateway> {
   let tell: () => void = () => undefined;
   const finished: Exchange[] = [];
+  const time = overrides.time ?? new TestClock();
   const gateway = await startGateway({
     settings: testSettings(backend.port, overrides),
+    clock: time.now,
+    wall: time.wall,
     verdicts: {
       confirm: async () => null,
+      noteWipeTold: async () => false,
       acknowledgeWipe: async () => false,
       peek: () => undefined,
       decide,
@@ -86,5 +92,5 @@ async function startDecided(
     onTrouble: throwingAtBugs(),
   });
   watchGateway(gateway);
-  return { ...gateway, finished, change: () => tell() };
+  return { ...gateway, time, finished, change: () => tell() };
 }

@@ -62,7 +62,10 @@ export function localReply(exchange: Exchange, reply: Reply, retryAfterSeconds: 
     case 'refusal':
       return refusal(exchange, retryAfterSeconds, reply.as ?? refusalOf(exchange));
     case 'challenge':
-      return { status: reply.answer.status, data: answerReply(reply.answer, persistent) };
+      return {
+        status: reply.answer.status,
+        data: answerReply(reply.answer, persistent, exchange.method !== 'HEAD'),
+      };
     case 'text':
       return { status: reply.status, data: textReply(reply.status, reply.type, reply.text, persistent) };
     case 'pollOver':
@@ -111,7 +114,10 @@ const told = (refusal: Refusal, why: string, otherwise: VerdictRefusal['otherwis
 
 /** By action; a reason of {@link REFUSAL_BY_REASON} goes before. */
 export const REFUSAL_BY_ACTION: Readonly<Record<Exclude<VerdictAction, 'allow'>, VerdictRefusal>> = {
-  block: told('deviceBlocked', 'the phone is kept out until somebody decides otherwise'),
+  block: told(
+    'deviceBlocked',
+    'the phone is kept out until somebody decides otherwise; so is whoever comes with the id of a wipe that does not name them',
+  ),
   quarantine: told(
     'deviceBlocked',
     'only where there is no mailbox: quarantine.answer is block, or the connection itself was authenticated',

@@ -99,7 +99,7 @@ function answerLeaving(
   if (typeof plain === 'string') return plain;
   switch (complete ? findIssued(plain) : findOnTheWay(exchange, plain)) {
     case 'odd':
-      return 'EASGATE_BODY_NOT_WBXML';
+      return 'EASGATE_BODY_MALFORMED';
     case 'issued': {
       const tree = beginningOf(plain);
       const answer = tree === null ? null : answerIssued(command, version, tree);

@@ -3,14 +3,14 @@
 import type { WbxmlElement } from '../../eas/wbxml/element.ts';
 import { answerProvisionDuringWipe } from '../../eas/wipe.ts';
 import type { WipeAnswer } from '../../eas/wipe.ts';
-import type { Verdict } from '../../policy/model.ts';
+import type { Verdict, WipeOrder } from '../../policy/model.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import { MAX_OVERTAKINGS } from '../exchange/steps.ts';
 import type { Reply } from '../exchange/steps.ts';
 import type { GatewayCore } from '../gateway-core.ts';
 
-/** A report that is lost would wipe the phone once more. */
-const ACKNOWLEDGE_TRIES = 5;
+/** How far a wipe has come is written down, with so many tries: a lost report would wipe the phone once more. */
+const RECORD_TRIES = 5;
 
 /** What the request leads to. */
 export type WipeOutcome =
@@ -34,20 +34,21 @@ export async function exchangeWipe(
   root: WbxmlElement | null,
   address: string,
 ): Promise<WipeOutcome> {
-  const { user, device, protocolVersion } = exchange;
+  const { user, device, spelling, protocolVersion } = exchange;
   if (user === null || device === null) return BLOCKED;
   for (let round = 1; round <= MAX_OVERTAKINGS; round++) {
     exchange.overtaken = false;
-    const verdict = await core.verdicts.confirm(user, device);
+    const verdict = await core.confirm(user, device, spelling);
     if (verdict === null) return 'unknown';
     // A change that came while the order was read may have taken it back.
     if (exchange.overtaken) continue;
-    if (verdict.wipe === undefined || verdict.action !== ordered.action) return { kind: 'verdict', verdict };
+    const order = verdict.action === ordered.action ? verdict.wipe : undefined;
+    if (order === undefined) return { kind: 'verdict', verdict };
     const kind = ordered.action === 'wipe' ? 'wipe' : 'accountWipe';
-    const answer = answerProvisionDuringWipe(root, protocolVersion, kind);
+    const answer = answerProvisionDuringWipe(root, protocolVersion, kind, order.told);
     if (answer === null) return BLOCKED;
     exchange.wipe = answer.outcome;
-    const recorded = await acknowledge(core, exchange, verdict, answer.outcome, address);
+    const recorded = await record(core, exchange, order, answer.outcome, address);
     if (recorded === 'unknown') return 'unknown';
     if (recorded === 'recorded') return { kind: 'mailbox', answer: { kind: 'body', root: answer.reply } };
     // The answer to a failure orders the wipe once more: not by an order that no longer stands.
@@ -57,23 +58,25 @@ export async function exchangeWipe(
 }
 
 /**
- * Writes down what the phone says, if it says something. `overtaken` = the order waits for no answer any more, `unknown` = the
- * store stays away.
+ * Writes down that the order is about to be sent, or what the phone says to it. Another worker, and this one after a restart,
+ * take its answer for one only by that. `overtaken` = the order waits for no answer any more, `unknown` = the store stays away.
  */
-async function acknowledge(
+async function record(
   core: GatewayCore,
   exchange: Exchange,
-  { wipe: order }: Verdict,
+  order: WipeOrder,
   outcome: WipeAnswer['outcome'],
   address: string,
 ): Promise<'recorded' | 'overtaken' | 'unknown'> {
-  if (outcome === 'directive') return 'recorded';
-  const { user, device } = exchange;
-  const status = outcome === 'acknowledged' ? 1 : 2;
-  if (user === null || device === null || order === undefined) return 'overtaken';
-  for (let attempt = 1; attempt <= ACKNOWLEDGE_TRIES; attempt++) {
+  const { device } = exchange;
+  if (device === null) return 'overtaken';
+  if (outcome === 'directive' && order.told) return 'recorded';
+  for (let attempt = 1; attempt <= RECORD_TRIES; attempt++) {
     try {
-      const stood = await core.verdicts.acknowledgeWipe(user, device, order, status);
+      if (outcome === 'directive')
+        return (await core.verdicts.noteWipeTold(device, order)) ? 'recorded' : 'overtaken';
+      const status = outcome === 'acknowledged' ? 1 : 2;
+      const stood = await core.verdicts.acknowledgeWipe(device, order, status);
       core.journal?.wipeAnswered(exchange, address, status, stood);
       return stood ? 'recorded' : 'overtaken';
     } catch (error) {

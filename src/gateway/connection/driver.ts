@@ -3,6 +3,7 @@ import { SYNC_SERVER_ERROR } from '../../eas/replies.ts';
 import { ERRORS } from '../../http/errors.ts';
 import { CONTINUE } from '../../http/reply.ts';
 import type { WbxmlElement } from '../../eas/wbxml/element.ts';
+import { localPart } from '../../identity/user-names.ts';
 import type { Verdict } from '../../policy/model.ts';
 import { MailboxExit, answerLate } from '../access/mailbox-exit.ts';
 import { ProvenCredentials } from '../access/proven-credentials.ts';
@@ -93,6 +94,9 @@ export class Driver implements StepInputs, HeldPing, Revalidated {
         return this.inspectBody(exchange);
       case 'needBodyStart':
         return null;
+      case 'skipBody':
+        downstream.body.release();
+        return null;
       case 'needBody':
         this.inviteBody(exchange);
         return null;
@@ -181,7 +185,7 @@ export class Driver implements StepInputs, HeldPing, Revalidated {
   private lookUpVerdict(exchange: Exchange): Step | null {
     const { user, device } = exchange;
     if (user === null || device === null) return failWith('EASGATE_NO_CLEARANCE');
-    const known = this.core.verdicts.peek(user, device);
+    const known = this.core.peek(user, device, exchange.spelling);
     if (known !== undefined) {
       exchange.verdict = known;
       return nextStep(exchange, this);
@@ -318,11 +322,11 @@ export class Driver implements StepInputs, HeldPing, Revalidated {
 
   // ---------------------------------------------------------------------------------------------- changes
 
-  /** Whether a change of these devices or users concerns the exchange under way. */
+  /** Whether a change of these devices, or of users with these local parts, concerns the exchange under way. */
   concerns(devices: ReadonlySet<string>, users: ReadonlySet<string>): boolean {
     const { exchange } = this.downstream;
     if (exchange === null || exchange.device === null || exchange.user === null) return false;
-    return devices.has(exchange.device) || users.has(exchange.user);
+    return devices.has(exchange.device) || (users.size > 0 && users.has(localPart(exchange.user)));
   }
 
   onChange(): boolean {
@@ -349,9 +353,9 @@ export class Driver implements StepInputs, HeldPing, Revalidated {
     const { exchange } = this.downstream;
     // The next request of the connection has a verdict from behind the change.
     if (exchange === null || exchange !== this.concerned) return true;
-    const { user, device } = exchange;
+    const { user, device, spelling } = exchange;
     if (user === null || device === null) return true;
-    const verdict = this.core.verdicts.peek(user, device) ?? (await this.core.decide(exchange));
+    const verdict = this.core.peek(user, device, spelling) ?? (await this.core.decide(exchange));
     if (this.downstream.exchange !== exchange) return true;
     if (verdict === null) return false;
     this.changeVerdict(exchange, verdict);

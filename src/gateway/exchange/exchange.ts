@@ -57,6 +57,8 @@ export class Exchange {
   userAgent: string | null = null;
   user: UserKey | null = null;
   device: DeviceKey | null = null;
+  /** How the request spells the device id (src/identity/device.ts). */
+  spelling = '';
 
   // body
   /** What came of it was read and let go of: the request cannot be forwarded any more. */

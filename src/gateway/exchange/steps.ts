@@ -26,6 +26,8 @@ export type Reply =
 export type Step =
   /** Wait until the root element of the body is there. */
   | { readonly kind: 'needBodyStart' }
+  /** Wait for the rest of a body that is not kept. */
+  | { readonly kind: 'skipBody' }
   /** Ask for the body where the phone waits to be asked, and wait for more of it. */
   | { readonly kind: 'needBody' }
   | { readonly kind: 'lookUpVerdict' }
@@ -65,6 +67,7 @@ export interface StepInputs {
 export const MAX_OVERTAKINGS = 3;
 
 const NEED_BODY_START: Step = Object.freeze({ kind: 'needBodyStart' });
+const SKIP_BODY: Step = Object.freeze({ kind: 'skipBody' });
 const NEED_BODY: Step = Object.freeze({ kind: 'needBody' });
 const LOOK_UP_VERDICT: Step = Object.freeze({ kind: 'lookUpVerdict' });
 const CHECK_CREDENTIALS: Step = Object.freeze({ kind: 'checkCredentials' });
@@ -104,9 +107,11 @@ export function nextStep(exchange: Exchange, inputs: StepInputs): Step {
   return exchange.leg === 'closing' ? nextOfDeniedLeg(exchange, inputs) : nextOfDenied(exchange, inputs);
 }
 
-/** What a stranger sends is not judged, but its beginning is waited for: often that is all of it, and the connection stays. */
-function nextOfStranger(exchange: Exchange, { bodyComplete, bodyReceived }: StepInputs): Step {
-  if (!bodyComplete && bodyReceived === 0 && !awaitsInvitation(exchange)) return NEED_BODY_START;
+/** Who has not signed in. A new connection costs a phone more than a short body, so that is read past first. */
+function nextOfStranger(exchange: Exchange, { bodyComplete, bodyReceived, maxReadAhead }: StepInputs): Step {
+  const short = exchange.contentLength <= maxReadAhead && bodyReceived <= maxReadAhead;
+  if (!bodyComplete && short && !exchange.expectContinue) return SKIP_BODY;
+  // The next challenge of a handshake comes on the connection that it binds.
   return exchange.leg === 'opening' ? forward(exchange) : ASK_CHALLENGE;
 }
 
