@@ -1,8 +1,8 @@
 // Owns the life of one worker's data plane: start, react to changed decisions, drain, stop.
 import type { Socket } from 'node:net';
 import { RevalidationQueue } from './access/revalidation.ts';
-import { ClientConnection } from './client-connection.ts';
-import { Deadlines } from './deadlines.ts';
+import { ClientConnection } from './connection/client-connection.ts';
+import { Deadlines } from './io/deadlines.ts';
 import { GatewayCore } from './gateway-core.ts';
 import type {
   EventJournal,
@@ -13,7 +13,7 @@ import type {
   VerdictSource,
 } from './gateway-core.ts';
 import type { ChangedKeys } from '../directory/verdict-cache.ts';
-import { Listener } from './listener.ts';
+import { Listener } from './listener/listener.ts';
 import type { CertificateSettings, GatewaySettings, UpstreamSettings } from './settings.ts';
 import { PassThroughLane } from './pass-through/lane.ts';
 import { Balancer } from './upstream/balancer.ts';

@@ -1,12 +1,12 @@
 // Owns the replies that the gateway gives by itself, as bytes: refusals, the quarantine mailbox, the end of held polls. No
 // sockets.
 import type { EasCommand } from '../../eas/commands.ts';
-import { clientFamily, refusalAnswer } from '../../eas/answers.ts';
-import type { EasAnswer, Refusal } from '../../eas/answers.ts';
+import { clientFamily, refusalAnswer } from '../../eas/refusals.ts';
+import type { EasAnswer, Refusal } from '../../eas/refusals.ts';
 import type { ProtocolVersion } from '../../eas/versions.ts';
 import { PING_EXPIRED, PING_HIERARCHY_CHANGED, SYNC_HIERARCHY_CHANGED } from '../../eas/replies.ts';
 import { encodeWbxml } from '../../eas/wbxml/encode.ts';
-import type { FinalAnswer } from '../../eas/mailbox/model.ts';
+import type { FinalAnswer } from '../../quarantine/model.ts';
 import { answerReply, statusReply, textReply, wbxmlReply } from '../../http/reply.ts';
 import type { VerdictAction, VerdictReason } from '../../policy/model.ts';
 import type { Exchange } from '../exchange/exchange.ts';
@@ -20,7 +20,7 @@ export interface LocalReply {
   readonly data: string;
 }
 
-// As many entries as there are different answers (src/eas/answers.ts).
+// As many entries as there are different answers (src/eas/refusals.ts).
 const kept = new Map<EasAnswer, LocalReply>();
 const last = new Map<EasAnswer, LocalReply>();
 

@@ -1,22 +1,22 @@
 // Owns the way out of the quarantine mailbox: what a request of an allowed phone is answered that still belongs to it, and that
 // none of its keys and ids reaches the mail server, wherever in a body they stand.
 import { sendsMail } from '../../eas/commands.ts';
-import { IssuedScan, findIssued } from '../../eas/mailbox/issued-scan.ts';
-import type { IssuedFinding } from '../../eas/mailbox/issued-scan.ts';
-import type { FinalAnswer } from '../../eas/mailbox/model.ts';
+import { IssuedScan, findIssued } from '../../quarantine/issued-scan.ts';
+import type { IssuedFinding } from '../../quarantine/issued-scan.ts';
+import type { FinalAnswer } from '../../quarantine/model.ts';
 import {
   answerIssued,
   answerIssuedAnywhere,
   answerIssuedSource,
   restsOnMemory,
   sendAll,
-} from '../../eas/mailbox/transition.ts';
+} from '../../quarantine/transition.ts';
 import { queryParameters } from '../../eas/query.ts';
-import type { HttpErrorCode } from '../../http/errors.ts';
+import type { HttpErrorCode } from '../../errors.ts';
 import type { Verdict } from '../../policy/model.ts';
-import { beginningOf, plainBytes, treeOf } from '../body-tree.ts';
+import { beginningOf, plainBytes, treeOf } from './body-tree.ts';
 import type { Exchange } from '../exchange/exchange.ts';
-import type { RequestBody } from '../request-body.ts';
+import type { RequestBody } from '../connection/request-body.ts';
 import { BUFFERED_BODY_BYTES } from '../settings.ts';
 
 /**

@@ -1,7 +1,7 @@
 // Owns which credentials of one client connection the mail server took lately, and asking about others.
-import type { Proof } from '../credentials.ts';
+import type { Proof } from '../credentials/credential-check.ts';
 import type { CredentialsState, Exchange } from '../exchange/exchange.ts';
-import type { ClientOrigin } from '../forwarding.ts';
+import type { ClientOrigin } from '../upstream/client-origin.ts';
 import type { GatewayCore } from '../gateway-core.ts';
 
 /**

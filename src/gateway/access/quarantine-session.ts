@@ -1,12 +1,12 @@
 // Owns the answers to a quarantined phone on one client connection: the quarantine mailbox, and the poll that is held for it.
-import { INBOX } from '../../eas/mailbox/folders.ts';
-import { KeyMint } from '../../eas/mailbox/keys.ts';
-import { answerMailbox } from '../../eas/mailbox/mailbox.ts';
-import type { FinalAnswer, MailboxAnswer, MailboxNotice, MailboxRequest } from '../../eas/mailbox/model.ts';
-import { rewritePassable } from '../../eas/mailbox/passable.ts';
-import { pingWithNews } from '../../eas/mailbox/ping.ts';
-import { PROVISION_MALFORMED, deviceInformationOf } from '../../eas/mailbox/provision.ts';
-import { syncsInbox } from '../../eas/mailbox/sync.ts';
+import { INBOX } from '../../quarantine/folders.ts';
+import { KeyMint } from '../../quarantine/keys.ts';
+import { answerMailbox } from '../../quarantine/mailbox.ts';
+import type { FinalAnswer, MailboxAnswer, MailboxNotice, MailboxRequest } from '../../quarantine/model.ts';
+import { rewritePassable } from '../../quarantine/passable.ts';
+import { pingWithNews } from '../../quarantine/ping.ts';
+import { PROVISION_MALFORMED, deviceInformationOf } from '../../quarantine/provision.ts';
+import { syncsInbox } from '../../quarantine/sync.ts';
 import type { WbxmlElement } from '../../eas/wbxml/element.ts';
 import { encodeWbxml } from '../../eas/wbxml/encode.ts';
 import { headerValue, withoutHeaders } from '../../http/request-head.ts';
@@ -14,7 +14,7 @@ import type { Verdict } from '../../policy/model.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import type { Reply } from '../exchange/steps.ts';
 import type { GatewayCore } from '../gateway-core.ts';
-import type { RequestBody } from '../request-body.ts';
+import type { RequestBody } from '../connection/request-body.ts';
 
 /** What a request of a quarantined phone leads to. */
 export type QuarantineOutcome =

@@ -1,12 +1,12 @@
 // Owns what the parts that serve an exchange may use of the client connection it came on.
 import type { Socket } from 'node:net';
-import type { HttpErrorCode } from '../../http/errors.ts';
+import type { HttpErrorCode } from '../../errors.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import type { Reply } from '../exchange/steps.ts';
 import type { ExchangePhase } from '../exchange/transitions.ts';
-import type { ClientOrigin } from '../forwarding.ts';
+import type { ClientOrigin } from '../upstream/client-origin.ts';
 import type { GatewayCore } from '../gateway-core.ts';
-import type { RequestBody } from '../request-body.ts';
+import type { RequestBody } from './request-body.ts';
 import type { Timeouts } from './timeouts.ts';
 
 /** A client connection. */

@@ -1,6 +1,6 @@
 // Owns performing the steps of the exchange under way (exchange/steps.ts), and what a change of its verdict leads to.
 import { SYNC_SERVER_ERROR } from '../../eas/replies.ts';
-import { ERRORS } from '../../http/errors.ts';
+import { ERRORS } from '../../errors.ts';
 import { CONTINUE } from '../../http/reply.ts';
 import type { WbxmlElement } from '../../eas/wbxml/element.ts';
 import { localPart } from '../../identity/user-names.ts';
@@ -12,15 +12,15 @@ import { consequenceOf } from '../access/revalidation.ts';
 import type { Revalidated } from '../access/revalidation.ts';
 import { exchangeWipe } from '../access/wipe-exchange.ts';
 import type { WipeOutcome } from '../access/wipe-exchange.ts';
-import type { Challenge } from '../challenge-memory.ts';
-import { DeniedBody } from '../denied-body.ts';
-import type { HeldPing } from '../device-guard.ts';
-import type { DiscoveryAnswer } from '../discovery.ts';
+import type { Challenge } from '../credentials/challenge-cache.ts';
+import { DeniedBody } from '../access/denied-body.ts';
+import type { HeldPing } from '../access/throttle.ts';
+import type { DiscoveryAnswer } from '../autodiscover/autodiscover.ts';
 import { readFacts, seeRoot } from '../exchange/body-facts.ts';
 import type { CredentialsState, Exchange } from '../exchange/exchange.ts';
 import { ASK_CHALLENGE, failWith, nextStep, replyWith } from '../exchange/steps.ts';
 import type { Step, StepInputs } from '../exchange/steps.ts';
-import type { Forwarder } from '../forwarder.ts';
+import type { Forwarder } from '../forward/forwarder.ts';
 import type { GatewayCore } from '../gateway-core.ts';
 import { BUFFERED_BODY_BYTES } from '../settings.ts';
 import type { Downstream } from './downstream.ts';

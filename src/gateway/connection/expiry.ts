@@ -1,8 +1,8 @@
 // Owns what a deadline that passed leads to: who is at fault, by the phase of the exchange, and what is done.
-import type { HttpErrorCode } from '../../http/errors.ts';
+import type { HttpErrorCode } from '../../errors.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import type { Reply } from '../exchange/steps.ts';
-import type { Forwarder } from '../forwarder.ts';
+import type { Forwarder } from '../forward/forwarder.ts';
 import type { Downstream } from './downstream.ts';
 import type { Driver } from './driver.ts';
 import type { Timeouts } from './timeouts.ts';

@@ -1,10 +1,10 @@
 // Owns the facts that the body of a request gives: its root element, the heartbeat it asks for, what a phone says of itself in
 // it. Hot path.
 import { checkBodyStart, heartbeatOf } from '../../eas/body-gate.ts';
-import { deviceInformationOf } from '../../eas/mailbox/provision.ts';
-import type { HttpErrorCode } from '../../http/errors.ts';
-import { treeOf } from '../body-tree.ts';
-import type { RequestBody } from '../request-body.ts';
+import { deviceInformationOf } from '../../quarantine/provision.ts';
+import type { HttpErrorCode } from '../../errors.ts';
+import { treeOf } from '../access/body-tree.ts';
+import type { RequestBody } from '../connection/request-body.ts';
 import type { Exchange } from './exchange.ts';
 
 /**

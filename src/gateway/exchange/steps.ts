@@ -1,8 +1,8 @@
 // Owns what happens next to an exchange: one function of its facts. Pure; hot path: what it gives without a payload is shared.
-import type { Refusal } from '../../eas/answers.ts';
+import type { Refusal } from '../../eas/refusals.ts';
 import { sendsMail } from '../../eas/commands.ts';
-import type { FinalAnswer } from '../../eas/mailbox/model.ts';
-import type { HttpErrorCode } from '../../http/errors.ts';
+import type { FinalAnswer } from '../../quarantine/model.ts';
+import type { HttpErrorCode } from '../../errors.ts';
 import type { LocalAnswer } from '../../http/reply.ts';
 import { Clearance } from './clearance.ts';
 import type { Exchange } from './exchange.ts';

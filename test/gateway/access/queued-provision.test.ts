@@ -1,13 +1,13 @@
 // Owns the promise that a Provision of a quarantined phone keeps its place at the mail server when its verdict is renewed.
 import { afterEach, expect, it } from 'vitest';
-import { checkLeaks } from '../../support/leaks.ts';
-import { guarded, openQuarantine, quarantineSettings } from '../../support/quarantine.ts';
-import type { Quarantine } from '../../support/quarantine.ts';
-import { ok } from '../../support/raw-backend.ts';
-import type { BackendRequest } from '../../support/raw-backend.ts';
-import { RawClient } from '../../support/raw-client.ts';
-import { FOLDER_SYNC, request } from '../../support/test-gateway.ts';
-import { until } from '../../support/until.ts';
+import { checkLeaks } from '../../support/checks/leaks.ts';
+import { guarded, openQuarantine, quarantineSettings } from '../../support/servers/quarantine.ts';
+import type { Quarantine } from '../../support/servers/quarantine.ts';
+import { ok } from '../../support/servers/raw-backend.ts';
+import type { BackendRequest } from '../../support/servers/raw-backend.ts';
+import { RawClient } from '../../support/phones/raw-client.ts';
+import { FOLDER_SYNC, request } from '../../support/servers/test-gateway.ts';
+import { until } from '../../support/checks/until.ts';
 
 checkLeaks();
 

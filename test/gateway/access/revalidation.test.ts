@@ -5,8 +5,8 @@ import type { Consequence, Revalidated } from '../../../src/gateway/access/reval
 import { Exchange } from '../../../src/gateway/exchange/exchange.ts';
 import type { ExchangePhase } from '../../../src/gateway/exchange/transitions.ts';
 import type { VerdictAction } from '../../../src/policy/model.ts';
-import { verdict } from '../../support/test-gateway.ts';
-import { until } from '../../support/until.ts';
+import { verdict } from '../../support/servers/test-gateway.ts';
+import { until } from '../../support/checks/until.ts';
 
 function consequence(action: VerdictAction, rewritten: boolean, ...way: ExchangePhase[]): Consequence {
   const exchange = Object.assign(new Exchange(0), { rewritten });

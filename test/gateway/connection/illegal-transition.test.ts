@@ -1,17 +1,17 @@
 // Owns what a gateway does when an exchange would go where it may not: the connection closes, and the operator learns of it.
 import { Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { ClientConnection } from '../../../src/gateway/client-connection.ts';
-import { Deadlines } from '../../../src/gateway/deadlines.ts';
+import { ClientConnection } from '../../../src/gateway/connection/client-connection.ts';
+import { Deadlines } from '../../../src/gateway/io/deadlines.ts';
 import { Clearance } from '../../../src/gateway/exchange/clearance.ts';
 import { Exchange } from '../../../src/gateway/exchange/exchange.ts';
-import { Forwarder } from '../../../src/gateway/forwarder.ts';
+import { Forwarder } from '../../../src/gateway/forward/forwarder.ts';
 import { GatewayCore } from '../../../src/gateway/gateway-core.ts';
 import type { OnTrouble } from '../../../src/gateway/gateway-core.ts';
 import { Balancer } from '../../../src/gateway/upstream/balancer.ts';
 import { throwingAtBugs } from '../../support/bugs.ts';
-import { checkLeaks } from '../../support/leaks.ts';
-import { testSettings, verdict } from '../../support/test-gateway.ts';
+import { checkLeaks } from '../../support/checks/leaks.ts';
+import { testSettings, verdict } from '../../support/servers/test-gateway.ts';
 
 checkLeaks();
 

@@ -1,0 +1,223 @@
+// Owns reading requests off a client connection: bytes that belong to none yet, heads, pipelined requests one after the
+// other, and bodies, which are kept until the request is forwarded. Hot path.
+import { monotonicNow } from '../../clock.ts';
+import { parseDiscoveryTarget } from '../../eas/autodiscover/target.ts';
+import { carriesMail } from '../../eas/commands.ts';
+import { parseRequestHead } from '../../http/request-head.ts';
+import type { RequestHead } from '../../http/request-head.ts';
+import { admit, admitDiscovery } from '../access/gate.ts';
+import type { RequestOrigin } from '../access/gate.ts';
+import { BodyRate } from './body-rate.ts';
+import type { Downstream } from './downstream.ts';
+import type { Driver } from './driver.ts';
+import { needsDrain } from '../io/direct-writes.ts';
+import { Exchange } from '../exchange/exchange.ts';
+import type { PhoneAccount } from './accounting.ts';
+import { BUFFERED_BODY_BYTES, LINGER_BYTES, MAX_DISCOVERY_BYTES, MAX_PIPELINED_BYTES } from '../settings.ts';
+import type { SharedReader } from '../io/shared-reads.ts';
+import { streamBody } from '../forward/upstream-request.ts';
+
+/** Where requests come from: what of the client connection only its reader uses. */
+export interface RequestSource extends Downstream, RequestOrigin {
+  readonly driver: Driver;
+  readonly account: PhoneAccount;
+  /** Our side is closed: what still comes is no request. */
+  readonly lingering: boolean;
+  /** A request has begun. */
+  begin(exchange: Exchange): void;
+  /** Learns whose request this is. */
+  noteOrigin(head: RequestHead): void;
+  /** Gives the connection, with the request that `bytes` begin, to the pass-through lane. */
+  handOver(bytes: Buffer): void;
+}
+
+/** Reads the requests of one client connection. */
+export class RequestReader implements SharedReader {
+  private readonly source: RequestSource;
+  private readonly rate = new BodyRate();
+  /** Bytes that belong to no exchange yet: part of a head, or pipelined requests. */
+  private input: Buffer | null = null;
+  private requests = 0;
+  private parsing = false;
+  private handedOver = false;
+  private lingerBytes = 0;
+
+  constructor(source: RequestSource) {
+    this.source = source;
+  }
+
+  /** Part of a request, or more than one, came that nothing was done with. */
+  get hasInput(): boolean {
+    return this.input !== null;
+  }
+
+  /** What came and belongs to no exchange never will. */
+  discard(): void {
+    this.input = null;
+  }
+
+  onData(chunk: Buffer): void {
+    const { source } = this;
+    if (source.lingering) {
+      this.lingerBytes += chunk.length;
+      if (this.lingerBytes > LINGER_BYTES) source.socket.destroy();
+      return;
+    }
+    const exchange = source.exchange;
+    if (exchange === null) {
+      this.input = this.input === null ? chunk : Buffer.concat([this.input, chunk]);
+      this.readRequests();
+    } else if (source.body.complete) {
+      this.input = this.input === null ? chunk : Buffer.concat([this.input, chunk]);
+      if (this.input.length <= MAX_PIPELINED_BYTES) return;
+      // A socket that is not read does not tell that its phone left: a held poll would stay for its whole heartbeat.
+      if (exchange.held) source.cut();
+      else source.socket.pause();
+    } else if (exchange.phase === 'reading' || exchange.phase === 'asking') {
+      this.keepBody(exchange, chunk, 0);
+    } else if (exchange.phase === 'queued') {
+      source.refuse('EASGATE_UPSTREAM_BUSY');
+    } else {
+      this.streamBody(exchange, chunk);
+    }
+  }
+
+  /** What outlives the call is copied; a request that is read whole and forwarded at once leaves nothing. */
+  onSharedBytes(bytes: Buffer): boolean {
+    this.onData(bytes);
+    const { input } = this;
+    const { body, socket } = this.source;
+    if (input !== null && input.buffer === bytes.buffer) this.input = Buffer.from(input);
+    if (body.kept !== null && body.kept.buffer === bytes.buffer) body.kept = Buffer.from(body.kept);
+    return !socket.isPaused();
+  }
+
+  /** Parses requests as long as there are bytes and nothing is under way. */
+  readRequests(): void {
+    if (this.parsing) return;
+    this.parsing = true;
+    const { source } = this;
+    const { core } = source;
+    const { client } = core.settings;
+    while (this.input !== null && source.exchange === null && !source.lingering && !this.handedOver) {
+      if (needsDrain(source.socket)) {
+        // Who takes no answers gets no more of them: what waits in the socket stays bounded.
+        source.socket.pause();
+        source.timeouts.awaitPhone();
+        break;
+      }
+      const bytes: Buffer = this.input;
+      const known = source.memo.sameHead(bytes);
+      const head = known ?? parseRequestHead(bytes, 0, bytes.length, client);
+      if (head === null) {
+        source.timeouts.awaitHead();
+        break;
+      }
+      this.input = null;
+      if (typeof head === 'string') {
+        source.refuse(head);
+      } else if (core.lane?.wants(head.target) ?? false) {
+        this.handedOver = true;
+        source.handOver(bytes);
+      } else {
+        if (known === null) source.memo.noteHead(head, bytes);
+        this.begin(head, bytes);
+      }
+    }
+    this.parsing = false;
+  }
+
+  private begin(head: RequestHead, bytes: Buffer): void {
+    const { source } = this;
+    const { core, body } = source;
+    const { settings } = core;
+    const { client } = settings;
+    const exchange = new Exchange(monotonicNow());
+    source.begin(exchange);
+    this.requests++;
+    exchange.method = head.method;
+    exchange.minor = head.minor;
+    exchange.framing = head.framing;
+    exchange.contentLength = head.contentLength;
+    exchange.expectContinue = head.expectContinue;
+    exchange.persistent =
+      head.keepAlive &&
+      !core.draining &&
+      (client.maxRequestsPerConnection === 0 || this.requests < client.maxRequestsPerConnection);
+    body.begin(head.framing, head.contentLength, client.maxBodyBytes);
+    source.noteOrigin(head);
+    const discovery = core.discovery === null ? null : parseDiscoveryTarget(head.method, head.target);
+    const bad =
+      discovery === null
+        ? admit(settings, source, exchange, head)
+        : admitDiscovery(settings, source, exchange, head, discovery);
+    if (bad !== null) {
+      source.refuse(bad);
+      return;
+    }
+    const { command } = exchange;
+    const mail = command !== null && carriesMail(command);
+    const small = discovery === null ? client.maxCommandBodyBytes : MAX_DISCOVERY_BYTES;
+    // Of a stranger no more of a body is read than the answer needs.
+    if (!exchange.challengeOnly && !body.limit(mail ? client.maxBodyBytes : small)) {
+      source.refuse('EASGATE_BODY_TOO_LARGE');
+      return;
+    }
+    const wait = source.account.count(exchange, source.address);
+    if (wait !== null) {
+      // A new connection costs a phone more than this request, so a body that is at hand is read past.
+      const at = body.keep(bytes, head.end);
+      if (at < bytes.length) this.input = bytes.subarray(at);
+      source.fail(exchange, wait);
+      return;
+    }
+    source.timeouts.awaitPhone();
+    this.rate.restart(core.deadlines.now, 0);
+    this.keepBody(exchange, bytes, head.end);
+  }
+
+  /** Takes body bytes before the request was forwarded, then sees how far the exchange can go. */
+  private keepBody(exchange: Exchange, bytes: Buffer, from: number): void {
+    const { source } = this;
+    const { body } = source;
+    const at = body.keep(bytes, from);
+    exchange.bytesIn = body.received;
+    if (body.error !== null) {
+      source.refuse(body.error);
+      return;
+    }
+    if (at < bytes.length) this.input = bytes.subarray(at);
+    if (exchange.phase === 'reading') {
+      if (!body.complete && this.isTooSlow()) {
+        source.refuse('EASGATE_BODY_TIMEOUT');
+        return;
+      }
+      source.timeouts.awaitPhone();
+      source.driver.advance(exchange);
+    } else if (body.received > BUFFERED_BODY_BYTES) {
+      source.socket.pause();
+    }
+  }
+
+  /** Hands on body bytes that come after the head was forwarded. */
+  private streamBody(exchange: Exchange, bytes: Buffer): void {
+    const { source } = this;
+    const at = streamBody(source, exchange, bytes);
+    if (source.exchange !== exchange) return;
+    if (at < bytes.length) this.input = bytes.subarray(at);
+    if (!source.body.complete && this.isTooSlow()) source.refuse('EASGATE_BODY_TIMEOUT');
+  }
+
+  /** The mail server takes bytes again: the time it did not is not the phone's. */
+  resumeBody(): void {
+    const { core, body, socket } = this.source;
+    this.rate.restart(core.deadlines.now, body.received);
+    socket.resume();
+  }
+
+  private isTooSlow(): boolean {
+    const { core, body } = this.source;
+    const { rateWindowMs, minBodyRate } = core.settings.client;
+    return this.rate.isTooSlow(core.deadlines.now, body.received, rateWindowMs, minBodyRate);
+  }
+}
