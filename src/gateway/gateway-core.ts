@@ -1,28 +1,28 @@
 // Owns what all connections of one worker share: settings, pool, verdicts, clock, counters, the account of what happened.
-import { ERRORS } from '../http/errors.ts';
-import type { MailboxNotice } from '../eas/mailbox/model.ts';
-import { plain } from '../eas/mailbox/plain.ts';
+import { ERRORS } from '../errors.ts';
+import type { MailboxNotice } from '../quarantine/model.ts';
+import { plain } from '../plain-text.ts';
 import { inRanges, parseRange } from '../identity/client-address.ts';
 import type { Verdict, WipeOrder } from '../policy/model.ts';
 import { underSpelling } from '../policy/wipe.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { SeenFacts } from '../directory/partnership-recorder.ts';
 import type { ChangedKeys, Decision } from '../directory/verdict-cache.ts';
-import { Arrivals } from './arrivals.ts';
-import { ChallengeMemory } from './challenge-memory.ts';
-import type { ClientConnection } from './client-connection.ts';
-import { CredentialCheck } from './credentials.ts';
-import type { Deadlines } from './deadlines.ts';
-import { DeviceGuard } from './device-guard.ts';
-import { Discovery } from './discovery.ts';
-import type { Exchange } from './exchange.ts';
-import { forwardedHeaders } from './forwarding.ts';
-import type { ClientOrigin, ForwardingRules } from './forwarding.ts';
-import { Notices } from './notices.ts';
-import type { NoticeReader } from './notices.ts';
+import { Arrivals } from './access/arrivals.ts';
+import { ChallengeMemory } from './credentials/challenge-cache.ts';
+import type { ClientConnection } from './connection/client-connection.ts';
+import { CredentialCheck } from './credentials/credential-check.ts';
+import type { Deadlines } from './io/deadlines.ts';
+import { DeviceGuard } from './access/throttle.ts';
+import { Discovery } from './autodiscover/autodiscover.ts';
+import type { Exchange } from './exchange/exchange.ts';
+import { forwardedHeaders } from './upstream/client-origin.ts';
+import type { ClientOrigin, ForwardingRules } from './upstream/client-origin.ts';
+import { Notices } from './access/notice-cache.ts';
+import type { NoticeReader } from './access/notice-cache.ts';
 import { MAX_USER_AGENT, VIA_PSEUDONYM } from './settings.ts';
 import type { GatewaySettings, QuarantineSettings } from './settings.ts';
-import type { PassThroughLine } from './pass-through/settings.ts';
+import type { FinishedPassage } from '../telemetry/finished-request.ts';
 import type { PassThroughLane } from './pass-through/lane.ts';
 import type { Balancer } from './upstream/balancer.ts';
 
@@ -75,7 +75,7 @@ export interface SeenRecorder {
 /** What the data plane needs of the access log: never delays, never throws. */
 export interface RequestLog {
   record(exchange: Exchange, address: string): void;
-  recordPassage(line: PassThroughLine): void;
+  recordPassage(line: FinishedPassage): void;
 }
 
 /** What the data plane needs of the decision journal: never delays, never throws. */

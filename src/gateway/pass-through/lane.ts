@@ -6,13 +6,13 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { monotonicNow } from '../../clock.ts';
-import { ERRORS } from '../../http/errors.ts';
-import type { HttpErrorCode } from '../../http/errors.ts';
+import { ERRORS } from '../../errors.ts';
+import type { HttpErrorCode } from '../../errors.ts';
 import { withoutHeaders } from '../../http/request-head.ts';
 import type { RequestHead } from '../../http/request-head.ts';
 import { inRanges } from '../../identity/client-address.ts';
-import { directOrigin, forwardedHeaders, proxiedOrigin } from '../forwarding.ts';
-import type { Peer } from '../forwarding.ts';
+import { directOrigin, forwardedHeaders, proxiedOrigin } from '../upstream/client-origin.ts';
+import type { Peer } from '../upstream/client-origin.ts';
 import { LINGER_BYTES, LINGER_MS } from '../settings.ts';
 import type { Balancer } from '../upstream/balancer.ts';
 import { LaneConnection, Passage } from './connection.ts';
@@ -26,7 +26,8 @@ import {
   upstreamHeaders,
 } from './messages.ts';
 import { matchPath } from './paths.ts';
-import type { PassThroughLine, PassThroughSettings } from './settings.ts';
+import type { PassThroughSettings } from './settings.ts';
+import type { FinishedPassage } from '../../telemetry/finished-request.ts';
 
 function ignore(): void {
   // the close event follows
@@ -35,7 +36,7 @@ function ignore(): void {
 /** The lane; it has no listener of its own. */
 export class PassThroughLane {
   private readonly settings: PassThroughSettings;
-  private readonly account: (line: PassThroughLine) => void;
+  private readonly account: (line: FinishedPassage) => void;
   private readonly adapter: HttpProxyAdapter;
   private readonly server: Server;
   private readonly open = new Map<Duplex, LaneConnection>();
@@ -43,7 +44,7 @@ export class PassThroughLane {
   private onEmpty: (() => void) | null = null;
 
   /** `account` hears of every finished request once. */
-  constructor(settings: PassThroughSettings, balancer: Balancer, account: (line: PassThroughLine) => void) {
+  constructor(settings: PassThroughSettings, balancer: Balancer, account: (line: FinishedPassage) => void) {
     this.settings = settings;
     this.account = account;
     this.adapter = new HttpProxyAdapter(settings, balancer, (passage, code) => this.fail(passage, code));

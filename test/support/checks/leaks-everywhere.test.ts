@@ -1,0 +1,42 @@
+// Owns the promise that every test file that opens sockets or starts processes proves that it leaves none behind.
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { expect, it } from 'vitest';
+
+const root = join(import.meta.dirname, '../..');
+
+/** Modules whose use opens something; of this project, those that start a server or a process, or connect. */
+const OPENERS =
+  /^node:(net|tls|http|https|child_process)$|\/src\/(gateway\/gateway|gateway\/upstream\/[a-z-]+|worker\/runtime|cli\/demo|supervisor\/(supervisor|certificate-watch)|directory\/open-store|directory\/redis\/[a-z-]+|sample\/server|sample\/phone\/(phone|transport|discovery))\.ts$/;
+
+/** What a file imports for more than its types; files of the project as paths. */
+function importsOf(path: string): string[] {
+  const text = readFileSync(path, 'utf8');
+  return [...text.matchAll(/^import (?!type )[^;]*?from '([^']+)';/gm)].map(([, name = '']) =>
+    name.startsWith('.') ? join(dirname(path), name) : name,
+  );
+}
+
+const known = new Map<string, boolean>();
+
+function opens(path: string): boolean {
+  let answer = known.get(path);
+  if (answer !== undefined) return answer;
+  known.set(path, false);
+  answer = importsOf(path).some(
+    (name) => OPENERS.test(name) || (name.startsWith(root) && existsSync(name) && opens(name)),
+  );
+  known.set(path, answer);
+  return answer;
+}
+
+it('each file that opens something checks for leaks, at the end of the file only where its servers serve all tests', () => {
+  const files = globSync('**/*.test.ts', { cwd: root }).filter((file) => opens(join(root, file)));
+  const careless = files.filter((file) => {
+    const text = readFileSync(join(root, file), 'utf8');
+    if (/^checkLeaks\(\);$/m.test(text)) return false;
+    return !(/^checkLeaksAtEnd\(\);$/m.test(text) && text.includes('beforeAll('));
+  });
+  expect(careless).toEqual([]);
+  expect(files.length).toBeGreaterThan(30);
+});
