@@ -71,7 +71,7 @@ function isWipe({ action }: Verdict): boolean {
   return action === 'wipe' || action === 'accountWipe';
 }
 
-/** Orders to wipe are never the same: each says when it was read. */
+/** `lastReason` is no part of what is decided. Orders to wipe are never the same: each says when it was read. */
 function isSame(a: Verdict, b: Verdict): boolean {
   return (
     a.action === b.action &&

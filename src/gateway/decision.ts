@@ -7,7 +7,7 @@ import type { Verdict } from '../policy/model.ts';
 import { drainReply, startOver } from './answers.ts';
 import type { Challenge } from './challenge-memory.ts';
 import { Denial } from './denial.ts';
-import type { WayOn } from './denial.ts';
+import type { DecisionErrorCode, WayOn } from './denial.ts';
 import type { HeldPing } from './device-guard.ts';
 import type { DiscoveryAnswer } from './discovery.ts';
 import type { Exchange } from './exchange.ts';
@@ -77,8 +77,7 @@ export class Decision implements HeldPing, WayOn {
       return;
     }
     if (exchange.bodySpent) {
-      if (!this.phone.body.complete) exchange.persistent = false;
-      this.comeAgain(exchange);
+      this.comeAgain(exchange, 'EASGATE_DECISION_CHANGED');
       return;
     }
     this.inviteBody(exchange);
@@ -252,7 +251,8 @@ export class Decision implements HeldPing, WayOn {
     }
     exchange.phase = 'gate';
     if (verdict === null) {
-      this.phone.fail(exchange, 'EASGATE_STORE_UNAVAILABLE');
+      if (exchange.overtaken) this.comeAgain(exchange, 'EASGATE_DECISION_OVERTAKEN');
+      else this.phone.fail(exchange, 'EASGATE_STORE_UNAVAILABLE');
       return;
     }
     exchange.verdict = verdict;
@@ -360,11 +360,12 @@ export class Decision implements HeldPing, WayOn {
       this.phone.reply(exchange, wbxmlReply(body, exchange.persistent), 200);
       return;
     }
-    this.comeAgain(exchange);
+    this.comeAgain(exchange, 'EASGATE_DECISION_CHANGED');
   }
 
-  comeAgain(exchange: Exchange): void {
-    exchange.error ??= 'EASGATE_DECISION_CHANGED';
+  comeAgain(exchange: Exchange, why: DecisionErrorCode): void {
+    exchange.error = why;
+    if (!this.phone.body.complete) exchange.persistent = false;
     const data = statusReply(503, exchange.persistent, 'Retry-After: 1\r\n');
     this.phone.reply(exchange, data, 503);
   }
