@@ -2,11 +2,11 @@
 import type { Command } from 'commander';
 import { checkBodyStart, contentOf } from '../eas/body-gate.ts';
 import { agreeOnPolicyKey, agreeOnVersion, isAgreementError } from '../eas/protocol-version.ts';
-import { queryParameters } from '../eas/query.ts';
+import { hasTextId, queryParameters } from '../eas/query.ts';
 import { parseEasTarget } from '../eas/request-target.ts';
 import { ERRORS } from '../http/errors.ts';
 import type { HttpErrorCode } from '../http/errors.ts';
-import { deviceAliases, deviceKey } from '../identity/device.ts';
+import { deviceKey, deviceSpelling, otherSpellings } from '../identity/device.ts';
 import { claimAgrees } from '../identity/user-claim.ts';
 import { NO_USER, isUserError, userFromAuthorization } from '../identity/user.ts';
 import { readStdin } from './context.ts';
@@ -82,7 +82,8 @@ function identify(
   return JSON.stringify({
     user: user === NO_USER ? null : user,
     device,
-    aliases: device === null ? [] : [device, ...deviceAliases(device)],
+    spelling: query.device === null ? null : deviceSpelling(query.device, hasTextId(query)),
+    aliases: device === null ? [] : [device, ...otherSpellings(device)],
     command: command?.name ?? null,
     protocolVersion: version,
     deviceType: query.deviceType === '' && query.device === null ? null : query.deviceType,

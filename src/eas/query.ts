@@ -372,6 +372,12 @@ function deviceOfBytes(bytes: Buffer, length: number): string | null {
   return bytes.toString('latin1', 5, 5 + length).toLowerCase();
 }
 
+/** Whether a base64 query carries the id as text, which every server then writes in hex, as it does 16 raw bytes. */
+export function hasTextId({ form, canonical }: EasQuery): boolean {
+  // Version, command and locale take four bytes; eight base64 digits are six.
+  return form === 'base64' && Buffer.from(canonical.slice(0, 8), 'base64')[4] !== 16;
+}
+
 // ------------------------------------------------------------------------------------------------------ parameters
 
 /** The parameters besides command and device, by name; for people and logs, not for the hot path. */

@@ -4,15 +4,17 @@ import type { DiscoveryTarget, DiscoveryTargetError } from '../eas/autodiscover/
 import { contentOf } from '../eas/body-gate.ts';
 import type { BodyErrorCode } from '../eas/body-gate.ts';
 import { agreeOnPolicyKey, agreeOnVersion, isAgreementError } from '../eas/protocol-version.ts';
+import { hasTextId } from '../eas/query.ts';
 import type { EasQuery } from '../eas/query.ts';
 import { isEasPath, parseEasTarget } from '../eas/request-target.ts';
 import type { TargetErrorCode } from '../eas/request-target.ts';
 import type { HttpErrorCode } from '../http/errors.ts';
 import { withoutHeaders } from '../http/request-head.ts';
 import type { RequestHead } from '../http/request-head.ts';
-import { deviceKey } from '../identity/device.ts';
+import { deviceKey, deviceSpelling } from '../identity/device.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
-import { claimAgrees } from '../identity/user-claim.ts';
+import type { UserNames } from '../identity/user-names.ts';
+import { claimAgrees, isCertified } from '../identity/user-claim.ts';
 import { isConnectionBound, readLeg } from '../identity/ntlm.ts';
 import { NO_USER, isUserError, userFromAuthorization } from '../identity/user.ts';
 import type { UserErrorCode } from '../identity/user.ts';
@@ -45,6 +47,7 @@ export class AdmissionMemo {
   options = false;
   query: EasQuery | null = null;
   device: DeviceKey | null = null;
+  spelling = '';
   authorization: string | null = null;
   user: UserKey | null = null;
   /** Beginning of the upstream head, for the query and the user together; '' = not known. */
@@ -115,7 +118,11 @@ export function admit(
     return admitStranger(exchange, null);
   }
   if (bad !== null) return bad;
-  if (origin.certificateUser !== null && user !== NO_USER && user !== origin.certificateUser)
+  if (
+    origin.certificateUser !== null &&
+    user !== NO_USER &&
+    !isCertified(user, origin.certificateUser, rules.identity.names)
+  )
     return 'EASGATE_USER_MISMATCH';
   const query = exchange.query as EasQuery;
   let canonical = query.canonical;
@@ -124,6 +131,7 @@ export function admit(
     // What is remembered is no part of the head, which may end before the connection does.
     exchange.authorization = isRemembered(memo, head) ? memo.authorization : head.authorization;
     exchange.device = memo.device;
+    exchange.spelling = memo.spelling;
     // A leg of NTLM names another user than the memo's.
     if (memo.upstreamLine !== '' && isRemembered(memo, head)) {
       exchange.upstreamLine = memo.upstreamLine;
@@ -135,7 +143,7 @@ export function admit(
     const rule =
       head.authorization === null && identity.userClaim === 'ignore' ? 'refuse' : identity.userClaim;
     const { userClaim } = query;
-    const claimed = userClaim === null ? null : readClaim(userClaim, query, user);
+    const claimed = userClaim === null ? null : readClaim(userClaim, query, user, identity.names);
     if (userClaim !== null && claimed === null && rule !== 'ignore') {
       if (rule === 'refuse' || query.form === 'base64') return 'EASGATE_USER_MISMATCH';
       canonical = rewriteUser(canonical, user);
@@ -192,10 +200,15 @@ function readRequest(memo: AdmissionMemo, exchange: Exchange, head: RequestHead)
 }
 
 /** The reading of a `User` claim that means this user; null = it means somebody else. */
-function readClaim(userClaim: string, { formClaim }: EasQuery, user: UserKey): string | null {
-  if (claimAgrees(userClaim, user)) return userClaim;
+function readClaim(
+  userClaim: string,
+  { formClaim }: EasQuery,
+  user: UserKey,
+  names: UserNames,
+): string | null {
+  if (claimAgrees(userClaim, user, names)) return userClaim;
   // PHP reads `+` as a space and SOGo as a plus. Where it is the space of the user's name, all shall read it so.
-  return formClaim !== null && claimAgrees(formClaim, user) ? formClaim : null;
+  return formClaim !== null && claimAgrees(formClaim, user, names) ? formClaim : null;
 }
 
 /** Whether the memo's user is that of this request: the same credentials were read before. */
@@ -217,6 +230,7 @@ function readTarget(memo: AdmissionMemo, target: string, options: boolean): EasQ
   memo.options = options;
   memo.query = query;
   memo.device = options || query.device === null ? null : deviceKey(query.device);
+  memo.spelling = query.device === null ? '' : deviceSpelling(query.device, hasTextId(query));
   memo.upstreamLine = '';
   return query;
 }
@@ -280,7 +294,8 @@ export function admitDiscovery(
   const user = userFromAuthorization(head.authorization, rules.identity.bearerClaim);
   if (isUserError(user)) return admitStranger(exchange, user);
   if (user === NO_USER) return admitStranger(exchange, null);
-  if (origin.certificateUser !== null && user !== origin.certificateUser) return 'EASGATE_USER_MISMATCH';
+  if (origin.certificateUser !== null && !isCertified(user, origin.certificateUser, rules.identity.names))
+    return 'EASGATE_USER_MISMATCH';
   if (target.bad !== null) return target.bad;
   // Without a body the request cannot be read, which is an answer of Autodiscover (error 600) and none of HTTP.
   if (head.framing !== 'none') {

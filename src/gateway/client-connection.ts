@@ -2,6 +2,7 @@
 // The way of a request: head (request-reader.ts) -> gate, identity (admission.ts) -> verdict (decision.ts) -> forwarder.ts,
 // or denial.ts.
 import type { Socket } from 'node:net';
+import { monotonicNow } from '../clock.ts';
 import { ERRORS } from '../http/errors.ts';
 import type { HttpErrorCode } from '../http/errors.ts';
 import { errorReply } from '../http/reply.ts';
@@ -82,7 +83,7 @@ export class ClientConnection implements Timed, TimedPhone, ReadPhone {
   draining = false;
   private readonly endpoint: PhoneEndpoint;
   /** A trusted proxy: its requests are those of others. */
-  private readonly trusted: boolean;
+  readonly trusted: boolean;
   /** The header lines that tell the mail server of it; '' = not written yet. */
   private forwarded = '';
 
@@ -217,6 +218,12 @@ export class ClientConnection implements Timed, TimedPhone, ReadPhone {
     this.reader.resumeBody();
   }
 
+  withhold(exchange: Exchange, finding: 'issued' | 'odd'): void {
+    if (exchange.phase === 'responding') this.cut();
+    else if (finding === 'odd') this.refuse('EASGATE_BODY_MALFORMED');
+    else this.decision.leaveLate(exchange);
+  }
+
   // ---------------------------------------------------------------------------------------------- the end of an exchange
 
   noteSeen(exchange: Exchange, status: number): void {
@@ -280,7 +287,7 @@ export class ClientConnection implements Timed, TimedPhone, ReadPhone {
 
   /** The client is at fault: a clear status, then the connection closes. */
   refuse(code: HttpErrorCode): void {
-    const exchange = this.exchange ?? new Exchange(Date.now());
+    const exchange = this.exchange ?? new Exchange(monotonicNow());
     this.exchange = exchange;
     exchange.error = code;
     exchange.persistent = false;

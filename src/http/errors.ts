@@ -160,7 +160,7 @@ export const ERRORS = {
   EASGATE_UPSTREAM_DOWN: upstream(503, 'no mail server is healthy: see the log lines of the health checks'),
   EASGATE_UPSTREAM_REDIRECT: upstream(
     502,
-    'the mail server sent the phone to another address, which would lead it round this gateway: by 451 while publicUrl is not set, or by 3xx, which is no part of Exchange ActiveSync',
+    'the mail server sent the phone to another address, which would lead it round this gateway: by 451 while publicUrl is not set, by 3xx, which is no part of Exchange ActiveSync, or on a passThrough path by an address of Exchange ActiveSync or Autodiscover',
   ),
   EASGATE_DEVICE_THROTTLED: {
     status: 503,

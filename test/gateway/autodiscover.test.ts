@@ -6,7 +6,7 @@ import { OFFER, ok, startRawBackend } from '../support/raw-backend.ts';
 import type { BackendRequest, RawBackend } from '../support/raw-backend.ts';
 import { RawClient } from '../support/raw-client.ts';
 import type { RawResponse } from '../support/raw-client.ts';
-import { FOLDER_SYNC, request, startTestGateway } from '../support/test-gateway.ts';
+import { FOLDER_SYNC, request, startTestGateway, untilLeft } from '../support/test-gateway.ts';
 import type { SettingsOverrides, TestGateway } from '../support/test-gateway.ts';
 import { until } from '../support/until.ts';
 
@@ -230,8 +230,9 @@ describe('Autodiscover answered by the gateway', () => {
     client.send(xml());
     await until(() => backend.requests.length === 1, 'the question');
     client.destroy();
-    await until(() => gateway.finished.length === 1, 'the end of the request');
-    expect(gateway.finished[0]?.authorization).toBeNull();
+    await untilLeft(gateway);
+    await until(() => gateway.finished.length === 2, 'the end of the request');
+    expect(gateway.finished.map(({ authorization }) => authorization)).toEqual([null, null]);
   });
 
   it('is 404 where it is not configured', async () => {

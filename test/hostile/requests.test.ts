@@ -52,6 +52,8 @@ async function check(hostile: HostileCase): Promise<void> {
   if ('challenged' in expected) statuses.unshift(401);
   const before = gateway.finished.length;
   arrived = '';
+  // A moment passes, so that connections come to be used again.
+  gateway.time.pass(1);
   const { text, ended } = await phone.play(hostile.bytes, statuses.length, 'code' in expected);
   expect(statusesOf(text)).toEqual(statuses);
   // Nothing but these requests, in this order; the phone's own are taken out.

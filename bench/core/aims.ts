@@ -50,21 +50,30 @@ export const AIMS: readonly Aim[] = [
   },
 ];
 
+/** Rounds that lie further apart than this factor are no evidence, whatever their median is. */
+const MAX_SPREAD = 2;
+
 /** The median over the rounds, and how far they lie apart. */
 export interface Outcome {
   readonly value: number;
   readonly least: number;
   readonly most: number;
-  readonly met: boolean;
+  /** `not measured`: the rounds lie more than twofold apart, and some of them meet the aim. */
+  readonly verdict: 'met' | 'missed' | 'not measured';
 }
 
-/** What came of an aim; null = the run did not measure it. */
+/** Compares the figures of an aim with its limit; null = the run has no figures for it. */
 export function outcomeOf({ values, limit, atMost }: Aim, result: BenchResult): Outcome | null {
   const all = values(result);
   if (all.length === 0) return null;
   const value = median(all);
-  const met = atMost ? value <= limit : value >= limit;
-  return { value, least: Math.min(...all), most: Math.max(...all), met };
+  const least = Math.min(...all);
+  const most = Math.max(...all);
+  const meets = (one: number): boolean => (atMost ? one <= limit : one >= limit);
+  const isNoise = least <= 0 || most > MAX_SPREAD * least;
+  // Noise is no evidence that an aim is met. An aim that every round misses is missed all the same.
+  if (isNoise && all.some(meets)) return { value, least, most, verdict: 'not measured' };
+  return { value, least, most, verdict: meets(value) ? 'met' : 'missed' };
 }
 
 function against(scenario: string, limit: number, rival: string, atMost: boolean): Aim {

@@ -72,7 +72,7 @@ export function machine(): Record<string, string | number> {
 /** Versions of all that took part. */
 export function versions(): Record<string, string> {
   const packages = ['undici', 'http-proxy', 'autocannon', 'lru-cache'].map((name) => {
-    const text = readFileSync(new URL(`../node_modules/${name}/package.json`, import.meta.url), 'utf8');
+    const text = readFileSync(new URL(`../../node_modules/${name}/package.json`, import.meta.url), 'utf8');
     return [name, (JSON.parse(text) as { version: string }).version];
   });
   let commit = 'unknown';
