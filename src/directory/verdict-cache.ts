@@ -82,7 +82,7 @@ function isWipe({ action }: Verdict): boolean {
 /** Two conversions of one moment differ by rounding; a larger difference means that the wall clock was set. */
 const SAME_MOMENT_MS = 1_000;
 
-/** Orders to wipe are never the same: each says when it was read. */
+/** `lastReason` is no part of what is decided. Orders to wipe are never the same: each says when it was read. */
 function isSame(a: Verdict, b: Verdict): boolean {
   return (
     a.action === b.action &&

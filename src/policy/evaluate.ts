@@ -62,7 +62,7 @@ function walk(policy: Policy, facts: PolicyFacts, steps: PolicyStep[] | null): V
       rule,
       validUntil: soonest,
       ...more,
-      ...(action === 'allow' ? {} : modelOf(facts)),
+      ...(action === 'allow' ? {} : { ...modelOf(facts), ...lastReasonOf(facts) }),
     });
 
   const ordered = wipeOf(facts, note);
@@ -181,6 +181,11 @@ function sinceOf(since: number | undefined): Pick<Verdict, 'since'> {
 function modelOf({ device, partnership }: PolicyFacts): Pick<Verdict, 'model'> {
   const model = partnership?.model ?? device?.model ?? null;
   return model === null ? {} : { model };
+}
+
+function lastReasonOf({ partnership }: PolicyFacts): Pick<Verdict, 'lastReason'> {
+  const lastReason = partnership?.lastReason ?? '';
+  return lastReason === '' ? {} : { lastReason };
 }
 
 function describe(decision: ManualDecision | null, now: number): string {

@@ -51,6 +51,8 @@ export interface Verdict {
   readonly requirement?: string;
   /** What the device calls itself, or its feed calls it; absent = not known, or not kept out. */
   readonly model?: string;
+  /** The reason of the verdict that the device last met at any gateway; absent = never seen, or not kept out. */
+  readonly lastReason?: string;
   /** Only with `wipe` and `accountWipe`. */
   readonly wipe?: WipeOrder;
 }
@@ -128,6 +130,8 @@ export interface SeenState {
   readonly firstSeen: number;
   /** What the device calls itself; `null` = it did not say. */
   readonly model: string | null;
+  /** The reason of the verdict that it last met. */
+  readonly lastReason?: string;
 }
 
 /** Everything one evaluation looks at. */

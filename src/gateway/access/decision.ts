@@ -8,7 +8,7 @@ import type { Verdict } from '../../policy/model.ts';
 import { drainReply, startOver } from './local-replies.ts';
 import type { Challenge } from '../credentials/challenge-cache.ts';
 import { Denial } from './denial.ts';
-import type { WayOn } from './denial.ts';
+import type { DecisionErrorCode, WayOn } from './denial.ts';
 import type { HeldPing } from './throttle.ts';
 import type { DiscoveryAnswer } from '../autodiscover/autodiscover.ts';
 import type { Exchange } from '../exchange/exchange.ts';
@@ -75,8 +75,7 @@ export class Decision implements HeldPing, WayOn {
       return;
     }
     if (exchange.bodySpent) {
-      if (!this.phone.body.complete) exchange.persistent = false;
-      this.comeAgain(exchange);
+      this.comeAgain(exchange, 'EASGATE_DECISION_CHANGED');
       return;
     }
     this.inviteBody(exchange);
@@ -261,7 +260,8 @@ export class Decision implements HeldPing, WayOn {
     }
     exchange.phase = 'gate';
     if (verdict === null) {
-      this.phone.fail(exchange, 'EASGATE_STORE_UNAVAILABLE');
+      if (exchange.overtaken) this.comeAgain(exchange, 'EASGATE_DECISION_OVERTAKEN');
+      else this.phone.fail(exchange, 'EASGATE_STORE_UNAVAILABLE');
       return;
     }
     exchange.verdict = verdict;
@@ -370,11 +370,12 @@ export class Decision implements HeldPing, WayOn {
       this.phone.reply(exchange, wbxmlReply(body, exchange.persistent), 200);
       return;
     }
-    this.comeAgain(exchange);
+    this.comeAgain(exchange, 'EASGATE_DECISION_CHANGED');
   }
 
-  comeAgain(exchange: Exchange): void {
-    exchange.error ??= 'EASGATE_DECISION_CHANGED';
+  comeAgain(exchange: Exchange, why: DecisionErrorCode): void {
+    exchange.error = why;
+    if (!this.phone.body.complete) exchange.persistent = false;
     const data = statusReply(503, exchange.persistent, 'Retry-After: 1\r\n');
     this.phone.reply(exchange, data, 503);
   }

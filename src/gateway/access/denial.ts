@@ -46,6 +46,9 @@ export interface DeniedPhone {
   resumeBody(): void;
 }
 
+/** Why a request must be decided anew. */
+export type DecisionErrorCode = 'EASGATE_DECISION_CHANGED' | 'EASGATE_DECISION_OVERTAKEN';
+
 /** How a request goes on that a denial lets go on. */
 export interface WayOn {
   /** Looks at the beginning of the body, as far as it has come; false when more is needed first, or it was refused. */
@@ -56,8 +59,8 @@ export interface WayOn {
   challenge(exchange: Exchange): void;
   /** A poll is about to be held; false when it was answered instead. */
   hold(exchange: Exchange): boolean;
-  /** Tells the phone to ask again at once. */
-  comeAgain(exchange: Exchange): void;
+  /** Tells the phone to ask again at once, and logs why. */
+  comeAgain(exchange: Exchange, why: DecisionErrorCode): void;
   /** Sends the whole request to the mail server. */
   pass(exchange: Exchange): void;
 }
@@ -125,7 +128,7 @@ export class Denial {
     exchange.phase = 'gate';
     this.phone.deadline = this.core.deadlines.now + this.core.settings.client.bodyTimeoutMs;
     this.phone.resumeBody();
-    if (exchange.overtaken) this.phone.fail(exchange, 'EASGATE_STORE_UNAVAILABLE');
+    if (exchange.overtaken) this.way.comeAgain(exchange, 'EASGATE_DECISION_OVERTAKEN');
     else this.settle(exchange, proof, goOn);
   }
 
@@ -359,13 +362,14 @@ export class Denial {
     }
     exchange.phase = 'gate';
     if (read === null) {
-      this.phone.fail(exchange, 'EASGATE_STORE_UNAVAILABLE');
+      if (exchange.overtaken) this.way.comeAgain(exchange, 'EASGATE_DECISION_OVERTAKEN');
+      else this.phone.fail(exchange, 'EASGATE_STORE_UNAVAILABLE');
       return;
     }
     if (order === undefined) {
       // Taken back or acknowledged, and the word of it not come yet.
       exchange.verdict = read;
-      if (read.action === 'allow') this.way.comeAgain(exchange);
+      if (read.action === 'allow') this.way.comeAgain(exchange, 'EASGATE_DECISION_CHANGED');
       else this.answer(exchange);
       return;
     }

@@ -235,6 +235,7 @@ export class ClientConnection implements Timed, TimedPhone, ReadPhone {
   reply(exchange: Exchange, data: string, status: number): void {
     if (!this.body.complete) exchange.persistent = false;
     this.forwarder.abandon(exchange);
+    exchange.bytesOut = data.length - (data.indexOf('\r\n\r\n') + 4);
     writeText(this.socket, data);
     this.end(exchange, status);
   }

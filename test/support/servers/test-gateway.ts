@@ -42,6 +42,8 @@ export interface TestGateway extends Gateway {
    * says it when it resolves.
    */
   confirmWith(verdict: Verdict | null | undefined | (() => Promise<Verdict | null>)): void;
+  /** Awaited in each look-up of a verdict. */
+  lookUpWith(work: () => Promise<void>): void;
   /** Whether the order that a device answers still stands; called before what it said is kept. */
   acknowledgeWith(stands: () => boolean): void;
   /** Changes a verdict as the change log would. */
@@ -191,6 +193,7 @@ export async function startTestGateway(
   const listeners = new Set<(changed: ChangedKeys) => void>();
   let confirmed: Verdict | null | undefined | (() => Promise<Verdict | null>);
   let orderStands = (): boolean => true;
+  let lookingUp = async (): Promise<void> => undefined;
   const lookUp = (device: string) => verdicts.get(device) ?? ALLOW;
   const gateway = await startGateway({
     settings: testSettings(upstreamPort, overrides),
@@ -202,6 +205,7 @@ export async function startTestGateway(
         return typeof found === 'string' ? undefined : found;
       },
       decide: async (_user, device) => {
+        await lookingUp();
         const found = lookUp(device);
         if (found === 'unavailable') return { verdict: null };
         return { verdict: found === 'miss' ? ALLOW : found };
@@ -256,6 +260,7 @@ export async function startTestGateway(
     trouble,
     verdicts,
     confirmWith: (verdict) => (confirmed = verdict),
+    lookUpWith: (work) => (lookingUp = work),
     acknowledgeWith: (stands) => (orderStands = stands),
     change: (device, action) => {
       verdicts.set(device, verdict(action));
