@@ -28,7 +28,7 @@ describe('the embedded store', () => {
     await first.decide(null, phone, decision('block'));
     await first.close();
     const second = await fixture.open();
-    expect((await second.lookup(alice, [phone])).deviceDecision?.action).toBe('block');
+    expect((await second.lookup(alice, phone)).deviceDecision?.action).toBe('block');
     await second.close();
   });
 

@@ -1,6 +1,7 @@
 // Owns the Redis store's test runs: the contract on a real server, and what an outage does.
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { UserKey } from '../../src/identity/keys.ts';
 import { RedisStore } from '../../src/directory/redis/redis-store.ts';
 import { VerdictCache } from '../../src/directory/verdict-cache.ts';
 import type { DirectoryStore } from '../../src/directory/store.ts';
@@ -37,7 +38,7 @@ describe('the Redis store', () => {
     const store = await open(2_000);
     redis.freeze();
     // Long before the connection counts as silent.
-    await expect(store.lookup(alice, [phone])).rejects.toThrow('Command timed out');
+    await expect(store.lookup(alice, phone)).rejects.toThrow('Command timed out');
     redis.thaw();
     await store.close();
   });
@@ -52,7 +53,6 @@ describe('the Redis store', () => {
       store,
       { unknownDevice: 'quarantine', notEnrolled: 'quarantine', notCompliant: 'quarantine' },
       { ...limits, ...outage, lookupTimeoutMs: 10_000, onLookupError: () => undefined },
-      () => [],
       () => clock.now,
     );
     await store.decide(null, phone, wipeDecision(100));
@@ -84,7 +84,7 @@ describe('the Redis store', () => {
     await client.set(`easgate:partnership:${Buffer.from(alice).toString('base64url')}:${phone}`, 'nonsense');
     client.disconnect();
     const store = await open();
-    const found = await store.lookup(alice, [phone]);
+    const found = await store.lookup(alice, phone);
     expect(found.device).toMatchObject({ stateSince: 1_764_000_000_000, unmetRequirements: [] });
     expect(found.partnership).toBeNull();
     const before = await store.position();
@@ -106,8 +106,10 @@ describe('the Redis store', () => {
     const { wipe, ...rest } = wipeDecision(100);
     await client.set(`easgate:decision:${phone}:`, ` ${JSON.stringify({ wipe, more: 1, ...rest }, null, 1)}`);
     client.disconnect();
-    expect(await store.acknowledgeWipe(null, phone, { requestedAt: 100, status: 1, at: 200 })).toBe(true);
-    expect((await store.lookup(alice, [phone])).deviceDecision).toMatchObject({
+    const told = { requestedAt: 100, user: alice };
+    expect(await store.noteWipeTold(null, phone, { ...told, at: 150 })).toBe(true);
+    expect(await store.acknowledgeWipe(null, phone, { ...told, status: 1, at: 200 })).toBe(true);
+    expect((await store.lookup(alice, phone)).deviceDecision).toMatchObject({
       wipe: { state: 'acknowledged', acknowledgedAt: 200 },
     });
     await store.close();
@@ -124,7 +126,22 @@ describe('the Redis store', () => {
     const client = new Redis(redis.url);
     await client.set(`easgate:decision:${phone}:`, JSON.stringify({ ...wipeDecision(1), ...more }));
     client.disconnect();
-    await expect(store.lookup(alice, [phone])).rejects.toMatchObject({ code: 'EASGATE_CORRUPT_RECORD' });
+    await expect(store.lookup(alice, phone)).rejects.toMatchObject({ code: 'EASGATE_CORRUPT_RECORD' });
+    await store.close();
+  });
+
+  it('fails the look-ups that a decision concerns which is not understood, and no others', async () => {
+    await fixture.reset();
+    const store = await open();
+    const client = new Redis(redis.url);
+    await store.decide('bob' as UserKey, phone, decision('block'));
+    await client.set(`easgate:decision:${phone}:${Buffer.from('bob').toString('base64url')}`, 'nonsense');
+    client.disconnect();
+    expect((await store.lookup(alice, phone)).deviceDecision).toBeNull();
+    for (const name of ['bob', 'bob@example.com'])
+      await expect(store.lookup(name as UserKey, phone)).rejects.toMatchObject({
+        code: 'EASGATE_CORRUPT_RECORD',
+      });
     await store.close();
   });
 
@@ -147,7 +164,7 @@ describe('the Redis store', () => {
     await store.decide(null, phone, decision('block'));
     const position = await store.position();
     await redis.kill();
-    await expect(store.lookup(alice, [phone])).rejects.toThrow();
+    await expect(store.lookup(alice, phone)).rejects.toThrow();
     await redis.restart();
     const batch = await eventually(
       () => store.changesAfter(position).catch(() => null),
@@ -156,7 +173,7 @@ describe('the Redis store', () => {
     );
     expect(batch?.trimmed).toBe(true);
     const found = await eventually(
-      () => store.lookup(alice, [phone]).catch(() => null),
+      () => store.lookup(alice, phone).catch(() => null),
       (read) => read !== null,
       'a look-up',
     );

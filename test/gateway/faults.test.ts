@@ -252,7 +252,8 @@ describe('a client', () => {
     ['unknown coding', request('FolderSync', FOLDER_SYNC, ['Content-Encoding: br']), 415],
     [
       'OPTIONS with a body',
-      'OPTIONS /Microsoft-Server-ActiveSync HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc',
+      'OPTIONS /Microsoft-Server-ActiveSync HTTP/1.1\r\nHost: a\r\nAuthorization: Basic YWxpY2U6c2VjcmV0\r\n' +
+        'Content-Length: 3\r\n\r\nabc',
       400,
     ],
   ])('with %s is refused and the server sees nothing', async (_name, text, status) => {

@@ -112,7 +112,7 @@ describe.each(STORES)('with the %s store', (kind) => {
     expect(first).toBeLessThanOrEqual(Date.now());
 
     const { partnership } = await eventually(
-      () => office.operator.lookup('alice' as never, [deviceKey('PHONE1')]),
+      () => office.operator.lookup('alice' as never, deviceKey('PHONE1')),
       (found) => found.partnership !== null,
       'the partnership',
     );

@@ -8,7 +8,7 @@ import type { StoreOptions } from '../../src/directory/open-store.ts';
 import { PartnershipRecorder } from '../../src/directory/partnership-recorder.ts';
 import { VerdictCache } from '../../src/directory/verdict-cache.ts';
 import { startGateway } from '../../src/gateway/gateway.ts';
-import { deviceAliases, deviceKey } from '../../src/identity/device.ts';
+import { deviceKey } from '../../src/identity/device.ts';
 import { decision, deviceRecord } from '../directory/store-contract.ts';
 import { checkLeaks, watchGateway } from '../support/leaks.ts';
 import { RawClient } from '../support/raw-client.ts';
@@ -68,13 +68,14 @@ describe.each(stores)('with the %s store', (_name, prepare) => {
         staleBlockedMs: 1_000,
         onLookupError: () => undefined,
       },
-      deviceAliases,
     );
     await cache.start();
     const recorder = new PartnershipRecorder(store);
+    const time = new TestClock();
     const gateway = await startGateway({
       settings: testSettings(backend.port),
-      clock: new TestClock().now,
+      clock: time.now,
+      wall: time.wall,
       verdicts: cache,
       recorder,
       accessLog: null,

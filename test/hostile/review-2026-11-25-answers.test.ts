@@ -15,7 +15,7 @@ import { checkLeaks } from '../support/leaks.ts';
 import { guarded, openQuarantine } from '../support/quarantine.ts';
 import type { Quarantine } from '../support/quarantine.ts';
 import { RawClient } from '../support/raw-client.ts';
-import { FOLDER_SYNC, request, untilLeft, verdict } from '../support/test-gateway.ts';
+import { FOLDER_SYNC, request, untilLeft, verdict, wipeOrder } from '../support/test-gateway.ts';
 import { until } from '../support/until.ts';
 
 checkLeaks();
@@ -63,7 +63,7 @@ describe('a password that was accepted on a connection', () => {
 const ORDER: Verdict = {
   ...verdict('wipe'),
   reason: 'wipeRequested',
-  wipe: { everyone: true, requestedAt: 1, readAt: 0 },
+  wipe: wipeOrder(),
 };
 const provision = (phone: EasClient, inner = ''): Promise<EasAnswer> =>
   phone.command('Provision', fromXml(`<Provision xmlns="Provision:">${inner}</Provision>`));
@@ -184,7 +184,7 @@ describe('a poll of a quarantined phone', () => {
     const phone = world.phone({ version });
     await phone.folderSync();
     const { time, verdicts } = world.gateway;
-    verdicts.set('phone1', quarantined(time.current + 60_000, 'until noon'));
+    verdicts.set('phone1', quarantined(time.wall() + 60_000, 'until noon'));
     // The first one is told that there is a message.
     expect((await phone.ping(600, 'easg1-inbox')).easStatus).toBe('2');
     const poll = phone.ping(600, 'easg1-inbox');
@@ -211,7 +211,7 @@ describe('a poll of a quarantined phone', () => {
   it('goes on being held when nothing is new, and ends when the directory cannot say', async () => {
     const { poll } = await held('14.1');
     const { time, verdicts } = world.gateway;
-    verdicts.set('phone1', quarantined(time.current + 90_000, 'until noon'));
+    verdicts.set('phone1', quarantined(time.wall() + 90_000, 'until noon'));
     await time.advance(60_000);
     await time.advance(29_999);
     expect(world.gateway.heldPolls()).toBe(1);
@@ -377,7 +377,10 @@ describe('a phone that is let in', () => {
 function recording(): { store: { written: number }; recorder: PartnershipRecorder } {
   const store = {
     written: 0,
-    recordSeen: async (batch: readonly unknown[]) => void (store.written += batch.length),
+    recordSeen: async (batch: readonly unknown[]) => {
+      store.written += batch.length;
+      return [];
+    },
   };
   return { store, recorder: new PartnershipRecorder(store as unknown as DirectoryStore) };
 }
@@ -402,6 +405,7 @@ describe('what is written down of a phone', () => {
       recorder.seen({
         user: `user${index}` as UserKey,
         device: `phone${index}` as DeviceKey,
+        spelling: `phone${index}`,
         deviceType: 'iPhone',
         userAgent: head.slice(16_000),
         protocolVersion: '16.1',

@@ -83,7 +83,7 @@ describe('a name of a user', () => {
       await store.putUser(user('adam.smith', [name]));
       await store.putUser(user('anna.smith', []));
       await store.decide('adam.smith' as UserKey, phone, decision('block'));
-      const found = await store.lookup(name, [phone]);
+      const found = await store.lookup(name, phone);
       expect([store.kind, found.user, found.partnershipDecision?.action]).toEqual([
         store.kind,
         'adam.smith',
@@ -148,7 +148,7 @@ describe('connections to Redis that fall silent', () => {
       ).catch(() => null);
     const [told, found] = await Promise.all([
       answered(() => store.changesAfter(place), 'the changes'),
-      answered(() => store.lookup(alice, ['stolen' as DeviceKey]), 'a look-up'),
+      answered(() => store.lookup(alice, 'stolen' as DeviceKey), 'a look-up'),
     ]);
     await Promise.all([store.close(), writer.close(), silencer.close()]);
     expect(told?.changes).toEqual([{ device: 'stolen', user: null }]);
@@ -175,6 +175,7 @@ describe('strangers who name the device of somebody else', () => {
         model: null,
         os: null,
         imei: null,
+        spellings: [phone],
       };
       const seen = { firstSeen: 1, lastSeen: 1, lastVerdict: 'allow', lastReason: 'individualRule' };
       await store.recordSeen([{ user: alice, device: phone, ...record, ...seen }]);
@@ -195,7 +196,6 @@ describe('strangers who name the device of somebody else', () => {
         store,
         { unknownDevice: 'quarantine', notEnrolled: 'quarantine', notCompliant: 'quarantine' },
         { ...bounds, ...times, onLookupError: () => undefined },
-        () => [],
         () => clock.now,
       );
       expect((await cache.decide(alice, phone)).verdict?.action).toBe('allow');
@@ -218,6 +218,7 @@ describe('a user who makes up devices', () => {
       recorder.seen({
         user: user as UserKey,
         device: device as DeviceKey,
+        spelling: device,
         deviceType: 'Test',
         userAgent: null,
         protocolVersion: '14.1',

@@ -12,7 +12,7 @@ import { OFFER, ok, startRawBackend } from '../support/raw-backend.ts';
 import type { BackendRequest } from '../support/raw-backend.ts';
 import { RawClient, untilRead } from '../support/raw-client.ts';
 import type { RawResponse } from '../support/raw-client.ts';
-import { FOLDER_SYNC, PING, request, startTestGateway, verdict } from '../support/test-gateway.ts';
+import { FOLDER_SYNC, PING, request, startTestGateway, verdict, wipeOrder } from '../support/test-gateway.ts';
 import { until } from '../support/until.ts';
 
 checkLeaks();
@@ -31,7 +31,7 @@ describe('a clock that is set back', () => {
       return (await phone.response()).status;
     };
     expect([await ask(), await ask(), await ask()]).toEqual([200, 200, 503]);
-    await gateway.time.advance(-HOUR_MS);
+    await gateway.time.setWall(-HOUR_MS);
     const statuses: number[] = [];
     for (let round = 0; round < 3; round++) {
       await gateway.time.advance(10);
@@ -49,7 +49,7 @@ describe('a clock that is set back', () => {
     const client = await RawClient.open(gateway.port);
     client.send('POST /');
     await untilRead(gateway);
-    await gateway.time.advance(-HOUR_MS);
+    await gateway.time.setWall(-HOUR_MS);
     await gateway.time.advance(5_001);
     await until(() => client.ended, 'the slow head to be given up').catch(() => undefined);
     const { ended } = client;
@@ -63,8 +63,8 @@ describe('a clock that is set back', () => {
     const backend = await startRawBackend(() => undefined);
     const gateway = await startTestGateway(backend.port);
     const { time } = gateway;
-    await time.advance(-HOUR_MS);
-    gateway.verdicts.set('abc123', { ...verdict('allow'), validUntil: time.current + 60_000 });
+    await time.setWall(-HOUR_MS);
+    gateway.verdicts.set('abc123', { ...verdict('allow'), validUntil: time.wall() + 60_000 });
     const phone = await RawClient.open(gateway.port);
     phone.send(request('Ping', PING));
     await until(() => backend.requests.length === 1, 'the poll to be held');
@@ -137,7 +137,7 @@ describe('a web server before the mail server that answers OPTIONS itself, whate
   ])('%s, has nobody tell of a device or say that it wiped itself', async (_how, answer) => {
     const backend = await startRawBackend(({ connection }) => void connection.socket.write(answer));
     const gateway = await startTestGateway(backend.port);
-    const order = { everyone: true, requestedAt: 5, readAt: Date.now() };
+    const order = wipeOrder('abc123');
     gateway.verdicts.set('abc123', { ...verdict('wipe'), reason: 'wipeRequested', wipe: order });
     const stranger = await RawClient.open(gateway.port);
     // RemoteWipe with status 1 (MS-ASPROV 2.2.2.45).

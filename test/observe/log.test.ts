@@ -43,6 +43,7 @@ const passage = {
   path: '/owa/',
   status: 502,
   error: 'EASGATE_UPSTREAM_CONNECT',
+  upstream: 'mail:80',
   address: '192.0.2.1',
   startedAt: Date.now(),
   bytesOut: 10,

@@ -151,14 +151,16 @@ describe.each(STORES)('with the %s store', (kind) => {
       const held = await holdPoll(phone);
       const action = Number(protocol) >= 16.1 ? 'accountWipe' : 'wipe';
       const user = action === 'wipe' ? null : ('alice' as never);
-      await office.heard(() => office.operator.decide(user, KEY, wipeDecision(Date.now(), action)));
+      await office.heard(() =>
+        office.operator.decide(user, KEY, wipeDecision(Date.now(), action, 'alice', KEY)),
+      );
       await react(phone, held);
       expect(phone.screen.state).toBe(action === 'wipe' ? 'deviceWiped' : 'accountWiped');
       expect(phone.screen.folders.size).toBe(0);
       const stored =
         user === null
           ? (await office.operator.getDevice(KEY))?.decision
-          : (await office.operator.lookup(user, [KEY])).partnershipDecision;
+          : (await office.operator.lookup(user, KEY)).partnershipDecision;
       expect(stored).toMatchObject({ wipe: { state: 'acknowledged', deviceStatus: 1 } });
       const again = office.phone({ deviceId: DEVICE, family, version: protocol });
       await again.settle(leaving.signal);

@@ -63,6 +63,7 @@ upstream: { url: "http://127.0.0.1:${port}", sourceAddresses: [127.0.0.2, 127.0.
       peek: () => ALLOW,
       decide: async () => ({ verdict: ALLOW }),
       confirm: async () => ALLOW,
+      noteWipeTold: async () => true,
       acknowledgeWipe: async () => true,
       onChange: () => () => undefined,
     },

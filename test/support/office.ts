@@ -25,6 +25,8 @@ export interface Office {
   readonly gateway: Gateway;
   /** The directory through a handle that is not the gateway's: what happens there is news to it. */
   readonly operator: DirectoryStore;
+  /** The section `store` of the configuration. */
+  readonly store: Config['store'];
   readonly url: string;
   /** Resolves when the gateway has heard of all that `write` changes, and of everything before. */
   heard(write: () => Promise<unknown>): Promise<void>;
@@ -110,6 +112,7 @@ export async function openOffice(
     mail,
     gateway: first.gateway,
     operator,
+    store: config.store,
     url,
     heard: (write) => first.heard(write),
     node,

@@ -74,8 +74,10 @@ async function startDecided(
   const gateway = await startGateway({
     settings: testSettings(backend.port, overrides),
     clock: time.now,
+    wall: time.wall,
     verdicts: {
       confirm: async () => null,
+      noteWipeTold: async () => false,
       acknowledgeWipe: async () => false,
       peek: () => undefined,
       decide,

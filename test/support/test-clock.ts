@@ -1,21 +1,19 @@
-// Owns the time of tests: a clock of a gateway, and timers of this process, that move only when a test moves them.
+// Owns the time of tests: the clocks of a gateway, and timers of this process, that move only when a test moves them.
 import { onTestFinished, vi } from 'vitest';
 import { until } from './until.ts';
 
-/** A clock that stands still: what a test does may take as long as it likes, and no deadline passes. */
+/** Clocks that stand still: what a test does may take as long as it likes, and no deadline passes. */
 export class TestClock {
-  private time = Date.now();
+  private time = 1_000_000;
+  private step = Date.now() - 1_000_000;
   private reads = 0;
-  /** For the gateway. */
+  /** The monotonic clock of the gateway. */
   readonly now = (): number => {
     this.reads++;
     return this.time;
   };
-
-  /** Milliseconds since the epoch by this clock. */
-  get current(): number {
-    return this.time;
-  }
+  /** The time of day, in milliseconds since the epoch. */
+  readonly wall = (): number => this.time + this.step;
 
   /** Moves ahead; the gateway sees it at its next tick. */
   pass(ms: number): void {
@@ -25,6 +23,16 @@ export class TestClock {
   /** Moves ahead, and waits until the gateway has looked at its deadlines. */
   async advance(ms: number): Promise<void> {
     this.pass(ms);
+    await this.looked();
+  }
+
+  /** Sets the wall clock, as NTP or an administrator does: no time passes. */
+  async setWall(byMs: number): Promise<void> {
+    this.step += byMs;
+    await this.looked();
+  }
+
+  private async looked(): Promise<void> {
     const { reads } = this;
     // The second tick begins when the work of the first is done.
     await until(() => this.reads >= reads + 2, 'the gateway to look at its clock');

@@ -1,4 +1,5 @@
 // Owns a gateway for data plane tests: real sockets, and verdicts the test sets by hand.
+import { NO_GROUPS } from '../../src/identity/user-names.ts';
 import { startGateway } from '../../src/gateway/gateway.ts';
 import type { ChangedKeys } from '../../src/directory/verdict-cache.ts';
 import type { Gateway } from '../../src/gateway/gateway.ts';
@@ -6,7 +7,7 @@ import { HALF_CLOSE_GRACE_MS } from '../../src/gateway/settings.ts';
 import type { GatewaySettings, UpstreamServerSettings } from '../../src/gateway/settings.ts';
 import type { PassThroughLine } from '../../src/gateway/pass-through/settings.ts';
 import type { Exchange } from '../../src/gateway/exchange.ts';
-import type { Verdict, VerdictAction } from '../../src/policy/model.ts';
+import type { Verdict, VerdictAction, WipeOrder } from '../../src/policy/model.ts';
 import { watchGateway } from './leaks.ts';
 import { untilRead } from './raw-client.ts';
 import { TestClock } from './test-clock.ts';
@@ -24,6 +25,8 @@ export interface TestGateway extends Gateway {
   readonly seen: SeenPartnership[];
   /** User-Agents given to the recorder, in order. */
   readonly agents: (string | null)[];
+  /** Devices to which the order to wipe was about to be sent. */
+  readonly ordered: string[];
   /** What devices said to a wipe. */
   readonly acknowledged: { readonly device: string; readonly status: 1 | 2 }[];
   readonly finished: Exchange[];
@@ -63,6 +66,20 @@ export interface SettingsOverrides {
   readonly identity?: Partial<GatewaySettings['identity']>;
   /** Another clock than a new one. */
   readonly time?: TestClock;
+}
+
+/** An order to wipe that was sent before, to a phone that spells its id as the test says. */
+export function wipeOrder(spelling = 'phone1', more: Partial<WipeOrder> = {}): WipeOrder {
+  return {
+    decidedFor: null,
+    user: 'alice',
+    spellings: [spelling],
+    told: true,
+    requestedAt: 1,
+    readAt: Date.now(),
+    elsewhere: { ...verdict('block'), reason: 'wipeRequested' },
+    ...more,
+  };
 }
 
 /** A frozen verdict for tests. */
@@ -147,6 +164,7 @@ export function testSettings(upstreamPort: number, overrides: SettingsOverrides 
     identity: {
       userClaim: 'refuse',
       bearerClaim: 'upn',
+      names: NO_GROUPS,
       trustedProxies: [],
       forwardedHeader: 'xForwardedFor',
       publicHosts: [],
@@ -164,6 +182,7 @@ export async function startTestGateway(
   const seen: SeenPartnership[] = [];
   const agents: (string | null)[] = [];
   const finished: Exchange[] = [];
+  const ordered: string[] = [];
   const acknowledged: { device: string; status: 1 | 2 }[] = [];
   const passages: PassThroughLine[] = [];
   const addresses: string[] = [];
@@ -176,6 +195,7 @@ export async function startTestGateway(
   const gateway = await startGateway({
     settings: testSettings(upstreamPort, overrides),
     clock: time.now,
+    wall: time.wall,
     verdicts: {
       peek: (_user, device) => {
         const found = lookUp(device);
@@ -192,7 +212,12 @@ export async function startTestGateway(
         const found = lookUp(device);
         return typeof found === 'string' ? null : found;
       },
-      acknowledgeWipe: async (_user, device, _order, status) => {
+      noteWipeTold: async (device) => {
+        if (!orderStands()) return false;
+        ordered.push(device);
+        return true;
+      },
+      acknowledgeWipe: async (device, _order, status) => {
         if (!orderStands()) return false;
         acknowledged.push({ device, status });
         return true;
@@ -223,6 +248,7 @@ export async function startTestGateway(
     time,
     seen,
     agents,
+    ordered,
     acknowledged,
     finished,
     passages,

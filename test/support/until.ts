@@ -16,14 +16,14 @@ function pause(): Promise<void> {
   return new Promise((resolve) => later(resolve, PAUSE_MS));
 }
 
-/** Resolves as soon as `condition` holds; rejects after `timeoutMs`. */
+/** Resolves as soon as `condition` holds, or resolves to true; rejects after `timeoutMs`. */
 export async function until(
-  condition: () => boolean,
+  condition: () => boolean | Promise<boolean>,
   what = 'condition',
   timeoutMs = PATIENCE_MS,
 ): Promise<void> {
   const end = clock() + timeoutMs;
-  while (!condition()) {
+  while (!(await condition())) {
     if (clock() > end) throw new Error(`timed out waiting for: ${what}`);
     await pause();
   }
