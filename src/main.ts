@@ -13,6 +13,7 @@ async function register(program: Command, name: string | undefined): Promise<voi
   if (wanted('check')) (await import('./cli/check.ts')).registerCheck(program);
   if (wanted('devices')) (await import('./cli/devices.ts')).registerDevices(program);
   if (wanted('explain')) (await import('./cli/explain.ts')).registerExplain(program);
+  if (wanted('store')) (await import('./cli/store.ts')).registerStore(program);
   if (wanted('identify')) (await import('./cli/identify.ts')).registerIdentify(program);
   if (wanted('demo')) (await import('./cli/demo.ts')).registerDemo(program);
   if (wanted('wbxml')) (await import('./cli/wbxml.ts')).registerWbxml(program);
@@ -24,6 +25,7 @@ const SUBCOMMANDS: ReadonlySet<string> = new Set([
   'check',
   'devices',
   'explain',
+  'store',
   'identify',
   'wbxml',
   'demo',

@@ -5,13 +5,16 @@ import { configurationSchema, configurationTable } from '../config/describe.ts';
 import { answersTable } from '../gateway/describe-answers.ts';
 import { errorsTable } from '../http/describe-errors.ts';
 import { loadConfig } from '../config/load.ts';
-import { configPath } from './context.ts';
+import type { DirectoryStore } from '../directory/store.ts';
+import { printable } from './inventory.ts';
+import { CommandError, configPath, withStore } from './context.ts';
 
 interface CheckOptions {
   readonly schema?: true;
   readonly fields?: true;
   readonly answers?: true;
   readonly errors?: true;
+  readonly store?: true;
 }
 
 /** Registers `check`. */
@@ -23,7 +26,8 @@ export function registerCheck(program: Command): void {
     .option('--fields', 'print all fields as Markdown instead')
     .option('--answers', 'print what refused phones are told as Markdown instead')
     .option('--errors', 'print the errors a request can end in as Markdown instead')
-    .action((options: CheckOptions, command: Command) => {
+    .option('--store', 'read every record of the directory too; lists those that are not understood')
+    .action(async (options: CheckOptions, command: Command) => {
       if (options.answers || options.errors) {
         process.stdout.write(options.answers ? answersTable() : errorsTable());
         return;
@@ -38,5 +42,22 @@ export function registerCheck(program: Command): void {
       // Reads what the file names, as `serve` does: certificates, keys, secrets, the operator's texts.
       gatewaySettings(config, null);
       process.stdout.write(`${path}: ok\n`);
+      if (options.store) await withStore(command, checkStore);
     });
+}
+
+async function checkStore(store: DirectoryStore): Promise<void> {
+  const unreadable = await store.unreadable();
+  if (unreadable.length === 0) {
+    process.stdout.write('directory: ok\n');
+    return;
+  }
+  throw new CommandError(
+    'EASGATE_CORRUPT_RECORD',
+    [
+      `${unreadable.length} record${unreadable.length === 1 ? '' : 's'} of the directory not understood: their devices are ` +
+        'kept out; `devices clear`, `block`, `allow` or `set` overwrites them',
+      ...unreadable.map((name) => `  - ${printable(name)}`),
+    ].join('\n'),
+  );
 }

@@ -1,7 +1,7 @@
 // Owns `easgate devices`: what the directory knows of devices, and decisions by hand.
 import { userInfo } from 'node:os';
 import type { Command } from 'commander';
-import type { DirectoryStore } from '../directory/store.ts';
+import type { DeviceListing, DirectoryStore, PartnershipListing } from '../directory/store.ts';
 import { deviceAliases } from '../identity/device.ts';
 import type { DeviceKey } from '../identity/keys.ts';
 import type { AccessDecision } from '../policy/model.ts';
@@ -63,6 +63,7 @@ export function registerDevices(program: Command): void {
           key,
           aliases: deviceAliases(key),
           record: device?.record ?? null,
+          ...(device?.unreadable === undefined ? {} : { unreadable: device.unreadable }),
           decision: device?.decision ?? null,
           partnerships,
         };
@@ -211,11 +212,21 @@ function listTable(rows: readonly ListRow[]): string {
       printable(modelOf(listing, partnership), '-'),
       yesNo(listing?.record?.managed),
       yesNo(listing?.record?.compliant),
-      decisionText(partnership?.decision ?? null, listing?.decision ?? null),
+      unreadableText(listing, partnership) ??
+        decisionText(partnership?.decision ?? null, listing?.decision ?? null),
       partnership === null ? '-' : `${partnership.record.lastVerdict} (${partnership.record.lastReason})`,
       partnership === null ? '-' : new Date(partnership.record.lastSeen).toISOString(),
     ]),
   );
+}
+
+/** Null = all is understood. */
+function unreadableText(
+  listing: DeviceListing | null,
+  partnership: PartnershipListing | null,
+): string | null {
+  const names = [...(listing?.unreadable ?? []), ...(partnership?.unreadable ?? [])];
+  return names.length === 0 ? null : `not understood: ${printable(names.join(', '))}`;
 }
 
 function yesNo(value: boolean | null | undefined): string {

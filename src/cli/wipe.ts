@@ -8,6 +8,7 @@ import { clientFamily } from '../eas/answers.ts';
 import { deviceKey } from '../identity/device.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { ManualDecision, WipeDecision } from '../policy/model.ts';
+import { isWipe } from '../policy/wipe.ts';
 import { CommandError, withStore } from './context.ts';
 import { canonicalUser, decisionText, refuseOverWipe, replace, storedDecision } from './decisions.ts';
 import { parseDevice, target } from './device-names.ts';
@@ -48,7 +49,8 @@ async function wipe(store: DirectoryStore, device: DeviceKey, options: WipeOptio
   if (listing === null && partnerships.length === 0) throw await notFound(store, device);
   const user = await chooseUser(store, device, partnerships, options);
   const before = await storedDecision(store, device, user);
-  refuseOverWipe(device, user, before);
+  // A wipe that was suspended is confirmed by ordering it again.
+  if (!isWipe(before) || before.wipe.suspended !== true) refuseOverWipe(device, user, before);
   process.stdout.write(summary(device, listing, partnerships, user, before, options.accountOnly === true));
   await confirm(device, options.confirm);
   const now = Date.now();

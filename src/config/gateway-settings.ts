@@ -2,6 +2,7 @@
 import { X509Certificate, createHash, hkdfSync, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
+import { dirname, relative } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import type { StoreOptions } from '../directory/open-store.ts';
 import type { VerdictCacheOptions } from '../directory/verdict-cache.ts';
@@ -340,8 +341,20 @@ function readPem(path: string, name: string): string {
 /** How to open the directory. @throws ConfigError when a secret is missing */
 export function storeOptions(config: Config): StoreOptions {
   const { store } = config;
-  if (store.kind === 'embedded') return store;
-  return { ...store, url: readSecret(store.url, 'store.url') };
+  const { identityFile: path } = store;
+  const known = {
+    memory: path === undefined ? null : { path, name: memoryName(store, path) },
+    id: store.id ?? null,
+    maxRollbackMs: store.maxRollbackSeconds * 1_000,
+  };
+  if (store.kind === 'embedded') return { kind: store.kind, path: store.path, known };
+  const { kind, keyPrefix, commandTimeoutMs } = store;
+  return { kind, url: readSecret(store.url, 'store.url'), keyPrefix, commandTimeoutMs, known };
+}
+
+/** Redis may move to another address and is the same store; a file is named as seen from where it is remembered. */
+function memoryName(store: Config['store'], identityFile: string): string {
+  return store.kind === 'redis' ? `redis ${store.keyPrefix}` : relative(dirname(identityFile), store.path);
 }
 
 /** Bounds and lifetimes of the verdict cache. */

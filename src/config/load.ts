@@ -1,6 +1,6 @@
 // Owns reading a configuration file: YAML, the schema, secrets, paths; all problems at once, each with its place.
 import { readFileSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { LineCounter, isNode, parseDocument } from 'yaml';
 import type { Document } from 'yaml';
 import { configSchema } from './schema.ts';
@@ -96,7 +96,7 @@ export function readSecret(secret: Secret, name: string): string {
 }
 
 function withPaths(config: Config, folder: string): Config {
-  const { store, sample } = config;
+  const { sample } = config;
   const { destination } = config.log;
   const at = (path: string): string => resolve(folder, path);
   return {
@@ -108,10 +108,7 @@ function withPaths(config: Config, folder: string): Config {
     },
     workers: { ...config.workers, pidFile: at(config.workers.pidFile) },
     upstream: { ...config.upstream, tls: upstreamTlsPaths(config.upstream.tls, at) },
-    store:
-      store.kind === 'embedded'
-        ? { ...store, path: resolve(folder, store.path) }
-        : { ...store, url: secretPath(store.url, folder) },
+    store: storePaths(config, folder),
     log: {
       ...config.log,
       destination: destination === 'stdout' ? destination : resolve(folder, destination),
@@ -121,6 +118,15 @@ function withPaths(config: Config, folder: string): Config {
       users: sample.users.map((user) => ({ ...user, password: secretPath(user.password, folder) })),
     },
   };
+}
+
+/** Where the store is remembered: where its file is, or, of a store elsewhere, where this gateway keeps its own. */
+function storePaths({ store, workers }: Config, folder: string): Config['store'] {
+  const local = store.kind === 'embedded' ? store.path : workers.pidFile;
+  const identityFile = resolve(folder, store.identityFile ?? join(dirname(local), 'store.json'));
+  return store.kind === 'embedded'
+    ? { ...store, path: resolve(folder, store.path), identityFile }
+    : { ...store, url: secretPath(store.url, folder), identityFile };
 }
 
 type ResolvePath = (path: string) => string;

@@ -1,7 +1,7 @@
 // Owns the decision: one walk over the rules, used by evaluate (the verdict) and explain (the verdict and every step).
 // Pure, synchronous, total.
 import type { ManualDecision, Policy, PolicyFacts, Verdict, VerdictAction, VerdictReason } from './model.ts';
-import { describeWipe, isOpenWipe, isWipe } from './wipe.ts';
+import { describeWipe, isOpenWipe, isStandingWipe, isWipe } from './wipe.ts';
 
 /** One rule that was looked at. */
 export interface PolicyStep {
@@ -57,12 +57,21 @@ function walk(policy: Policy, facts: PolicyFacts, steps: PolicyStep[] | null): V
       ...(action === 'allow' ? {} : modelOf(facts)),
     });
 
+  // Any of them may be a block or a wipe.
+  const { unreadable } = facts;
+  if (unreadable !== undefined && unreadable.length > 0) {
+    const rule = `a record that is not understood: ${unreadable.join(', ')}`;
+    note('unreadable record', true, unreadable.join(', '));
+    return say('block', 'storeUnavailable', rule);
+  }
   // First of all decisions, and the device's before the partnership's: it erases more.
   for (const scope of ['device', 'partnership'] as const) {
     const everyone = scope === 'device';
     const decision = everyone ? facts.deviceDecision : facts.partnershipDecision;
     if (!isOpenWipe(decision)) continue;
     note(`wipe of the ${scope}`, true, describe(decision, now));
+    if (!isStandingWipe(decision))
+      return say('block', 'storeUnavailable', `${scope} wipe by ${decision.owner}, suspended`);
     const { requestedAt } = decision.wipe;
     return Object.freeze({
       action: decision.action,

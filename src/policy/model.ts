@@ -71,6 +71,11 @@ export interface WipeProgress {
   readonly acknowledgedAt: number | null;
   /** What it answered: 1 = wiped, 2 = failed (MS-ASPROV 2.2.2.54.3); `null` = nothing yet. */
   readonly deviceStatus: number | null;
+  /**
+   * The store was restored or replaced since the wipe was ordered: nobody knows whether it was taken back. The device is
+   * kept out, and not told, until an operator orders the wipe again. The store says so; it is not kept.
+   */
+  readonly suspended?: true;
 }
 
 /** An operator has the device erased (`wipe`), or only what it holds of the account (`accountWipe`). */
@@ -120,6 +125,8 @@ export interface PolicyFacts {
   readonly device: DeviceState | null;
   /** `null` or absent = never seen. */
   readonly partnership?: SeenState | null;
+  /** Records of the device that the store holds and nobody understands: it is kept out. Absent = none. */
+  readonly unreadable?: readonly string[];
 }
 
 /** The configured defaults of the policy. */

@@ -21,6 +21,11 @@ export function isOpenWipe(decision: ManualDecision | null): decision is WipeDec
   return isWipe(decision) && decision.wipe.state !== 'acknowledged';
 }
 
+/** Whether the device is to be told now: open, and ordered in the store as it is. */
+export function isStandingWipe(decision: WipeDecision): boolean {
+  return isOpenWipe(decision) && decision.wipe.suspended !== true;
+}
+
 /**
  * The decision after the device's answer. Null = the answer changes nothing: the wipe was cancelled, replaced or
  * acknowledged already.
@@ -33,7 +38,10 @@ export function settleWipe(decision: ManualDecision | null, outcome: WipeOutcome
 }
 
 /** The progress in words for an operator, e.g. `pending since 2026-01-01T00:00:00.000Z`. */
-export function describeWipe({ requestedAt, state, acknowledgedAt, deviceStatus }: WipeProgress): string {
+export function describeWipe(progress: WipeProgress): string {
+  const { requestedAt, state, acknowledgedAt, deviceStatus } = progress;
+  if (progress.suspended === true)
+    return `suspended (requested ${iso(requestedAt)}): the directory was restored since; order it again`;
   if (state === 'pending') return `pending since ${iso(requestedAt)}`;
   const answered = acknowledgedAt === null ? 'at an unknown time' : iso(acknowledgedAt);
   const said = deviceStatus === null ? '' : `, status ${deviceStatus}`;

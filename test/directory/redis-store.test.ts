@@ -6,7 +6,6 @@ import { VerdictCache } from '../../src/directory/verdict-cache.ts';
 import type { DirectoryStore } from '../../src/directory/store.ts';
 import { startRedis } from '../support/redis.ts';
 import type { TestRedis } from '../support/redis.ts';
-import { until } from '../support/until.ts';
 import { alice, decision, deviceRecord, phone, storeContract, wipeDecision } from './store-contract.ts';
 import { checkLeaksAtEnd } from '../support/leaks.ts';
 
@@ -22,11 +21,7 @@ const open = (): Promise<DirectoryStore> =>
   RedisStore.open({ url: redis.url, keyPrefix: 'easgate:', commandTimeoutMs: 500 });
 const fixture = {
   open,
-  reset: async () => {
-    const client = new Redis(redis.url);
-    await client.flushall();
-    client.disconnect();
-  },
+  reset: () => redis.clear(),
 };
 
 describe('the Redis store', () => {
@@ -121,7 +116,10 @@ describe('the Redis store', () => {
     const client = new Redis(redis.url);
     await client.set(`easgate:decision:${phone}:`, JSON.stringify({ ...wipeDecision(1), ...more }));
     client.disconnect();
-    await expect(store.lookup(alice, [phone])).rejects.toMatchObject({ code: 'EASGATE_CORRUPT_RECORD' });
+    expect(await store.lookup(alice, [phone])).toMatchObject({
+      deviceDecision: null,
+      unreadable: [expect.stringContaining(`decision ${phone}`) as string],
+    });
     await store.close();
   });
 
@@ -135,32 +133,6 @@ describe('the Redis store', () => {
     await client.xtrim('easgate:changes', 'MAXLEN', 1);
     client.disconnect();
     expect((await store.changesAfter(position)).trimmed).toBe(true);
-    await store.close();
-  });
-
-  it('works again after Redis was restarted, and reports that everything may have changed', async () => {
-    await fixture.reset();
-    const store = await open();
-    await store.decide(null, phone, decision('block'));
-    const position = await store.position();
-    await redis.kill();
-    await expect(store.lookup(alice, [phone])).rejects.toThrow();
-    await redis.restart();
-    let trimmed = false;
-    const poll = async (): Promise<void> => {
-      trimmed = await store.changesAfter(position).then(
-        (batch) => batch.trimmed,
-        () => false,
-      );
-    };
-    const end = Date.now() + 10_000;
-    while (!trimmed && Date.now() < end) {
-      await poll();
-      const tried = Date.now();
-      await until(() => Date.now() - tried > 50);
-    }
-    expect(trimmed).toBe(true);
-    expect((await store.lookup(alice, [phone])).deviceDecision).toBeNull();
     await store.close();
   });
 });

@@ -11,6 +11,8 @@ export interface StoredFacts {
   /** Per spelling of the device: the decision on it for everyone, then on the partnership. */
   readonly decisions: readonly (string | null)[];
   readonly position: string;
+  /** A key that holds something else than text; null = none. */
+  readonly failure: string | null;
 }
 
 /** Runs the script LOOKUP with these values behind the prefix. */
@@ -34,7 +36,7 @@ export class LookupBatch {
     this.run = run;
   }
 
-  /** Rejects when Redis does not answer, or what it keeps under a name of this look-up is no text. */
+  /** Rejects when Redis does not answer. */
   read(user: UserKey, devices: readonly DeviceKey[]): Promise<StoredFacts> {
     return new Promise((resolve, reject) => {
       if (this.waiting.length === 0) setImmediate(() => this.flush());
@@ -57,8 +59,8 @@ export class LookupBatch {
       ];
       for (const [index, { resolve, reject }] of batch.entries()) {
         const [failure, user, device = null, partnership = null, ...decisions] = replies[index] ?? [];
-        if (typeof failure === 'string') reject(new Error(failure));
-        else if (typeof user === 'string') resolve({ user, device, partnership, decisions, position });
+        if (typeof user === 'string')
+          resolve({ user, device, partnership, decisions, position, failure: failure ?? null });
         else reject(new Error('Redis answered a look-up with something else'));
       }
     } catch (error) {

@@ -36,6 +36,12 @@ export function connect(options: RedisStoreOptions, commandTimeout: number | und
   return client;
 }
 
+/** Where the directory is, for messages: never with the password. */
+export function placeOf({ url, keyPrefix }: RedisStoreOptions): string {
+  const { host, pathname } = URL.canParse(url) ? new URL(url) : { host: 'redis', pathname: '' };
+  return `Redis ${host}${pathname} (prefix ${keyPrefix})`;
+}
+
 /** Rejects when the connection is not ready within a few seconds. */
 export function ready(client: Redis): Promise<void> {
   if (client.status === 'ready') return Promise.resolve();

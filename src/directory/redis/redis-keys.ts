@@ -19,10 +19,15 @@ export class RedisKeys {
   readonly changes: string;
   readonly deviceIndex: string;
   readonly partnershipIndex: string;
-  private readonly prefix: string;
+  /** Version, id and epoch of the store; and its beat. */
+  readonly schema: string;
+  readonly beat: string;
+  readonly prefix: string;
 
   constructor(prefix: string) {
     this.prefix = prefix;
+    this.schema = `${prefix}schema`;
+    this.beat = `${prefix}beat`;
     this.changes = `${prefix}changes`;
     this.deviceIndex = `${prefix}index:devices`;
     this.partnershipIndex = `${prefix}index:partnerships`;

@@ -7,7 +7,10 @@ import { settleWipe } from '../../policy/wipe.ts';
 import type { WipeOutcome } from '../../policy/wipe.ts';
 import {
   CorruptRecordError,
+  TolerantReader,
+  blankPartnership,
   boundRequirements,
+  decisionText,
   readDecision,
   readDevice,
   readPartnership,
@@ -24,12 +27,15 @@ import type {
   LookupResult,
   PartnershipListing,
 } from '../store.ts';
+import { UNGUARDED } from '../store-guard.ts';
+import type { GuardOptions } from '../store-guard.ts';
 import { LookupBatch } from './lookup-batch.ts';
-import { connect, ready } from './redis-connection.ts';
+import { readTexts, unreadableRecords } from './redis-check.ts';
+import { connect, placeOf, ready } from './redis-connection.ts';
 import type { RedisStoreOptions } from './redis-connection.ts';
+import { RedisGuard } from './redis-guard.ts';
 import { RedisKeys, decodeUser, encodeUser } from './redis-keys.ts';
 import { DECIDE, LOOKUP, PUT_DEVICE, PUT_USER, RECORD_SEEN, REPLACE_DECISION } from './redis-scripts.ts';
-import type { Script } from './redis-scripts.ts';
 
 /** Changes kept in the Stream, approximately. */
 const MAX_CHANGES = 100_000;
@@ -49,22 +55,31 @@ export class RedisStore implements DirectoryStore {
   /** XREAD blocks its connection, so it has one of its own, without a command time-out. */
   private readonly reader: Redis;
   private readonly keys: RedisKeys;
-  private readonly prefix: string;
-  private readonly lookups = new LookupBatch((values) => this.script(LOOKUP, values));
+  private readonly guard: RedisGuard;
+  /** Of the guard's generation, up to which changes were announced. */
+  private announced = 0;
+  private readonly lookups = new LookupBatch((values) => this.guard.script(LOOKUP, values));
   private closed = false;
 
-  private constructor(options: RedisStoreOptions) {
+  private constructor(options: RedisStoreOptions, guard: GuardOptions) {
     this.client = connect(options, options.commandTimeoutMs);
     this.reader = connect(options, undefined);
-    this.prefix = options.keyPrefix;
     this.keys = new RedisKeys(options.keyPrefix);
+    this.guard = new RedisGuard(this.client, this.keys, placeOf(options), guard);
+    this.reader.on('close', () => this.guard.doubt());
   }
 
-  /** Connects; rejects when Redis is not ready within a few seconds. */
-  static async open(options: RedisStoreOptions): Promise<RedisStore> {
-    const store = new RedisStore(options);
+  /** Connects; rejects when Redis is not ready within a few seconds, or is not the known store (redis-guard.ts). */
+  static async open(options: RedisStoreOptions, guard: GuardOptions = UNGUARDED): Promise<RedisStore> {
+    const store = new RedisStore(options, guard);
     try {
       await Promise.all([ready(store.client), ready(store.reader)]);
+      await store.guard.check();
+      // The first beat shows whether the server takes writes.
+      if (guard.serves) await store.guard.check();
+      // A reader that waits on the log of before would wait on.
+      store.guard.onNewEpoch = () => store.reader.disconnect(true);
+      store.announced = store.guard.guard.generation;
     } catch (error) {
       await store.close();
       throw error;
@@ -81,15 +96,16 @@ export class RedisStore implements DirectoryStore {
       partnership,
       decisions,
       position,
+      failure,
     } = await this.lookups.read(user, devices);
     const canonical = decodeUser(encoded);
-    const at = (index: number, device: DeviceKey): ManualDecision | null => {
-      const stored = decisions[index] ?? null;
-      return stored === null ? null : readDecision(stored, `decision ${device}`);
-    };
+    const reader = new TolerantReader();
+    if (failure !== null) reader.fail(failure);
+    const at = (index: number, device: DeviceKey): ManualDecision | null =>
+      this.decision(decisions[index] ?? null, device, reader);
     return {
       user: canonical,
-      device: record === null ? null : readDevice(key, record),
+      device: reader.read(record, (stored) => readDevice(key, stored)),
       deviceDecision: at(0, key),
       partnershipDecision: at(1, key),
       partnership: seenPartnership(canonical, key, partnership),
@@ -99,6 +115,7 @@ export class RedisStore implements DirectoryStore {
         ),
       ),
       position,
+      ...reader.unreadable(),
     };
   }
 
@@ -114,10 +131,11 @@ export class RedisStore implements DirectoryStore {
     const said = { managed, compliant, model, os, encrypted, compromised, owner, lastCheckIn };
     const text = JSON.stringify({ ...said, source, version, observedAt, unmetRequirements }).slice(0, -1);
     const values = [key, text, source, String(version), String(MAX_CHANGES), String(observedAt)];
-    return (await this.script(PUT_DEVICE, values)) === 1;
+    return (await this.guard.script(PUT_DEVICE, values)) === 1;
   }
 
   async getUser(key: UserKey): Promise<UserRecord | null> {
+    await this.guard.verified();
     const stored = await this.client.get(this.keys.user(key));
     return stored === null ? null : readUser(key, stored);
   }
@@ -126,12 +144,17 @@ export class RedisStore implements DirectoryStore {
     const { key, ...rest } = record;
     const aliases = record.aliases.map(encodeUser);
     const stored = JSON.stringify({ ...rest, encodedAliases: aliases });
-    await this.script(PUT_USER, [encodeUser(key), stored, String(MAX_CHANGES), ...aliases]);
+    await this.guard.script(PUT_USER, [encodeUser(key), stored, String(MAX_CHANGES), ...aliases]);
   }
 
   async decide(user: UserKey | null, device: DeviceKey, decision: ManualDecision | null): Promise<void> {
-    const stored = decision === null ? '' : JSON.stringify(decision);
-    await this.script(DECIDE, [device, user === null ? '' : encodeUser(user), stored, String(MAX_CHANGES)]);
+    const stored = decision === null ? '' : decisionText(decision, this.epoch);
+    await this.guard.script(DECIDE, [
+      device,
+      user === null ? '' : encodeUser(user),
+      stored,
+      String(MAX_CHANGES),
+    ]);
   }
 
   async replaceDecision(
@@ -146,7 +169,8 @@ export class RedisStore implements DirectoryStore {
   }
 
   async acknowledgeWipe(user: UserKey | null, device: DeviceKey, outcome: WipeOutcome): Promise<boolean> {
-    const meant = user === null ? null : await this.client.get(this.keys.alias(user));
+    await this.guard.verified();
+    const [meant = null] = user === null ? [] : await readTexts(this.client, [this.keys.alias(user)]);
     const canonical = meant === null ? user : decodeUser(meant);
     return this.change(canonical, device, (stored) => {
       const next = settleWipe(stored, outcome);
@@ -155,6 +179,7 @@ export class RedisStore implements DirectoryStore {
   }
 
   async listDevices(): Promise<readonly DeviceListing[]> {
+    await this.guard.verified();
     const keys = (await this.scan(this.keys.deviceIndex)) as DeviceKey[];
     const listings: DeviceListing[] = [];
     for (let at = 0; at < keys.length; at += LIST_BATCH) {
@@ -164,6 +189,7 @@ export class RedisStore implements DirectoryStore {
   }
 
   async listPartnerships(): Promise<readonly PartnershipListing[]> {
+    await this.guard.verified();
     const members = await this.scan(this.keys.partnershipIndex);
     const listings: PartnershipListing[] = [];
     for (let at = 0; at < members.length; at += LIST_BATCH) {
@@ -171,19 +197,25 @@ export class RedisStore implements DirectoryStore {
         const [user = '', device = ''] = member.split(':');
         return { user: decodeUser(user), device: device as DeviceKey };
       });
-      const records = await this.client.mget(
+      const records = await readTexts(
+        this.client,
         pairs.map(({ user, device }) => this.keys.partnership(user, device)),
       );
-      const decisions = await this.client.mget(
+      const decisions = await readTexts(
+        this.client,
         pairs.map(({ user, device }) => this.keys.decision(user, device)),
       );
       for (const [index, { user, device }] of pairs.entries()) {
-        const record = records[index] ?? null;
-        const decision = decisions[index] ?? null;
-        if (record === null) continue;
+        const stored = records[index];
+        if (stored === null) continue;
+        const reader = new TolerantReader();
+        if (stored === undefined) reader.fail(`partnership ${user} ${device}`);
+        const record = reader.read(stored, (text) => readPartnership(user, device, text));
+        const decision = this.decision(decisions[index], device, reader);
         listings.push({
-          record: readPartnership(user, device, record),
-          decision: decision === null ? null : readDecision(decision, `decision ${device}`),
+          record: record ?? blankPartnership(user, device),
+          decision,
+          ...reader.unreadable(),
         });
       }
     }
@@ -195,11 +227,17 @@ export class RedisStore implements DirectoryStore {
       const values = batch
         .slice(at, at + SEEN_BATCH)
         .flatMap(({ user, device, ...rest }) => [encodeUser(user), device, JSON.stringify(rest)]);
-      await this.script(RECORD_SEEN, values);
+      await this.guard.script(RECORD_SEEN, values);
     }
   }
 
+  async unreadable(): Promise<readonly string[]> {
+    await this.guard.verified();
+    return unreadableRecords(this.client, this.keys.prefix, this.epoch);
+  }
+
   async sharedSecret(): Promise<string> {
+    await this.guard.verified();
     const key = this.keys.secret(SHARED_SECRET);
     await this.client.set(key, newSecret(), 'NX');
     const stored = await this.client.get(key);
@@ -213,6 +251,18 @@ export class RedisStore implements DirectoryStore {
   }
 
   async changesAfter(position: LogPosition): Promise<ChangeBatch> {
+    await this.guard.verified();
+    const batch = await this.read(position);
+    // The log of another store says nothing of this one: what it lacks is no news.
+    if (batch.trimmed) await this.guard.check();
+    else await this.guard.verified();
+    const { generation } = this.guard.guard;
+    if (this.announced === generation) return batch;
+    this.announced = generation;
+    return { changes: [], position: await this.position(), trimmed: true };
+  }
+
+  private async read(position: LogPosition): Promise<ChangeBatch> {
     const reply = await this.reader.xread(
       'COUNT',
       READ_COUNT,
@@ -255,6 +305,7 @@ export class RedisStore implements DirectoryStore {
   async close(): Promise<void> {
     if (this.closed) return;
     this.closed = true;
+    this.guard.close();
     this.client.disconnect();
     this.reader.disconnect();
   }
@@ -275,32 +326,52 @@ export class RedisStore implements DirectoryStore {
     work: (stored: ManualDecision | null) => { readonly next: ManualDecision | null } | null,
   ): Promise<boolean> {
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
-      const stored = await this.client.get(this.keys.decision(user, device));
-      const changed = work(stored === null ? null : readDecision(stored, `decision ${device}`));
+      await this.guard.verified();
+      const [stored = null] = await readTexts(this.client, [this.keys.decision(user, device)]);
+      const changed = work(this.decision(stored, device, new TolerantReader()));
       if (changed === null) return false;
-      const next = changed.next === null ? '' : JSON.stringify(changed.next);
+      const next = changed.next === null ? '' : decisionText(changed.next, this.epoch);
       const name = user === null ? '' : encodeUser(user);
       const values = [device, name, stored ?? '', next, String(MAX_CHANGES)];
-      if ((await this.script(REPLACE_DECISION, values)) === 1) return true;
+      if ((await this.guard.script(REPLACE_DECISION, values)) === 1) return true;
     }
     throw new Error(`the decision on ${device} keeps changing`);
   }
 
   private async readDevices(keys: readonly DeviceKey[]): Promise<DeviceListing[]> {
-    const records = await this.client.mget(keys.map((key) => this.keys.device(key)));
-    const decisions = await this.client.mget(keys.map((key) => this.keys.decision(null, key)));
+    await this.guard.verified();
+    const records = await readTexts(
+      this.client,
+      keys.map((key) => this.keys.device(key)),
+    );
+    const decisions = await readTexts(
+      this.client,
+      keys.map((key) => this.keys.decision(null, key)),
+    );
     return keys.flatMap((key, index) => {
-      const record = records[index] ?? null;
-      const decision = decisions[index] ?? null;
-      if (record === null && decision === null) return [];
-      return [
-        {
-          key,
-          record: record === null ? null : readDevice(key, record),
-          decision: decision === null ? null : readDecision(decision, `decision ${key}`),
-        },
-      ];
+      const reader = new TolerantReader();
+      if (records[index] === undefined) reader.fail(`device ${key}`);
+      const record = reader.read(records[index], (stored) => readDevice(key, stored));
+      const decision = this.decision(decisions[index], key, reader);
+      const unreadable = reader.unreadable();
+      const isNothing = record === null && decision === null && unreadable.unreadable === undefined;
+      return isNothing ? [] : [{ key, record, decision, ...unreadable }];
     });
+  }
+
+  private get epoch(): number {
+    return this.guard.guard.epoch;
+  }
+
+  /** `undefined` = what is stored is no text. */
+  private decision(
+    stored: string | null | undefined,
+    device: DeviceKey,
+    reader: TolerantReader,
+  ): ManualDecision | null {
+    const what = `decision ${device}`;
+    if (stored === undefined) reader.fail(what);
+    return reader.read(stored, (text) => readDecision(text, what, this.epoch));
   }
 
   private async scan(index: string): Promise<string[]> {
@@ -312,15 +383,5 @@ export class RedisStore implements DirectoryStore {
       cursor = next;
     } while (cursor !== '0');
     return [...members].sort();
-  }
-
-  /** By name; by its text where Redis does not have it (yet, or since it was restarted): then nothing of it was done. */
-  private async script({ sha, text }: Script, values: readonly string[]): Promise<unknown> {
-    try {
-      return await this.client.evalsha(sha, 0, this.prefix, ...values);
-    } catch (error) {
-      if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
-      return this.client.eval(text, 0, this.prefix, ...values);
-    }
   }
 }
