@@ -6,7 +6,11 @@ import { parseConfig, readConfigSource, readSecret } from '../config/load.ts';
 import type { ConfigSource } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { CertificateWatch } from '../control/certificate-watch.ts';
-import { removePidFile, writePidFile } from '../control/pid-file.ts';
+import { killStopped, startBeside } from '../control/orphans.ts';
+import { PidFileHeldError, recordWorkers, removePidFile, writePidFile } from '../control/pid-file.ts';
+import { identityOf } from '../control/process-identity.ts';
+import type { ProcessIdentity } from '../control/process-identity.ts';
+import type { OnEvent } from '../control/slot.ts';
 import { startSupervisor } from '../control/supervisor.ts';
 import type { Supervisor, WorkerPlan } from '../control/supervisor.ts';
 import { openStore } from '../directory/open-store.ts';
@@ -36,6 +40,7 @@ class Primary {
   private supervisor: Supervisor | null = null;
   private watch: CertificateWatch | null = null;
   private reloading: Promise<void> = Promise.resolve();
+  private workers: readonly ProcessIdentity[] = [];
   private stopping = false;
 
   constructor(path: string) {
@@ -50,15 +55,18 @@ class Primary {
     // Reads every file the configuration names: what cannot work is said before anything starts.
     gatewaySettings(config, null);
     try {
+      const orphans = await killStopped(this.writePid(config.workers.pidFile), this.onEvent);
       this.sample = await startSample(config);
       const plan = this.plan(config, this.source);
-      this.supervisor = await startSupervisor({
-        plan,
-        entry: process.argv[1] ?? '',
-        args: ['worker'],
-        onEvent: (level, facts, text) => this.log.logger[level](facts, text),
-      });
-      this.writePid();
+      this.supervisor = await startBeside(orphans, this.onEvent, () =>
+        startSupervisor({
+          plan,
+          entry: process.argv[1] ?? '',
+          args: ['worker'],
+          onEvent: this.onEvent,
+          onWorkers: (pids) => this.recordWorkers(pids),
+        }),
+      );
       this.watchCertificates();
       announce(config, this.supervisor.port, plan.count, this.sample);
     } catch (error) {
@@ -73,15 +81,29 @@ class Primary {
     });
   }
 
-  private writePid(): void {
-    const { pidFile } = this.config.workers;
+  private readonly onEvent: OnEvent = (level, facts, text) => this.log.logger[level](facts, text);
+
+  /** Returns what a gateway before left running. @throws PidFileHeldError when another one runs with the file */
+  private writePid(pidFile: string): readonly ProcessIdentity[] {
     try {
-      writePidFile(pidFile);
+      return writePidFile(pidFile);
     } catch (error) {
+      if (error instanceof PidFileHeldError) throw error;
       this.log.logger.warn(
         { code: 'EASGATE_PID_FILE', path: pidFile, cause: String(error) },
         '`easgate reload` will not find this gateway: send SIGHUP instead, or set workers.pidFile',
       );
+      return [];
+    }
+  }
+
+  /** For the gateway after this one, if this one is killed. */
+  private recordWorkers(pids: readonly number[]): void {
+    this.workers = pids.map((pid) => this.workers.find((known) => known.pid === pid) ?? identityOf(pid));
+    try {
+      recordWorkers(this.config.workers.pidFile, this.workers);
+    } catch {
+      // The file beside it could not be written either, and the log says so.
     }
   }
 
@@ -105,10 +127,15 @@ class Primary {
       const config = parseConfig(source.text, this.path);
       gatewaySettings(config, null);
       this.sample ??= await startSample(config);
-      await this.supervisor?.reload(this.plan(config, source));
+      // Another gateway may run with the new file.
+      this.writePid(config.workers.pidFile);
+      await this.supervisor?.reload(this.plan(config, source)).catch((error: unknown) => {
+        if (config.workers.pidFile !== this.config.workers.pidFile) removePidFile(config.workers.pidFile);
+        throw error;
+      });
       if (config.workers.pidFile !== this.config.workers.pidFile) removePidFile(this.config.workers.pidFile);
       this.config = config;
-      this.writePid();
+      this.recordWorkers(this.workers.map(({ pid }) => pid));
       this.watchCertificates();
       logger.info({ code: 'EASGATE_RELOADED' }, 'all workers are replaced');
     } catch (error) {
@@ -146,7 +173,7 @@ class Primary {
     await this.reloading;
     this.watch?.close();
     await this.supervisor?.stop();
-    if (this.supervisor !== null) removePidFile(this.config.workers.pidFile);
+    removePidFile(this.config.workers.pidFile);
     this.supervisor = null;
     await this.sample?.close();
     this.sample = null;

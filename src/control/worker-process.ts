@@ -13,17 +13,19 @@ const READY_MS = 30_000;
  */
 const WORKER_FLAGS: readonly string[] = ['--max-semi-space-size=2', '--v8-pool-size=1'];
 
-/** Starts a worker that listens on the socket, and waits until it serves. */
+/** Starts a worker that listens on the socket, and waits until it serves; `onSpawn` gets it before. */
 export async function launchWorker(
   entry: string,
   args: readonly string[],
   socket: BoundSocket,
   start: StartMessage,
+  onSpawn: (worker: ChildProcess) => void,
 ): Promise<ChildProcess> {
   const worker = fork(entry, args, {
     execArgv: [...WORKER_FLAGS, ...process.execArgv],
     stdio: ['ignore', 'inherit', 'inherit', 'ipc', socket.fd()],
   });
+  onSpawn(worker);
   tell(worker, start);
   await serving(worker);
   return worker;
