@@ -1,12 +1,13 @@
 // Owns `easgate check`: whether a configuration can be used.
 import type { Command } from 'commander';
-import { gatewaySettings, storeOptions } from '../config/gateway-settings.ts';
+import { checkConfig } from '../config/check.ts';
 import { configurationSchema, configurationTable } from '../config/describe.ts';
 import { answersTable } from '../gateway/describe-answers.ts';
 import { errorsTable } from '../http/describe-errors.ts';
-import { loadConfig } from '../config/load.ts';
 import type { DirectoryStore } from '../directory/store.ts';
 import { printable } from './inventory.ts';
+import { readConfigSource } from '../config/load.ts';
+import { ConfigFileError, report, summary } from '../config/problems.ts';
 import { CommandError, configPath, withStore } from './context.ts';
 
 interface CheckOptions {
@@ -15,19 +16,22 @@ interface CheckOptions {
   readonly answers?: true;
   readonly errors?: true;
   readonly store?: true;
+  readonly strict?: true;
 }
 
 /** Registers `check`. */
 export function registerCheck(program: Command): void {
   program
     .command('check')
-    .description('check a configuration file; lists every problem')
+    .argument('[file]', 'configuration file, as with --config')
+    .description('check a configuration file and all it names; lists every problem')
+    .option('--strict', 'warnings count as errors')
     .option('--schema', 'print the JSON Schema of the file instead')
     .option('--fields', 'print all fields as Markdown instead')
     .option('--answers', 'print what refused phones are told as Markdown instead')
     .option('--errors', 'print the errors a request can end in as Markdown instead')
     .option('--store', 'read every record of the directory too; lists those that are not understood')
-    .action(async (options: CheckOptions, command: Command) => {
+    .action(async (file: string | undefined, options: CheckOptions, command: Command) => {
       if (options.answers || options.errors) {
         process.stdout.write(options.answers ? answersTable() : errorsTable());
         return;
@@ -36,14 +40,26 @@ export function registerCheck(program: Command): void {
         process.stdout.write(options.schema ? configurationSchema() : configurationTable());
         return;
       }
-      const path = configPath(command);
-      const config = loadConfig(path);
-      storeOptions(config);
-      // Reads what the file names, as `serve` does: certificates, keys, secrets, the operator's texts.
-      gatewaySettings(config, null);
-      process.stdout.write(`${path}: ok\n`);
+      const path = fileOf(file, command);
+      check(path, options.strict === true);
       if (options.store) await withStore(command, checkStore);
     });
+}
+
+function fileOf(file: string | undefined, command: Command): string {
+  const { config } = command.optsWithGlobals<{ config?: string }>();
+  if (file !== undefined && config !== undefined && file !== config)
+    throw new CommandError('EASGATE_USAGE', `two files to check: ${file} and ${config}; name one`);
+  return file ?? configPath(command);
+}
+
+/** Warnings alone are no failure: the file can be used. */
+function check(path: string, strict: boolean): void {
+  const { problems } = checkConfig(readConfigSource(path));
+  if (problems.some(({ severity }) => severity === 'error' || strict))
+    throw new ConfigFileError(path, problems);
+  for (const problem of problems) process.stderr.write(`${report(path, problem)}\n\n`);
+  process.stdout.write(`${path}: ${problems.length === 0 ? 'ok' : summary(problems)}\n`);
 }
 
 async function checkStore(store: DirectoryStore): Promise<void> {

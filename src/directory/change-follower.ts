@@ -4,19 +4,29 @@ import type { ChangeBatch, DirectoryStore, LogPosition } from './store.ts';
 
 const RETRY_MS = 200;
 
+/** Called when the store is away, with the error of the first read that failed, and with null when it is back. */
+export type StoreStateListener = (error: Error | null) => void;
+
 /** Calls `onBatch` for every stretch of the log, in order. */
 export class ChangeFollower {
   /** Monotonic milliseconds of the last successful read; 0 = never. */
   lastReadAt = 0;
   private readonly store: DirectoryStore;
   private readonly onBatch: (batch: ChangeBatch) => void;
+  private readonly onState: StoreStateListener;
+  private away = false;
   private stopped = false;
   private running: Promise<void> | null = null;
   private retry: { timer: NodeJS.Timeout; resolve: () => void } | null = null;
 
-  constructor(store: DirectoryStore, onBatch: (batch: ChangeBatch) => void) {
+  constructor(
+    store: DirectoryStore,
+    onBatch: (batch: ChangeBatch) => void,
+    onState: StoreStateListener = () => undefined,
+  ) {
     this.store = store;
     this.onBatch = onBatch;
+    this.onState = onState;
   }
 
   /** Starts at the present end of the log. */
@@ -46,9 +56,14 @@ export class ChangeFollower {
         const batch = await this.store.changesAfter(position);
         if (this.stopped) return;
         this.lastReadAt = monotonicNow();
+        if (this.away) this.onState(null);
+        this.away = false;
         position = batch.position;
         if (batch.trimmed || batch.changes.length > 0) this.onBatch(batch);
-      } catch {
+      } catch (error) {
+        if (!this.away && !this.stopped)
+          this.onState(error instanceof Error ? error : new Error(String(error)));
+        this.away = true;
         // The store is away. The place is kept: what changes meanwhile is read when it is back.
         await this.pause();
       }

@@ -1,4 +1,6 @@
 // Owns the choice of the store.
+import { UserNames } from '../identity/user-names.ts';
+import { giveToOwner, prepareFile } from './embedded/file-trouble.ts';
 import { EmbeddedKeeper } from './embedded/embedded-keeper.ts';
 import { EmbeddedStore } from './embedded/embedded-store.ts';
 import type { RedisStoreOptions } from './redis/redis-connection.ts';
@@ -9,13 +11,18 @@ import type { GuardOptions } from './store-guard.ts';
 import type { StoreKeeper } from './store-keeper.ts';
 import type { DirectoryStore } from './store.ts';
 
-/** Which store, how to reach it, and what is known of it. */
+/** What SQLite calls a database without a file. */
+const IN_MEMORY = ':memory:';
+
+/** Which store, how to reach it, what is known of it, and the groups of domains within which names are one user. */
 export type StoreOptions = (
   | { readonly kind: 'embedded'; readonly path: string }
   | ({ readonly kind: 'redis' } & RedisStoreOptions)
 ) & {
   /** Absent = nothing. */
   readonly known?: StoreKnowledge;
+  /** Absent = none. */
+  readonly domains?: readonly (readonly string[])[];
 };
 
 /** Where a store is remembered, and what it must be; see {@link GuardOptions}. */
@@ -31,9 +38,13 @@ export type StoreRole = Pick<GuardOptions, 'serves' | 'onEvent'>;
 export async function openStore(options: StoreOptions, role: StoreRole = UNGUARDED): Promise<DirectoryStore> {
   const { serves, onEvent } = role;
   const guard: GuardOptions = { ...UNGUARDED, ...options.known, serves, onEvent };
-  return options.kind === 'embedded'
-    ? new EmbeddedStore(options.path, guard)
-    : RedisStore.open(options, guard);
+  const names = new UserNames(options.domains ?? []);
+  if (options.kind === 'redis') return RedisStore.open(options, names, guard);
+  const isFile = options.path !== IN_MEMORY;
+  const fresh = isFile && prepareFile(options.path);
+  const store = new EmbeddedStore(options.path, names, guard);
+  if (fresh) giveToOwner(options.path);
+  return store;
 }
 
 /** Opens the identity of the store alone. */

@@ -4,13 +4,17 @@ import { monotonicNow } from '../clock.ts';
 import { detached } from '../eas/mailbox/plain.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { Verdict } from '../policy/model.ts';
-import type { PartnershipRecord } from './records.ts';
+import { withoutNetbios } from '../identity/user-names.ts';
+import { MAX_SPELLINGS, joinSpellings } from './records.ts';
+import type { NewSpelling, PartnershipRecord } from './records.ts';
 import type { DirectoryStore } from './store.ts';
 
 /** What one accepted request says about a partnership. */
 export interface SeenFacts {
   readonly user: UserKey;
   readonly device: DeviceKey;
+  /** How the request spells the device id. */
+  readonly spelling: string;
   readonly deviceType: string;
   readonly userAgent: string | null;
   readonly protocolVersion: string | null;
@@ -45,6 +49,7 @@ export class PartnershipRecorder {
   /** Facts lost because too many waited, e.g. in a long outage of the store, or a user came with too many devices. */
   dropped = 0;
   private readonly store: DirectoryStore;
+  private readonly onNewSpelling: (seen: NewSpelling) => void;
   /** Monotonic: limits count on it. Records carry the wall clock's time. */
   private readonly now: () => number;
   private readonly wall: () => number;
@@ -55,8 +60,15 @@ export class PartnershipRecorder {
   private readonly timer: NodeJS.Timeout;
   private flushing: Promise<void> | null = null;
 
-  constructor(store: DirectoryStore, now: () => number = monotonicNow, wall: () => number = Date.now) {
+  /** `onNewSpelling`: a known partnership was seen under one more spelling of its device id. */
+  constructor(
+    store: DirectoryStore,
+    now: () => number = monotonicNow,
+    wall: () => number = Date.now,
+    onNewSpelling: (seen: NewSpelling) => void = () => undefined,
+  ) {
     this.store = store;
+    this.onNewSpelling = onNewSpelling;
     this.now = now;
     this.wall = wall;
     this.timer = setInterval(() => void this.flush(), FLUSH_MS);
@@ -90,15 +102,21 @@ export class PartnershipRecorder {
       model: told(information?.model, before?.model),
       os: told(information?.os, before?.os),
       imei: told(information?.imei, before?.imei),
+      spellings:
+        before !== undefined && spelledBefore(before, facts.spelling)
+          ? before.spellings
+          : joinSpellings(before?.spellings ?? [], [detached(facts.spelling)]),
     };
     this.pending.set(key, { record, at: now });
   }
 
   private mayBeNew(user: UserKey, now: number): boolean {
-    let counted = this.newDevices.get(user);
+    // Most servers ignore a NetBIOS domain: with made-up ones a user would have any number of devices.
+    const name = withoutNetbios(user);
+    let counted = this.newDevices.get(name);
     if (counted === undefined || counted.until <= now) {
       counted = { count: 0, until: now + NEW_DEVICES_MS };
-      this.newDevices.set(detached(user), counted);
+      this.newDevices.set(detached(name), counted);
     }
     return ++counted.count <= MAX_NEW_DEVICES;
   }
@@ -121,7 +139,8 @@ export class PartnershipRecorder {
     for (let at = 0; at < waiting.length; at += BATCH) {
       const batch = waiting.slice(at, at + BATCH);
       try {
-        await this.store.recordSeen(batch.map(([, { record }]) => record));
+        const added = await this.store.recordSeen(batch.map(([, { record }]) => record));
+        for (const seen of added) this.onNewSpelling(seen);
       } catch {
         return;
       }
@@ -138,6 +157,13 @@ function told(now: string | null | undefined, before: string | null | undefined)
   return now === null || now === undefined ? (before ?? null) : detached(now);
 }
 
+/** More than are kept are never all known: one of those is not written again for its own sake. */
+function spelledBefore(before: PartnershipRecord | undefined, spelling: string): boolean {
+  return (
+    before !== undefined && (before.spellings.includes(spelling) || before.spellings.length >= MAX_SPELLINGS)
+  );
+}
+
 function isSame(before: PartnershipRecord, facts: SeenFacts): boolean {
   return (
     before.userAgent === facts.userAgent &&
@@ -145,6 +171,7 @@ function isSame(before: PartnershipRecord, facts: SeenFacts): boolean {
     before.deviceType === facts.deviceType &&
     before.lastVerdict === facts.verdict.action &&
     before.lastReason === facts.verdict.reason &&
+    spelledBefore(before, facts.spelling) &&
     tellsNothingNew(before, facts.information)
   );
 }

@@ -2,9 +2,11 @@
 import { LRUCache } from 'lru-cache';
 import { monotonicAt, monotonicNow } from '../clock.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
+import { localPart } from '../identity/user-names.ts';
 import { evaluate } from '../policy/evaluate.ts';
 import type { Policy, Verdict, WipeOrder } from '../policy/model.ts';
 import { ChangeFollower } from './change-follower.ts';
+import type { StoreStateListener } from './change-follower.ts';
 import { CorruptRecordError } from './records.ts';
 import { withDeadline } from './deadline.ts';
 import type { ChangeBatch, DirectoryStore, LogPosition, LookupResult } from './store.ts';
@@ -22,6 +24,8 @@ export interface VerdictCacheOptions {
   readonly staleBlockedMs: number;
   /** Called for every look-up that failed: store away, too slow, or a record that is not understood. */
   readonly onLookupError: (error: unknown) => void;
+  /** Told when the store is away, also without traffic, and when it is back. */
+  readonly onStoreState?: StoreStateListener;
 }
 
 /** A verdict, and where it came from; null = the store is away and nothing usable is known. */
@@ -30,9 +34,10 @@ export interface Decision {
   readonly source: 'store' | 'stale' | 'none';
 }
 
-/** Keys that changed: canonical keys and every alias spelling. */
+/** What changed. */
 export interface ChangedKeys {
   readonly devices: ReadonlySet<string>;
+  /** Local parts of the names that changed: a decision on one name may hold for others (user-names.ts). */
   readonly users: ReadonlySet<string>;
   readonly all: boolean;
 }
@@ -106,7 +111,6 @@ export class VerdictCache {
   /** Monotonic. */
   private readonly now: () => number;
   private readonly wall: () => number;
-  private readonly aliasesOf: (device: DeviceKey) => readonly DeviceKey[];
   private readonly known: LRUCache<DeviceKey, CachedVerdict[]>;
   private readonly unknown: LRUCache<DeviceKey, CachedVerdict[]>;
   private readonly flights = new Map<string, Flight>();
@@ -118,19 +122,17 @@ export class VerdictCache {
     store: DirectoryStore,
     policy: Policy,
     options: VerdictCacheOptions,
-    aliasesOf: (device: DeviceKey) => readonly DeviceKey[],
     now: () => number = monotonicNow,
     wall: () => number = Date.now,
   ) {
     this.store = store;
     this.policy = policy;
     this.options = options;
-    this.aliasesOf = aliasesOf;
     this.now = now;
     this.wall = wall;
     this.known = new LRUCache({ max: options.maxEntries });
     this.unknown = new LRUCache({ max: options.maxUnknownEntries });
-    this.follower = new ChangeFollower(store, (batch) => this.apply(batch));
+    this.follower = new ChangeFollower(store, (batch) => this.apply(batch), options.onStoreState);
   }
 
   /** Follows the change log from now on. Rejects when the store is not reachable. */
@@ -193,10 +195,7 @@ export class VerdictCache {
     if (this.flights.size + this.confirming >= this.options.maxConcurrentLookups) return null;
     this.confirming++;
     try {
-      const spellings = [device, ...this.aliasesOf(device)];
-      return this.evaluate(
-        await withDeadline(this.store.lookup(user, spellings), this.options.lookupTimeoutMs),
-      );
+      return this.evaluate(await withDeadline(this.store.lookup(user, device), this.options.lookupTimeoutMs));
     } catch (error) {
       this.options.onLookupError(error);
       return null;
@@ -206,24 +205,34 @@ export class VerdictCache {
   }
 
   /**
+   * Records that the order of a confirmed verdict is about to be sent. False when that wipe was taken back or acknowledged
+   * meanwhile. Rejects when the store did not answer in time.
+   */
+  noteWipeTold(device: DeviceKey, order: WipeOrder): Promise<boolean> {
+    const { decidedFor, user, requestedAt } = order;
+    const notice = { requestedAt, user, at: Date.now() };
+    const work = this.store.noteWipeTold(decidedFor as UserKey | null, device, notice);
+    return withDeadline(work, this.options.lookupTimeoutMs);
+  }
+
+  /**
    * Records what a device answered to the wipe that a confirmed verdict ordered (`status` as in MS-ASPROV 2.2.2.54.3).
    * False when that wipe was taken back or acknowledged meanwhile. Rejects when the store did not answer in time: the
    * answer may or may not be recorded, and can be recorded again.
    */
-  acknowledgeWipe(user: UserKey, device: DeviceKey, order: WipeOrder, status: 1 | 2): Promise<boolean> {
-    const { everyone, requestedAt } = order;
-    const outcome = { requestedAt, status, at: this.wall() };
-    const work = this.store.acknowledgeWipe(everyone ? null : user, device, outcome);
+  acknowledgeWipe(device: DeviceKey, order: WipeOrder, status: 1 | 2): Promise<boolean> {
+    const { decidedFor, user, requestedAt } = order;
+    const outcome = { requestedAt, user, status, at: this.wall() };
+    const work = this.store.acknowledgeWipe(decidedFor as UserKey | null, device, outcome);
     return withDeadline(work, this.options.lookupTimeoutMs);
   }
 
   private async lookUp(user: UserKey, device: DeviceKey, flight: Flight): Promise<Decision> {
-    const spellings = [device, ...this.aliasesOf(device)];
     const end = this.now() + this.options.lookupTimeoutMs;
     for (let attempt = 1; ; attempt++) {
       flight.changedAt = null;
       flight.dropped = false;
-      const result = await withDeadline(this.store.lookup(user, spellings), end - this.now());
+      const result = await withDeadline(this.store.lookup(user, device), end - this.now());
       const verdict = this.evaluate(result);
       // Read before a change, stored after it: such a verdict must not survive (compare places in the log).
       const changedAt: LogPosition | null = flight.changedAt;
@@ -239,15 +248,7 @@ export class VerdictCache {
     const now = this.wall();
     const { unreadable } = result;
     if (unreadable !== undefined) this.options.onLookupError(new CorruptRecordError(unreadable.join(', ')));
-    const verdict = evaluate(this.policy, {
-      now,
-      partnershipDecision: result.partnershipDecision,
-      deviceDecision: result.deviceDecision,
-      aliasDecisions: result.aliasDecisions,
-      device: result.device,
-      partnership: result.partnership,
-      ...(result.unreadable === undefined ? {} : { unreadable: result.unreadable }),
-    });
+    const verdict = evaluate(this.policy, { ...result, now });
     if (verdict.validUntil === Infinity) return verdict;
     return Object.freeze({ ...verdict, lapsesAt: monotonicAt(verdict.validUntil, this.now(), now) });
   }
@@ -307,12 +308,8 @@ export class VerdictCache {
     const devices = new Set<string>();
     const users = new Set<string>();
     for (const { device, user } of batch.changes) {
-      if (device !== null) {
-        devices.add(device);
-        for (const alias of this.aliasesOf(device)) devices.add(alias);
-      } else if (user !== null) {
-        users.add(user);
-      }
+      if (device !== null) devices.add(device);
+      else if (user !== null) users.add(localPart(user));
     }
     if (batch.trimmed) {
       this.known.clear();
@@ -328,10 +325,9 @@ export class VerdictCache {
       }
     }
     for (const [key, flight] of this.flights) {
-      const [device = '', user = ''] = key.split('\0');
+      const [device = ''] = key.split('\0');
       // Which user an alias means is not known yet: any change of a user may concern a look-up under way.
-      if (batch.trimmed || devices.has(device) || users.has(user) || users.size > 0)
-        flight.changedAt = batch.position;
+      if (batch.trimmed || devices.has(device) || users.size > 0) flight.changedAt = batch.position;
       if (batch.trimmed) flight.dropped = true;
     }
     const changed = { devices, users, all: batch.trimmed };
@@ -342,8 +338,8 @@ export class VerdictCache {
   private dropUsers(cache: LRUCache<DeviceKey, CachedVerdict[]>, users: Set<string>): void {
     for (const [device, entries] of cache.entries()) {
       for (const { user, canonical } of entries) {
-        if (!users.has(user) && !users.has(canonical)) continue;
-        users.add(user);
+        if (!users.has(localPart(user)) && !users.has(localPart(canonical))) continue;
+        users.add(localPart(user));
         cache.delete(device);
       }
     }

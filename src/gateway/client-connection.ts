@@ -83,7 +83,7 @@ export class ClientConnection implements Timed, TimedPhone, ReadPhone {
   draining = false;
   private readonly endpoint: PhoneEndpoint;
   /** A trusted proxy: its requests are those of others. */
-  private readonly trusted: boolean;
+  readonly trusted: boolean;
   /** The header lines that tell the mail server of it; '' = not written yet. */
   private forwarded = '';
 
@@ -117,6 +117,10 @@ export class ClientConnection implements Timed, TimedPhone, ReadPhone {
   /** On the connection of a proxy, nobody: also behind one address the next request may be another client's. */
   get boundUser(): UserKey | null {
     return this.trusted ? null : this.forwarder.boundUser;
+  }
+
+  get handshaking(): boolean {
+    return this.forwarder.handshaking;
   }
 
   get certificateUser(): UserKey | null {
@@ -212,6 +216,12 @@ export class ClientConnection implements Timed, TimedPhone, ReadPhone {
 
   resumeBody(): void {
     this.reader.resumeBody();
+  }
+
+  withhold(exchange: Exchange, finding: 'issued' | 'odd'): void {
+    if (exchange.phase === 'responding') this.cut();
+    else if (finding === 'odd') this.refuse('EASGATE_BODY_MALFORMED');
+    else this.decision.leaveLate(exchange);
   }
 
   // ---------------------------------------------------------------------------------------------- the end of an exchange

@@ -45,7 +45,7 @@ export class Deadlines {
   }
 
   start(): void {
-    this.timer = setInterval(() => this.sweep(), SWEEP_INTERVAL_MS);
+    this.timer = setInterval(() => setImmediate(this.onTick), SWEEP_INTERVAL_MS);
   }
 
   stop(): void {
@@ -80,6 +80,14 @@ export class Deadlines {
   lapseOf({ lapsesAt, validUntil }: Pick<Verdict, 'lapsesAt' | 'validUntil'>): number {
     return lapsesAt ?? monotonicAt(validUntil, this.now, this.wall());
   }
+
+  /**
+   * Behind the reads of this turn of the event loop: where the process was stopped for seconds (a busy machine, a virtual one
+   * that moved), what arrived meanwhile is read first, and has arrived in time.
+   */
+  private readonly onTick = (): void => {
+    if (this.timer !== null) this.sweep();
+  };
 
   private sweep(): void {
     const now = this.clock();

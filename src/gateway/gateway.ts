@@ -44,6 +44,8 @@ export interface Gateway {
   unsentBytes(): number;
   /** Open upstream connections. */
   upstreamConnections(): number;
+  /** Whether a mail server is in use: not taken out by failures or by its health check. */
+  hasMailServer(): boolean;
   /** Polls held at this moment, by mail servers or by the gateway. */
   heldPolls(): number;
   /**
@@ -136,6 +138,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     connections: () => listener.connections,
     unsentBytes: () => listener.unsentBytes,
     upstreamConnections: () => upstreams.open,
+    hasMailServer: () => upstreams.servers.some(({ usable }) => usable),
     heldPolls: () => countPolls(deadlines),
     reloadCertificates: (certificates, clientCa = null) => listener.tls?.reload(certificates, clientCa),
     drain: async (timeoutMs, pollWindowMs = 0) => {

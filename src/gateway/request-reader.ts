@@ -158,7 +158,8 @@ export class RequestReader implements SharedReader {
     const { command } = exchange;
     const mail = command !== null && carriesMail(command);
     const small = discovery === null ? client.maxCommandBodyBytes : MAX_DISCOVERY_BYTES;
-    if (!body.limit(mail ? client.maxBodyBytes : small)) {
+    // Of a stranger no more of a body is read than the answer needs.
+    if (!exchange.challengeOnly && !body.limit(mail ? client.maxBodyBytes : small)) {
       phone.refuse('EASGATE_BODY_TOO_LARGE');
       return;
     }

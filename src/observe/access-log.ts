@@ -41,6 +41,7 @@ export class AccessLog {
       path: line.path.slice(0, MAX_LOGGED_PATH),
       status: line.status,
       error: line.error ?? undefined,
+      upstream: line.upstream ?? undefined,
       bytes_out: line.bytesOut,
       duration_ms: Math.round(monotonicNow() - line.startedAt),
     });
@@ -68,6 +69,7 @@ export class AccessLog {
         rule: exchange.verdict?.rule,
         error: exchange.error ?? undefined,
         held: exchange.held ? true : undefined,
+        upstream: exchange.attempts > 0 ? exchange.server?.settings.name : undefined,
         upstream_reused: exchange.upstreamReused,
         bytes_in: exchange.bytesIn,
         bytes_out: exchange.bytesOut,

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { NO_GROUPS } from '../../src/identity/user-names.ts';
 import { EmbeddedKeeper } from '../../src/directory/embedded/embedded-keeper.ts';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
 import { acceptedIdentity } from '../../src/directory/store-identity.ts';
@@ -50,7 +51,7 @@ function backup(): string {
 }
 
 /** The command line of the same machine. */
-const command = (): EmbeddedStore => new EmbeddedStore(path, { ...UNGUARDED, memory });
+const command = (): EmbeddedStore => new EmbeddedStore(path, NO_GROUPS, { ...UNGUARDED, memory });
 
 async function beats(ms: number): Promise<void> {
   const keeper = new EmbeddedKeeper(path);
@@ -258,10 +259,10 @@ describe('a disk that is full', () => {
       code: 'EASGATE_STORE_FULL',
       message: expect.stringMatching(/easgate\.db: the disk is full .*nothing was written$/) as string,
     });
-    expect((await gateway.store.lookup(alice, [phone])).partnershipDecision).toBeNull();
+    expect((await gateway.store.lookup(alice, phone)).partnershipDecision).toBeNull();
     inner.file.database.exec('PRAGMA max_page_count = 100000');
     await gateway.store.decide(alice, phone, long);
-    expect((await gateway.store.lookup(alice, [phone])).partnershipDecision?.reason).toHaveLength(100_000);
+    expect((await gateway.store.lookup(alice, phone)).partnershipDecision?.reason).toHaveLength(100_000);
   });
 });
 

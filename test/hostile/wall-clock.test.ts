@@ -23,7 +23,7 @@ describe.each(JUMPS)('a wall clock that is set by %i ms', (jump) => {
   it('ends no held poll', async () => {
     const time = new TestClock();
     const backend = await backendOf(() => undefined);
-    const gateway = await gatewayOf(backend, { clock: time.now, wall: time.wall });
+    const gateway = await gatewayOf(backend, { time });
     const crowd = await HeldPolls.open(gateway.port, 3);
     opened.push({ close: () => crowd.destroy() });
     await until(() => gateway.heldPolls() === 3, 'the polls to be held');
@@ -34,7 +34,7 @@ describe.each(JUMPS)('a wall clock that is set by %i ms', (jump) => {
   it('prolongs no held poll whose heartbeat passes', async () => {
     const time = new TestClock();
     const backend = await backendOf(() => undefined);
-    const gateway = await gatewayOf(backend, { clock: time.now, wall: time.wall });
+    const gateway = await gatewayOf(backend, { time });
     const client = await phoneOf(gateway);
     client.send(request('Ping', PING));
     await until(() => gateway.heldPolls() === 1, 'the poll to be held');
@@ -46,7 +46,7 @@ describe.each(JUMPS)('a wall clock that is set by %i ms', (jump) => {
   it('moves no end of a decision that a held poll rests on', async () => {
     const time = new TestClock();
     const backend = await backendOf(() => undefined);
-    const gateway = await gatewayOf(backend, { clock: time.now, wall: time.wall });
+    const gateway = await gatewayOf(backend, { time });
     gateway.verdicts.set('abc123', { ...verdict('allow'), validUntil: time.wall() + 60_000 });
     const client = await phoneOf(gateway);
     client.send(request('Ping', PING));
@@ -60,7 +60,7 @@ describe.each(JUMPS)('a wall clock that is set by %i ms', (jump) => {
 
   it('neither cuts nor keeps a slow head', async () => {
     const time = new TestClock();
-    const gateway = await gatewayOf(await backendOf(answerOk), { clock: time.now, wall: time.wall });
+    const gateway = await gatewayOf(await backendOf(answerOk), { time });
     const client = await phoneOf(gateway);
     client.send('POST /');
     await until(() => gateway.connections() === 1, 'the connection');
@@ -73,8 +73,7 @@ describe.each(JUMPS)('a wall clock that is set by %i ms', (jump) => {
   it('frees no device from the battery guard, and holds none back', async () => {
     const time = new TestClock();
     const gateway = await gatewayOf(await backendOf(answerOk), {
-      clock: time.now,
-      wall: time.wall,
+      time,
       throttle: { burst: 1, perMinute: 1 },
     });
     const client = await phoneOf(gateway);
@@ -114,7 +113,6 @@ describe.each(JUMPS)('verdicts in memory, when the wall clock is set by %i ms', 
       store,
       policy,
       options,
-      () => [],
       () => clock.now,
       () => clock.wall,
     );
@@ -138,7 +136,6 @@ describe.each(JUMPS)('verdicts in memory, when the wall clock is set by %i ms', 
       store,
       policy,
       options,
-      () => [],
       () => clock.now,
       () => clock.wall,
     );
@@ -159,7 +156,6 @@ describe.each(JUMPS)('verdicts in memory, when the wall clock is set by %i ms', 
       store,
       policy,
       options,
-      () => [],
       () => clock.now,
       () => clock.wall,
     );
@@ -179,7 +175,6 @@ describe.each(JUMPS)('verdicts in memory, when the wall clock is set by %i ms', 
       store,
       policy,
       options,
-      () => [],
       () => clock.now,
       () => clock.wall,
     );
@@ -216,6 +211,7 @@ describe.each(JUMPS)('limits, when the wall clock is set by %i ms', (jump) => {
         protocolVersion: '14.1',
         verdict: verdict('allow'),
         information: null,
+        spelling: 'phone1',
       });
       await recorder.flush();
       return (await store.listPartnerships())[0]?.record.lastSeen;

@@ -5,7 +5,6 @@ import type { StoreMemory } from '../../src/directory/store-memory.ts';
 import type { DirectoryStore } from '../../src/directory/store.ts';
 import { VerdictCache } from '../../src/directory/verdict-cache.ts';
 import type { Decision } from '../../src/directory/verdict-cache.ts';
-import { deviceAliases } from '../../src/identity/device.ts';
 import type { DeviceKey } from '../../src/identity/keys.ts';
 import type { Policy } from '../../src/policy/model.ts';
 import { alice } from '../directory/store-contract.ts';
@@ -44,12 +43,7 @@ export async function openGuarded(
     staleAllowedMs: 900_000,
     staleBlockedMs: 900_000,
   };
-  const verdicts = new VerdictCache(
-    store,
-    OPEN,
-    { ...bounds, ...times, onLookupError: () => undefined },
-    deviceAliases,
-  );
+  const verdicts = new VerdictCache(store, OPEN, { ...bounds, ...times, onLookupError: () => undefined });
   await verdicts.start();
   const ask = async (device: string): Promise<Pick<Decision, 'verdict' | 'source'>> => {
     const known = verdicts.peek(alice, device as DeviceKey);

@@ -9,6 +9,7 @@ import { Redis } from 'ioredis';
 import { RedisKeeper } from '../../src/directory/redis/redis-keeper.ts';
 import { newIdentity } from '../../src/directory/store-identity.ts';
 import { freePort } from './free-port.ts';
+import { eventually } from './until.ts';
 
 /** A running redis-server. */
 export interface TestRedis {
@@ -78,7 +79,7 @@ function stop(child: ChildProcess): Promise<void> {
   });
 }
 
-/** What a replica copies, and what is saved, goes into the folder. */
+/** Starts the server; rejects when it ends, or answers nothing. What a replica copies, and what is saved, goes into the folder. */
 async function launch(port: number, folder: string, args: readonly string[]): Promise<ChildProcess> {
   mkdirSync(folder, { recursive: true });
   const child = spawn(
@@ -100,30 +101,35 @@ async function launch(port: number, folder: string, args: readonly string[]): Pr
       stdio: 'ignore',
     },
   );
-  const failed = new Promise<never>((_resolve, reject) => {
-    child.once('error', (cause) =>
-      reject(
-        new Error('redis-server is missing; install it (Debian: apt-get install redis-server)', { cause }),
-      ),
-    );
+  let failure: Error | null = null;
+  child.once('error', (cause) => {
+    failure = new Error('redis-server is missing; install it (Debian: apt-get install redis-server)', {
+      cause,
+    });
   });
-  await Promise.race([answers(port), failed]);
+  child.once('exit', (code) => (failure ??= new Error(`redis-server ended with ${code}`)));
+  const answered = await eventually(
+    () => processAt(port),
+    (pid) => failure !== null || pid === child.pid,
+    'redis-server to answer',
+  );
+  if (failure !== null || answered !== child.pid) throw failure ?? new Error('another server has the port');
   return child;
 }
 
-async function answers(port: number): Promise<void> {
-  const end = Date.now() + 10_000;
-  while (Date.now() < end) {
-    const pong = await new Promise<boolean>((resolve) => {
-      const socket = connect(port, '127.0.0.1', () => socket.write('PING\r\n'));
-      socket.once('data', (data) => {
-        socket.destroy();
-        resolve(data.toString().startsWith('+PONG'));
-      });
-      socket.once('error', () => resolve(false));
+/** The process that answers as Redis at this port; null = none. */
+function processAt(port: number): Promise<number | null> {
+  return new Promise((resolve) => {
+    let received = '';
+    const socket = connect(port, '127.0.0.1', () => socket.write('INFO server\r\n'));
+    socket.on('data', (data) => {
+      received += data.toString();
+      const [, pid] = /^process_id:(\d+)\r$/m.exec(received) ?? [];
+      if (pid === undefined) return;
+      socket.destroy();
+      resolve(Number(pid));
     });
-    if (pong) return;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-  throw new Error('redis-server did not answer');
+    socket.once('error', () => resolve(null));
+    socket.once('close', () => resolve(null));
+  });
 }

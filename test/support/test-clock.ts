@@ -1,23 +1,28 @@
-// Owns the clocks of a gateway that a test moves: time that passes, and a wall clock that is set.
-import { monotonicNow } from '../../src/clock.ts';
+// Owns the time of tests: the clocks of a gateway, and timers of this process, that move only when a test moves them.
+import { onTestFinished, vi } from 'vitest';
 import { until } from './until.ts';
 
-/** The system's clocks and what they were moved by. */
+/** Clocks that stand still: what a test does may take as long as it likes, and no deadline passes. */
 export class TestClock {
-  private ahead = 0;
-  private step = 0;
+  private time = 1_000_000;
+  private step = Date.now() - 1_000_000;
   private reads = 0;
-  /** The monotonic clock. */
+  /** The monotonic clock of the gateway. */
   readonly now = (): number => {
     this.reads++;
-    return monotonicNow() + this.ahead;
+    return this.time;
   };
   /** The time of day, in milliseconds since the epoch. */
-  readonly wall = (): number => Date.now() + this.ahead + this.step;
+  readonly wall = (): number => this.time + this.step;
 
-  /** Lets so much time pass, and waits until the gateway has looked at its deadlines. */
+  /** Moves ahead; the gateway sees it at its next tick. */
+  pass(ms: number): void {
+    this.time += ms;
+  }
+
+  /** Moves ahead, and waits until the gateway has looked at its deadlines. */
   async advance(ms: number): Promise<void> {
-    this.ahead += ms;
+    this.pass(ms);
     await this.looked();
   }
 
@@ -32,4 +37,11 @@ export class TestClock {
     // The second tick begins when the work of the first is done.
     await until(() => this.reads >= reads + 2, 'the gateway to look at its clock');
   }
+}
+
+/** Has timers that are set from now on wait for the function it returns, until the test ends. */
+export function stopTimers(): (ms: number) => Promise<void> {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  onTestFinished(() => void vi.useRealTimers());
+  return async (ms) => void (await vi.advanceTimersByTimeAsync(ms));
 }

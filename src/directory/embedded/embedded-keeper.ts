@@ -4,7 +4,8 @@ import type { StoreIdentity } from '../store-identity.ts';
 import type { StoreKeeper } from '../store-keeper.ts';
 import { IDENTITY_TABLE, readIdentity, writeIdentity } from './identity-table.ts';
 import { SCHEMA, SCHEMA_VERSION, SECRETS } from './schema.ts';
-import { createPrivately, fileError, inodeOf } from './store-file.ts';
+import { fileError } from './file-trouble.ts';
+import { createPrivately, inodeOf } from './store-file.ts';
 
 const BUSY_MS = 500;
 

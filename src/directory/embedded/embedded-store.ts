@@ -2,14 +2,17 @@
 import { isDeepStrictEqual } from 'node:util';
 import { monotonicNow } from '../../clock.ts';
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
+import { NO_GROUPS } from '../../identity/user-names.ts';
+import type { UserNames } from '../../identity/user-names.ts';
 import type { ManualDecision } from '../../policy/model.ts';
-import { settleWipe } from '../../policy/wipe.ts';
-import type { WipeOutcome } from '../../policy/wipe.ts';
+import { noteTold, settleWipe } from '../../policy/wipe.ts';
+import type { WipeNotice, WipeOutcome } from '../../policy/wipe.ts';
 import {
   TolerantReader,
   blankPartnership,
   boundRequirements,
   decisionText,
+  joinSpellings,
   readDecision,
   readDevice,
   readPartnership,
@@ -18,7 +21,7 @@ import {
   sameState,
   seenPartnership,
 } from '../records.ts';
-import type { DeviceRecord, DeviceReport, PartnershipRecord, UserRecord } from '../records.ts';
+import type { DeviceRecord, DeviceReport, NewSpelling, PartnershipRecord, UserRecord } from '../records.ts';
 import { SHARED_SECRET, newSecret } from '../secret.ts';
 import type {
   Change,
@@ -28,7 +31,10 @@ import type {
   LogPosition,
   LookupResult,
   PartnershipListing,
+  UserDecision,
 } from '../store.ts';
+import { concerning } from '../user-decisions.ts';
+import type { StoredUserDecision } from '../user-decisions.ts';
 import { UNGUARDED } from '../store-guard.ts';
 import type { GuardOptions } from '../store-guard.ts';
 import { GuardedDatabase } from './guarded-database.ts';
@@ -45,33 +51,32 @@ const EVERY_USER = '';
 /** Opens the file, or makes it. Throws when it cannot be opened, or is not the known one (guarded-database.ts). */
 export class EmbeddedStore implements DirectoryStore {
   readonly kind = 'embedded';
+  readonly names: UserNames;
   private readonly database: GuardedDatabase;
   /** Of the guard's generation, up to which changes were announced. */
   private announced: number;
   private closed = false;
   private wake: (() => void) | null = null;
 
-  constructor(path: string, options: GuardOptions = UNGUARDED) {
+  constructor(path: string, names: UserNames = NO_GROUPS, options: GuardOptions = UNGUARDED) {
+    this.names = names;
     this.database = new GuardedDatabase(path, options);
     this.announced = this.database.guard.generation;
   }
 
-  async lookup(user: UserKey, devices: readonly DeviceKey[]): Promise<LookupResult> {
+  async lookup(name: UserKey, key: DeviceKey): Promise<LookupResult> {
     return this.database.read(() => {
-      const canonical = this.canonical(user);
-      const [key, ...others] = devices;
+      const user = this.canonical(name);
       const reader = new TolerantReader();
-      const aliasDecisions = others.flatMap((other) => {
-        const found = [this.decision(other, EVERY_USER, reader), this.decision(other, canonical, reader)];
-        return found.flatMap((decision) => (decision === null ? [] : [{ alias: other, decision }]));
-      });
+      const deviceDecision = this.decision(key, EVERY_USER, reader);
+      const stored = this.userDecisions(key, reader);
+      const login = { name, user, aliases: stored.length === 0 ? [] : this.aliases(user, reader) };
       return {
-        user: canonical,
-        device: key === undefined ? null : this.device(key, reader),
-        deviceDecision: key === undefined ? null : this.decision(key, EVERY_USER, reader),
-        partnershipDecision: key === undefined ? null : this.decision(key, canonical, reader),
-        partnership: key === undefined ? null : this.partnership(canonical, key),
-        aliasDecisions,
+        user,
+        device: this.device(key, reader),
+        deviceDecision,
+        ...concerning(this.names, login, deviceDecision, stored),
+        partnership: this.partnership(user, key),
         position: this.lastId(),
         ...reader.unreadable(),
       };
@@ -137,14 +142,30 @@ export class EmbeddedStore implements DirectoryStore {
     });
   }
 
+  async noteWipeTold(user: UserKey | null, device: DeviceKey, notice: WipeNotice): Promise<boolean> {
+    return this.database.write(() => {
+      const stored = this.decision(device, user ?? EVERY_USER, new TolerantReader());
+      const told = noteTold(stored, notice);
+      if (told !== null && told !== stored) this.put(user, device, told);
+      return told !== null;
+    });
+  }
+
   async acknowledgeWipe(user: UserKey | null, device: DeviceKey, outcome: WipeOutcome): Promise<boolean> {
     return this.database.write(() => {
-      const canonical = user === null ? null : this.canonical(user);
-      const stored = this.decision(device, canonical ?? EVERY_USER, new TolerantReader());
-      const settled = settleWipe(stored, outcome);
-      if (settled !== null) this.write(canonical, device, settled);
+      const settled = settleWipe(this.decision(device, user ?? EVERY_USER, new TolerantReader()), outcome);
+      if (settled !== null) this.write(user, device, settled);
       return settled !== null;
     });
+  }
+
+  async listUserDecisions(device: DeviceKey): Promise<readonly UserDecision[]> {
+    return this.database.read(() =>
+      this.userDecisions(device, new TolerantReader()).flatMap(({ user, read }) => {
+        const decision = read();
+        return decision === null ? [] : [{ user, decision }];
+      }),
+    );
   }
 
   async listDevices(): Promise<readonly DeviceListing[]> {
@@ -197,20 +218,26 @@ export class EmbeddedStore implements DirectoryStore {
     });
   }
 
-  async recordSeen(batch: readonly PartnershipRecord[]): Promise<void> {
-    this.database.write(() => {
+  async recordSeen(batch: readonly PartnershipRecord[]): Promise<readonly NewSpelling[]> {
+    return this.database.write(() => {
+      const added: NewSpelling[] = [];
       for (const { user: name, device, ...rest } of batch) {
         const user = this.canonical(name);
         const before = this.partnership(user, device);
+        const spellings = joinSpellings(before?.spellings ?? [], rest.spellings);
+        if (before !== null && spellings.length > before.spellings.length)
+          added.push({ user, device, spellings });
         const record = JSON.stringify({
           ...rest,
           firstSeen: before?.firstSeen ?? rest.firstSeen,
           model: rest.model ?? before?.model ?? null,
           os: rest.os ?? before?.os ?? null,
           imei: rest.imei ?? before?.imei ?? null,
+          spellings,
         });
         this.run('INSERT OR REPLACE INTO partnerships VALUES (?, ?, ?)', user, device, record);
       }
+      return added;
     });
   }
 
@@ -308,19 +335,49 @@ export class EmbeddedStore implements DirectoryStore {
   }
 
   private write(user: UserKey | null, device: DeviceKey, decision: ManualDecision | null): void {
-    const name = user ?? EVERY_USER;
-    if (decision === null) this.run('DELETE FROM decisions WHERE device = ? AND user = ?', device, name);
-    else this.run('INSERT OR REPLACE INTO decisions VALUES (?, ?, ?)', device, name, this.text(decision));
+    if (decision === null)
+      this.run('DELETE FROM decisions WHERE device = ? AND user = ?', device, user ?? EVERY_USER);
+    else this.put(user, device, decision);
     this.append(device, user);
   }
 
-  private text(decision: ManualDecision): string {
-    return decisionText(decision, this.database.guard.epoch);
+  private put(user: UserKey | null, device: DeviceKey, decision: ManualDecision): void {
+    const record = decisionText(decision, this.database.guard.epoch);
+    this.run('INSERT OR REPLACE INTO decisions VALUES (?, ?, ?)', device, user ?? EVERY_USER, record);
   }
 
-  private canonical(user: UserKey): UserKey {
-    const row = this.get('SELECT user FROM aliases WHERE alias = ?', user);
-    return row === undefined ? user : (String(row['user']) as UserKey);
+  /** All decisions on users of the device; an operator writes few. */
+  private userDecisions(device: DeviceKey, reader: TolerantReader): StoredUserDecision[] {
+    const rows = this.all(
+      'SELECT user, record FROM decisions WHERE device = ? AND user <> ?',
+      device,
+      EVERY_USER,
+    );
+    return rows.map((row) => {
+      const user = String(row['user']) as UserKey;
+      const target = this.targetOf(user) ?? user;
+      const read = (): ManualDecision | null =>
+        reader.read(String(row['record']), (text) =>
+          readDecision(text, decisionName(device, user), this.database.guard.epoch),
+        );
+      return { user, target, aliases: this.aliases(target, reader), read };
+    });
+  }
+
+  private aliases(user: UserKey, reader: TolerantReader): readonly UserKey[] {
+    const row = this.get('SELECT record FROM users WHERE key = ?', user);
+    const stored = row === undefined ? null : String(row['record']);
+    return reader.read(stored, (text) => readUser(user, text).aliases) ?? [];
+  }
+
+  private canonical(name: UserKey): UserKey {
+    const grouped = this.names.canonical(name);
+    return this.targetOf(name) ?? this.targetOf(grouped) ?? grouped;
+  }
+
+  private targetOf(alias: UserKey): UserKey | null {
+    const row = this.get('SELECT user FROM aliases WHERE alias = ?', alias);
+    return row === undefined ? null : (String(row['user']) as UserKey);
   }
 
   private append(device: DeviceKey | null, user: string | null): void {

@@ -7,16 +7,10 @@ import { StoreGuard } from '../store-guard.ts';
 import type { GuardOptions } from '../store-guard.ts';
 import { StoreOutageError, newIdentity } from '../store-identity.ts';
 import { IDENTITY_TABLE, readIdentity, writeBeat, writeIdentity } from './identity-table.ts';
+import { migrate } from './migrations.ts';
 import { SCHEMA, SCHEMA_VERSION, SECRETS } from './schema.ts';
-import {
-  FileWatch,
-  StoreFileError,
-  createPrivately,
-  fileError,
-  inodeOf,
-  narrow,
-  release,
-} from './store-file.ts';
+import { StoreFileError, fileError } from './file-trouble.ts';
+import { FileWatch, createPrivately, inodeOf, narrow, release } from './store-file.ts';
 
 /** Longest wait for another process that writes; its transactions take milliseconds. */
 const BUSY_MS = 500;
@@ -169,7 +163,7 @@ export class GuardedDatabase {
       // Nothing is changed in a file that is not ours.
       const version = versionOf(database);
       if (version === 0 && !this.guard.mayCreate) this.guard.see(null);
-      if (version !== 0 && version !== SCHEMA_VERSION) {
+      if (version > SCHEMA_VERSION) {
         const text = `${this.path}: schema version ${version} is not known here`;
         this.guard.fail(new StoreOutageError('EASGATE_STORE_SCHEMA', text));
       }
@@ -185,10 +179,12 @@ export class GuardedDatabase {
   /** Tables of an empty file, and the identity of one that has none; judges what is there. */
   private prepareTables(database: DatabaseSync): void {
     inTransaction(database, 'BEGIN IMMEDIATE', () => {
-      if (versionOf(database) === 0) database.exec(`${SCHEMA} PRAGMA user_version = ${SCHEMA_VERSION};`);
+      const version = versionOf(database);
+      if (version === 0) database.exec(`${SCHEMA} PRAGMA user_version = ${SCHEMA_VERSION};`);
       database.exec(SECRETS + IDENTITY_TABLE);
       if (this.guard.mayCreate && readIdentity(database) === null) writeIdentity(database, newIdentity());
       this.judge(database);
+      if (version > 0) migrate(database, version, this.guard.epoch);
     });
   }
 

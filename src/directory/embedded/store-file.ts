@@ -1,21 +1,13 @@
-// Owns the SQLite file as the system sees it: made private, watched for removal and replacement, its errors in plain words.
+// Owns the SQLite file as the system sees it: made private, watched for removal and replacement.
 import { chmodSync, closeSync, mkdirSync, openSync, renameSync, statSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { dirname } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
+import { fileError } from './file-trouble.ts';
 
 /** Only the gateway's account may read it: it holds the secret of session tickets. */
 const MODE = 0o600;
 const OTHERS = 0o077;
-
-/** The directory's SQLite file, or the disk under it, does not do what is asked of it. */
-export class StoreFileError extends Error {
-  readonly code: string;
-  constructor(code: string, message: string, cause?: unknown) {
-    super(message, { cause });
-    this.code = code;
-  }
-}
 
 /** Which file has this name; null = none. */
 export function inodeOf(path: string): string | null {
@@ -104,40 +96,4 @@ export class FileWatch {
 export function release(database: DatabaseSync, watch: FileWatch | null): void {
   if (watch?.isSame() ?? true) database.close();
   else abandoned.push(database);
-}
-
-/** Primary result codes of SQLite (sqlite.org/rescode.html), as codes of easgate and in words. */
-const MEANINGS: ReadonlyMap<number, readonly [string, string]> = new Map([
-  [3, ['EASGATE_STORE_FILE', 'no permission']],
-  [5, ['EASGATE_STORE_BUSY', 'another process writes to it for too long']],
-  [8, ['EASGATE_STORE_FILE', 'this account may not write to it']],
-  [10, ['EASGATE_STORE_IO', 'the disk failed, or a limit on file sizes was reached']],
-  [11, ['EASGATE_STORE_DAMAGED', 'the file is damaged: restore a backup']],
-  [13, ['EASGATE_STORE_FULL', 'the disk is full']],
-  [
-    14,
-    ['EASGATE_STORE_FILE', 'it cannot be opened: does the folder exist, and may this account write there?'],
-  ],
-  [26, ['EASGATE_STORE_DAMAGED', 'it is no SQLite database']],
-]);
-
-interface SqliteError extends Error {
-  readonly errcode: number;
-  readonly errstr: string;
-}
-
-/** An error of SQLite or of the file system with the path, a code, what it means and its outcome; others as they are. */
-export function fileError(path: string, error: unknown, outcome: string): Error {
-  if (!(error instanceof Error)) return new Error(String(error));
-  if ('errcode' in error) {
-    const { errcode, errstr } = error as SqliteError;
-    const [code, words] = MEANINGS.get(errcode & 0xff) ?? ['EASGATE_STORE_FILE', error.message];
-    return new StoreFileError(code, `${path}: ${words} (SQLite ${errcode}: ${errstr})${outcome}`, error);
-  }
-  const { code } = error as NodeJS.ErrnoException;
-  if (code === 'ENOSPC')
-    return new StoreFileError('EASGATE_STORE_FULL', `${path}: the disk is full (${code})`, error);
-  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS' || code === 'ENOTDIR' || code === 'EISDIR')
-    return new StoreFileError('EASGATE_STORE_FILE', `${path}: ${error.message}`, error);
-  return error;
 }

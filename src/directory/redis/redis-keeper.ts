@@ -18,11 +18,11 @@ export class RedisKeeper implements StoreKeeper {
     this.keys = new RedisKeys(options.keyPrefix);
   }
 
-  /** Connects; rejects when Redis is not ready within a few seconds. */
+  /** Connects; rejects with the reason as soon as it is known that Redis cannot be used. */
   static async open(options: RedisStoreOptions): Promise<RedisKeeper> {
     const keeper = new RedisKeeper(options);
     try {
-      await ready(keeper.client);
+      await ready(keeper.client, options.url);
     } catch (error) {
       await keeper.close();
       throw error;

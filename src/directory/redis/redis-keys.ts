@@ -22,6 +22,8 @@ export class RedisKeys {
   /** Version, id and epoch of the store; and its beat. */
   readonly schema: string;
   readonly beat: string;
+  /** Version of the records. */
+  readonly recordsVersion: string;
   readonly prefix: string;
 
   constructor(prefix: string) {
@@ -31,6 +33,7 @@ export class RedisKeys {
     this.changes = `${prefix}changes`;
     this.deviceIndex = `${prefix}index:devices`;
     this.partnershipIndex = `${prefix}index:partnerships`;
+    this.recordsVersion = `${prefix}records-version`;
   }
 
   device(key: DeviceKey): string {
@@ -51,6 +54,11 @@ export class RedisKeys {
 
   secret(name: string): string {
     return `${this.prefix}secret:${name}`;
+  }
+
+  /** Encoded users of the device on whose partnerships there are decisions. */
+  decisionIndex(device: DeviceKey): string {
+    return `${this.prefix}index:decisions:${device}`;
   }
 
   /** `user` null = for every user of the device. */

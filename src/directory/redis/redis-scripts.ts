@@ -30,8 +30,8 @@ end
  */
 const CHECKED_WRITES = `
 local refusal
-local sample = { SET = { 'v' }, DEL = {}, SADD = { 'v' }, XADD = { '*', 'f', 'v' } }
-local kinds = { SET = 'any', DEL = 'any', SADD = 'set', XADD = 'stream' }
+local sample = { SET = { 'v' }, DEL = {}, SADD = { 'v' }, SREM = { 'v' }, XADD = { '*', 'f', 'v' } }
+local kinds = { SET = 'any', DEL = 'any', SADD = 'set', SREM = 'set', XADD = 'stream' }
 local function need(command, name)
   local key = ARGV[1] .. name
   local found = redis.call('TYPE', key).ok
@@ -91,9 +91,10 @@ return 1
 `);
 
 /**
- * ARGV: prefix, then per look-up: encoded user, number of spellings, device spellings…
- * Returns: last log id, then per look-up: which key is no text or nil, encoded canonical user, device record, partnership,
- * and per spelling device decision and partnership decision. What is no text concerns its own look-up only.
+ * ARGV: prefix, then per look-up: encoded login, encoded user it is by the groups of domains, device.
+ * Returns: last log id, then per look-up: which key is no text or nil, encoded user, device record, partnership, decision on the
+ * device, user record or nil, and per decision on a user of the device: encoded name, decision, encoded user that the name
+ * means, user record or nil. What is no text concerns its own look-up only.
  */
 export const LOOKUP = reading(`
 local prefix = ARGV[1]
@@ -105,22 +106,34 @@ local function get(name)
 end
 local last = redis.call('XREVRANGE', prefix .. 'changes', '+', '-', 'COUNT', 1)
 local out = { last[1] and last[1][1] or '0-0' }
-local at = 2
-while at < #ARGV do
+for at = 2, #ARGV, 3 do
   failure = false
-  local user = get('alias:' .. ARGV[at]) or ARGV[at]
-  local first, behind = at + 2, at + 2 + ARGV[at + 1]
+  local login, grouped, device = ARGV[at], ARGV[at + 1], ARGV[at + 2]
+  local user = get('alias:' .. login) or (grouped ~= login and get('alias:' .. grouped)) or grouped
   -- It decides nothing: one that is no text is as good as none.
-  local partnership = redis.pcall('GET', prefix .. 'partnership:' .. user .. ':' .. ARGV[first])
+  local partnership = redis.pcall('GET', prefix .. 'partnership:' .. user .. ':' .. device)
   if type(partnership) == 'table' then partnership = false end
-  local found = { false, user, get('device:' .. ARGV[first]), partnership }
-  for i = first, behind - 1 do
-    found[#found + 1] = get('decision:' .. ARGV[i] .. ':')
-    found[#found + 1] = get('decision:' .. ARGV[i] .. ':' .. user)
+  local found = { false, user, get('device:' .. device), partnership, get('decision:' .. device .. ':'), false }
+  local names = redis.pcall('SMEMBERS', prefix .. 'index:decisions:' .. device)
+  if names.err then failure = prefix .. 'index:decisions:' .. device names = {} end
+  -- Also where a decision was written by other means, without the index.
+  names[#names + 1] = user
+  names[#names + 1] = login
+  local seen = {}
+  for _, name in ipairs(names) do
+    local decision = not seen[name] and get('decision:' .. device .. ':' .. name)
+    seen[name] = true
+    if decision then
+      local target = get('alias:' .. name) or name
+      if #found == 6 then found[6] = get('user:' .. user) end
+      found[#found + 1] = name
+      found[#found + 1] = decision
+      found[#found + 1] = target
+      found[#found + 1] = get('user:' .. target)
+    end
   end
   found[1] = failure
   out[#out + 1] = found
-  at = behind
 end
 return out
 `);
@@ -165,15 +178,24 @@ redis.call('SET', key, ARGV[3] .. ',"stateSince":' .. since .. '}')
 return 1
 `);
 
+/** Keeps which users of a device have decisions: `device`, `user`, and whether there is one. */
+const INDEX_DECISION = `
+local function index(device, user, exists)
+  redis.call('SADD', ARGV[1] .. 'index:devices', device)
+  if user ~= '' then redis.call(exists and 'SADD' or 'SREM', ARGV[1] .. 'index:decisions:' .. device, user) end
+end
+`;
+
 /** ARGV: prefix, device, encoded user or '', record or '', log length. */
-export const DECIDE = writing(`
+export const DECIDE = writing(`${INDEX_DECISION}
 need(ARGV[4] == '' and 'DEL' or 'SET', 'decision:' .. ARGV[2] .. ':' .. ARGV[3])
 need('SADD', 'index:devices')
 need('XADD', 'changes')
+if ARGV[3] ~= '' then need(ARGV[4] == '' and 'SREM' or 'SADD', 'index:decisions:' .. ARGV[2]) end
 if refusal then return refusal end
 local key = ARGV[1] .. 'decision:' .. ARGV[2] .. ':' .. ARGV[3]
 redis.call('XADD', ARGV[1] .. 'changes', 'MAXLEN', '~', ARGV[5], '*', 'd', ARGV[2], 'u', ARGV[3])
-redis.call('SADD', ARGV[1] .. 'index:devices', ARGV[2])
+index(ARGV[2], ARGV[3], ARGV[4] ~= '')
 if ARGV[4] == '' then redis.call('DEL', key) else redis.call('SET', key, ARGV[4]) end
 return 1
 `);
@@ -182,16 +204,30 @@ return 1
  * ARGV: prefix, device, encoded user or '', the text that must be stored or '', record or '', log length.
  * Returns 0 when another text is stored.
  */
-export const REPLACE_DECISION = writing(`
+export const REPLACE_DECISION = writing(`${INDEX_DECISION}
 need(ARGV[5] == '' and 'DEL' or 'SET', 'decision:' .. ARGV[2] .. ':' .. ARGV[3])
 need('SADD', 'index:devices')
 need('XADD', 'changes')
+if ARGV[3] ~= '' then need(ARGV[5] == '' and 'SREM' or 'SADD', 'index:decisions:' .. ARGV[2]) end
 if refusal then return refusal end
 local key = ARGV[1] .. 'decision:' .. ARGV[2] .. ':' .. ARGV[3]
 if (text('decision:' .. ARGV[2] .. ':' .. ARGV[3]) or '') ~= ARGV[4] then return 0 end
 redis.call('XADD', ARGV[1] .. 'changes', 'MAXLEN', '~', ARGV[6], '*', 'd', ARGV[2], 'u', ARGV[3])
-redis.call('SADD', ARGV[1] .. 'index:devices', ARGV[2])
+index(ARGV[2], ARGV[3], ARGV[5] ~= '')
 if ARGV[5] == '' then redis.call('DEL', key) else redis.call('SET', key, ARGV[5]) end
+return 1
+`);
+
+/**
+ * ARGV: prefix, device, encoded user or '', the text that must be stored, record. Returns 0 when another text is stored.
+ * For what changes no verdict: nothing is appended to the log.
+ */
+export const AMEND_DECISION = writing(`
+local name = 'decision:' .. ARGV[2] .. ':' .. ARGV[3]
+need('SET', name)
+if refusal then return refusal end
+if text(name) ~= ARGV[4] then return 0 end
+redis.call('SET', ARGV[1] .. name, ARGV[5])
 return 1
 `);
 
@@ -226,15 +262,30 @@ redis.call('SET', ARGV[1] .. 'user:' .. ARGV[2], ARGV[3])
 return 1
 `);
 
-/** ARGV: prefix, then triples: encoded user, device, record. The first-seen time of a known partnership stays. */
+/**
+ * ARGV: prefix, most spellings kept, then per partnership: encoded login, encoded user it is by the groups of domains,
+ * device, record. The first-seen time and the spellings of a known partnership stay. Returns, for each that was seen under
+ * a new spelling: encoded user, device, spellings as JSON.
+ */
 export const RECORD_SEEN = writing(`
-local writes = {}
+local function joined(before, now)
+  local out, has = {}, {}
+  for _, list in ipairs({ before, now }) do
+    for _, spelling in ipairs(list) do
+      if not has[spelling] and #out < tonumber(ARGV[2]) then out[#out + 1] = spelling end
+      has[spelling] = true
+    end
+  end
+  return out
+end
+local added, writes = {}, {}
 need('SADD', 'index:partnerships')
-for i = 2, #ARGV, 3 do
-  local user = text('alias:' .. ARGV[i]) or ARGV[i]
-  local name = 'partnership:' .. user .. ':' .. ARGV[i + 1]
+for i = 3, #ARGV, 4 do
+  local login, grouped, device = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+  local user = text('alias:' .. login) or text('alias:' .. grouped) or grouped
+  local name = 'partnership:' .. user .. ':' .. device
   need('SET', name)
-  local record = cjson.decode(ARGV[i + 2])
+  local record = cjson.decode(ARGV[i + 3])
   local stored = text(name)
   if stored then
     local ok, before = pcall(cjson.decode, stored)
@@ -243,14 +294,48 @@ for i = 2, #ARGV, 3 do
       for _, name in ipairs({ 'model', 'os', 'imei' }) do
         if record[name] == cjson.null and before[name] then record[name] = before[name] end
       end
+      local spellings = type(before.spellings) == 'table' and before.spellings or { device }
+      record.spellings = joined(spellings, record.spellings)
+      if #record.spellings > #spellings then
+        added[#added + 1] = user
+        added[#added + 1] = device
+        added[#added + 1] = cjson.encode(record.spellings)
+      end
     end
   end
-  writes[#writes + 1] = { name, cjson.encode(record), user .. ':' .. ARGV[i + 1] }
+  writes[#writes + 1] = { name, cjson.encode(record), user .. ':' .. device }
 end
 if refusal then return refusal end
 for _, write in ipairs(writes) do
   redis.call('SADD', ARGV[1] .. 'index:partnerships', write[3])
   redis.call('SET', ARGV[1] .. write[1], write[2])
 end
+return added
+`);
+
+/**
+ * ARGV: prefix, number of keys, then per key: name, the text that must be stored or '', the text to store or '' = none; then
+ * number of set members, per member: set, 'SADD' or 'SREM', member; then log length, devices that changed…
+ * Returns 0, and writes nothing, when another text is stored somewhere.
+ */
+export const REWRITE = writing(`
+local at, keys = 3, tonumber(ARGV[2])
+for i = at, at + 3 * keys - 1, 3 do
+  if (text(ARGV[i]) or '') ~= ARGV[i + 1] then return 0 end
+  need(ARGV[i + 2] == '' and 'DEL' or 'SET', ARGV[i])
+end
+local first = at + 3 * keys
+local members = tonumber(ARGV[first])
+for i = first + 1, first + 3 * members, 3 do need(ARGV[i + 1], ARGV[i]) end
+local last = first + 1 + 3 * members
+if #ARGV > last then need('XADD', 'changes') end
+if refusal then return refusal end
+for i = last + 1, #ARGV do
+  redis.call('XADD', ARGV[1] .. 'changes', 'MAXLEN', '~', ARGV[last], '*', 'd', ARGV[i], 'u', '')
+end
+for i = at, first - 1, 3 do
+  if ARGV[i + 2] == '' then redis.call('DEL', ARGV[1] .. ARGV[i]) else redis.call('SET', ARGV[1] .. ARGV[i], ARGV[i + 2]) end
+end
+for i = first + 1, first + 3 * members, 3 do redis.call(ARGV[i + 1], ARGV[1] .. ARGV[i], ARGV[i + 2]) end
 return 1
 `);

@@ -2,11 +2,13 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Redis } from 'ioredis';
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
+import { NO_GROUPS } from '../../identity/user-names.ts';
+import type { UserNames } from '../../identity/user-names.ts';
 import type { ManualDecision } from '../../policy/model.ts';
-import { settleWipe } from '../../policy/wipe.ts';
-import type { WipeOutcome } from '../../policy/wipe.ts';
+import { noteTold, settleWipe } from '../../policy/wipe.ts';
+import type { WipeNotice, WipeOutcome } from '../../policy/wipe.ts';
 import {
-  CorruptRecordError,
+  MAX_SPELLINGS,
   TolerantReader,
   blankPartnership,
   boundRequirements,
@@ -17,7 +19,7 @@ import {
   readUser,
   seenPartnership,
 } from '../records.ts';
-import type { DeviceReport, PartnershipRecord, UserRecord } from '../records.ts';
+import type { DeviceReport, NewSpelling, PartnershipRecord, UserRecord } from '../records.ts';
 import { SHARED_SECRET, newSecret } from '../secret.ts';
 import type {
   ChangeBatch,
@@ -26,16 +28,27 @@ import type {
   LogPosition,
   LookupResult,
   PartnershipListing,
+  UserDecision,
 } from '../store.ts';
 import { UNGUARDED } from '../store-guard.ts';
 import type { GuardOptions } from '../store-guard.ts';
+import { concerning } from '../user-decisions.ts';
 import { LookupBatch } from './lookup-batch.ts';
 import { readTexts, unreadableRecords } from './redis-check.ts';
 import { connect, placeOf, ready } from './redis-connection.ts';
 import type { RedisStoreOptions } from './redis-connection.ts';
 import { RedisGuard } from './redis-guard.ts';
 import { RedisKeys, decodeUser, encodeUser } from './redis-keys.ts';
-import { DECIDE, LOOKUP, PUT_DEVICE, PUT_USER, RECORD_SEEN, REPLACE_DECISION } from './redis-scripts.ts';
+import { RedisMigration } from './redis-migration.ts';
+import {
+  AMEND_DECISION,
+  DECIDE,
+  LOOKUP,
+  PUT_DEVICE,
+  PUT_USER,
+  RECORD_SEEN,
+  REPLACE_DECISION,
+} from './redis-scripts.ts';
 
 /** Changes kept in the Stream, approximately. */
 const MAX_CHANGES = 100_000;
@@ -51,6 +64,7 @@ const MAX_ATTEMPTS = 5;
 /** The directory in Redis. Single server or Sentinel-less replica set; not Cluster (scripts touch several keys). */
 export class RedisStore implements DirectoryStore {
   readonly kind = 'redis';
+  readonly names: UserNames;
   private readonly client: Redis;
   /** XREAD blocks its connection, so it has one of its own, without a command time-out. */
   private readonly reader: Redis;
@@ -61,7 +75,8 @@ export class RedisStore implements DirectoryStore {
   private readonly lookups = new LookupBatch((values) => this.guard.script(LOOKUP, values));
   private closed = false;
 
-  private constructor(options: RedisStoreOptions, guard: GuardOptions) {
+  private constructor(options: RedisStoreOptions, names: UserNames, guard: GuardOptions) {
+    this.names = names;
     this.client = connect(options, options.commandTimeoutMs);
     this.reader = connect(options, undefined);
     this.keys = new RedisKeys(options.keyPrefix);
@@ -69,14 +84,22 @@ export class RedisStore implements DirectoryStore {
     this.reader.on('close', () => this.guard.doubt());
   }
 
-  /** Connects; rejects when Redis is not ready within a few seconds, or is not the known store (redis-guard.ts). */
-  static async open(options: RedisStoreOptions, guard: GuardOptions = UNGUARDED): Promise<RedisStore> {
-    const store = new RedisStore(options, guard);
+  /**
+   * Connects, and brings records of older versions over. Rejects with the reason as soon as it is known that Redis cannot be
+   * used, or is not the known store (redis-guard.ts).
+   */
+  static async open(
+    options: RedisStoreOptions,
+    names: UserNames = NO_GROUPS,
+    guard: GuardOptions = UNGUARDED,
+  ): Promise<RedisStore> {
+    const store = new RedisStore(options, names, guard);
     try {
-      await Promise.all([ready(store.client), ready(store.reader)]);
+      await Promise.all([ready(store.client, options.url), ready(store.reader, options.url)]);
       await store.guard.check();
       // The first beat shows whether the server takes writes.
       if (guard.serves) await store.guard.check();
+      await new RedisMigration(store.client, store.guard, store.keys).run();
       // A reader that waits on the log of before would wait on.
       store.guard.onNewEpoch = () => store.reader.disconnect(true);
       store.announced = store.guard.guard.generation;
@@ -87,34 +110,31 @@ export class RedisStore implements DirectoryStore {
     return store;
   }
 
-  async lookup(user: UserKey, devices: readonly DeviceKey[]): Promise<LookupResult> {
-    const [key, ...others] = devices;
-    if (key === undefined) throw new CorruptRecordError('a look-up without a device');
-    const {
-      user: encoded,
-      device: record,
-      partnership,
-      decisions,
-      position,
-      failure,
-    } = await this.lookups.read(user, devices);
-    const canonical = decodeUser(encoded);
+  async lookup(name: UserKey, key: DeviceKey): Promise<LookupResult> {
+    const stored = await this.lookups.read(name, this.names.canonical(name), key);
+    const user = decodeUser(stored.user);
     const reader = new TolerantReader();
-    if (failure !== null) reader.fail(failure);
-    const at = (index: number, device: DeviceKey): ManualDecision | null =>
-      this.decision(decisions[index] ?? null, device, reader);
+    if (stored.failure !== null) reader.fail(stored.failure);
+    const deviceDecision = this.decision(stored.deviceDecision, key, reader);
+    const aliasesOf = (of: UserKey, record: string | null): readonly UserKey[] =>
+      reader.read(record, (text) => readUser(of, text).aliases) ?? [];
+    const login = { name, user, aliases: aliasesOf(user, stored.userRecord) };
+    const decisions = stored.userDecisions.map((row) => {
+      const target = decodeUser(row.target);
+      return {
+        user: decodeUser(row.name),
+        target,
+        aliases: aliasesOf(target, row.record),
+        read: () => this.decision(row.decision, key, reader),
+      };
+    });
     return {
-      user: canonical,
-      device: reader.read(record, (stored) => readDevice(key, stored)),
-      deviceDecision: at(0, key),
-      partnershipDecision: at(1, key),
-      partnership: seenPartnership(canonical, key, partnership),
-      aliasDecisions: others.flatMap((alias, index) =>
-        [at(2 * index + 2, alias), at(2 * index + 3, alias)].flatMap((decision) =>
-          decision === null ? [] : [{ alias, decision }],
-        ),
-      ),
-      position,
+      user,
+      device: reader.read(stored.device, (text) => readDevice(key, text)),
+      deviceDecision,
+      ...concerning(this.names, login, deviceDecision, decisions),
+      partnership: seenPartnership(user, key, stored.partnership),
+      position: stored.position,
       ...reader.unreadable(),
     };
   }
@@ -168,13 +188,38 @@ export class RedisStore implements DirectoryStore {
     );
   }
 
-  async acknowledgeWipe(user: UserKey | null, device: DeviceKey, outcome: WipeOutcome): Promise<boolean> {
+  async noteWipeTold(user: UserKey | null, device: DeviceKey, notice: WipeNotice): Promise<boolean> {
     await this.guard.verified();
-    const [meant = null] = user === null ? [] : await readTexts(this.client, [this.keys.alias(user)]);
-    const canonical = meant === null ? user : decodeUser(meant);
-    return this.change(canonical, device, (stored) => {
+    for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
+      const [stored] = await readTexts(this.client, [this.keys.decision(user, device)]);
+      const decision = this.decision(stored ?? null, device, new TolerantReader());
+      const told = noteTold(decision, notice);
+      if (typeof stored !== 'string' || told === null) return false;
+      if (told === decision) return true;
+      const values = [device, user === null ? '' : encodeUser(user), stored, decisionText(told, this.epoch)];
+      if ((await this.guard.script(AMEND_DECISION, values)) === 1) return true;
+    }
+    throw new Error(`the decision on ${device} keeps changing`);
+  }
+
+  async acknowledgeWipe(user: UserKey | null, device: DeviceKey, outcome: WipeOutcome): Promise<boolean> {
+    return this.change(user, device, (stored) => {
       const next = settleWipe(stored, outcome);
       return next === null ? null : { next };
+    });
+  }
+
+  async listUserDecisions(device: DeviceKey): Promise<readonly UserDecision[]> {
+    await this.guard.verified();
+    const users = (await this.scan(this.keys.decisionIndex(device))).map(decodeUser);
+    const stored = await readTexts(
+      this.client,
+      users.map((user) => this.keys.decision(user, device)),
+    );
+    const reader = new TolerantReader();
+    return users.flatMap((user, index) => {
+      const decision = this.decision(stored[index] ?? null, device, reader);
+      return decision === null ? [] : [{ user, decision }];
     });
   }
 
@@ -222,13 +267,24 @@ export class RedisStore implements DirectoryStore {
     return listings;
   }
 
-  async recordSeen(batch: readonly PartnershipRecord[]): Promise<void> {
+  async recordSeen(batch: readonly PartnershipRecord[]): Promise<readonly NewSpelling[]> {
+    const added: NewSpelling[] = [];
     for (let at = 0; at < batch.length; at += SEEN_BATCH) {
-      const values = batch
-        .slice(at, at + SEEN_BATCH)
-        .flatMap(({ user, device, ...rest }) => [encodeUser(user), device, JSON.stringify(rest)]);
-      await this.guard.script(RECORD_SEEN, values);
+      const values = batch.slice(at, at + SEEN_BATCH).flatMap(({ user, device, ...rest }) => {
+        const grouped = encodeUser(this.names.canonical(user));
+        return [encodeUser(user), grouped, device, JSON.stringify(rest)];
+      });
+      const reply = (await this.guard.script(RECORD_SEEN, [String(MAX_SPELLINGS), ...values])) as string[];
+      for (let index = 0; index + 2 < reply.length; index += 3) {
+        const [user = '', device = '', spellings = '[]'] = reply.slice(index, index + 3);
+        added.push({
+          user: decodeUser(user),
+          device: device as DeviceKey,
+          spellings: JSON.parse(spellings) as string[],
+        });
+      }
     }
+    return added;
   }
 
   async unreadable(): Promise<readonly string[]> {

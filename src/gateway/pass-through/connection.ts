@@ -19,6 +19,8 @@ export class LaneConnection {
   pinned: ServerAgent | null = null;
   /** The address that {@link pinned} is for: a proxy in front may send several clients' requests on one connection. */
   pinnedFor = '';
+  /** A trusted proxy's: the next request may be another client's. */
+  shared = false;
   readonly socket: Socket;
   readonly peer: Peer;
   private timer: NodeJS.Timeout | undefined;

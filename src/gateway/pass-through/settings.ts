@@ -31,6 +31,8 @@ export interface PassThroughLine {
   /** 101 for a tunnel, 499 when the client left before its response. */
   readonly status: number;
   readonly error: HttpErrorCode | null;
+  /** Name of the mail server it was sent to; null = to none. */
+  readonly upstream: string | null;
   /** The client's, or what a trusted proxy says of it. */
   readonly address: string;
   /** Monotonic milliseconds. */
