@@ -1,5 +1,4 @@
 // Owns the promise that a Redis that cannot be used says why: each cause in its own words, at once, without the password.
-import { initDirectory } from '../support/redis.ts';
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -13,7 +12,7 @@ import { openStore } from '../../src/directory/open-store.ts';
 import { createAuthority } from '../support/certificates.ts';
 import { freePort } from '../support/free-port.ts';
 import { checkLeaks } from '../support/leaks.ts';
-import { startRedis } from '../support/redis.ts';
+import { initDirectory, startRedis } from '../support/redis.ts';
 import type { TestRedis } from '../support/redis.ts';
 import { untilListening } from '../support/until-listening.ts';
 
