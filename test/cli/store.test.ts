@@ -11,9 +11,9 @@ import { openStore } from '../../src/directory/open-store.ts';
 import { storeOptions } from '../../src/config/gateway-settings.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { decision, phone, wipeDecision } from '../directory/store-contract.ts';
-import { checkLeaksAtEnd } from '../support/leaks.ts';
-import { startRedis } from '../support/redis.ts';
-import type { TestRedis } from '../support/redis.ts';
+import { checkLeaksAtEnd } from '../support/checks/leaks.ts';
+import { startRedis } from '../support/servers/redis.ts';
+import type { TestRedis } from '../support/servers/redis.ts';
 
 checkLeaksAtEnd();
 

@@ -8,7 +8,7 @@ import type { Decision } from '../../src/directory/verdict-cache.ts';
 import type { DeviceKey } from '../../src/identity/keys.ts';
 import type { Policy } from '../../src/policy/model.ts';
 import { alice } from '../directory/store-contract.ts';
-import { until } from './until.ts';
+import { until } from './checks/until.ts';
 
 /** Lets in whom nobody knows: an empty store would be good news for a blocked phone. */
 const OPEN: Policy = { unknownDevice: 'allow', notEnrolled: 'quarantine', notCompliant: 'quarantine' };

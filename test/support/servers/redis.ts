@@ -1,0 +1,135 @@
+// Owns a real Redis server for tests, on a port of its own.
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import { RedisKeeper } from '../../../src/directory/redis/redis-keeper.ts';
+import { newIdentity } from '../../../src/directory/store-identity.ts';
+import { freePort } from '../free-port.ts';
+import { eventually } from '../checks/until.ts';
+
+/** A running redis-server. */
+export interface TestRedis {
+  readonly url: string;
+  readonly port: number;
+  /** Stops the process at once; what it did not save is gone. */
+  kill(): Promise<void>;
+  /** Starts it again on the same port: empty, or with what it saved. */
+  restart(): Promise<void>;
+  /** Empties the directory; it stays the same store. */
+  clear(): Promise<void>;
+  /** Stops and continues the process: connections stay open, nothing answers. */
+  freeze(): void;
+  thaw(): void;
+}
+
+/** Makes the directory, as `easgate store init` does. */
+export async function initDirectory(url: string, keyPrefix = 'easgate:'): Promise<void> {
+  const keeper = await RedisKeeper.open({ url, keyPrefix, commandTimeoutMs: 5_000 });
+  await keeper.replace(null, newIdentity());
+  await keeper.close();
+}
+
+/**
+ * Starts redis-server with an empty directory; without persistence unless `args` says otherwise. Says what to install when it
+ * is missing.
+ */
+export async function startRedis(args: readonly string[] = [], init = true): Promise<TestRedis> {
+  const port = await freePort();
+  const url = `redis://127.0.0.1:${port}/0`;
+  const folder = mkdtempSync(join(tmpdir(), 'easgate-redis-'));
+  let child = await launch(port, folder, args);
+  if (init) await initDirectory(url);
+  return {
+    url,
+    port,
+    clear: async () => {
+      const client = new Redis(url);
+      const [schema = '', beat] = await client.mget('easgate:schema', 'easgate:beat');
+      const emptied = client
+        .multi()
+        .flushall()
+        .set('easgate:schema', schema ?? '');
+      await (typeof beat === 'string' ? emptied.set('easgate:beat', beat) : emptied).exec();
+      client.disconnect();
+    },
+    kill: async () => {
+      await stop(child);
+      rmSync(folder, { recursive: true, force: true });
+    },
+    restart: async () => {
+      child = await launch(port, folder, args);
+    },
+    freeze: () => void child.kill('SIGSTOP'),
+    thaw: () => void child.kill('SIGCONT'),
+  };
+}
+
+function stop(child: ChildProcess): Promise<void> {
+  return new Promise((resolve) => {
+    if (child.exitCode !== null || child.signalCode !== null) {
+      resolve();
+      return;
+    }
+    child.once('exit', () => resolve());
+    child.kill('SIGKILL');
+  });
+}
+
+/** Starts the server; rejects when it ends, or answers nothing. What a replica copies, and what is saved, goes into the folder. */
+async function launch(port: number, folder: string, args: readonly string[]): Promise<ChildProcess> {
+  mkdirSync(folder, { recursive: true });
+  const child = spawn(
+    'redis-server',
+    [
+      '--port',
+      String(port),
+      '--save',
+      '',
+      '--appendonly',
+      'no',
+      '--bind',
+      '127.0.0.1',
+      '--dir',
+      folder,
+      ...args,
+    ],
+    {
+      stdio: 'ignore',
+    },
+  );
+  let failure: Error | null = null;
+  child.once('error', (cause) => {
+    failure = new Error('redis-server is missing; install it (Debian: apt-get install redis-server)', {
+      cause,
+    });
+  });
+  child.once('exit', (code) => (failure ??= new Error(`redis-server ended with ${code}`)));
+  const answered = await eventually(
+    () => processAt(port),
+    (pid) => failure !== null || pid === child.pid,
+    'redis-server to answer',
+  );
+  if (failure !== null || answered !== child.pid) throw failure ?? new Error('another server has the port');
+  return child;
+}
+
+/** The process that answers as Redis at this port; null = none. */
+function processAt(port: number): Promise<number | null> {
+  return new Promise((resolve) => {
+    let received = '';
+    const socket = connect(port, '127.0.0.1', () => socket.write('INFO server\r\n'));
+    socket.on('data', (data) => {
+      received += data.toString();
+      const [, pid] = /^process_id:(\d+)\r$/m.exec(received) ?? [];
+      if (pid === undefined) return;
+      socket.destroy();
+      resolve(Number(pid));
+    });
+    socket.once('error', () => resolve(null));
+    socket.once('close', () => resolve(null));
+  });
+}
