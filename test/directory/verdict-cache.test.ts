@@ -180,7 +180,7 @@ describe('the verdict cache', () => {
           batches++ === 0 ? drop.promise : inner.changesAfter(position),
       },
     }) as DirectoryStore;
-    const cache = new VerdictCache(store, policy, { ...options, lookupTimeoutMs: 5_000 }, deviceAliases);
+    const cache = new VerdictCache(store, policy, { ...options, lookupTimeoutMs: 5_000 });
     await inner.putDevice(deviceRecord(phone));
     await cache.start();
     let dropped = false;
