@@ -187,6 +187,11 @@ export const ERRORS = {
     source: 'internal',
     help: 'the directory did not answer and no usable verdict is known',
   },
+  EASGATE_DECISION_OVERTAKEN: {
+    status: 503,
+    source: 'internal',
+    help: 'the decision changed while it was looked up, and changed again: the phone comes again in a second',
+  },
   EASGATE_CREDENTIALS_UNKNOWN: {
     status: 503,
     source: 'internal',
@@ -204,9 +209,9 @@ export const ERRORS = {
   },
   EASGATE_DRAINING: { status: 503, source: 'internal', help: 'the gateway is stopping' },
   EASGATE_DECISION_CHANGED: {
-    status: 403,
+    status: 503,
     source: 'policy',
-    help: 'the decision changed while the request was under way: it was ended',
+    help: 'the decision changed while the request was under way: a held poll ended with 200 and "start over", a response under way was cut, and anything else is to come again in a second, for its new answer',
   },
 } as const satisfies Record<string, ErrorInfo>;
 

@@ -18,6 +18,7 @@ async function register(program: Command, name: string | undefined): Promise<voi
   if (wanted('demo')) (await import('./demo.ts')).registerDemo(program);
   if (wanted('health')) (await import('./health.ts')).registerHealth(program);
   if (wanted('policy')) (await import('./policy.ts')).registerPolicy(program);
+  if (wanted('store')) (await import('./store.ts')).registerStore(program);
   if (wanted('wbxml')) (await import('./wbxml.ts')).registerWbxml(program);
 }
 
@@ -30,6 +31,7 @@ const SUBCOMMANDS: ReadonlySet<string> = new Set([
   'identify',
   'health',
   'policy',
+  'store',
   'wbxml',
   'demo',
 ]);

@@ -22,7 +22,7 @@ import { Notices } from './access/notice-cache.ts';
 import type { NoticeReader } from './access/notice-cache.ts';
 import { MAX_USER_AGENT, VIA_PSEUDONYM } from './settings.ts';
 import type { GatewaySettings, QuarantineSettings } from './settings.ts';
-import type { PassThroughLine } from './pass-through/settings.ts';
+import type { FinishedPassage } from '../telemetry/finished-request.ts';
 import type { PassThroughLane } from './pass-through/lane.ts';
 import type { Balancer } from './upstream/balancer.ts';
 
@@ -75,7 +75,7 @@ export interface SeenRecorder {
 /** What the data plane needs of the access log: never delays, never throws. */
 export interface RequestLog {
   record(exchange: Exchange, address: string): void;
-  recordPassage(line: PassThroughLine): void;
+  recordPassage(line: FinishedPassage): void;
 }
 
 /** What the data plane needs of the decision journal: never delays, never throws. */

@@ -223,8 +223,7 @@ export const HALF_CLOSE_GRACE_MS = 2_000;
 /** After a refusal with the body still arriving: read and drop this much, so that the refusal is not lost to a reset. */
 export const LINGER_BYTES = 1024 * 1024;
 export const LINGER_MS = 2_000;
-/** Characters written down of a User-Agent, and of a path: either may be as long as a head. */
+/** Characters kept of a User-Agent, which may be as long as a head. */
 export const MAX_USER_AGENT = 256;
-export const MAX_LOGGED_PATH = 1_024;
 /** How often deadlines are looked at. */
 export const SWEEP_INTERVAL_MS = 100;

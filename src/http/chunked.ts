@@ -1,5 +1,6 @@
 // Owns the strict scanner of chunked bodies (RFC 9112 7.1). Pure; fed piecewise, keeps only a few numbers.
-// Chunk extensions are refused: they mean nothing to EAS and every parser ends them differently (TERM.EXT attacks).
+// Chunk extensions mean nothing to EAS, and parsers end them differently (TERM.EXT attacks). In requests they are refused. In
+// responses they are skipped, as RFC 9112 7.1.1 demands: they never go on, and nothing but CRLF ends them.
 import { BYTE_CLASS, NAME_TOKEN, VALUE } from './characters.ts';
 
 const SIZE = 0;
@@ -11,13 +12,26 @@ const TRAILER = 5;
 const TRAILER_LF = 6;
 const DONE = 7;
 const FAILED = 8;
+/** White space behind a size: an extension or the end of the line must follow. */
+const PADDING = 9;
+const EXTENSION = 10;
 
 const CR = 0x0d;
 const LF = 0x0a;
 const COLON = 0x3a;
+const SEMICOLON = 0x3b;
+const SP = 0x20;
+const HTAB = 0x09;
 
-/** 2^32 - 1 at most: more than any body limit, far from precision loss. */
+/** More than any body limit, far from precision loss. */
+const MAX_SIZE = 0xffff_ffff;
 const MAX_SIZE_DIGITS = 8;
+/** Octets of one size line with its padding and extensions. */
+const MAX_SIZE_LINE = 4096;
+/** Octets of a size line that cost nothing, as servers pad sizes to 16 digits. */
+const FREE_SIZE_LINE = 16;
+/** Octets of size lines in all, beyond those and twice the payload: endless extensions carry nothing. */
+const MAX_EXCESS = 16 * 1024;
 
 /** What one step of the scanner found. */
 export type ChunkStep =
@@ -40,17 +54,25 @@ export class ChunkScanner {
   private state = SIZE;
   private remaining = 0;
   private digits = 0;
+  /** Octets of the size line so far. */
+  private sizeLine = 0;
+  private excess = 0;
   private line = '';
   private readonly maxTrailerBytes: number;
+  private readonly lenient: boolean;
 
-  constructor(maxTrailerBytes: number) {
+  /** `extensions`: `skip` also takes sizes that are padded, with zeros in front or white space behind. */
+  constructor(maxTrailerBytes: number, extensions: 'refuse' | 'skip') {
     this.maxTrailerBytes = maxTrailerBytes;
+    this.lenient = extensions === 'skip';
   }
 
   reset(): void {
     this.state = SIZE;
     this.remaining = 0;
     this.digits = 0;
+    this.sizeLine = 0;
+    this.excess = 0;
     this.line = '';
     this.trailers = '';
   }
@@ -64,19 +86,31 @@ export class ChunkScanner {
         case SIZE: {
           const digit = hexDigit(byte);
           if (digit >= 0) {
-            if (++this.digits > MAX_SIZE_DIGITS) return this.fail();
+            if (++this.digits > (this.lenient ? MAX_SIZE_LINE : MAX_SIZE_DIGITS)) return this.fail();
             this.remaining = this.remaining * 16 + digit;
-            at++;
-          } else if (byte === CR && this.digits > 0) {
-            this.state = SIZE_LF;
-            at++;
-          } else {
+            if (this.remaining > MAX_SIZE) return this.fail();
+          } else if (this.digits === 0 || !this.endsSize(byte)) {
             return this.fail();
           }
+          this.sizeLine++;
+          at++;
           break;
         }
+        case PADDING:
+          if (!this.endsSize(byte) || ++this.sizeLine > MAX_SIZE_LINE) return this.fail();
+          at++;
+          break;
+        case EXTENSION:
+          if (byte === CR) this.state = SIZE_LF;
+          else if (((BYTE_CLASS[byte] as number) & VALUE) === 0) return this.fail();
+          if (++this.sizeLine > MAX_SIZE_LINE) return this.fail();
+          at++;
+          break;
         case SIZE_LF:
           if (byte !== LF) return this.fail();
+          this.excess = Math.max(0, this.excess + this.sizeLine - FREE_SIZE_LINE - 2 * this.remaining);
+          if (this.excess > MAX_EXCESS) return this.fail();
+          this.sizeLine = 0;
           this.digits = 0;
           this.state = this.remaining === 0 ? TRAILER : DATA;
           at++;
@@ -129,6 +163,16 @@ export class ChunkScanner {
     }
     this.next = at;
     return 'more';
+  }
+
+  /** Takes the octet behind the digits of a size or the white space there; false when it is none that may stand there. */
+  private endsSize(byte: number): boolean {
+    if (byte === CR) this.state = SIZE_LF;
+    else if (!this.lenient) return false;
+    else if (byte === SP || byte === HTAB) this.state = PADDING;
+    else if (byte === SEMICOLON) this.state = EXTENSION;
+    else return false;
+    return true;
   }
 
   private fail(): ChunkStep {

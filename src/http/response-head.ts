@@ -171,6 +171,8 @@ export function parseResponseHead(
 
 /** Sets the framing (RFC 9112 6.3); false when it is contradictory. */
 function frame(head: ResponseHead, bytes: Buffer, minor: number): boolean {
+  // HTTP/1.0 has no 1xx (RFC 9110 15.2): what follows one is read in different ways.
+  if (minor === 0 && head.status < 200) return false;
   const lengthStart = starts[CONTENT_LENGTH] as number;
   const codingStart = starts[TRANSFER_ENCODING] as number;
   if (lengthStart !== -1) {

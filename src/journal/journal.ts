@@ -3,7 +3,7 @@
 import type { Logger } from 'pino';
 import { monotonicNow } from '../clock.ts';
 import { detached, plain } from '../plain-text.ts';
-import type { Exchange } from '../gateway/exchange/exchange.ts';
+import type { FinishedRequest } from '../telemetry/finished-request.ts';
 
 /** Names of events; stable, as operators search for them. */
 export type JournalEvent =
@@ -91,7 +91,7 @@ export class Journal {
   }
 
   /** A request ended with an error, or is part of a wipe. */
-  finished(exchange: Exchange, address: string): void {
+  finished(exchange: FinishedRequest, address: string): void {
     switch (exchange.error) {
       case 'EASGATE_DEVICE_THROTTLED':
         this.note('device_throttled', exchange, address);
@@ -114,13 +114,13 @@ export class Journal {
   }
 
   /** The mail server took the credentials of a request that may not pass. */
-  refused(exchange: Exchange, address: string): void {
+  refused(exchange: FinishedRequest, address: string): void {
     const action = exchange.verdict?.action;
     if (action === 'block' || action === 'quarantine') this.note('device_refused', exchange, address);
   }
 
   /** A device answered to a wipe; `recorded` false: it had been taken back meanwhile. */
-  wipeAnswered(exchange: Exchange, address: string, status: 1 | 2, recorded: boolean): void {
+  wipeAnswered(exchange: FinishedRequest, address: string, status: 1 | 2, recorded: boolean): void {
     this.note(status === 1 ? 'wipe_acknowledged' : 'wipe_failed', exchange, address, recorded);
   }
 
@@ -148,7 +148,7 @@ export class Journal {
     this.flush();
   }
 
-  private note(event: JournalEvent, exchange: Exchange, address: string, recorded?: boolean): void {
+  private note(event: JournalEvent, exchange: FinishedRequest, address: string, recorded?: boolean): void {
     this.count(event, this.factsOf(exchange, address, recorded));
   }
 
@@ -174,7 +174,7 @@ export class Journal {
   }
 
   /** Text only: neither the exchange nor its head must live on. */
-  private factsOf(exchange: Exchange, address: string, recorded: boolean | undefined): Facts {
+  private factsOf(exchange: FinishedRequest, address: string, recorded: boolean | undefined): Facts {
     const { identities } = this;
     return {
       client: identities ? detached(address) : undefined,
@@ -185,7 +185,7 @@ export class Journal {
       command: exchange.command ?? undefined,
       action: exchange.verdict?.action,
       reason: exchange.verdict?.reason,
-      rule: exchange.verdict?.rule,
+      rule: exchange.verdict?.rule ?? undefined,
       recorded,
     };
   }

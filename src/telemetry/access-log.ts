@@ -1,20 +1,21 @@
 // Owns the access log: one line per finished request, written after the response and never waited for.
 import type { Logger } from 'pino';
 import { monotonicNow } from '../clock.ts';
-import type { Exchange } from '../gateway/exchange/exchange.ts';
-import type { PassThroughLine } from '../gateway/pass-through/settings.ts';
-import { MAX_LOGGED_PATH, MAX_USER_AGENT } from '../gateway/settings.ts';
+import type { FinishedPassage, FinishedRequest } from './finished-request.ts';
 
 /** Lines kept while the event loop is busy; beyond it the oldest facts are lost and counted. */
 const MAX_QUEUED = 10_000;
+/** Characters written of a User-Agent, and of a path: either may be as long as a head. */
+const MAX_USER_AGENT = 256;
+const MAX_PATH = 1_024;
 
-/** Writes exchanges to pino, off the hot path. */
+/** Writes finished requests to pino, off the hot path. */
 export class AccessLog {
   /** Requests whose line was dropped because too many waited. */
   dropped = 0;
   private readonly log: Logger;
   private readonly identities: boolean;
-  private queue: { exchange: Exchange; address: string; at: number }[] = [];
+  private queue: { exchange: FinishedRequest; address: string; at: number }[] = [];
   private scheduled = false;
 
   constructor(log: Logger, identities: boolean) {
@@ -22,7 +23,7 @@ export class AccessLog {
     this.identities = identities;
   }
 
-  record(exchange: Exchange, address: string): void {
+  record(exchange: FinishedRequest, address: string): void {
     if (this.queue.length >= MAX_QUEUED) {
       this.dropped++;
       return;
@@ -34,11 +35,11 @@ export class AccessLog {
   }
 
   /** A finished request of the pass-through lane; they are few, so the line is written at once. */
-  recordPassage(line: PassThroughLine): void {
+  recordPassage(line: FinishedPassage): void {
     this.log.info({
       client: this.identities ? line.address : undefined,
       method: line.method,
-      path: line.path.slice(0, MAX_LOGGED_PATH),
+      path: line.path.slice(0, MAX_PATH),
       status: line.status,
       error: line.error ?? undefined,
       upstream: line.upstream ?? undefined,

@@ -30,7 +30,12 @@ describe('parseConfig', () => {
   it('fills an empty file with defaults', () => {
     const config = parseConfig('', '/etc/easgate.yaml');
     expect(config.listen).toEqual({ address: '0.0.0.0', port: 8780 });
-    expect(config.store).toEqual({ kind: 'embedded', path: '/etc/data/easgate.db' });
+    expect(config.store).toEqual({
+      kind: 'embedded',
+      path: '/etc/data/easgate.db',
+      identityFile: '/etc/data/store.json',
+      maxRollbackSeconds: 10,
+    });
     expect(config.policy).toEqual({
       unknownDevice: 'quarantine',
       notEnrolled: 'quarantine',
@@ -289,7 +294,8 @@ describe('settings', () => {
 });
 
 describe('documents made from the schema', () => {
-  const committed = (name: string) => readFileSync(new URL(`../../docs/${name}`, import.meta.url), 'utf8');
+  const committed = (name: string) =>
+    readFileSync(new URL(`../../docs/reference/${name}`, import.meta.url), 'utf8');
 
   it('docs/reference/configuration.md is up to date (easgate check --fields)', () => {
     expect(committed('configuration.md')).toBe(configurationTable());

@@ -6,8 +6,9 @@ import { ChunkScanner } from '../../src/http/chunked.ts';
 function scan(
   text: string,
   cuts: number[] = [],
+  extensions: 'refuse' | 'skip' = 'refuse',
 ): { result: string; payload: string; rest: string; trailers: string } {
-  const scanner = new ChunkScanner(64);
+  const scanner = new ChunkScanner(64, extensions);
   const bytes = Buffer.from(text, 'latin1');
   const ends = [...cuts.filter((cut) => cut < bytes.length), bytes.length].sort((a, b) => a - b);
   let payload = '';
@@ -72,5 +73,79 @@ describe('ChunkScanner', () => {
 
   it('needs more for a body that is not finished', () => {
     expect(scan('3\r\nab').result).toBe('more');
+  });
+});
+
+describe('a scanner that skips extensions (RFC 9112 7.1.1)', () => {
+  const skip = (text: string, cuts?: number[]) => scan(text, cuts, 'skip');
+  const sizes = fc.constantFrom('', '0', '00000000', '0000000000000000', '0'.repeat(30));
+  const ends = fc.oneof(
+    fc.constantFrom(
+      '',
+      ' ',
+      '\t',
+      '      ',
+      ';',
+      '; ',
+      ' ;a',
+      ';a=b',
+      ' ; a = "b;c" ',
+      ';a;b;c',
+      ';x="\\""',
+      ';\xe4',
+    ),
+    fc.string({ unit: fc.constantFrom(...'a;=" \t,\\~\xff'), maxLength: 40 }).map((text) => `;${text}`),
+  );
+
+  it('yields the payload, whatever stands around the sizes, at every way of cutting the input', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(sizes, ends, fc.string({ minLength: 1, maxLength: 40, unit: 'binary-ascii' })), {
+          maxLength: 5,
+        }),
+        ends,
+        fc.array(fc.nat(400), { maxLength: 20 }),
+        (chunks, last, cuts) => {
+          const text =
+            chunks
+              .map(([zeros, end, chunk]) => `${zeros}${chunk.length.toString(16)}${end}\r\n${chunk}\r\n`)
+              .join('') + `0${last}\r\n\r\n`;
+          const payload = chunks.map(([, , chunk]) => chunk).join('');
+          expect(skip(text + 'NEXT', cuts)).toMatchObject({ result: 'end', payload, rest: 'NEXT' });
+        },
+      ),
+    );
+  });
+
+  it.each([
+    ['white space ahead of the size', ' 3\r\nabc'],
+    ['nothing but white space', ' \r\nabc'],
+    ['an extension without a size', ';a\r\nabc'],
+    ['something else behind white space', '3 a\r\nabc'],
+    ['another number behind white space', '3 4\r\nabc'],
+    ['0x prefix', '0x3\r\nabc'],
+    ['sign', '+3\r\nabc'],
+    // TERM.EXT: one side ends the extension at LF, the other at CRLF
+    ['bare LF in an extension', '3;a\nabc\r\n0\r\n\r\n'],
+    ['bare LF behind padding', '3 \nabc\r\n0\r\n\r\n'],
+    ['bare CR in an extension', '3;a\rb\r\nabc\r\n0\r\n\r\n'],
+    ['CR CR LF', '3;a\r\r\nabc\r\n0\r\n\r\n'],
+    ['NUL in an extension', '3;a\0\r\nabc\r\n0\r\n\r\n'],
+    ['a size of more than 32 bits', '100000000\r\nabc'],
+    ['a size of 64 bits', 'ffffffffffffffff\r\nabc'],
+    ['a size that overflows to a small one', '10000000000000003\r\nabc'],
+    ['an extension without end', `3;${'a'.repeat(5_000)}`],
+    ['padding without end', `3${' '.repeat(5_000)}`],
+    ['zeros without end', '0'.repeat(5_000)],
+    ['extensions that outweigh the payload', `1;${'a'.repeat(4_000)}\r\nx\r\n`.repeat(6)],
+  ])('refuses %s', (_name, text) => {
+    expect(skip(text).result).toBe('invalid');
+  });
+
+  it('takes any number of chunks with sizes of 16 digits, or with short extensions on long chunks', () => {
+    const padded = '0000000000000001\r\nx\r\n'.repeat(5_000);
+    expect(skip(`${padded}0\r\n\r\n`)).toMatchObject({ result: 'end', payload: 'x'.repeat(5_000) });
+    const signed = `80;chunk-signature=${'a'.repeat(64)}\r\n${'x'.repeat(128)}\r\n`.repeat(2_000);
+    expect(skip(`${signed}0;chunk-signature=0\r\n\r\n`).result).toBe('end');
   });
 });

@@ -102,14 +102,34 @@ function checkMeaning({ method, target, headers, body }: StrictRequest): void {
   expect([`03016a00${root.replace(' ', '')}`, `03016a000000${root.replace(' ', '')}`]).toContain(start);
 }
 
+/** Tags of MS-ASHTTP 2.2.1.1.1.1.3. */
+const TAGS: readonly (number | undefined)[] = [0, 1, 3, 4, 6, 7, 8];
+
+/** A base64 query without its unassigned tags. */
+function withoutUnassigned(text: string): string {
+  const bytes = Buffer.from(text, 'base64');
+  let at = 5 + (bytes[4] ?? 0);
+  at += 1 + (bytes[at] ?? 0);
+  at += 1 + (bytes[at] ?? 0);
+  const kept = [bytes.subarray(0, at)];
+  while (at < bytes.length) {
+    const end = at + 2 + (bytes[at + 1] ?? 0);
+    if (TAGS.includes(bytes[at])) kept.push(bytes.subarray(at, end));
+    at = end;
+  }
+  return Buffer.concat(kept).toString('base64');
+}
+
 /** The target as the gateway writes it, worked out from a target that node:http read. */
-function canonical(target: string): string {
+function canonical(method: string, target: string): string {
   const [path = '', query] = target.split('?');
-  expect(path).toMatch(/^\/Microsoft-Server-ActiveSync(\/default\.eas)?$/i);
+  expect(path).toMatch(/^\/Microsoft-Server-ActiveSync(\/|\/default\.eas)?$/i);
   const kept = query?.split('&').flatMap((pair) => {
     const name = pair.split('=')[0] ?? '';
-    if (!query.includes('&') && !NAMES.test(name)) return [pair];
-    if (!NAMES.test(name)) return [];
+    // OPTIONS goes on without a command, in either form.
+    if (!query.includes('&') && !NAMES.test(name))
+      return method === 'OPTIONS' ? [] : [withoutUnassigned(pair)];
+    if (!NAMES.test(name) || (method === 'OPTIONS' && name === 'Cmd')) return [];
     return [name === 'User' || name === 'DeviceType' ? pair.replaceAll('+', '%2B') : pair];
   });
   const text = kept?.join('&') ?? '';
@@ -142,7 +162,9 @@ const answeredThere = (text: string): number => statusesOf(text).filter((status)
 
 /** Where in `direct` this request stands; strangers' requests, which do not go on, may stand before it. -1 = nowhere. */
 function placeOf(request: Plain, direct: readonly ReadRequest[]): number {
-  return direct.findIndex((read) => keyOf({ ...read, target: canonical(read.target) }) === keyOf(request));
+  return direct.findIndex(
+    (read) => keyOf({ ...read, target: canonical(read.method, read.target) }) === keyOf(request),
+  );
 }
 
 describe('any bytes', () => {

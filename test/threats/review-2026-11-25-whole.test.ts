@@ -12,7 +12,14 @@ import { OFFER, ok, startRawBackend } from '../support/servers/raw-backend.ts';
 import type { BackendRequest } from '../support/servers/raw-backend.ts';
 import { RawClient, untilRead } from '../support/phones/raw-client.ts';
 import type { RawResponse } from '../support/phones/raw-client.ts';
-import { FOLDER_SYNC, PING, request, startTestGateway, verdict, wipeOrder } from '../support/servers/test-gateway.ts';
+import {
+  FOLDER_SYNC,
+  PING,
+  request,
+  startTestGateway,
+  verdict,
+  wipeOrder,
+} from '../support/servers/test-gateway.ts';
 import { until } from '../support/checks/until.ts';
 
 checkLeaks();

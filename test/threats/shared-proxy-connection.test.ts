@@ -8,7 +8,12 @@ import type { UserKey } from '../../src/identity/keys.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
 import { proof, startNtlmBackend } from '../support/servers/ntlm-backend.ts';
 import type { NtlmBackend } from '../support/servers/ntlm-backend.ts';
-import { authenticateMessage, credentials, kerberosToken, negotiateMessage } from '../support/phones/ntlm-tokens.ts';
+import {
+  authenticateMessage,
+  credentials,
+  kerberosToken,
+  negotiateMessage,
+} from '../support/phones/ntlm-tokens.ts';
 import { openings } from '../support/servers/openings.ts';
 import { RawClient } from '../support/phones/raw-client.ts';
 import type { RawResponse } from '../support/phones/raw-client.ts';

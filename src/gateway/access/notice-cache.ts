@@ -65,16 +65,16 @@ export class Notices {
   }
 
   /**
-   * Whether a phone may still have the message of another reason, as far as this worker knows; from now on it does not.
-   * A Ping carries no key that would tell (MS-ASCMD 2.2.1.13). By reason, and not by what is written: the languages a
+   * Whether a phone may still have the message of another reason, as far as this worker knows, and of a phone that it meets
+   * for the first time (after a reload) the directory; from now on it does not. A Ping carries no key that would tell (MS-ASCMD 2.2.1.13). By reason, and not by what is written: the languages a
    * phone names may differ from request to request, and no phone is to be sent to and fro for that.
    */
-  isNews({ reason, requirement = '' }: Verdict, user: UserKey, device: DeviceKey): boolean {
+  isNews({ reason, requirement = '', lastReason }: Verdict, user: UserKey, device: DeviceKey): boolean {
     const phone = this.phone(user, device);
     const why = `${reason}\0${requirement}`;
-    if (phone.told === why) return false;
+    const isNew = phone.told === null ? lastReason !== reason : phone.told !== why;
     phone.told = why;
-    return true;
+    return isNew;
   }
 
   /** A phone said what it is; its message is to say so at once. */

@@ -21,7 +21,10 @@ export type WipeOutcome =
   | 'unknown';
 
 const BLOCKED: Reply = Object.freeze({ kind: 'refusal', as: 'deviceBlocked' });
-const COME_AGAIN: Reply = Object.freeze({ kind: 'comeAgain' });
+const COME_AGAIN: Reply = Object.freeze({
+  kind: 'comeAgain',
+  why: 'EASGATE_DECISION_OVERTAKEN',
+});
 
 /**
  * Answers a Provision request, whose body is `root`. What the phone says is written down also when it leaves meanwhile: it

@@ -249,6 +249,7 @@ export class ClientConnection implements Timed, RequestSource {
   }
 
   reply(exchange: Exchange, reply: Reply): void {
+    if (reply.kind === 'comeAgain') exchange.error = reply.why;
     // What is still to come of the body is never read as a request.
     if (!this.body.complete) exchange.persistent = false;
     const { status, data } = localReply(exchange, reply, this.core.settings.retryAfterSeconds);
@@ -258,6 +259,7 @@ export class ClientConnection implements Timed, RequestSource {
   /** Writes a whole local response and ends the exchange. */
   private answer(exchange: Exchange, data: string, status: number): void {
     this.forwarder.abandon(exchange);
+    exchange.bytesOut = data.length - (data.indexOf('\r\n\r\n') + 4);
     writeText(this.socket, data);
     this.end(exchange, status);
   }

@@ -29,7 +29,7 @@ import { ENDED, suspend } from './suspension.ts';
 const NO_BYTES = new Uint8Array(0);
 const POLL_OVER: Step = replyWith({ kind: 'pollOver' });
 const START_OVER: Step = replyWith({ kind: 'startOver' });
-const COME_AGAIN: Step = replyWith({ kind: 'comeAgain' });
+const COME_AGAIN: Step = replyWith({ kind: 'comeAgain', why: 'EASGATE_DECISION_CHANGED' });
 /** A server error (MS-ASCMD 2.2.3.177.17, status 5): what the phone wants to store it keeps, and tries later. */
 const READ_PAST: Step = replyWith({ kind: 'mailbox', answer: { kind: 'ready', bytes: SYNC_SERVER_ERROR } });
 
@@ -115,7 +115,6 @@ export class Driver implements StepInputs, HeldPing, Revalidated {
         this.hold(exchange);
         return null;
       case 'reply':
-        if (step.reply.kind === 'comeAgain') exchange.error ??= 'EASGATE_DECISION_CHANGED';
         downstream.reply(exchange, step.reply);
         return null;
       default:

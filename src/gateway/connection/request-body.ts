@@ -35,7 +35,7 @@ export class RequestBody {
     this.error = null;
     this.complete = framing === 'none';
     if (framing === 'chunked') {
-      this.scanner ??= new ChunkScanner(MAX_TRAILER_BYTES);
+      this.scanner ??= new ChunkScanner(MAX_TRAILER_BYTES, 'refuse');
       this.scanner.reset();
     }
   }

@@ -20,7 +20,7 @@ export type Reply =
   | { readonly kind: 'pollOver' }
   /** The phone starts over with its folders, or comes again at once where its command cannot say so. */
   | { readonly kind: 'startOver' }
-  | { readonly kind: 'comeAgain' };
+  | { readonly kind: 'comeAgain'; readonly why: 'EASGATE_DECISION_CHANGED' | 'EASGATE_DECISION_OVERTAKEN' };
 
 /** One step, performed by connection/driver.ts. */
 export type Step =
@@ -78,7 +78,8 @@ const SERVE_WIPE: Step = Object.freeze({ kind: 'serveWipe' });
 const INSPECT_BODY: Step = Object.freeze({ kind: 'inspectBody' });
 const ADMIT_POLL: Step = Object.freeze({ kind: 'admitPoll' });
 const HOLD: Step = Object.freeze({ kind: 'hold' });
-const COME_AGAIN: Step = Object.freeze({ kind: 'reply', reply: Object.freeze({ kind: 'comeAgain' }) });
+const CHANGED: Step = replyWith({ kind: 'comeAgain', why: 'EASGATE_DECISION_CHANGED' });
+const OVERTAKEN: Step = replyWith({ kind: 'comeAgain', why: 'EASGATE_DECISION_OVERTAKEN' });
 const DENIED: Step = replyWith({ kind: 'refusal', as: null });
 /** Nobody vouches for this one request: it learns that it may not pass, and nothing else. */
 const DENIED_UNPROVEN: Step = replyWith({ kind: 'refusal', as: 'deviceBlocked' });
@@ -95,7 +96,7 @@ export function failWith(code: HttpErrorCode): Step {
 
 /** The next step of an exchange that is not suspended and not under way to the mail server. */
 export function nextStep(exchange: Exchange, inputs: StepInputs): Step {
-  if (exchange.overtakings > MAX_OVERTAKINGS) return COME_AGAIN;
+  if (exchange.overtakings > MAX_OVERTAKINGS) return OVERTAKEN;
   if (exchange.challengeOnly) return nextOfStranger(exchange, inputs);
   if (exchange.discovery !== null) return inputs.bodyComplete ? DISCOVER : NEED_BODY;
   if (!exchange.rootSeen && !awaitsInvitation(exchange)) return NEED_BODY_START;
@@ -119,7 +120,7 @@ function nextOfAllowed(exchange: Exchange, inputs: StepInputs): Step {
   if (exchange.exit !== null)
     return credentialStep(exchange) ?? replyWith({ kind: 'mailbox', answer: exchange.exit });
   // Its verdict changed while its body was read past.
-  if (exchange.bodySpent) return COME_AGAIN;
+  if (exchange.bodySpent) return CHANGED;
   if (!exchange.rootSeen || needsReadAhead(exchange, inputs)) return NEED_BODY;
   if (!exchange.inspected) return INSPECT_BODY;
   if (exchange.held && !exchange.pollAdmitted) return ADMIT_POLL;

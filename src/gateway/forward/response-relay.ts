@@ -145,7 +145,7 @@ export class ResponseRelay {
     let framing = '';
     this.chunkedToClient = head.framing === 'chunked' && exchange.minor === 1;
     if (head.framing === 'chunked') {
-      this.scanner ??= new ChunkScanner(MAX_TRAILER_BYTES);
+      this.scanner ??= new ChunkScanner(MAX_TRAILER_BYTES, 'skip');
       this.scanner.reset();
       if (this.chunkedToClient) framing = 'Transfer-Encoding: chunked\r\n';
     } else if (head.contentLength >= 0 && head.status !== 204) {

@@ -55,8 +55,7 @@ function answerDeniedLeg(downstream: Downstream, exchange: Exchange, status: num
   }
   downstream.noteSeen(exchange, status);
   if (exchange.verdict?.action === 'allow') {
-    exchange.error = 'EASGATE_DECISION_CHANGED';
-    downstream.reply(exchange, { kind: 'comeAgain' });
+    downstream.reply(exchange, { kind: 'comeAgain', why: 'EASGATE_DECISION_CHANGED' });
     return;
   }
   downstream.reply(exchange, { kind: 'refusal', as: 'deviceBlocked' });

@@ -26,7 +26,8 @@ import {
   upstreamHeaders,
 } from './messages.ts';
 import { matchPath } from './paths.ts';
-import type { PassThroughLine, PassThroughSettings } from './settings.ts';
+import type { PassThroughSettings } from './settings.ts';
+import type { FinishedPassage } from '../../telemetry/finished-request.ts';
 
 function ignore(): void {
   // the close event follows
@@ -35,7 +36,7 @@ function ignore(): void {
 /** The lane; it has no listener of its own. */
 export class PassThroughLane {
   private readonly settings: PassThroughSettings;
-  private readonly account: (line: PassThroughLine) => void;
+  private readonly account: (line: FinishedPassage) => void;
   private readonly adapter: HttpProxyAdapter;
   private readonly server: Server;
   private readonly open = new Map<Duplex, LaneConnection>();
@@ -43,7 +44,7 @@ export class PassThroughLane {
   private onEmpty: (() => void) | null = null;
 
   /** `account` hears of every finished request once. */
-  constructor(settings: PassThroughSettings, balancer: Balancer, account: (line: PassThroughLine) => void) {
+  constructor(settings: PassThroughSettings, balancer: Balancer, account: (line: FinishedPassage) => void) {
     this.settings = settings;
     this.account = account;
     this.adapter = new HttpProxyAdapter(settings, balancer, (passage, code) => this.fail(passage, code));

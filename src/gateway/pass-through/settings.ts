@@ -1,5 +1,4 @@
-// Owns the numbers and names the pass-through lane runs with, and what it tells of a finished request.
-import type { HttpErrorCode } from '../../errors.ts';
+// Owns the numbers and names the pass-through lane runs with, such as time-outs and limits.
 import type { ForwardingRules } from '../upstream/client-origin.ts';
 import type { UpstreamServerSettings } from '../settings.ts';
 import type { AdmissionRules } from './messages.ts';
@@ -21,22 +20,4 @@ export interface PassThroughSettings extends AdmissionRules, ForwardingRules {
   readonly maxConnections: number;
   /** Header that a client may not send: it tells the mail server whom a certificate names. Lower case; null = none. */
   readonly certificateHeader: string | null;
-}
-
-/** One finished request, for the access log. The path comes without its query, which may hold secrets. */
-export interface PassThroughLine {
-  /** Empty, like `path`, when no request could be read. */
-  readonly method: string;
-  readonly path: string;
-  /** 101 for a tunnel, 499 when the client left before its response. */
-  readonly status: number;
-  readonly error: HttpErrorCode | null;
-  /** Name of the mail server it was sent to; null = to none. */
-  readonly upstream: string | null;
-  /** The client's, or what a trusted proxy says of it. */
-  readonly address: string;
-  /** Monotonic milliseconds. */
-  readonly startedAt: number;
-  /** Octets written to the client, heads among them. */
-  readonly bytesOut: number;
 }

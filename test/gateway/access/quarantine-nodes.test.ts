@@ -85,6 +85,41 @@ describe.each(STORES)('with the %s store', (kind) => {
     expect((await last.folderSync()).easStatus).toBe('9');
   });
 
+  /** A phone that has the message, and the gateway it had it from closed. */
+  async function beginAnew(office: Office): Promise<{ phone: EasClient; inbox: string; node: Node }> {
+    const before = await office.node();
+    const phone = at(before);
+    const inbox = find((await phone.folderSync()).tree, 'ServerId') ?? '';
+    await phone.sync(inbox);
+    expect(changes(await phone.sync(inbox), 'Add')).toHaveLength(1);
+    await before.close();
+    const node = await office.node();
+    return { phone: at(node, phone), inbox, node };
+  }
+
+  it('a phone that has the message is not called again by a gateway that begins anew', async () => {
+    const { phone, inbox, node } = await beginAnew(await begin());
+    const poll = phone.ping(600, inbox).catch(() => undefined);
+    await until(() => node.gateway.heldPolls() === 1, 'the poll to be held');
+    await node.close();
+    await poll;
+  });
+
+  it('a phone whose message became another one meanwhile is called by a gateway that begins anew', async () => {
+    const office = await begin();
+    const { phone, inbox, node } = await beginAnew(office);
+    await node.heard(() =>
+      office.operator.putDevice(deviceRecord(deviceKey('PHONE1'), { compliant: false, version: 2 })),
+    );
+    expect((await phone.ping(600, inbox)).easStatus).toBe('2');
+    const message = changes(await phone.sync(inbox), 'Add');
+    expect(message).toHaveLength(1);
+    const poll = phone.ping(600, inbox).catch(() => undefined);
+    await until(() => node.gateway.heldPolls() === 1, 'the poll to be held');
+    await node.close();
+    await poll;
+  });
+
   it('a phone acknowledges at one gateway the policy it has from another', async () => {
     const office = await begin();
     const other = await office.node();

@@ -6,7 +6,13 @@ import { checkLeaks } from '../../support/checks/leaks.ts';
 import { RawClient, untilRead } from '../../support/phones/raw-client.ts';
 import { OFFER, ok, startRawBackend } from '../../support/servers/raw-backend.ts';
 import type { BackendConnection, BackendRequest, RawBackend } from '../../support/servers/raw-backend.ts';
-import { FOLDER_SYNC, PING, request, startTestGateway, untilLeft } from '../../support/servers/test-gateway.ts';
+import {
+  FOLDER_SYNC,
+  PING,
+  request,
+  startTestGateway,
+  untilLeft,
+} from '../../support/servers/test-gateway.ts';
 import type { SettingsOverrides, TestGateway } from '../../support/servers/test-gateway.ts';
 import { until } from '../../support/checks/until.ts';
 

@@ -8,7 +8,14 @@ import { ok } from '../../support/servers/raw-backend.ts';
 import type { BackendRequest, RawBackend } from '../../support/servers/raw-backend.ts';
 import { FOLDER_SYNC, request } from '../../support/servers/test-gateway.ts';
 import type { TestGateway } from '../../support/servers/test-gateway.ts';
-import { TlsPhone, isRenewed, listenerTls, refusal, resumes, sessionOf } from '../../support/phones/tls-phone.ts';
+import {
+  TlsPhone,
+  isRenewed,
+  listenerTls,
+  refusal,
+  resumes,
+  sessionOf,
+} from '../../support/phones/tls-phone.ts';
 import { until } from '../../support/checks/until.ts';
 import { Workbench } from '../../support/servers/workbench.ts';
 import { checkLeaks } from '../../support/checks/leaks.ts';

@@ -11,7 +11,14 @@ import { RawClient } from '../../support/phones/raw-client.ts';
 import type { BackendRequest } from '../../support/servers/raw-backend.ts';
 import type { SettingsOverrides, TestGateway } from '../../support/servers/test-gateway.ts';
 import { FOLDER_SYNC, PING, request } from '../../support/servers/test-gateway.ts';
-import { TlsPhone, isRenewed, listenerTls, refusal, resumes, sessionOf } from '../../support/phones/tls-phone.ts';
+import {
+  TlsPhone,
+  isRenewed,
+  listenerTls,
+  refusal,
+  resumes,
+  sessionOf,
+} from '../../support/phones/tls-phone.ts';
 import { until } from '../../support/checks/until.ts';
 import { Workbench } from '../../support/servers/workbench.ts';
 import { checkLeaks } from '../../support/checks/leaks.ts';

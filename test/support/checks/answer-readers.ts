@@ -79,6 +79,29 @@ function readChunks(status: number, text: string): ReadAnswer | null {
 }
 
 /**
+ * The same answer with bare chunk sizes. node:http refuses sizes with white space behind, and extensions that are no tokens;
+ * the gateway skips them, as RFC 9112 7.1.1 demands of extensions it does not know.
+ */
+export function withBareSizes(bytes: string): string {
+  const end = bytes.indexOf('\r\n\r\n');
+  if (end === -1) return bytes;
+  const head = bytes.slice(0, end + 4);
+  let rest = bytes.slice(end + 4);
+  if (head.startsWith('HTTP/1.1 1')) return head + withBareSizes(rest);
+  if (!/\r\ntransfer-encoding:[\t ]*chunked[\t ]*\r\n/i.test(head)) return bytes;
+  let written = head;
+  for (;;) {
+    const found = /^0*([0-9a-f]{1,8})[\t ]*(?:;[\t -~\x80-\xff]*)?\r\n/i.exec(rest);
+    if (found === null) return written + rest;
+    const [line, size = ''] = found;
+    const chunk = line.length + Number.parseInt(size, 16) + 2;
+    written += `${size}\r\n${rest.slice(line.length, chunk)}`;
+    rest = rest.slice(chunk);
+    if (Number.parseInt(size, 16) === 0) return written + rest;
+  }
+}
+
+/**
  * What node:http takes these bytes and an end for; null = it refuses them, or not even a response is whole. It gets them
  * one by one: what comes behind a whole response is no matter of this response.
  */

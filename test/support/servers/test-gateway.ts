@@ -5,7 +5,7 @@ import type { ChangedKeys } from '../../../src/directory/verdict-cache.ts';
 import type { Gateway } from '../../../src/gateway/gateway.ts';
 import { HALF_CLOSE_GRACE_MS } from '../../../src/gateway/settings.ts';
 import type { GatewaySettings, UpstreamServerSettings } from '../../../src/gateway/settings.ts';
-import type { PassThroughLine } from '../../../src/gateway/pass-through/settings.ts';
+import type { FinishedPassage } from '../../../src/telemetry/finished-request.ts';
 import type { Exchange } from '../../../src/gateway/exchange/exchange.ts';
 import type { Verdict, VerdictAction, WipeOrder } from '../../../src/policy/model.ts';
 import { throwingAtBugs } from '../bugs.ts';
@@ -31,7 +31,7 @@ export interface TestGateway extends Gateway {
   /** What devices said to a wipe. */
   readonly acknowledged: { readonly device: string; readonly status: 1 | 2 }[];
   readonly finished: Exchange[];
-  readonly passages: PassThroughLine[];
+  readonly passages: FinishedPassage[];
   /** Client addresses given to the access log, in order. */
   readonly addresses: string[];
   /** What the operator was told, with its code. */
@@ -43,6 +43,8 @@ export interface TestGateway extends Gateway {
    * says it when it resolves.
    */
   confirmWith(verdict: Verdict | null | undefined | (() => Promise<Verdict | null>)): void;
+  /** Awaited in each look-up of a verdict. */
+  lookUpWith(work: () => Promise<void>): void;
   /** Whether the order that a device answers still stands; called before what it said is kept. */
   acknowledgeWith(stands: () => boolean): void;
   /** Changes a verdict as the change log would. */
@@ -185,13 +187,14 @@ export async function startTestGateway(
   const finished: Exchange[] = [];
   const ordered: string[] = [];
   const acknowledged: { device: string; status: 1 | 2 }[] = [];
-  const passages: PassThroughLine[] = [];
+  const passages: FinishedPassage[] = [];
   const addresses: string[] = [];
   const trouble: Record<string, unknown>[] = [];
   const verdicts = new Map<string, Verdict | 'miss' | 'unavailable'>();
   const listeners = new Set<(changed: ChangedKeys) => void>();
   let confirmed: Verdict | null | undefined | (() => Promise<Verdict | null>);
   let orderStands = (): boolean => true;
+  let lookingUp = async (): Promise<void> => undefined;
   const lookUp = (device: string) => verdicts.get(device) ?? ALLOW;
   const gateway = await startGateway({
     settings: testSettings(upstreamPort, overrides),
@@ -203,6 +206,7 @@ export async function startTestGateway(
         return typeof found === 'string' ? undefined : found;
       },
       decide: async (_user, device) => {
+        await lookingUp();
         const found = lookUp(device);
         if (found === 'unavailable') return { verdict: null };
         return { verdict: found === 'miss' ? ALLOW : found };
@@ -257,6 +261,7 @@ export async function startTestGateway(
     trouble,
     verdicts,
     confirmWith: (verdict) => (confirmed = verdict),
+    lookUpWith: (work) => (lookingUp = work),
     acknowledgeWith: (stands) => (orderStands = stands),
     change: (device, action) => {
       verdicts.set(device, verdict(action));

@@ -5,13 +5,14 @@ import { PassThroughLane } from '../../../src/gateway/pass-through/lane.ts';
 import type { UpstreamServerSettings } from '../../../src/gateway/settings.ts';
 import { Balancer } from '../../../src/gateway/upstream/balancer.ts';
 import { testSettings } from './test-gateway.ts';
-import type { PassThroughLine, PassThroughSettings } from '../../../src/gateway/pass-through/settings.ts';
+import type { PassThroughSettings } from '../../../src/gateway/pass-through/settings.ts';
+import type { FinishedPassage } from '../../../src/telemetry/finished-request.ts';
 
 /** A lane and the port its connections come in on. */
 export interface TestLane {
   readonly port: number;
   readonly lane: PassThroughLane;
-  readonly lines: PassThroughLine[];
+  readonly lines: FinishedPassage[];
   close(): Promise<void>;
 }
 
@@ -47,7 +48,7 @@ export async function startTestLane(
   overrides: Partial<PassThroughSettings> = {},
   upstreamServer: Partial<UpstreamServerSettings> = {},
 ): Promise<TestLane> {
-  const lines: PassThroughLine[] = [];
+  const lines: FinishedPassage[] = [];
   const settings = laneSettings(overrides);
   const { upstream } = testSettings(upstreamPort, { upstream: upstreamServer });
   const balancer = new Balancer(upstream, Date.now, () => undefined);

@@ -1,0 +1,51 @@
+// Owns what a log needs to know of a finished request. The gateway's exchange has these fields; the logs do not import it.
+
+/** One finished request of the EAS lane. */
+export interface FinishedRequest {
+  readonly method: string;
+  readonly command: string | null;
+  /** Set for requests of Autodiscover. */
+  readonly discovery: { readonly form: string } | null;
+  readonly user: string | null;
+  readonly device: string | null;
+  readonly deviceType: string | null;
+  readonly userAgent: string | null;
+  readonly protocolVersion: string | null;
+  readonly verdict: {
+    readonly action: string;
+    readonly reason: string;
+    readonly rule: string | null;
+  } | null;
+  /** Set while a remote wipe is under way: `directive` when this response ordered it. */
+  readonly wipe: string | null;
+  readonly status: number;
+  readonly error: string | null;
+  /** A held poll: Ping, or Sync that waits. */
+  readonly held: boolean;
+  /** How often the request was sent to a mail server; 0 = the gateway answered it. */
+  readonly attempts: number;
+  readonly server: { readonly settings: { readonly name: string } } | null;
+  readonly upstreamReused: boolean;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  /** Monotonic milliseconds. */
+  readonly startedAt: number;
+}
+
+/** One finished request of the pass-through lane. The path comes without its query, which may hold secrets. */
+export interface FinishedPassage {
+  /** Empty, like `path`, when no request could be read. */
+  readonly method: string;
+  readonly path: string;
+  /** 101 for a tunnel, 499 when the client left before its response. */
+  readonly status: number;
+  readonly error: string | null;
+  /** Name of the mail server it was sent to; null = to none. */
+  readonly upstream: string | null;
+  /** The client's, or what a trusted proxy says of it. */
+  readonly address: string;
+  /** Monotonic milliseconds. */
+  readonly startedAt: number;
+  /** Octets written to the client, heads among them. */
+  readonly bytesOut: number;
+}

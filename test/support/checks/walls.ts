@@ -1,0 +1,208 @@
+// Owns the walls: which folder of src may import which, and which packages. The linter's rules and the table in
+// docs/architecture.md are both made from it: `npm run walls` writes them, test/walls.test.ts compares them.
+import { readFileSync, writeFileSync } from 'node:fs';
+
+/** One folder or file directly below src/. */
+export interface Wall {
+  readonly name: string;
+  /** What it holds, for the table. */
+  readonly holds: string;
+  /** Other folders and files below src/ that it may import, types too. */
+  readonly may: readonly string[];
+  /** A pure folder does no I/O and knows no clock: only these packages and built-in modules are open to it. */
+  readonly pure?: readonly string[];
+}
+
+const PROTOCOLS = ['errors.ts', 'plain-text.ts'];
+
+/** From the bottom to the top. */
+export const WALLS: readonly Wall[] = [
+  { name: 'errors.ts', holds: 'the table of errors: code, status, what to do', may: [], pure: [] },
+  { name: 'plain-text.ts', holds: 'texts of phones, bounded, without control characters', may: [], pure: [] },
+  { name: 'clock.ts', holds: 'the monotonic clock of all deadlines', may: [] },
+  { name: 'node-version.ts', holds: 'which Node.js the program needs', may: [], pure: [] },
+  { name: 'describe-errors.ts', holds: 'docs/reference/errors.md', may: ['errors.ts'], pure: [] },
+  { name: 'http', holds: 'HTTP/1.1 heads, framing, replies', may: PROTOCOLS, pure: [] },
+  {
+    name: 'eas',
+    holds: 'Exchange ActiveSync: query, commands, versions, WBXML, Autodiscover, wipe',
+    may: [...PROTOCOLS, 'http'],
+    pure: ['node:buffer', 'node:zlib', 'sax'],
+  },
+  {
+    name: 'identity',
+    holds: 'user and device keys, client address',
+    may: [...PROTOCOLS, 'http', 'eas'],
+    pure: [],
+  },
+  {
+    name: 'policy',
+    holds: 'the compliance policy: document, compiler, walk',
+    may: [],
+    pure: ['zod', '@marcbachmann/cel-js'],
+  },
+  {
+    name: 'notices',
+    holds: 'messages to phone users: texts, languages, MIME',
+    may: [],
+    pure: ['node:crypto'],
+  },
+  {
+    name: 'quarantine',
+    holds: 'the mailbox that quarantined phones see',
+    may: [...PROTOCOLS, 'eas'],
+    pure: ['node:buffer', 'node:crypto'],
+  },
+  {
+    name: 'directory',
+    holds: 'the store interface, embedded and Redis, verdict cache, change log',
+    may: ['clock.ts', 'plain-text.ts', 'identity', 'policy'],
+  },
+  { name: 'telemetry', holds: 'access log, log sink, counters', may: ['clock.ts'] },
+  { name: 'journal', holds: 'what happened: events', may: ['clock.ts', 'plain-text.ts', 'telemetry'] },
+  {
+    name: 'gateway',
+    holds: 'the data plane of one worker',
+    may: [
+      ...PROTOCOLS,
+      'clock.ts',
+      'http',
+      'eas',
+      'identity',
+      'policy',
+      'notices',
+      'quarantine',
+      'directory',
+      'telemetry',
+    ],
+  },
+  {
+    name: 'config',
+    holds: 'the configuration: schema, loading, checks, reference pages',
+    may: ['identity', 'policy', 'notices', 'directory', 'gateway'],
+  },
+  { name: 'supervisor', holds: 'the primary: workers, sockets, reload', may: ['clock.ts', 'config'] },
+  {
+    name: 'worker',
+    holds: 'a worker process: the parts put together as the configuration says',
+    may: ['clock.ts', 'identity', 'config', 'directory', 'gateway', 'telemetry', 'journal', 'supervisor'],
+  },
+  {
+    name: 'sample',
+    holds: 'a small mail server and a phone, for trying, tests and load',
+    may: ['eas', 'identity', 'directory', 'config'],
+  },
+  {
+    name: 'app',
+    holds: 'use cases: no printing, no HTTP',
+    may: [
+      'errors.ts',
+      'plain-text.ts',
+      'clock.ts',
+      'identity',
+      'eas',
+      'policy',
+      'directory',
+      'config',
+      'gateway',
+    ],
+  },
+  {
+    name: 'cli',
+    holds: 'one file per subcommand: parse, use case, print',
+    may: [
+      ...PROTOCOLS,
+      'clock.ts',
+      'describe-errors.ts',
+      'eas',
+      'identity',
+      'policy',
+      'directory',
+      'gateway',
+      'config',
+      'telemetry',
+      'supervisor',
+      'worker',
+      'sample',
+      'app',
+    ],
+  },
+  {
+    name: 'main.ts',
+    holds: 'the easgate command: checks Node.js, dispatches',
+    may: ['node-version.ts', 'cli'],
+  },
+];
+
+const names = WALLS.map(({ name }) => name);
+/** Everything outside the project that anything in src imports. */
+const PACKAGES = [
+  'node:*',
+  'undici',
+  'http-proxy',
+  'ioredis',
+  'pino',
+  'lru-cache',
+  'commander',
+  'yaml',
+  'zod',
+  'sax',
+];
+
+interface Override {
+  readonly files: readonly string[];
+  readonly rules: Readonly<Record<string, unknown>>;
+}
+
+/** The linter's rule for one folder: everything that the table does not allow is closed. */
+function override({ name, may, pure }: Wall): Override {
+  const closed = names.filter((other) => other !== name && !may.includes(other));
+  const patterns: object[] = [
+    {
+      group: closed.map((other) => (other.endsWith('.ts') ? `**/${other}` : `**/${other}/**`)),
+      message: `src/${name} may import ${may.length === 0 ? 'nothing of the project' : may.join(', ')} (docs/architecture.md, who may import whom)`,
+    },
+  ];
+  if (pure !== undefined)
+    patterns.push({
+      group: [...PACKAGES, '@*/*', ...pure.map((open) => `!${open}`)],
+      message: `src/${name} is pure: no I/O (docs/architecture.md, who may import whom)`,
+    });
+  return {
+    files: [name.endsWith('.ts') ? `src/${name}` : `src/${name}/**`],
+    rules: { 'eslint/no-restricted-imports': ['error', { patterns }] },
+  };
+}
+
+const ROOT = new URL('../../../', import.meta.url);
+const LINT = new URL('.oxlintrc.json', ROOT);
+const ARCHITECTURE = new URL('docs/architecture.md', ROOT);
+const BLOCK = /(<!-- walls -->\n)[\s\S]*?(\n<!-- \/walls -->)/;
+
+/** The linter's configuration as it is, and with the rules of the table. */
+export function lintConfig(): { readonly is: string; readonly shouldBe: string } {
+  const is = readFileSync(LINT, 'utf8');
+  const config = JSON.parse(is) as { overrides: Override[] };
+  const others = config.overrides.filter(({ files }) => files.every((file) => !file.startsWith('src/')));
+  const shouldBe = `${JSON.stringify({ ...config, overrides: [...WALLS.map(override), ...others] }, null, 2)}\n`;
+  return { is, shouldBe };
+}
+
+/** docs/architecture.md as it is, and with the table. */
+export function architecturePage(): { readonly is: string; readonly shouldBe: string } {
+  const is = readFileSync(ARCHITECTURE, 'utf8');
+  const rows = WALLS.map(
+    ({ name, holds, may, pure }) =>
+      `| ${name.endsWith('.ts') ? name : `${name}/`} | ${holds}${pure === undefined ? '' : ' (pure)'} | ${may.join(', ') || '-'} |`,
+  );
+  const table = ['| in src/ | holds | may import |', '| --- | --- | --- |', ...rows].join('\n');
+  return {
+    is,
+    shouldBe: is.replace(BLOCK, (_, before: string, after: string) => `${before}${table}${after}`),
+  };
+}
+
+if (import.meta.main) {
+  writeFileSync(LINT, lintConfig().shouldBe);
+  writeFileSync(ARCHITECTURE, architecturePage().shouldBe);
+}
