@@ -9,7 +9,7 @@ import { Forwarder } from '../../../src/gateway/forward/forwarder.ts';
 import { GatewayCore } from '../../../src/gateway/gateway-core.ts';
 import type { OnTrouble } from '../../../src/gateway/gateway-core.ts';
 import { Balancer } from '../../../src/gateway/upstream/balancer.ts';
-import { throwingAtBugs } from '../../support/bugs.ts';
+import { throwingAtBugs } from '../../support/checks/bugs.ts';
 import { checkLeaks } from '../../support/checks/leaks.ts';
 import { testSettings, verdict } from '../../support/servers/test-gateway.ts';
 

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { Exchange } from '../../../src/gateway/exchange/exchange.ts';
 import { TRANSITIONS, isLegal } from '../../../src/gateway/exchange/transitions.ts';
 import type { ExchangePhase } from '../../../src/gateway/exchange/transitions.ts';
-import { throwingAtBugs } from '../../support/bugs.ts';
+import { throwingAtBugs } from '../../support/checks/bugs.ts';
 
 const PHASES = Object.keys(TRANSITIONS) as ExchangePhase[];
 

@@ -4,7 +4,7 @@ import type { Exchange } from '../../../src/gateway/exchange/exchange.ts';
 import { startGateway } from '../../../src/gateway/gateway.ts';
 import type { Gateway } from '../../../src/gateway/gateway.ts';
 import type { VerdictSource } from '../../../src/gateway/gateway-core.ts';
-import { throwingAtBugs } from '../bugs.ts';
+import { throwingAtBugs } from '../checks/bugs.ts';
 import { watchGateway } from '../checks/leaks.ts';
 import { TestClock } from '../checks/test-clock.ts';
 import { OFFER, ok, startRawBackend } from './raw-backend.ts';

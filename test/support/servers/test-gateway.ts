@@ -8,7 +8,7 @@ import type { GatewaySettings, UpstreamServerSettings } from '../../../src/gatew
 import type { FinishedPassage } from '../../../src/telemetry/finished-request.ts';
 import type { Exchange } from '../../../src/gateway/exchange/exchange.ts';
 import type { Verdict, VerdictAction, WipeOrder } from '../../../src/policy/model.ts';
-import { throwingAtBugs } from '../bugs.ts';
+import { throwingAtBugs } from '../checks/bugs.ts';
 import { watchGateway } from '../checks/leaks.ts';
 import { untilRead } from '../phones/raw-client.ts';
 import { TestClock } from '../checks/test-clock.ts';

@@ -1,13 +1,13 @@
 // Owns exchanges with any facts, for properties of what follows from them.
 import fc from 'fast-check';
-import type { FinalAnswer } from '../../src/quarantine/model.ts';
-import { parseEasQuery } from '../../src/eas/query.ts';
-import { Exchange } from '../../src/gateway/exchange/exchange.ts';
-import type { CredentialsState } from '../../src/gateway/exchange/exchange.ts';
-import type { StepInputs } from '../../src/gateway/exchange/steps.ts';
-import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
-import type { Verdict, VerdictAction } from '../../src/policy/model.ts';
-import { verdict, wipeOrder } from './servers/test-gateway.ts';
+import type { FinalAnswer } from '../../../src/quarantine/model.ts';
+import { parseEasQuery } from '../../../src/eas/query.ts';
+import { Exchange } from '../../../src/gateway/exchange/exchange.ts';
+import type { CredentialsState } from '../../../src/gateway/exchange/exchange.ts';
+import type { StepInputs } from '../../../src/gateway/exchange/steps.ts';
+import type { DeviceKey, UserKey } from '../../../src/identity/keys.ts';
+import type { Verdict, VerdictAction } from '../../../src/policy/model.ts';
+import { verdict, wipeOrder } from '../servers/test-gateway.ts';
 
 const QUERY = parseEasQuery('Cmd=Sync&User=u&DeviceId=D&DeviceType=T', false);
 const EXIT: FinalAnswer = { kind: 'empty' };
