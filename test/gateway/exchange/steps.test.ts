@@ -5,7 +5,13 @@ import { Clearance } from '../../../src/gateway/exchange/clearance.ts';
 import { Exchange } from '../../../src/gateway/exchange/exchange.ts';
 import { nextStep } from '../../../src/gateway/exchange/steps.ts';
 import type { Step } from '../../../src/gateway/exchange/steps.ts';
-import { ACTIONS, CREDENTIALS, anyExchange, anyInputs, verdictOf } from '../../support/checks/exchange-facts.ts';
+import {
+  ACTIONS,
+  CREDENTIALS,
+  anyExchange,
+  anyInputs,
+  verdictOf,
+} from '../../support/checks/exchange-facts.ts';
 
 const RUNS = { numRuns: 20_000 };
 
