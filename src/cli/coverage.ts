@@ -1,7 +1,7 @@
 // Owns what an operator reads of a decision they wrote: whom it holds for, whom not, and what it replaced.
 import type { DirectoryStore, PartnershipListing } from '../directory/store.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
-import { localPart } from '../identity/user-names.ts';
+import { localPart, lookAlike } from '../identity/user-names.ts';
 import type { AccessDecision } from '../policy/model.ts';
 import { isWipe } from '../policy/wipe.ts';
 import { decidedOn, wipeText } from './decisions.ts';
@@ -77,7 +77,7 @@ function userCoverage(
 ): string[] {
   const { names } = store;
   const local = localPart(user);
-  const alike = users.filter((seen) => localPart(seen) === local && !names.same(seen, user));
+  const alike = users.filter((seen) => lookAlike(localPart(seen), local) && !names.same(seen, user));
   const apart = alike.filter((seen) => action === 'allow' || !names.meets(seen, user));
   const met = alike.filter((seen) => !apart.includes(seen));
   const lines: string[] = [];
