@@ -49,7 +49,10 @@ export async function coverage(
   user: UserKey | null,
   action: AccessDecision['action'],
 ): Promise<string[]> {
-  const others = (await decidedOn(store, device)).filter((stored) => stored.user !== user);
+  const now = Date.now();
+  const others = (await decidedOn(store, device)).filter(
+    ({ user: other, decision: { expiresAt } }) => other !== user && (expiresAt === null || expiresAt > now),
+  );
   return user === null
     ? deviceCoverage(users, action, others)
     : [...userCoverage(store, users, user, action), ...stricterOnes(store, user, action, others)];

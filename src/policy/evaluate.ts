@@ -25,6 +25,9 @@ export interface Explanation {
   readonly steps: readonly PolicyStep[];
 }
 
+/** Without the name: the rule is logged also where the log names nobody (log.identities). */
+const OF_NAMESAKE = 'decision on another name';
+
 /** Decides; the first rule that matches wins. */
 export function evaluate(policy: Policy, facts: PolicyFacts): Verdict {
   return walk(policy, facts, null);
@@ -74,9 +77,9 @@ function walk(policy: Policy, facts: PolicyFacts, steps: PolicyStep[] | null): V
     const { user, decision } = named;
     const found = live(decision);
     const blocks = found !== null && (found.action === 'block' || isWipe(found));
-    if (note('decision on another name', blocks, `${user}: ${describe(decision, now)}`)) {
+    if (note(OF_NAMESAKE, blocks, `${user}: ${describe(decision, now)}`)) {
       const reason = isOpenWipe(found) ? 'wipeRequested' : isWipe(found) ? 'wiped' : 'individualRule';
-      return say('block', reason, `decision on ${user} by ${decision.owner}`);
+      return say('block', reason, `${OF_NAMESAKE} by ${decision.owner}`);
     }
     if (found?.action === 'quarantine') namesake = named;
   }
@@ -87,7 +90,7 @@ function walk(policy: Policy, facts: PolicyFacts, steps: PolicyStep[] | null): V
   if (!keepsAllOut && namesake !== null && (onPartnership === null || onPartnership.action === 'allow')) {
     const { user, decision } = namesake;
     note('quarantine of another name', true, `${user}: ${describe(decision, now)}`);
-    return say('quarantine', 'individualRule', `decision on ${user} by ${decision.owner}`, saidOf(decision));
+    return say('quarantine', 'individualRule', `${OF_NAMESAKE} by ${decision.owner}`, saidOf(decision));
   }
   const chosen = keepsAllOut ? onDevice : (onPartnership ?? onDevice);
   note(
