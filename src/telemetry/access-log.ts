@@ -63,7 +63,7 @@ export class AccessLog {
         command: exchange.command,
         autodiscover: exchange.discovery?.form,
         protocol_version: exchange.protocolVersion,
-        device_type: shown(exchange.deviceType),
+        device_type: exchange.deviceType === null ? null : shown(exchange.deviceType),
         user_agent: exchange.userAgent === null ? null : shown(exchange.userAgent),
         status: exchange.status,
         action: exchange.verdict?.action,
