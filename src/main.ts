@@ -16,6 +16,7 @@ async function register(program: Command, name: string | undefined): Promise<voi
   if (wanted('identify')) (await import('./cli/identify.ts')).registerIdentify(program);
   if (wanted('demo')) (await import('./cli/demo.ts')).registerDemo(program);
   if (wanted('policy')) (await import('./cli/policy.ts')).registerPolicy(program);
+  if (wanted('simulate')) (await import('./cli/simulate.ts')).registerSimulate(program);
   if (wanted('wbxml')) (await import('./cli/wbxml.ts')).registerWbxml(program);
 }
 
@@ -27,6 +28,7 @@ const SUBCOMMANDS: ReadonlySet<string> = new Set([
   'explain',
   'identify',
   'policy',
+  'simulate',
   'wbxml',
   'demo',
 ]);

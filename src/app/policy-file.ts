@@ -76,7 +76,8 @@ function readList(path: string): string[] {
     .filter((line) => line !== '' && !line.startsWith('#'));
 }
 
-function readText(path: string): string {
+/** Reads a text file of a bounded size. @throws when it cannot be read */
+export function readText(path: string): string {
   let text: string;
   try {
     if (statSync(path).size > MAX_BYTES) throw new Error(`is larger than ${MAX_BYTES} bytes`);

@@ -20,10 +20,12 @@ export function compileGlob(pattern: string): (text: string) => boolean {
     .filter((piece) => piece !== '')
     .map(compilePiece);
   const fixed = head.length + tail.length;
+  const startsAs = fixedPiece(head);
+  const endsAs = fixedPiece(tail);
   return (text) => {
-    if (text.length < fixed || !matchesAt(head, text, 0)) return false;
+    if (text.length < fixed || !startsAs(text)) return false;
     const end = text.length - tail.length;
-    if (!matchesAt(tail, text, end)) return false;
+    if (!endsAs(text, end)) return false;
     let from = head.length;
     for (const find of middle) {
       from = find(text, from, end);
@@ -31,6 +33,12 @@ export function compileGlob(pattern: string): (text: string) => boolean {
     }
     return true;
   };
+}
+
+/** Compares a piece with the text at a place (the start where none is given). */
+function fixedPiece(piece: string): (text: string, at?: number) => boolean {
+  if (piece.includes('?')) return (text, at = 0) => matchesAt(piece, text, at);
+  return (text, at = 0) => text.startsWith(piece, at);
 }
 
 /** Finds a piece in text[from, end); returns the place behind it, or -1. */
