@@ -95,7 +95,7 @@ function values(node: Node): string {
   if (node.const !== undefined) return code(node.const);
   if (node.enum !== undefined) return node.enum.length > 6 ? 'a reason' : node.enum.map(code).join(', ');
   if (node.$ref !== undefined) return node.$ref.endsWith('conditions') ? 'conditions' : 'value';
-  if (node.anyOf !== undefined) return [...new Set(node.anyOf.map(values))].join(', or ');
+  if (node.anyOf !== undefined) return [...new Set(node.anyOf.map(branch))].join(', or ');
   if (node.properties !== undefined) return 'fields below';
   if (node.type === 'array') return node.items === undefined ? 'list' : `list of ${values(node.items)}`;
   if (node.type === 'object')
@@ -104,6 +104,12 @@ function values(node: Node): string {
       : 'map';
   if (node.type === 'integer' || node.type === 'number') return 'number';
   return node.type === 'boolean' ? '`true`, `false`' : 'text';
+}
+
+/** One of several forms, on one line. */
+function branch(node: Node): string {
+  const names = Object.keys(node.properties ?? {});
+  return names.length === 0 ? values(node) : `\`{ ${names.join(', ')} }\``;
 }
 
 function code(value: unknown): string {

@@ -104,7 +104,9 @@ function compileDocument(
 }
 
 function standing(
-  item: { readonly action: StandingAction['action']; readonly mode?: string | undefined } | undefined,
+  item:
+    | { readonly action?: StandingAction['action'] | undefined; readonly mode?: string | undefined }
+    | undefined,
   preset: StandingAction['action'],
 ): StandingAction {
   return { action: item?.action ?? preset, reportOnly: item?.mode === 'reportOnly' };

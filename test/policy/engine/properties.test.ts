@@ -28,13 +28,9 @@ function refuses({ action }: Verdict): boolean {
   return action !== 'allow';
 }
 
-/** A property of a random document and random facts. */
-function always(name: string, holds: (document: Obj, given: Obj) => void): void {
-  it(
-    name,
-    () => fc.assert(fc.property(fc.oneof(documents, ruleDocuments), facts, holds), OPTIONS),
-    FUZZ_TIMEOUT_MS,
-  );
+/** A property of random documents and random facts. */
+function forAll(holds: (document: Obj, given: Obj) => void): void {
+  fc.assert(fc.property(fc.oneof(documents, ruleDocuments), facts, holds), OPTIONS);
 }
 
 const ANYONE = { names: ['alice@contoso.com'], groups: ['staff', 'board'], enabled: true };
@@ -46,135 +42,180 @@ const decisionOf = (action: string, more: Obj = {}): Obj => ({
 });
 
 describe('a policy', () => {
-  always('lets an excluded user be untargeted whatever include says', (document, given) => {
-    const targets = { include: { groups: ['staff'], users: ['*'] }, exclude: { groups: ['board'] } };
-    const untargeted = decide(
-      { ...document, targets, rules: [], untargeted: { action: 'block' }, mode: 'enforce' },
-      { ...given, user: ANYONE, decisions: [] },
-    );
-    expect(untargeted).toMatchObject({ action: 'block', reason: 'notTargeted' });
-  });
+  it(
+    'lets an excluded user be untargeted whatever include says',
+    () =>
+      forAll((document, given) => {
+        const targets = { include: { groups: ['staff'], users: ['*'] }, exclude: { groups: ['board'] } };
+        const untargeted = decide(
+          { ...document, targets, rules: [], untargeted: { action: 'block' }, mode: 'enforce' },
+          { ...given, user: ANYONE, decisions: [] },
+        );
+        expect(untargeted).toMatchObject({ action: 'block', reason: 'notTargeted' });
+      }),
+    FUZZ_TIMEOUT_MS,
+  );
 
-  always('blocks by hand before everything but a wipe', (document, given) => {
-    const user = { ...ANYONE };
-    const decisions = [
-      decisionOf('block'),
-      decisionOf('allow', { scope: 'partnership' }),
-      decisionOf('allow', { scope: 'user' }),
-    ];
-    expect(decide(document, { ...given, user, decisions })).toMatchObject({
-      action: 'block',
-      reason: 'individualRule',
-    });
-    const wiped = [...decisions, decisionOf('wipe', { wipe: { state: 'pending' } })];
-    expect(decide(document, { ...given, user, decisions: wiped })).toMatchObject({
-      action: 'wipe',
-      reason: 'wipeRequested',
-    });
-  });
+  it(
+    'blocks by hand before everything but a wipe',
+    () =>
+      forAll((document, given) => {
+        const user = { ...ANYONE };
+        const decisions = [
+          decisionOf('block'),
+          decisionOf('allow', { scope: 'partnership' }),
+          decisionOf('allow', { scope: 'user' }),
+        ];
+        expect(decide(document, { ...given, user, decisions })).toMatchObject({
+          action: 'block',
+          reason: 'individualRule',
+        });
+        const wiped = [...decisions, decisionOf('wipe', { wipe: { state: 'pending' } })];
+        expect(decide(document, { ...given, user, decisions: wiped })).toMatchObject({
+          action: 'wipe',
+          reason: 'wipeRequested',
+        });
+      }),
+    FUZZ_TIMEOUT_MS,
+  );
 
-  always('decides as if an expired decision were none', (document, given) => {
-    const over = ['allow', 'block', 'quarantine'].flatMap((action) =>
-      ['device', 'partnership', 'user'].map((scope) =>
-        decisionOf(action, { scope, expiresAt: '2026-12-01T10:00:00Z' }),
-      ),
-    );
-    const decisions = Array.isArray(given['decisions']) ? (given['decisions'] as Obj[]) : [];
-    expect(decide(document, { ...given, decisions: [...over, ...decisions] })).toEqual(
-      decide(document, { ...given, decisions }),
-    );
-  });
+  it(
+    'decides as if an expired decision were none',
+    () =>
+      forAll((document, given) => {
+        const over = ['allow', 'block', 'quarantine'].flatMap((action) =>
+          ['device', 'partnership', 'user'].map((scope) =>
+            decisionOf(action, { scope, expiresAt: '2026-12-01T10:00:00Z' }),
+          ),
+        );
+        const decisions = Array.isArray(given['decisions']) ? (given['decisions'] as Obj[]) : [];
+        expect(decide(document, { ...given, decisions: [...over, ...decisions] })).toEqual(
+          decide(document, { ...given, decisions }),
+        );
+      }),
+    FUZZ_TIMEOUT_MS,
+  );
 
-  always('never lets a phone in because a requirement is not met', (document, given) => {
-    const met = {
-      managed: true,
-      compliant: true,
-      encrypted: true,
-      compromised: false,
-      managedMailProfile: true,
-      lastCheckIn: '2026-12-01T10:00:00Z',
-    };
-    // Rules and conditions may name the same values: without them.
-    const strict = { ...document, rules: [], compliance: withoutConditions(document['compliance']) };
-    const device = { ...(given['device'] as Obj | null), ...met, graceUntil: null };
-    const before = decide(strict, { ...given, device });
-    for (const worse of [
-      { compliant: false },
-      { encrypted: false },
-      { compromised: true },
-      { managedMailProfile: false },
-      { lastCheckIn: '2020-01-01' },
-    ]) {
-      const after = decide(strict, { ...given, device: { ...device, ...worse } });
-      if (refuses(before)) expect(refuses(after)).toBe(true);
-    }
-  });
+  it(
+    'never lets a phone in because a requirement is not met',
+    () =>
+      forAll((document, given) => {
+        const met = {
+          managed: true,
+          compliant: true,
+          encrypted: true,
+          compromised: false,
+          managedMailProfile: true,
+          lastCheckIn: '2026-12-01T10:00:00Z',
+        };
+        // Rules and conditions may name the same values: without them.
+        const strict = { ...document, rules: [], compliance: withoutConditions(document['compliance']) };
+        const device = { ...(given['device'] as Obj | null), ...met, graceUntil: null };
+        const before = decide(strict, { ...given, device });
+        for (const worse of [
+          { compliant: false },
+          { encrypted: false },
+          { compromised: true },
+          { managedMailProfile: false },
+          { lastCheckIn: '2020-01-01' },
+        ]) {
+          const after = decide(strict, { ...given, device: { ...device, ...worse } });
+          if (refuses(before)) expect(refuses(after)).toBe(true);
+        }
+      }),
+    FUZZ_TIMEOUT_MS,
+  );
 
-  always('explains exactly what it decides', (document, given) => {
-    const policy = compiled(document);
-    const read = readFacts(given, NOW);
-    const { verdict, steps } = explain(policy, read);
-    expect(verdict).toEqual(evaluate(policy, read));
-    expect(steps.some(({ outcome }) => outcome === 'decides')).toBe(true);
-  });
+  it(
+    'explains exactly what it decides',
+    () =>
+      forAll((document, given) => {
+        const policy = compiled(document);
+        const read = readFacts(given, NOW);
+        const { verdict, steps } = explain(policy, read);
+        expect(verdict).toEqual(evaluate(policy, read));
+        expect(steps.some(({ outcome }) => outcome === 'decides')).toBe(true);
+      }),
+    FUZZ_TIMEOUT_MS,
+  );
 
-  always('does not depend on the order of groups, names, decisions and map keys', (document, given) => {
-    expect(decide(reversed(document), reversedFacts(given))).toEqual(decide(document, given));
-  });
+  it(
+    'does not depend on the order of groups, names, decisions and map keys',
+    () =>
+      forAll((document, given) => {
+        expect(decide(reversed(document), reversedFacts(given))).toEqual(decide(document, given));
+      }),
+    FUZZ_TIMEOUT_MS,
+  );
 
-  always('that only reports lets pass what a policy that allows everything lets pass', (document, given) => {
-    const reporting = decide({ ...document, mode: 'reportOnly' }, given);
-    const { disabledUsers = 'block' } = document;
-    const allowing = decide({ disabledUsers, rules: [{ action: 'allow' }] }, given);
-    expect(refuses(reporting)).toBe(refuses(allowing));
-    if (refuses(reporting)) expect(reporting.reason).toBe(allowing.reason);
-  });
+  it(
+    'that only reports lets pass what a policy that allows everything lets pass',
+    () =>
+      forAll((document, given) => {
+        const reporting = decide({ ...document, mode: 'reportOnly' }, given);
+        const { disabledUsers = 'block' } = document;
+        const allowing = decide({ disabledUsers, rules: [{ action: 'allow' }] }, given);
+        expect(refuses(reporting)).toBe(refuses(allowing));
+        if (refuses(reporting)) expect(reporting.reason).toBe(allowing.reason);
+      }),
+    FUZZ_TIMEOUT_MS,
+  );
 
-  always('does not change before recheckAt', (document, given) => {
-    const policy = compiled(document);
-    const now = evaluate(policy, readFacts(given, NOW));
-    const last = Math.min(now.recheckAt - 1, NOW + 400 * 86_400_000);
-    for (const time of [Math.min(NOW + 1, last), Math.floor((NOW + last) / 2), last]) {
-      const later = evaluate(policy, { ...readFacts(given, NOW), now: time });
-      // The hold of a device nobody has seen begins anew with each question.
-      if (later.reason === 'awaitingReport' || later.wouldBe?.reason === 'awaitingReport') continue;
-      expect({ ...later, recheckAt: 0 }).toEqual({ ...now, recheckAt: 0 });
-    }
-  });
+  it(
+    'does not change before recheckAt',
+    () =>
+      forAll((document, given) => {
+        const policy = compiled(document);
+        const now = evaluate(policy, readFacts(given, NOW));
+        const last = Math.min(now.recheckAt - 1, NOW + 400 * 86_400_000);
+        for (const time of [Math.min(NOW + 1, last), Math.floor((NOW + last) / 2), last]) {
+          const later = evaluate(policy, { ...readFacts(given, NOW), now: time });
+          // The hold of a device nobody has seen begins anew with each question.
+          if (later.reason === 'awaitingReport' || later.wouldBe?.reason === 'awaitingReport') continue;
+          expect({ ...later, recheckAt: 0 }).toEqual({ ...now, recheckAt: 0 });
+        }
+      }),
+    FUZZ_TIMEOUT_MS,
+  );
 
-  always('has one verdict for all requests with the same key', (document, given) => {
-    const policy = compiled(document);
-    const first = readFacts(given, NOW);
-    const requests = [
-      {},
-      {
-        userAgent: 'Apple-iPhone15C2/2105.219',
-        protocolVersion: '16.1',
-        address: '10.1.2.3',
-        command: 'Sync',
-      },
-      {
-        userAgent: 'Apple-iPhone9/1',
-        protocolVersion: '16.1',
-        address: '10.1.2.99',
-        command: 'Ping',
-        auth: 'basic',
-      },
-      {
-        userAgent: 'Outlook-Android/2.0',
-        protocolVersion: '14.1',
-        address: '203.0.113.9',
-        auth: 'certificate',
-      },
-    ].map((request) => ({ ...first, request: readFacts({ request }, NOW).request }));
-    const byKey = new Map<number | string, Verdict>();
-    for (const one of requests) {
-      const key = policy.requests.keyOf(one);
-      const verdict = { ...evaluate(policy, one), recheckAt: 0 };
-      expect(verdict).toEqual(byKey.get(key) ?? verdict);
-      byKey.set(key, verdict);
-    }
-  });
+  it(
+    'has one verdict for all requests with the same key',
+    () =>
+      forAll((document, given) => {
+        const policy = compiled(document);
+        const first = readFacts(given, NOW);
+        const requests = [
+          {},
+          {
+            userAgent: 'Apple-iPhone15C2/2105.219',
+            protocolVersion: '16.1',
+            address: '10.1.2.3',
+            command: 'Sync',
+          },
+          {
+            userAgent: 'Apple-iPhone9/1',
+            protocolVersion: '16.1',
+            address: '10.1.2.99',
+            command: 'Ping',
+            auth: 'basic',
+          },
+          {
+            userAgent: 'Outlook-Android/2.0',
+            protocolVersion: '14.1',
+            address: '203.0.113.9',
+            auth: 'certificate',
+          },
+        ].map((request) => ({ ...first, request: readFacts({ request }, NOW).request }));
+        const byKey = new Map<number | string, Verdict>();
+        for (const one of requests) {
+          const key = policy.requests.keyOf(one);
+          const verdict = { ...evaluate(policy, one), recheckAt: 0 };
+          expect(verdict).toEqual(byKey.get(key) ?? verdict);
+          byKey.set(key, verdict);
+        }
+      }),
+    FUZZ_TIMEOUT_MS,
+  );
 
   it(
     'is total: any JSON gives a verdict',
