@@ -8,7 +8,7 @@ import { writeCertificate } from './certificate.ts';
 import type { CertificateFiles } from './certificate.ts';
 import { LOAD_CORE, freePort, line, start, stopAll } from './processes.ts';
 import { chart, machine, summarise, tableOf, versions } from './report.ts';
-import type { BenchResult } from './report.ts';
+import type { BenchResult, Sample } from './report.ts';
 import { writeTables } from './published.ts';
 import { RIVALS } from './rivals.ts';
 import type { Rival, RivalContext } from './rivals.ts';
@@ -47,6 +47,11 @@ try {
 }
 
 async function run(scenario: Scenario): Promise<void> {
+  const effort = { rounds: Number(values.rounds), seconds: Number(values.seconds) };
+  if (scenario.alone !== undefined) {
+    publishSamples(scenario, scenario.alone(effort));
+    return;
+  }
   const folder = mkdtempSync(join(tmpdir(), 'easgate-bench-'));
   const upstreamPort = await freePort();
   const backend = start(LOAD_CORE, process.execPath, ['bench/servers/backend.ts', String(upstreamPort)]);
@@ -57,16 +62,23 @@ async function run(scenario: Scenario): Promise<void> {
   for (const rival of participants(scenario)) {
     runs.push(await launch(rival, { folder, upstreamPort, logged: scenario.logged, tls, redisPort }));
   }
-  await scenario.measure(runs, { rounds: Number(values.rounds), seconds: Number(values.seconds) }, scenario);
+  await scenario.measure(runs, effort, scenario);
   await stopAll();
   rmSync(folder, { recursive: true, force: true });
+  publishSamples(scenario, Object.fromEntries(runs.map(({ rival, samples }) => [rival.name, samples])));
+}
+
+function publishSamples(
+  { name, figure }: Scenario,
+  samples: Readonly<Record<string, readonly Sample[]>>,
+): void {
   publish({
-    scenario: scenario.name,
-    figure: scenario.figure,
+    scenario: name,
+    figure,
     at: new Date().toISOString(),
     machine: machine(),
     versions: versions(),
-    rivals: Object.fromEntries(runs.map(({ rival, samples }) => [rival.name, summarise(samples)])),
+    rivals: Object.fromEntries(Object.entries(samples).map(([rival, its]) => [rival, summarise(its)])),
   });
 }
 

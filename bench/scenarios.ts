@@ -1,6 +1,7 @@
 // Owns what each scenario measures, and with whom. A scenario gets rivals that have proved that they answer correctly.
 import type { ChildProcess } from 'node:child_process';
 import type { LoadKind, LoadOrder } from './load.ts';
+import { measurePolicy } from './policy.ts';
 import { ALL_CORES, LOAD_CORE, cpuMicros, line, rssBytes, start, stop } from './processes.ts';
 import type { Measure, Sample } from './report.ts';
 import type { Rival } from './rivals.ts';
@@ -30,6 +31,8 @@ export interface Scenario {
   readonly tls: boolean;
   readonly logged: boolean;
   readonly redis: boolean;
+  /** Measures code of this process, without gateways: the samples of each variant. */
+  readonly alone?: (effort: Effort) => Record<string, Sample[]>;
   /** Fills in the samples of each. */
   measure(runs: readonly Running[], effort: Effort, scenario: Scenario): Promise<void>;
 }
@@ -183,6 +186,15 @@ export const SCENARIOS: readonly Scenario[] = [
         (running) => trickle(running, effort.seconds, COLD_RATE, 'cold'),
         COLD_WARM_UPS,
       ),
+  },
+  {
+    ...PLAIN,
+    name: 'policy',
+    text: 'one decision by a policy of 200 rules and 50 compliance policies; with ten CEL rules more; with every step kept',
+    figure: 'cpuMicrosPerDecision',
+    rivals: [],
+    alone: measurePolicy,
+    measure: () => Promise.resolve(),
   },
 ];
 

@@ -12,7 +12,7 @@ import type { AlternativesTrace, ConditionTrace, Outcome, RequirementTrace, Trac
 export function traceRule(rule: CompiledRule, scene: Scene, decides: boolean): TraceNode {
   const match = traceAlternatives(rule.match, scene);
   const matches = someHolds(match);
-  const except = matches ? traceAlternatives(rule.except, scene) : [];
+  const except = matches ? traceAlternatives(rule.except, scene) : NOTHING;
   const holds = matches && rule.when !== null ? rule.when.holds(scene) : null;
   const state = stateOfRule(rule, scene, matches, someHolds(except), holds);
   const reported = (state === 'notYet' || state === 'reportOnly') && rule.action !== 'allow';
@@ -67,9 +67,10 @@ function traceCompliancePolicy(
   { refusal, grace, reported }: ComplianceOutcome,
 ): TraceNode {
   const toUser = isDeployedTo(policy, scene);
-  const match = toUser ? traceAlternatives(policy.match, scene) : [];
-  const except = toUser && someHolds(match) ? traceAlternatives(policy.except, scene) : [];
-  const state = stateOfPolicy(policy, scene, toUser, someHolds(match), someHolds(except));
+  const match = toUser ? traceAlternatives(policy.match, scene) : NOTHING;
+  const matches = someHolds(match);
+  const except = matches ? traceAlternatives(policy.except, scene) : NOTHING;
+  const state = stateOfPolicy(policy, scene, toUser, matches, someHolds(except));
   const deployed = state === 'deployed' || state === 'notYet' || state === 'reportOnly';
   const deciding = refusal ?? grace;
   const outcome: Outcome =
@@ -82,7 +83,7 @@ function traceCompliancePolicy(
     state,
     match,
     except,
-    requirements: deployed ? policy.requirements.map((one) => traceRequirement(policy, one, scene)) : [],
+    requirements: deployed ? policy.requirements.map((one) => traceRequirement(policy, one, scene)) : NOTHING,
   };
 }
 
@@ -120,20 +121,23 @@ function traceRequirement(
   return { requirement: key, wanted, found, state, since, due: due?.action ?? null, next };
 }
 
-/** Each map up to the condition that fails. */
+/** Each map up to the condition that fails. Most maps fail at once, so the arrays are made with one entry. */
 function traceAlternatives(maps: readonly (readonly Condition[])[], scene: Scene): AlternativesTrace {
-  const traces: ConditionTrace[][] = [];
-  for (const conditions of maps) {
-    const trace: ConditionTrace[] = [];
-    for (const condition of conditions) {
-      const one = traceCondition(condition, scene);
-      trace.push(one);
-      if (!one.holds) break;
-    }
-    traces.push(trace);
-  }
-  return traces;
+  const [only] = maps;
+  if (only === undefined) return NOTHING;
+  return maps.length === 1 ? [traceMap(only, scene)] : maps.map((conditions) => traceMap(conditions, scene));
 }
+
+function traceMap(conditions: readonly Condition[], scene: Scene): readonly ConditionTrace[] {
+  const [first] = conditions;
+  if (first === undefined) return NOTHING;
+  const trace = [traceCondition(first, scene)];
+  for (let index = 1; index < conditions.length && trace[index - 1]?.holds === true; index++)
+    trace.push(traceCondition(conditions[index] as Condition, scene));
+  return trace;
+}
+
+const NOTHING: readonly never[] = [];
 
 function traceCondition(condition: Condition, scene: Scene): ConditionTrace {
   return {
