@@ -99,7 +99,7 @@ function compileDocument(
           },
     grandfather: compileGrandfather(document.grandfather, problems),
     messages: document.messages ?? {},
-    requests: compileRequestKeys(rules, isTargeted),
+    ...compileRequestKeys(rules, isTargeted),
   };
 }
 

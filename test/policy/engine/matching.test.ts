@@ -23,10 +23,14 @@ describe('a pattern', () => {
     );
   });
 
-  it('finds long pieces with ? too', () => {
-    const piece = `${'x?'.repeat(30)}y`;
-    expect(compileGlob(`*${piece}*`)(`abc${'xz'.repeat(30)}yq`)).toBe(true);
-    expect(compileGlob(`*${piece}*`)(`abc${'xz'.repeat(30)}zq`)).toBe(false);
+  it.each([31, 32, 33, 63, 64, 65, 100])('finds pieces of %i characters with ? too', (length) => {
+    const piece = 'x?'.repeat(length).slice(0, length - 1) + 'y';
+    const word = piece.replaceAll('?', 'z');
+    const glob = compileGlob(`*${piece}*`);
+    for (const before of ['', 'x', 'xzxz', 'y'.repeat(40)]) {
+      expect(glob(`${before}${word}q`)).toBe(true);
+      expect(glob(`${before}${word.slice(0, -1)}q${word.slice(1)}`)).toBe(false);
+    }
   });
 
   it('takes time linear in the text, however hostile pattern and text are', () => {
@@ -41,6 +45,7 @@ describe('a pattern', () => {
       '*a?a?a*b?*',
       '*?*?*?*b',
       `*${'a?'.repeat(12)}b*`,
+      `*${'a?'.repeat(40)}b*`,
       '*a*a*a*a*c?',
     ]) {
       const short = reads(pattern, 1_000);

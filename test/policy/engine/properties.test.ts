@@ -208,7 +208,7 @@ describe('a policy', () => {
         ].map((request) => ({ ...first, request: readFacts({ request }, NOW).request }));
         const byKey = new Map<number | string, Verdict>();
         for (const one of requests) {
-          const key = policy.requests.keyOf(one);
+          const key = policy.requestKey(one);
           const verdict = { ...evaluate(policy, one), recheckAt: 0 };
           expect(verdict).toEqual(byKey.get(key) ?? verdict);
           byKey.set(key, verdict);
@@ -226,7 +226,7 @@ describe('a policy', () => {
           for (const given of [any, wrong]) {
             const read = readFacts(given, NOW);
             expect(evaluate(policy, read).action).toBeTypeOf('string');
-            expect(policy.requests.keyOf(read)).toBeDefined();
+            expect(policy.requestKey(read)).toBeDefined();
           }
         }),
         OPTIONS,
