@@ -43,13 +43,10 @@ function stateOfRule(
   return rule.reportOnly ? 'reportOnly' : 'matches';
 }
 
+/** Whether one of the maps holds: each ends with the condition that fails, if one does. */
 function someHolds(maps: AlternativesTrace): boolean {
-  for (const conditions of maps) if (conditions.every(isHeld)) return true;
+  for (const conditions of maps) if (conditions.at(-1)?.holds !== false) return true;
   return false;
-}
-
-function isHeld({ holds }: ConditionTrace): boolean {
-  return holds;
 }
 
 /** The compliance policies, deployed or not. */
