@@ -51,7 +51,7 @@ async function run(words: readonly string[], input = ''): Promise<Ended> {
   return { code, out, error };
 }
 
-describe('policy evaluate', () => {
+describe('policy evaluate', { timeout: 90_000 }, () => {
   it('prints one verdict a line, and an error for a line that is none', async () => {
     const lines = [
       '{"device":{"managed":true,"compliant":true,"platform":"ios"}}',
@@ -86,7 +86,7 @@ describe('policy evaluate', () => {
   });
 });
 
-describe('policy check', () => {
+describe('policy check', { timeout: 90_000 }, () => {
   it('ends with 0 for a document that works, 1 for one that does not, and with --strict for warnings', async () => {
     expect(await run(['policy', 'check', 'policy.yaml'])).toEqual({
       code: 0,
@@ -105,7 +105,7 @@ describe('policy check', () => {
   });
 });
 
-describe('policy test', () => {
+describe('policy test', { timeout: 90_000 }, () => {
   it('says how a verdict differs, and fails', async () => {
     const { code, out } = await run(['policy', 'test', 'cases.yaml']);
     expect(code).toBe(1);
@@ -130,7 +130,7 @@ describe('policy test', () => {
   });
 });
 
-describe('explain and simulate', () => {
+describe('explain and simulate', { timeout: 90_000 }, () => {
   it('show the same walk with what each step found', async () => {
     const explained = await run(
       ['policy', 'explain', '--policy', 'policy.yaml'],
