@@ -33,6 +33,8 @@ const REMEMBER_MS = 60_000;
  * chooses the name, so they are bounded; beyond, the server is asked under its own.
  */
 const MAX_NAMES = 8;
+/** To each server: no more questions are under way than there are names and schemes. */
+const CONNECTIONS = 2 * (MAX_NAMES + 1);
 const MAX_BODY_BYTES = 16 * 1024;
 /** Kept beside WWW-Authenticate; all else that a server says (cookies, traces) was said to one client. */
 const OF_BODY: ReadonlySet<string> = new Set(['content-type', 'content-encoding', 'content-language']);
@@ -75,7 +77,7 @@ export class ChallengeMemory {
     this.balancer = balancer;
     this.forwarding = forwarding;
     this.now = now;
-    this.pools = new QuestionPools(now);
+    this.pools = new QuestionPools(now, CONNECTIONS);
     this.own = { status: 401, reason: 'Unauthorized', headers: ownLines, body: null };
   }
 

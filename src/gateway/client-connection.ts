@@ -2,6 +2,7 @@
 // The way of a request: head (request-reader.ts) -> gate, identity (admission.ts) -> verdict (decision.ts) -> forwarder.ts,
 // or denial.ts.
 import type { Socket } from 'node:net';
+import { monotonicNow } from '../clock.ts';
 import { ERRORS } from '../http/errors.ts';
 import type { HttpErrorCode } from '../http/errors.ts';
 import { errorReply } from '../http/reply.ts';
@@ -82,7 +83,7 @@ export class ClientConnection implements Timed, TimedPhone, ReadPhone {
   draining = false;
   private readonly endpoint: PhoneEndpoint;
   /** A trusted proxy: its requests are those of others. */
-  private readonly trusted: boolean;
+  readonly trusted: boolean;
   /** The header lines that tell the mail server of it; '' = not written yet. */
   private forwarded = '';
 
@@ -116,6 +117,10 @@ export class ClientConnection implements Timed, TimedPhone, ReadPhone {
   /** On the connection of a proxy, nobody: also behind one address the next request may be another client's. */
   get boundUser(): UserKey | null {
     return this.trusted ? null : this.forwarder.boundUser;
+  }
+
+  get handshaking(): boolean {
+    return this.forwarder.handshaking;
   }
 
   get certificateUser(): UserKey | null {
@@ -213,6 +218,12 @@ export class ClientConnection implements Timed, TimedPhone, ReadPhone {
     this.reader.resumeBody();
   }
 
+  withhold(exchange: Exchange, finding: 'issued' | 'odd'): void {
+    if (exchange.phase === 'responding') this.cut();
+    else if (finding === 'odd') this.refuse('EASGATE_BODY_MALFORMED');
+    else this.decision.leaveLate(exchange);
+  }
+
   // ---------------------------------------------------------------------------------------------- the end of an exchange
 
   noteSeen(exchange: Exchange, status: number): void {
@@ -275,7 +286,7 @@ export class ClientConnection implements Timed, TimedPhone, ReadPhone {
 
   /** The client is at fault: a clear status, then the connection closes. */
   refuse(code: HttpErrorCode): void {
-    const exchange = this.exchange ?? new Exchange(Date.now());
+    const exchange = this.exchange ?? new Exchange(monotonicNow());
     this.exchange = exchange;
     exchange.error = code;
     exchange.persistent = false;

@@ -4,6 +4,7 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { clientBlock } from '../identity/client-address.ts';
 import type { UserKey } from '../identity/keys.ts';
+import { FairPlaces } from './fair-places.ts';
 import { forwardedFields } from './forwarding.ts';
 import type { ClientOrigin, ForwardingRules } from './forwarding.ts';
 import { GuessLimits } from './guess-limits.ts';
@@ -32,13 +33,6 @@ interface Answer {
   readonly until: number;
 }
 
-interface Flight {
-  readonly proof: Promise<Proof>;
-  readonly block: string;
-  /** The credentials were good when they were last asked about. */
-  readonly good: boolean;
-}
-
 /** Answers remembered, by a keyed hash of the credentials and of how they came; nothing else of them is kept. */
 const MAX_REMEMBERED = 10_000;
 const REMEMBER_MS = 60_000;
@@ -50,16 +44,28 @@ const REMEMBER_REFUSED_MS = 5 * 60_000;
 /** Credentials that were good when they were last asked about: they are asked about again whatever others guess. */
 const MAX_GOOD = 50_000;
 /**
- * Questions under way at most, in all and for one address; beyond it a request is told to come again. Counted apart, and asked
- * on connections of their own, are those about credentials that were good: a mail server may take ten seconds to refuse a
- * password, and strangers would keep all places busy.
+ * Questions under way per mail server at most, each on a connection of its own; one address gets half of them. Beyond it a
+ * request gets 503. A mail server may take half a minute to refuse a password (Z-Push): in that time one address may ask about
+ * 50 wrong ones ({@link GuessLimits}), which still leaves it places. Counted apart are questions about credentials that were
+ * good when they were last asked about: strangers do not keep their places busy.
  */
-const MAX_IN_FLIGHT = 64;
-const MAX_IN_FLIGHT_PER_ADDRESS = 32;
+const MAX_IN_FLIGHT = 128;
 /** Read so that the connection can be used again; a longer answer costs it. */
 const MAX_BODY_BYTES = 64 * 1024;
 /** In place of a charge. */
 const GOOD_BEFORE: Charge = [];
+
+/** Of each mail server. */
+type Places = Map<UpstreamServer, FairPlaces>;
+
+function placesOf(all: Places, server: UpstreamServer): FairPlaces {
+  let places = all.get(server);
+  if (places === undefined) {
+    places = new FairPlaces(MAX_IN_FLIGHT);
+    all.set(server, places);
+  }
+  return places;
+}
 
 /** One question per credentials at a time, bounded in number and time. */
 export class CredentialCheck {
@@ -73,7 +79,9 @@ export class CredentialCheck {
   private readonly remembered = new LRUCache<string, Answer>({ max: MAX_REMEMBERED });
   private readonly good = new LRUCache<string, true>({ max: MAX_GOOD });
   private readonly limits: GuessLimits;
-  private readonly flights = new Map<string, Flight>();
+  private readonly flights = new Map<string, Promise<Proof>>();
+  private readonly places: Places = new Map();
+  private readonly goodPlaces: Places = new Map();
 
   constructor(
     upstream: UpstreamSettings,
@@ -85,8 +93,8 @@ export class CredentialCheck {
     this.balancer = balancer;
     this.forwarding = forwarding;
     this.now = now;
-    this.pools = new QuestionPools(now);
-    this.goodPools = new QuestionPools(now);
+    this.pools = new QuestionPools(now, MAX_IN_FLIGHT);
+    this.goodPools = new QuestionPools(now, MAX_IN_FLIGHT);
     this.limits = new GuessLimits(now);
   }
 
@@ -98,24 +106,29 @@ export class CredentialCheck {
     const known = this.remembered.get(question);
     if (known !== undefined && known.until > this.now()) return known.proof;
     const under = this.flights.get(question);
-    if (under !== undefined) return under.proof;
+    if (under !== undefined) return under;
     const block = clientBlock(origin.address);
     const credentials = this.hash(authorization);
     const good = this.good.has(credentials);
-    if (!this.hasRoomFor(block, good)) return 'unknown';
     const server = this.balancer.pick(claim.routeKey, null);
     if (server === null) return 'unknown';
+    const places = placesOf(good ? this.goodPlaces : this.places, server);
+    if (!places.take(block)) return 'unknown';
     const charge = good ? GOOD_BEFORE : this.limits.charge(user, origin.address);
-    if (charge === null) return 'unknown';
+    if (charge === null) {
+      places.leave(block);
+      return 'unknown';
+    }
     const proof = this.ask(good ? this.goodPools : this.pools, server, claim)
       .catch((): Proof => 'unknown')
       .then((proof) => {
         this.flights.delete(question);
+        places.leave(block);
         this.settle(credentials, claim, proof, charge);
         this.remember(question, proof);
         return proof;
       });
-    this.flights.set(question, { proof, block, good });
+    this.flights.set(question, proof);
     return proof;
   }
 
@@ -127,17 +140,6 @@ export class CredentialCheck {
 
   async close(): Promise<void> {
     await Promise.all([this.pools.close(), this.goodPools.close()]);
-  }
-
-  private hasRoomFor(block: string, good: boolean): boolean {
-    let all = 0;
-    let own = 0;
-    for (const flight of this.flights.values()) {
-      if (flight.good !== good) continue;
-      all++;
-      if (flight.block === block) own++;
-    }
-    return all < MAX_IN_FLIGHT && own < MAX_IN_FLIGHT_PER_ADDRESS;
   }
 
   private hash(text: string): string {

@@ -54,7 +54,7 @@ export class Discovery {
     this.balancer = balancer;
     this.credentials = credentials;
     this.forwarding = forwarding;
-    this.pools = new QuestionPools(now);
+    this.pools = new QuestionPools(now, MAX_IN_FLIGHT);
   }
 
   /** Ends questions that have waited too long. */

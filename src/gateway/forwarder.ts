@@ -1,5 +1,6 @@
 // Owns which connection to a mail server a request goes out on: choosing and waiting, one more try where that is safe, and
 // giving it back. Knows no policy.
+import { withHeaders } from '../http/request-head.ts';
 import type { ResponseHead } from '../http/response-head.ts';
 import type { UserKey } from '../identity/keys.ts';
 import { isRepeatable } from './answers.ts';
@@ -17,6 +18,17 @@ import { openingData, requestData } from './upstream-request.ts';
 import type { UpstreamConnection, UpstreamUser } from './upstream/upstream-connection.ts';
 import type { ConnectionWaiter } from './upstream/upstream-pool.ts';
 import type { UpstreamServer } from './upstream/upstream-server.ts';
+
+/** What goes with a leg of a handshake: nothing of the request that it came with. */
+const LEG_HEADERS: readonly string[] = [
+  'authorization',
+  'user-agent',
+  'x-forwarded-for',
+  'x-forwarded-proto',
+  'x-forwarded-host',
+  'forwarded',
+  'via',
+];
 
 /** Servers tried for one request at most. */
 const MAX_ATTEMPTS = 3;
@@ -75,6 +87,19 @@ export class Forwarder implements UpstreamUser, ResponseOwner, ConnectionWaiter 
     this.dispatch(exchange, server, openingData(exchange, server));
   }
 
+  /**
+   * Sends the closing leg of a request that may not pass as a bare OPTIONS: the mail server alone can say whether it holds,
+   * and nothing of the request is carried out. Only its challenge comes back; a leg that holds is answered by acceptHead().
+   */
+  forwardDeniedLeg(exchange: Exchange): void {
+    const { path } = this.core.settings.upstream;
+    exchange.challengeOnly = true;
+    exchange.upstreamLine = `OPTIONS ${path} HTTP/1.1\r\nHost: `;
+    exchange.upstreamHead = withHeaders(exchange.upstreamHead ?? '', LEG_HEADERS);
+    exchange.authorization = null;
+    this.forwardOpening(exchange);
+  }
+
   /** The request is answered here, and not as whom the connection of this client to its server stands for. */
   leavePin(exchange: Exchange): void {
     this.agreeOnPin(exchange);
@@ -116,17 +141,17 @@ export class Forwarder implements UpstreamUser, ResponseOwner, ConnectionWaiter 
   }
 
   /**
-   * Lets go of the connection of this client where the request must not go out on it. False when the request was refused:
-   * it would end a handshake that nobody began.
+   * Lets go of the connection of this client where the request must not go out on it. False when the request failed: the
+   * handshake that it ends went with its connection.
    */
   private agreeOnPin(exchange: Exchange): boolean {
     const { pinned } = this;
     if (exchange.leg === 'closing') {
       if (pinned?.handshaking === true) return true;
-      this.phone.refuse('EASGATE_AUTHORIZATION');
+      this.phone.fail(exchange, 'EASGATE_UPSTREAM_CLOSED');
       return false;
     }
-    if (pinned?.suits(exchange) === false) this.unpin();
+    if (pinned?.suits(exchange, this.phone.trusted) === false) this.unpin();
     return true;
   }
 
@@ -213,8 +238,13 @@ export class Forwarder implements UpstreamUser, ResponseOwner, ConnectionWaiter 
     if (exchange === null || exchange.phase !== 'forwarded') return;
     const waited = exchange.replay !== null;
     exchange.replay = null;
-    if (exchange.requestComplete) this.phone.deadline = exchange.responseDeadline;
-    else if (waited && exchange.upstream?.socket.writableNeedDrain === false) this.phone.resumeBody();
+    if (exchange.requestComplete) {
+      this.phone.deadline = exchange.responseDeadline;
+      return;
+    }
+    // The time for connecting is no time for the body.
+    this.expectNext(exchange);
+    if (waited && exchange.upstream?.socket.writableNeedDrain === false) this.phone.resumeBody();
   }
 
   onUpstreamBytes(bytes: Buffer, length: number): void {

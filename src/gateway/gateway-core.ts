@@ -4,6 +4,7 @@ import type { MailboxNotice } from '../eas/mailbox/model.ts';
 import { plain } from '../eas/mailbox/plain.ts';
 import { inRanges, parseRange } from '../identity/client-address.ts';
 import type { Verdict, WipeOrder } from '../policy/model.ts';
+import { underSpelling } from '../policy/wipe.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { SeenFacts } from '../directory/partnership-recorder.ts';
 import type { ChangedKeys, Decision } from '../directory/verdict-cache.ts';
@@ -24,6 +25,11 @@ import type { GatewaySettings, QuarantineSettings } from './settings.ts';
 import type { PassThroughLine } from './pass-through/settings.ts';
 import type { PassThroughLane } from './pass-through/lane.ts';
 import type { Balancer } from './upstream/balancer.ts';
+
+/** Asked of mail servers about one request, one after the other, at most. */
+const MAX_QUESTIONS = 3;
+/** A question ends up to so much later than its limit. */
+const SWEEP_MARGIN_MS = 1_000;
 
 /** Something the operator should know; codes are stable. */
 export type OnTrouble = (code: string, facts: Readonly<Record<string, unknown>>) => void;
@@ -53,8 +59,10 @@ export interface VerdictSource {
   decide(user: UserKey, device: DeviceKey): Promise<Pick<Decision, 'verdict'>>;
   /** What the store says now; null when it did not answer. Never rejects. */
   confirm(user: UserKey, device: DeviceKey): Promise<Verdict | null>;
+  /** Writes down that the order is about to be sent; false when it was taken back. Rejects when the store is away. */
+  noteWipeTold(device: DeviceKey, order: WipeOrder): Promise<boolean>;
   /** Writes down what a phone said to a wipe; false when that wipe was taken back. Rejects when the store is away. */
-  acknowledgeWipe(user: UserKey, device: DeviceKey, order: WipeOrder, status: 1 | 2): Promise<boolean>;
+  acknowledgeWipe(device: DeviceKey, order: WipeOrder, status: 1 | 2): Promise<boolean>;
   /** Calls after a change was applied; returns the way to stop listening. */
   onChange(listener: (changed: ChangedKeys) => void): () => void;
 }
@@ -128,6 +136,8 @@ export class GatewayCore {
   readonly journal: EventJournal | null;
   private readonly rendered: Notices | null;
   readonly arrivals = new Arrivals();
+  /** How long a request waits for what mail servers are asked about it, in milliseconds: a backstop of their own limits. */
+  readonly askingMs: number;
   draining = false;
   /** More memory is in use than limits.maxMemoryBytes. */
   overloaded = false;
@@ -146,6 +156,8 @@ export class GatewayCore {
     this.journal = parts.journal ?? null;
     const { autodiscover, identity, upstream } = parts.settings;
     const now = (): number => parts.deadlines.now;
+    const slowest = Math.max(...upstream.servers.map(({ responseTimeoutMs }) => responseTimeoutMs));
+    this.askingMs = MAX_QUESTIONS * (slowest + SWEEP_MARGIN_MS);
     this.forwarding = {
       trustedProxies: identity.trustedProxies.map(parseRange),
       forwardedHeader: identity.forwardedHeader,
@@ -212,12 +224,24 @@ export class GatewayCore {
     return trustedProxies.length > 0 && inRanges(address, trustedProxies);
   }
 
+  /** The verdict from memory, if it is there. Hot path. */
+  peek(user: UserKey, device: DeviceKey, spelling: string): Verdict | undefined {
+    const verdict = this.verdicts.peek(user, device);
+    return verdict === undefined ? undefined : underSpelling(verdict, spelling);
+  }
+
   /** The miss path: one bounded look-up. Null when no usable verdict is known. */
   async decide(exchange: Exchange): Promise<Verdict | null> {
-    const { user, device } = exchange;
+    const { user, device, spelling } = exchange;
     if (user === null || device === null) return null;
-    const decision = await this.verdicts.decide(user, device);
-    return decision.verdict;
+    const { verdict } = await this.verdicts.decide(user, device);
+    return verdict === null ? null : underSpelling(verdict, spelling);
+  }
+
+  /** What the store says now; null when it does not answer. */
+  async confirm(user: UserKey, device: DeviceKey, spelling: string): Promise<Verdict | null> {
+    const verdict = await this.verdicts.confirm(user, device);
+    return verdict === null ? null : underSpelling(verdict, spelling);
   }
 
   /** Records the partnership when the answer shows that the mail server took the credentials; returns whether it did. */
@@ -230,6 +254,7 @@ export class GatewayCore {
     this.recorder.seen({
       user,
       device,
+      spelling: exchange.spelling,
       deviceType: exchange.deviceType,
       userAgent: exchange.userAgent === null ? null : plain(exchange.userAgent, MAX_USER_AGENT),
       protocolVersion: exchange.protocolVersion,

@@ -21,6 +21,7 @@ export class PhoneAccount {
   private authorization: string | null = null;
   private use: DeviceUse | null = null;
   private seenVerdict: Verdict | null = null;
+  private seenSpelling = '';
   private seenAt = 0;
 
   constructor(core: GatewayCore) {
@@ -66,13 +67,15 @@ export class PhoneAccount {
    */
   noteSeen(exchange: Exchange, status: number): void {
     const { now } = this.core.deadlines;
-    const { device, verdict, information } = exchange;
+    const { device, spelling, verdict, information } = exchange;
     if (device === null || verdict === null) return;
     // Another device or user clears seenVerdict.
-    if (information === null && verdict === this.seenVerdict && now - this.seenAt < SEEN_AGAIN_MS) return;
+    const same = verdict === this.seenVerdict && spelling === this.seenSpelling;
+    if (information === null && same && now - this.seenAt < SEEN_AGAIN_MS) return;
     if (!this.core.recordSeen(exchange, status)) return;
     if (verdict.action !== 'allow') this.core.journal?.refused(exchange, this.address);
     this.seenVerdict = verdict;
+    this.seenSpelling = spelling;
     this.seenAt = now;
   }
 }

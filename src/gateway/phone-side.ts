@@ -13,6 +13,8 @@ export interface PhoneSide {
   readonly body: RequestBody;
   readonly address: string;
   readonly port: number;
+  /** A trusted proxy: its requests may be those of several clients. */
+  readonly trusted: boolean;
   /** Whose request is under way, as the mail server is told. */
   readonly origin: ClientOrigin;
   /** The exchange under way. */
@@ -28,6 +30,8 @@ export interface PhoneSide {
   reply(exchange: Exchange, data: string, status: number): void;
   /** The mail server takes body bytes again. */
   resumeBody(): void;
+  /** What comes of the body must not reach the mail server, and so the request does not. */
+  withhold(exchange: Exchange, finding: 'issued' | 'odd'): void;
   /** The response head is known; the credentials are proven or not. */
   noteSeen(exchange: Exchange, status: number): void;
   /** The response went out whole. */

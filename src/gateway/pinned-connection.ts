@@ -1,6 +1,7 @@
 // Owns a connection to a mail server that belongs to one client connection alone, and for whom the server may take it.
 import { proxyHeader } from '../http/proxy-protocol.ts';
 import type { UserKey } from '../identity/keys.ts';
+import { showsAcceptance } from './credential-proof.ts';
 import type { Exchange } from './exchange.ts';
 import type { PhoneSide } from './phone-side.ts';
 import type { UpstreamConnection } from './upstream/upstream-connection.ts';
@@ -28,18 +29,25 @@ export class PinnedConnection {
    * Whether a request that needs no handshake, or opens one, may go out on it. Connection-bound credentials need a
    * connection of their own; others must not meet one that is bound. A handshake always starts on a connection that
    * nobody was authenticated on: a server that keeps its first user would otherwise serve that one under the name of the
-   * second.
+   * second, or not look at the password of a request. `shared` = the client connection is a trusted proxy's: the next
+   * request on it may be another client's, so nothing but the handshake under way goes on.
    */
-  suits({ leg, user }: Exchange): boolean {
+  suits({ leg, user, authorization }: Exchange, shared: boolean): boolean {
     // Behind a 401 the server may still know whom it authenticated before: only a handshake under way goes on.
     if (leg !== 'none') return this.handshaking && !this.authenticated;
-    return !this.claimed || (this.user !== null && user === this.user);
+    if (!this.claimed) return true;
+    return !shared && authorization === null && this.user !== null && user === this.user;
   }
 
   /** What the status of an answer on it says of who it is bound to. */
   noteAnswer(exchange: Exchange, status: number): void {
-    // A server that says 401 to a user it knows, or lets an opening leg in (Kerberos), may serve that user from now on.
-    const doubtful = status === 401 ? this.user !== null : exchange.leg === 'opening';
+    // A server that says 401 to a user it knows, or lets an opening leg in (Kerberos), may serve that user from now on;
+    // one that fails, or redirects, may not have looked at the leg.
+    const { leg } = exchange;
+    const doubtful =
+      status === 401
+        ? this.user !== null
+        : leg === 'opening' || (leg === 'closing' && !showsAcceptance(status));
     if (doubtful) exchange.upstreamKeepAlive = false;
     if (status === 401) {
       this.user = null;
@@ -48,7 +56,7 @@ export class PinnedConnection {
       this.authenticated = true;
       this.handshaking = false;
       // The opening leg of Kerberos names nobody, but a server may accept it.
-      this.user = exchange.leg === 'closing' ? exchange.user : null;
+      this.user = leg === 'closing' && !doubtful ? exchange.user : null;
     }
     // If the server closes, what was authenticated is gone, and the client must not think otherwise.
     if (!exchange.upstreamKeepAlive && this.claimed) exchange.persistent = false;

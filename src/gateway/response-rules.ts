@@ -2,6 +2,8 @@
 import { withoutConnectionOffers } from '../http/challenges.ts';
 import { statusReply } from '../http/reply.ts';
 import type { ResponseHead } from '../http/response-head.ts';
+import { refusal } from './answers.ts';
+import { showsAcceptance } from './credential-proof.ts';
 import type { Exchange } from './exchange.ts';
 import type { PhoneSide } from './phone-side.ts';
 import type { PinnedConnection } from './pinned-connection.ts';
@@ -21,6 +23,10 @@ export function acceptHead(
   const server = exchange.server as UpstreamServer;
   server.succeeded();
   if (exchange.challengeOnly && head.status !== 401 && head.status !== 403) {
+    if (exchange.leg === 'closing') {
+      answerDeniedLeg(phone, exchange, head.status);
+      return null;
+    }
     // No credentials, no answer but a challenge: what else the server says was not asked for by anyone it knows.
     phone.reply(exchange, statusReply(401, exchange.persistent, core.challengeLines), 401);
     return null;
@@ -41,6 +47,25 @@ export function acceptHead(
   return exchange.persistent;
 }
 
+/** The closing leg of a request that may not pass was judged: the phone learns that it may not, if the leg holds. */
+function answerDeniedLeg(phone: PhoneSide, exchange: Exchange, status: number): void {
+  const { settings } = phone.core;
+  // What was authenticated upstream goes with the answer, and the phone must not think otherwise.
+  exchange.persistent = false;
+  if (!showsAcceptance(status)) {
+    phone.fail(exchange, 'EASGATE_CREDENTIALS_UNKNOWN');
+    return;
+  }
+  phone.noteSeen(exchange, status);
+  if (exchange.verdict?.action === 'allow') {
+    exchange.error = 'EASGATE_DECISION_CHANGED';
+    phone.reply(exchange, statusReply(503, false, 'Retry-After: 1\r\n'), 503);
+    return;
+  }
+  const told = refusal(exchange, settings.retryAfterSeconds, 'deviceBlocked');
+  phone.reply(exchange, told.data, told.status);
+}
+
 /** 304 answers a condition, and tells no other address. */
 function isRedirect(status: number): boolean {
   return status >= 300 && status <= 399 && status !== 304;
@@ -48,14 +73,11 @@ function isRedirect(status: number): boolean {
 
 /**
  * Sends a phone that the server wants elsewhere (451, MS-ASHTTP 2.2.2.1.1.2.4.1) back to this gateway; false when no
- * public URL is configured: then the answer must not reach the phone, which would go round the gate.
+ * public URL is configured: then the answer must not reach the phone, which would go round the gate. The server's own
+ * X-MS-Location is dropped with the other headers that name an address (http/response-head.ts).
  */
 function leadBack(head: ResponseHead, publicUrl: string | null): boolean {
   if (publicUrl === null) return false;
-  let lines = '';
-  for (const line of head.headerLines.split('\r\n')) {
-    if (line !== '' && !/^x-ms-location:/i.test(line)) lines += line + '\r\n';
-  }
-  head.headerLines = lines + `X-MS-Location: ${publicUrl}\r\n`;
+  head.headerLines += `X-MS-Location: ${publicUrl}\r\n`;
   return true;
 }

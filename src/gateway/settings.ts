@@ -1,4 +1,5 @@
 // Owns the numbers the data plane runs with, in the units it needs (milliseconds, bytes). Knows no YAML.
+import type { UserNames } from '../identity/user-names.ts';
 import type { HeadLimits } from '../http/request-head.ts';
 import type { NoticeSettings } from '../policy/messages/notice.ts';
 import type { PassThroughSettings } from './pass-through/settings.ts';
@@ -148,6 +149,8 @@ export interface ClientCertificateSettings {
 export interface IdentitySettings {
   readonly userClaim: 'refuse' | 'rewrite' | 'ignore';
   readonly bearerClaim: string;
+  /** Which user names are one user. */
+  readonly names: UserNames;
   readonly trustedProxies: readonly string[];
   /** What those are believed by; the other header is not looked at. */
   readonly forwardedHeader: 'xForwardedFor' | 'forwarded';
@@ -220,8 +223,6 @@ export const HALF_CLOSE_GRACE_MS = 2_000;
 /** After a refusal with the body still arriving: read and drop this much, so that the refusal is not lost to a reset. */
 export const LINGER_BYTES = 1024 * 1024;
 export const LINGER_MS = 2_000;
-/** How long a request waits for what mail servers are asked about it: for two questions and their sweep. */
-export const ASKING_MS = 25_000;
 /** Characters written down of a User-Agent, and of a path: either may be as long as a head. */
 export const MAX_USER_AGENT = 256;
 export const MAX_LOGGED_PATH = 1_024;

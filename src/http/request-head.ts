@@ -2,9 +2,15 @@
 // Threat: the gateway and the mail server read one head differently (request smuggling, identity smuggling).
 // Rule: accept less than node:http does, refuse the rest, and re-emit what was understood.
 import { BYTE_CLASS, DIGIT, NAME_STRICT, TARGET, VALUE, equalsIgnoreCase } from './characters.ts';
+import {
+  DROPPED_HEADERS,
+  hasDroppedCookie,
+  isDroppedFamily,
+  withoutDroppedCookies,
+} from './dropped-headers.ts';
 import type { HttpErrorCode } from './errors.ts';
 import { ForwardedLines } from './forwarded-lines.ts';
-import { findHeader, hashByte, hasPrefix, headerTable } from './header-table.ts';
+import { findHeader, hashByte, headerTable } from './header-table.ts';
 import type { HeaderEntry } from './header-table.ts';
 import { isHost } from './host.ts';
 
@@ -84,6 +90,7 @@ const FORWARDED_FOR = 12;
 const VIA = 13;
 const FORWARDED_PROTO = 14;
 const FORWARDED = 15;
+const COOKIE = 16;
 
 /**
  * What the gateway knows of request headers. `drop`: hop-by-hop (RFC 9110 7.6.1), claims of identity or address that a
@@ -110,55 +117,15 @@ const REQUEST_HEADERS = headerTable([
   ['accept', 'pass'],
   ['accept-encoding', 'pass'],
   ['accept-language', 'pass'],
-  ['cookie', 'pass'],
+  ['cookie', 'pass', COOKIE],
   ['keep-alive', 'drop'],
-  ['proxy-connection', 'drop'],
-  ['proxy-authenticate', 'drop'],
-  ['proxy-authorization', 'drop'],
-  ['proxy', 'drop'],
   ['te', 'drop'],
   ['trailer', 'drop'],
   ['upgrade', 'drop'],
   ['http2-settings', 'drop'],
   ['alt-svc', 'drop'],
-  ['x-real-ip', 'drop'],
-  ['x-client-ip', 'drop'],
-  ['client-ip', 'drop'],
-  ['x-cluster-client-ip', 'drop'],
-  ['x-forwarded', 'drop'],
-  ['forwarded-for', 'drop'],
-  ['x-original-forwarded-for', 'drop'],
-  ['true-client-ip', 'drop'],
-  ['cf-connecting-ip', 'drop'],
-  ['remote-user', 'drop'],
-  ['x-remote-user', 'drop'],
-  ['x-user', 'drop'],
-  ['x-auth-user', 'drop'],
-  ['x-authenticated-user', 'drop'],
-  ['x-original-url', 'drop'],
-  ['x-original-host', 'drop'],
-  ['x-rewrite-url', 'drop'],
-  ['x-host', 'drop'],
-  ['x-http-method', 'drop'],
-  ['x-http-method-override', 'drop'],
-  ['x-method-override', 'drop'],
-  // Exchange front end to back end: a serialised identity and its companions.
-  ['x-commonaccesstoken', 'drop'],
-  ['x-isfromcafe', 'drop'],
-  ['x-sourcecafeserver', 'drop'],
-  ['msexchproxyuri', 'drop'],
-  ['x-msexchproxyuri', 'drop'],
+  ...DROPPED_HEADERS.map((name) => [name, 'drop'] as const),
 ]);
-
-/** Families of headers that stay here; sope trusts `x-webobjects-remote-user` (eas-protocol facts, 0.10). */
-const DROPPED_PREFIXES = [
-  'x-webobjects-',
-  'x-forwarded-',
-  'x-ssl-',
-  'ssl-client-',
-  'x-client-cert',
-  'x-arr-',
-];
 
 /**
  * Headers around whose value no tab may stand. RFC 9112 5.1 allows one, but nginx takes it for part of the value in front
@@ -252,6 +219,7 @@ export function parseRequestHead(
   const headersStart = at;
   let runStart = at; // start of the run of lines that go on exactly as they came
   let count = 0;
+  let namesBackEnd = false;
   forwarded.clear();
   for (;;) {
     if (at + 1 >= bound) return incomplete(headStart, limit, limits);
@@ -294,7 +262,7 @@ export function parseRequestHead(
         if (starts[slot] !== -1) {
           if (entry.unique) return 'EASGATE_DUPLICATE_HEADER';
           // One list over several lines (RFC 9110 5.3).
-          if (slot !== CONNECTION) {
+          if (slot !== CONNECTION && slot !== COOKIE) {
             earlier[slot] += bytes.toString('latin1', starts[slot], ends[slot]) + ', ';
             repeated = true;
           }
@@ -305,6 +273,7 @@ export function parseRequestHead(
           const bad = readConnection(bytes.toString('latin1', valueStart, valueEnd));
           if (bad !== null) return bad;
         }
+        if (slot === COOKIE) namesBackEnd ||= hasDroppedCookie(bytes, valueStart, valueEnd);
         starts[slot] = valueStart;
         ends[slot] = valueEnd;
       } else if (entry.unique) {
@@ -336,6 +305,7 @@ export function parseRequestHead(
     at + 2,
   );
   head.headerLines = forwarded.join(text, headStart);
+  if (namesBackEnd) head.headerLines = withoutDroppedCookies(head.headerLines);
   return finish(head, bytes, text, headStart);
 }
 
@@ -396,11 +366,6 @@ function isUpper(byte: number): boolean {
 
 function hasTab(bytes: Uint8Array, start: number, end: number): boolean {
   for (let index = start; index < end; index++) if (bytes[index] === HTAB) return true;
-  return false;
-}
-
-function isDroppedFamily(bytes: Buffer, start: number, end: number): boolean {
-  for (const prefix of DROPPED_PREFIXES) if (hasPrefix(bytes, start, end, prefix)) return true;
   return false;
 }
 
@@ -470,11 +435,20 @@ export function headerValue(lines: string, name: string): string | null {
 
 /** The header lines whose names, in lower case, are none of `names`. */
 export function withoutHeaders(lines: string, names: readonly string[]): string {
+  return filterHeaders(lines, names, false);
+}
+
+/** The header lines whose names, in lower case, are among `names`. */
+export function withHeaders(lines: string, names: readonly string[]): string {
+  return filterHeaders(lines, names, true);
+}
+
+function filterHeaders(lines: string, names: readonly string[], listed: boolean): string {
   let kept = '';
   for (const line of lines.split('\r\n')) {
     if (line === '') continue;
     const name = line.slice(0, line.indexOf(':')).toLowerCase();
-    if (!names.includes(name)) kept += line + '\r\n';
+    if (names.includes(name) === listed) kept += line + '\r\n';
   }
   return kept;
 }

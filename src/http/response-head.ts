@@ -38,7 +38,10 @@ const CONTENT_LENGTH = 1;
 const TRANSFER_ENCODING = 2;
 const CONNECTION = 3;
 
-/** Hop-by-hop response headers (RFC 9110 7.6.1); framing is written anew. */
+/**
+ * Hop-by-hop response headers (RFC 9110 7.6.1), and those that name another address: followed by a phone, they lead round
+ * this gateway. MS-ASHTTP has X-MS-Location with 451 alone, which is written anew. Framing is written anew too.
+ */
 const RESPONSE_HEADERS = headerTable([
   ['content-length', 'unique', CONTENT_LENGTH],
   ['transfer-encoding', 'unique', TRANSFER_ENCODING],
@@ -50,6 +53,10 @@ const RESPONSE_HEADERS = headerTable([
   ['trailer', 'drop'],
   ['upgrade', 'drop'],
   ['alt-svc', 'drop'],
+  ['location', 'drop'],
+  ['content-location', 'drop'],
+  ['refresh', 'drop'],
+  ['x-ms-location', 'drop'],
 ]);
 
 const CR = 0x0d;

@@ -31,7 +31,7 @@ const ONCE = [
 
 /** Names that stay at the gateway. */
 const NEVER =
-  /^(connection|keep-alive|proxy|proxy-(connection|authenticate|authorization)|te|trailer|upgrade|http2-settings|expect|forwarded|x-real-ip|x-original-url|x-rewrite-url|x-http-method-override|(x-)?remote-user|x-commonaccesstoken|x-isfromcafe|x-webobjects-.*|x-forwarded-(?!for$|proto$|host$).*|x-ssl-.*|ssl-client-.*|x-arr-.*)$/;
+  /^(connection|keep-alive|proxy|proxy-.*|te|trailer|upgrade|http2-settings|expect|forwarded|x-real-.*|x-original.*|x-rewrite.*|x-http-.*|(x-)?remote-.*|x-(auth|eas|webauth|beresource|anonresource).*|x-commonaccesstoken|x-isfrom.*|x-webobjects-.*|x-forwarded-(?!for$|proto$|host$).*|x-ssl-.*|ssl-.*|x-arr-.*)$/;
 
 /** All requests of one connection's bytes. */
 export function readStrictly(text: string): StrictRequest[] {

@@ -13,6 +13,7 @@ import {
   bindsConnection,
   closingHead,
   hostOf,
+  leadsToMail,
   responseHeaders,
   upgradeHeaders,
   upstreamErrorCode,
@@ -233,7 +234,13 @@ export class HttpProxyAdapter {
       this.fail(passage, 'EASGATE_UPSTREAM_INVALID');
       return;
     }
+    if (this.leadsAway(passage, headers)) {
+      this.fail(passage, 'EASGATE_UPSTREAM_REDIRECT');
+      return;
+    }
     passage.status = status;
+    // The handshake is over: the next request of a proxy may be another client's, and opens its own.
+    if (passage.connection.shared && status !== 401) passage.connection.pinnedFor = '';
     // A body still under way could be taken for the next request.
     passage.keepAlive &&= passage.request.complete;
     response.shouldKeepAlive = passage.keepAlive;
@@ -241,6 +248,11 @@ export class HttpProxyAdapter {
     response.flushHeaders();
     this.watchBody(passage, answer);
     answer.pipe(response);
+  }
+
+  private leadsAway({ request }: Passage, headers: readonly string[]): boolean {
+    const host = this.settings.hostHeader === 'preserve' ? (request.headers.host ?? null) : null;
+    return leadsToMail(headers, host);
   }
 
   /** The mail server answered an upgrade with something else: its answer goes on, then the connection closes. */
@@ -251,6 +263,10 @@ export class HttpProxyAdapter {
     const headers = responseHeaders(answer.rawHeaders);
     if (status < 200 || status > 599 || headers === null) {
       this.fail(passage, 'EASGATE_UPSTREAM_INVALID');
+      return;
+    }
+    if (this.leadsAway(passage, headers)) {
+      this.fail(passage, 'EASGATE_UPSTREAM_REDIRECT');
       return;
     }
     passage.status = status;

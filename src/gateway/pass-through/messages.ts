@@ -8,7 +8,7 @@ import { isPublicHost } from '../admission.ts';
 import { VIA_PSEUDONYM } from '../settings.ts';
 import type { UpstreamServerSettings } from '../settings.ts';
 import { isOutOfPorts } from '../upstream/source-addresses.ts';
-import { matchPath } from './paths.ts';
+import { matchPath, namesMail } from './paths.ts';
 import type { PassThroughPath } from './paths.ts';
 
 /** A request as node:http understood it. */
@@ -98,7 +98,12 @@ const RESPONSE_HOP = [
   'transfer-encoding',
   'upgrade',
   'alt-svc',
+  // Of Exchange ActiveSync alone, which is not on these paths.
+  'x-ms-location',
 ];
+
+/** Headers that lead a client elsewhere: RFC 9110 10.2.2, 8.7; Refresh is a de facto one of browsers. */
+const ADDRESSES = ['location', 'content-location', 'refresh'];
 
 /**
  * End-to-end headers of a response, flat and as they came; null when its coding is not exactly `chunked`, for a coding
@@ -117,6 +122,19 @@ export function responseHeaders(rawHeaders: readonly string[]): string[] | null 
     if (!dropped.has(name.toLowerCase())) kept.push(name, rawHeaders[index + 1] as string);
   }
   return kept;
+}
+
+/**
+ * Whether a response leads to Exchange ActiveSync or Autodiscover at another host than `host` (the Host that the client
+ * sent; null = not known): a mail app that follows it goes round the gate. An address without a host stays here.
+ */
+export function leadsToMail(rawHeaders: readonly string[], host: string | null): boolean {
+  for (const [name, value] of pairs(rawHeaders)) {
+    if (!ADDRESSES.includes(name) || /^\/(?![/\\])/.test(value) || !namesMail(value)) continue;
+    const url = URL.parse(value);
+    if (host === null || url === null || url.host !== host.toLowerCase()) return true;
+  }
+  return false;
 }
 
 /** Headers of `101 Switching Protocols` as a record: end-to-end ones, and the two that switch. */

@@ -25,22 +25,28 @@ export function matchPath(
   const path = question === -1 ? target : target.slice(0, question);
   if (target.includes('#') || !isCanonical(path)) return 'EASGATE_BAD_PATH';
   // Horde's rpc.php serves Exchange ActiveSync when the name stands anywhere in the URI (eas-protocol facts, 1.4).
-  if (question !== -1 && namesEas(target.slice(question + 1))) return 'EASGATE_BAD_PATH';
+  if (question !== -1 && names(target.slice(question + 1), [EAS_PATH_NAME])) return 'EASGATE_BAD_PATH';
   return paths.find((listed) => covers(listed, path)) ?? 'EASGATE_NOT_FOUND';
 }
 
 const MAX_DECODINGS = 3;
 
-/** Whether the name of Exchange ActiveSync stands in a query, as it is or behind escapes. */
-function namesEas(query: string): boolean {
-  let text = query;
+/** Whether an address or a part of one names Exchange ActiveSync or Autodiscover, as it is or behind escapes. */
+export function namesMail(address: string): boolean {
+  return names(address, [...EAS_NAMES, 'autodiscover']);
+}
+
+/** Whether one of `wanted` (lower case) stands in `text`, as it is or behind escapes. */
+function names(text: string, wanted: readonly string[]): boolean {
+  let read = text;
   for (let round = 0; round <= MAX_DECODINGS; round++) {
-    if (text.toLowerCase().includes(EAS_PATH_NAME)) return true;
-    const decoded = text.replace(/%([0-9a-f]{2})/gi, (_escape, hex: string) =>
+    const lower = read.toLowerCase();
+    if (wanted.some((name) => lower.includes(name))) return true;
+    const decoded = read.replace(/%([0-9a-f]{2})/gi, (_escape, hex: string) =>
       String.fromCharCode(Number.parseInt(hex, 16)),
     );
-    if (decoded === text) return false;
-    text = decoded;
+    if (decoded === read) return false;
+    read = decoded;
   }
   return false;
 }

@@ -31,24 +31,23 @@ interface UnderWay {
   readonly until: number;
 }
 
-/** How long a question may take in all. */
-export const QUESTION_TIMEOUT_MS = 10_000;
-const CONNECTIONS = 8;
-
-/** One small pool per mail server, made when it is first asked. */
+/** One pool per mail server, made when it is first asked. A question may take as long as the response to a phone's request. */
 export class QuestionPools {
   private readonly pools = new Map<UpstreamServer, Pool>();
   private readonly underWay = new Set<UnderWay>();
   private readonly now: () => number;
+  private readonly connections: number;
 
-  constructor(now: () => number) {
+  /** `connections` to each server at most; a question beyond them waits for one. */
+  constructor(now: () => number, connections: number) {
     this.now = now;
+    this.connections = connections;
   }
 
   /** Asks; rejects when there is no whole answer in time. */
   async ask(server: UpstreamServer, question: Question): Promise<QuestionAnswer> {
     const abort = new AbortController();
-    const entry: UnderWay = { abort, until: this.now() + QUESTION_TIMEOUT_MS };
+    const entry: UnderWay = { abort, until: this.now() + server.settings.responseTimeoutMs };
     this.underWay.add(entry);
     try {
       const { maxBytes, body: sent, ...request } = question;
@@ -87,8 +86,8 @@ export class QuestionPools {
     let pool = this.pools.get(server);
     if (pool === undefined) {
       // The time-outs of undici are for each silence; they are the backstop of sweep().
-      const options = undiciOptions(server.settings, QUESTION_TIMEOUT_MS);
-      pool = new Pool(undiciOrigin(server.settings), { ...options, connections: CONNECTIONS });
+      const options = undiciOptions(server.settings, server.settings.responseTimeoutMs);
+      pool = new Pool(undiciOrigin(server.settings), { ...options, connections: this.connections });
       this.pools.set(server, pool);
     }
     return pool;
