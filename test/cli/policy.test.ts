@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { checkLeaks } from '../support/leaks.ts';
+import { checkLeaks } from '../support/checks/leaks.ts';
 
 checkLeaks();
 

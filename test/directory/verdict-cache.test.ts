@@ -6,7 +6,7 @@ import type { DirectoryStore, LookupResult } from '../../src/directory/store.ts'
 import { VerdictCache } from '../../src/directory/verdict-cache.ts';
 import type { ChangedKeys, VerdictCacheOptions } from '../../src/directory/verdict-cache.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
-import { until } from '../support/until.ts';
+import { until } from '../support/checks/until.ts';
 import { alice, decision, deviceRecord, phone, wipeDecision } from './store-contract.ts';
 
 const options: VerdictCacheOptions = {

@@ -6,7 +6,7 @@ import type { CompiledPolicy } from '../../../src/policy/compile/compiled-policy
 import { evaluate, explain } from '../../../src/policy/engine/evaluate.ts';
 import { readFacts } from '../../../src/policy/engine/read-facts.ts';
 import type { Verdict } from '../../../src/policy/engine/verdict.ts';
-import { FUZZ_RUNS, FUZZ_TIMEOUT_MS } from '../../support/fuzz-runs.ts';
+import { FUZZ_RUNS, FUZZ_TIMEOUT_MS } from '../../support/checks/fuzz-runs.ts';
 import { NOW, documents, facts, ruleDocuments } from './arbitraries.ts';
 import type { Json, Obj } from './oracle.ts';
 

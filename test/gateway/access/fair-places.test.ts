@@ -1,0 +1,25 @@
+// Owns the promises of places that many share.
+import { describe, expect, it } from 'vitest';
+import { FairPlaces } from '../../../src/gateway/access/fair-places.ts';
+
+describe('shared places', () => {
+  const taken = (places: FairPlaces, holder: string, count: number): number =>
+    Array.from({ length: count }, () => places.take(holder)).filter(Boolean).length;
+
+  it('are half for one that takes what it can, and some are left for everybody else', () => {
+    const places = new FairPlaces(128);
+    expect(taken(places, 'a', 1_000)).toBe(64);
+    expect(taken(places, 'b', 1_000)).toBe(32);
+    expect(taken(places, 'c', 1)).toBe(1);
+  });
+
+  it('are never more than there are, and free again when they are left', () => {
+    const places = new FairPlaces(4);
+    const holders = Array.from({ length: 9 }, (_, index) => `h${index}`);
+    expect(holders.map((holder) => places.take(holder)).filter(Boolean)).toHaveLength(4);
+    places.leave('h0');
+    places.leave('h0');
+    expect(places.take('h7')).toBe(true);
+    expect(places.take('h8')).toBe(false);
+  });
+});
