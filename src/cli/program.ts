@@ -19,6 +19,7 @@ async function register(program: Command, name: string | undefined): Promise<voi
   if (wanted('health')) (await import('./health.ts')).registerHealth(program);
   if (wanted('policy')) (await import('./policy.ts')).registerPolicy(program);
   if (wanted('store')) (await import('./store.ts')).registerStore(program);
+  if (wanted('simulate')) (await import('./simulate.ts')).registerSimulate(program);
   if (wanted('wbxml')) (await import('./wbxml.ts')).registerWbxml(program);
 }
 
@@ -30,6 +31,7 @@ const SUBCOMMANDS: ReadonlySet<string> = new Set([
   'explain',
   'identify',
   'health',
+  'simulate',
   'policy',
   'store',
   'wbxml',
