@@ -117,20 +117,20 @@ export function userKey(name: string | null): UserKey | UserErrorCode {
   if (slash !== name.indexOf('\\') || name.includes('/')) return 'EASGATE_USER_NAME';
   // A directory reads several spaces as one (RFC 4518 2.6.1).
   if (local.includes('  ')) return 'EASGATE_USER_NAME';
-  if (!hasOneDomain(local)) return 'EASGATE_USER_NAME';
+  if (!hasOneDomain(name, slash)) return 'EASGATE_USER_NAME';
   const domain = slash === -1 || local.includes('@') ? '' : name.slice(0, slash);
   const key = domain === '' ? local : domain + '\\' + local;
   return isAscii(key) ? (key.toLowerCase() as UserKey) : wideKey(key);
 }
 
 /**
- * Of two `@` Z-Push cuts a name off at the first and grommunio at the last: each has another user. A dot at the end of a
- * domain is its root (RFC 1034 3.1): the same domain, spelled otherwise.
+ * Of two `@` Z-Push cuts a name off at the first and grommunio at the last, and one in front of the backslash ends the name for
+ * some: each has another user. A dot at the end of a domain is its root (RFC 1034 3.1): the same domain, spelled otherwise.
  */
-function hasOneDomain(local: string): boolean {
-  const at = local.indexOf('@');
+function hasOneDomain(name: string, slash: number): boolean {
+  const at = name.indexOf('@');
   if (at === -1) return true;
-  return at === local.lastIndexOf('@') && !local.endsWith('.') && !local.includes(' ', at);
+  return at > slash && at === name.lastIndexOf('@') && !name.endsWith('.') && !name.includes(' ', at);
 }
 
 function isAscii(text: string): boolean {

@@ -53,6 +53,8 @@ describe('a login', () => {
     'dave@x@eas.test',
     'X\\dave@x@eas.test',
     'dave@@eas.test',
+    'dave@eas.test\\bob',
+    'dave@\\x',
     'dave@eas.test.',
     'dave@ eas.test',
     'dave@eas .test',
