@@ -25,8 +25,9 @@ export interface Explanation {
   readonly steps: readonly PolicyStep[];
 }
 
-/** Without the name: the rule is logged also where the log names nobody (log.identities). */
+/** Rules are logged also where the log names nobody (log.identities): the names are in the steps alone. */
 const OF_NAMESAKE = 'decision on another name';
+const UNREADABLE = 'a record that is not understood';
 
 /** Decides; the first rule that matches wins. */
 export function evaluate(policy: Policy, facts: PolicyFacts): Verdict {
@@ -71,9 +72,8 @@ function walk(policy: Policy, facts: PolicyFacts, steps: PolicyStep[] | null): V
   // Any of them may be a block or a wipe.
   const { unreadable } = facts;
   if (unreadable !== undefined && unreadable.length > 0) {
-    const rule = `a record that is not understood: ${unreadable.join(', ')}`;
     note('unreadable record', true, unreadable.join(', '));
-    return say('block', 'storeUnavailable', rule);
+    return say('block', 'storeUnavailable', UNREADABLE);
   }
   const ordered = wipeOf(facts, note);
   if (ordered !== null) return ordered;
