@@ -23,10 +23,18 @@ export function lookAlike(a: string, b: string): boolean {
   return a === b || BASE_LETTERS.compare(a, b) === 0;
 }
 
-/** The name without a NetBIOS domain in front: whoever counts by users must not count a made-up domain for a new one. */
+/** The name without a NetBIOS domain in front. */
 export function withoutNetbios(user: UserKey): UserKey {
   const slash = user.indexOf('\\');
   return slash === -1 ? user : (user.slice(slash + 1) as UserKey);
+}
+
+/**
+ * What a user is counted as: a made-up NetBIOS domain or an accent makes no new user of one. A DNS domain does: hosts have an
+ * `info` in each.
+ */
+export function countedAs(user: UserKey): UserKey {
+  return withoutNetbios(user).normalize('NFD').replaceAll(/\p{M}/gu, '') as UserKey;
 }
 
 /** The domain behind `@`, '' = none. */

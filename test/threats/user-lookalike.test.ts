@@ -2,15 +2,19 @@
 // Threat: Active Directory compares names without their accents (Microsoft KB 938447; Samba bug 14847), so `dàve` opens the
 // mailbox of `dave`; Z-Push cuts `dave@x@eas.test` off at its first `@`; a dot at the end of a domain changes nothing.
 import { afterEach, describe, expect, it } from 'vitest';
+import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
+import { PartnershipRecorder } from '../../src/directory/partnership-recorder.ts';
+import { GuessLimits } from '../../src/gateway/credentials/login-limiter.ts';
 import type { UserKey } from '../../src/identity/keys.ts';
 import { deviceKey } from '../../src/identity/device.ts';
-import { NO_GROUPS, UserNames } from '../../src/identity/user-names.ts';
+import { NO_GROUPS, UserNames, countedAs } from '../../src/identity/user-names.ts';
 import { userKey } from '../../src/identity/user.ts';
 import { decision } from '../directory/store-contract.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
 import { EasClient } from '../support/phones/eas-client.ts';
 import { openOffice } from '../support/servers/office.ts';
 import { OFFER, ok, startRawBackend } from '../support/servers/raw-backend.ts';
+import { verdict } from '../support/servers/test-gateway.ts';
 
 checkLeaks();
 
@@ -77,6 +81,35 @@ describe('a login', () => {
     'ваня',
   ])('is taken where people are called so: %s', (login) => {
     expect(userKey(login)).not.toBe('EASGATE_USER_NAME');
+  });
+});
+
+describe('what is counted by users', () => {
+  const respelled = (index: number): UserKey =>
+    named(['dave', 'X\\dave', 'dàve', 'Y\\dåvè'][index % 4] ?? '');
+
+  it('lets nobody bring more devices by other spellings of the login', async () => {
+    const store = new EmbeddedStore(':memory:');
+    cleanups.push(() => store.close());
+    const recorder = new PartnershipRecorder(store);
+    cleanups.push(() => recorder.close());
+    const told = { deviceType: 'T', userAgent: null, protocolVersion: null, information: null };
+    for (let index = 0; index < 500; index++) {
+      const device = deviceKey(`made${index}`);
+      recorder.seen({ ...told, user: respelled(index), device, spelling: device, verdict: verdict('allow') });
+    }
+    await recorder.flush();
+    expect(await store.listPartnerships()).toHaveLength(100);
+  });
+
+  it('lets nobody guess more passwords by other spellings of the login', () => {
+    const limits = new GuessLimits(() => 0);
+    const asked = Array.from({ length: 500 }, (_, index) => limits.charge(respelled(index), '192.0.2.1'));
+    expect(asked.filter((charge) => charge !== null)).toHaveLength(10);
+  });
+
+  it('is apart for the same name in two DNS domains', () => {
+    expect(countedAs(named('info@a.test'))).not.toBe(countedAs(named('info@b.test')));
   });
 });
 

@@ -3,7 +3,7 @@
 import { LRUCache } from 'lru-cache';
 import { clientBlock } from '../../identity/client-address.ts';
 import type { UserKey } from '../../identity/keys.ts';
-import { withoutNetbios } from '../../identity/user-names.ts';
+import { countedAs } from '../../identity/user-names.ts';
 
 interface Count {
   /** Questions that were refused, or are not answered yet. */
@@ -57,8 +57,8 @@ export class GuessLimits {
 
   private countsOf(user: UserKey, address: string): readonly [Count, Count, Count] {
     const block = clientBlock(address);
-    // Most servers ignore a NetBIOS domain: with made-up ones a user would have any number of guesses.
-    const name = withoutNetbios(user);
+    // Most servers ignore a NetBIOS domain, AD accents: with made-up ones a user would have any number of guesses.
+    const name = countedAs(user);
     return [
       this.of(this.pairs, `${name}\0${block}`),
       this.of(this.users, name),
