@@ -6,6 +6,7 @@ import { ERRORS } from '../http/errors.ts';
 import type { HttpErrorCode } from '../http/errors.ts';
 import { errorReply } from '../http/reply.ts';
 import type { RequestHead } from '../http/request-head.ts';
+import type { ResponseHead } from '../http/response-head.ts';
 import type { UserKey } from '../identity/keys.ts';
 import { AdmissionMemo, detach } from './admission.ts';
 import type { Timed } from './deadlines.ts';
@@ -216,8 +217,12 @@ export class ClientConnection implements Timed, TimedPhone, ReadPhone {
   // ---------------------------------------------------------------------------------------------- the end of an exchange
 
   noteSeen(exchange: Exchange, status: number): void {
-    if (exchange.arrivesUnder !== null && status === 200) this.core.arrivals.note(exchange.arrivesUnder);
     this.account.noteSeen(exchange, status);
+  }
+
+  noteAnswer(exchange: Exchange, head: ResponseHead): void {
+    if (exchange.arrivesUnder !== null && head.status === 200) this.core.arrivals.note(exchange.arrivesUnder);
+    this.account.noteAnswer(exchange, head);
   }
 
   /** Writes a whole local response and ends the exchange. What is still to come of its body is never read as a request. */

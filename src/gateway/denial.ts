@@ -20,7 +20,8 @@ import { headerValue } from '../http/request-head.ts';
 import type { Verdict } from '../policy/model.ts';
 import { refusal } from './answers.ts';
 import { treeOf } from './body-tree.ts';
-import type { Proof } from './credentials.ts';
+import { claimedDevice } from './credential-question.ts';
+import type { Proof } from './credential-question.ts';
 import { DeniedBody } from './denied-body.ts';
 import type { Exchange } from './exchange.ts';
 import type { ClientOrigin } from './forwarding.ts';
@@ -111,6 +112,7 @@ export class Denial {
       routeKey: device,
       authorization,
       origin: this.phone.origin,
+      device: claimedDevice(exchange.query),
     });
   }
 

@@ -10,6 +10,7 @@ import type { ChangedKeys, Decision } from '../directory/verdict-cache.ts';
 import { Arrivals } from './arrivals.ts';
 import { ChallengeMemory } from './challenge-memory.ts';
 import type { ClientConnection } from './client-connection.ts';
+import { showsAcceptance } from './credential-proof.ts';
 import { CredentialCheck } from './credentials.ts';
 import type { Deadlines } from './deadlines.ts';
 import { DeviceGuard } from './device-guard.ts';
@@ -19,6 +20,7 @@ import { forwardedHeaders } from './forwarding.ts';
 import type { ClientOrigin, ForwardingRules } from './forwarding.ts';
 import { Notices } from './notices.ts';
 import type { NoticeReader } from './notices.ts';
+import { OpenOptions } from './open-options.ts';
 import { MAX_USER_AGENT, VIA_PSEUDONYM } from './settings.ts';
 import type { GatewaySettings, QuarantineSettings } from './settings.ts';
 import type { PassThroughLine } from './pass-through/settings.ts';
@@ -162,8 +164,16 @@ export class GatewayCore {
       publicHosts: identity.publicHosts,
     };
     const { forwarding, challengeLines } = this;
-    this.credentials = new CredentialCheck(upstream, parts.upstreams, forwarding, now);
-    this.challenges = new ChallengeMemory(upstream, parts.upstreams, forwarding, now, challengeLines);
+    const openOptions = new OpenOptions(parts.onTrouble);
+    this.credentials = new CredentialCheck(upstream, parts.upstreams, forwarding, now, openOptions);
+    this.challenges = new ChallengeMemory(
+      upstream,
+      parts.upstreams,
+      forwarding,
+      now,
+      challengeLines,
+      openOptions,
+    );
     this.discovery =
       autodiscover === null
         ? null
@@ -233,9 +243,8 @@ export class GatewayCore {
   recordSeen(exchange: Exchange, status: number): boolean {
     const { user, device, verdict } = exchange;
     if (user === null || device === null || verdict === null) return false;
-    // Servers and front ends answer 400, 403 (SOGo), 404, 413 ... before they look at credentials: a stranger could fill
-    // the inventory. 449 orders provisioning, 451 names the user's own server (MS-ASHTTP 2.2.2.1.1.2).
-    if (status !== 449 && status !== 451 && (status < 200 || status > 299)) return false;
+    // A stranger could fill the inventory, or overwrite what is known of a device.
+    if (!showsAcceptance(status)) return false;
     this.recorder.seen({
       user,
       device,

@@ -1,6 +1,7 @@
 // Owns what the parts of a client connection that send, relay and decide may use of it.
 import type { Socket } from 'node:net';
 import type { HttpErrorCode } from '../http/errors.ts';
+import type { ResponseHead } from '../http/response-head.ts';
 import type { Exchange } from './exchange.ts';
 import type { ClientOrigin } from './forwarding.ts';
 import type { GatewayCore } from './gateway-core.ts';
@@ -30,8 +31,10 @@ export interface PhoneSide {
   reply(exchange: Exchange, data: string, status: number): void;
   /** The mail server takes body bytes again. */
   resumeBody(): void;
-  /** The response head is known; the credentials are proven or not. */
+  /** The mail server took the credentials, as it showed by `status`. */
   noteSeen(exchange: Exchange, status: number): void;
+  /** The head of the mail server's answer is known: it shows whether the credentials were taken. */
+  noteAnswer(exchange: Exchange, head: ResponseHead): void;
   /** The response went out whole. */
   end(exchange: Exchange, status: number): void;
   /** Ends a response in the middle, visibly. */

@@ -177,7 +177,7 @@ export const ERRORS = {
   EASGATE_CREDENTIALS_UNKNOWN: {
     status: 503,
     source: 'internal',
-    help: 'the mail server could not be asked about the credentials (what answers its OPTIONS must offer Exchange ActiveSync, as MS-ASHTTP 2.2.4 demands), or too many wrong ones came from this address or for this user',
+    help: 'the mail server could not be asked about the credentials (what answers its OPTIONS must demand credentials and offer Exchange ActiveSync, as MS-ASHTTP 2.2.3.1.2 and 2.2.4 say: see EASGATE_OPTIONS_OPEN), or too many wrong ones came from this address or for this user',
   },
   EASGATE_DRAINING: { status: 503, source: 'internal', help: 'the gateway is stopping' },
   EASGATE_DECISION_CHANGED: {

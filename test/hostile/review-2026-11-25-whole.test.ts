@@ -8,7 +8,7 @@ import { checkLeaks } from '../support/leaks.ts';
 import { proof, startNtlmBackend } from '../support/ntlm-backend.ts';
 import { authenticateMessage, credentials, negotiateMessage } from '../support/ntlm-tokens.ts';
 import { startTestLane } from '../support/test-lane.ts';
-import { OFFER, ok, startRawBackend } from '../support/raw-backend.ts';
+import { OFFER, UNAUTHORIZED, isBare, ok, startRawBackend } from '../support/raw-backend.ts';
 import type { BackendRequest } from '../support/raw-backend.ts';
 import { RawClient } from '../support/raw-client.ts';
 import type { RawResponse } from '../support/raw-client.ts';
@@ -227,7 +227,8 @@ describe('wrong passwords that the mail server takes long to refuse', () => {
   it('keep no phone waiting whose password was good before', async () => {
     let ahead = 0;
     const backend = await startRawBackend((asked) => {
-      if (asked.header('authorization') === 'Basic YWxpY2U6c2VjcmV0')
+      if (isBare(asked)) asked.connection.socket.write(UNAUTHORIZED);
+      else if (asked.header('authorization') === 'Basic YWxpY2U6c2VjcmV0')
         asked.connection.socket.write(ok('ok', OFFER));
     });
     const gateway = await startTestGateway(backend.port, {
