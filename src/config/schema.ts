@@ -297,7 +297,10 @@ const cache = z.strictObject({
   maxUnknownEntries: count(20_000, 'verdicts about unknown devices kept at most'),
   lifetimeSeconds: seconds(60, 'how long a verdict is used without asking the directory again'),
   unknownLifetimeSeconds: seconds(10, 'the same for unknown devices'),
-  maxConcurrentLookups: count(256, 'look-ups in the directory at one time'),
+  maxConcurrentLookups: count(
+    256,
+    'look-ups in the directory at one time of phones that are known, and as many of strangers, of which one address gets half',
+  ),
   lookupTimeoutMs: count(500, 'longest wait for the directory, in milliseconds'),
 });
 

@@ -5,7 +5,7 @@ import { LRUCache } from 'lru-cache';
 import { clientBlock } from '../identity/client-address.ts';
 import { CredentialQuestion } from './credential-question.ts';
 import type { Claim, Proof } from './credential-question.ts';
-import { FairPlaces } from './fair-places.ts';
+import { FairPlaces } from '../directory/fair-places.ts';
 import type { ForwardingRules } from './forwarding.ts';
 import { GuessLimits } from './guess-limits.ts';
 import type { Charge } from './guess-limits.ts';
@@ -39,7 +39,7 @@ const MAX_GOOD = 50_000;
  */
 const MAX_IN_FLIGHT = 128;
 /** In place of a charge. */
-const GOOD_BEFORE: Charge = [];
+const GOOD_BEFORE: Charge = { buckets: [0, 0, 0], until: [0, 0, 0] };
 
 /** Of each mail server. */
 type Places = Map<UpstreamServer, FairPlaces>;

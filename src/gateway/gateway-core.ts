@@ -6,7 +6,7 @@ import { inRanges, parseRange } from '../identity/client-address.ts';
 import type { Verdict, WipeOrder } from '../policy/model.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { SeenFacts } from '../directory/partnership-recorder.ts';
-import type { ChangedKeys, Decision } from '../directory/verdict-cache.ts';
+import type { Asker, ChangedKeys, Decision } from '../directory/verdict-cache.ts';
 import { Arrivals } from './arrivals.ts';
 import { ChallengeMemory } from './challenge-memory.ts';
 import type { ClientConnection } from './client-connection.ts';
@@ -57,7 +57,7 @@ export interface VerdictSource {
   /** Synchronous hit, or undefined. The same object for as long as nothing changes for this user and device. */
   peek(user: UserKey, device: DeviceKey): Verdict | undefined;
   /** The miss path; never rejects. */
-  decide(user: UserKey, device: DeviceKey): Promise<Pick<Decision, 'verdict'>>;
+  decide(user: UserKey, device: DeviceKey, asker: Asker): Promise<Pick<Decision, 'verdict'>>;
   /** What the store says now; null when it did not answer. Never rejects. */
   confirm(user: UserKey, device: DeviceKey): Promise<Verdict | null>;
   /** Writes down what a phone said to a wipe; false when that wipe was taken back. Rejects when the store is away. */
@@ -231,11 +231,13 @@ export class GatewayCore {
     return trustedProxies.length > 0 && inRanges(address, trustedProxies);
   }
 
-  /** The miss path: one bounded look-up. Null when no usable verdict is known. */
-  async decide(exchange: Exchange): Promise<Verdict | null> {
-    const { user, device } = exchange;
+  /** The miss path: one bounded look-up, for the client at `address`. Null when no usable verdict is known. */
+  async decide(exchange: Exchange, address: string): Promise<Verdict | null> {
+    const { user, device, authorization, leg } = exchange;
     if (user === null || device === null) return null;
-    const decision = await this.verdicts.decide(user, device);
+    // Who brings no credentials was authenticated with its connection or by its certificate, or has been let through already.
+    const proven = leg !== 'closing' && (authorization === null || this.credentials.wereGood(authorization));
+    const decision = await this.verdicts.decide(user, device, { address, proven });
     return decision.verdict;
   }
 

@@ -34,10 +34,10 @@ async function ask(
   gateway: TestGateway,
   login: string,
   command = 'FolderSync',
-  body = FOLDER_SYNC,
+  body: Buffer = FOLDER_SYNC,
 ): Promise<RawResponse> {
   const phone = await phoneOf(gateway);
-  phone.send(request(command, Buffer.from(body), ['X-MS-PolicyKey: 0']).replace(GOOD, login));
+  phone.send(request(command, body, ['X-MS-PolicyKey: 0']).replace(GOOD, login));
   return phone.response();
 }
 
