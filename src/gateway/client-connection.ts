@@ -255,7 +255,8 @@ export class ClientConnection implements Timed, TimedPhone, ReadPhone {
   private finish(exchange: Exchange, status: number): void {
     exchange.phase = 'done';
     exchange.status = status;
-    if (exchange.use !== null) exchange.use.inFlight--;
+    const { use, command, bodyDigest } = exchange;
+    if (use !== null) this.core.guard.noteEnd(use, command, bodyDigest, this.core.deadlines.now);
     if (exchange.pingTicket !== null) this.core.guard.forgetPing(exchange.pingTicket, this.decision);
     this.core.onFinished(exchange, this);
   }

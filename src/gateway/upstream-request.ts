@@ -4,6 +4,7 @@ import { writeCopy } from './blocks.ts';
 import type { Exchange } from './exchange.ts';
 import type { PhoneSide } from './phone-side.ts';
 import type { RequestBody } from './request-body.ts';
+import { digestOf } from './repeat-guard.ts';
 import { expectResponse } from './response-deadline.ts';
 import type { UpstreamServer } from './upstream/upstream-server.ts';
 
@@ -18,6 +19,7 @@ export function requestData(
 ): string | Buffer {
   let head = takeHead(exchange, server);
   exchange.authorization = null;
+  if (complete) exchange.bodyDigest = digestOf(kept);
   // sogod refuses chunked bodies, so one that was read whole is sent on with its length.
   if (exchange.framing === 'length') head += 'Content-Length: ' + exchange.contentLength + '\r\n\r\n';
   else if (exchange.framing === 'none')

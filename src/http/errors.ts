@@ -152,7 +152,7 @@ export const ERRORS = {
   EASGATE_DEVICE_THROTTLED: {
     status: 503,
     source: 'policy',
-    help: 'the device repeats one command in a tight loop (throttle); a mail app that spins empties its battery',
+    help: 'the device sends one command too often, or repeats the same request without news (throttle); a mail app that spins empties its battery',
   },
   EASGATE_DEVICE_BUSY: {
     status: 503,
