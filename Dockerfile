@@ -2,29 +2,33 @@
 FROM node:26-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
-RUN npm ci --no-audit --no-fund
+# Without install scripts: the one there is (that of the npm package `node`) would download a second Node.js.
+RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json ./
 COPY src ./src
-RUN npm run build && npm prune --omit=dev
+RUN node node_modules/typescript/bin/tsc -p tsconfig.build.json
+RUN npm prune --omit=dev --ignore-scripts --no-audit --no-fund
 
 FROM node:26-slim
 LABEL org.opencontainers.image.title="easgate" \
       org.opencontainers.image.description="Exchange ActiveSync gateway" \
       org.opencontainers.image.licenses="Apache-2.0"
-ENV NODE_ENV=production
 WORKDIR /app
 COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
 COPY package.json LICENSE ./
-COPY config ./config
-# The embedded directory; mount a volume here. Everything else may be read-only.
-RUN mkdir data && chown node:node data
-VOLUME /app/data
+# Writable: the folder of the embedded directory and of the process id; everything else may be read-only.
+RUN chmod +x dist/main.js && ln -s /app/dist/main.js /usr/local/bin/easgate \
+ && mkdir -p /etc/easgate /var/lib/easgate && chown node:node /var/lib/easgate
+# There is no configuration in the image: mount yours as /etc/easgate/easgate.yaml. Every command reads that one.
+ENV NODE_ENV=production \
+    EASGATE_CONFIG=/etc/easgate/easgate.yaml \
+    EASGATE_DATA=/var/lib/easgate \
+    EASGATE_HEALTH_LISTEN=127.0.0.1:8782
+VOLUME /var/lib/easgate
 USER node
 EXPOSE 8780
 STOPSIGNAL SIGTERM
-# Any HTTP answer means that the listener serves; 404 is the one for this path.
-HEALTHCHECK --interval=15s --timeout=3s --start-period=5s \
-  CMD ["node", "-e", "fetch('http://127.0.0.1:8780/health').then(r => process.exit(r.status === 405 || r.status === 404 ? 0 : 1), () => process.exit(1))"]
-ENTRYPOINT ["node", "dist/main.js"]
-CMD ["serve", "--config", "config/container.yaml"]
+HEALTHCHECK --interval=15s --timeout=5s --start-period=15s CMD ["easgate", "health"]
+ENTRYPOINT ["easgate"]
+CMD ["serve", "--config", "/etc/easgate/easgate.yaml"]

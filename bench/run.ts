@@ -4,17 +4,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Agent, request } from 'undici';
-import { writeCertificate } from './certificate.ts';
-import type { CertificateFiles } from './certificate.ts';
-import { LOAD_CORE, freePort, line, start, stopAll } from './processes.ts';
-import { chart, machine, summarise, tableOf, versions } from './report.ts';
-import type { BenchResult } from './report.ts';
-import { writeTables } from './published.ts';
-import { RIVALS } from './rivals.ts';
-import type { Rival, RivalContext } from './rivals.ts';
-import { SCENARIOS } from './scenarios.ts';
-import type { Running, Scenario } from './scenarios.ts';
-import { BLOCKED_DEVICE, DEVICES, SYNC_BODY, headers, target } from './traffic.ts';
+import { writeCertificate } from './core/certificate.ts';
+import type { CertificateFiles } from './core/certificate.ts';
+import { LOAD_CORE, freePort, line, start, stopAll } from './core/processes.ts';
+import { chart, machine, summarise, tableOf, versions } from './core/report.ts';
+import type { BenchResult } from './core/report.ts';
+import { writeTables } from './core/published.ts';
+import { RIVALS } from './servers/rivals.ts';
+import type { Rival, RivalContext } from './servers/rival.ts';
+import { SCENARIOS } from './scenarios/all.ts';
+import type { Running, Scenario } from './scenarios/scenario.ts';
+import { BLOCKED_DEVICE, DEVICES, SYNC_BODY, headers, target } from './core/traffic.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -31,12 +31,11 @@ const trusting = new Agent({ connect: { rejectUnauthorized: false, servername: '
 
 process.on('SIGINT', () => void stopAll().then(() => process.exit(130)));
 try {
-  const [wanted = 'hot-path'] = positionals;
-  const scenarios = wanted === 'all' ? SCENARIOS : SCENARIOS.filter(({ name }) => name === wanted);
-  if (scenarios.length === 0) {
-    const names = SCENARIOS.map(({ name }) => name).join(', ');
-    throw new Error(`no scenario ${wanted}; there are ${names}, all`);
-  }
+  const wanted = positionals.length === 0 ? ['hot-path'] : positionals;
+  const names = SCENARIOS.map(({ name }) => name);
+  const unknown = wanted.find((name) => name !== 'all' && !names.includes(name));
+  if (unknown !== undefined) throw new Error(`no scenario ${unknown}; there are ${names.join(', ')}, all`);
+  const scenarios = SCENARIOS.filter(({ name }) => wanted.includes('all') || wanted.includes(name));
   for (const scenario of scenarios) await run(scenario);
 } catch (error) {
   process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`);

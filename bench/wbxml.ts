@@ -5,7 +5,7 @@ import { element } from '../src/eas/wbxml/element.ts';
 import type { WbxmlElement } from '../src/eas/wbxml/element.ts';
 import { encodeWbxml } from '../src/eas/wbxml/encode.ts';
 import { WbxmlReader } from '../src/eas/wbxml/reader.ts';
-import { median } from './report.ts';
+import { median } from './core/report.ts';
 
 const ROUNDS = 51;
 const CALLS = 10_000;

@@ -1,7 +1,7 @@
 // Owns the mail server of the benchmark: answers every request alike as cheaply as it can, and holds Pings for ever.
 import { createServer } from 'node:net';
 import type { Socket } from 'node:net';
-import { LARGE_BYTES } from '../traffic.ts';
+import { LARGE_BYTES } from '../core/traffic.ts';
 
 const BODY = Buffer.from(`03016a00455c4f4b03${'37'.repeat(40)}0001520331000101010 1`.replace(' ', ''), 'hex');
 const RESPONSE = Buffer.concat([

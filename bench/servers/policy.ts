@@ -1,6 +1,6 @@
 // Owns the decision that the Node rivals take: the same as easgate's, by the shortest way.
 import type { IncomingMessage } from 'node:http';
-import { BLOCKED_DEVICE, DEVICES, POLL_DEVICES, pollDevice } from '../traffic.ts';
+import { BLOCKED_DEVICE, DEVICES, POLL_DEVICES, pollDevice } from '../core/traffic.ts';
 
 const verdicts = new Map<string, boolean>();
 for (const device of DEVICES) verdicts.set(`alice\0${device.toLowerCase()}`, true);

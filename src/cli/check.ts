@@ -1,29 +1,33 @@
 // Owns `easgate check`: whether a configuration can be used.
 import type { Command } from 'commander';
-import { gatewaySettings, storeOptions } from '../config/gateway-settings.ts';
+import { checkConfig } from '../config/check.ts';
 import { configurationSchema, configurationTable } from '../config/describe.ts';
 import { answersTable } from '../gateway/describe-answers.ts';
 import { errorsTable } from '../http/describe-errors.ts';
-import { loadConfig } from '../config/load.ts';
-import { configPath } from './context.ts';
+import { readConfigSource } from '../config/load.ts';
+import { ConfigFileError, report, summary } from '../config/problems.ts';
+import { CommandError, configPath } from './context.ts';
 
 interface CheckOptions {
   readonly schema?: true;
   readonly fields?: true;
   readonly answers?: true;
   readonly errors?: true;
+  readonly strict?: true;
 }
 
 /** Registers `check`. */
 export function registerCheck(program: Command): void {
   program
     .command('check')
-    .description('check a configuration file; lists every problem')
+    .argument('[file]', 'configuration file, as with --config')
+    .description('check a configuration file and all it names; lists every problem')
+    .option('--strict', 'warnings count as errors')
     .option('--schema', 'print the JSON Schema of the file instead')
     .option('--fields', 'print all fields as Markdown instead')
     .option('--answers', 'print what refused phones are told as Markdown instead')
     .option('--errors', 'print the errors a request can end in as Markdown instead')
-    .action((options: CheckOptions, command: Command) => {
+    .action((file: string | undefined, options: CheckOptions, command: Command) => {
       if (options.answers || options.errors) {
         process.stdout.write(options.answers ? answersTable() : errorsTable());
         return;
@@ -32,11 +36,22 @@ export function registerCheck(program: Command): void {
         process.stdout.write(options.schema ? configurationSchema() : configurationTable());
         return;
       }
-      const path = configPath(command);
-      const config = loadConfig(path);
-      storeOptions(config);
-      // Reads what the file names, as `serve` does: certificates, keys, secrets, the operator's texts.
-      gatewaySettings(config, null);
-      process.stdout.write(`${path}: ok\n`);
+      check(fileOf(file, command), options.strict === true);
     });
+}
+
+function fileOf(file: string | undefined, command: Command): string {
+  const { config } = command.optsWithGlobals<{ config?: string }>();
+  if (file !== undefined && config !== undefined && file !== config)
+    throw new CommandError('EASGATE_USAGE', `two files to check: ${file} and ${config}; name one`);
+  return file ?? configPath(command);
+}
+
+/** Warnings alone are no failure: the file can be used. */
+function check(path: string, strict: boolean): void {
+  const { problems } = checkConfig(readConfigSource(path));
+  if (problems.some(({ severity }) => severity === 'error' || strict))
+    throw new ConfigFileError(path, problems);
+  for (const problem of problems) process.stderr.write(`${report(path, problem)}\n\n`);
+  process.stdout.write(`${path}: ${problems.length === 0 ? 'ok' : summary(problems)}\n`);
 }

@@ -6,13 +6,15 @@ import type { Config } from '../config/schema.ts';
 import { openStore } from '../directory/open-store.ts';
 import type { DirectoryStore } from '../directory/store.ts';
 
-/** The file when `--config` is not given. */
-export const DEFAULT_CONFIG = 'config/easgate.yaml';
+/** The file when `--config` is not given: as EASGATE_CONFIG says, which the container image sets. */
+export function defaultConfig(): string {
+  return process.env['EASGATE_CONFIG'] ?? 'config/easgate.yaml';
+}
 
 /** The value of the global `--config` option. */
 export function configPath(command: Command): string {
   const { config } = command.optsWithGlobals<{ config?: string }>();
-  return config ?? DEFAULT_CONFIG;
+  return config ?? defaultConfig();
 }
 
 /** Opens the store of the configuration for one piece of work, and closes it. */

@@ -290,10 +290,10 @@ async function until(
   what: string,
   signal: AbortSignal,
 ): Promise<void> {
-  const end = Date.now() + STEP_MS;
+  const end = performance.now() + STEP_MS;
   while (!(await condition())) {
     signal.throwIfAborted();
-    if (Date.now() > end) throw new Error(`the demo waited in vain for ${what}`);
+    if (performance.now() > end) throw new Error(`the demo waited in vain for ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }

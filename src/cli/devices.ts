@@ -1,17 +1,20 @@
 // Owns `easgate devices`: what the directory knows of devices, and decisions by hand.
 import { userInfo } from 'node:os';
 import type { Command } from 'commander';
+import { stringify } from 'yaml';
 import type { DirectoryStore } from '../directory/store.ts';
-import { deviceAliases } from '../identity/device.ts';
+import { otherSpellings } from '../identity/device.ts';
 import type { DeviceKey } from '../identity/keys.ts';
-import type { AccessDecision } from '../policy/model.ts';
+import type { AccessDecision, ManualDecision } from '../policy/model.ts';
 import { isOpenWipe, isWipe } from '../policy/wipe.ts';
 import { CommandError, withStore } from './context.ts';
-import { canonicalUser, changeDecision, decisionText, storedDecision, wipeText } from './decisions.ts';
+import { acquaintanceOf, coverage, replacedText, warnings } from './coverage.ts';
+import { canonicalUser, clear, clearCommand, decide, decidedOn, decisive, wipeText } from './decisions.ts';
 import { parseDevice, parseUser, target } from './device-names.ts';
 import { collect, modelOf, notFound, printable } from './inventory.ts';
 import type { ListRow } from './inventory.ts';
 import { table } from './table.ts';
+import { isoTime, jsonText, parseMomentToCome, withIsoTimes } from './times.ts';
 import { registerWipe } from './wipe.ts';
 
 interface DecideOptions {
@@ -44,7 +47,7 @@ export function registerDevices(program: Command): void {
     .action(async (options: { user?: string; json?: true }, command: Command) => {
       await withStore(command, async (store) => {
         const listing = await collect(store, options.user === undefined ? null : parseUser(options.user));
-        process.stdout.write(options.json ? JSON.stringify(listing, null, 2) + '\n' : listTable(listing));
+        process.stdout.write(options.json ? jsonText(listing) : listTable(listing));
       });
     });
 
@@ -61,7 +64,7 @@ export function registerDevices(program: Command): void {
         if (device === null && partnerships.length === 0) throw await notFound(store, key);
         const shown = {
           key,
-          aliases: deviceAliases(key),
+          aliases: otherSpellings(key),
           record: device?.record ?? null,
           decision: device?.decision ?? null,
           partnerships,
@@ -74,8 +77,8 @@ export function registerDevices(program: Command): void {
         );
         process.stdout.write(
           options.json
-            ? JSON.stringify(shown, null, 2) + '\n'
-            : showText({ ...shown, ...(wipes.length === 0 ? {} : { wipe: wipes.join('; ') }) }),
+            ? jsonText(shown)
+            : `${wipes.map((text) => `wipe: ${text}\n`).join('')}${showText(shown)}`,
         );
       });
     });
@@ -88,13 +91,20 @@ export function registerDevices(program: Command): void {
       .option('--user <user>', 'only for this user')
       .option('--reason <text>', 'why')
       .option('--owner <name>', 'who decides; default: the login name')
-      .option('--expires <when>', 'until then: 30m, 12h, 7d, or a date')
+      .option(
+        '--expires <when>',
+        'so long (30m, 12h, 7d, 1w), or until a date (2026-12-31, 2026-12-31T18:00Z)',
+      )
       .action(async (id: string, options: DecideOptions, command: Command) => {
         await withStore(command, async (store) => {
           const device = parseDevice(id);
           const user = await canonicalUser(store, device, options.user);
-          await changeDecision(store, device, user, readDecision(action, options), false);
-          process.stdout.write(`${action}: ${target(device, user)}\n`);
+          const seen = await acquaintanceOf(store, device);
+          const replaced = await decide(store, device, user, readDecision(action, options));
+          for (const warning of warnings(store, seen, user))
+            process.stderr.write(`easgate: warning: ${warning}\n`);
+          const lines = [...replacedText(device, replaced), ...(await coverage(store, seen, user, action))];
+          process.stdout.write(`${action}: ${target(device, user)}\n${indented(lines)}`);
         });
       });
   }
@@ -109,10 +119,12 @@ export function registerDevices(program: Command): void {
       await withStore(command, async (store) => {
         const device = parseDevice(id);
         const user = await canonicalUser(store, device, options.user);
-        const before = await storedDecision(store, device, user);
-        await changeDecision(store, device, user, null, options.force === true);
-        const taken = isWipe(before) ? ` (was: ${wipeText(before)})` : '';
-        process.stdout.write(`cleared: ${target(device, user)}${taken}\n${await wipesLeft(store, device)}`);
+        const taken = await clear(store, device, user, options.force === true);
+        const lines = taken.map(
+          (stored) => `cleared: ${target(device, stored.user)} (was: ${wipeText(stored.decision)})\n`,
+        );
+        if (lines.length === 0) lines.push(`nothing to clear: no decision on ${target(device, user)}\n`);
+        process.stdout.write(lines.join('') + (await decisionsLeft(store, device)));
       });
     });
 
@@ -158,19 +170,20 @@ export function registerDevices(program: Command): void {
     });
 }
 
-/** Who takes one wipe back must not believe that another one is gone too. */
-async function wipesLeft(store: DirectoryStore, device: DeviceKey): Promise<string> {
-  return (await collect(store, null))
-    .filter((row) => row.device === device)
-    .flatMap(({ user, listing, partnership }) => [
-      { user: null, decision: listing?.decision ?? null },
-      { user, decision: partnership?.decision ?? null },
-    ])
-    .flatMap(({ user, decision }) =>
-      isOpenWipe(decision) ? [`still to be wiped: ${target(device, user)}: ${wipeText(decision)}\n`] : [],
-    )
-    .filter((line, index, lines) => lines.indexOf(line) === index)
+/** Who takes one decision back must not believe that the others are gone too. */
+async function decisionsLeft(store: DirectoryStore, device: DeviceKey): Promise<string> {
+  return (await decidedOn(store, device))
+    .map(({ user, decision }) => {
+      const state = isOpenWipe(decision) ? 'still to be wiped' : 'still decided';
+      const more = isWipe(decision) && !isOpenWipe(decision) ? ' --force' : '';
+      const clear = `${clearCommand(device, user)}${more}`;
+      return `${state}: ${target(device, user)}: ${wipeText(decision)}; to take it back: ${clear}\n`;
+    })
     .join('');
+}
+
+function indented(lines: readonly string[]): string {
+  return lines.map((line) => `  ${line}\n`).join('');
 }
 
 function readDecision(action: AccessDecision['action'], options: DecideOptions): AccessDecision {
@@ -179,18 +192,8 @@ function readDecision(action: AccessDecision['action'], options: DecideOptions):
     owner: options.owner ?? userInfo().username,
     reason: options.reason ?? null,
     decidedAt: Date.now(),
-    expiresAt: options.expires === undefined ? null : parseExpiry(options.expires),
+    expiresAt: options.expires === undefined ? null : parseMomentToCome(options.expires, '--expires'),
   };
-}
-
-function parseExpiry(text: string): number {
-  const match = /^([1-9][0-9]{0,5})([mhd])$/.exec(text);
-  const unit = { m: 60_000, h: 3_600_000, d: 86_400_000 }[match?.[2] ?? ''] ?? 0;
-  const at = match === null ? Date.parse(text) : Date.now() + Number(match[1]) * unit;
-  if (!Number.isFinite(at) || at <= Date.now()) {
-    throw new CommandError('EASGATE_EXPIRY', `--expires ${text}: neither a span like 7d nor a date to come`);
-  }
-  return at;
 }
 
 function parseFlag(text: string | undefined, name: string): boolean | null {
@@ -203,7 +206,20 @@ function parseFlag(text: string | undefined, name: string): boolean | null {
 function listTable(rows: readonly ListRow[]): string {
   if (rows.length === 0) return 'no devices\n';
   return table(
-    ['DEVICE', 'USER', 'TYPE', 'MODEL', 'MANAGED', 'COMPLIANT', 'DECISION', 'LAST VERDICT', 'LAST SEEN'],
+    [
+      'DEVICE',
+      'USER',
+      'TYPE',
+      'MODEL',
+      'MANAGED',
+      'COMPLIANT',
+      'LAST VERDICT',
+      'LAST SEEN',
+      'DECISION',
+      'UNTIL',
+      'BY',
+      'REASON',
+    ],
     rows.map(({ device, user, listing, partnership }) => [
       device,
       user ?? '-',
@@ -211,20 +227,30 @@ function listTable(rows: readonly ListRow[]): string {
       printable(modelOf(listing, partnership), '-'),
       yesNo(listing?.record?.managed),
       yesNo(listing?.record?.compliant),
-      decisionText(partnership?.decision ?? null, listing?.decision ?? null),
       partnership === null ? '-' : `${partnership.record.lastVerdict} (${partnership.record.lastReason})`,
-      partnership === null ? '-' : new Date(partnership.record.lastSeen).toISOString(),
+      partnership === null ? '-' : isoTime(partnership.record.lastSeen),
+      ...decisionCells(decisive(partnership?.decision ?? null, listing?.decision ?? null)),
     ]),
   );
+}
+
+function decisionCells(decision: ManualDecision | null): string[] {
+  if (decision === null) return ['-', '-', '-', '-'];
+  const { expiresAt, owner, reason } = decision;
+  const over = expiresAt !== null && expiresAt <= Date.now() ? ' (over)' : '';
+  return [
+    wipeText(decision),
+    expiresAt === null ? '-' : `${isoTime(expiresAt)}${over}`,
+    printable(owner),
+    printable(reason, '-'),
+  ];
 }
 
 function yesNo(value: boolean | null | undefined): string {
   return value === null || value === undefined ? '?' : value ? 'yes' : 'no';
 }
 
+/** As YAML, which is read as it stands and escapes what a terminal would obey; unknown values are left out. */
 function showText(shown: object): string {
-  return Object.entries(shown)
-    .map(([name, value]) => `${name}: ${typeof value === 'string' ? value : JSON.stringify(value, null, 2)}`)
-    .join('\n')
-    .concat('\n');
+  return stringify(withIsoTimes(shown), (_key, value: unknown) => value ?? undefined, { lineWidth: 0 });
 }

@@ -2,11 +2,11 @@
 import type { Command } from 'commander';
 import { checkBodyStart, contentOf } from '../eas/body-gate.ts';
 import { agreeOnPolicyKey, agreeOnVersion, isAgreementError } from '../eas/protocol-version.ts';
-import { queryParameters } from '../eas/query.ts';
+import { hasTextId, queryParameters } from '../eas/query.ts';
 import { parseEasTarget } from '../eas/request-target.ts';
 import { ERRORS } from '../http/errors.ts';
 import type { HttpErrorCode } from '../http/errors.ts';
-import { deviceAliases, deviceKey } from '../identity/device.ts';
+import { deviceKey, deviceSpelling, otherSpellings } from '../identity/device.ts';
 import { claimAgrees } from '../identity/user-claim.ts';
 import { NO_USER, isUserError, userFromAuthorization } from '../identity/user.ts';
 import { readStdin } from './context.ts';
@@ -74,14 +74,16 @@ function identify(
   }
   const user = userFromAuthorization(headers.get('authorization') ?? null, 'upn');
   if (isUserError(user)) return refuse(user);
-  if (user !== NO_USER && query.userClaim !== null && !claimAgrees(query.userClaim, user)) {
+  const claims = [query.userClaim, query.formClaim].filter((claim) => claim !== null);
+  if (user !== NO_USER && claims.length > 0 && !claims.some((claim) => claimAgrees(claim, user))) {
     return refuse('EASGATE_USER_MISMATCH');
   }
   const device = query.device === null ? null : deviceKey(query.device);
   return JSON.stringify({
     user: user === NO_USER ? null : user,
     device,
-    aliases: device === null ? [] : [device, ...deviceAliases(device)],
+    spelling: query.device === null ? null : deviceSpelling(query.device, hasTextId(query)),
+    aliases: device === null ? [] : [device, ...otherSpellings(device)],
     command: command?.name ?? null,
     protocolVersion: version,
     deviceType: query.deviceType === '' && query.device === null ? null : query.deviceType,

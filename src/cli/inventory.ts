@@ -1,6 +1,5 @@
 // Owns the list of devices and partnerships that commands show and search.
 import type { DeviceListing, DirectoryStore, PartnershipListing } from '../directory/store.ts';
-import { deviceAliases } from '../identity/device.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import { CommandError } from './context.ts';
 
@@ -12,11 +11,11 @@ export interface ListRow {
   readonly partnership: PartnershipListing | null;
 }
 
-/** Everything, in the order of device and user; `user` null = of all users. */
+/** Everything, in the order of device and user; `user` null = of all users, else of every name that may be this user. */
 export async function collect(store: DirectoryStore, user: UserKey | null): Promise<ListRow[]> {
   const devices = new Map((await store.listDevices()).map((listing) => [listing.key, listing]));
   const partnerships = (await store.listPartnerships()).filter(
-    ({ record }) => user === null || record.user === user,
+    ({ record }) => user === null || store.names.meets(record.user, user),
   );
   const rows: ListRow[] = partnerships.map((partnership) => ({
     device: partnership.record.device,
@@ -48,10 +47,7 @@ export function printable(text: string | null, missing = '?'): string {
 
 /** Says that there is no such device, and which ones may have been meant. */
 export async function notFound(store: DirectoryStore, key: DeviceKey): Promise<CommandError> {
-  const spellings = new Set<string>(deviceAliases(key));
-  const near = (await collect(store, null)).filter(
-    (row) => spellings.has(row.device) || row.device.startsWith(key.slice(0, 6)),
-  );
+  const near = (await collect(store, null)).filter((row) => row.device.startsWith(key.slice(0, 6)));
   const hint =
     near.length === 0 ? '' : `; near: ${[...new Set(near.map((row) => row.device))].slice(0, 5).join(', ')}`;
   return new CommandError('EASGATE_NOT_FOUND', `no device ${key}${hint}`);

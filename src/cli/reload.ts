@@ -1,7 +1,7 @@
 // Owns `easgate reload`: checks the configuration, then asks the running gateway to take it.
 import type { Command } from 'commander';
-import { gatewaySettings } from '../config/gateway-settings.ts';
-import { loadConfig } from '../config/load.ts';
+import { loadUsable } from '../config/check.ts';
+import { report } from '../config/problems.ts';
 import { mayBeGateway, readPidFile } from '../control/pid-file.ts';
 import { CommandError, configPath } from './context.ts';
 
@@ -13,8 +13,9 @@ export function registerReload(program: Command): void {
       'replace all workers of the running gateway, one by one, with the configuration as it is now',
     )
     .action((_options, command: Command) => {
-      const config = loadConfig(configPath(command));
-      gatewaySettings(config, null);
+      const path = configPath(command);
+      const { config, problems } = loadUsable(path);
+      for (const problem of problems) process.stderr.write(`${report(path, problem)}\n`);
       const { pidFile } = config.workers;
       const pid = readPidFile(pidFile);
       if (pid === null)

@@ -1,11 +1,20 @@
 // Owns `easgate serve`: the primary process. Reads the configuration, starts the workers, reloads, stops.
 import { availableParallelism } from 'node:os';
+import { isDeepStrictEqual } from 'node:util';
 import type { Command } from 'commander';
-import { gatewaySettings, readCertificates, readClientCa, storeOptions } from '../config/gateway-settings.ts';
-import { parseConfig, readConfigSource, readSecret } from '../config/load.ts';
+import { certificateRemarks } from '../config/certificate-checks.ts';
+import { loadUsable } from '../config/check.ts';
+import type { UsableConfig } from '../config/check.ts';
+import { fileTrouble } from '../config/file-words.ts';
+import { readCertificates, readClientCa, storeOptions } from '../config/gateway-settings.ts';
+import { healthEndpoint } from '../config/health.ts';
+import { readSecret } from '../config/load.ts';
 import type { ConfigSource } from '../config/load.ts';
+import { ConfigError, oneLine } from '../config/problems.ts';
 import type { Config } from '../config/schema.ts';
 import { CertificateWatch } from '../control/certificate-watch.ts';
+import { HealthServer } from '../control/health-server.ts';
+import type { GatewayState } from '../control/health-server.ts';
 import { removePidFile, writePidFile } from '../control/pid-file.ts';
 import { startSupervisor } from '../control/supervisor.ts';
 import type { Supervisor, WorkerPlan } from '../control/supervisor.ts';
@@ -15,6 +24,7 @@ import type { ProcessLog } from '../observe/logger.ts';
 import { seedDirectory } from '../sample/seed.ts';
 import { startSampleServer } from '../sample/server.ts';
 import type { SampleServer } from '../sample/server.ts';
+import { announcement } from './announcement.ts';
 import { configPath } from './context.ts';
 
 /** Registers `serve`. */
@@ -29,44 +39,51 @@ export function registerServe(program: Command): void {
 
 class Primary {
   private readonly path: string;
-  private readonly source: ConfigSource;
+  private readonly loaded: UsableConfig;
   private config: Config;
   private readonly log: ProcessLog;
   private sample: SampleServer | null = null;
   private supervisor: Supervisor | null = null;
   private watch: CertificateWatch | null = null;
+  private health: HealthServer | null = null;
+  private phase: GatewayState['phase'] = 'starting';
   private reloading: Promise<void> = Promise.resolve();
   private stopping = false;
 
   constructor(path: string) {
     this.path = path;
-    this.source = readConfigSource(path);
-    this.config = parseConfig(this.source.text, path);
+    // With every file the configuration names: what cannot work is said before anything starts.
+    this.loaded = loadUsable(path);
+    this.config = this.loaded.config;
     this.log = openLog(this.config.log.level, this.config.log.destination);
   }
 
   async run(): Promise<void> {
-    const { config } = this;
-    // Reads every file the configuration names: what cannot work is said before anything starts.
-    gatewaySettings(config, null);
+    const { config, source } = this.loaded;
+    this.warn(this.loaded);
     try {
+      this.health = (await this.openHealth(config)) ?? null;
       this.sample = await startSample(config);
-      const plan = this.plan(config, this.source);
+      const plan = this.plan(config, source);
       this.supervisor = await startSupervisor({
         plan,
         entry: process.argv[1] ?? '',
         args: ['worker'],
         onEvent: (level, facts, text) => this.log.logger[level](facts, text),
       });
+      this.phase = 'serving';
       this.writePid();
       this.watchCertificates();
-      announce(config, this.supervisor.port, plan.count, this.sample);
+      const { port } = this.supervisor;
+      const facts = { path: this.path, port, workers: plan.count, sampleUrl: this.sample?.url ?? null };
+      process.stdout.write(announcement(config, facts));
     } catch (error) {
       await this.stop();
       throw error;
     }
     process.on('SIGTERM', () => void this.stop());
     process.on('SIGINT', () => void this.stop());
+    process.on('SIGUSR1', () => this.reopenLogs());
     process.on('SIGHUP', () => {
       // One after the other, however often it is asked for.
       this.reloading = this.reloading.then(() => this.reload());
@@ -101,22 +118,79 @@ class Primary {
     if (this.stopping) return;
     const { logger } = this.log;
     try {
-      const source = readConfigSource(this.path);
-      const config = parseConfig(source.text, this.path);
-      gatewaySettings(config, null);
+      const loaded = loadUsable(this.path);
+      const { config, source } = loaded;
       this.sample ??= await startSample(config);
-      await this.supervisor?.reload(this.plan(config, source));
+      await this.replaceWorkers(config, source);
       if (config.workers.pidFile !== this.config.workers.pidFile) removePidFile(this.config.workers.pidFile);
       this.config = config;
+      // Workers that were replaced have opened it by themselves.
+      this.reopenOwnLog();
       this.writePid();
       this.watchCertificates();
+      this.warn(loaded);
       logger.info({ code: 'EASGATE_RELOADED' }, 'all workers are replaced');
     } catch (error) {
       logger.error(
-        { code: 'EASGATE_RELOAD_FAILED', cause: String(error) },
+        { code: 'EASGATE_RELOAD_FAILED', ...causeOf(error) },
         'the configuration in use stays: correct the file and reload again',
       );
     }
+  }
+
+  private async replaceWorkers(config: Config, source: ConfigSource): Promise<void> {
+    const health = await this.openHealth(config);
+    try {
+      await this.supervisor?.reload(this.plan(config, source));
+    } catch (error) {
+      await health?.close();
+      throw error;
+    }
+    if (health === undefined) return;
+    await this.health?.close();
+    this.health = health;
+  }
+
+  /** Probes, where a configuration wants them; undefined = nothing changes. @throws ListenError */
+  private async openHealth(config: Config): Promise<HealthServer | null | undefined> {
+    const wanted = healthEndpoint(config);
+    const before = this.health === null ? null : healthEndpoint(this.config);
+    if (isDeepStrictEqual(wanted, before)) return undefined;
+    if (wanted === null) return null;
+    return HealthServer.open(wanted.address, wanted.port, async () => ({
+      phase: this.phase,
+      workers: (await this.supervisor?.health()) ?? [],
+    }));
+  }
+
+  private reopenLogs(): void {
+    this.reopenOwnLog();
+    this.supervisor?.reopenLogs();
+  }
+
+  private reopenOwnLog(): void {
+    const { level, destination } = this.config.log;
+    try {
+      this.log.reopen(level, destination);
+    } catch (error) {
+      this.log.logger.error(
+        { code: 'EASGATE_LOG_REOPEN', cause: fileTrouble(error, destination) },
+        'the old log file stays',
+      );
+    }
+  }
+
+  /** What the gateway can run with, and an operator should look at. */
+  private warn({ problems }: UsableConfig): void {
+    for (const problem of problems)
+      if (!problem.aboutCertificate)
+        this.log.logger.warn({ code: 'EASGATE_CONFIG_WARNING', problem: oneLine(problem) });
+    this.warnOfCertificates();
+  }
+
+  private warnOfCertificates(): void {
+    for (const { place, text, ended } of certificateRemarks(this.config))
+      this.log.logger[ended ? 'error' : 'warn']({ code: 'EASGATE_CERTIFICATE_CHECK', place, cause: text });
   }
 
   private watchCertificates(): void {
@@ -136,6 +210,7 @@ class Primary {
       readClientCa(this.config);
       this.supervisor?.reloadCertificates();
       logger.info({ code: 'EASGATE_CERTIFICATES' }, 'certificates changed on disk are in use');
+      this.warnOfCertificates();
     } catch (error) {
       logger.error({ code: 'EASGATE_CERTIFICATES', cause: String(error) }, 'the old certificates stay');
     }
@@ -143,6 +218,7 @@ class Primary {
 
   private async stop(): Promise<void> {
     this.stopping = true;
+    this.phase = 'draining';
     await this.reloading;
     this.watch?.close();
     await this.supervisor?.stop();
@@ -150,8 +226,15 @@ class Primary {
     this.supervisor = null;
     await this.sample?.close();
     this.sample = null;
+    await this.health?.close();
     this.log.flush();
   }
+}
+
+/** For a log line: every problem of a configuration, without excerpts. */
+function causeOf(error: unknown): { readonly cause: string; readonly problems?: readonly string[] } {
+  if (!(error instanceof ConfigError)) return { cause: String(error) };
+  return { cause: 'the configuration cannot be used', problems: error.problems };
 }
 
 /** The built-in mail server with its devices in the directory; null when the configuration names a real one. */
@@ -169,27 +252,4 @@ async function startSample(config: Config): Promise<SampleServer | null> {
     await store.close();
   }
   return startSampleServer({ users, address: '127.0.0.1', port: 0 });
-}
-
-/** What a person needs to know next. */
-function announce(config: Config, port: number, workers: number, sample: SampleServer | null): void {
-  const scheme = config.listen.tls === undefined ? 'http' : 'https';
-  const { address } = config.listen;
-  const url = `${scheme}://${address.includes(':') ? `[${address}]` : address}:${port}`;
-  const servers = config.upstream.servers.map((server) => server.url).join(', ') || config.upstream.url;
-  const lines = [
-    `easgate listens on ${url} (${workers} worker${workers === 1 ? '' : 's'})`,
-    `mail server: ${sample === null ? servers : `built-in sample at ${sample.url}`}`,
-  ];
-  const user = config.sample.users[0];
-  if (sample !== null && user !== undefined) {
-    const target = `${url}/Microsoft-Server-ActiveSync`;
-    lines.push(
-      'try:',
-      `  curl -i -u ${user.name} -X OPTIONS ${target}`,
-      '  npm run -s easgate -- devices list',
-      `  npm run -s easgate -- explain ${user.name} ${config.sample.devices[0]?.id ?? 'DEVICE'}`,
-    );
-  }
-  process.stdout.write(lines.join('\n') + '\n');
 }

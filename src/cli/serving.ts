@@ -1,13 +1,15 @@
 // Owns one serving gateway: store, verdicts, recorder and data plane put together as a configuration says, and taken down.
+import { monotonicNow } from '../clock.ts';
 import { cacheOptions, gatewaySettings, storeOptions } from '../config/gateway-settings.ts';
 import type { Config } from '../config/schema.ts';
+import type { StoreStateListener } from '../directory/change-follower.ts';
+import type { WorkerHealth } from '../control/messages.ts';
 import { openStore } from '../directory/open-store.ts';
 import { PartnershipRecorder } from '../directory/partnership-recorder.ts';
 import type { DirectoryStore } from '../directory/store.ts';
 import { VerdictCache } from '../directory/verdict-cache.ts';
 import { startGateway } from '../gateway/gateway.ts';
 import type { Gateway } from '../gateway/gateway.ts';
-import { deviceAliases } from '../identity/device.ts';
 import { AccessLog } from '../observe/access-log.ts';
 import { Journal } from '../observe/journal.ts';
 import { openLog } from '../observe/logger.ts';
@@ -28,6 +30,7 @@ export interface Serving {
   readonly store: DirectoryStore;
   readonly verdicts: VerdictCache;
   readonly log: ProcessLog;
+  health(): WorkerHealth;
   /** Writes what waits and closes the store; the gateway is closed or drained before. */
   close(): Promise<void>;
 }
@@ -46,15 +49,18 @@ export async function startServing(config: Config, options: ServingOptions): Pro
   try {
     const store = await openStore(storeOptions(config));
     undo.push(() => store.close());
-    const lookups = { ...cacheOptions(config), onLookupError: warnOf(log) };
-    const verdicts = new VerdictCache(store, config.policy, lookups, deviceAliases);
+    const storeState = watchStore(log);
+    const lookups = { ...cacheOptions(config), onLookupError: warnOf(log), onStoreState: storeState.listen };
+    const verdicts = new VerdictCache(store, config.policy, lookups);
     await verdicts.start();
     undo.push(() => verdicts.stop());
-    const recorder = new PartnershipRecorder(store);
+    const journal = openJournal(log, config.log.identities, undo);
+    const recorder = new PartnershipRecorder(store, monotonicNow, Date.now, ({ user, device, spellings }) =>
+      journal.respelled(user, device, spellings),
+    );
     undo.push(() => recorder.close());
     const accessLog = config.log.access ? new AccessLog(log.logger, config.log.identities) : null;
     undo.push(() => accessLog?.flush());
-    const journal = openJournal(log, config.log.identities, undo);
     const { sampleUrl, fd } = options;
     const settings = gatewaySettings(config, sampleUrl, await store.sharedSecret());
     const gateway = await startGateway({
@@ -69,7 +75,8 @@ export async function startServing(config: Config, options: ServingOptions): Pro
       countersOf(gateway, log.dropped() + (accessLog?.dropped ?? 0));
     const summary = new Summary(log.logger, config.log.summarySeconds * 1_000, counts);
     undo.push(() => summary.close());
-    return { gateway, store, verdicts, log, close };
+    const health = (): WorkerHealth => ({ store: !storeState.away, mailServer: gateway.hasMailServer() });
+    return { gateway, store, verdicts, log, health, close };
   } catch (error) {
     await close();
     throw error;
@@ -108,18 +115,41 @@ function named(
   return identities ? facts : { ...facts, client: undefined, device: undefined };
 }
 
+/** Whether the directory is away: known to probes, with one line when it goes and one when it is back. */
+function watchStore({ logger }: ProcessLog): { readonly away: boolean; readonly listen: StoreStateListener } {
+  let since = 0;
+  const state = {
+    away: false,
+    listen: (error: Error | null): void => {
+      state.away = error !== null;
+      if (error === null) {
+        const seconds = Math.round((performance.now() - since) / 1_000);
+        logger.info({ code: 'EASGATE_STORE_BACK', seconds }, 'the directory answers again');
+        return;
+      }
+      since = performance.now();
+      logger.error(
+        { code: 'EASGATE_STORE_AWAY', cause: String(error) },
+        'the directory does not answer; known devices keep their verdict for outage.*Seconds',
+      );
+    },
+  };
+  return state;
+}
+
 /** One line for the first of many failed look-ups, and again while they go on. */
 function warnOf({ logger }: ProcessLog): (error: unknown) => void {
-  let last = 0;
+  let last = -Infinity;
   let unreported = 0;
   return (error) => {
     unreported++;
-    if (Date.now() - last < WARN_AGAIN_MS) return;
+    const now = monotonicNow();
+    if (now - last < WARN_AGAIN_MS) return;
     logger.warn(
       { code: 'EASGATE_LOOKUP_FAILED', failures: unreported, cause: String(error) },
       'the directory failed',
     );
-    last = Date.now();
+    last = now;
     unreported = 0;
   };
 }

@@ -2,23 +2,27 @@
 import { userInfo } from 'node:os';
 import { createInterface } from 'node:readline';
 import type { Command } from 'commander';
+import { MAX_WIPE_PARTNERSHIPS } from '../directory/one-key.ts';
 import type { PartnershipRecord } from '../directory/records.ts';
 import type { DeviceListing, DirectoryStore, PartnershipListing } from '../directory/store.ts';
 import { clientFamily } from '../eas/answers.ts';
 import { deviceKey } from '../identity/device.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
-import type { ManualDecision, WipeDecision } from '../policy/model.ts';
+import type { WipeDecision } from '../policy/model.ts';
 import { CommandError, withStore } from './context.ts';
-import { canonicalUser, decisionText, refuseOverWipe, replace, storedDecision } from './decisions.ts';
+import { canonicalUser, decisionText, overwrite, refuseOverWipe, storedDecisions } from './decisions.ts';
+import type { Decided } from './decisions.ts';
 import { parseDevice, target } from './device-names.ts';
 import { notFound, printable } from './inventory.ts';
 import { table } from './table.ts';
+import { isoTime } from './times.ts';
 
 interface WipeOptions {
   readonly reason: string;
   readonly user?: string;
   readonly owner?: string;
   readonly accountOnly?: true;
+  readonly allUsers?: true;
   readonly confirm?: string;
 }
 
@@ -33,6 +37,7 @@ export function registerWipe(devices: Command): void {
     .description('have a device erased, or only what it holds of one account')
     .requiredOption('--reason <text>', 'why')
     .option('--user <user>', 'tell the device only when this user asks for mail')
+    .option('--all-users', 'of an id that several users were seen with, whichever of them asks for mail')
     .option('--account-only', 'only the mail account of one user (clients of 16.1)')
     .option('--owner <name>', 'who decides; default: the login name')
     .option('--confirm <device>', 'the device id once more, for scripts; else it is asked for')
@@ -47,9 +52,12 @@ async function wipe(store: DirectoryStore, device: DeviceKey, options: WipeOptio
   const partnerships = (await store.listPartnerships()).filter(({ record }) => record.device === device);
   if (listing === null && partnerships.length === 0) throw await notFound(store, device);
   const user = await chooseUser(store, device, partnerships, options);
-  const before = await storedDecision(store, device, user);
-  refuseOverWipe(device, user, before);
-  process.stdout.write(summary(device, listing, partnerships, user, before, options.accountOnly === true));
+  await refuseOverWipe(store, device, user);
+  const before = await storedDecisions(store, device, user);
+  const named = namedBy(store, partnerships, user);
+  process.stdout.write(
+    summary(device, listing, partnerships, user, before, options.accountOnly === true, named),
+  );
   await confirm(device, options.confirm);
   const now = Date.now();
   const decision: WipeDecision = {
@@ -58,10 +66,33 @@ async function wipe(store: DirectoryStore, device: DeviceKey, options: WipeOptio
     reason: options.reason,
     decidedAt: now,
     expiresAt: null,
-    wipe: { requestedAt: now, state: 'pending', acknowledgedAt: null, deviceStatus: null },
+    wipe: {
+      requestedAt: now,
+      partnerships: named.map(({ record }) => ({
+        user: record.user,
+        spellings: record.spellings,
+        toldAt: null,
+      })),
+      state: 'pending',
+      acknowledgedAt: null,
+      deviceStatus: null,
+      acknowledgedBy: null,
+    },
   };
-  await replace(store, device, user, before, decision);
+  await overwrite(store, device, user, before, decision);
   process.stdout.write(`${decisionText(decision, null)}: ${target(device, user)}\n`);
+}
+
+/** The partnerships that the wipe names: those known now, the first seen first. */
+function namedBy(
+  store: DirectoryStore,
+  partnerships: readonly PartnershipListing[],
+  user: UserKey | null,
+): PartnershipListing[] {
+  return partnerships
+    .filter(({ record }) => user === null || store.names.same(record.user, user))
+    .sort((a, b) => a.record.firstSeen - b.record.firstSeen)
+    .slice(0, MAX_WIPE_PARTNERSHIPS);
 }
 
 /** Whose partnership the wipe is written to; null = the device's, for all users. */
@@ -69,22 +100,28 @@ async function chooseUser(
   store: DirectoryStore,
   device: DeviceKey,
   partnerships: readonly PartnershipListing[],
-  { user: name, accountOnly }: WipeOptions,
+  { user: name, accountOnly, allUsers }: WipeOptions,
 ): Promise<UserKey | null> {
-  if (name === undefined && accountOnly !== true) return null;
   const users = partnerships.map(({ record }) => record.user);
-  if (name === undefined && users.length > 1) {
+  if (name === undefined && users.length > 1 && (accountOnly === true || allUsers !== true)) {
     const list = users.join(', ');
-    throw new CommandError('EASGATE_WIPE_USER', `${device} is used by ${list}: whose account? (--user)`);
+    const which =
+      accountOnly === true
+        ? 'whose account? (--user)'
+        : 'whose phone? (--user, or --all-users for each of them)';
+    throw new CommandError('EASGATE_WIPE_USER', `${device} is used by ${list}: ${which}`);
   }
+  if (name === undefined && accountOnly !== true) return null;
   const user = (await canonicalUser(store, device, name)) ?? users[0];
-  const seen = partnerships.find(({ record }) => record.user === user);
-  if (seen === undefined) {
+  const seen = partnerships.filter(({ record }) => user !== undefined && store.names.same(record.user, user));
+  if (user === undefined || seen.length === 0) {
     const who = user === undefined ? 'no user was ever' : `${user} was never`;
-    throw new CommandError('EASGATE_WIPE_USER', `${who} seen with ${device}`);
+    const alike = users.filter((other) => user !== undefined && store.names.meets(other, user));
+    const hint = alike.length === 0 ? '' : `; ${alike.join(', ')} was: a wipe is for exact names`;
+    throw new CommandError('EASGATE_WIPE_USER', `${who} seen with ${device}${hint}`);
   }
-  if (accountOnly === true) requireAccountOnly(seen.record);
-  return seen.record.user;
+  if (accountOnly === true) for (const { record } of seen) requireAccountOnly(record);
+  return user;
 }
 
 function requireAccountOnly({ user, device, protocolVersion }: PartnershipRecord): void {
@@ -102,24 +139,28 @@ function summary(
   listing: DeviceListing | null,
   partnerships: readonly PartnershipListing[],
   user: UserKey | null,
-  before: ManualDecision | null,
+  before: readonly Decided[],
   accountOnly: boolean,
+  named: readonly PartnershipListing[],
 ): string {
   const { model = null, os = null, owner = null } = listing?.record ?? {};
   const lines = [
     `device ${device}: model ${printable(model)}, system ${printable(os)}, owner ${printable(owner)}`,
   ];
-  const rows = partnerships.map(({ record }) => [
-    record.user === user ? '=>' : '',
-    printable(record.user),
-    printable(record.deviceType),
-    printable(record.model),
-    printable(record.os),
-    printable(record.imei),
-    printable(record.userAgent),
-    printable(record.protocolVersion),
-    new Date(record.lastSeen).toISOString(),
-  ]);
+  const rows = partnerships.map((seen) => {
+    const { record } = seen;
+    return [
+      named.includes(seen) ? '=>' : '',
+      printable(record.user),
+      printable(record.deviceType),
+      printable(record.model),
+      printable(record.os),
+      printable(record.imei),
+      printable(record.userAgent),
+      printable(record.protocolVersion),
+      isoTime(record.lastSeen),
+    ];
+  });
   if (rows.length > 0)
     lines.push(
       table(
@@ -127,10 +168,10 @@ function summary(
         rows,
       ).trimEnd(),
     );
-  else lines.push('no user was seen with it yet');
-  if (before !== null)
+  else lines.push('no user was seen with it yet: there is nobody to tell, whoever comes is kept out');
+  for (const { decision } of before)
     lines.push(
-      `Replaces "${before.action}" by ${before.owner}; taking the wipe back does not bring it back.`,
+      `Replaces "${decision.action}" by ${decision.owner}; taking the wipe back does not bring it back.`,
     );
   if (accountOnly) {
     lines.push(
@@ -141,6 +182,7 @@ function summary(
     lines.push(
       'This ERASES THE WHOLE DEVICE, private data too, when it next asks for mail. It cannot be undone.',
       ...(user === null ? [] : [`It is told so only when ${user} asks for mail.`]),
+      'Who comes with this id otherwise, as another user or under another spelling of it, is kept out and told nothing.',
       ...(partnerships.some(({ record }) => isOutlookMobile(record))
         ? ['Outlook mobile obeys an account-only wipe alone.']
         : []),

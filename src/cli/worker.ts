@@ -1,4 +1,5 @@
 // Owns a worker process: serves as the supervisor says.
+import { fileTrouble } from '../config/file-words.ts';
 import { readCertificates, readClientCa } from '../config/gateway-settings.ts';
 import { parseConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
@@ -47,6 +48,12 @@ export function runWorker(): void {
       case 'certificates':
         if (running !== null) reloadCertificates(running);
         break;
+      case 'health':
+        if (running !== null) tell({ type: 'health', id: message.id, health: running.serving.health() });
+        break;
+      case 'reopen':
+        if (running !== null) reopenLog(running);
+        break;
     }
   });
   process.on('disconnect', () => void stop(ORPHAN_DRAIN_MS, 0));
@@ -54,6 +61,8 @@ export function runWorker(): void {
   process.on('SIGINT', ignore);
   process.on('SIGTERM', ignore);
   process.on('SIGHUP', ignore);
+  // Node.js would open its debugger.
+  process.on('SIGUSR1', ignore);
 }
 
 function ignore(): void {
@@ -67,6 +76,18 @@ function tell(message: FromWorker): void {
 async function start({ source, sampleUrl, fd }: StartMessage): Promise<Running> {
   const config = parseConfig(source.text, source.path);
   return { config, serving: await startServing(config, { sampleUrl, fd }) };
+}
+
+function reopenLog({ config, serving }: Running): void {
+  const { level, destination } = config.log;
+  try {
+    serving.log.reopen(level, destination);
+  } catch (error) {
+    serving.log.logger.error(
+      { code: 'EASGATE_LOG_REOPEN', cause: fileTrouble(error, destination) },
+      'the old log file stays',
+    );
+  }
 }
 
 function reloadCertificates({ config, serving }: Running): void {

@@ -1,23 +1,6 @@
 // Owns the two documents made from the schema: the table of fields, and the JSON Schema for editors.
-import { z } from 'zod';
-import { configSchema } from './schema.ts';
-
-/** The part of JSON Schema that zod emits for the configuration. */
-interface JsonSchema {
-  readonly type?: string;
-  readonly description?: string;
-  readonly default?: unknown;
-  readonly const?: unknown;
-  readonly enum?: readonly unknown[];
-  readonly minimum?: number;
-  readonly exclusiveMinimum?: number;
-  readonly maximum?: number;
-  readonly properties?: Readonly<Record<string, JsonSchema>>;
-  readonly required?: readonly string[];
-  readonly items?: JsonSchema;
-  readonly oneOf?: readonly JsonSchema[];
-  readonly anyOf?: readonly JsonSchema[];
-}
+import { isSecret, schemaDocument } from './json-schema.ts';
+import type { JsonSchema } from './json-schema.ts';
 
 /** The JSON Schema of the configuration file, as text (docs/easgate.schema.json). */
 export function configurationSchema(): string {
@@ -30,9 +13,9 @@ export function configurationTable(): string {
   const parts = [
     '# Configuration',
     '',
-    'One YAML file, `--config FILE` (default: config/easgate.yaml). Every field is optional unless it says *required*;',
-    'an unknown field is an error. `easgate check` lists all problems of a file at once. Relative paths are relative to',
-    'the file. A *secret* is the text itself, `{ env: NAME }` or `{ file: PATH }`.',
+    'One YAML file, `--config FILE` (default: EASGATE_CONFIG, else config/easgate.yaml). Every field is optional unless it says *required*;',
+    'an unknown field is an error. `easgate check FILE` lists all problems of a file at once. Relative paths are relative to',
+    'the file; those that begin with `data/` to the folder EASGATE_DATA, where that is set. A *secret* is the text itself, `{ env: NAME }` or `{ file: PATH }`.',
     '',
     'This page is made from the schema (`easgate check --fields`); for editors there is easgate.schema.json',
     '(`easgate check --schema`): put `# yaml-language-server: $schema=…/easgate.schema.json` on the first line.',
@@ -52,10 +35,6 @@ export function configurationTable(): string {
     }
   }
   return parts.join('\n').trimEnd() + '\n';
-}
-
-function schemaDocument(): z.core.JSONSchema.BaseSchema {
-  return z.toJSONSchema(configSchema, { io: 'input' });
 }
 
 function table(rows: readonly string[]): string[] {
@@ -84,9 +63,7 @@ function values(field: JsonSchema): string {
   if (field.const !== undefined) return code(field.const);
   if (field.enum !== undefined) return field.enum.map(code).join(', ');
   if (field.anyOf !== undefined)
-    return field.anyOf.some((one) => one.properties?.['env'])
-      ? 'secret'
-      : [...new Set(field.anyOf.map(values))].join(', ');
+    return isSecret(field) ? 'secret' : [...new Set(field.anyOf.map(values))].join(', ');
   if (field.properties !== undefined) return 'fields below';
   if (field.type === 'array') return 'list';
   if (field.type === 'boolean') return '`true`, `false`';

@@ -8,6 +8,7 @@ import type { VerdictCacheOptions } from '../directory/verdict-cache.ts';
 import { matchPath } from '../gateway/pass-through/paths.ts';
 import type { PassThroughSettings } from '../gateway/pass-through/settings.ts';
 import { parseRange } from '../identity/client-address.ts';
+import { UserNames } from '../identity/user-names.ts';
 import type {
   CertificateSettings,
   DiscoverySettings,
@@ -20,7 +21,9 @@ import type {
 } from '../gateway/settings.ts';
 import { TlsTerminator } from '../gateway/tls-terminator.ts';
 import { serverTls } from '../gateway/upstream/server-tls.ts';
-import { ConfigError, readSecret } from './load.ts';
+import { fileTrouble } from './file-words.ts';
+import { readSecret } from './load.ts';
+import { ConfigError } from './problems.ts';
 import { noticeSettings } from './notice-settings.ts';
 import type { Config, Secret } from './schema.ts';
 
@@ -34,6 +37,7 @@ export function gatewaySettings(
   sharedSecret = randomBytes(32).toString('hex'),
 ): GatewaySettings {
   const { upstream, limits, identity, throttle } = config;
+  const { domains, ...naming } = identity;
   return {
     listen: {
       address: config.listen.address,
@@ -80,7 +84,7 @@ export function gatewaySettings(
       heldPollMarginMs: limits.heldPollMarginSeconds * 1_000,
       maxMemoryBytes: limits.maxMemoryBytes,
     },
-    identity: { ...identity, publicHosts: config.publicHosts },
+    identity: { ...naming, names: new UserNames(domains), publicHosts: config.publicHosts },
   };
 }
 
@@ -91,7 +95,8 @@ function serversOf(config: Config): readonly ServerConfig[] {
   return servers.length > 0 ? servers : [{ url, weight: 1 }];
 }
 
-function allServers(config: Config, sampleUrl: string | null): readonly UpstreamServerSettings[] {
+/** Every mail server; `sampleUrl` is where the built-in one is. @throws ConfigError */
+export function allServers(config: Config, sampleUrl: string | null): readonly UpstreamServerSettings[] {
   const servers = serversOf(config).map((server) => serverSettings(config, server, sampleUrl));
   checkSources(config.upstream.sourceAddresses, servers);
   return servers;
@@ -231,7 +236,8 @@ function healthSettings({ health, path }: Config['upstream']): HealthSettings | 
   };
 }
 
-function listenerTls(config: Config, sharedSecret: string): ListenerTlsSettings | null {
+/** TLS towards phones; null = none. @throws ConfigError */
+export function listenerTls(config: Config, sharedSecret: string): ListenerTlsSettings | null {
   const { tls } = config.listen;
   if (tls === undefined) return null;
   const { clientCertificate, ticketSecret } = tls;
@@ -266,7 +272,7 @@ function listenerTls(config: Config, sharedSecret: string): ListenerTlsSettings 
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
 
 /** A file of certificates. OpenSSL takes what is none without a word, and then trusts nobody. @throws ConfigError */
-function readAuthorities(path: string, name: string): string {
+export function readAuthorities(path: string, name: string): string {
   const text = readPem(path, name);
   const found = text.match(CERTIFICATE) ?? [];
   const begun = text.split('-----BEGIN ').length - 1;
@@ -288,17 +294,17 @@ function messageOf(error: unknown): string {
 
 /**
  * 32 bytes in hex that every worker and node comes to: from the operator's secret, or from the one that the directory keeps,
- * under a label of its own, so that tickets outlive a restart.
+ * under a label of its own, so that tickets outlive a restart. @throws ConfigError
  */
-function ticketKeyMaterial(own: Secret | undefined, sharedSecret: string): string {
+export function ticketKeyMaterial(own: Secret | undefined, sharedSecret: string): string {
   if (own === undefined)
     return Buffer.from(hkdfSync('sha256', sharedSecret, '', 'easgate session tickets', 32)).toString('hex');
   const secret = readLongSecret(own, 'listen.tls.ticketSecret');
   return createHash('sha256').update(secret).digest('hex');
 }
 
-/** @throws ConfigError when it is missing or could be guessed */
-function readLongSecret(secret: Secret, name: string): string {
+/** The text of a secret that others must not guess. @throws ConfigError when it is missing or could be guessed */
+export function readLongSecret(secret: Secret, name: string): string {
   const text = readSecret(secret, name);
   if (text.length < MIN_SECRET) throw new ConfigError(name, [`needs at least ${MIN_SECRET} characters`]);
   return text;
@@ -306,20 +312,25 @@ function readLongSecret(secret: Secret, name: string): string {
 
 /** The certificates of the listener as they are on disk now. @throws ConfigError */
 export function readCertificates(config: Config): CertificateSettings[] {
-  const certificates = config.listen.tls?.certificates ?? [];
-  return certificates.map(({ certificate, key }, index) => {
-    const place = `listen.tls.certificates.${index}`;
-    const pem = {
-      certificate: readPem(certificate, `${place}.certificate`),
-      key: readPem(key, `${place}.key`),
-    };
-    try {
-      createSecureContext({ cert: pem.certificate, key: pem.key });
-    } catch (error) {
-      throw new ConfigError(place, [`certificate and key cannot be used together: ${messageOf(error)}`]);
-    }
-    return pem;
-  });
+  return (config.listen.tls?.certificates ?? []).map(readCertificate);
+}
+
+/** One of them, with its key. @throws ConfigError */
+export function readCertificate(
+  { certificate, key }: { readonly certificate: string; readonly key: string },
+  index: number,
+): CertificateSettings {
+  const place = `listen.tls.certificates.${index}`;
+  const pem = {
+    certificate: readPem(certificate, `${place}.certificate`),
+    key: readPem(key, `${place}.key`),
+  };
+  try {
+    createSecureContext({ cert: pem.certificate, key: pem.key });
+  } catch (error) {
+    throw new ConfigError(place, [`certificate and key cannot be used together: ${messageOf(error)}`]);
+  }
+  return pem;
 }
 
 /** The authorities of phones' certificates as they are on disk now; null = none are asked for. @throws ConfigError */
@@ -329,23 +340,31 @@ export function readClientCa(config: Config): string | null {
   return readAuthorities(clientCertificate.ca, 'listen.tls.clientCertificate.ca');
 }
 
-function readPem(path: string, name: string): string {
+/** The text of a PEM file; `name` is the field that names it. @throws ConfigError */
+export function readPem(path: string, name: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
-    throw new ConfigError(name, [`cannot be read: ${messageOf(error)}`]);
+    throw new ConfigError(name, [`cannot be read: ${fileTrouble(error, path)}`]);
   }
 }
 
-/** How to open the directory. @throws ConfigError when a secret is missing */
+/** How to open the directory. @throws ConfigError when a secret is missing, or is no URL of Redis */
 export function storeOptions(config: Config): StoreOptions {
   const { store } = config;
-  if (store.kind === 'embedded') return store;
-  return { ...store, url: readSecret(store.url, 'store.url') };
+  const { domains } = config.identity;
+  if (store.kind === 'embedded') return { ...store, domains };
+  const url = readSecret(store.url, 'store.url');
+  const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase() ?? null;
+  if (scheme !== 'redis' && scheme !== 'rediss')
+    throw new ConfigError('store.url', [
+      `must begin with redis:// or, for TLS, rediss://${scheme === null ? '' : `, not with ${scheme}://`}`,
+    ]);
+  return { ...store, url, domains };
 }
 
 /** Bounds and lifetimes of the verdict cache. */
-export function cacheOptions(config: Config): Omit<VerdictCacheOptions, 'onLookupError'> {
+export function cacheOptions(config: Config): Omit<VerdictCacheOptions, 'onLookupError' | 'onStoreState'> {
   const { cache, outage } = config;
   return {
     maxEntries: cache.maxEntries,

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { CatalogueError, checkLanguage } from '../policy/messages/catalogue.ts';
 import type { LanguageOverride } from '../policy/messages/catalogue.ts';
 import { MESSAGE_REASONS } from '../policy/messages/reasons.ts';
-import { ConfigError } from './load.ts';
+import { ConfigError } from './problems.ts';
 
 const MAX_FILE = 262_144;
 

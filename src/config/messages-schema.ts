@@ -25,7 +25,7 @@ export const messagesSchema = z.strictObject({
     .default(null)
     .describe('whom to ask: an address, a telephone number or a URL; null = "your help desk"'),
   enrolmentUrl: z
-    .url({ protocol: /^https?$/ })
+    .url({ protocol: /^https?$/, error: 'must be a URL that begins with http:// or https://' })
     .max(2_048)
     .nullable()
     .default(null)

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { CatalogueError, buildCatalogue } from '../policy/messages/catalogue.ts';
 import type { LanguageOverride } from '../policy/messages/catalogue.ts';
 import type { NoticeSettings } from '../policy/messages/notice.ts';
-import { ConfigError } from './load.ts';
+import { ConfigError } from './problems.ts';
+import { fileTrouble } from './file-words.ts';
 import { parseTemplateFile } from './message-templates.ts';
 import type { Config } from './schema.ts';
 
@@ -39,7 +40,7 @@ function listFiles(folder: string): string[] {
   try {
     return readdirSync(folder).sort();
   } catch (error) {
-    throw unreadable('messages.templatesDir', error);
+    throw unreadable('messages.templatesDir', folder, error);
   }
 }
 
@@ -47,11 +48,10 @@ function readText(path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
-    throw unreadable(path, error);
+    throw unreadable(path, path, error);
   }
 }
 
-function unreadable(place: string, error: unknown): ConfigError {
-  const cause = error instanceof Error ? error.message : String(error);
-  return new ConfigError(place, [`cannot be read: ${cause}`]);
+function unreadable(place: string, path: string, error: unknown): ConfigError {
+  return new ConfigError(place, [`cannot be read: ${fileTrouble(error, path)}`]);
 }

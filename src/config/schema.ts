@@ -1,5 +1,6 @@
 // Owns the configuration: every field, its meaning, unit and default, in one zod schema.
 import { z } from 'zod';
+import { parseEndpoint } from './endpoint.ts';
 import { messagesSchema } from './messages-schema.ts';
 
 const action = z.enum(['allow', 'block', 'quarantine']);
@@ -33,6 +34,9 @@ const CIPHERS = [
   'ECDHE-ECDSA-CHACHA20-POLY1305',
   'ECDHE-RSA-CHACHA20-POLY1305',
 ].join(':');
+
+const PATH = 'must be a path that begins with /: letters, digits and . _ / -';
+const PUBLIC_URL = 'must be a URL such as https://mail.example.com/Microsoft-Server-ActiveSync, in ASCII';
 
 /** Headers that phones must send or the gateway writes: none of them can carry a user too. */
 const OTHER_MEANING =
@@ -68,7 +72,7 @@ const listenerTls = z.strictObject({
         .describe('where the user name stands: UPN or e-mail in subjectAltName, or the CN of the subject'),
       forwardHeader: z
         .string()
-        .regex(/^[A-Za-z][A-Za-z0-9-]*$/)
+        .regex(/^[A-Za-z][A-Za-z0-9-]*$/, 'must be the name of a header: letters, digits and hyphens')
         .refine((name) => !OTHER_MEANING.test(name), 'is a header with a meaning of its own')
         .optional()
         .describe("header that carries the certificate's user to the mail server; absent = none"),
@@ -84,6 +88,19 @@ const listen = z.strictObject({
   proxyProtocolFrom: ranges
     .optional()
     .describe('addresses whose connections must begin with a PROXY protocol header; all others are refused'),
+});
+
+const probes = z.strictObject({
+  listen: z
+    .string()
+    .refine(
+      (text) => parseEndpoint(text) !== null,
+      'must be ADDRESS:PORT, such as 127.0.0.1:8782 or [::1]:8782',
+    )
+    .optional()
+    .describe(
+      'ADDRESS:PORT of `/healthz` (200 while the workers answer) and `/readyz` (200 while the directory is known, a mail server is in use and nothing drains), else 503 with a reason; without TLS or token; absent = as EASGATE_HEALTH_LISTEN says, else none',
+    ),
 });
 
 const workers = z.strictObject({
@@ -122,7 +139,10 @@ const upstreamTls = z.strictObject({
 
 const upstreamUrl = z
   .string()
-  .refine((url) => url === 'sample' || isHttpUrl(url), 'must be "sample" or http(s)://host:port');
+  .refine(
+    (url) => url === 'sample' || isHttpUrl(url),
+    'must be "sample" or http(s)://host:port, without user, path or query',
+  );
 
 const server = z.strictObject({
   url: upstreamUrl.describe('http(s)://host:port'),
@@ -150,7 +170,11 @@ const server = z.strictObject({
 
 const health = z.strictObject({
   method: z.enum(['OPTIONS', 'GET']).default('OPTIONS').describe('method of the check'),
-  path: z.string().startsWith('/').optional().describe('path of the check; absent = upstream.path'),
+  path: z
+    .string()
+    .startsWith('/', 'must be a path that begins with /')
+    .optional()
+    .describe('path of the check; absent = upstream.path'),
   intervalSeconds: seconds(5, 'time between two checks'),
   timeoutSeconds: seconds(3, 'longest wait for an answer'),
   rise: count(2, 'good answers in a row that bring a server back'),
@@ -173,7 +197,7 @@ const upstream = z.strictObject({
     .describe('how one is chosen; deviceHash for servers that keep sync state locally (Z-Push, SOGo)'),
   path: z
     .string()
-    .regex(/^\/[A-Za-z0-9./_-]+$/)
+    .regex(/^\/[A-Za-z0-9./_-]+$/, PATH)
     .default('/Microsoft-Server-ActiveSync')
     .describe('the path every request is sent to'),
   hostHeader: z
@@ -253,7 +277,7 @@ const passThrough = z.strictObject({
       z.strictObject({
         path: z
           .string()
-          .regex(/^\/[A-Za-z0-9._~/-]*$/)
+          .regex(/^\/[A-Za-z0-9._~/-]*$/, 'must be a path that begins with /: letters, digits and . _ ~ / -')
           .describe('as clients write it, without query'),
         match: z.enum(['exact', 'prefix']).default('exact').describe('prefix = also everything below it'),
         upgrade: z.boolean().default(false).describe('let WebSocket connections through'),
@@ -264,7 +288,7 @@ const passThrough = z.strictObject({
     .describe('everything not listed is answered with 404; Exchange ActiveSync can not be listed'),
   url: z
     .string()
-    .refine(isHttpUrl, 'must be http(s)://host:port')
+    .refine(isHttpUrl, 'must be http(s)://host:port, without user, path or query')
     .optional()
     .describe(
       'where they go; absent = to the mail servers, chosen by upstream.strategy, with the address of the client in place of the device',
@@ -316,12 +340,33 @@ const outage = z.strictObject({
   retryAfterSeconds: seconds(30, 'Retry-After of 503 answers'),
 });
 
+const domainGroups = z
+  .array(
+    z
+      .array(
+        z
+          .string()
+          .regex(/^[A-Za-z0-9]([A-Za-z0-9._-]{0,253}[A-Za-z0-9])?$/, 'must be a DNS suffix or NetBIOS name'),
+      )
+      .min(1),
+  )
+  .refine((groups) => {
+    const domains = groups.flat().map((domain) => domain.toLowerCase());
+    return new Set(domains).size === domains.length;
+  }, 'must name each domain once: a user belongs to one group')
+  .default([])
+  .describe(
+    'groups of DNS suffixes and NetBIOS names, e.g. [[example.com, EXAMPLE]]; within a group, names with the same local part ' +
+      'are one user',
+  );
+
 const identity = z.strictObject({
   userClaim: z
     .enum(['refuse', 'rewrite', 'ignore'])
     .default('refuse')
     .describe('what to do when User= is not the authenticated user'),
   bearerClaim: z.string().min(1).default('upn').describe('claim of a Bearer token that names the user'),
+  domains: domainGroups,
   trustedProxies: z
     .array(z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()]))
     .default([])
@@ -425,7 +470,7 @@ const autodiscover = z.strictObject({
     ),
   path: z
     .string()
-    .regex(/^\/[A-Za-z0-9./_-]+$/)
+    .regex(/^\/[A-Za-z0-9./_-]+$/, PATH)
     .default('/Autodiscover/Autodiscover.xml')
     .describe('where the mail server is asked'),
 });
@@ -434,8 +479,8 @@ const autodiscover = z.strictObject({
 export const configSchema = z.strictObject({
   listen: listen.prefault({}).describe('where phones connect'),
   publicUrl: z
-    .url({ protocol: /^https?$/ })
-    .regex(/^[!-~]+$/)
+    .url({ protocol: /^https?$/, error: PUBLIC_URL })
+    .regex(/^[!-~]+$/, PUBLIC_URL)
     .optional()
     .describe('the URL phones use, https://host/Microsoft-Server-ActiveSync: for redirects and Autodiscover'),
   publicHosts: z
@@ -453,6 +498,7 @@ export const configSchema = z.strictObject({
     .optional()
     .describe('other paths of the mail server that may be reached; absent = none'),
   workers: workers.prefault({}).describe('processes that serve'),
+  health: probes.prefault({}).describe('probes of load balancers and container engines'),
   upstream: upstream.prefault({}).describe('the mail server, or several'),
   store: store.prefault({ kind: 'embedded' }).describe('where the directory is kept'),
   policy: policy.prefault({}).describe('what happens to devices without a decision of their own'),

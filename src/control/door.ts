@@ -1,6 +1,7 @@
 // Owns the bound sockets of one address and port: one per worker where the system spreads connections over them
 // (SO_REUSEPORT), else one that all workers accept from.
 import { BoundSocket } from 'node:net';
+import { listenTrouble } from './listen-trouble.ts';
 
 /** Where the system gives each socket of a port its share of the connections (libuv, UV_TCP_REUSEPORT). */
 export const SYSTEM_SHARES_PORT = process.platform === 'linux' || process.platform === 'freebsd';
@@ -22,7 +23,7 @@ export class Door {
     this.address = address;
     this.port = port;
     this.sharesPort = sharesPort;
-    if (!ours) new BoundSocket({ host: address, port }).close();
+    if (!ours) bound({ host: address, port }).close();
   }
 
   /** A socket for one more worker. Throws when it cannot be bound. */
@@ -44,8 +45,21 @@ export class Door {
   }
 
   private bind(): BoundSocket {
-    const socket = new BoundSocket({ host: this.address, port: this.port, reusePort: this.sharesPort });
+    const socket = bound({ host: this.address, port: this.port, reusePort: this.sharesPort });
     this.port = socket.address().port;
     return socket;
+  }
+}
+
+/** Throws with what an operator does about it. */
+function bound(options: {
+  readonly host: string;
+  readonly port: number;
+  readonly reusePort?: boolean;
+}): BoundSocket {
+  try {
+    return new BoundSocket(options);
+  } catch (error) {
+    throw listenTrouble(error, options.host, options.port, 'listen');
   }
 }

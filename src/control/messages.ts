@@ -25,12 +25,32 @@ export interface CertificatesMessage {
   readonly type: 'certificates';
 }
 
+/** Log files were rotated. */
+export interface ReopenMessage {
+  readonly type: 'reopen';
+}
+
+/** How is it? */
+export interface HealthMessage {
+  readonly type: 'health';
+  readonly id: number;
+}
+
+/** How a worker is. */
+export interface WorkerHealth {
+  /** The directory answers. */
+  readonly store: boolean;
+  /** At least one mail server is in use. */
+  readonly mailServer: boolean;
+}
+
 /** From the supervisor. */
-export type ToWorker = StartMessage | DrainMessage | CertificatesMessage;
+export type ToWorker = StartMessage | DrainMessage | CertificatesMessage | ReopenMessage | HealthMessage;
 
 /** From a worker: it serves, or it could not start. */
 export type FromWorker =
   | { readonly type: 'ready' }
+  | { readonly type: 'health'; readonly id: number; readonly health: WorkerHealth }
   | { readonly type: 'failed'; readonly code: string; readonly message: string };
 
 /** The listening socket's descriptor in a worker: behind standard streams and the message channel. */

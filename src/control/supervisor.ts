@@ -5,8 +5,10 @@ import type { ConfigSource } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { Door, SYSTEM_SHARES_PORT } from './door.ts';
 import { LISTEN_FD } from './messages.ts';
+import type { WorkerHealth } from './messages.ts';
 import { Slot } from './slot.ts';
 import type { OnEvent, RestartTimes, SlotOwner } from './slot.ts';
+import { askHealth } from './worker-health.ts';
 import { exited, launchWorker, tell } from './worker-process.ts';
 
 /** What is the same for all workers of one configuration. */
@@ -41,11 +43,17 @@ export interface Supervisor {
   reload(plan: WorkerPlan): Promise<void>;
   /** Tells the workers that certificates changed on disk. */
   reloadCertificates(): void;
+  /** Asks every worker that serves how it is; null for one that does not answer. */
+  health(): Promise<(WorkerHealth | null)[]>;
+  /** Tells the workers, those that leave too, to open their log files anew. */
+  reopenLogs(): void;
   /** Drains and stops everything. */
   stop(): Promise<void>;
 }
 
 const TIMES: RestartTimes = { firstMs: 100, maxMs: 30_000, steadyMs: 10_000, keepSocketMs: 1_000 };
+/** How long a worker may take to say how it is. */
+const HEALTH_MS = 2_000;
 /** Beyond its drain time a worker is killed. */
 const KILL_GRACE_MS = 3_000;
 
@@ -155,6 +163,16 @@ class Workers implements Supervisor, SlotOwner<WorkerPlan> {
   reloadCertificates(): void {
     this.certificates++;
     for (const { worker } of this.slots) if (worker !== null) tell(worker, { type: 'certificates' });
+  }
+
+  async health(): Promise<(WorkerHealth | null)[]> {
+    const workers = this.slots.flatMap(({ worker }) => (worker === null ? [] : [worker]));
+    return Promise.all(workers.map((worker) => askHealth(worker, HEALTH_MS)));
+  }
+
+  reopenLogs(): void {
+    for (const { worker } of this.slots) if (worker !== null) tell(worker, { type: 'reopen' });
+    for (const worker of this.leaving) tell(worker, { type: 'reopen' });
   }
 
   async stop(): Promise<void> {

@@ -11,7 +11,12 @@ const READY_MS = 30_000;
  * collect and compile on the core that serves where there is a worker per core, and a request would wait for its fifth of
  * it. The flags of the primary come behind.
  */
-const WORKER_FLAGS: readonly string[] = ['--max-semi-space-size=2', '--v8-pool-size=1'];
+const WORKER_FLAGS: readonly string[] = [
+  '--max-semi-space-size=2',
+  '--v8-pool-size=1',
+  // http-proxy calls util._extend; docs/dependencies.md.
+  '--disable-warning=DEP0060',
+];
 
 /** Starts a worker that listens on the socket, and waits until it serves. */
 export async function launchWorker(
@@ -52,7 +57,8 @@ function serving(worker: ChildProcess): Promise<void> {
     };
     const onMessage = (message: FromWorker): void => {
       if (message.type === 'ready') finish(null);
-      else finish(Object.assign(new Error(message.message), { code: message.code }));
+      else if (message.type === 'failed')
+        finish(Object.assign(new Error(message.message), { code: message.code }));
     };
     const onExit = (code: number | null): void =>
       finish(new Error(`the worker ended with ${String(code)} before it served`));

@@ -1,27 +1,38 @@
 // Owns following the change log: from a place, without gaps, through outages; knows how old what it knows is.
+import { monotonicNow } from '../clock.ts';
 import type { ChangeBatch, DirectoryStore, LogPosition } from './store.ts';
 
 const RETRY_MS = 200;
 
+/** Called when the store is away, with the error of the first read that failed, and with null when it is back. */
+export type StoreStateListener = (error: Error | null) => void;
+
 /** Calls `onBatch` for every stretch of the log, in order. */
 export class ChangeFollower {
-  /** Clock milliseconds of the last successful read; 0 = never. */
+  /** Monotonic milliseconds of the last successful read; 0 = never. */
   lastReadAt = 0;
   private readonly store: DirectoryStore;
   private readonly onBatch: (batch: ChangeBatch) => void;
+  private readonly onState: StoreStateListener;
+  private away = false;
   private stopped = false;
   private running: Promise<void> | null = null;
   private retry: { timer: NodeJS.Timeout; resolve: () => void } | null = null;
 
-  constructor(store: DirectoryStore, onBatch: (batch: ChangeBatch) => void) {
+  constructor(
+    store: DirectoryStore,
+    onBatch: (batch: ChangeBatch) => void,
+    onState: StoreStateListener = () => undefined,
+  ) {
     this.store = store;
     this.onBatch = onBatch;
+    this.onState = onState;
   }
 
   /** Starts at the present end of the log. */
   async start(): Promise<void> {
     const position = await this.store.position();
-    this.lastReadAt = Date.now();
+    this.lastReadAt = monotonicNow();
     this.running = this.follow(position);
   }
 
@@ -44,10 +55,15 @@ export class ChangeFollower {
       try {
         const batch = await this.store.changesAfter(position);
         if (this.stopped) return;
-        this.lastReadAt = Date.now();
+        this.lastReadAt = monotonicNow();
+        if (this.away) this.onState(null);
+        this.away = false;
         position = batch.position;
         if (batch.trimmed || batch.changes.length > 0) this.onBatch(batch);
-      } catch {
+      } catch (error) {
+        if (!this.away && !this.stopped)
+          this.onState(error instanceof Error ? error : new Error(String(error)));
+        this.away = true;
         // The store is away. The place is kept: what changes meanwhile is read when it is back.
         await this.pause();
       }

@@ -1,15 +1,31 @@
 // Owns the choice of the store.
+import { UserNames } from '../identity/user-names.ts';
+import { fileError, giveToOwner, prepareFile } from './embedded/file-trouble.ts';
 import { EmbeddedStore } from './embedded/embedded-store.ts';
 import type { RedisStoreOptions } from './redis/redis-connection.ts';
 import { RedisStore } from './redis/redis-store.ts';
 import type { DirectoryStore } from './store.ts';
 
-/** Which store, and how to reach it. */
-export type StoreOptions =
+/** Which store, how to reach it, and the groups of domains within which names are one user; absent = none. */
+export type StoreOptions = (
   | { readonly kind: 'embedded'; readonly path: string }
-  | ({ readonly kind: 'redis' } & RedisStoreOptions);
+  | ({ readonly kind: 'redis' } & RedisStoreOptions)
+) & { readonly domains?: readonly (readonly string[])[] };
+
+/** What SQLite calls a database without a file. */
+const IN_MEMORY = ':memory:';
 
 /** Opens the store. Rejects when the file cannot be opened or Redis does not answer. */
 export async function openStore(options: StoreOptions): Promise<DirectoryStore> {
-  return options.kind === 'embedded' ? new EmbeddedStore(options.path) : RedisStore.open(options);
+  const names = new UserNames(options.domains ?? []);
+  if (options.kind === 'redis') return RedisStore.open(options, names);
+  const isFile = options.path !== IN_MEMORY;
+  const fresh = isFile && prepareFile(options.path);
+  try {
+    const store = new EmbeddedStore(options.path, names);
+    if (fresh) giveToOwner(options.path);
+    return store;
+  } catch (error) {
+    throw fileError(error, options.path);
+  }
 }

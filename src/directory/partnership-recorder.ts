@@ -1,21 +1,32 @@
 // Owns writing down who was seen with which device: coalesced, bounded, never in the way of a request.
 import { LRUCache } from 'lru-cache';
+import { monotonicNow } from '../clock.ts';
 import { detached } from '../eas/mailbox/plain.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { Verdict } from '../policy/model.ts';
-import type { PartnershipRecord } from './records.ts';
+import { withoutNetbios } from '../identity/user-names.ts';
+import { MAX_SPELLINGS, joinSpellings } from './records.ts';
+import type { NewSpelling, PartnershipRecord } from './records.ts';
 import type { DirectoryStore } from './store.ts';
 
 /** What one accepted request says about a partnership. */
 export interface SeenFacts {
   readonly user: UserKey;
   readonly device: DeviceKey;
+  /** How the request spells the device id. */
+  readonly spelling: string;
   readonly deviceType: string;
   readonly userAgent: string | null;
   readonly protocolVersion: string | null;
   readonly verdict: Verdict;
   /** What the device said of itself in this request; null = nothing. */
   readonly information: Pick<PartnershipRecord, 'model' | 'os' | 'imei'> | null;
+}
+
+/** A record, and when it was made on the monotonic clock. */
+interface Noted {
+  readonly record: PartnershipRecord;
+  readonly at: number;
 }
 
 const FLUSH_MS = 1_000;
@@ -38,17 +49,28 @@ export class PartnershipRecorder {
   /** Facts lost because too many waited, e.g. in a long outage of the store, or a user came with too many devices. */
   dropped = 0;
   private readonly store: DirectoryStore;
+  private readonly onNewSpelling: (seen: NewSpelling) => void;
+  /** Monotonic: limits count on it. Records carry the wall clock's time. */
   private readonly now: () => number;
-  private readonly pending = new Map<string, PartnershipRecord>();
-  private readonly written = new Map<string, PartnershipRecord>();
+  private readonly wall: () => number;
+  private readonly pending = new Map<string, Noted>();
+  private readonly written = new Map<string, Noted>();
   /** How many new devices each user came with, and until when they are counted. */
   private readonly newDevices = new LRUCache<UserKey, { count: number; until: number }>({ max: MAX_USERS });
   private readonly timer: NodeJS.Timeout;
   private flushing: Promise<void> | null = null;
 
-  constructor(store: DirectoryStore, now: () => number = Date.now) {
+  /** `onNewSpelling`: a known partnership was seen under one more spelling of its device id. */
+  constructor(
+    store: DirectoryStore,
+    now: () => number = monotonicNow,
+    wall: () => number = Date.now,
+    onNewSpelling: (seen: NewSpelling) => void = () => undefined,
+  ) {
     this.store = store;
+    this.onNewSpelling = onNewSpelling;
     this.now = now;
+    this.wall = wall;
     this.timer = setInterval(() => void this.flush(), FLUSH_MS);
     this.timer.unref();
   }
@@ -57,19 +79,21 @@ export class PartnershipRecorder {
   seen(facts: SeenFacts): void {
     const key = `${facts.device}\0${facts.user}`;
     const now = this.now();
-    const before = this.pending.get(key) ?? this.written.get(key);
-    if (before !== undefined && now - before.lastSeen < REFRESH_MS && isSame(before, facts)) return;
+    const noted = this.pending.get(key) ?? this.written.get(key);
+    const before = noted?.record;
+    if (noted !== undefined && now - noted.at < REFRESH_MS && isSame(noted.record, facts)) return;
     const isFull = !this.pending.has(key) && this.pending.size >= MAX_PENDING;
     if (isFull || (before === undefined && !this.mayBeNew(facts.user, now))) {
       this.dropped++;
       return;
     }
     const { userAgent, protocolVersion, information } = facts;
-    this.pending.set(key, {
+    const seenAt = this.wall();
+    const record: PartnershipRecord = {
       user: detached(facts.user),
       device: detached(facts.device),
-      firstSeen: before?.firstSeen ?? now,
-      lastSeen: now,
+      firstSeen: before?.firstSeen ?? seenAt,
+      lastSeen: seenAt,
       deviceType: detached(facts.deviceType),
       userAgent: userAgent === null ? null : detached(userAgent),
       protocolVersion: protocolVersion === null ? null : detached(protocolVersion),
@@ -78,14 +102,21 @@ export class PartnershipRecorder {
       model: told(information?.model, before?.model),
       os: told(information?.os, before?.os),
       imei: told(information?.imei, before?.imei),
-    });
+      spellings:
+        before !== undefined && spelledBefore(before, facts.spelling)
+          ? before.spellings
+          : joinSpellings(before?.spellings ?? [], [detached(facts.spelling)]),
+    };
+    this.pending.set(key, { record, at: now });
   }
 
   private mayBeNew(user: UserKey, now: number): boolean {
-    let counted = this.newDevices.get(user);
+    // Most servers ignore a NetBIOS domain: with made-up ones a user would have any number of devices.
+    const name = withoutNetbios(user);
+    let counted = this.newDevices.get(name);
     if (counted === undefined || counted.until <= now) {
       counted = { count: 0, until: now + NEW_DEVICES_MS };
-      this.newDevices.set(detached(user), counted);
+      this.newDevices.set(detached(name), counted);
     }
     return ++counted.count <= MAX_NEW_DEVICES;
   }
@@ -108,14 +139,15 @@ export class PartnershipRecorder {
     for (let at = 0; at < waiting.length; at += BATCH) {
       const batch = waiting.slice(at, at + BATCH);
       try {
-        await this.store.recordSeen(batch.map(([, record]) => record));
+        const added = await this.store.recordSeen(batch.map(([, { record }]) => record));
+        for (const seen of added) this.onNewSpelling(seen);
       } catch {
         return;
       }
-      for (const [key, record] of batch) {
-        if (this.pending.get(key) === record) this.pending.delete(key);
+      for (const [key, noted] of batch) {
+        if (this.pending.get(key) === noted) this.pending.delete(key);
         if (this.written.size >= MAX_WRITTEN) this.written.clear();
-        this.written.set(key, record);
+        this.written.set(key, noted);
       }
     }
   }
@@ -125,6 +157,13 @@ function told(now: string | null | undefined, before: string | null | undefined)
   return now === null || now === undefined ? (before ?? null) : detached(now);
 }
 
+/** More than are kept are never all known: one of those is not written again for its own sake. */
+function spelledBefore(before: PartnershipRecord | undefined, spelling: string): boolean {
+  return (
+    before !== undefined && (before.spellings.includes(spelling) || before.spellings.length >= MAX_SPELLINGS)
+  );
+}
+
 function isSame(before: PartnershipRecord, facts: SeenFacts): boolean {
   return (
     before.userAgent === facts.userAgent &&
@@ -132,6 +171,7 @@ function isSame(before: PartnershipRecord, facts: SeenFacts): boolean {
     before.deviceType === facts.deviceType &&
     before.lastVerdict === facts.verdict.action &&
     before.lastReason === facts.verdict.reason &&
+    spelledBefore(before, facts.spelling) &&
     tellsNothingNew(before, facts.information)
   );
 }

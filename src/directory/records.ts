@@ -1,6 +1,6 @@
 // Owns the records of the directory and the reading of stored JSON back into them.
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
-import type { ManualDecision, WipeProgress } from '../policy/model.ts';
+import type { ManualDecision, WipePartnership, WipeProgress } from '../policy/model.ts';
 
 /** What a feed knows of a device. `null` = the feed did not say. Times are milliseconds since the epoch. */
 export interface DeviceRecord {
@@ -84,6 +84,24 @@ export interface PartnershipRecord {
   readonly model: string | null;
   readonly os: string | null;
   readonly imei: string | null;
+  /** The spellings of the device id it was seen under, the first one first (device.ts); at least one. */
+  readonly spellings: readonly string[];
+}
+
+/** More than a device id has; what a record holds beyond is not kept. */
+export const MAX_SPELLINGS = 8;
+
+/** Spellings seen before and now, each once. */
+export function joinSpellings(before: readonly string[], now: readonly string[]): string[] {
+  return [...new Set([...before, ...now])].slice(0, MAX_SPELLINGS);
+}
+
+/** A partnership that was seen under one more spelling of its device id than before. */
+export interface NewSpelling {
+  readonly user: UserKey;
+  readonly device: DeviceKey;
+  /** All it was seen under. */
+  readonly spellings: readonly string[];
 }
 
 /** A stored record could not be understood. */
@@ -182,7 +200,14 @@ export function readPartnership(user: UserKey, device: DeviceKey, stored: string
     model: text(json, 'model', what),
     os: text(json, 'os', what),
     imei: text(json, 'imei', what),
+    spellings: spellingsOf(json, device, what),
   };
+}
+
+/** Records of before spellings were kept: the key was the spelling. */
+function spellingsOf(json: Json, device: DeviceKey, what: string): string[] {
+  const kept = texts(json, 'spellings', what).slice(0, MAX_SPELLINGS);
+  return kept.length === 0 ? [device] : kept;
 }
 
 /** The partnership of a look-up: it decides nothing, so one that is not understood is as good as none. */
@@ -226,8 +251,22 @@ function readWipe(value: unknown, what: string): WipeProgress {
     throw new CorruptRecordError(what);
   return {
     requestedAt,
+    partnerships: readWipePartnerships(json['partnerships'] ?? [], `${what}.partnerships`),
     state,
     acknowledgedAt: time(json, 'acknowledgedAt', what),
     deviceStatus: time(json, 'deviceStatus', what),
+    acknowledgedBy: text(json, 'acknowledgedBy', what),
   };
+}
+
+/** None named = nobody is told, everybody is kept out. */
+function readWipePartnerships(value: unknown, what: string): WipePartnership[] {
+  if (!Array.isArray(value)) throw new CorruptRecordError(what);
+  return value.map((entry: unknown) => {
+    if (typeof entry !== 'object' || entry === null) throw new CorruptRecordError(what);
+    const json = entry as Json;
+    const user = text(json, 'user', what);
+    if (user === null) throw new CorruptRecordError(`${what}.user`);
+    return { user, spellings: texts(json, 'spellings', what), toldAt: time(json, 'toldAt', what) };
+  });
 }

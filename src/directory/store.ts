@@ -1,23 +1,38 @@
 // Owns the one interface behind which the directory is kept, and what every store promises.
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
-import type { ManualDecision } from '../policy/model.ts';
-import type { WipeOutcome } from '../policy/wipe.ts';
-import type { DeviceRecord, DeviceReport, PartnershipRecord, UserRecord } from './records.ts';
+import type { UserNames } from '../identity/user-names.ts';
+import type { ManualDecision, WipePartnership } from '../policy/model.ts';
+import type { WipeNotice, WipeOutcome } from '../policy/wipe.ts';
+import type { DeviceRecord, DeviceReport, NewSpelling, PartnershipRecord, UserRecord } from './records.ts';
 
 /** A place in the change log; opaque, compare with {@link DirectoryStore.isBefore}. */
 export type LogPosition = string;
 
+/** A decision on a partnership, and the user it is stored under. */
+export interface UserDecision {
+  readonly user: UserKey;
+  readonly decision: ManualDecision;
+}
+
 /** Everything one verdict needs, read at one moment. */
 export interface LookupResult {
-  /** The user that the given name means. */
+  /** The user that the given name means: by the directory's aliases, else by the groups of domains. */
   readonly user: UserKey;
   readonly device: DeviceRecord | null;
   readonly deviceDecision: ManualDecision | null;
+  /** The strictest of {@link exactDecisions}; null = none. */
   readonly partnershipDecision: ManualDecision | null;
-  /** Of the spelling in use; null = never seen. */
+  /** The name it is stored under. */
+  readonly decidedFor: UserKey | null;
+  /** Decisions on the partnership of this user with the device, under any name that is this user. */
+  readonly exactDecisions: readonly UserDecision[];
+  /** Decisions on partnerships of the device under names that may be this user. */
+  readonly namesakeDecisions: readonly UserDecision[];
+  /** This user's entry in the wipe of the device, and of the partnership; null = no wipe names the user. */
+  readonly deviceWipe: WipePartnership | null;
+  readonly partnershipWipe: WipePartnership | null;
+  /** Null = never seen. */
   readonly partnership: PartnershipRecord | null;
-  /** Decisions under other spellings of the device id, on the device or on the partnership. */
-  readonly aliasDecisions: readonly { readonly alias: DeviceKey; readonly decision: ManualDecision }[];
   /** Every change up to this place is in the answer. */
   readonly position: LogPosition;
 }
@@ -56,8 +71,10 @@ export interface PartnershipListing {
  */
 export interface DirectoryStore {
   readonly kind: 'embedded' | 'redis';
-  /** One round trip. `devices[0]` is the spelling in use, the rest are aliases. */
-  lookup(user: UserKey, devices: readonly DeviceKey[]): Promise<LookupResult>;
+  /** Which user names are one user, and which may be. */
+  readonly names: UserNames;
+  /** One round trip. `user` in the spelling of its login. */
+  lookup(user: UserKey, device: DeviceKey): Promise<LookupResult>;
   getDevice(key: DeviceKey): Promise<DeviceListing | null>;
   /**
    * False when a newer observation of the same source is stored already. `stateSince` of a device whose state is the same
@@ -66,7 +83,7 @@ export interface DirectoryStore {
   putDevice(report: DeviceReport): Promise<boolean>;
   getUser(key: UserKey): Promise<UserRecord | null>;
   putUser(record: UserRecord): Promise<void>;
-  /** `user` null = for every user of the device; `decision` null = clears it. */
+  /** `user` null = for every user of the device, else the name to store it under; `decision` null = clears it. */
   decide(user: UserKey | null, device: DeviceKey, decision: ManualDecision | null): Promise<void>;
   /**
    * Like {@link decide}, but only while `expected` is what is stored (null = nothing); false when it is something else
@@ -79,14 +96,25 @@ export interface DirectoryStore {
     decision: ManualDecision | null,
   ): Promise<boolean>;
   /**
-   * Records what a device answered to a wipe. False when that wipe no longer waits for an answer: a cancelled one does
-   * not come back, one acknowledged before stays as it is. `user` null = the wipe was for every user of the device.
+   * Records that the order to wipe is about to be sent to one partnership. False when that wipe no longer waits for an
+   * answer, or does not name the partnership. `user` as in {@link decide}. Appends nothing to the log: no verdict changes.
+   */
+  noteWipeTold(user: UserKey | null, device: DeviceKey, notice: WipeNotice): Promise<boolean>;
+  /**
+   * Records what a device answered to a wipe. False when that wipe no longer waits for an answer, or the order was never
+   * sent to this partnership: a cancelled one does not come back, one acknowledged before stays as it is. `user` as in
+   * {@link decide}.
    */
   acknowledgeWipe(user: UserKey | null, device: DeviceKey, outcome: WipeOutcome): Promise<boolean>;
+  /** Decisions on partnerships of one device, by the names they are stored under. */
+  listUserDecisions(device: DeviceKey): Promise<readonly UserDecision[]>;
   listDevices(): Promise<readonly DeviceListing[]>;
   listPartnerships(): Promise<readonly PartnershipListing[]>;
-  /** Writes what was seen; `firstSeen` of a known partnership stays. Appends nothing to the log: no verdict changes. */
-  recordSeen(batch: readonly PartnershipRecord[]): Promise<void>;
+  /**
+   * Writes what was seen; `firstSeen` and spellings of a known partnership stay. Appends nothing to the log: no verdict
+   * changes. Returns the known partnerships that were seen under a new spelling of their device id.
+   */
+  recordSeen(batch: readonly PartnershipRecord[]): Promise<readonly NewSpelling[]>;
   /** 32 bytes in hex that all gateways of this directory share; drawn when first asked for. */
   sharedSecret(): Promise<string>;
   /** The end of the log now. */

@@ -1,10 +1,13 @@
 // Owns the L1: verdicts by device and user, fresh by the change log, bounded, and what holds while the store is away.
 import { LRUCache } from 'lru-cache';
+import { monotonicAt, monotonicNow } from '../clock.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
+import { localPart } from '../identity/user-names.ts';
 import { evaluate } from '../policy/evaluate.ts';
 import type { Policy, Verdict, WipeOrder } from '../policy/model.ts';
 import { clientBlock } from '../identity/client-address.ts';
 import { ChangeFollower } from './change-follower.ts';
+import type { StoreStateListener } from './change-follower.ts';
 import { withDeadline } from './deadline.ts';
 import { LookupPlaces } from './lookup-places.ts';
 import type { ChangeBatch, DirectoryStore, LogPosition, LookupResult } from './store.ts';
@@ -22,6 +25,8 @@ export interface VerdictCacheOptions {
   readonly staleBlockedMs: number;
   /** Told of every look-up that failed: store away, too slow, or a record that is not understood. */
   readonly onLookupError: (error: unknown) => void;
+  /** Told when the store is away, also without traffic, and when it is back. */
+  readonly onStoreState?: StoreStateListener;
 }
 
 /** A verdict, and where it came from; null = the store is away and nothing usable is known. */
@@ -30,9 +35,10 @@ export interface Decision {
   readonly source: 'store' | 'stale' | 'none';
 }
 
-/** Keys that changed: canonical keys and every alias spelling. */
+/** What changed. */
 export interface ChangedKeys {
   readonly devices: ReadonlySet<string>;
+  /** Local parts of the names that changed: a decision on one name may hold for others (user-names.ts). */
   readonly users: ReadonlySet<string>;
   readonly all: boolean;
 }
@@ -46,6 +52,8 @@ interface CachedVerdict {
   readonly verdict: Verdict;
   readonly decidedAt: number;
   readonly expiresAt: number;
+  /** When the decision it rests on lapses; `Infinity` = never. */
+  readonly lapsesAt: number;
 }
 
 /** Who wants to know. */
@@ -86,6 +94,9 @@ function isWipe({ action }: Verdict): boolean {
   return action === 'wipe' || action === 'accountWipe';
 }
 
+/** Two conversions of one moment differ by rounding; a larger difference means that the wall clock was set. */
+const SAME_MOMENT_MS = 1_000;
+
 /** Orders to wipe are never the same: each says when it was read. */
 function isSame(a: Verdict, b: Verdict): boolean {
   return (
@@ -93,6 +104,7 @@ function isSame(a: Verdict, b: Verdict): boolean {
     a.reason === b.reason &&
     a.rule === b.rule &&
     a.validUntil === b.validUntil &&
+    Math.abs((a.lapsesAt ?? 0) - (b.lapsesAt ?? 0)) < SAME_MOMENT_MS &&
     a.since === b.since &&
     a.requirement === b.requirement &&
     a.model === b.model &&
@@ -108,8 +120,9 @@ export class VerdictCache {
   private readonly store: DirectoryStore;
   private readonly policy: Policy;
   private readonly options: VerdictCacheOptions;
+  /** Monotonic. */
   private readonly now: () => number;
-  private readonly aliasesOf: (device: DeviceKey) => readonly DeviceKey[];
+  private readonly wall: () => number;
   private readonly known: LRUCache<DeviceKey, CachedVerdict[]>;
   private readonly unknown: LRUCache<DeviceKey, CachedVerdict[]>;
   private readonly flights = new Map<string, Flight>();
@@ -124,20 +137,20 @@ export class VerdictCache {
     store: DirectoryStore,
     policy: Policy,
     options: VerdictCacheOptions,
-    aliasesOf: (device: DeviceKey) => readonly DeviceKey[],
-    now: () => number = Date.now,
+    now: () => number = monotonicNow,
+    wall: () => number = Date.now,
   ) {
     this.store = store;
     this.policy = policy;
     this.options = options;
-    this.aliasesOf = aliasesOf;
     this.now = now;
+    this.wall = wall;
     this.known = new LRUCache({ max: options.maxEntries });
     this.unknown = new LRUCache({ max: options.maxUnknownEntries });
     const { maxConcurrentLookups, lookupTimeoutMs } = options;
     this.knownPlaces = new LookupPlaces(maxConcurrentLookups, lookupTimeoutMs);
     this.strangerPlaces = new LookupPlaces(maxConcurrentLookups, lookupTimeoutMs);
-    this.follower = new ChangeFollower(store, (batch) => this.apply(batch));
+    this.follower = new ChangeFollower(store, (batch) => this.apply(batch), options.onStoreState);
   }
 
   /** Follows the change log from now on. Rejects when the store is not reachable. */
@@ -153,7 +166,7 @@ export class VerdictCache {
 
   /** Age in milliseconds of the state that decisions rest on. */
   stateAgeMs(): number {
-    return Math.max(0, Date.now() - this.follower.lastReadAt);
+    return Math.max(0, monotonicNow() - this.follower.lastReadAt);
   }
 
   /** Calls after a change was applied; returns the way to stop listening. */
@@ -219,10 +232,7 @@ export class VerdictCache {
     if (this.confirming >= this.options.maxConcurrentLookups) return null;
     this.confirming++;
     try {
-      const spellings = [device, ...this.aliasesOf(device)];
-      return this.evaluate(
-        await withDeadline(this.store.lookup(user, spellings), this.options.lookupTimeoutMs),
-      );
+      return this.evaluate(await withDeadline(this.store.lookup(user, device), this.options.lookupTimeoutMs));
     } catch (error) {
       this.options.onLookupError(error);
       return null;
@@ -232,23 +242,33 @@ export class VerdictCache {
   }
 
   /**
+   * Records that the order of a confirmed verdict is about to be sent. False when that wipe was taken back or acknowledged
+   * meanwhile. Rejects when the store did not answer in time.
+   */
+  noteWipeTold(device: DeviceKey, order: WipeOrder): Promise<boolean> {
+    const { decidedFor, user, requestedAt } = order;
+    const notice = { requestedAt, user, at: Date.now() };
+    const work = this.store.noteWipeTold(decidedFor as UserKey | null, device, notice);
+    return withDeadline(work, this.options.lookupTimeoutMs);
+  }
+
+  /**
    * Records what a device answered to the wipe that a confirmed verdict ordered (`status` as in MS-ASPROV 2.2.2.54.3).
    * False when that wipe was taken back or acknowledged meanwhile. Rejects when the store did not answer in time: the
    * answer may or may not be recorded, and can be recorded again.
    */
-  acknowledgeWipe(user: UserKey, device: DeviceKey, order: WipeOrder, status: 1 | 2): Promise<boolean> {
-    const { everyone, requestedAt } = order;
-    const outcome = { requestedAt, status, at: Date.now() };
-    const work = this.store.acknowledgeWipe(everyone ? null : user, device, outcome);
+  acknowledgeWipe(device: DeviceKey, order: WipeOrder, status: 1 | 2): Promise<boolean> {
+    const { decidedFor, user, requestedAt } = order;
+    const outcome = { requestedAt, user, status, at: this.wall() };
+    const work = this.store.acknowledgeWipe(decidedFor as UserKey | null, device, outcome);
     return withDeadline(work, this.options.lookupTimeoutMs);
   }
 
   private async lookUp(user: UserKey, device: DeviceKey, flight: Flight): Promise<Decision> {
-    const spellings = [device, ...this.aliasesOf(device)];
     const end = this.now() + this.options.lookupTimeoutMs;
     for (let attempt = 1; ; attempt++) {
       flight.changedAt = null;
-      const result = await withDeadline(this.store.lookup(user, spellings), end - this.now());
+      const result = await withDeadline(this.store.lookup(user, device), end - this.now());
       const verdict = this.evaluate(result);
       // Read before a change, stored after it: such a verdict must not survive (compare places in the log).
       const changedAt: LogPosition | null = flight.changedAt;
@@ -258,15 +278,12 @@ export class VerdictCache {
     }
   }
 
+  /** A verdict that lapses carries that moment on the monotonic clock too: it is converted here, once. */
   private evaluate(result: LookupResult): Verdict {
-    return evaluate(this.policy, {
-      now: Date.now(),
-      partnershipDecision: result.partnershipDecision,
-      deviceDecision: result.deviceDecision,
-      aliasDecisions: result.aliasDecisions,
-      device: result.device,
-      partnership: result.partnership,
-    });
+    const now = this.wall();
+    const verdict = evaluate(this.policy, { ...result, now });
+    if (verdict.validUntil === Infinity) return verdict;
+    return Object.freeze({ ...verdict, lapsesAt: monotonicAt(verdict.validUntil, this.now(), now) });
   }
 
   /** Remembers a verdict. One that says the same as before stays the same object; a change drops the one before. */
@@ -278,9 +295,11 @@ export class VerdictCache {
     const lifetime = isWipe(verdict) ? Math.min(usual, MAX_WIPE_LIFETIME_MS) : usual;
     const decidedAt = this.now();
     // A tenth of jitter, so that a fleet that arrived together does not expire together.
-    const expiresAt = Math.min(decidedAt + lifetime * (0.9 + Math.random() * 0.1), verdict.validUntil);
+    const lapsesAt = verdict.lapsesAt ?? Infinity;
+    const expiresAt = Math.min(decidedAt + lifetime * (0.9 + Math.random() * 0.1), lapsesAt);
     const seen = result.partnership !== null;
-    const entry: CachedVerdict = { user, canonical: result.user, seen, verdict, decidedAt, expiresAt };
+    const times = { decidedAt, expiresAt, lapsesAt };
+    const entry: CachedVerdict = { user, canonical: result.user, seen, verdict, ...times };
     const [cache, other] = unknown ? [this.unknown, this.known] : [this.known, this.unknown];
     cache.set(device, bounded([entry, ...withoutUser(cache.get(device), user)]));
     // Of other users the other cache may still know something.
@@ -311,8 +330,7 @@ export class VerdictCache {
   /** The last known verdict while it may still serve; expired manual decisions never do, and a wipe only keeps out. */
   private stale(user: UserKey, device: DeviceKey): Decision {
     const found = this.find(user, device);
-    if (found === undefined || found.verdict.validUntil <= Date.now())
-      return { verdict: null, source: 'none' };
+    if (found === undefined || found.lapsesAt <= this.now()) return { verdict: null, source: 'none' };
     const { staleAllowedMs, staleBlockedMs } = this.options;
     const limit = found.verdict.action === 'allow' ? staleAllowedMs : staleBlockedMs;
     if (this.now() - found.decidedAt > limit) return { verdict: null, source: 'none' };
@@ -323,12 +341,8 @@ export class VerdictCache {
     const devices = new Set<string>();
     const users = new Set<string>();
     for (const { device, user } of batch.changes) {
-      if (device !== null) {
-        devices.add(device);
-        for (const alias of this.aliasesOf(device)) devices.add(alias);
-      } else if (user !== null) {
-        users.add(user);
-      }
+      if (device !== null) devices.add(device);
+      else if (user !== null) users.add(localPart(user));
     }
     if (batch.trimmed) {
       this.known.clear();
@@ -344,10 +358,9 @@ export class VerdictCache {
       }
     }
     for (const flight of this.flights.values()) {
-      const { device, user } = flight;
+      const { device } = flight;
       // Which user an alias means is not known yet: any change of a user may concern a look-up under way.
-      if (batch.trimmed || devices.has(device) || users.has(user) || users.size > 0)
-        flight.changedAt = batch.position;
+      if (batch.trimmed || devices.has(device) || users.size > 0) flight.changedAt = batch.position;
     }
     const changed = { devices, users, all: batch.trimmed };
     for (const listener of this.listeners) listener(changed);
@@ -357,8 +370,8 @@ export class VerdictCache {
   private dropUsers(cache: LRUCache<DeviceKey, CachedVerdict[]>, users: Set<string>): void {
     for (const [device, entries] of cache.entries()) {
       for (const { user, canonical } of entries) {
-        if (!users.has(user) && !users.has(canonical)) continue;
-        users.add(user);
+        if (!users.has(localPart(user)) && !users.has(localPart(canonical))) continue;
+        users.add(localPart(user));
         cache.delete(device);
       }
     }

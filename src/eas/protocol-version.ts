@@ -35,20 +35,25 @@ export function isAgreementError(result: string | null): result is AgreementErro
   return result !== null && result.startsWith('EASGATE_');
 }
 
-/** The policy key of a request; null when neither query nor header has one (Ping, OPTIONS, first contact). */
+/** Old copies of Z-Push hand out keys of ten digits, above the 32 bits of MS-ASHTTP 2.2.1.1.2.5. */
+const MAX_KEY_DIGITS = 10;
+
+/**
+ * The policy key of a request; null when neither query nor header has one (Ping, OPTIONS, first contact). An empty header
+ * has none.
+ */
 export function agreeOnPolicyKey(
   query: EasQuery,
   header: string | null,
 ): number | null | 'EASGATE_POLICY_KEY' {
-  if (header === null) return query.policyKey;
-  if (header.length === 0 || header.length > 10) return 'EASGATE_POLICY_KEY';
+  if (header === null || header === '') return query.policyKey;
+  if (header.length > MAX_KEY_DIGITS) return 'EASGATE_POLICY_KEY';
   let key = 0;
   for (let index = 0; index < header.length; index++) {
     const digit = header.charCodeAt(index) - 0x30;
     if (digit < 0 || digit > 9) return 'EASGATE_POLICY_KEY';
     key = key * 10 + digit;
   }
-  if (key > 0xffff_ffff) return 'EASGATE_POLICY_KEY';
   if (query.policyKey !== null && query.policyKey !== key) return 'EASGATE_POLICY_KEY';
   return key;
 }

@@ -34,11 +34,13 @@ export class EasQuery {
   readonly policyKey: number | null;
   /** LCID of a base64 query; 0 in plain form. */
   readonly locale: number;
-  /** The decoded `User`; a claim, not an identity. */
+  /** The decoded `User`, in which `+` is a plus; a claim, not an identity. */
   readonly userClaim: string | null;
+  /** The same where an unencoded `+` is a space, as forms encode it; null = there is none. */
+  readonly formClaim: string | null;
   /** The text to send upstream. */
   readonly canonical: string;
-  /** Unknown names that were left out of {@link canonical}. */
+  /** Parameters that were left out of {@link canonical}: unknown names, unassigned tags, and `Cmd` of OPTIONS. */
   readonly dropped: number;
 
   constructor(
@@ -50,6 +52,7 @@ export class EasQuery {
     policyKey: number | null,
     locale: number,
     userClaim: string | null,
+    formClaim: string | null,
     canonical: string,
     dropped: number,
   ) {
@@ -61,14 +64,16 @@ export class EasQuery {
     this.policyKey = policyKey;
     this.locale = locale;
     this.userClaim = userClaim;
+    this.formClaim = formClaim;
     this.canonical = canonical;
     this.dropped = dropped;
   }
 }
 
+const CMD = 1;
 /** Known plain names; the bit marks those seen, so that a repeat is an error. */
 const PLAIN_NAMES: readonly (readonly [name: string, bit: number])[] = [
-  ['Cmd', 1],
+  ['Cmd', CMD],
   ['User', 2],
   ['DeviceId', 4],
   ['DeviceType', 8],
@@ -97,9 +102,7 @@ function knownName(query: string, start: number, end: number): number {
 /** Reads the text behind `?`. `options` = the request is OPTIONS: command and device may be missing there. */
 export function parseEasQuery(query: string, options: boolean): EasQuery | QueryErrorCode {
   if (query.length > MAX_QUERY) return 'EASGATE_QUERY_TOO_LONG';
-  if (!looksLikeBase64(query)) return parsePlain(query, options);
-  // It always names a command, and OPTIONS is none (MS-ASHTTP 2.2.1.1.1.1, 2.2.3): no verdict would be asked for.
-  return options ? 'EASGATE_QUERY_COMMAND' : parseBase64(query);
+  return looksLikeBase64(query) ? parseBase64(query, options) : parsePlain(query, options);
 }
 
 /** Only the base64 alphabet and up to two `=` at the end, and no name: such a text is never read as plain. */
@@ -148,12 +151,15 @@ function isAlphanumeric(code: number): boolean {
 
 // ------------------------------------------------------------------------------------------------------ plain form
 
-function parsePlain(query: string, options: boolean): EasQuery | QueryErrorCode {
+function parsePlain(text: string, options: boolean): EasQuery | QueryErrorCode {
+  // PocketPC ends its query in `&` (an empty pair to all servers); nowhere else is one seen.
+  const query = text.charCodeAt(text.length - 1) === AMPERSAND ? text.slice(0, -1) : text;
   let seen = 0;
   let command: CommandInfo | null = null;
   let device: string | null = null;
   let deviceType = '';
   let userClaim: string | null = null;
+  let formClaim: string | null = null;
   let canonical = '';
   let dropped = 0;
   /** Start of the stretch that goes on as it came. */
@@ -162,7 +168,7 @@ function parsePlain(query: string, options: boolean): EasQuery | QueryErrorCode 
   const length = query.length;
   if (length === 0)
     return options
-      ? new EasQuery('plain', null, null, '', 0, null, 0, null, '', 0)
+      ? new EasQuery('plain', null, null, '', 0, null, 0, null, null, '', 0)
       : 'EASGATE_QUERY_MALFORMED';
   while (at <= length) {
     const start = at;
@@ -182,20 +188,21 @@ function parsePlain(query: string, options: boolean): EasQuery | QueryErrorCode 
     if (at < length && code !== AMPERSAND) return 'EASGATE_QUERY_MALFORMED';
     const value = query.slice(valueStart, at);
     const bit = knownName(query, start, nameEnd);
-    if (bit === 0) {
-      if (FOLDED_NAMES.has(query.slice(start, nameEnd).toLowerCase())) return 'EASGATE_QUERY_NAME';
-      // One real client appends PolicyKey=; nothing is known of such names, so they stay here.
+    if (bit === 0 && FOLDED_NAMES.has(query.slice(start, nameEnd).toLowerCase())) return 'EASGATE_QUERY_NAME';
+    if ((seen & bit) !== 0) return 'EASGATE_QUERY_DUPLICATE';
+    seen |= bit;
+    // One real client appends PolicyKey=; nothing is known of such names, so they stay here. OPTIONS has no command
+    // (MS-ASHTTP 2.2.3), but Outlook writes Cmd=Options there and AOSP Cmd=OPTIONS.
+    if (bit === 0 || (options && bit === CMD)) {
       dropped++;
       canonical = append(canonical, query.slice(runStart, Math.max(runStart, start - 1)));
       runStart = at + 1;
       at++;
       continue;
     }
-    if ((seen & bit) !== 0) return 'EASGATE_QUERY_DUPLICATE';
-    seen |= bit;
     const decoded = (classes & PERCENT) === 0 ? value : decodePercent(value);
     if (decoded === null) return 'EASGATE_QUERY_VALUE';
-    if (bit === 1) {
+    if (bit === CMD) {
       command = commandByName(value) ?? null;
       if (command === null) return 'EASGATE_QUERY_COMMAND';
     } else if (bit === 4) {
@@ -207,6 +214,8 @@ function parsePlain(query: string, options: boolean): EasQuery | QueryErrorCode 
     } else if (bit === 2) {
       if (decoded.length === 0) return 'EASGATE_QUERY_VALUE';
       userClaim = decoded;
+      // Decoded before, so it is no error.
+      if ((classes & PLUS) !== 0) formClaim = decodePercent(value.replaceAll('+', ' '));
     } else if (bit === 512 && value !== 'T' && value !== 'F') {
       return 'EASGATE_QUERY_VALUE';
     }
@@ -222,8 +231,19 @@ function parsePlain(query: string, options: boolean): EasQuery | QueryErrorCode 
     if (command === null) return 'EASGATE_QUERY_COMMAND';
     return device === null ? 'EASGATE_QUERY_DEVICE_ID' : 'EASGATE_QUERY_DEVICE_TYPE';
   }
-  if (options && command !== null) return 'EASGATE_QUERY_COMMAND';
-  return new EasQuery('plain', command, device, deviceType, 0, null, 0, userClaim, canonical, dropped);
+  return new EasQuery(
+    'plain',
+    command,
+    device,
+    deviceType,
+    0,
+    null,
+    0,
+    userClaim,
+    formClaim,
+    canonical,
+    dropped,
+  );
 }
 
 function append(canonical: string, part: string): string {
@@ -263,13 +283,14 @@ const TAG_USER = 8;
 const OPTION_SAVE_IN_SENT = 1;
 const OPTION_ACCEPT_MULTIPART = 2;
 
-function parseBase64(query: string): EasQuery | QueryErrorCode {
+function parseBase64(query: string, options: boolean): EasQuery | QueryErrorCode {
   const bytes = Buffer.from(query, 'base64');
   // Unused trailing bits must be zero: one text per value.
   if (bytes.toString('base64') !== query) return 'EASGATE_QUERY_BASE64';
   if (bytes.length < 7) return 'EASGATE_QUERY_MALFORMED';
   const versionByte = bytes[0] as number;
-  const command = commandByCode(bytes[1] as number);
+  // It always names a command, which counts for nothing on OPTIONS.
+  const command = options ? null : commandByCode(bytes[1] as number);
   if (command === undefined) return 'EASGATE_QUERY_COMMAND';
   const idLength = bytes[4] as number;
   let at = 5 + idLength;
@@ -290,11 +311,24 @@ function parseBase64(query: string): EasQuery | QueryErrorCode {
   at += typeLength;
   let seen = 0;
   let userClaim: string | null = null;
+  /** What goes on, once something was left out. */
+  let kept: Buffer[] | null = null;
+  /** Start of the stretch that goes on as it came. */
+  let runStart = 0;
+  let dropped = 0;
   while (at < bytes.length) {
     const tag = bytes[at] as number;
     const size = bytes[at + 1];
     if (size === undefined || at + 2 + size > bytes.length) return 'EASGATE_QUERY_MALFORMED';
-    if ((TAG_NAMES[tag] ?? null) === null) return 'EASGATE_QUERY_NAME';
+    if ((TAG_NAMES[tag] ?? null) === null) {
+      // Windows Mail sends tag 255. Nothing is known of such tags, and sogod throws on them, so they stay here.
+      dropped++;
+      kept ??= [];
+      kept.push(bytes.subarray(runStart, at));
+      at += 2 + size;
+      runStart = at;
+      continue;
+    }
     if ((seen & (1 << tag)) !== 0) return 'EASGATE_QUERY_DUPLICATE';
     seen |= 1 << tag;
     at += 2;
@@ -308,6 +342,10 @@ function parseBase64(query: string): EasQuery | QueryErrorCode {
     at += size;
   }
   const locale = bytes.readUInt16LE(2);
+  let canonical = query;
+  // A command cannot be taken out of this form: OPTIONS goes on bare, as it needs no query (MS-ASHTTP 2.2.3.1.1).
+  if (options) canonical = '';
+  else if (kept !== null) canonical = Buffer.concat([...kept, bytes.subarray(runStart)]).toString('base64');
   return new EasQuery(
     'base64',
     command,
@@ -317,8 +355,9 @@ function parseBase64(query: string): EasQuery | QueryErrorCode {
     policyKey,
     locale,
     userClaim,
-    query,
-    0,
+    null,
+    canonical,
+    dropped,
   );
 }
 
@@ -331,6 +370,12 @@ function deviceOfBytes(bytes: Buffer, length: number): string | null {
   if (length > 32) return null;
   for (let index = 5; index < 5 + length; index++) if (!isAlphanumeric(bytes[index] as number)) return null;
   return bytes.toString('latin1', 5, 5 + length).toLowerCase();
+}
+
+/** Whether a base64 query carries the id as text, which every server then writes in hex, as it does 16 raw bytes. */
+export function hasTextId({ form, canonical }: EasQuery): boolean {
+  // Version, command and locale take four bytes; eight base64 digits are six.
+  return form === 'base64' && Buffer.from(canonical.slice(0, 8), 'base64')[4] !== 16;
 }
 
 // ------------------------------------------------------------------------------------------------------ parameters

@@ -7,11 +7,11 @@ export type TargetErrorCode = QueryErrorCode | 'EASGATE_NOT_FOUND';
 
 const PATH = '/microsoft-server-activesync';
 const SUFFIX = '/default.eas';
-const NO_QUERY = new EasQuery('plain', null, null, '', 0, null, 0, null, '', 0);
+const NO_QUERY = new EasQuery('plain', null, null, '', 0, null, 0, null, null, '', 0);
 
 /**
- * Reads the target of an OPTIONS or POST. One path spelling in any case, optionally with `/default.eas`; nothing encoded,
- * no parameters, no dots: servers and front ends normalise those in different ways (eas-protocol facts, 1.4).
+ * Reads the target of an OPTIONS or POST. One path spelling in any case, optionally with `/` or `/default.eas` behind;
+ * nothing encoded, no parameters, no dots: servers and front ends normalise those in different ways (eas-protocol facts, 1.4).
  */
 export function parseEasTarget(target: string, options: boolean): EasQuery | TargetErrorCode {
   const question = target.indexOf('?');
@@ -23,8 +23,15 @@ export function parseEasTarget(target: string, options: boolean): EasQuery | Tar
 
 /** Whether a target (without its query) is the one path of EAS. */
 export function isEasPath(path: string): boolean {
-  if (path.length !== PATH.length && path.length !== PATH.length + SUFFIX.length) return false;
-  const folded = path.toLowerCase();
-  // toLowerCase folds a few letters outside ASCII onto ASCII; a target is ASCII here, so it is exact.
-  return path.length === PATH.length ? folded === PATH : folded === PATH + SUFFIX;
+  switch (path.length) {
+    case PATH.length:
+      // toLowerCase folds a few letters outside ASCII onto ASCII; a target is ASCII here, so it is exact.
+      return path.toLowerCase() === PATH;
+    case PATH.length + 1:
+      return path.toLowerCase() === PATH + '/';
+    case PATH.length + SUFFIX.length:
+      return path.toLowerCase() === PATH + SUFFIX;
+    default:
+      return false;
+  }
 }

@@ -30,18 +30,20 @@ function answers(kind: WipeKind): Readonly<Record<WipeAnswer['outcome'], WipeAns
 const ANSWERS = { wipe: answers('wipe'), accountWipe: answers('accountWipe') };
 
 /**
- * The answer to one Provision request, whatever it asks for: an empty one and one for policies get the directive.
- * `body` null = the request had none. Null = the phone cannot be told: only 16.1 knows a wipe of the account alone
+ * The answer to one Provision request, whatever it asks for: an empty one and one for policies get the directive, and so does
+ * an acknowledgement of a directive that was never sent (`told` false, MS-ASPROV 3.2.5.1.2). `body` null = the request had
+ * none. Null = the phone cannot be told: only 16.1 knows a wipe of the account alone
  * (MS-ASPROV 2.2.2.1), and an older one must never be led to erase everything; keep it out like a blocked device.
  */
 export function answerProvisionDuringWipe(
   body: WbxmlElement | null,
   version: string | null,
   kind: WipeKind,
+  told: boolean,
 ): WipeAnswer | null {
   if (kind === 'accountWipe' && version !== '16.1') return null;
   const { directive, acknowledged, failed } = ANSWERS[kind];
-  switch (statusOf(body, DIRECTIVES[kind])) {
+  switch (told ? statusOf(body, DIRECTIVES[kind]) : undefined) {
     case '1':
       return acknowledged;
     case '2':

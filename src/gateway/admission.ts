@@ -4,15 +4,17 @@ import type { DiscoveryTarget, DiscoveryTargetError } from '../eas/autodiscover/
 import { contentOf } from '../eas/body-gate.ts';
 import type { BodyErrorCode } from '../eas/body-gate.ts';
 import { agreeOnPolicyKey, agreeOnVersion, isAgreementError } from '../eas/protocol-version.ts';
+import { hasTextId } from '../eas/query.ts';
 import type { EasQuery } from '../eas/query.ts';
 import { isEasPath, parseEasTarget } from '../eas/request-target.ts';
 import type { TargetErrorCode } from '../eas/request-target.ts';
 import type { HttpErrorCode } from '../http/errors.ts';
 import { withoutHeaders } from '../http/request-head.ts';
 import type { RequestHead } from '../http/request-head.ts';
-import { deviceKey } from '../identity/device.ts';
+import { deviceKey, deviceSpelling } from '../identity/device.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
-import { claimAgrees } from '../identity/user-claim.ts';
+import type { UserNames } from '../identity/user-names.ts';
+import { claimAgrees, isCertified } from '../identity/user-claim.ts';
 import { isConnectionBound, readLeg } from '../identity/ntlm.ts';
 import { NO_USER, isUserError, userFromAuthorization } from '../identity/user.ts';
 import type { UserErrorCode } from '../identity/user.ts';
@@ -26,6 +28,8 @@ export interface RequestOrigin {
   forwardedLines(): string;
   /** Whom the mail server authenticated on the connection that belongs to this one (NTLM); null = nobody. */
   readonly boundUser: UserKey | null;
+  /** A handshake was opened on the connection that belongs to this one, and waits for its closing leg. */
+  readonly handshaking: boolean;
   /** Whom the client certificate names; null = none. */
   readonly certificateUser: UserKey | null;
   readonly memo: AdmissionMemo;
@@ -43,6 +47,7 @@ export class AdmissionMemo {
   options = false;
   query: EasQuery | null = null;
   device: DeviceKey | null = null;
+  spelling = '';
   authorization: string | null = null;
   user: UserKey | null = null;
   /** Beginning of the upstream head, for the query and the user together; '' = not known. */
@@ -84,7 +89,9 @@ export interface AdmissionRules {
 
 /**
  * Checks and names the request; fills the exchange's gate and identity fields. Null = admitted so far, else the code to
- * refuse it with.
+ * refuse it with. Who has not signed in is admitted to the mail server's challenge ({@link Exchange.challengeOnly}),
+ * whatever method, query and body say: clients ask for it by requests that mean nothing else (GET with an empty Bearer, a
+ * POST without a body), and after a 400 they cannot be set up.
  */
 export function admit(
   rules: AdmissionRules,
@@ -92,57 +99,39 @@ export function admit(
   exchange: Exchange,
   head: RequestHead,
 ): HttpErrorCode | null {
-  const options = head.method === 'OPTIONS';
-  if (!options && head.method !== 'POST') {
-    const [path = ''] = head.target.split('?', 1);
-    return isEasPath(path) ? 'EASGATE_METHOD_NOT_ALLOWED' : 'EASGATE_NOT_FOUND';
-  }
-  const { identity } = rules;
-  if (identity.publicHosts.length > 0 && !isPublicHost(head.host, identity.publicHosts))
-    return 'EASGATE_WRONG_HOST';
-  if (head.via !== null && cameThroughHere(head.via)) return 'EASGATE_LOOP';
+  const astray = findAstray(rules, head);
+  if (astray !== null) return astray;
   const { memo } = origin;
-  const query = readTarget(memo, head.target, options);
-  if (typeof query === 'string') return query;
-  const version = agreeOnVersion(query, head.protocolVersion);
-  if (isAgreementError(version)) return version;
-  const policyKey = agreeOnPolicyKey(query, head.policyKey);
-  if (policyKey === 'EASGATE_POLICY_KEY') return policyKey;
-
-  exchange.query = query;
-  exchange.userAgent = head.userAgent;
-  exchange.protocolVersion = version;
-  exchange.hasPolicyKey = policyKey !== null;
-  exchange.deviceType = query.deviceType;
-  const bad = nameBody(exchange, query, head);
-  if (bad !== null && bad !== 'EASGATE_BODY_MISSING') return bad;
-
+  const bad = readRequest(memo, exchange, head);
+  // Who may use another path is not known here.
+  if (bad === 'EASGATE_NOT_FOUND') return bad;
   const user = nameUser(rules, origin, exchange, head);
-  if (isUserError(user)) return user;
-  if (bad !== null) {
-    // Clients keep the body for the leg that counts; what the first one asks for is not sent on anyway.
-    if (exchange.leg !== 'opening') return bad;
-    exchange.bodyChecked = true;
-  }
-  if (origin.certificateUser !== null && user !== NO_USER && user !== origin.certificateUser)
-    return 'EASGATE_USER_MISMATCH';
-  exchange.host = head.host;
-  let canonical = query.canonical;
-  if (user === NO_USER) {
-    // A stranger gets the server's own challenge and nothing else; the opening leg of a handshake goes on as a bare OPTIONS.
-    if (!options || head.authorization !== null) {
-      exchange.challengeOnly = true;
-      if (exchange.leg === 'opening') {
-        exchange.upstreamLine = 'OPTIONS ' + rules.upstream.path + ' HTTP/1.1\r\nHost: ';
-        exchange.upstreamHead = openingHead(head, origin);
-      }
-      return null;
+  if (isUserError(user)) return admitStranger(exchange, user);
+  // OPTIONS without credentials is a request of its own (MS-ASHTTP 2.2.3).
+  if (user === NO_USER && (bad !== null || head.method !== 'OPTIONS' || head.authorization !== null)) {
+    // The opening leg of a handshake goes on as a bare OPTIONS. The answer to that may have a body, to HEAD it must not.
+    if (head.method === 'HEAD') exchange.leg = 'none';
+    if (exchange.leg === 'opening') {
+      exchange.upstreamLine = 'OPTIONS ' + rules.upstream.path + ' HTTP/1.1\r\nHost: ';
+      exchange.upstreamHead = openingHead(head, origin);
     }
-  } else {
+    return admitStranger(exchange, null);
+  }
+  if (bad !== null) return bad;
+  if (
+    origin.certificateUser !== null &&
+    user !== NO_USER &&
+    !isCertified(user, origin.certificateUser, rules.identity.names)
+  )
+    return 'EASGATE_USER_MISMATCH';
+  const query = exchange.query as EasQuery;
+  let canonical = query.canonical;
+  if (user !== NO_USER) {
     exchange.user = user;
     // What is remembered is no part of the head, which may end before the connection does.
     exchange.authorization = isRemembered(memo, head) ? memo.authorization : head.authorization;
     exchange.device = memo.device;
+    exchange.spelling = memo.spelling;
     // A leg of NTLM names another user than the memo's.
     if (memo.upstreamLine !== '' && isRemembered(memo, head)) {
       exchange.upstreamLine = memo.upstreamLine;
@@ -150,11 +139,16 @@ export function admit(
       return null;
     }
     // Without credentials of its own (certificate, NTLM) Horde believes the claim (eas-protocol facts, 0.9).
+    const { identity } = rules;
     const rule =
       head.authorization === null && identity.userClaim === 'ignore' ? 'refuse' : identity.userClaim;
-    if (query.userClaim !== null && rule !== 'ignore' && !claimAgrees(query.userClaim, user)) {
+    const { userClaim } = query;
+    const claimed = userClaim === null ? null : readClaim(userClaim, query, user, identity.names);
+    if (userClaim !== null && claimed === null && rule !== 'ignore') {
       if (rule === 'refuse' || query.form === 'base64') return 'EASGATE_USER_MISMATCH';
       canonical = rewriteUser(canonical, user);
+    } else if (claimed !== null && claimed !== userClaim) {
+      canonical = rewriteUser(canonical, claimed);
     }
   }
   exchange.upstreamLine =
@@ -166,6 +160,55 @@ export function admit(
   if (user !== NO_USER && isRemembered(memo, head)) memo.upstreamLine = exchange.upstreamLine;
   exchange.upstreamHead = passedOn(rules, head.headerLines) + origin.forwardedLines();
   return null;
+}
+
+/** Whether a request is none of this gateway: for another host, or here for the second time. */
+function findAstray({ identity }: AdmissionRules, head: RequestHead): HttpErrorCode | null {
+  if (identity.publicHosts.length > 0 && !isPublicHost(head.host, identity.publicHosts))
+    return 'EASGATE_WRONG_HOST';
+  return head.via !== null && cameThroughHere(head.via) ? 'EASGATE_LOOP' : null;
+}
+
+/** Only a challenge may come of the request. `why` = its credentials are none that can be taken; null = it has none. */
+function admitStranger(exchange: Exchange, why: UserErrorCode | null): null {
+  exchange.error = why;
+  exchange.challengeOnly = true;
+  exchange.bodyChecked = true;
+  return null;
+}
+
+/** Reads method, target and the headers that belong to them into the exchange; returns what is wrong with them. */
+function readRequest(memo: AdmissionMemo, exchange: Exchange, head: RequestHead): HttpErrorCode | null {
+  exchange.host = head.host;
+  exchange.userAgent = head.userAgent;
+  const options = head.method === 'OPTIONS';
+  if (!options && head.method !== 'POST') {
+    const [path = ''] = head.target.split('?', 1);
+    return isEasPath(path) ? 'EASGATE_METHOD_NOT_ALLOWED' : 'EASGATE_NOT_FOUND';
+  }
+  const query = readTarget(memo, head.target, options);
+  if (typeof query === 'string') return query;
+  exchange.query = query;
+  exchange.deviceType = query.deviceType;
+  const version = agreeOnVersion(query, head.protocolVersion);
+  if (isAgreementError(version)) return version;
+  exchange.protocolVersion = version;
+  const policyKey = agreeOnPolicyKey(query, head.policyKey);
+  if (policyKey === 'EASGATE_POLICY_KEY') return policyKey;
+  exchange.hasPolicyKey = policyKey !== null;
+  return nameBody(exchange, query, head);
+}
+
+/** The reading of a `User` claim that means this user; null = it means somebody else. */
+function readClaim(
+  userClaim: string,
+  { formClaim }: EasQuery,
+  user: UserKey,
+  names: UserNames,
+): string | null {
+  if (claimAgrees(userClaim, user, names)) return userClaim;
+  // PHP reads `+` as a space and SOGo as a plus. Where it is the space of the user's name, all shall read it so.
+  return formClaim !== null && claimAgrees(formClaim, user, names) ? formClaim : null;
 }
 
 /** Whether the memo's user is that of this request: the same credentials were read before. */
@@ -187,6 +230,7 @@ function readTarget(memo: AdmissionMemo, target: string, options: boolean): EasQ
   memo.options = options;
   memo.query = query;
   memo.device = options || query.device === null ? null : deviceKey(query.device);
+  memo.spelling = query.device === null ? '' : deviceSpelling(query.device, hasTextId(query));
   memo.upstreamLine = '';
   return query;
 }
@@ -222,6 +266,8 @@ function nameUser(
   if (rules.upstream.connectionAuth === 'strip' || !isConnectionBound(authorization)) return NO_USER;
   const leg = readLeg(authorization);
   if (typeof leg === 'string') return leg;
+  // A handshake is ended where it was begun: anywhere else nobody knows yet who this is.
+  if (leg.leg === 'closing' && !origin.handshaking) return 'EASGATE_AUTHORIZATION';
   exchange.leg = leg.leg;
   return leg.leg === 'closing' ? leg.user : NO_USER;
 }
@@ -237,23 +283,26 @@ export function admitDiscovery(
   head: RequestHead,
   target: DiscoveryTarget | DiscoveryTargetError,
 ): HttpErrorCode | null {
-  const { identity } = rules;
-  if (identity.publicHosts.length > 0 && !isPublicHost(head.host, identity.publicHosts))
-    return 'EASGATE_WRONG_HOST';
-  if (head.via !== null && cameThroughHere(head.via)) return 'EASGATE_LOOP';
+  const astray = findAstray(rules, head);
+  if (astray !== null) return astray;
   if (typeof target === 'string') return target;
   exchange.discovery = target;
   exchange.bodyChecked = true;
   exchange.userAgent = head.userAgent;
   exchange.host = head.host;
   if (target.form === 'json') return head.framing === 'none' ? null : 'EASGATE_UNEXPECTED_BODY';
-  if (head.contentEncoding !== null) return 'EASGATE_CONTENT_ENCODING';
-  if (head.contentType === null || !XML_TYPE.test(head.contentType)) return 'EASGATE_CONTENT_TYPE';
-  const user = userFromAuthorization(head.authorization, identity.bearerClaim);
-  if (isUserError(user)) return user;
-  if (origin.certificateUser !== null && user !== NO_USER && user !== origin.certificateUser)
+  const user = userFromAuthorization(head.authorization, rules.identity.bearerClaim);
+  if (isUserError(user)) return admitStranger(exchange, user);
+  if (user === NO_USER) return admitStranger(exchange, null);
+  if (origin.certificateUser !== null && !isCertified(user, origin.certificateUser, rules.identity.names))
     return 'EASGATE_USER_MISMATCH';
-  if (user === NO_USER) return null;
+  if (target.bad !== null) return target.bad;
+  // Without a body the request cannot be read, which is an answer of Autodiscover (error 600) and none of HTTP.
+  if (head.framing !== 'none') {
+    if (head.method !== 'POST') return 'EASGATE_UNEXPECTED_BODY';
+    if (head.contentEncoding !== null) return 'EASGATE_CONTENT_ENCODING';
+    if (head.contentType === null || !XML_TYPE.test(head.contentType)) return 'EASGATE_CONTENT_TYPE';
+  }
   exchange.user = user;
   exchange.authorization = head.authorization;
   return null;
@@ -292,7 +341,7 @@ function openingHead(head: RequestHead, origin: RequestOrigin): string {
   return agent + opening + origin.forwardedLines();
 }
 
-function rewriteUser(canonical: string, user: UserKey): string {
+function rewriteUser(canonical: string, user: string): string {
   return canonical
     .split('&')
     .map((pair) => (pair.startsWith('User=') ? 'User=' + encodeURIComponent(user) : pair))

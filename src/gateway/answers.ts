@@ -62,7 +62,10 @@ const told = (refusal: Refusal, why: string, otherwise: VerdictRefusal['otherwis
 
 /** By action; a reason of {@link REFUSAL_BY_REASON} goes before. */
 export const REFUSAL_BY_ACTION: Readonly<Record<Exclude<VerdictAction, 'allow'>, VerdictRefusal>> = {
-  block: told('deviceBlocked', 'the phone is kept out until somebody decides otherwise'),
+  block: told(
+    'deviceBlocked',
+    'the phone is kept out until somebody decides otherwise; so is whoever comes with the id of a wipe that does not name them',
+  ),
   quarantine: told(
     'deviceBlocked',
     'only where there is no mailbox: quarantine.answer is block, or the connection itself was authenticated',

@@ -1,7 +1,6 @@
 // Owns turning the bytes of a request body into a tree: coded or not, whole or only its beginning.
 import { constants, gunzipSync } from 'node:zlib';
 import type { BodyContent } from '../eas/body-gate.ts';
-import { mayCarryIssued } from '../eas/mailbox/keys.ts';
 import { decodeBeginning, decodeWbxml } from '../eas/wbxml/decode.ts';
 import type { WbxmlElement } from '../eas/wbxml/element.ts';
 import { DEFAULT_LIMITS } from '../eas/wbxml/limits.ts';
@@ -27,18 +26,26 @@ export function treeOf(bytes: Buffer | null, content: BodyContent): WbxmlElement
   }
 }
 
-/**
- * What there is of a body in which something issued by the quarantine mailbox may stand; null = there is nothing, or it is
- * not understood. Most bodies cost one search.
- */
-export function treeWithIssued(bytes: Buffer, content: BodyContent): WbxmlElement | null {
-  if (content !== 'gzip-wbxml') return mayCarryIssued(bytes) ? decodeBeginning(bytes, LIMITS) : null;
+/** A coded body of an allowed phone expands to this at most before it is looked through. */
+const MAX_SCANNED_BYTES = 1024 * 1024;
+
+/** The octets that a body stands for, as far as it has come; else why it cannot be looked through. */
+export function plainBytes(
+  bytes: Buffer,
+  content: BodyContent,
+): Buffer | 'EASGATE_BODY_TOO_LARGE' | 'EASGATE_BODY_GZIP' {
+  if (content !== 'gzip-wbxml') return bytes;
   try {
     // The end of what was sent may be missing.
-    const options = { maxOutputLength: MAX_DECODED_BYTES, finishFlush: constants.Z_SYNC_FLUSH };
-    const plain = gunzipSync(bytes, options);
-    return mayCarryIssued(plain) ? decodeBeginning(plain, LIMITS) : null;
-  } catch {
-    return null;
+    const options = { maxOutputLength: MAX_SCANNED_BYTES, finishFlush: constants.Z_SYNC_FLUSH };
+    return gunzipSync(bytes, options);
+  } catch (error) {
+    const long = error instanceof Error && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE';
+    return long ? 'EASGATE_BODY_TOO_LARGE' : 'EASGATE_BODY_GZIP';
   }
+}
+
+/** What there is of a document; null = not even its root. */
+export function beginningOf(plain: Buffer): WbxmlElement | null {
+  return decodeBeginning(plain.subarray(0, MAX_DECODED_BYTES), LIMITS);
 }

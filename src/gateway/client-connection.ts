@@ -2,6 +2,7 @@
 // The way of a request: head (request-reader.ts) -> gate, identity (admission.ts) -> verdict (decision.ts) -> forwarder.ts,
 // or denial.ts.
 import type { Socket } from 'node:net';
+import { monotonicNow } from '../clock.ts';
 import { ERRORS } from '../http/errors.ts';
 import type { HttpErrorCode } from '../http/errors.ts';
 import { errorReply } from '../http/reply.ts';
@@ -119,6 +120,10 @@ export class ClientConnection implements Timed, TimedPhone, ReadPhone {
     return this.trusted ? null : this.forwarder.boundUser;
   }
 
+  get handshaking(): boolean {
+    return this.forwarder.handshaking;
+  }
+
   get certificateUser(): UserKey | null {
     return this.endpoint.certificateUser;
   }
@@ -214,6 +219,12 @@ export class ClientConnection implements Timed, TimedPhone, ReadPhone {
     this.reader.resumeBody();
   }
 
+  withhold(exchange: Exchange, finding: 'issued' | 'odd'): void {
+    if (exchange.phase === 'responding') this.cut();
+    else if (finding === 'odd') this.refuse('EASGATE_BODY_MALFORMED');
+    else this.decision.leaveLate(exchange);
+  }
+
   // ---------------------------------------------------------------------------------------------- the end of an exchange
 
   noteSeen(exchange: Exchange, status: number): void {
@@ -281,7 +292,7 @@ export class ClientConnection implements Timed, TimedPhone, ReadPhone {
 
   /** The client is at fault: a clear status, then the connection closes. */
   refuse(code: HttpErrorCode): void {
-    const exchange = this.exchange ?? new Exchange(Date.now());
+    const exchange = this.exchange ?? new Exchange(monotonicNow());
     this.exchange = exchange;
     exchange.error = code;
     exchange.persistent = false;

@@ -1,4 +1,6 @@
 // Owns time: one coarse clock and one sweep for all connections, so that a held poll holds no timer.
+import { monotonicAt, monotonicNow } from '../clock.ts';
+import type { Verdict } from '../policy/model.ts';
 import { SWEEP_INTERVAL_MS } from './settings.ts';
 
 /** Something with a deadline, linked into one list. */
@@ -19,29 +21,31 @@ const ROUND_TICKS = 10;
 
 /** A clock that ticks every {@link SWEEP_INTERVAL_MS}, and the list of what it looks at. */
 export class Deadlines {
-  /**
-   * Milliseconds since the epoch, at most one tick old. Deadlines may be seen a second later. It goes on where the system's
-   * clock is set back: else every wait that has begun, that of a throttled phone too, would take so much longer.
-   */
+  /** Monotonic milliseconds, at most one tick old. Deadlines may be seen a second later. */
   now: number;
   size = 0;
   private first: Timed | null = null;
   /** Where the next tick goes on; null = at the beginning. */
   private cursor: Timed | null = null;
   private timer: NodeJS.Timeout | null = null;
-  /** How far {@link now} is ahead of the system's clock. */
-  private ahead = 0;
   private readonly onSweep: (now: number) => void;
   private readonly clock: () => number;
+  private readonly wall: () => number;
 
-  constructor(onSweep: (now: number) => void, clock: () => number = Date.now) {
+  /** `clock` never jumps; `wall` is the time of day, in milliseconds since the epoch. */
+  constructor(
+    onSweep: (now: number) => void,
+    clock: () => number = monotonicNow,
+    wall: () => number = Date.now,
+  ) {
     this.onSweep = onSweep;
     this.clock = clock;
+    this.wall = wall;
     this.now = clock();
   }
 
   start(): void {
-    this.timer = setInterval(() => this.sweep(), SWEEP_INTERVAL_MS);
+    this.timer = setInterval(() => setImmediate(this.onTick), SWEEP_INTERVAL_MS);
   }
 
   stop(): void {
@@ -72,15 +76,21 @@ export class Deadlines {
     return this.first;
   }
 
-  /** When it will be `time` (milliseconds since the epoch) by the system's clock. */
-  at(time: number): number {
-    return time + this.ahead;
+  /** When a verdict lapses, on this clock: as it was converted when it was decided, else converted now. */
+  lapseOf({ lapsesAt, validUntil }: Pick<Verdict, 'lapsesAt' | 'validUntil'>): number {
+    return lapsesAt ?? monotonicAt(validUntil, this.now, this.wall());
   }
 
+  /**
+   * Behind the reads of this turn of the event loop: where the process was stopped for seconds (a busy machine, a virtual one
+   * that moved), what arrived meanwhile is read first, and has arrived in time.
+   */
+  private readonly onTick = (): void => {
+    if (this.timer !== null) this.sweep();
+  };
+
   private sweep(): void {
-    const time = this.clock();
-    this.ahead = Math.max(this.ahead, this.now - time);
-    const now = time + this.ahead;
+    const now = this.clock();
     this.now = now;
     const share = Math.max(MIN_SWEPT, Math.ceil(this.size / ROUND_TICKS));
     for (let left = Math.min(share, this.size); left > 0; left--) {

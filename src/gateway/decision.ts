@@ -3,6 +3,7 @@
 import { checkBodyStart } from '../eas/body-gate.ts';
 import { sendsMail } from '../eas/commands.ts';
 import { CONTINUE, answerReply, statusReply, textReply, wbxmlReply } from '../http/reply.ts';
+import { localPart } from '../identity/user-names.ts';
 import type { Verdict } from '../policy/model.ts';
 import { drainReply, startOver } from './answers.ts';
 import type { Challenge } from './challenge-memory.ts';
@@ -50,18 +51,17 @@ export class Decision implements HeldPing, WayOn {
 
   /** Goes as far as the bytes at hand allow: body start, verdict, 100 Continue, buffering of a chunked body. */
   advance(exchange: Exchange): void {
-    if (exchange.discovery !== null && !exchange.challengeOnly) {
+    if (exchange.challengeOnly) {
+      this.challengeStranger(exchange);
+      return;
+    }
+    if (exchange.discovery !== null) {
       this.discover(exchange);
       return;
     }
-    if (
-      !exchange.bodyChecked &&
-      (!exchange.expectContinue || exchange.continued) &&
-      !this.checkBody(exchange)
-    )
-      return;
+    if (!this.admitBody(exchange)) return;
     if (exchange.verdict === null && exchange.user !== null && exchange.device !== null) {
-      const verdict = this.core.verdicts.peek(exchange.user, exchange.device);
+      const verdict = this.core.peek(exchange.user, exchange.device, exchange.spelling);
       if (verdict === undefined) {
         void this.awaitVerdict(exchange);
         return;
@@ -79,14 +79,8 @@ export class Decision implements HeldPing, WayOn {
       this.comeAgain(exchange);
       return;
     }
-    if (exchange.challengeOnly) {
-      // The next challenge of a handshake comes on the connection that it binds.
-      if (exchange.leg === 'opening') this.forwarder.forwardOpening(exchange);
-      else this.challenge(exchange);
-      return;
-    }
     this.inviteBody(exchange);
-    if (!exchange.bodyChecked && !this.checkBody(exchange)) return;
+    if (!this.admitBody(exchange)) return;
     const { complete, received } = this.phone.body;
     const mailbox = this.core.quarantine !== null;
     if (!complete && received <= BUFFERED_BODY_BYTES && isReadAhead(exchange, mailbox)) return;
@@ -97,6 +91,18 @@ export class Decision implements HeldPing, WayOn {
     if (this.denial.leave(exchange) || this.denial.resume(exchange)) return;
     this.denial.listen(exchange);
     this.pass(exchange);
+  }
+
+  /** Who has not signed in. A new connection costs a phone more than a short body, so that is read past first. */
+  private challengeStranger(exchange: Exchange): void {
+    const { body } = this.phone;
+    body.release();
+    const { contentLength, expectContinue } = exchange;
+    const short = contentLength <= BUFFERED_BODY_BYTES && body.received <= BUFFERED_BODY_BYTES;
+    if (!body.complete && short && !expectContinue) return;
+    // The next challenge of a handshake comes on the connection that it binds.
+    if (exchange.leg === 'opening') this.forwarder.forwardOpening(exchange);
+    else this.challenge(exchange);
   }
 
   /** Autodiscover: the body is read whole, then the answer is awaited. */
@@ -142,6 +148,13 @@ export class Decision implements HeldPing, WayOn {
     this.phone.socket.write(CONTINUE, 'latin1');
   }
 
+  /** Takes a request back whose body names something of the quarantine mailbox behind what was read ahead. */
+  leaveLate(exchange: Exchange): void {
+    this.forwarder.abandon(exchange);
+    exchange.phase = 'gate';
+    this.denial.leaveLate(exchange);
+  }
+
   pass(exchange: Exchange): void {
     if (measureHeartbeat(exchange, this.phone.body) && !this.hold(exchange)) return;
     this.forwarder.forward(exchange);
@@ -173,7 +186,8 @@ export class Decision implements HeldPing, WayOn {
       return;
     }
     if (!this.phone.body.complete) exchange.persistent = false;
-    this.phone.reply(exchange, answerReply(challenge, exchange.persistent), challenge.status);
+    const data = answerReply(challenge, exchange.persistent, exchange.method !== 'HEAD');
+    this.phone.reply(exchange, data, challenge.status);
   }
 
   /** A poll is about to be held; false when it was answered instead. */
@@ -207,8 +221,8 @@ export class Decision implements HeldPing, WayOn {
   }
 
   /** Whether what allowed the exchange holds no longer. */
-  isExpired({ verdict }: Exchange): boolean {
-    return verdict !== null && this.core.deadlines.at(verdict.validUntil) <= this.core.deadlines.now;
+  isExpired({ lapsesAt }: Exchange): boolean {
+    return lapsesAt <= this.core.deadlines.now;
   }
 
   /** Ends a held poll as if its heartbeat had passed. */
@@ -217,15 +231,15 @@ export class Decision implements HeldPing, WayOn {
     if (body !== null) this.phone.reply(exchange, wbxmlReply(body, exchange.persistent), 200);
   }
 
-  /** Looks at the first bytes of the body; false when more are needed or the request was refused. */
-  private checkBody(exchange: Exchange): boolean {
-    const outcome = checkBodyStart(
-      exchange.content,
-      exchange.command,
-      this.phone.body.kept,
-      this.phone.body.complete,
-    );
-    if (outcome === 'need-more') return false;
+  /**
+   * Whether the exchange may go on: the beginning of its body is what the query says, or the phone waits to be asked for it.
+   * A phone that says `Expect: 100-continue` need not wait (RFC 9110 10.1.1): what it sends is looked at all the same.
+   */
+  admitBody(exchange: Exchange): boolean {
+    if (exchange.bodyChecked) return true;
+    const { kept, complete } = this.phone.body;
+    const outcome = checkBodyStart(exchange.content, exchange.command, kept, complete);
+    if (outcome === 'need-more') return exchange.expectContinue && !exchange.continued;
     if (outcome !== 'ok') {
       this.phone.refuse(outcome);
       return false;
@@ -271,11 +285,11 @@ export class Decision implements HeldPing, WayOn {
 
   // ---------------------------------------------------------------------------------------------- changes
 
-  /** Whether a change of these devices or users concerns the exchange under way. */
+  /** Whether a change of these devices, or of users with these local parts, concerns the exchange under way. */
   concerns(devices: ReadonlySet<string>, users: ReadonlySet<string>): boolean {
     const exchange = this.phone.exchange;
     if (exchange === null || exchange.device === null || exchange.user === null) return false;
-    return devices.has(exchange.device) || users.has(exchange.user);
+    return devices.has(exchange.device) || (users.size > 0 && users.has(localPart(exchange.user)));
   }
 
   /**
@@ -306,10 +320,10 @@ export class Decision implements HeldPing, WayOn {
     const exchange = this.phone.exchange;
     // The next request of the connection has a verdict from behind the change.
     if (exchange === null || exchange !== this.concerned) return true;
-    const { user, device } = exchange;
+    const { user, device, spelling } = exchange;
     if (user === null || device === null) return true;
     const verdict =
-      this.core.verdicts.peek(user, device) ?? (await this.core.decide(exchange, this.phone.address));
+      this.core.peek(user, device, spelling) ?? (await this.core.decide(exchange, this.phone.address));
     if (this.phone.exchange !== exchange) return true;
     if (verdict === null) return false;
     if (verdict.action === 'allow') {
@@ -341,8 +355,9 @@ export class Decision implements HeldPing, WayOn {
   }
 
   /** What allows a held poll now may end sooner than what allowed it before; nothing in the change log tells of that. */
-  private limitPoll(exchange: Exchange, { validUntil }: Verdict): void {
-    exchange.responseDeadline = Math.min(exchange.responseDeadline, this.core.deadlines.at(validUntil));
+  private limitPoll(exchange: Exchange, verdict: Verdict): void {
+    exchange.lapsesAt = this.core.deadlines.lapseOf(verdict);
+    exchange.responseDeadline = Math.min(exchange.responseDeadline, exchange.lapsesAt);
     this.phone.deadline = Math.min(this.phone.deadline, exchange.responseDeadline);
   }
 

@@ -6,9 +6,9 @@ import { KeyMint } from '../eas/mailbox/keys.ts';
 import { answerMailbox } from '../eas/mailbox/mailbox.ts';
 import type { MailboxAnswer, MailboxRequest } from '../eas/mailbox/model.ts';
 import { pingWithNews } from '../eas/mailbox/ping.ts';
-import { deviceInformationOf } from '../eas/mailbox/provision.ts';
+import { rewritePassable } from '../eas/mailbox/passable.ts';
+import { PROVISION_MALFORMED, deviceInformationOf } from '../eas/mailbox/provision.ts';
 import { syncsInbox } from '../eas/mailbox/sync.ts';
-import { isElement } from '../eas/wbxml/element.ts';
 import type { WbxmlElement } from '../eas/wbxml/element.ts';
 import { encodeWbxml } from '../eas/wbxml/encode.ts';
 import { SYNC_SERVER_ERROR } from '../eas/replies.ts';
@@ -16,8 +16,8 @@ import { answerProvisionDuringWipe } from '../eas/wipe.ts';
 import type { WipeAnswer } from '../eas/wipe.ts';
 import type { HttpErrorCode } from '../http/errors.ts';
 import { statusReply, wbxmlReply } from '../http/reply.ts';
-import { headerValue } from '../http/request-head.ts';
-import type { Verdict } from '../policy/model.ts';
+import { headerValue, withoutHeaders } from '../http/request-head.ts';
+import type { Verdict, WipeOrder } from '../policy/model.ts';
 import { refusal } from './answers.ts';
 import { treeOf } from './body-tree.ts';
 import { claimedDevice } from './credential-question.ts';
@@ -26,7 +26,7 @@ import { DeniedBody } from './denied-body.ts';
 import type { Exchange } from './exchange.ts';
 import type { ClientOrigin } from './forwarding.ts';
 import type { GatewayCore } from './gateway-core.ts';
-import { answerLeaving } from './leaving.ts';
+import { answerLate, answerLeaving } from './leaving.ts';
 import type { RequestBody } from './request-body.ts';
 
 /** What a denial needs of the client connection it belongs to. */
@@ -49,6 +49,8 @@ export interface DeniedPhone {
 
 /** How a request goes on that a denial lets go on. */
 export interface WayOn {
+  /** Looks at the beginning of the body, as far as it has come; false when more is needed first, or it was refused. */
+  admitBody(exchange: Exchange): boolean;
   /** Asks for the rest of the body where the phone waits to be asked. */
   inviteBody(exchange: Exchange): void;
   /** Passes the mail server's own challenge on. */
@@ -61,8 +63,8 @@ export interface WayOn {
   pass(exchange: Exchange): void;
 }
 
-/** A wipe that the phone reports is written down, with so many tries; a lost report would wipe it once more. */
-const ACKNOWLEDGE_TRIES = 5;
+/** How far a wipe has come is written down, with so many tries; a lost report would wipe the phone once more. */
+const RECORD_TRIES = 5;
 
 /** What the last poll held here was asked, to be answered anew when the message changes. */
 interface Held {
@@ -161,6 +163,8 @@ export class Denial {
       this.refuse(exchange);
       return;
     }
+    // More of the body may have come while the mail server was asked.
+    if (!this.way.admitBody(exchange)) return;
     const request = this.body.read(exchange, this.phone.body);
     switch (request.kind) {
       case 'more':
@@ -190,10 +194,17 @@ export class Denial {
     if (command === 'Provision' || command === 'Settings') {
       exchange.information = deviceInformationOf(body);
       this.core.noteInformation(exchange);
-      if (settings.provisioning === 'server' && mayPass(command, body)) {
-        exchange.passedOn = true;
-        this.way.pass(exchange);
-        return;
+      if (settings.provisioning === 'server' && body !== null) {
+        const anew = rewritePassable(command, body);
+        if (anew !== null) {
+          this.passAnew(exchange, anew);
+          return;
+        }
+        if (command === 'Provision') {
+          // Not the gateway's own policy: the mail server's is in force on this phone.
+          this.send(exchange, PROVISION_MALFORMED);
+          return;
+        }
       }
     }
     const acceptLanguage = headerValue(exchange.upstreamHead ?? '', 'accept-language');
@@ -230,7 +241,20 @@ export class Denial {
     exchange.phase = 'held';
     this.held = { request, expired: answer.expired, acceptLanguage };
     exchange.responseDeadline = this.core.deadlines.now + answer.seconds * 1_000;
-    this.phone.deadline = Math.min(exchange.responseDeadline, this.core.deadlines.at(verdict.validUntil));
+    exchange.lapsesAt = this.core.deadlines.lapseOf(verdict);
+    this.phone.deadline = Math.min(exchange.responseDeadline, exchange.lapsesAt);
+  }
+
+  /** Sends `request` to the mail server in place of the body that the phone sent, uncoded and in one piece. */
+  private passAnew(exchange: Exchange, request: WbxmlElement): void {
+    const bytes = encodeWbxml(request);
+    this.phone.body.replace(bytes);
+    exchange.content = 'wbxml';
+    exchange.framing = 'length';
+    exchange.contentLength = bytes.length;
+    exchange.upstreamHead = withoutHeaders(exchange.upstreamHead ?? '', ['content-encoding']);
+    exchange.passedOn = true;
+    this.way.pass(exchange);
   }
 
   /** The heartbeat of a poll held here has passed. */
@@ -257,7 +281,8 @@ export class Denial {
       return;
     }
     if (notice.fingerprint === held.request.notice.fingerprint) {
-      this.phone.deadline = Math.min(exchange.responseDeadline, this.core.deadlines.at(verdict.validUntil));
+      exchange.lapsesAt = this.core.deadlines.lapseOf(verdict);
+      this.phone.deadline = Math.min(exchange.responseDeadline, exchange.lapsesAt);
       return;
     }
     this.held = null;
@@ -276,10 +301,17 @@ export class Denial {
     const { authorization, leg } = exchange;
     // Who is known by connection or certificate alone was shown no mailbox.
     if (quarantine === null || authorization === null || leg !== 'none') return false;
-    const answer = answerLeaving(exchange, this.phone.body.kept);
+    const answer = answerLeaving(exchange, this.phone.body);
     if (answer === null) return false;
-    this.prove(exchange, () => this.send(exchange, answer));
+    if (typeof answer === 'string') this.phone.refuse(answer);
+    else this.prove(exchange, () => this.send(exchange, answer));
     return true;
+  }
+
+  /** The body that is on its way to the mail server has something of the quarantine mailbox: it does not get there whole. */
+  leaveLate(exchange: Exchange): void {
+    exchange.scan = null;
+    this.prove(exchange, () => this.send(exchange, answerLate(exchange)));
   }
 
   /** A poll of an allowed phone that does not tell which mailbox it shows ({@link Arrivals}): whether it was answered. */
@@ -310,19 +342,21 @@ export class Denial {
 
   /** The Provision exchange of a wipe. Nothing is wiped but on the word of the store, read now (MS-ASPROV 3.2.5.1.2). */
   private async wipe(exchange: Exchange, before: Verdict, body: WbxmlElement | null): Promise<void> {
-    const { user, device, protocolVersion } = exchange;
+    const { user, device, spelling, protocolVersion } = exchange;
     if (user === null || device === null) return;
     exchange.phase = 'verdict';
     exchange.overtaken = false;
-    const verdict = await this.core.verdicts.confirm(user, device);
+    const verdict = await this.core.confirm(user, device, spelling);
     // A change that came while the order was read may have taken it back.
     const read = exchange.overtaken ? null : verdict;
-    const stands = read?.wipe !== undefined && read.action === before.action;
+    const order = read?.action === before.action ? read.wipe : undefined;
     const kind = before.action === 'wipe' ? 'wipe' : 'accountWipe';
-    const answer = stands ? answerProvisionDuringWipe(body, protocolVersion, kind) : null;
+    const answer =
+      order === undefined ? null : answerProvisionDuringWipe(body, protocolVersion, kind, order.told);
     if (this.hasLeft(exchange)) {
       // It need not wait for an answer before it wipes (MS-ASPROV 3.1.5.1.2); what it said counts all the same.
-      if (read !== null && answer !== null) await this.acknowledge(exchange, read, answer.outcome);
+      if (order !== undefined && answer !== null && answer.outcome !== 'directive')
+        await this.record(exchange, order, answer.outcome);
       return;
     }
     exchange.phase = 'gate';
@@ -330,7 +364,7 @@ export class Denial {
       this.phone.fail(exchange, 'EASGATE_STORE_UNAVAILABLE');
       return;
     }
-    if (!stands) {
+    if (order === undefined) {
       // Taken back or acknowledged, and the word of it not come yet.
       exchange.verdict = read;
       if (read.action === 'allow') this.way.comeAgain(exchange);
@@ -343,7 +377,7 @@ export class Denial {
     }
     exchange.wipe = answer.outcome;
     exchange.phase = 'verdict';
-    const recorded = await this.acknowledge(exchange, read, answer.outcome);
+    const recorded = await this.record(exchange, order, answer.outcome);
     if (this.hasLeft(exchange)) return;
     exchange.phase = 'gate';
     if (recorded === 'unknown') {
@@ -365,21 +399,24 @@ export class Denial {
   }
 
   /**
-   * Writes down what the phone says, if it says something, also when it leaves meanwhile. `overtaken` = the order waits for
-   * no answer any more, `unknown` = the store stays away.
+   * Writes down that the order is about to be sent, or what the phone says to it, also when it leaves meanwhile. Another
+   * worker, and this one after a restart, take its answer for one only by that. `overtaken` = the order waits for no answer
+   * any more, `unknown` = the store stays away.
    */
-  private async acknowledge(
+  private async record(
     exchange: Exchange,
-    { wipe: order }: Verdict,
+    order: WipeOrder,
     outcome: WipeAnswer['outcome'],
   ): Promise<'recorded' | 'overtaken' | 'unknown'> {
-    if (outcome === 'directive') return 'recorded';
-    const { user, device } = exchange;
-    const status = outcome === 'acknowledged' ? 1 : 2;
-    if (user === null || device === null || order === undefined) return 'overtaken';
-    for (let attempt = 1; attempt <= ACKNOWLEDGE_TRIES; attempt++) {
+    const { device } = exchange;
+    if (device === null) return 'overtaken';
+    if (outcome === 'directive' && order.told) return 'recorded';
+    for (let attempt = 1; attempt <= RECORD_TRIES; attempt++) {
       try {
-        const stood = await this.core.verdicts.acknowledgeWipe(user, device, order, status);
+        if (outcome === 'directive')
+          return (await this.core.verdicts.noteWipeTold(device, order)) ? 'recorded' : 'overtaken';
+        const status = outcome === 'acknowledged' ? 1 : 2;
+        const stood = await this.core.verdicts.acknowledgeWipe(device, order, status);
         this.core.journal?.wipeAnswered(exchange, this.phone.address, status, stood);
         return stood ? 'recorded' : 'overtaken';
       } catch (error) {
@@ -432,10 +469,3 @@ const READ_PAST: MailboxAnswer = { kind: 'ready', bytes: SYNC_SERVER_ERROR };
  * request, so that a password that was changed ends also for a phone that never falls silent.
  */
 const PROVEN_MS = 30_000;
-
-/** Provision, and Settings that only tell of the device: nothing of the mailbox is in them. */
-function mayPass(command: 'Provision' | 'Settings', body: WbxmlElement | null): boolean {
-  if (command === 'Provision') return true;
-  if (body === null) return false;
-  return body.children.filter(isElement).every(({ name }) => name === 'DeviceInformation');
-}

@@ -19,7 +19,8 @@ export type DeniedRequest =
 
 const MORE: DeniedRequest = { kind: 'more' };
 const NOTHING: DeniedRequest = { kind: 'request', root: null };
-const NOT_WBXML: DeniedRequest = { kind: 'refused', code: 'EASGATE_BODY_NOT_WBXML' };
+const MALFORMED: DeniedRequest = { kind: 'refused', code: 'EASGATE_BODY_MALFORMED' };
+const WRONG_ROOT: DeniedRequest = { kind: 'refused', code: 'EASGATE_BODY_ROOT' };
 const TOO_LARGE: DeniedRequest = { kind: 'refused', code: 'EASGATE_BODY_TOO_LARGE' };
 
 /** The bodies of one client connection, one after the other. */
@@ -36,7 +37,8 @@ export class DeniedBody {
     if (!exchange.bodySpent) {
       if (body.complete) {
         const root = treeOf(body.kept, content);
-        return root === undefined ? NOT_WBXML : { kind: 'request', root };
+        if (root === undefined) return MALFORMED;
+        return root === null || root.name === command ? { kind: 'request', root } : WRONG_ROOT;
       }
       if (body.received <= BUFFERED_BODY_BYTES) return MORE;
       if (command !== 'Sync') return TOO_LARGE;
@@ -58,9 +60,11 @@ export class DeniedBody {
   private readOn(outline: OutlineReader, piece: Buffer | null, complete: boolean): DeniedRequest {
     try {
       if (piece !== null && !outline.push(piece)) return TOO_LARGE;
-      return complete ? { kind: 'request', root: outline.end() } : MORE;
+      if (!complete) return MORE;
+      const root = outline.end();
+      return root.name === 'Sync' ? { kind: 'request', root } : WRONG_ROOT;
     } catch {
-      return NOT_WBXML;
+      return MALFORMED;
     }
   }
 }

@@ -2,6 +2,7 @@
 import type { DiscoveryTarget } from '../eas/autodiscover/target.ts';
 import type { BodyContent } from '../eas/body-gate.ts';
 import type { EasCommand } from '../eas/commands.ts';
+import type { IssuedScan } from '../eas/mailbox/issued-scan.ts';
 import type { DeviceInformation } from '../eas/mailbox/provision.ts';
 import type { EasQuery } from '../eas/query.ts';
 import type { WipeAnswer } from '../eas/wipe.ts';
@@ -32,7 +33,7 @@ export type ExchangePhase =
 
 /** One request and what became of it. Every field is set in the constructor: one hidden class. */
 export class Exchange {
-  /** Milliseconds since the epoch, exact. */
+  /** Monotonic milliseconds, exact. */
   readonly startedAt: number;
   phase: ExchangePhase = 'gate';
 
@@ -63,9 +64,14 @@ export class Exchange {
   userAgent: string | null = null;
   user: UserKey | null = null;
   device: DeviceKey | null = null;
+  /** How the request spells the device id (src/identity/device.ts). */
+  spelling = '';
 
   /** What came of the body was read and let go of: the request cannot be forwarded any more. */
   bodySpent = false;
+
+  /** Looks for keys of the quarantine mailbox in what is still to come of a large body; null = nobody does. */
+  scan: IssuedScan | null = null;
 
   /** The credentials, until the verdict: never logged, gone before the exchange is accounted for. */
   authorization: string | null = null;
@@ -83,6 +89,9 @@ export class Exchange {
   information: DeviceInformation | null = null;
   /** How far the wipe came that this request is part of. */
   wipe: WipeAnswer['outcome'] | null = null;
+
+  /** Clock milliseconds at which the verdict that a held poll rests on lapses; set when the poll is held. */
+  lapsesAt = Infinity;
 
   // forward
   upstream: UpstreamConnection | null = null;

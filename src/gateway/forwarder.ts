@@ -141,14 +141,14 @@ export class Forwarder implements UpstreamUser, ResponseOwner, ConnectionWaiter 
   }
 
   /**
-   * Lets go of the connection of this client where the request must not go out on it. False when the request was refused:
-   * it would end a handshake that nobody began.
+   * Lets go of the connection of this client where the request must not go out on it. False when the request failed: the
+   * handshake that it ends went with its connection.
    */
   private agreeOnPin(exchange: Exchange): boolean {
     const { pinned } = this;
     if (exchange.leg === 'closing') {
       if (pinned?.handshaking === true) return true;
-      this.phone.refuse('EASGATE_AUTHORIZATION');
+      this.phone.fail(exchange, 'EASGATE_UPSTREAM_CLOSED');
       return false;
     }
     if (pinned?.suits(exchange, this.phone.trusted) === false) this.unpin();
@@ -238,8 +238,13 @@ export class Forwarder implements UpstreamUser, ResponseOwner, ConnectionWaiter 
     if (exchange === null || exchange.phase !== 'forwarded') return;
     const waited = exchange.replay !== null;
     exchange.replay = null;
-    if (exchange.requestComplete) this.phone.deadline = exchange.responseDeadline;
-    else if (waited && exchange.upstream?.socket.writableNeedDrain === false) this.phone.resumeBody();
+    if (exchange.requestComplete) {
+      this.phone.deadline = exchange.responseDeadline;
+      return;
+    }
+    // The time for connecting is no time for the body.
+    this.expectNext(exchange);
+    if (waited && exchange.upstream?.socket.writableNeedDrain === false) this.phone.resumeBody();
   }
 
   onUpstreamBytes(bytes: Buffer, length: number): void {

@@ -4,6 +4,7 @@ import type { MailboxNotice } from '../eas/mailbox/model.ts';
 import { plain } from '../eas/mailbox/plain.ts';
 import { inRanges, parseRange } from '../identity/client-address.ts';
 import type { Verdict, WipeOrder } from '../policy/model.ts';
+import { underSpelling } from '../policy/wipe.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { SeenFacts } from '../directory/partnership-recorder.ts';
 import type { Asker, ChangedKeys, Decision } from '../directory/verdict-cache.ts';
@@ -60,8 +61,10 @@ export interface VerdictSource {
   decide(user: UserKey, device: DeviceKey, asker: Asker): Promise<Pick<Decision, 'verdict'>>;
   /** What the store says now; null when it did not answer. Never rejects. */
   confirm(user: UserKey, device: DeviceKey): Promise<Verdict | null>;
+  /** Writes down that the order is about to be sent; false when it was taken back. Rejects when the store is away. */
+  noteWipeTold(device: DeviceKey, order: WipeOrder): Promise<boolean>;
   /** Writes down what a phone said to a wipe; false when that wipe was taken back. Rejects when the store is away. */
-  acknowledgeWipe(user: UserKey, device: DeviceKey, order: WipeOrder, status: 1 | 2): Promise<boolean>;
+  acknowledgeWipe(device: DeviceKey, order: WipeOrder, status: 1 | 2): Promise<boolean>;
   /** Calls after a change was applied; returns the way to stop listening. */
   onChange(listener: (changed: ChangedKeys) => void): () => void;
 }
@@ -231,14 +234,26 @@ export class GatewayCore {
     return trustedProxies.length > 0 && inRanges(address, trustedProxies);
   }
 
+  /** The verdict from memory, if it is there. Hot path. */
+  peek(user: UserKey, device: DeviceKey, spelling: string): Verdict | undefined {
+    const verdict = this.verdicts.peek(user, device);
+    return verdict === undefined ? undefined : underSpelling(verdict, spelling);
+  }
+
   /** The miss path: one bounded look-up, for the client at `address`. Null when no usable verdict is known. */
   async decide(exchange: Exchange, address: string): Promise<Verdict | null> {
-    const { user, device, authorization, leg } = exchange;
+    const { user, device, spelling, authorization, leg } = exchange;
     if (user === null || device === null) return null;
     // Who brings no credentials was authenticated with its connection or by its certificate, or has been let through already.
     const proven = leg !== 'closing' && (authorization === null || this.credentials.wereGood(authorization));
-    const decision = await this.verdicts.decide(user, device, { address, proven });
-    return decision.verdict;
+    const { verdict } = await this.verdicts.decide(user, device, { address, proven });
+    return verdict === null ? null : underSpelling(verdict, spelling);
+  }
+
+  /** What the store says now; null when it does not answer. */
+  async confirm(user: UserKey, device: DeviceKey, spelling: string): Promise<Verdict | null> {
+    const verdict = await this.verdicts.confirm(user, device);
+    return verdict === null ? null : underSpelling(verdict, spelling);
   }
 
   /** Records the partnership when the answer shows that the mail server took the credentials; returns whether it did. */
@@ -250,6 +265,7 @@ export class GatewayCore {
     this.recorder.seen({
       user,
       device,
+      spelling: exchange.spelling,
       deviceType: exchange.deviceType,
       userAgent: exchange.userAgent === null ? null : plain(exchange.userAgent, MAX_USER_AGENT),
       protocolVersion: exchange.protocolVersion,

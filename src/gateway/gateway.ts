@@ -28,8 +28,10 @@ export interface GatewayOptions {
   /** Absent = none is kept. */
   readonly journal?: EventJournal;
   readonly onTrouble?: OnTrouble;
-  /** Milliseconds since the epoch, in place of the system's clock. */
+  /** Monotonic milliseconds, in place of the system's clock. */
   readonly clock?: () => number;
+  /** Milliseconds since the epoch, in place of the system's time of day. */
+  readonly wall?: () => number;
 }
 
 /** A running data plane. */
@@ -42,6 +44,8 @@ export interface Gateway {
   unsentBytes(): number;
   /** Open upstream connections. */
   upstreamConnections(): number;
+  /** Whether a mail server is in use: not taken out by failures or by its health check. */
+  hasMailServer(): boolean;
   /** Polls held at this moment, by mail servers or by the gateway. */
   heldPolls(): number;
   /**
@@ -67,17 +71,21 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   let drained: (() => void) | null = null;
   let memoryAt = 0;
   const rechecks = new Rechecks();
-  const deadlines: Deadlines = new Deadlines((now) => {
-    upstreams.sweep(now);
-    rechecks.sweep(now);
-    core.sweep();
-    listener.sweep(now);
-    if (now - memoryAt >= MEMORY_INTERVAL_MS) {
-      memoryAt = now;
-      watchMemory(core, onTrouble);
-    }
-    if (drained !== null && listener.connections === 0) drained();
-  }, options.clock);
+  const deadlines: Deadlines = new Deadlines(
+    (now) => {
+      upstreams.sweep(now);
+      rechecks.sweep(now);
+      core.sweep();
+      listener.sweep(now);
+      if (now - memoryAt >= MEMORY_INTERVAL_MS) {
+        memoryAt = now;
+        watchMemory(core, onTrouble);
+      }
+      if (drained !== null && listener.connections === 0) drained();
+    },
+    options.clock,
+    options.wall,
+  );
   const balance = (upstream: UpstreamSettings): Balancer =>
     new Balancer(
       upstream,
@@ -130,6 +138,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     connections: () => listener.connections,
     unsentBytes: () => listener.unsentBytes,
     upstreamConnections: () => upstreams.open,
+    hasMailServer: () => upstreams.servers.some(({ usable }) => usable),
     heldPolls: () => countPolls(deadlines),
     reloadCertificates: (certificates, clientCa = null) => listener.tls?.reload(certificates, clientCa),
     drain: async (timeoutMs, pollWindowMs = 0) => {

@@ -25,6 +25,7 @@ export class PhoneAccount {
   private authorization: string | null = null;
   private use: DeviceUse | null = null;
   private seenVerdict: Verdict | null = null;
+  private seenSpelling = '';
   private seenAt = 0;
   /** What the device said of itself while nobody knew whether its credentials are good. */
   private information: DeviceInformation | null = null;
@@ -91,18 +92,20 @@ export class PhoneAccount {
 
   /** The mail server took the credentials: makes the partnership known. One connection is one phone, so it is said once in a while. */
   noteSeen(exchange: Exchange, status: number): void {
-    const { verdict } = exchange;
-    if (verdict === null || this.isSeen(exchange)) return;
+    const { device, spelling, verdict } = exchange;
+    if (device === null || verdict === null || this.isSeen(exchange)) return;
     if (!this.core.recordSeen(exchange, status)) return;
     if (verdict.action !== 'allow') this.core.journal?.refused(exchange, this.address);
     this.seenVerdict = verdict;
+    this.seenSpelling = spelling;
     this.seenAt = this.core.deadlines.now;
   }
 
   /** Whether it was said a moment ago; another device or user clears seenVerdict. */
-  private isSeen({ verdict, information }: Exchange): boolean {
+  private isSeen({ verdict, spelling, information }: Exchange): boolean {
     const { now } = this.core.deadlines;
     const isNews = information !== null || this.information !== null;
-    return !isNews && verdict === this.seenVerdict && now - this.seenAt < SEEN_AGAIN_MS;
+    const same = verdict === this.seenVerdict && spelling === this.seenSpelling;
+    return !isNews && same && now - this.seenAt < SEEN_AGAIN_MS;
   }
 }

@@ -31,6 +31,8 @@ export interface PhoneSide {
   reply(exchange: Exchange, data: string, status: number): void;
   /** The mail server takes body bytes again. */
   resumeBody(): void;
+  /** What comes of the body must not reach the mail server, and so the request does not. */
+  withhold(exchange: Exchange, finding: 'issued' | 'odd'): void;
   /** The mail server took the credentials, as it showed by `status`. */
   noteSeen(exchange: Exchange, status: number): void;
   /** The head of the mail server's answer is known: it shows whether the credentials were taken. */

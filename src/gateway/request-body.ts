@@ -46,6 +46,13 @@ export class RequestBody {
     this.ownsKept = false;
   }
 
+  /** Puts `bytes` in the place of a whole body. */
+  replace(bytes: Buffer): void {
+    if (!this.complete) throw new RangeError('the body is not complete');
+    this.kept = bytes;
+    this.ownsKept = false;
+  }
+
   /** Lowers the bound once the command is known; false when the announced length is above it. */
   limit(maxBytes: number): boolean {
     this.maxBytes = maxBytes;

@@ -1,5 +1,6 @@
 // Owns reading requests off a client connection: bytes that belong to none yet, heads, pipelined requests one after the
 // other, and bodies, which are kept until the request is forwarded. Hot path.
+import { monotonicNow } from '../clock.ts';
 import { parseDiscoveryTarget } from '../eas/autodiscover/target.ts';
 import { carriesMail } from '../eas/commands.ts';
 import { parseRequestHead } from '../http/request-head.ts';
@@ -131,7 +132,7 @@ export class RequestReader implements SharedReader {
     const { core, body } = phone;
     const { settings } = core;
     const { client } = settings;
-    const exchange = new Exchange(Date.now());
+    const exchange = new Exchange(monotonicNow());
     phone.exchange = exchange;
     this.requests++;
     exchange.method = head.method;
@@ -157,7 +158,8 @@ export class RequestReader implements SharedReader {
     const { command } = exchange;
     const mail = command !== null && carriesMail(command);
     const small = discovery === null ? client.maxCommandBodyBytes : MAX_DISCOVERY_BYTES;
-    if (!body.limit(mail ? client.maxBodyBytes : small)) {
+    // Of a stranger no more of a body is read than the answer needs.
+    if (!exchange.challengeOnly && !body.limit(mail ? client.maxBodyBytes : small)) {
       phone.refuse('EASGATE_BODY_TOO_LARGE');
       return;
     }

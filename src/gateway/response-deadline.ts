@@ -23,8 +23,10 @@ export function expectResponse(phone: PhoneSide, exchange: Exchange): void {
     const seconds = heartbeat > 0 ? Math.min(heartbeat, MAX_HEARTBEAT_SECONDS) : MAX_HEARTBEAT_SECONDS;
     wait = seconds * 1000 + core.settings.client.heldPollMarginMs;
     // A decision that ends meanwhile ends the poll: nothing in the change log tells of it.
-    if (exchange.verdict !== null)
-      wait = Math.min(wait, core.deadlines.at(exchange.verdict.validUntil) - core.deadlines.now);
+    if (exchange.verdict !== null) {
+      exchange.lapsesAt = core.deadlines.lapseOf(exchange.verdict);
+      wait = Math.min(wait, exchange.lapsesAt - core.deadlines.now);
+    }
   }
   const until = core.deadlines.now + wait;
   // A drain has chosen the end already of a poll that waited for a connection, or is sent once more.

@@ -1,4 +1,5 @@
 // Owns the numbers the data plane runs with, in the units it needs (milliseconds, bytes). Knows no YAML.
+import type { UserNames } from '../identity/user-names.ts';
 import type { HeadLimits } from '../http/request-head.ts';
 import type { NoticeSettings } from '../policy/messages/notice.ts';
 import type { PassThroughSettings } from './pass-through/settings.ts';
@@ -152,6 +153,8 @@ export interface ClientCertificateSettings {
 export interface IdentitySettings {
   readonly userClaim: 'refuse' | 'rewrite' | 'ignore';
   readonly bearerClaim: string;
+  /** Which user names are one user. */
+  readonly names: UserNames;
   readonly trustedProxies: readonly string[];
   /** What those are believed by; the other header is not looked at. */
   readonly forwardedHeader: 'xForwardedFor' | 'forwarded';

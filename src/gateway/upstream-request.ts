@@ -18,7 +18,8 @@ export function requestData(
   { complete, kept, received }: RequestBody,
 ): string | Buffer {
   let head = takeHead(exchange, server);
-  exchange.authorization = null;
+  // A body that is looked through on its way may yet have to be answered here, and only to who has a password.
+  if (exchange.scan === null) exchange.authorization = null;
   if (complete) exchange.bodyDigest = digestOf(kept);
   // sogod refuses chunked bodies, so one that was read whole is sent on with its length.
   if (exchange.framing === 'length') head += 'Content-Length: ' + exchange.contentLength + '\r\n\r\n';
@@ -63,6 +64,12 @@ export function streamBody(phone: PhoneSide, exchange: Exchange, bytes: Buffer):
     if (upstream !== null && payloadEnd > payloadStart) pieces.push(bytes.subarray(payloadStart, payloadEnd));
   }
   exchange.bytesIn = body.received;
+  for (const piece of exchange.scan === null ? [] : pieces) {
+    const finding = exchange.scan?.push(piece) ?? 'clean';
+    if (finding === 'clean') continue;
+    phone.withhold(exchange, finding);
+    return bytes.length;
+  }
   const chunked = exchange.framing === 'chunked';
   const drained = upstream === null || writePieces(upstream.socket, pieces, chunked, body.complete);
   if (body.complete) {

@@ -65,7 +65,10 @@ export const ERRORS = {
     'the client took no byte of the response for limits.bodyTimeoutSeconds, or fewer than limits.minReadRate a second',
   ),
   EASGATE_PROXY_PROTOCOL: client(400, 'the PROXY protocol header is malformed'),
-  EASGATE_NOT_FOUND: client(404, 'the path is not /Microsoft-Server-ActiveSync in its one spelling'),
+  EASGATE_NOT_FOUND: client(
+    404,
+    'the path is not /Microsoft-Server-ActiveSync in its one spelling, nor Autodiscover where it is served',
+  ),
   EASGATE_BAD_PATH: client(
     400,
     'on a pass-through connection: the path names Exchange ActiveSync, or has escapes, dots or separators that servers read differently',
@@ -94,11 +97,17 @@ export const ERRORS = {
     400,
     'query and MS-ASProtocolVersion name different protocol versions',
   ),
-  EASGATE_POLICY_KEY: client(400, 'X-MS-PolicyKey is no 32-bit number, or the query has another one'),
-  EASGATE_AUTHORIZATION: client(400, 'the Authorization header is malformed'),
-  EASGATE_USER_NAME: client(
+  EASGATE_POLICY_KEY: client(
     400,
-    'the user name is empty, too long, asks for impersonation (# or !), has / or a second \\, or what directories leave out or take for other letters (RFC 4518)',
+    'X-MS-PolicyKey is no number of at most ten digits, or the query has another one',
+  ),
+  EASGATE_AUTHORIZATION: client(
+    401,
+    'the Authorization header is malformed, or ends a handshake (NTLM, Negotiate) that was not begun on its connection; the client got the challenge of the mail server',
+  ),
+  EASGATE_USER_NAME: client(
+    401,
+    'the client got the challenge of the mail server, which asks its user for the name again: the user name is empty, too long, asks for impersonation (# or !), has / or a second \\, or what directories leave out or take for other letters (RFC 4518)',
   ),
   EASGATE_USER_MISMATCH: client(
     403,
@@ -111,6 +120,10 @@ export const ERRORS = {
   EASGATE_CONTENT_ENCODING: client(415, 'the content coding of the body is not gzip'),
   EASGATE_BODY_MISSING: client(400, 'the command needs a body'),
   EASGATE_BODY_NOT_WBXML: client(400, 'the body does not begin as WBXML 03 01 6A 00 (MS-ASWBXML 2.1)'),
+  EASGATE_BODY_MALFORMED: client(
+    400,
+    'the body begins as WBXML, but what follows is not understood (MS-ASWBXML 2.1): `easgate wbxml` says where',
+  ),
   EASGATE_BODY_ROOT: client(400, 'the root element of the body is not the one Cmd names'),
   EASGATE_BODY_GZIP: client(400, 'the gzip-coded body is malformed or has optional header fields'),
   EASGATE_UPSTREAM_CONNECT: upstream(

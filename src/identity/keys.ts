@@ -1,7 +1,7 @@
 // Owns the branded key types, so that a raw string is never mistaken for a canonical identity.
 
-/** Canonical user: lower-case, domain prefix removed, UPN kept with its domain. */
+/** A user name as it signs in, lower-case: `carol`, `contoso\\carol` or `carol@contoso.com` (see user-names.ts). */
 export type UserKey = string & { readonly __brand: 'UserKey' };
 
-/** Canonical device id: see eas-protocol facts, canonical identity. */
+/** A device, whatever its id is spelled as: see device.ts. */
 export type DeviceKey = string & { readonly __brand: 'DeviceKey' };

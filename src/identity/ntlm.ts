@@ -55,7 +55,7 @@ export function readLeg(authorization: string): OpeningLeg | ClosingLeg | UserEr
   return readAuthenticate(message);
 }
 
-/** MS-NLMP 2.2.1.3 AUTHENTICATE_MESSAGE. */
+/** MS-NLMP 2.2.1.3 AUTHENTICATE_MESSAGE: DomainName and UserName. */
 function readAuthenticate(message: Buffer): ClosingLeg | UserErrorCode {
   if (message.length < AUTHENTICATE_FIXED) return 'EASGATE_AUTHORIZATION';
   const unicode = (message.readUInt32LE(60) & UNICODE) !== 0;
@@ -63,7 +63,9 @@ function readAuthenticate(message: Buffer): ClosingLeg | UserErrorCode {
   // An empty name is an anonymous logon.
   if (name === null || name === '') return 'EASGATE_AUTHORIZATION';
   if (name.includes('\\') || name.includes('\0')) return 'EASGATE_USER_NAME';
-  const user = userKey(name);
+  const domain = field(message, 28, unicode);
+  if (domain === null) return 'EASGATE_AUTHORIZATION';
+  const user = userKey(domain === '' ? name : `${domain}\\${name}`);
   return isUserError(user) ? user : { leg: 'closing', user };
 }
 
@@ -71,6 +73,8 @@ function readAuthenticate(message: Buffer): ClosingLeg | UserErrorCode {
 function field(message: Buffer, at: number, unicode: boolean): string | null {
   const length = message.readUInt16LE(at);
   const offset = message.readUInt32LE(at + 4);
+  // What holds nothing may lie anywhere.
+  if (length === 0) return '';
   if (offset < AUTHENTICATE_FIXED || offset + length > message.length) return null;
   if (unicode && length % 2 !== 0) return null;
   const bytes = message.subarray(offset, offset + length);

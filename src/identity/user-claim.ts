@@ -1,19 +1,26 @@
-// Owns the comparison of the `User=` claim with the authenticated name. Pure; hot path.
+// Owns the comparison of the authenticated name with the other names of a request. Pure; hot path.
 import type { UserKey } from './keys.ts';
-import { userKey } from './user.ts';
+import { NO_GROUPS, localPart, withoutNetbios } from './user-names.ts';
+import type { UserNames } from './user-names.ts';
+import { isUserError, userKey } from './user.ts';
 
 /**
- * Whether a `User=` value means the same user. After the same normalisation the local parts must be equal, and the
- * domains too where both have one: `alice`, `CONTOSO\alice` and `alice@contoso.com` agree with each other, but
+ * Whether a `User=` value means the same user. The local parts must be equal, and the domains too where both are UPNs,
+ * unless `identity.domains` says they are one: `alice`, `CONTOSO\alice` and `alice@contoso.com` agree with each other, but
  * `alice@a.example` does not agree with `alice@b.example`.
  */
-export function claimAgrees(claim: string, user: UserKey): boolean {
+export function claimAgrees(claim: string, user: UserKey, names: UserNames = NO_GROUPS): boolean {
   if (claim === user) return true;
   const key = userKey(claim);
+  if (isUserError(key)) return false;
   if (key === user) return true;
-  const claimAt = key.lastIndexOf('@');
-  const userAt = user.lastIndexOf('@');
-  // Both have a domain and they differ, or neither has one and the names differ.
-  if ((claimAt === -1) === (userAt === -1)) return false;
-  return claimAt === -1 ? user.slice(0, userAt) === key : key.slice(0, claimAt) === user;
+  if (localPart(key) !== localPart(user)) return false;
+  return !(key.includes('@') && user.includes('@')) || names.same(key, user);
+}
+
+/** Whether a login is the user of the client certificate: the same name, but for a NetBIOS domain, or one by the groups. */
+export function isCertified(user: UserKey, certified: UserKey, names: UserNames): boolean {
+  return (
+    user === certified || withoutNetbios(user) === withoutNetbios(certified) || names.same(user, certified)
+  );
 }

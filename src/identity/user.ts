@@ -22,8 +22,7 @@ const DOT = 0x2e;
 const UNDERSCORE = 0x5f;
 
 /**
- * The user of an Authorization value. Basic: the name before the first `:`, after the last `\`, lower-cased, UPN kept with
- * its domain. Bearer: the text claim `bearerClaim` of the token's payload; the mail server verifies the token.
+ * The user of an Authorization value. Basic: the name before the first `:` ({@link userKey}). Bearer: the text claim `bearerClaim` of the token's payload; the mail server verifies the token.
  */
 export function userFromAuthorization(
   value: string | null,
@@ -101,21 +100,26 @@ function nameOfBasic(value: string, start: number): string | null {
   return wide ? decodeText(name.subarray(0, colon)) : name.toString('latin1', 0, colon);
 }
 
-/** The canonical key of a login name in any of its spellings; an error for names that mean more than one user. */
+/**
+ * The key of a login name, lower-cased: `carol`, `contoso\carol` or `carol@contoso.com`; a UPN behind a NetBIOS name, as
+ * some phones send it, says its domain itself. An error for names that mean more than one user.
+ */
 export function userKey(name: string | null): UserKey | UserErrorCode {
   if (name === null || name.length > MAX_USER) return 'EASGATE_USER_NAME';
   const slash = name.lastIndexOf('\\');
   const local = slash === -1 ? name : name.slice(slash + 1);
   if (local === '' || local.trim() !== local || hasControl(name)) return 'EASGATE_USER_NAME';
   // JSON of a Bearer token can bring half a character, which no encoding of a request or a record can (RFC 8259 8.2).
-  if (!local.isWellFormed()) return 'EASGATE_USER_NAME';
+  if (!name.isWellFormed()) return 'EASGATE_USER_NAME';
   // Z-Push reads `victim#me`, grommunio `me!victim` as impersonation.
   if (name.includes('#') || name.includes('!')) return 'EASGATE_USER_NAME';
   // IIS cuts the domain off at the first of both slashes.
   if (slash !== name.indexOf('\\') || name.includes('/')) return 'EASGATE_USER_NAME';
   // A directory reads several spaces as one (RFC 4518 2.6.1).
   if (local.includes('  ')) return 'EASGATE_USER_NAME';
-  return isAscii(local) ? (local.toLowerCase() as UserKey) : wideKey(local);
+  const domain = slash === -1 || local.includes('@') ? '' : name.slice(0, slash);
+  const key = domain === '' ? local : domain + '\\' + local;
+  return isAscii(key) ? (key.toLowerCase() as UserKey) : wideKey(key);
 }
 
 function isAscii(text: string): boolean {
@@ -131,8 +135,8 @@ const LEFT_OUT = /[\p{Cf}\p{Default_Ignorable_Code_Point}]/u;
  * wide letters would be a stranger here, without the decisions on its user, and that user at the mail server. However its
  * accents are written, it is one name.
  */
-function wideKey(local: string): UserKey | UserErrorCode {
-  const composed = local.normalize('NFC');
+function wideKey(name: string): UserKey | UserErrorCode {
+  const composed = name.normalize('NFC');
   if (LEFT_OUT.test(composed) || composed.normalize('NFKC') !== composed) return 'EASGATE_USER_NAME';
   return composed.toLowerCase().normalize('NFC') as UserKey;
 }
@@ -158,14 +162,22 @@ function isOneToken(token: string): boolean {
   return true;
 }
 
+/** Throws at bytes that are no UTF-8, and keeps a byte order mark, which no JSON text begins with (RFC 8259 8.1). */
+const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/**
+ * Three parts (JWS, RFC 7515 7.1). Five are JWE (RFC 7516 7.1): their second part is an encrypted key, and the claims are
+ * for the server alone to read. JSON in anything but UTF-8 is none (RFC 8259 8.1): decoders put a replacement character,
+ * or what Latin-1 makes of it, and two servers read two names.
+ */
 function bearerUser(token: string, claim: string): UserKey | UserErrorCode {
   if (!isOneToken(token)) return 'EASGATE_AUTHORIZATION';
   const first = token.indexOf('.');
   const second = token.indexOf('.', first + 1);
-  if (first <= 0 || second === -1) return 'EASGATE_AUTHORIZATION';
+  if (first <= 0 || second === -1 || token.includes('.', second + 1)) return 'EASGATE_AUTHORIZATION';
   let payload: unknown;
   try {
-    payload = JSON.parse(Buffer.from(token.slice(first + 1, second), 'base64url').toString('utf8'));
+    payload = JSON.parse(UTF8.decode(Buffer.from(token.slice(first + 1, second), 'base64url')));
   } catch {
     return 'EASGATE_AUTHORIZATION';
   }

@@ -1,5 +1,6 @@
 // Owns the access log: one line per finished request, written after the response and never waited for.
 import type { Logger } from 'pino';
+import { monotonicNow } from '../clock.ts';
 import type { Exchange } from '../gateway/exchange.ts';
 import type { PassThroughLine } from '../gateway/pass-through/settings.ts';
 import { MAX_LOGGED_PATH, MAX_USER_AGENT } from '../gateway/settings.ts';
@@ -26,7 +27,7 @@ export class AccessLog {
       this.dropped++;
       return;
     }
-    this.queue.push({ exchange, address, at: Date.now() });
+    this.queue.push({ exchange, address, at: monotonicNow() });
     if (this.scheduled) return;
     this.scheduled = true;
     setImmediate(() => this.flush());
@@ -40,8 +41,9 @@ export class AccessLog {
       path: line.path.slice(0, MAX_LOGGED_PATH),
       status: line.status,
       error: line.error ?? undefined,
+      upstream: line.upstream ?? undefined,
       bytes_out: line.bytesOut,
-      duration_ms: Math.max(0, Date.now() - line.startedAt),
+      duration_ms: Math.round(monotonicNow() - line.startedAt),
     });
   }
 
@@ -67,10 +69,11 @@ export class AccessLog {
         rule: exchange.verdict?.rule,
         error: exchange.error ?? undefined,
         held: exchange.held ? true : undefined,
+        upstream: exchange.attempts > 0 ? exchange.server?.settings.name : undefined,
         upstream_reused: exchange.upstreamReused,
         bytes_in: exchange.bytesIn,
         bytes_out: exchange.bytesOut,
-        duration_ms: Math.max(0, at - exchange.startedAt),
+        duration_ms: Math.round(at - exchange.startedAt),
       });
     }
   }

@@ -1,6 +1,7 @@
 // Owns the decision journal: what an operator asks about later, written also where no access log is. Few lines, whatever
 // devices do: the first of a kind at once, then one per device and window with a count.
 import type { Logger } from 'pino';
+import { monotonicNow } from '../clock.ts';
 import { detached, plain } from '../eas/mailbox/plain.ts';
 import type { Exchange } from '../gateway/exchange.ts';
 
@@ -23,7 +24,9 @@ export type JournalEvent =
   /** A device said that it wipes itself. */
   | 'wipe_acknowledged'
   /** A device said that it cannot. */
-  | 'wipe_failed';
+  | 'wipe_failed'
+  /** A phone that was known comes under another spelling of its device id: a sign of somebody in its place. */
+  | 'device_respelled';
 
 interface Rule {
   readonly level: 'info' | 'warn';
@@ -53,6 +56,7 @@ const RULES: Readonly<Record<JournalEvent, Rule>> = {
   wipe_told: { level: 'info', windowMs: MINUTE_MS, from: 1, maxDevices: 1_000 },
   wipe_acknowledged: { level: 'info', windowMs: MINUTE_MS, from: 1, maxDevices: 1_000 },
   wipe_failed: { level: 'warn', windowMs: MINUTE_MS, from: 1, maxDevices: 1_000 },
+  device_respelled: { level: 'warn', windowMs: MINUTE_MS, from: 1, maxDevices: 1_000 },
 };
 
 /** What a line says beside its event; of the last time, when it stands for several. */
@@ -80,7 +84,7 @@ export class Journal {
   private scheduled = false;
 
   /** `identities` false: lines name nobody, and stand for all devices together. */
-  constructor(log: Logger, identities: boolean, now: () => number = Date.now) {
+  constructor(log: Logger, identities: boolean, now: () => number = monotonicNow) {
     this.log = log;
     this.identities = identities;
     this.now = now;
@@ -120,6 +124,16 @@ export class Journal {
     this.note(status === 1 ? 'wipe_acknowledged' : 'wipe_failed', exchange, address, recorded);
   }
 
+  /** A partnership was seen under one more spelling of its device id than before. */
+  respelled(user: string, device: string, spellings: readonly string[]): void {
+    const { identities } = this;
+    this.count('device_respelled', {
+      user: identities ? written(user) : undefined,
+      device: identities ? written(device) : undefined,
+      spellings: identities ? spellings.join(' ') : undefined,
+    });
+  }
+
   /** Called every few seconds: writes the counts of windows that are over. */
   sweep(): void {
     const now = this.now();
@@ -135,8 +149,11 @@ export class Journal {
   }
 
   private note(event: JournalEvent, exchange: Exchange, address: string, recorded?: boolean): void {
+    this.count(event, this.factsOf(exchange, address, recorded));
+  }
+
+  private count(event: JournalEvent, facts: Facts): void {
     const { from, maxDevices } = RULES[event];
-    const facts = this.factsOf(exchange, address, recorded);
     const name = `${facts['user'] ?? ''}\0${facts['device'] ?? ''}\0${facts['action'] ?? ''}\0${facts['reason'] ?? ''}`;
     let all = this.series.get(event);
     if (all === undefined) this.series.set(event, (all = new Map<string, Series>()));

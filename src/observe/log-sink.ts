@@ -1,9 +1,10 @@
 // Owns writing log lines to a file or standard output: in the background, one write at a time, never waited for. What a
 // full disk or a stuck reader does not take is kept up to a bound and then dropped and counted; nothing of it is an error
 // of the process. (The file destination of pino ends the process on a full disk, or waits for it without end at exit.)
-import { mkdirSync, openSync, write, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, write, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 
+const STDOUT = 1;
 const BUFFER_BYTES = 4_096;
 const MAX_BUFFERED_BYTES = 16 * 1024 * 1024;
 /** A quiet gateway still shows its lines soon; also the pause after a write that failed. */
@@ -22,7 +23,9 @@ let watchesExit = false;
 export class LogSink {
   /** Lines lost. */
   dropped = 0;
-  private readonly fd: number;
+  private fd: number;
+  /** Of a write under way. */
+  private busyFd = -1;
   private text = '';
   /** Cut off `text`, and not written yet. */
   private chunk: Buffer = Buffer.alloc(0);
@@ -31,11 +34,17 @@ export class LogSink {
 
   /** `to` is `stdout` or a file, which is made when it is missing. Throws when it cannot be opened. */
   constructor(to: string) {
-    if (to !== 'stdout') mkdirSync(dirname(to), { recursive: true });
-    this.fd = to === 'stdout' ? 1 : openSync(to, 'a');
+    this.fd = open(to);
     if (watchesExit) return;
     watchesExit = true;
     process.on('exit', () => unwritten.forEach((sink) => sink.flushSync()));
+  }
+
+  /** Goes on in what the name leads to now, as after a rotation. Throws, and changes nothing, when it cannot be opened. */
+  reopen(to: string): void {
+    const before = this.fd;
+    this.fd = open(to);
+    if (before !== this.busyFd) close(before);
   }
 
   write(line: string): void {
@@ -88,15 +97,29 @@ export class LogSink {
       unwritten.delete(this);
       return;
     }
+    const { fd } = this;
     this.busy = true;
-    write(this.fd, this.chunk, (error, count) => {
+    this.busyFd = fd;
+    write(fd, this.chunk, (error, count) => {
       this.busy = false;
+      this.busyFd = -1;
+      if (fd !== this.fd) close(fd);
       // It is tried again in a while.
       if (error !== null || count === 0) return;
       this.chunk = this.chunk.subarray(count);
       if (this.chunk.length > 0 || this.text.length >= BUFFER_BYTES) this.begin();
     });
   }
+}
+
+function open(to: string): number {
+  if (to === 'stdout') return STDOUT;
+  mkdirSync(dirname(to), { recursive: true });
+  return openSync(to, 'a');
+}
+
+function close(fd: number): void {
+  if (fd !== STDOUT) closeSync(fd);
 }
 
 /** A pipe that is full for now. */

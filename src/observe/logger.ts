@@ -8,6 +8,8 @@ export interface ProcessLog {
   readonly logger: Logger;
   /** Lines lost so far, because the disk or the reader did not keep up. */
   dropped(): number;
+  /** Goes on in what the name leads to now. Throws, and changes nothing, when it cannot be opened. */
+  reopen(level: string, to: string): void;
   /** Writes out what waits, as far as it is taken. Never throws. */
   flush(): void;
 }
@@ -16,5 +18,9 @@ export interface ProcessLog {
 export function openLog(level: string, to: string): ProcessLog {
   const sink = new LogSink(to);
   const logger = pino({ level, base: null, timestamp: () => `,"time":"${new Date().toISOString()}"` }, sink);
-  return { logger, dropped: () => sink.dropped, flush: () => sink.flushSync() };
+  const reopen = (level: string, to: string): void => {
+    sink.reopen(to);
+    logger.level = level;
+  };
+  return { logger, dropped: () => sink.dropped, reopen, flush: () => sink.flushSync() };
 }

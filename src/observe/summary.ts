@@ -1,5 +1,6 @@
 // Owns the line of counters: everything a worker counted since it began, every few minutes and once when it leaves.
 import type { Logger } from 'pino';
+import { monotonicNow } from '../clock.ts';
 
 /** What is counted, by the name it has in code. */
 export type CounterSource = () => Readonly<Record<string, number>>;
@@ -8,7 +9,7 @@ export type CounterSource = () => Readonly<Record<string, number>>;
 export class Summary {
   private readonly log: Logger;
   private readonly source: CounterSource;
-  private readonly startedAt = Date.now();
+  private readonly startedAt = monotonicNow();
   private readonly timer: NodeJS.Timeout | null;
 
   /** `intervalMs` 0 = never. */
@@ -30,7 +31,7 @@ export class Summary {
     const line: Record<string, string | number> = {
       event: 'counters',
       pid: process.pid,
-      seconds: Math.round((Date.now() - this.startedAt) / 1_000),
+      seconds: Math.round((monotonicNow() - this.startedAt) / 1_000),
     };
     for (const [name, value] of Object.entries(this.source()))
       line[name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)] = value;

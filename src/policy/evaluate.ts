@@ -1,6 +1,14 @@
 // Owns the decision: one walk over the rules, used by evaluate (the verdict) and explain (the verdict and every step).
 // Pure, synchronous, total.
-import type { ManualDecision, Policy, PolicyFacts, Verdict, VerdictAction, VerdictReason } from './model.ts';
+import type {
+  ManualDecision,
+  NamedDecision,
+  Policy,
+  PolicyFacts,
+  Verdict,
+  VerdictAction,
+  VerdictReason,
+} from './model.ts';
 import { describeWipe, isOpenWipe, isWipe } from './wipe.ts';
 
 /** One rule that was looked at. */
@@ -37,7 +45,7 @@ function walk(policy: Policy, facts: PolicyFacts, steps: PolicyStep[] | null): V
     if (decision.expiresAt !== null) soonest = Math.min(soonest, decision.expiresAt);
     return decision;
   };
-  const note = (rule: string, matched: boolean, detail: string): boolean => {
+  const note: Note = (rule, matched, detail) => {
     steps?.push({ rule, matched, detail });
     return matched;
   };
@@ -57,35 +65,30 @@ function walk(policy: Policy, facts: PolicyFacts, steps: PolicyStep[] | null): V
       ...(action === 'allow' ? {} : modelOf(facts)),
     });
 
-  // First of all decisions, and the device's before the partnership's: it erases more.
-  for (const scope of ['device', 'partnership'] as const) {
-    const everyone = scope === 'device';
-    const decision = everyone ? facts.deviceDecision : facts.partnershipDecision;
-    if (!isOpenWipe(decision)) continue;
-    note(`wipe of the ${scope}`, true, describe(decision, now));
-    const { requestedAt } = decision.wipe;
-    return Object.freeze({
-      action: decision.action,
-      reason: 'wipeRequested',
-      rule: `${scope} wipe by ${decision.owner}`,
-      validUntil: Infinity,
-      wipe: Object.freeze({ everyone, requestedAt, readAt: now }),
-    });
-  }
-  // A block under any spelling of the id is a block: the phone is the same (docs/protocol.md, device key).
-  for (const { alias, decision } of facts.aliasDecisions) {
+  const ordered = wipeOf(facts, note);
+  if (ordered !== null) return ordered;
+  // A block under any name that may be this user is a block: mail servers take them for one mailbox. What such a name is to
+  // have erased is kept out here, not erased: that it is the same user is likely, not certain.
+  let namesake: NamedDecision | null = null;
+  for (const named of facts.namesakeDecisions) {
+    const { user, decision } = named;
     const found = live(decision);
-    // What another spelling is to erase is kept out here, not erased: that it is the same phone is likely, not certain.
     const blocks = found !== null && (found.action === 'block' || isWipe(found));
-    if (note('alias decision', blocks, `${alias}: ${describe(decision, now)}`)) {
+    if (note('decision on another name', blocks, `${user}: ${describe(decision, now)}`)) {
       const reason = isOpenWipe(found) ? 'wipeRequested' : isWipe(found) ? 'wiped' : 'individualRule';
-      return say('block', reason, `device decision on alias ${alias} by ${decision.owner}`);
+      return say('block', reason, `decision on ${user} by ${decision.owner}`);
     }
+    if (found?.action === 'quarantine') namesake = named;
   }
   const onDevice = live(facts.deviceDecision);
   const onPartnership = live(facts.partnershipDecision);
   // The device's block holds for every user of it, so does a wipe that was carried out; otherwise the narrower wins.
   const keepsAllOut = onDevice?.action === 'block' || isWipe(onDevice);
+  if (!keepsAllOut && namesake !== null && (onPartnership === null || onPartnership.action === 'allow')) {
+    const { user, decision } = namesake;
+    note('quarantine of another name', true, `${user}: ${describe(decision, now)}`);
+    return say('quarantine', 'individualRule', `decision on ${user} by ${decision.owner}`, saidOf(decision));
+  }
   const chosen = keepsAllOut ? onDevice : (onPartnership ?? onDevice);
   note(
     'partnership decision',
@@ -96,10 +99,7 @@ function walk(policy: Policy, facts: PolicyFacts, steps: PolicyStep[] | null): V
   if (chosen !== null) {
     const scope = chosen === onPartnership ? 'partnership' : 'device';
     if (isWipe(chosen)) return say('block', 'wiped', `${scope} wipe by ${chosen.owner}`);
-    return say(chosen.action, 'individualRule', `${scope} decision by ${chosen.owner}`, {
-      since: chosen.decidedAt,
-      ...(chosen.reason === null ? {} : { requirement: chosen.reason }),
-    });
+    return say(chosen.action, 'individualRule', `${scope} decision by ${chosen.owner}`, saidOf(chosen));
   }
   if (device === null || device.managed === null) {
     note('enrolment', true, 'no feed knows the device');
@@ -122,6 +122,55 @@ function walk(policy: Policy, facts: PolicyFacts, steps: PolicyStep[] | null): V
   }
   note('otherwise', true, 'allow');
   return say('allow', 'compliant', 'managed and compliant');
+}
+
+/** Keeps a step; returns `matched`. */
+type Note = (rule: string, matched: boolean, detail: string) => boolean;
+
+/**
+ * First of all decisions, and the device's before the partnership's: it erases more. Only a partnership that was known
+ * before the order is told of it; anybody else who comes with the device id, or under another spelling, is kept out.
+ */
+function wipeOf(facts: PolicyFacts, note: Note): Verdict | null {
+  const { deviceDecision, partnershipDecision, deviceWipe = null, partnershipWipe = null, now } = facts;
+  const onDevice = isOpenWipe(deviceDecision) ? deviceDecision : null;
+  const onPartnership = isOpenWipe(partnershipDecision) ? partnershipDecision : null;
+  const toldByDevice =
+    onDevice !== null && (deviceWipe !== null || partnershipWipe === null || onPartnership === null);
+  const decision = toldByDevice ? onDevice : onPartnership;
+  if (decision === null) return null;
+  const scope = toldByDevice ? 'device' : 'partnership';
+  const named = toldByDevice ? deviceWipe : partnershipWipe;
+  const { owner, action, wipe } = decision;
+  const more = named === null ? ', does not name this user' : '';
+  note(`wipe of the ${scope}`, true, describe(decision, now) + more);
+  const elsewhere: Verdict = Object.freeze({
+    action: 'block',
+    reason: 'wipeRequested',
+    rule: `${scope} wipe by ${owner}, for others`,
+    validUntil: Infinity,
+  });
+  if (named === null) return elsewhere;
+  return Object.freeze({
+    action,
+    reason: 'wipeRequested',
+    rule: `${scope} wipe by ${owner}`,
+    validUntil: Infinity,
+    wipe: Object.freeze({
+      decidedFor: toldByDevice ? null : (facts.decidedFor ?? null),
+      user: named.user,
+      spellings: named.spellings,
+      told: named.toldAt !== null,
+      requestedAt: wipe.requestedAt,
+      readAt: now,
+      elsewhere,
+    }),
+  });
+}
+
+/** Since when, and in which words. */
+function saidOf({ decidedAt, reason }: ManualDecision): Pick<Verdict, 'since' | 'requirement'> {
+  return { since: decidedAt, ...(reason === null ? {} : { requirement: reason }) };
 }
 
 function sinceOf(since: number | undefined): Pick<Verdict, 'since'> {

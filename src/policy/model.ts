@@ -14,14 +14,22 @@ export type VerdictReason =
   | 'wiped'
   | 'storeUnavailable';
 
-/** Which wipe a verdict asks for; what the device answers is recorded against it. */
+/** Which wipe a verdict asks for, and of which partnership; what the device answers is recorded against it. */
 export interface WipeOrder {
-  /** True = the decision holds for every user of the device, false = for this user's partnership. */
-  readonly everyone: boolean;
+  /** The user the decision is stored under; null = it is the device's, for every user. */
+  readonly decidedFor: string | null;
+  /** The partnership that is told, by its user's name in the order. */
+  readonly user: string;
+  /** The spellings of the device id under which it is told. */
+  readonly spellings: readonly string[];
+  /** The order was sent to it before: only then its answer counts (MS-ASPROV 3.2.5.1.2). */
+  readonly told: boolean;
   /** Milliseconds since the epoch; names this one wipe. */
   readonly requestedAt: number;
   /** When the decision was read, milliseconds since the epoch: an order that is not fresh must not be carried out. */
   readonly readAt: number;
+  /** The verdict under any other spelling. */
+  readonly elsewhere: Verdict;
 }
 
 /** A decision; frozen and shared between requests. */
@@ -32,6 +40,11 @@ export interface Verdict {
   readonly rule: string;
   /** Milliseconds since the epoch after which the verdict must be decided anew; `Infinity` when nothing expires. */
   readonly validUntil: number;
+  /**
+   * The same moment on the monotonic clock, converted when the verdict was decided: deadlines count on it, so that a step
+   * of the wall clock does not move them. Set by the verdict cache; absent = not converted.
+   */
+  readonly lapsesAt?: number;
   /** Since when it is so, milliseconds since the epoch; absent = not known. */
   readonly since?: number;
   /** What exactly is required or was decided, in the words of the operator or feed; may be shown to the phone's user. */
@@ -56,16 +69,29 @@ export interface AccessDecision extends DecisionBase {
   readonly expiresAt: number | null;
 }
 
+/** A partnership that a wipe names: it was known before the order. */
+export interface WipePartnership {
+  readonly user: string;
+  /** The spellings of the device id under which it had been seen by then. */
+  readonly spellings: readonly string[];
+  /** When the order was first sent to it, milliseconds since the epoch; `null` = not yet. */
+  readonly toldAt: number | null;
+}
+
 /** How far a wipe has come. */
 export interface WipeProgress {
   /** Milliseconds since the epoch; names this one wipe. */
   readonly requestedAt: number;
+  /** Who is told; whoever else comes with the device id is kept out. */
+  readonly partnerships: readonly WipePartnership[];
   /** `failed`: the device said it could not; it is told again. */
   readonly state: 'pending' | 'acknowledged' | 'failed';
   /** When the device last answered, with success or failure, milliseconds since the epoch; `null` = not yet. */
   readonly acknowledgedAt: number | null;
   /** What it answered: 1 = wiped, 2 = failed (MS-ASPROV 2.2.2.54.3); `null` = nothing yet. */
   readonly deviceStatus: number | null;
+  /** Whose partnership answered; `null` = none yet. */
+  readonly acknowledgedBy: string | null;
 }
 
 /** An operator has the device erased (`wipe`), or only what it holds of the account (`accountWipe`). */
@@ -79,9 +105,9 @@ export interface WipeDecision extends DecisionBase {
 /** A decision an operator took by hand on a device or a partnership (user + device). */
 export type ManualDecision = AccessDecision | WipeDecision;
 
-/** A manual decision found under another spelling of the same device id. */
-export interface AliasDecision {
-  readonly alias: string;
+/** A decision on a partnership, and the user it is stored under. */
+export interface NamedDecision {
+  readonly user: string;
   readonly decision: ManualDecision;
 }
 
@@ -108,9 +134,16 @@ export interface SeenState {
 export interface PolicyFacts {
   /** Milliseconds since the epoch. */
   readonly now: number;
-  readonly partnershipDecision: ManualDecision | null;
   readonly deviceDecision: ManualDecision | null;
-  readonly aliasDecisions: readonly AliasDecision[];
+  /** On the partnership, under exactly this user. */
+  readonly partnershipDecision: ManualDecision | null;
+  /** The name it is stored under; `null` or absent = there is none. */
+  readonly decidedFor?: string | null;
+  /** On partnerships of names that may be this user: only what keeps out holds. */
+  readonly namesakeDecisions: readonly NamedDecision[];
+  /** This user's entry in the device's and in the partnership's wipe; `null` or absent = the wipe does not name the user. */
+  readonly deviceWipe?: WipePartnership | null;
+  readonly partnershipWipe?: WipePartnership | null;
   /** `null` = no feed knows the device. */
   readonly device: DeviceState | null;
   /** `null` or absent = never seen. */

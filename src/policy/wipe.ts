@@ -1,10 +1,22 @@
 // Owns the life of a wipe an operator asked for: pending until the device answers, what its answer makes of it. Pure.
-import type { ManualDecision, WipeDecision, WipeProgress } from './model.ts';
+import type { ManualDecision, Verdict, WipeDecision, WipeProgress } from './model.ts';
+
+/** The order to wipe is about to be sent to a partnership. */
+export interface WipeNotice {
+  /** `requestedAt` of the wipe. */
+  readonly requestedAt: number;
+  /** Whose partnership, by its name in the order. */
+  readonly user: string;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+}
 
 /** What a device said after it got the order to wipe. */
 export interface WipeOutcome {
   /** `requestedAt` of the wipe that the device was told of: the answer to one wipe never settles another. */
   readonly requestedAt: number;
+  /** Whose partnership answered, by its name in the order. */
+  readonly user: string;
   /** 1 = wiped, 2 = failed (MS-ASPROV 2.2.2.54.3). */
   readonly status: 1 | 2;
   /** Milliseconds since the epoch. */
@@ -21,25 +33,46 @@ export function isOpenWipe(decision: ManualDecision | null): decision is WipeDec
   return isWipe(decision) && decision.wipe.state !== 'acknowledged';
 }
 
+/** The verdict under one spelling of the device id: a wipe is carried out only under those it names. Allocates nothing. */
+export function underSpelling(verdict: Verdict, spelling: string): Verdict {
+  const { wipe } = verdict;
+  return wipe === undefined || wipe.spellings.includes(spelling) ? verdict : wipe.elsewhere;
+}
+
+/** The decision once the order was sent. Null = the wipe no longer waits for an answer, or does not name the partnership. */
+export function noteTold(decision: ManualDecision | null, notice: WipeNotice): WipeDecision | null {
+  if (!isOpenWipe(decision) || decision.wipe.requestedAt !== notice.requestedAt) return null;
+  const { partnerships } = decision.wipe;
+  const named = partnerships.find(({ user }) => user === notice.user);
+  if (named === undefined) return null;
+  if (named.toldAt !== null) return decision;
+  const told = partnerships.map((entry) => (entry === named ? { ...entry, toldAt: notice.at } : entry));
+  return { ...decision, wipe: { ...decision.wipe, partnerships: told } };
+}
+
 /**
  * The decision after the device's answer. Null = the answer changes nothing: the wipe was cancelled, replaced or
- * acknowledged already.
+ * acknowledged already, or the order was never sent to this partnership (MS-ASPROV 3.2.5.1.2: an answer follows an order).
  */
 export function settleWipe(decision: ManualDecision | null, outcome: WipeOutcome): WipeDecision | null {
   if (!isOpenWipe(decision) || decision.wipe.requestedAt !== outcome.requestedAt) return null;
+  const named = decision.wipe.partnerships.find(({ user }) => user === outcome.user);
+  if (named === undefined || named.toldAt === null) return null;
   const state = outcome.status === 1 ? 'acknowledged' : 'failed';
-  const wipe = { ...decision.wipe, state, acknowledgedAt: outcome.at, deviceStatus: outcome.status } as const;
-  return { ...decision, wipe };
+  const answer = { acknowledgedAt: outcome.at, deviceStatus: outcome.status, acknowledgedBy: outcome.user };
+  return { ...decision, wipe: { ...decision.wipe, state, ...answer } };
 }
 
 /** The progress in words for an operator, e.g. `pending since 2026-01-01T00:00:00.000Z`. */
-export function describeWipe({ requestedAt, state, acknowledgedAt, deviceStatus }: WipeProgress): string {
+export function describeWipe(progress: WipeProgress): string {
+  const { requestedAt, state, acknowledgedAt, deviceStatus, acknowledgedBy } = progress;
   if (state === 'pending') return `pending since ${iso(requestedAt)}`;
   const answered = acknowledgedAt === null ? 'at an unknown time' : iso(acknowledgedAt);
   const said = deviceStatus === null ? '' : `, status ${deviceStatus}`;
+  const order = `(requested ${iso(requestedAt)}${acknowledgedBy === null ? '' : `, answered by ${acknowledgedBy}`})`;
   return state === 'acknowledged'
-    ? `acknowledged ${answered} (requested ${iso(requestedAt)})`
-    : `failed ${answered}${said}; asked again (requested ${iso(requestedAt)})`;
+    ? `acknowledged ${answered} ${order}`
+    : `failed ${answered}${said}; asked again ${order}`;
 }
 
 /** Furthest time a Date can hold (ECMA-262 21.4.1.1). */

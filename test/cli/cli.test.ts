@@ -1,13 +1,13 @@
 // Owns the promises of the easgate command as a process: what it prints where, and how it ends.
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EasClient } from '../support/eas-client.ts';
-import { until } from '../support/until.ts';
+import { eventually, until } from '../support/until.ts';
 import { checkLeaks } from '../support/leaks.ts';
 
 checkLeaks();
@@ -78,6 +78,31 @@ describe('easgate', () => {
     expect(await run('check', '--nonsense')).toMatchObject({ code: 2, out: '' });
   });
 
+  it('prints its version', async () => {
+    const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+    const { version } = JSON.parse(manifest) as { version: string };
+    expect(await run('--version')).toEqual({ code: 0, out: `${version}\n`, error: '' });
+  });
+
+  it.each([
+    ['check', '--schema'],
+    ['check', '--answers'],
+    ['devices', 'list', '--config', 'easgate.yaml'],
+    ['devices', 'block', 'SOMEPHONE', '--config', 'easgate.yaml'],
+    ['--help'],
+  ])('ends in peace when nobody reads what %s %s prints', async (...words) => {
+    const child = spawn(process.execPath, [MAIN, ...words], {
+      cwd: folder,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    children.push(child);
+    child.stdout.destroy();
+    let error = '';
+    child.stderr.on('data', (chunk: Buffer) => (error += chunk.toString()));
+    const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
+    expect({ code, error }).toEqual({ code: 0, error: '' });
+  });
+
   it('ends with 0 for --help', async () => {
     expect(await run('--help')).toMatchObject({ code: 0, error: '' });
   });
@@ -86,6 +111,20 @@ describe('easgate', () => {
 describe('easgate check', () => {
   it('accepts a good file', async () => {
     expect(await run('check', '--config', config)).toEqual({ code: 0, out: `${config}: ok\n`, error: '' });
+  });
+
+  it('takes the file as its argument too', async () => {
+    expect(await run('check', config)).toEqual({ code: 0, out: `${config}: ok\n`, error: '' });
+    expect(await run('check', config, '--config', 'other.yaml')).toMatchObject({ code: 1, out: '' });
+  });
+
+  it('ends with 0 for warnings, with 1 when they are to count', async () => {
+    const file = join(folder, 'warned.yaml');
+    writeFileSync(file, 'upstream: { url: "http://mail", tls: { minVersion: TLSv1.3 } }\n');
+    const { code, out, error } = await run('check', file);
+    expect({ code, out }).toEqual({ code: 0, out: `${file}: no errors, 1 warning\n` });
+    expect(error).toMatch(/:1:\d+: warning: upstream\.tls: /);
+    expect(await run('check', file, '--strict')).toMatchObject({ code: 1, out: '' });
   });
 
   it('takes --config in front of the subcommand too', async () => {
@@ -102,9 +141,9 @@ describe('easgate check', () => {
     writeFileSync(bad, 'listen: { port: -1 }\nlog: { level: loud }\n');
     const { code, out, error } = await run('check', '--config', bad);
     expect({ code, out }).toEqual({ code: 1, out: '' });
-    expect(error).toMatch(
-      /^easgate: EASGATE_CONFIG: .*2 problems\n {2}- listen\.port.*\n {2}- log\.level.*\n$/,
-    );
+    expect(error).toMatch(/^easgate: EASGATE_CONFIG: .*2 errors\n\n.*:1:17: error: listen\.port: .*\n/);
+    expect(error).toMatch(/\n\n.*:2:15: error: log\.level: /);
+    expect(error).not.toContain('    at ');
   });
 
   it('ends with 1 for a file that is not there', async () => {
@@ -141,11 +180,47 @@ describe('easgate check', () => {
   });
 });
 
+describe('easgate devices', () => {
+  const own = ['--config', 'decisions.yaml'];
+  beforeAll(() => {
+    writeFileSync(join(folder, 'decisions.yaml'), 'store: { kind: embedded, path: decisions.db }\n');
+  });
+
+  it('lists who decided, why and until when', async () => {
+    await run('devices', 'block', 'STOLEN1', '--reason', 'stolen', '--owner', 'dave', ...own);
+    await run('devices', 'allow', 'TRIAL2', '--owner', 'erin', '--expires', '2999-12-31', ...own);
+    const { out } = await run('devices', 'list', ...own);
+    const cells = out.split('\n').map((line) => line.split(/ {2,}/));
+    expect(cells[0]?.slice(-4)).toEqual(['DECISION', 'UNTIL', 'BY', 'REASON']);
+    expect(cells[1]?.slice(-4)).toEqual(['block', '-', 'dave', 'stolen']);
+    expect(cells[2]?.slice(-4)).toEqual(['allow', '2999-12-31T00:00:00Z', 'erin', '-']);
+  });
+
+  it('has ISO times in JSON and in `show`, and no other', async () => {
+    await run('devices', 'quarantine', 'LATER3', '--expires', '1w', ...own);
+    await run('devices', 'set', 'LATER3', '--managed', 'true', ...own);
+    const { out } = await run('devices', 'list', '--json', ...own);
+    const row = (JSON.parse(out) as { device: string }[]).find(({ device }) => device === 'later3');
+    const iso = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+    expect(row).toMatchObject({
+      listing: {
+        record: { lastCheckIn: iso, observedAt: iso },
+        decision: { decidedAt: iso, expiresAt: iso },
+      },
+    });
+    const shown = (await run('devices', 'show', 'LATER3', ...own)).out;
+    expect(shown).toMatch(/\n {2}expiresAt: \d{4}-\d\d-\d\dT/);
+    expect(JSON.parse((await run('explain', 'alice', 'LATER3', '--json', ...own)).out)).toMatchObject({
+      verdict: { validUntil: iso },
+    });
+  });
+});
+
 describe('easgate serve', () => {
   it('serves, follows decisions of another process, and ends with 0 on SIGTERM', async () => {
     const gateway = start('serve', '--config', config);
     try {
-      await until(() => gateway.out().includes('listens on'), 'the gateway');
+      await until(() => gateway.out().includes('listens on'), 'the gateway', 20_000);
       const port = Number(/listens on http:\/\/127\.0\.0\.1:(\d+)/.exec(gateway.out())?.[1]);
       const phone = (device: string): EasClient =>
         new EasClient({ port, user: 'alice', password: 'alice-pw', device });
@@ -159,7 +234,7 @@ describe('easgate serve', () => {
       expect(await poll).toMatchObject({ status: 200, easStatus: '7' });
       expect(await good.folderSync()).toMatchObject({ status: 200, easStatus: '129' });
       expect(await run('devices', 'allow', 'BAD2', '--config', config)).toMatchObject({ code: 0 });
-      while ((await folders()).includes('easg1-')) await until(() => true, 'the decision');
+      await eventually(folders, (shown) => !shown.includes('easg1-'), 'the decision');
       good.close();
       bad.close();
     } finally {
@@ -171,12 +246,27 @@ describe('easgate serve', () => {
       .split('\n')
       .filter((line) => line.startsWith('{'));
     expect(lines.length).toBeGreaterThanOrEqual(5);
-    expect(gateway.out()).not.toMatch(/alice-pw|Basic/);
+    expect(lines.join('\n')).not.toMatch(/alice-pw|Basic/);
   });
+
+  it('prints a line for curl that works, where its data lies and how to stop it', async () => {
+    const gateway = start('serve', '--config', config);
+    await until(() => gateway.out().includes('Ctrl-C'), 'the gateway', 20_000);
+    const [, line = ''] = /^ {2}(curl .*)$/m.exec(gateway.out()) ?? [];
+    const curl = spawn('sh', ['-c', `${line} -s`], { stdio: ['ignore', 'pipe', 'ignore'] });
+    children.push(curl);
+    let answer = '';
+    curl.stdout.on('data', (chunk: Buffer) => (answer += chunk.toString()));
+    await new Promise((resolve) => curl.once('close', resolve));
+    expect(gateway.out()).toContain(`directory: ${join(folder, 'directory.db')}\n`);
+    gateway.child.kill('SIGTERM');
+    await gateway.ended;
+    expect(answer).toMatch(/^HTTP\/1\.1 200 /);
+  }, 30_000);
 
   it('ends with 1 when the port is taken', async () => {
     const first = start('serve', '--config', config);
-    await until(() => first.out().includes('listens on'), 'the gateway');
+    await until(() => first.out().includes('listens on'), 'the gateway', 20_000);
     const port = /listens on http:\/\/127\.0\.0\.1:(\d+)/.exec(first.out())?.[1];
     const taken = join(folder, 'taken.yaml');
     writeFileSync(
@@ -187,6 +277,9 @@ describe('easgate serve', () => {
     first.child.kill('SIGTERM');
     await first.ended;
     expect(second.code).toBe(1);
-    expect(second.error).toContain('EADDRINUSE');
+    expect(second.error).toMatch(
+      /^easgate: EASGATE_LISTEN: cannot listen on 127\.0\.0\.1:\d+ \(listen\): .*EADDRINUSE/,
+    );
+    expect(second.error).toContain(`ss -ltnp 'sport = :${port}'`);
   });
 });

@@ -60,7 +60,7 @@ describe('easgate demo', () => {
       'clear',
       'wipe',
     ]);
-    expect(steps[5]?.output).toBe('block: demophone1\n');
+    expect(steps[5]?.output).toMatch(/^block: demophone1\n/);
     expect(steps[7]?.operator).toContain('--confirm DEMOPHONE1');
     expect(readdirSync(folder)).toEqual([]);
   });
@@ -95,6 +95,7 @@ describe('easgate demo', () => {
   it('tells one time of day, that of the message too', async () => {
     const begun = Date.now();
     const { out } = await demo('--json');
+    const ended = Date.now();
     const steps = out
       .trim()
       .split('\n')
@@ -104,10 +105,9 @@ describe('easgate demo', () => {
     expect(times[0]).toBeGreaterThanOrEqual(begun);
     expect(out).not.toMatch(/(Mon|Tues|Wednes|Thurs|Fri)day/);
     const [, date] = /On hold since: (\w+ \d+, \d+)/.exec(steps[3]?.phone.message ?? '') ?? [];
-    const shown = new Date(steps[3]?.at ?? '');
-    expect(Date.parse(`${date} UTC`)).toBe(
-      Date.UTC(shown.getUTCFullYear(), shown.getUTCMonth(), shown.getUTCDate()),
-    );
+    // Midnight may come while the demo plays.
+    const days = [begun, ended].map((time) => new Date(time).setUTCHours(0, 0, 0, 0));
+    expect(days).toContain(Date.parse(`${date} UTC`));
   });
 
   it('ends in order when nobody reads on', async () => {

@@ -84,28 +84,31 @@ async function seen(user: UserKey, protocolVersion: string | null, more: Partial
       imei: null,
       lastVerdict: 'allow',
       lastReason: 'compliant',
+      spellings: [device],
       ...more,
     },
   ]);
 }
 
 const onDevice = async () => (await store.getDevice(device))?.decision ?? null;
-const onPartnership = async (user: UserKey) => (await store.lookup(user, [device])).partnershipDecision;
+const onPartnership = async (user: UserKey) => (await store.lookup(user, device)).partnershipDecision;
 
-/** The phone's answer to whatever wipe is on the device. */
+/** The answer of alice's phone to whatever wipe is on the device. */
 async function answered(status: 1 | 2): Promise<void> {
   const stored = await onDevice();
   if (stored?.action !== 'wipe') throw new Error('no wipe');
-  await store.acknowledgeWipe(null, device, { requestedAt: stored.wipe.requestedAt, status, at: 86_400_000 });
+  const told = { requestedAt: stored.wipe.requestedAt, user: alice, at: 86_400_000 };
+  await store.noteWipeTold(null, device, told);
+  expect(await store.acknowledgeWipe(null, device, { ...told, status })).toBe(true);
 }
 
 describe('easgate devices wipe', () => {
   it('shows what will be erased, and orders it for all users of the device', async () => {
     await seen(alice, '16.1');
     await seen(bob, '14.1');
-    const { code, out } = await wipe('--confirm', 'phone1', '--owner', 'carol');
+    const { code, out } = await wipe('--all-users', '--confirm', 'phone1', '--owner', 'carol');
     expect(code).toBe(0);
-    for (const text of ['iPhone15C2', 'iOS 17.5', 'alice', 'bob', '16.1', '14.1', '1970-01-01T00:00:01.000Z'])
+    for (const text of ['iPhone15C2', 'iOS 17.5', 'alice', 'bob', '16.1', '14.1', '1970-01-01T00:00:01Z'])
       expect(out).toContain(text);
     expect(out).toContain('ERASES THE WHOLE DEVICE');
     expect(out).toMatch(/\nwipe pending since [0-9TZ:.-]+: phone1\n$/);
@@ -114,14 +117,34 @@ describe('easgate devices wipe', () => {
       owner: 'carol',
       reason: 'stolen',
       expiresAt: null,
-      wipe: { state: 'pending', acknowledgedAt: null, deviceStatus: null },
+      wipe: {
+        state: 'pending',
+        partnerships: [
+          { user: alice, spellings: [device], toldAt: null },
+          { user: bob, spellings: [device], toldAt: null },
+        ],
+        acknowledgedAt: null,
+        deviceStatus: null,
+        acknowledgedBy: null,
+      },
     });
     expect(await onPartnership(alice)).toBeNull();
   });
 
   it.each([
-    ['without --confirm where nobody can be asked', [], 'EASGATE_WIPE_CONFIRM'],
-    ['confirmed with another id', ['--confirm', 'phone2'], 'EASGATE_WIPE_CONFIRM'],
+    ['without --confirm where nobody can be asked', ['--all-users'], 'EASGATE_WIPE_CONFIRM'],
+    ['confirmed with another id', ['--all-users', '--confirm', 'phone2'], 'EASGATE_WIPE_CONFIRM'],
+    ['of an id with two users without saying whose', ['--confirm', 'phone1'], 'EASGATE_WIPE_USER'],
+    [
+      'of an account of all users',
+      ['--account-only', '--all-users', '--confirm', 'phone1'],
+      'EASGATE_WIPE_USER',
+    ],
+    [
+      'for a name that may be a user seen with it',
+      ['--user', 'x\\alice', '--confirm', 'phone1'],
+      'alice was',
+    ],
     ['of an account without saying whose', ['--account-only', '--confirm', 'phone1'], 'EASGATE_WIPE_USER'],
     ['for a user never seen with it', ['--user', 'eve', '--confirm', 'phone1'], 'EASGATE_WIPE_USER'],
     ['for a reason of blanks', ['--reason', ' ', '--confirm', 'phone1'], 'EASGATE_REASON'],
@@ -248,6 +271,7 @@ describe('a wipe in place', () => {
   it.each([null, 2] as const)(
     'is taken back until the device acknowledged it: answered %s',
     async (status) => {
+      await seen(alice, '16.1');
       await wipe('--confirm', 'phone1');
       if (status !== null) await answered(status);
       const { code, out } = await devices('clear', 'phone1');
@@ -258,6 +282,7 @@ describe('a wipe in place', () => {
   );
 
   it('is cleared only with --force once it was acknowledged', async () => {
+    await seen(alice, '16.1');
     await wipe('--confirm', 'phone1');
     await answered(1);
     const refused = await devices('clear', 'phone1');
@@ -272,10 +297,46 @@ describe('a wipe in place', () => {
   it('is named when another one was taken back', async () => {
     await seen(alice, '16.1');
     await wipe('--account-only', '--confirm', 'phone1');
+    const wiped =
+      /still to be wiped: alice on phone1: account-only wipe pending since .*: easgate devices clear phone1 --user alice\n$/;
+    const nothing = await devices('clear', 'phone1');
+    expect(nothing.out).toMatch(new RegExp(`^nothing to clear: no decision on phone1\n${wiped.source}`));
+    await store.decide(null, device, decision('quarantine'));
     const { out } = await devices('clear', 'phone1');
-    expect(out).toMatch(
-      /^cleared: phone1\nstill to be wiped: alice on phone1: account-only wipe pending since .*\n$/,
-    );
+    expect(out).toMatch(new RegExp(`^cleared: phone1 \\(was: quarantine\\)\n${wiped.source}`));
+    expect((await devices('clear', 'phone1', '--user', 'alice')).out).toMatch(/^cleared: alice on phone1 /);
+    expect(await onPartnership(alice)).toBeNull();
+  });
+
+  it.each([
+    ['the device', []],
+    ['another name of the user', ['--user', 'x\\alice']],
+  ])('of one account is not undone by a block of %s', async (_what, words) => {
+    await seen(alice, '16.1');
+    await wipe('--account-only', '--confirm', 'phone1');
+    const { error } = await devices('block', 'phone1', ...words);
+    expect(error).toMatch(/EASGATE_WIPE_IN_PLACE: alice on phone1: .*devices clear phone1 --user alice\n/);
+    expect(await onDevice()).toBeNull();
+  });
+
+  it('of one account leaves other users to be blocked', async () => {
+    await seen(alice, '16.1');
+    await seen(bob, '16.1');
+    await wipe('--account-only', '--user', 'alice', '--confirm', 'phone1');
+    expect(await devices('block', 'phone1', '--user', 'bob')).toMatchObject({ code: 0 });
+  });
+
+  it('of the device is not undone by a decision on one of its users', async () => {
+    await seen(alice, '16.1');
+    await wipe('--confirm', 'phone1');
+    const { error } = await devices('allow', 'phone1', '--user', 'alice');
+    expect(error).toMatch(/EASGATE_WIPE_IN_PLACE: phone1: .*devices clear phone1\n/);
+  });
+
+  it('of a device that nobody was seen with names nobody, and says so', async () => {
+    const { out } = await wipe('--confirm', 'phone1');
+    expect(out).toContain('there is nobody to tell');
+    expect(await onDevice()).toMatchObject({ wipe: { partnerships: [] } });
   });
 });
 
@@ -293,6 +354,85 @@ describe('the question', () => {
     const answer = ask('Sure? ', input, new PassThrough());
     input.end();
     expect(await answer).toBeNull();
+  });
+});
+
+describe('a decision by hand', () => {
+  const upn = 'alice@eas.test' as UserKey;
+
+  it('of a device says that it holds for all of its users', async () => {
+    await seen(alice, '16.1');
+    const { out } = await devices('block', 'PHONE1');
+    expect(out).toBe(
+      'block: phone1\n  holds for every user of the device (seen: alice), however its id is spelled\n',
+    );
+  });
+
+  it('of a device names the users that it does not hold for', async () => {
+    await store.decide(alice, device, decision('allow'));
+    const { out } = await devices('quarantine', 'phone1');
+    expect(out).toContain('does not hold for alice: allow by admin');
+  });
+
+  it('that allows a user says which logins it does not hold for', async () => {
+    await seen(upn, '16.1');
+    const { out, error } = await devices('allow', 'phone1', '--user', 'alice');
+    expect(out).toContain('holds for the login alice alone');
+    expect(out).toContain('does not hold for alice@eas.test, seen with the device');
+    expect(error).toBe('');
+    expect((await devices('allow', 'phone1', '--user', 'alice@eas.test')).out).toContain(
+      'does not hold for other spellings of the login, such as alice or DOMAIN\\alice',
+    );
+  });
+
+  it('that blocks a user says which logins it holds for', async () => {
+    await seen('x\\alice' as UserKey, '16.1');
+    await seen('alice@other.test' as UserKey, '16.1');
+    const { out } = await devices('block', 'phone1', '--user', 'alice@eas.test');
+    expect(out).toContain(
+      'holds for alice@eas.test, and for all logins named alice but those of another DNS domain (seen: x\\alice)',
+    );
+    expect(out).toContain('does not hold for alice@other.test, of another DNS domain');
+  });
+
+  it('says what it replaces, and what is stronger', async () => {
+    await store.decide(upn, device, { ...decision('block'), reason: 'lost' });
+    await store.decide(alice, device, decision('quarantine'));
+    const { out } = await devices('allow', 'phone1', '--user', 'alice');
+    expect(out).toContain('replaces quarantine on alice on phone1 by admin');
+    expect(out).toContain('has no effect while this holds: block on alice@eas.test by admin');
+    expect(await onPartnership(alice)).toMatchObject({ action: 'allow' });
+  });
+
+  it('takes the place of one on another alias of the user', async () => {
+    const smtp = 'a.smith@eas.test' as UserKey;
+    await store.decide(smtp, device, decision('allow'));
+    await store.putUser({ key: alice, aliases: [smtp], groups: [] });
+    const { out } = await devices('block', 'phone1', '--user', 'a.smith@eas.test');
+    expect(out).toContain('replaces allow on a.smith@eas.test on phone1');
+    expect((await store.listUserDecisions(device)).map(({ user }) => user)).toEqual([alice]);
+    await store.decide(smtp, device, decision('allow'));
+    expect((await devices('clear', 'phone1', '--user', 'alice')).out.split('\n')).toHaveLength(3);
+    expect(await store.listUserDecisions(device)).toEqual([]);
+  });
+
+  it.each([
+    [['TYPO'], 'no feed reported typo and no user was seen with it'],
+    [['phone1', '--user', 'bob'], 'bob was never seen with phone1, only alice'],
+  ])('warns of what was never seen: %s', async (words, warning) => {
+    await seen(alice, '16.1');
+    const warned = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+    try {
+      expect(await devices('block', ...words)).toMatchObject({ code: 0 });
+      expect(warned.mock.calls.flat().join('')).toContain(`easgate: warning: ${warning}`);
+    } finally {
+      warned.mockRestore();
+    }
+  });
+
+  it('that is cleared where there is none says so', async () => {
+    const { code, out } = await devices('clear', 'NEVEREXISTED');
+    expect([code, out]).toEqual([0, 'nothing to clear: no decision on neverexisted\n']);
   });
 });
 

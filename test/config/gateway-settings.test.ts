@@ -11,6 +11,7 @@ import type { Config } from '../../src/config/schema.ts';
 import { parseRange } from '../../src/identity/client-address.ts';
 import { createAuthority } from '../support/certificates.ts';
 import type { Credentials } from '../support/certificates.ts';
+import type { UserKey } from '../../src/identity/keys.ts';
 
 let folder = '';
 let authority = '';
@@ -93,6 +94,7 @@ cache: { maxEntries: 126, maxUnknownEntries: 127, lifetimeSeconds: 128, unknownL
 identity:
   userClaim: rewrite
   bearerClaim: email
+  domains: [[example.com, EXAMPLE]]
   trustedProxies: [10.2.0.0/16, "2001:db8::1"]
   forwardedHeader: forwarded
 throttle: { burst: 132, perMinute: 133, repeats: 135, repeatsPerMinute: 136, pauseSeconds: 137, maxDevices: 134 }
@@ -292,7 +294,9 @@ describe('a file with every field away from its default', () => {
       maxRequestsPerConnection: 147,
       heldPollMarginMs: 148_000,
     });
-    expect(identity).toEqual({
+    const { names, ...naming } = identity;
+    expect(names.same('example\\alice' as UserKey, 'alice@example.com' as UserKey)).toBe(true);
+    expect(naming).toEqual({
       userClaim: 'rewrite',
       bearerClaim: 'email',
       trustedProxies: ['10.2.0.0/16', '2001:db8::1'],

@@ -38,7 +38,7 @@ function write(name: string, text: string): void {
 
 /** A change that a watch must not take for one of its own has passed when a later one of its own was noticed once. */
 async function noticed(times: number): Promise<void> {
-  await until(() => changes >= times, `change ${times}`, 3_000);
+  await until(() => changes >= times, `change ${times}`);
   expect(changes).toBe(times);
 }
 

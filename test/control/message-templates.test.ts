@@ -61,4 +61,4 @@ sample:
   expect(changes(second, 'Add')).toHaveLength(1);
   expect(find(second.tree, 'Subject')).toBe('Come to room 14');
   phone.close();
-}, 60_000);
+});

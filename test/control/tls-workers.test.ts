@@ -13,7 +13,7 @@ import { HeldPolls } from '../support/held-polls.ts';
 import { checkLeaks } from '../support/leaks.ts';
 import { holdersOf } from '../support/socket-holders.ts';
 import { TlsPhone, refusal, resumes, sessionOf } from '../support/tls-phone.ts';
-import { until } from '../support/until.ts';
+import { eventually, until } from '../support/until.ts';
 
 checkLeaks();
 
@@ -31,7 +31,7 @@ listen:
   address: 127.0.0.1
   port: 0
   tls: { certificates: [{ certificate: tls.crt, key: tls.key }], ticketSecret: '${SECRET}'${asked} }
-workers: { count: 2, drainSeconds: 20, pollWindowSeconds: 1, pidFile: easgate.pid }
+workers: { count: 2, drainSeconds: 120, pollWindowSeconds: 1, pidFile: easgate.pid }
 upstream: { url: '${upstream}' }
 policy: { unknownDevice: allow }
 log: { access: false }
@@ -100,14 +100,14 @@ describe('workers with TLS', () => {
     expect(await resumedBy(gateway, session)).toEqual(new Map(old.map((pid) => [pid, true])));
 
     gateway.child.kill('SIGHUP');
-    await until(() => gateway.out().includes('EASGATE_RELOADED'), 'the reload', 20_000);
+    await until(() => gateway.out().includes('EASGATE_RELOADED'), 'the reload');
     await until(() => gateway.workers().every((pid) => !old.includes(pid)), 'the old ones to leave');
     expect(await resumedBy(gateway, session)).toEqual(new Map(gateway.workers().map((pid) => [pid, true])));
 
     await gateway.stop();
     const restarted = await start(mail.url, own);
     expect(await resumes(restarted.port, session)).toBe(true);
-  }, 60_000);
+  });
 
   it('show a certificate that was replaced on disk, without a reload and without an end of a held poll', async () => {
     const mail = await startMail();
@@ -124,15 +124,17 @@ describe('workers with TLS', () => {
     replaceFile(gateway, 'tls.key', next.key);
     await until(() => gateway.out().includes('EASGATE_CERTIFICATES'), 'the change to be noticed');
     // Both workers were told; each takes it in its own time.
-    for (let shown = 0; shown < 20;)
-      shown = (await shownBy(gateway)) === 'DNS:new.example.com' ? shown + 1 : 0;
+    let shown = 0;
+    const again = async (): Promise<number> =>
+      (shown = (await shownBy(gateway)) === 'DNS:new.example.com' ? shown + 1 : 0);
+    await eventually(again, (times) => times === 20, 'the new certificate');
     expect([gateway.workers(), crowd.held, mail.held()]).toEqual([old, 16, 16]);
 
     gateway.child.kill('SIGHUP');
-    await until(() => crowd.polls.every(({ closed }) => closed !== null), 'the end of all polls', 20_000);
+    await until(() => crowd.polls.every(({ closed }) => closed !== null), 'the end of all polls');
     expect(crowd.cut()).toEqual([]);
     expect(await shownBy(gateway)).toBe('DNS:new.example.com');
-  }, 60_000);
+  });
 
   it('trust authorities of phones that were replaced on disk, and no longer those before', async () => {
     const mail = await startMail();
@@ -161,9 +163,11 @@ describe('workers with TLS', () => {
       phone?.destroy();
       return passed;
     };
-    for (let passed = 0; passed < 20;) passed = (await attempt(fresh)) ? passed + 1 : 0;
+    let passed = 0;
+    const again = async (): Promise<number> => (passed = (await attempt(fresh)) ? passed + 1 : 0);
+    await eventually(again, (times) => times === 20, 'the new authority');
     await refusal(gateway.port, known);
     expect(await served.sync()).toBe(200);
     served.destroy();
-  }, 60_000);
+  });
 });

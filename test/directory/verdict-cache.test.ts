@@ -5,7 +5,6 @@ import { PartnershipRecorder } from '../../src/directory/partnership-recorder.ts
 import type { DirectoryStore, LookupResult } from '../../src/directory/store.ts';
 import { VerdictCache } from '../../src/directory/verdict-cache.ts';
 import type { ChangedKeys, VerdictCacheOptions } from '../../src/directory/verdict-cache.ts';
-import { deviceAliases } from '../../src/identity/device.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
 import type { Verdict } from '../../src/policy/model.ts';
 import { until } from '../support/until.ts';
@@ -41,12 +40,12 @@ class SlowStore {
   constructor(inner: DirectoryStore) {
     this.store = Object.create(inner, {
       lookup: {
-        value: async (user: UserKey, devices: readonly DeviceKey[]): Promise<LookupResult> => {
+        value: async (user: UserKey, device: DeviceKey): Promise<LookupResult> => {
           this.lookups++;
           if (this.broken) throw new Error('away');
           this.most = Math.max(this.most, ++this.underWay);
           const { gate } = this;
-          const result = await inner.lookup(user, devices);
+          const result = await inner.lookup(user, device);
           if (gate !== null) await gate;
           this.underWay--;
           return result;
@@ -65,7 +64,7 @@ async function setUp(more: Partial<VerdictCacheOptions> = {}) {
   const inner = new EmbeddedStore(':memory:');
   const slow = new SlowStore(inner);
   const clock = { now: 1_000_000 };
-  const cache = new VerdictCache(slow.store, policy, { ...options, ...more }, deviceAliases, () => clock.now);
+  const cache = new VerdictCache(slow.store, policy, { ...options, ...more }, () => clock.now);
   await cache.start();
   const changes: ChangedKeys[] = [];
   cache.onChange((changed) => changes.push(changed));
@@ -122,15 +121,15 @@ describe('the verdict cache', () => {
     expect(cache.peek(alice, phone)).toBeUndefined();
   });
 
-  it('drops what changed, under every spelling, and tells its listeners', async () => {
+  it('drops what changed, under every name of its users, and tells its listeners', async () => {
     const { inner, cache, changes } = await setUp();
-    const hex = '70686f6e6531' as DeviceKey;
+    const upn = 'alice@example.com' as UserKey;
     await cache.decide(alice, phone);
-    await cache.decide(alice, hex);
-    await inner.decide(null, hex, decision('block'));
+    await cache.decide(upn, phone);
+    await inner.decide('example\\alice' as UserKey, phone, decision('block'));
     await until(() => changes.length === 1);
     expect(cache.peek(alice, phone)).toBeUndefined();
-    expect(cache.peek(alice, hex)).toBeUndefined();
+    expect(cache.peek(upn, phone)).toBeUndefined();
     expect(changes[0]?.devices.has(phone)).toBe(true);
     expect((await cache.decide(alice, phone)).verdict?.action).toBe('block');
   });
@@ -147,8 +146,21 @@ describe('the verdict cache', () => {
     expect(cache.peek(smtp, phone)).toBeUndefined();
   });
 
+  it('drops what may be a user that changed, and names the local parts', async () => {
+    const { inner, cache, changes } = await setUp();
+    const login = 'example\\a.smith' as UserKey;
+    await inner.decide(alice, phone, decision('block'));
+    expect((await cache.decide(login, phone)).verdict?.action).toBe('quarantine');
+    await until(() => changes.length === 1);
+    await inner.putUser({ key: alice, aliases: ['a.smith@example.com' as UserKey], groups: [] });
+    await until(() => changes.length === 2);
+    expect([...(changes[1]?.users ?? [])].sort()).toEqual(['a.smith', 'alice']);
+    expect(cache.peek(login, phone)).toBeUndefined();
+    expect((await cache.decide(login, phone)).verdict?.action).toBe('block');
+  });
+
   it('keeps no verdict that was read before a change and would be stored after it', async () => {
-    const { inner, slow, cache, changes } = await setUp({ lookupTimeoutMs: 5_000 });
+    const { inner, slow, cache, changes } = await setUp({ lookupTimeoutMs: 120_000 });
     await inner.putDevice(deviceRecord(phone));
     await until(() => changes.length === 1);
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -225,6 +237,7 @@ describe('the verdict cache', () => {
       protocolVersion: null,
       verdict: (await cache.decide(alice, phone)).verdict as Verdict,
       information: null,
+      spelling: 'phone1',
     });
     await recorder.flush();
     clock.now += 2_000;
@@ -295,7 +308,12 @@ describe('a wipe in the verdict cache', () => {
     const { inner, slow, cache } = await setUp();
     await inner.decide(null, phone, wipeDecision(100));
     await cache.decide(alice, phone);
-    expect((await cache.confirm(alice, phone))?.wipe).toMatchObject({ everyone: true, requestedAt: 100 });
+    expect((await cache.confirm(alice, phone))?.wipe).toMatchObject({
+      decidedFor: null,
+      user: 'alice',
+      told: false,
+      requestedAt: 100,
+    });
     expect(slow.lookups).toBe(2);
   });
 
@@ -311,7 +329,7 @@ describe('a wipe in the verdict cache', () => {
   });
 
   it('is not confirmed by a look-up that was already under way', async () => {
-    const { inner, slow, cache } = await setUp({ lookupTimeoutMs: 5_000 });
+    const { inner, slow, cache } = await setUp({ lookupTimeoutMs: 120_000 });
     await inner.decide(null, phone, wipeDecision(100));
     const { promise, resolve } = Promise.withResolvers<void>();
     slow.gate = promise;
@@ -347,12 +365,14 @@ describe('a wipe in the verdict cache', () => {
     const order = (await cache.confirm(alice, phone))?.wipe;
     if (order === undefined) throw new Error('no order');
     await until(() => changes.length === 1);
-    expect(await cache.acknowledgeWipe(alice, phone, order, 2)).toBe(true);
+    expect(await cache.acknowledgeWipe(phone, order, 1)).toBe(false);
+    expect(await cache.noteWipeTold(phone, order)).toBe(true);
+    expect(await cache.acknowledgeWipe(phone, order, 2)).toBe(true);
     expect((await cache.confirm(alice, phone))?.action).toBe('accountWipe');
-    expect(await cache.acknowledgeWipe(alice, phone, order, 1)).toBe(true);
+    expect(await cache.acknowledgeWipe(phone, order, 1)).toBe(true);
     await until(() => changes.length >= 2);
     expect(await cache.confirm(alice, phone)).toMatchObject({ action: 'block', reason: 'wiped' });
-    expect(await cache.acknowledgeWipe(alice, phone, order, 1)).toBe(false);
+    expect(await cache.acknowledgeWipe(phone, order, 1)).toBe(false);
   });
 });
 
@@ -360,6 +380,7 @@ describe('the partnership recorder', () => {
   const facts = {
     user: alice,
     device: phone,
+    spelling: phone,
     deviceType: 'iPhone',
     userAgent: 'Apple',
     protocolVersion: '16.1',

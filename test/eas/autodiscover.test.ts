@@ -19,8 +19,9 @@ const bytes = (text: string): Buffer => Buffer.from(text, 'utf8');
 
 describe('a target', () => {
   it.each([
-    ['POST', '/autodiscover/autodiscover.xml', { form: 'xml' }],
-    ['POST', '/Autodiscover/Autodiscover.XML', { form: 'xml' }],
+    ['POST', '/autodiscover/autodiscover.xml', { form: 'xml', bad: null }],
+    ['POST', '/Autodiscover/Autodiscover.XML', { form: 'xml', bad: null }],
+    ['GET', '/autodiscover/autodiscover.xml', { form: 'xml', bad: null }],
     ['GET', '/autodiscover/autodiscover.json', { form: 'json', email: null, protocol: null }],
     [
       'GET',
@@ -32,12 +33,17 @@ describe('a target', () => {
       '/Autodiscover/AutoDiscover.json/v1.0/ann@example.com?Protocol=ActiveSync',
       { form: 'json', email: 'ann@example.com', protocol: 'ActiveSync' },
     ],
+    [
+      'GET',
+      '/autodiscover/autodiscover.json?Email=ann%40example.com&Protocol=AutodiscoverV1&',
+      { form: 'json', email: 'ann@example.com', protocol: 'AutodiscoverV1' },
+    ],
     ['POST', '/Microsoft-Server-ActiveSync?Cmd=Sync', null],
     ['POST', '/autodiscover', null],
     ['POST', '/autodiscover/autodiscover%2exml', null],
     ['POST', '/x/autodiscover/autodiscover.xml', null],
-    ['GET', '/autodiscover/autodiscover.xml', 'EASGATE_NOT_FOUND'],
-    ['POST', '/autodiscover/autodiscover.xml?x=1', 'EASGATE_QUERY_MALFORMED'],
+    ['POST', '/autodiscover/autodiscover.xml?x=1', { form: 'xml', bad: 'EASGATE_QUERY_MALFORMED' }],
+    ['PUT', '/autodiscover/autodiscover.xml', { form: 'xml', bad: 'EASGATE_NOT_FOUND' }],
     ['POST', '/autodiscover/autodiscover.xml/', 'EASGATE_NOT_FOUND'],
     ['POST', '/autodiscover/autodiscover.svc', 'EASGATE_NOT_FOUND'],
     ['POST', '/autodiscover/autodiscover.json', 'EASGATE_NOT_FOUND'],
@@ -77,7 +83,22 @@ describe('the answer in JSON', () => {
   });
 
   it.each([
+    [URL, 'https://mail.example.com/autodiscover/autodiscover.xml'],
+    [
+      'https://a.example:8443/microsoft-server-activesync',
+      'https://a.example:8443/autodiscover/autodiscover.xml',
+    ],
+  ])('is the XML of the same gateway for version 1 of Autodiscover: %s', (url, expected) => {
+    for (const protocol of ['AutodiscoverV1', 'autodiscoverv1', 'AUTODISCOVERV1']) {
+      const { status, body } = answerJson({ form: 'json', email: 'ann@example.com', protocol }, url);
+      expect(status).toBe(200);
+      expect(JSON.parse(body)).toEqual({ Protocol: 'AutodiscoverV1', Url: expected });
+    }
+  });
+
+  it.each([
     ['ann@example.com', 'Ews', 'InvalidProtocol'],
+    ['ann@example.com', 'AutodiscoverV2', 'InvalidProtocol'],
     ['ann@example.com', null, 'MandatoryParameterMissing'],
     [null, 'ActiveSync', 'MandatoryParameterMissing'],
     ['ann', 'ActiveSync', 'MandatoryParameterMissing'],

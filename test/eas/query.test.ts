@@ -56,7 +56,8 @@ describe('base64 vectors', () => {
         decoded.deviceIdLength === 16 ? decoded.deviceIdHex : decoded.deviceIdAscii?.toLowerCase(),
       );
       expect(queryParameters(result)).toEqual(decoded.parameters);
-      expect(result.canonical).toBe(query);
+      if (result.dropped === 0) expect(result.canonical).toBe(query);
+      expect(parse(result.canonical)).toMatchObject({ ...result, dropped: 0 });
     });
   }
 });
@@ -87,7 +88,9 @@ describe('a plain query', () => {
   it.each([
     ['percent-encoded device id', 'Cmd=Sync&User=bob&DeviceId=%41BC&DeviceType=iPhone'],
     ['semicolon separator', 'Cmd=Sync;User=bob&DeviceId=ABC&DeviceType=iPhone'],
-    ['trailing ampersand', `${good}&`],
+    ['two trailing ampersands', `${good}&&`],
+    ['an ampersand in front', `&${good}`],
+    ['nothing but an ampersand', '&'],
     ['fragment', `${good}#x`],
     ['control character in User', 'Cmd=Sync&User=bo%0Ab&DeviceId=ABC&DeviceType=iPhone'],
     ['NUL in User', 'Cmd=Sync&User=bob%00&DeviceId=ABC&DeviceType=iPhone'],
@@ -119,6 +122,8 @@ describe('a plain query', () => {
     [`PolicyKey=9&Cmd=Ping&DeviceId=A&DeviceType=X`, 'Cmd=Ping&DeviceId=A&DeviceType=X'],
     [`Cmd=Ping&Foo=1&DeviceId=A&Bar=2&Baz=&DeviceType=X`, 'Cmd=Ping&DeviceId=A&DeviceType=X'],
     ['Cmd=Ping&User=a+b&DeviceId=A&DeviceType=X', 'Cmd=Ping&User=a%2Bb&DeviceId=A&DeviceType=X'],
+    ['Cmd=Ping&DeviceId=A&DeviceType=X&', 'Cmd=Ping&DeviceId=A&DeviceType=X'],
+    ['DeviceType=X&DeviceId=A&Cmd=Ping&Foo=1&', 'DeviceType=X&DeviceId=A&Cmd=Ping'],
   ])('goes on canonically: %s', (query, canonical) => {
     expect(parse(query)).toMatchObject({ canonical });
   });
@@ -170,6 +175,43 @@ describe('a plain query', () => {
   });
 });
 
+describe('a policy key', () => {
+  const query = parse('Cmd=Ping&DeviceId=A&DeviceType=X') as EasQuery;
+
+  it.each([
+    ['', null],
+    ['0', 0],
+    ['4294967295', 4_294_967_295],
+    // of old copies of Z-Push
+    ['9876543210', 9_876_543_210],
+    ['0000000001', 1],
+  ])('is read: "%s"', (text, key) => {
+    expect(agreeOnPolicyKey(query, text)).toBe(key);
+  });
+
+  it.each(['-1', '+1', '0x1', '1.5', '1 2', '12345678901', 'null'])('is refused: "%s"', (text) => {
+    expect(agreeOnPolicyKey(query, text)).toBe('EASGATE_POLICY_KEY');
+  });
+});
+
+describe('the User claim', () => {
+  const claims = (user: string) => {
+    const { userClaim, formClaim } = parse(`Cmd=Ping&User=${user}&DeviceId=A&DeviceType=X`) as EasQuery;
+    return [userClaim, formClaim];
+  };
+
+  it.each([
+    ['john+smith', 'john+smith', 'john smith'],
+    ['john%20smith', 'john smith', null],
+    ['al%2Bice', 'al+ice', null],
+    ['a%2Bb+c', 'a+b+c', 'a+b c'],
+    ['j%C3%BCrgen+x', 'j\xfcrgen+x', 'j\xfcrgen x'],
+    ['alice', 'alice', null],
+  ])('has two readings where a raw plus stands in it: %s', (text, plain, form) => {
+    expect(claims(text)).toEqual([plain, form]);
+  });
+});
+
 describe('a base64 query', () => {
   const encode = (...bytes: number[]) => Buffer.from(bytes).toString('base64');
   const text = (value: string) => [...Buffer.from(value)];
@@ -205,14 +247,17 @@ describe('a base64 query', () => {
     expect(agreeOnPolicyKey(query, '7')).toBe(7);
     expect(agreeOnPolicyKey(query, '8')).toBe('EASGATE_POLICY_KEY');
     expect(agreeOnPolicyKey(query, 'x')).toBe('EASGATE_POLICY_KEY');
-    expect(agreeOnPolicyKey(query, '4294967296')).toBe('EASGATE_POLICY_KEY');
+    expect(agreeOnPolicyKey(query, '4294967303')).toBe('EASGATE_POLICY_KEY');
+    // An empty header says nothing.
+    expect(agreeOnPolicyKey(query, '')).toBe(7);
   });
 
   it.each([
     ['options of two bytes', [...head(), 7, 2, 1, 1]],
     ['options of no byte', [...head(), 7, 0]],
     ['unknown option bits', [...head(), 7, 1, 4]],
-    ['unknown tag', [...head(), 9, 1, 1]],
+    ['unassigned tag without length', [...head(), 9]],
+    ['unassigned tag that reaches behind the end', [...head(), 255, 2, 1]],
     ['tag without length', [...head(), 8]],
     ['NUL in User', [...head(), 8, 4, ...text('bob'), 0]],
     ['empty User', [...head(), 8, 0]],
@@ -227,7 +272,9 @@ describe('a base64 query', () => {
       fc.property(fc.uint8Array({ maxLength: 60 }), (bytes) => {
         const query = Buffer.from(bytes).toString('base64');
         const result = parse(query);
-        if (result instanceof EasQuery) expect(result.canonical).toBe(query);
+        if (!(result instanceof EasQuery)) return;
+        if (result.dropped === 0) expect(result.canonical).toBe(query);
+        expect(parse(result.canonical)).toMatchObject({ ...result, dropped: 0 });
       }),
       { numRuns: 3_000 },
     );
@@ -240,13 +287,17 @@ describe('a target', () => {
     '/Microsoft-Server-ActiveSync',
     '/microsoft-server-activesync',
     '/Microsoft-Server-ActiveSync/default.eas',
+    '/Microsoft-Server-ActiveSync/',
+    '/MICROSOFT-SERVER-ACTIVESYNC/',
   ])('is accepted: %s', (path) => {
     expect(parseEasTarget(`${path}?${query}`, false)).toBeInstanceOf(EasQuery);
     expect(parseEasTarget(path, true)).toBeInstanceOf(EasQuery);
   });
 
   it.each([
-    '/Microsoft-Server-ActiveSync/',
+    '/Microsoft-Server-ActiveSync//',
+    '/Microsoft-Server-ActiveSync/default.eas/',
+    '/Microsoft-Server-ActiveSync%2F',
     '/Microsoft-Server-ActiveSyncX',
     '/Microsoft-Server-ActiveSync;x=1',
     '/Microsoft%2DServer-ActiveSync',
@@ -263,8 +314,35 @@ describe('a target', () => {
     expect(parseEasTarget(`${path}?${query}`, false)).toBe('EASGATE_NOT_FOUND');
   });
 
-  it('with a command is no OPTIONS, and without one no POST', () => {
-    expect(parseEasTarget(`/Microsoft-Server-ActiveSync?${query}`, true)).toBe('EASGATE_QUERY_COMMAND');
+  it.each([
+    ['Cmd=Options&User=a&DeviceId=B&DeviceType=X', 'User=a&DeviceId=B&DeviceType=X'],
+    ['Cmd=OPTIONS&User=a&DeviceId=B&DeviceType=X', 'User=a&DeviceId=B&DeviceType=X'],
+    ['User=a&DeviceId=B&DeviceType=X&Cmd=Sync', 'User=a&DeviceId=B&DeviceType=X'],
+    ['User=a&Cmd=&DeviceId=B&DeviceType=X', 'User=a&DeviceId=B&DeviceType=X'],
+    ['User=a&Cmd=%4fptions&DeviceId=B', 'User=a&DeviceId=B'],
+    ['Cmd=%zz', ''],
+    ['Cmd=Options', ''],
+    ['Cmd=OPTIONS&', ''],
+    ['User=a&', 'User=a'],
+    ['&', ''],
+    ['', ''],
+    // FolderSync of ABC123; an unassigned code; with an unassigned tag
+    ['jQkJBAZBQkMxMjMABmlQaG9uZQ==', ''],
+    ['jf8JBAZBQkMxMjMABmlQaG9uZQ==', ''],
+    ['jQkJBAZBQkMxMjMABmlQaG9uZf8BAQ==', ''],
+  ])('of OPTIONS has no command, whatever it names: %s', (text, canonical) => {
+    const result = parseEasTarget(`/Microsoft-Server-ActiveSync?${text}`, true);
+    expect(result).toMatchObject({ command: null, canonical });
+  });
+
+  it.each(['cmd=Options', 'Cmd=Options&Cmd=Sync', 'Cmd=a?b', 'Cmd=a=b', 'C%6dd=Options', 'jQ==', 'Cmd'])(
+    'of OPTIONS is as strict as others in all else: %s',
+    (text) => {
+      expect(parseEasTarget(`/Microsoft-Server-ActiveSync?${text}`, true)).toMatch(/^EASGATE_QUERY/);
+    },
+  );
+
+  it('without a command is no POST', () => {
     expect(parseEasTarget('/Microsoft-Server-ActiveSync', false)).toMatch(/^EASGATE_QUERY/);
     expect(
       parseEasTarget('/Microsoft-Server-ActiveSync?User=a&DeviceId=B&DeviceType=X', true),

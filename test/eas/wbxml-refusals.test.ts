@@ -62,9 +62,12 @@ describe('the decoder refuses at its octet', () => {
   });
 
   const rows: readonly (readonly [string, string, WbxmlErrorCode, number])[] = [
-    ['two pages in a row', '03016a00 45 00 0d 00 00 4e', 'EASGATE_WBXML_TOKEN', 8],
-    ['text behind a page', `${OPEN} 00 00 03 31 00 ${CLOSE}`, 'EASGATE_WBXML_TOKEN', 9],
-    ['an end behind a page', `${OPEN} 00 00 01 01`, 'EASGATE_WBXML_TOKEN', 9],
+    ['two pages in a row ahead of the root', '03016a00 00 0d 00 00 45 01', 'EASGATE_WBXML_TOKEN', 7],
+    ['text behind a page ahead of the root', '03016a00 00 00 03 31 00 05', 'EASGATE_WBXML_TOKEN', 7],
+    ['an end behind a page ahead of the root', '03016a00 00 00 01 05', 'EASGATE_WBXML_TOKEN', 7],
+    ['a page behind the root', `${OPEN} ${CLOSE} 00 00`, 'EASGATE_WBXML_TRAILING', 8],
+    ['a document that ends behind a page', `${OPEN} 01 00 00`, 'EASGATE_WBXML_TRUNCATED', 9],
+    ['a document that ends within a page', `${OPEN} 01 00`, 'EASGATE_WBXML_TRUNCATED', 8],
     ['text ahead of the root', '03016a00 03 31 00 05', 'EASGATE_WBXML_TOKEN', 5],
     ['bytes ahead of the root', '03016a00 c3 01 31 05', 'EASGATE_WBXML_TOKEN', 5],
     ['an end ahead of the root', '03016a00 01 05', 'EASGATE_WBXML_TOKEN', 5],

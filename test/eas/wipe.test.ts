@@ -30,9 +30,9 @@ const TOLD_ACCOUNT_AGAIN = provision('<Status>2</Status><AccountOnlyRemoteWipe/>
 const DONE = provision('<Status>1</Status>');
 
 /** What goes over the wire in both directions. */
-function answer(request: string | null, version: string | null, kind: WipeKind) {
+function answer(request: string | null, version: string | null, kind: WipeKind, told = true) {
   const body = request === null ? null : decodeWbxml(encodeWbxml(fromXml(request)));
-  const found = answerProvisionDuringWipe(body, version, kind);
+  const found = answerProvisionDuringWipe(body, version, kind, told);
   return found === null
     ? null
     : { outcome: found.outcome, xml: toXml(decodeWbxml(encodeWbxml(found.reply))) };
@@ -83,7 +83,7 @@ describe('an account-only wipe', () => {
 
 describe('on the wire', () => {
   const reply = (request: Buffer, kind: WipeKind): string | undefined => {
-    const found = answerProvisionDuringWipe(decodeWbxml(request), '16.1', kind);
+    const found = answerProvisionDuringWipe(decodeWbxml(request), '16.1', kind, true);
     return found === null ? undefined : encodeWbxml(found.reply).toString('hex');
   };
 
@@ -103,7 +103,7 @@ describe('on the wire', () => {
   it('a status of another page is no answer', () => {
     // RemoteWipe (page 14) with the Status of page 18.
     const foreign = Buffer.from('03016a00000e454c001246033100010101', 'hex');
-    const found = answerProvisionDuringWipe(decodeWbxml(foreign), '14.1', 'wipe');
+    const found = answerProvisionDuringWipe(decodeWbxml(foreign), '14.1', 'wipe', true);
     expect(found?.outcome).toBe('directive');
   });
 });

@@ -6,7 +6,7 @@ import { OFFER, ok, startRawBackend } from '../support/raw-backend.ts';
 import type { BackendRequest, RawBackend } from '../support/raw-backend.ts';
 import { RawClient } from '../support/raw-client.ts';
 import type { RawResponse } from '../support/raw-client.ts';
-import { FOLDER_SYNC, request, startTestGateway } from '../support/test-gateway.ts';
+import { FOLDER_SYNC, request, startTestGateway, untilLeft } from '../support/test-gateway.ts';
 import type { SettingsOverrides, TestGateway } from '../support/test-gateway.ts';
 import { until } from '../support/until.ts';
 
@@ -165,13 +165,47 @@ describe('Autodiscover answered by the gateway', () => {
   it.each([
     ['a form', xml().replace('text/xml', 'text/plain'), 400],
     ['a coded body', xml(undefined, ann, 'Content-Encoding: gzip\r\n'), 415],
-    ['GET', 'GET /autodiscover/autodiscover.xml HTTP/1.1\r\nHost: m\r\n\r\n', 404],
+    ['PUT', xml().replace('POST', 'PUT'), 404],
+    ['a query', xml().replace('.xml', '.xml?x=1'), 400],
+    ['GET with a body', xml().replace('POST', 'GET'), 400],
     ['the SOAP service', xml().replace('discover.xml', 'discover.svc'), 404],
   ])('refuses %s', async (_, text, status) => {
     const { client, backend } = await setUp('answer');
     expect((await ask(client, text)).status).toBe(status);
     expect(backend.requests).toEqual([]);
   });
+
+  it.each([
+    ['GET', 'GET /autodiscover/autodiscover.xml HTTP/1.1\r\nHost: m\r\n'],
+    [
+      'a POST without a body',
+      'POST /autodiscover/autodiscover.xml HTTP/1.1\r\nHost: m\r\nContent-Length: 0\r\n',
+    ],
+  ])('answers %s, which asks nothing, as Exchange does: 401, then error 600', async (_, head) => {
+    const { client } = await setUp('answer');
+    for (const credentials of [
+      '',
+      'Authorization: Bearer\r\n',
+      `Authorization: Basic ${btoa('ann:x')}\r\n`,
+    ]) {
+      const stranger = await ask(client, `${head}${credentials}\r\n`);
+      expect([stranger.status, stranger.header('www-authenticate')]).toEqual([401, 'Basic realm="corp"']);
+    }
+    const { status, body } = await ask(client, `${head}Authorization: ${ann}\r\n\r\n`);
+    expect(status).toBe(200);
+    expect(body.toString()).toContain('<ErrorCode>600</ErrorCode>');
+  });
+
+  it.each(['GET', 'PUT', 'OPTIONS', 'PROPFIND'])(
+    'gives a stranger the challenge whatever the method, query and body say: %s',
+    async (method) => {
+      const { client } = await setUp('answer');
+      for (const path of ['/autodiscover/autodiscover.xml', '/AutoDiscover/autodiscover.xml?a=b?c']) {
+        client.send(`${method} ${path} HTTP/1.1\r\nHost: m\r\nContent-Length: 8\r\n\r\nnonsense`);
+        expect((await client.response()).status).toBe(401);
+      }
+    },
+  );
 
   it('answers only for its public hosts', async () => {
     const { client } = await setUp('answer', mailServer(), {
@@ -197,8 +231,9 @@ describe('Autodiscover answered by the gateway', () => {
     client.send(xml());
     await until(() => backend.requests.length === 1, 'the question');
     client.destroy();
-    await until(() => gateway.finished.length === 1, 'the end of the request');
-    expect(gateway.finished[0]?.authorization).toBeNull();
+    await untilLeft(gateway);
+    await until(() => gateway.finished.length === 2, 'the end of the request');
+    expect(gateway.finished.map(({ authorization }) => authorization)).toEqual([null, null]);
   });
 
   it('is 404 where it is not configured', async () => {

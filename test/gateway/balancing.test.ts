@@ -219,15 +219,18 @@ describe('a server that comes back', () => {
 
 describe('each server', () => {
   it('has time-outs of its own', async () => {
-    const late: GroupMember = {
-      onRequest: ({ connection }) => void setTimeout(() => connection.socket.write(ok('late')), 500),
-    };
-    const { ask } = await group([
-      { ...late, settings: { responseTimeoutMs: 100 } },
-      { ...late, settings: { responseTimeoutMs: 10_000 } },
+    const held: GroupMember['onRequest'] = () => undefined;
+    const { ask, backends, gateway } = await group([
+      { onRequest: held, settings: { responseTimeoutMs: 5_000 } },
+      { onRequest: held, settings: { responseTimeoutMs: 10_000 } },
     ]);
-    const answers = await Promise.all([ask(), ask()]);
-    expect(answers.map(({ status }) => status).sort((one, other) => one - other)).toEqual([200, 504]);
+    const asked = [ask(), ask()];
+    await until(() => backends.every(({ requests }) => requests.length === 1), 'both requests');
+    await gateway.time.advance(5_001);
+    await until(() => gateway.finished.length === 1, 'the end of one');
+    backends[1]?.requests[0]?.connection.socket.write(ok('late'));
+    const statuses = (await Promise.all(asked)).map(({ status }) => status);
+    expect(statuses.sort((one, other) => one - other)).toEqual([200, 504]);
   });
 
   it('is connected to from the source addresses in turn', async () => {

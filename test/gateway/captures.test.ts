@@ -147,7 +147,7 @@ describe.each(valid.map((capture) => [capture.name, capture] as const))('%s', (_
   });
 });
 
-it('passes with the head cut at every byte', { timeout: 120_000 }, async () => {
+it('passes with the head cut at every byte', async () => {
   for (const capture of valid) {
     const exchange = capture.exchanges[1];
     if (exchange === undefined) continue;
@@ -158,16 +158,17 @@ it('passes with the head cut at every byte', { timeout: 120_000 }, async () => {
 });
 
 it('refuses the client whose base64 query is malformed, and the server sees nothing', async () => {
-  for (const capture of captures().filter(isMalformed)) {
-    for (const exchange of capture.exchanges) {
-      if (exchange.method === 'OPTIONS') continue;
-      playing = exchange;
-      received = undefined;
-      const client = await RawClient.open(gateway.port);
-      client.send(wire(exchange));
-      expect((await client.response()).status).toBe(400);
-      expect(received).toBeUndefined();
-      client.destroy();
-    }
+  const exchanges = captures()
+    .filter(isMalformed)
+    .flatMap((capture) => capture.exchanges.filter(({ method }) => method !== 'OPTIONS'));
+  expect(exchanges.length).toBeGreaterThan(0);
+  for (const exchange of exchanges) {
+    playing = exchange;
+    received = undefined;
+    const client = await RawClient.open(gateway.port);
+    client.send(wire(exchange));
+    expect((await client.response()).status).toBe(400);
+    expect(received).toBeUndefined();
+    client.destroy();
   }
 });

@@ -113,7 +113,7 @@ describe('a client that authenticated its connection', () => {
       expect(text(await alice.ask())).toBe('200 alice');
       expect(text(await alice.ask())).toBe('200 alice');
       expect(backend.connections).toHaveLength(1);
-      expect(gateway.seen).toContainEqual({ user: 'alice', device: 'alice1' });
+      expect(gateway.seen).toContainEqual({ user: 'contoso\\alice', device: 'alice1' });
     },
   );
 
@@ -340,6 +340,7 @@ describe('a second user on the same client connection', () => {
     expect(serving.every(({ proxyHeader }) => proxyHeader.startsWith('PROXY TCP4 '))).toBe(true);
     // The challenge of a stranger is the gateway's own question.
     const others = backend.connections.filter((connection) => !serving.includes(connection));
+    expect(others).toHaveLength(1);
     expect(others.every(({ proxyHeader }) => proxyHeader.startsWith('PROXY UNKNOWN'))).toBe(true);
     for (const connection of backend.connections) expect(backend.usersOf(connection).length).toBeLessThan(2);
   });
@@ -363,10 +364,11 @@ describe('a second user on the same client connection', () => {
     const alice = await phone(gateway, 'alice');
     const challenge = await alice.open();
     const bob = await phone(gateway, 'bob');
-    expect((await bob.ask(bob.answer(challenge))).status).toBe(400);
+    expect((await bob.ask(bob.answer(challenge))).status).toBe(401);
     expect(text(await alice.ask(alice.answer(challenge)))).toBe('200 alice');
     // Once ended it cannot be ended again.
-    expect((await alice.ask(alice.answer(challenge))).status).toBe(400);
+    const again = await alice.ask(alice.answer(challenge));
+    expect([again.status, again.header('www-authenticate')]).toEqual([401, expect.any(String)]);
     expect(backend.usersOf(backend.connections[0] as (typeof backend.connections)[0])).toEqual(['alice']);
   });
 });

@@ -34,7 +34,7 @@ afterEach(() => {
 });
 
 function connections(count: number, inMs: number): Connection[] {
-  const all = Array.from({ length: count }, () => new Connection(Date.now() + inMs));
+  const all = Array.from({ length: count }, () => new Connection(deadlines.now + inMs));
   for (const one of all) deadlines.add(one);
   return all;
 }
@@ -64,7 +64,7 @@ describe('deadlines', () => {
 
   it('are not seen of connections that are gone, whoever took them away', () => {
     const victims: Connection[] = [];
-    const killer = new Connection(Date.now(), () => {
+    const killer = new Connection(deadlines.now, () => {
       for (const victim of victims) deadlines.remove(victim);
     });
     victims.push(...connections(3, 0));

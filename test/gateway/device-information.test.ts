@@ -8,7 +8,7 @@ import { checkLeaks } from '../support/leaks.ts';
 import { STORES, openOffice } from '../support/office.ts';
 import type { Office } from '../support/office.ts';
 import { guarded, openQuarantine } from '../support/quarantine.ts';
-import { until } from '../support/until.ts';
+import { eventually } from '../support/until.ts';
 
 checkLeaks();
 
@@ -23,7 +23,7 @@ const information = (model: string): string =>
 const SETTINGS = `<Settings xmlns="Settings:">${information('iPhone15C2')}</Settings>`;
 const PROVISION = `<Provision xmlns="Provision:">${information('iPhone16C1')}<Policies><Policy><PolicyType>MS-EAS-Provisioning-WBXML</PolicyType></Policy></Policies></Provision>`;
 
-const said = async (office: Office) => (await office.operator.lookup('alice' as never, [KEY])).partnership;
+const said = async (office: Office) => (await office.operator.lookup('alice' as never, KEY)).partnership;
 
 describe.each(STORES)('an allowed phone, with the %s store', (kind) => {
   it.each([
@@ -46,11 +46,11 @@ describe.each(STORES)('an allowed phone, with the %s store', (kind) => {
       expect((await phone.folderSync()).easStatus).toBe('1');
       expect((await phone.command(command, fromXml(xml))).status).toBe(200);
       const told = { model, os: 'iOS 18.1', imei: '350000000000006' };
-      let known = await said(office);
-      await until(() => {
-        void said(office).then((found) => (known = found));
-        return known?.imei === told.imei;
-      }, 'the partnership');
+      const known = await eventually(
+        () => said(office),
+        (found) => found?.imei === told.imei,
+        'the partnership',
+      );
       expect(known).toMatchObject({ lastVerdict: 'allow', ...told });
 
       await office.heard(() =>

@@ -1,13 +1,13 @@
 // Owns the promises of the EAS lane when something is wrong: the client, the mail server, the store, time.
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
+import { freePort } from '../support/free-port.ts';
+import { SWEEP_INTERVAL_MS } from '../../src/gateway/settings.ts';
 import { checkLeaks } from '../support/leaks.ts';
-import { RawClient } from '../support/raw-client.ts';
+import { RawClient, untilRead } from '../support/raw-client.ts';
 import { answerOk } from '../support/openings.ts';
 import { OFFER, UNAUTHORIZED, isBare, ok, startRawBackend } from '../support/raw-backend.ts';
 import type { BackendConnection, BackendRequest, RawBackend } from '../support/raw-backend.ts';
-import { FOLDER_SYNC, PING, request, startTestGateway } from '../support/test-gateway.ts';
+import { FOLDER_SYNC, PING, request, startTestGateway, untilLeft } from '../support/test-gateway.ts';
 import type { SettingsOverrides, TestGateway } from '../support/test-gateway.ts';
 import { until } from '../support/until.ts';
 
@@ -32,17 +32,9 @@ async function setUp(
   return { backend, gateway, client };
 }
 
-async function unusedPort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
 describe('the mail server', () => {
   it('that is down gives 502', async () => {
-    const gateway = await startTestGateway(await unusedPort());
+    const gateway = await startTestGateway(await freePort());
     cleanups.push(() => gateway.close());
     const client = await RawClient.open(gateway.port);
     client.send(request('FolderSync', FOLDER_SYNC));
@@ -55,19 +47,36 @@ describe('the mail server', () => {
   });
 
   it('that does not answer in time gives 504, and its connection closes', async () => {
-    const { backend, client } = await setUp(() => undefined, { upstream: { responseTimeoutMs: 200 } });
+    const { backend, gateway, client } = await setUp(() => undefined);
     client.send(request('FolderSync', FOLDER_SYNC));
+    await until(() => backend.requests.length === 1, 'the request');
+    await gateway.time.advance(4_999);
+    expect(client.received).toBe('');
+    await gateway.time.advance(2);
     expect((await client.response()).status).toBe(504);
     await until(() => backend.connections[0]?.closed === true);
   });
 
+  it('whose answer arrived while the process was stopped answered in time', async () => {
+    const { backend, gateway, client } = await setUp(() => undefined);
+    client.send(request('FolderSync', FOLDER_SYNC));
+    await until(() => backend.requests.length === 1, 'the request');
+    // The gateway shares this process. Timers are what comes next in the event loop, and its tick is due among them.
+    await new Promise((resolve) => setImmediate(resolve));
+    backend.requests[0]?.connection.socket.write(ok());
+    gateway.time.pass(6_000);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2 * SWEEP_INTERVAL_MS);
+    expect((await client.response()).status).toBe(200);
+  });
+
   it('that holds a poll too long gives 504 after the heartbeat and its margin', async () => {
-    const { client } = await setUp(() => undefined, { client: { heldPollMarginMs: 200 } });
-    const ping = Buffer.from('03016a00000d4548033100010101', 'hex');
-    const started = Date.now();
-    client.send(request('Ping', ping.subarray(0, 13)));
+    const { backend, gateway, client } = await setUp(() => undefined);
+    client.send(request('Ping', PING));
+    await until(() => backend.requests.length === 1, 'the poll to be held');
+    await gateway.time.advance(481_999);
+    expect(client.received).toBe('');
+    await gateway.time.advance(2);
     expect((await client.response()).status).toBe(504);
-    expect(Date.now() - started).toBeGreaterThan(1_100);
   });
 
   it.each([
@@ -104,11 +113,12 @@ describe('the mail server', () => {
   });
 
   it('that stops in the middle of a response is given up', async () => {
-    const { client, gateway } = await setUp(
-      ({ connection }) => connection.socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort'),
-      { upstream: { idleTimeoutMs: 200 } },
+    const { client, gateway } = await setUp(({ connection }) =>
+      connection.socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort'),
     );
     client.send(request('FolderSync', FOLDER_SYNC));
+    await until(() => client.received.endsWith('short'), 'a part of the response');
+    await gateway.time.advance(5_001);
     await until(() => client.closed || client.ended);
     expect(gateway.finished[0]?.error).toBe('EASGATE_UPSTREAM_STALLED');
   });
@@ -127,7 +137,7 @@ describe('the mail server', () => {
 
   it('that closes a reused connection under a repeatable request sees it once more, and a mail never twice', async () => {
     let close = false;
-    const { backend, client } = await setUp(({ connection: { socket } }) => {
+    const { backend, gateway, client } = await setUp(({ connection: { socket } }) => {
       if (close) {
         close = false;
         socket.destroy();
@@ -138,8 +148,7 @@ describe('the mail server', () => {
     client.send(request('FolderSync', FOLDER_SYNC));
     await client.response();
     // A connection is used again once it has proved to stay open.
-    const idleSince = Date.now();
-    await until(() => Date.now() - idleSince > 500);
+    await gateway.time.advance(500);
     close = true;
     client.send(request('FolderSync', FOLDER_SYNC));
     expect((await client.response()).status).toBe(200);
@@ -154,25 +163,33 @@ describe('the mail server', () => {
 
 describe('a client', () => {
   it('that is slow with its head gets 408', async () => {
-    const { client } = await setUp(undefined, { client: { headTimeoutMs: 200 } });
+    const { gateway, client } = await setUp();
     client.send('POST /Microsoft');
+    await untilRead(gateway);
+    await gateway.time.advance(5_001);
     const response = await client.response();
     expect(response.status).toBe(408);
     expect(response.header('connection')).toBe('close');
   });
 
   it('that sends nothing at all is closed', async () => {
-    const { client } = await setUp(undefined, { client: { headTimeoutMs: 200 } });
+    const { gateway, client } = await setUp();
+    await until(() => gateway.connections() === 1, 'the connection');
+    await gateway.time.advance(5_001);
     await until(() => client.ended || client.closed);
   });
 
   it('that is slow with its body gets 408, before and after the head was forwarded', async () => {
-    const { backend, client, gateway } = await setUp(undefined, { client: { bodyTimeoutMs: 200 } });
+    const { backend, client, gateway } = await setUp();
     client.send(request('FolderSync', Buffer.alloc(0), ['Content-Length: 20']));
+    await untilRead(gateway);
+    await gateway.time.advance(5_001);
     expect((await client.response()).status).toBe(408);
     const second = await RawClient.open(gateway.port);
     cleanups.push(() => second.destroy());
     second.send(request('SendMail', Buffer.from('03016a00001545', 'hex'), ['Content-Length: 20']));
+    await untilRead(gateway);
+    await gateway.time.advance(5_001);
     expect((await second.response()).status).toBe(408);
     await until(() => backend.connections.every((connection) => connection.closed));
   });
@@ -186,24 +203,24 @@ describe('a client', () => {
   });
 
   it('that leaves while the server thinks frees the upstream connection', async () => {
-    const { backend, client } = await setUp(() => undefined);
+    const { backend, gateway, client } = await setUp(() => undefined);
     client.send(request('FolderSync', FOLDER_SYNC));
     await until(() => backend.requests.length === 1);
     client.destroy();
+    await untilLeft(gateway);
     await until(() => backend.connections[0]?.closed === true);
   });
 
   it('that reads nothing is given up', async () => {
-    const { client, gateway } = await setUp(
-      ({ connection }) => {
-        connection.socket.write('HTTP/1.1 200 OK\r\nContent-Length: 50000000\r\n\r\n');
-        connection.socket.write(Buffer.alloc(50_000_000));
-      },
-      { client: { bodyTimeoutMs: 300 } },
-    );
+    const { client, gateway } = await setUp(({ connection }) => {
+      connection.socket.write('HTTP/1.1 200 OK\r\nContent-Length: 50000000\r\n\r\n');
+      connection.socket.write(Buffer.alloc(50_000_000));
+    });
     client.socket.pause();
     client.send(request('FolderSync', FOLDER_SYNC));
-    await until(() => gateway.finished.length === 1, 'given up', 10_000);
+    await until(() => gateway.unsentBytes() > 0, 'the line to be full');
+    await gateway.time.advance(5_001);
+    await until(() => gateway.finished.length === 1, 'given up');
     expect(gateway.finished[0]?.error).toBe('EASGATE_CLIENT_STALLED');
   });
 
@@ -236,7 +253,8 @@ describe('a client', () => {
     ['unknown coding', request('FolderSync', FOLDER_SYNC, ['Content-Encoding: br']), 415],
     [
       'OPTIONS with a body',
-      'OPTIONS /Microsoft-Server-ActiveSync HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc',
+      'OPTIONS /Microsoft-Server-ActiveSync HTTP/1.1\r\nHost: a\r\nAuthorization: Basic YWxpY2U6c2VjcmV0\r\n' +
+        'Content-Length: 3\r\n\r\nabc',
       400,
     ],
   ])('with %s is refused and the server sees nothing', async (_name, text, status) => {
@@ -290,7 +308,8 @@ describe('a client', () => {
       client.send(method === 'POST' ? text : head);
       expect((await client.response()).status).toBe(401);
     }
-    expect(backend.connections.every(({ received }) => !received.includes('TlRMTVNTUAAB'))).toBe(true);
+    expect(backend.connections.length).toBeGreaterThan(0);
+    expect(backend.connections.filter(({ received }) => received.includes('TlRMTVNTUAAB'))).toEqual([]);
   });
 
   it('without credentials gets 401 also where the server would answer', async () => {
@@ -333,7 +352,7 @@ describe('the verdict', () => {
     await other.response();
     await until(() => gateway.seen.length === 1);
     expect(gateway.seen).toEqual([{ user: 'alice', device: 'abc123' }]);
-    expect(gateway.finished.every((exchange) => exchange.authorization === null)).toBe(true);
+    expect(gateway.finished.map(({ authorization }) => authorization)).toEqual([null, null]);
   });
 
   it('that must be looked up does not lose the body that arrives meanwhile', async () => {

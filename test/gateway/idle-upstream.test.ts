@@ -88,11 +88,17 @@ describe('an idle connection to a mail server', () => {
 
   it('of a gateway is closed by itself, and the next request has a new one', async () => {
     const backend = await bench.backend();
-    const gateway = await bench.gateway(backend.port, { upstream: { idleConnectionMs: 400 } });
+    const gateway = await bench.gateway(backend.port, {
+      upstream: { idleConnectionMs: 10_000 },
+      client: { keepAliveTimeoutMs: 60_000 },
+    });
     const phone = await RawClient.open(gateway.port);
     phone.send(request('FolderSync', FOLDER_SYNC));
     await phone.response();
+    // What stayed open for a moment is kept.
+    await gateway.time.advance(500);
     expect(gateway.upstreamConnections()).toBe(1);
+    await gateway.time.advance(9_500);
     await until(() => gateway.upstreamConnections() === 0, 'the idle connection to be closed');
     phone.send(request('FolderSync', FOLDER_SYNC));
     expect((await phone.response()).status).toBe(200);

@@ -14,6 +14,7 @@ import { RawClient } from '../support/raw-client.ts';
 import type { RawResponse } from '../support/raw-client.ts';
 import { FOLDER_SYNC, request as phoneRequest, testSettings } from '../support/test-gateway.ts';
 import type { SettingsOverrides, TestGateway } from '../support/test-gateway.ts';
+import { stopTimers } from '../support/test-clock.ts';
 import { laneSettings } from '../support/test-lane.ts';
 import { TlsPhone, listenerTls, upstreamTls } from '../support/tls-phone.ts';
 import { until } from '../support/until.ts';
@@ -167,11 +168,15 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('over %s a mail server', (version
 });
 
 it('a mail server that accepts and never shakes hands ends with the time for connecting', async () => {
+  const pass = stopTimers();
   const backend = await bench.backend();
   const gateway = await start(backend, {
-    upstream: { tls: upstreamTls(authority.certificate), connectTimeoutMs: 50 },
+    upstream: { tls: upstreamTls(authority.certificate), connectTimeoutMs: 1_000 },
   });
-  expect((await ask(gateway)).status).toBe(504);
+  const asked = ask(gateway);
+  await until(() => backend.accepted.length === 1, 'the connection');
+  await pass(1_000);
+  expect((await asked).status).toBe(504);
   await until(() => gateway.passages.length === 1);
   expect(gateway.passages[0]?.error).toBe('EASGATE_UPSTREAM_CONNECT_TIMEOUT');
 });

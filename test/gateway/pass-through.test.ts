@@ -2,11 +2,13 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { parseRange } from '../../src/identity/client-address.ts';
+import { LINGER_MS } from '../../src/gateway/settings.ts';
 import { matchPath } from '../../src/gateway/pass-through/paths.ts';
 import type { PassThroughSettings } from '../../src/gateway/pass-through/settings.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { ok, startRawBackend } from '../support/raw-backend.ts';
 import type { BackendConnection, BackendRequest, RawBackend } from '../support/raw-backend.ts';
+import { stopTimers } from '../support/test-clock.ts';
 import { startTestLane } from '../support/test-lane.ts';
 import type { TestLane } from '../support/test-lane.ts';
 import { until } from '../support/until.ts';
@@ -509,8 +511,11 @@ describe('a server that fails', () => {
   });
 
   it('gives 504 when it takes too long', async () => {
-    const { backend, gateway, client } = await setUp(() => undefined, { responseTimeoutMs: 50 });
+    const pass = stopTimers();
+    const { backend, gateway, client } = await setUp(() => undefined, { responseTimeoutMs: 1_000 });
     client.send(get());
+    await until(() => backend.requests.length === 1, 'the request');
+    await pass(1_000);
     expect((await client.response()).status).toBe(504);
     await until(() => backend.connections[0]?.closed === true);
     expect(gateway.lines[0]?.error).toBe('EASGATE_UPSTREAM_TIMEOUT');
@@ -530,11 +535,14 @@ describe('a server that fails', () => {
   );
 
   it('in the middle of a response is given up after the idle time', async () => {
+    const pass = stopTimers();
     const { backend, gateway, client } = await setUp(
       ({ connection }) => connection.socket.write('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf'),
-      { idleTimeoutMs: 50 },
+      { idleTimeoutMs: 1_000 },
     );
     client.send(get());
+    await until(() => client.received.endsWith('half'), 'a part of the response');
+    await pass(1_000);
     await until(() => client.closed);
     await until(() => backend.connections[0]?.closed === true);
     expect(gateway.lines[0]?.error).toBe('EASGATE_UPSTREAM_STALLED');
@@ -570,23 +578,33 @@ describe('bounds', () => {
   });
 
   it('end a body that stops coming', async () => {
-    const { backend, gateway, client } = await setUp(undefined, { responseTimeoutMs: 50 });
+    const pass = stopTimers();
+    const { backend, gateway, client } = await setUp(undefined, { responseTimeoutMs: 1_000 });
     client.send(request('POST /owa/', ['Content-Length: 10'], 'half'));
+    await until(() => backend.connections[0]?.received.endsWith('half') === true, 'a part of the body');
+    await pass(1_000);
+    // What the client still sends is read for a moment before the answer.
+    await pass(LINGER_MS);
     expect((await client.response()).status).toBe(408);
     await until(() => backend.connections[0]?.closed === true);
     expect(gateway.lines[0]?.error).toBe('EASGATE_BODY_TIMEOUT');
   });
 
   it('end a head that does not come whole', async () => {
-    const { client } = await setUp(undefined, { headTimeoutMs: 50 });
+    const pass = stopTimers();
+    const { gateway, client } = await setUp(undefined, { headTimeoutMs: 1_000 });
     client.send('GET /owa/ HTTP/1.1\r\nHost: x\r\n');
+    await until(() => gateway.lane.connections() === 1, 'the connection');
+    await pass(1_000);
     await until(() => client.ended);
   });
 
   it('end an idle connection', async () => {
-    const { client } = await setUp(undefined, { headTimeoutMs: 100, keepAliveTimeoutMs: 50 });
+    const pass = stopTimers();
+    const { client } = await setUp(undefined, { headTimeoutMs: 1_000, keepAliveTimeoutMs: 500 });
     client.send(get());
     await client.response();
+    await pass(1_500);
     await until(() => client.ended);
   });
 
@@ -697,8 +715,9 @@ describe('a WebSocket', () => {
   });
 
   it('closes when neither side says anything for the idle time', async () => {
+    // Real time: a socket of Node keeps it.
     const { backend, client } = await setUp(({ connection }) => connection.socket.write(SWITCH), {
-      idleTimeoutMs: 50,
+      idleTimeoutMs: 500,
     });
     client.send(upgrade());
     await until(() => client.ended && backend.connections[0]?.closed === true);
@@ -717,11 +736,14 @@ describe('a WebSocket', () => {
   });
 
   it('that the server refuses leaves no connection behind, even if its client stays', async () => {
+    const pass = stopTimers();
     const { gateway, client } = await setUp(({ connection }) => connection.socket.write(ok('no')), {
-      idleTimeoutMs: 50,
+      idleTimeoutMs: 1_000,
     });
     client.send(upgrade());
     expect((await client.response()).status).toBe(200);
+    // Its time for the answer, then to read it.
+    await pass(10_000);
     await until(() => gateway.lane.connections() === 0);
     expect(client.closed).toBe(false);
   });
@@ -731,7 +753,7 @@ describe('a WebSocket', () => {
     ['switches without naming it', 'HTTP/1.1 101 x\r\n\r\n'],
   ])('is cut off when the server %s', async (_what, bytes) => {
     const { backend, client } = await setUp(({ connection }) => connection.socket.write(bytes), {
-      responseTimeoutMs: 200,
+      responseTimeoutMs: 1_000,
     });
     client.send(upgrade());
     await until(() => client.ended || client.closed);
@@ -740,8 +762,11 @@ describe('a WebSocket', () => {
   });
 
   it('gives 502 when the server cannot be reached, and 504 when it takes too long', async () => {
-    const slow = await setUp(() => undefined, { responseTimeoutMs: 50 });
+    const pass = stopTimers();
+    const slow = await setUp(() => undefined, { responseTimeoutMs: 1_000 });
     slow.client.send(upgrade());
+    await until(() => slow.backend.requests.length === 1, 'the request');
+    await pass(1_000);
     expect((await slow.client.response()).status).toBe(504);
     await until(() => slow.backend.connections[0]?.closed === true);
     const away = await setUp();

@@ -78,7 +78,7 @@ describe('a connection of a trusted proxy', () => {
     const client = await open(gateway);
     await until(() => gateway.connections() === 1, 'the connection');
     client.socket.end(bytes, 'latin1');
-    await until(() => client.closed && gateway.connections() === 0, 'the gateway to close', 3_000);
+    await until(() => client.closed && gateway.connections() === 0, 'the gateway to close');
   });
 
   it('is understood however its bytes are cut', async () => {
@@ -109,9 +109,11 @@ describe('a connection of a trusted proxy', () => {
   });
 
   it('is closed when the header does not come in time', async () => {
-    const { gateway } = await setUp({ ...trusting('127.0.0.1'), client: { headTimeoutMs: 100 } });
+    const { gateway } = await setUp(trusting('127.0.0.1'));
     const client = await open(gateway);
     client.send('PROXY TCP4');
+    await until(() => gateway.connections() === 1, 'the connection');
+    await gateway.time.advance(5_001);
     await until(() => client.ended, 'the end of the connection');
     expect(client.received).toBe('');
     expect(gateway.connections()).toBe(0);
@@ -289,7 +291,7 @@ describe.each([1, 2] as const)('towards a mail server that expects version %i', 
       method: 'OPTIONS' as const,
       path: '/health',
       intervalMs: 60_000,
-      timeoutMs: 2_000,
+      timeoutMs: 60_000,
       rise: 1,
       fall: 1,
       maxStatus: 499,

@@ -3,7 +3,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { LINGER_MS } from '../../src/gateway/settings.ts';
 import { checkLeaks } from '../support/leaks.ts';
-import { RawClient } from '../support/raw-client.ts';
+import { RawClient, untilRead } from '../support/raw-client.ts';
 import { ok, startRawBackend } from '../support/raw-backend.ts';
 import type { BackendConnection, BackendRequest, RawBackend } from '../support/raw-backend.ts';
 import { FOLDER_SYNC, request, startTestGateway } from '../support/test-gateway.ts';
@@ -44,10 +44,14 @@ async function setUp(
   return { backend, gateway, client, unsent, mostUnsent: () => most };
 }
 
-/** Sends `piece` again and again until the test ends. */
-function drip(client: RawClient, piece: string, everyMs: number): void {
-  const timer = setInterval(() => client.socket.writable && client.send(piece), everyMs);
-  cleanups.push(() => clearInterval(timer));
+/** Resolves when the number has stayed the same while the gateway looked at its clock several times: nothing moves any more. */
+async function untilStill(gateway: TestGateway, number: () => number): Promise<void> {
+  for (let looks = 0, before = number(); looks < 3; looks++) {
+    await gateway.time.advance(0);
+    if (number() === before) continue;
+    before = number();
+    looks = -1;
+  }
 }
 
 const MAIL_START = Buffer.from('03016a00001545', 'hex');
@@ -55,73 +59,112 @@ const large = (size: number, framing: string): Buffer =>
   Buffer.concat([Buffer.from(`HTTP/1.1 200 OK\r\n${framing}\r\n\r\n`), Buffer.alloc(size, 'x')]);
 
 describe('a phone that sends slowly', () => {
-  it('gets 408 when its head drips in one byte at a time', async () => {
-    const { gateway, client } = await setUp({ client: { headTimeoutMs: 300 } });
+  /** The beginning of a head, and one byte more twice a second for as long as a head may take. */
+  async function dripHead({ gateway, client }: SetUp): Promise<void> {
     client.send('POST /Microsoft-Server-ActiveSync?');
-    drip(client, 'x', 10);
-    const response = await client.response(2_000);
+    await untilRead(gateway);
+    for (let half = 0; half < 9; half++) {
+      await gateway.time.advance(500);
+      client.send('x');
+    }
+    expect([client.received, client.ended]).toEqual(['', false]);
+    await gateway.time.advance(501);
+  }
+
+  it('gets 408 when its head drips in one byte at a time', async () => {
+    const world = await setUp();
+    await dripHead(world);
+    const response = await world.client.response();
     expect(response.status).toBe(408);
     expect(response.header('connection')).toBe('close');
-    await until(() => client.ended);
-    expect(gateway.finished[0]?.error).toBe('EASGATE_HEAD_TIMEOUT');
+    await until(() => world.client.ended);
+    expect(world.gateway.finished.at(-1)?.error).toBe('EASGATE_HEAD_TIMEOUT');
   });
 
   it('has no more time for the head of a later request on its connection', async () => {
-    const { client } = await setUp({ client: { headTimeoutMs: 300, keepAliveTimeoutMs: 60_000 } });
-    client.send(request('FolderSync', FOLDER_SYNC));
-    expect((await client.response()).status).toBe(200);
-    client.send('POST /Microsoft-Server-ActiveSync?');
-    drip(client, 'x', 10);
-    expect((await client.response(2_000)).status).toBe(408);
+    const world = await setUp({ client: { keepAliveTimeoutMs: 60_000 } });
+    world.client.send(request('FolderSync', FOLDER_SYNC));
+    expect((await world.client.response()).status).toBe(200);
+    await dripHead(world);
+    expect((await world.client.response()).status).toBe(408);
   });
 
   it.each([
     ['before its head was forwarded', 'FolderSync', FOLDER_SYNC],
     ['after its head was forwarded', 'SendMail', MAIL_START],
   ])('gets 408 when its body is slower than minBodyRate, %s', async (_when, command, start) => {
-    const { backend, gateway, client } = await setUp({ client: { minBodyRate: 10_000, rateWindowMs: 300 } });
+    const { backend, gateway, client } = await setUp({ client: { minBodyRate: 10_000 } });
     const chunk = (bytes: Buffer): string =>
       `${bytes.length.toString(16)}\r\n${bytes.toString('latin1')}\r\n`;
     if (command === 'SendMail') client.send(request(command, start, ['Content-Length: 1000000']));
     else client.send(request(command, Buffer.alloc(0), ['Transfer-Encoding: chunked']) + chunk(start));
-    drip(client, command === 'SendMail' ? 'x' : chunk(Buffer.from('x')), 10);
-    expect((await client.response(3_000)).status).toBe(408);
-    expect(gateway.finished[0]?.error).toBe('EASGATE_BODY_TIMEOUT');
+    await untilRead(gateway);
+    for (let second = 0; second < 10; second++) {
+      client.send(command === 'SendMail' ? 'x' : chunk(Buffer.from('x')));
+      await untilRead(gateway);
+      await gateway.time.advance(1_000);
+    }
+    expect(client.received).toBe('');
+    client.send(command === 'SendMail' ? 'x' : chunk(Buffer.from('x')));
+    expect((await client.response()).status).toBe(408);
+    expect(gateway.finished.at(-1)?.error).toBe('EASGATE_BODY_TIMEOUT');
     await until(() => gateway.upstreamConnections() === 0);
     expect(backend.requests).toHaveLength(0);
   });
 
   it('is not slow when its body comes faster than minBodyRate, however long it takes', async () => {
-    const { backend, client } = await setUp({ client: { minBodyRate: 1_000, rateWindowMs: 200 } });
-    const piece = 'x'.repeat(500);
-    client.send(request('SendMail', MAIL_START, [`Content-Length: ${MAIL_START.length + 100 * 500}`]));
-    drip(client, piece, 10);
-    expect((await client.response(10_000)).status).toBe(200);
-    expect(backend.requests[0]?.body).toHaveLength(MAIL_START.length + 100 * 500);
+    const { backend, gateway, client } = await setUp({ client: { minBodyRate: 1_000 } });
+    const piece = 'x'.repeat(5_000);
+    client.send(request('SendMail', MAIL_START, [`Content-Length: ${MAIL_START.length + 10 * 5_000}`]));
+    await until(() => backend.connections[0]?.received.includes('\r\n\r\n') === true, 'the head');
+    for (let count = 1; count <= 10; count++) {
+      await gateway.time.advance(4_000);
+      const before = backend.connections[0]?.received.length ?? 0;
+      client.send(piece);
+      await until(() => backend.connections[0]?.received.length === before + piece.length, 'the piece');
+    }
+    expect((await client.response()).status).toBe(200);
+    expect(backend.requests[0]?.body).toHaveLength(MAIL_START.length + 10 * 5_000);
+  });
+
+  it('has all its time for the rest of its body where the mail server was quick to connect', async () => {
+    const { backend, gateway, client } = await setUp({
+      upstream: { connectTimeoutMs: 1_000 },
+      client: { bodyTimeoutMs: 60_000 },
+    });
+    const mail = request('SendMail', MAIL_START, [`Content-Length: ${MAIL_START.length + 1}`]);
+    client.send(mail);
+    await until(() => backend.connections[0]?.received.includes('\r\n\r\n') === true, 'the head');
+    await gateway.time.advance(59_000);
+    client.send('x');
+    expect((await client.response()).status).toBe(200);
   });
 
   it('is not blamed when the mail server takes nothing', async () => {
-    const { backend, gateway, client } = await setUp({
-      client: { minBodyRate: 1_000, rateWindowMs: 200, bodyTimeoutMs: 600 },
-    });
+    const { backend, gateway, client } = await setUp({ client: { minBodyRate: 1_000 } });
     client.send(request('SendMail', MAIL_START, ['Content-Length: 40000000']));
     await until(() => backend.connections.length === 1);
     backend.connections[0]?.socket.pause();
     client.send(Buffer.alloc(39_000_000));
+    await untilStill(gateway, () => client.socket.writableLength);
+    await gateway.time.advance(5_001);
     expect((await client.response()).status).toBe(504);
     expect(gateway.finished[0]?.error).toBe('EASGATE_UPSTREAM_STALLED');
   });
 
   it('is not blamed for the time in which the mail server took nothing', async () => {
-    const { backend, client } = await setUp({ client: { minBodyRate: 100_000_000, rateWindowMs: 1_000 } });
+    const { backend, gateway, client } = await setUp({
+      client: { minBodyRate: 100_000_000, bodyTimeoutMs: 60_000 },
+    });
     const size = 16_000_000;
     client.send(request('SendMail', MAIL_START, [`Content-Length: ${MAIL_START.length + size}`]));
     await until(() => backend.connections.length === 1);
     const { socket } = backend.connections[0] as BackendConnection;
     socket.pause();
     client.send(Buffer.alloc(size));
-    const paused = Date.now();
-    await until(() => Date.now() - paused > 1_300, 'longer than the window');
+    await untilStill(gateway, () => client.socket.writableLength);
+    // Longer than the window.
+    await gateway.time.advance(13_000);
     expect(client.socket.writableLength).toBeGreaterThan(0);
     // What is left of the body is there within one window, if nobody looks at it.
     socket.removeAllListeners('data');
@@ -150,12 +193,14 @@ describe('a phone that sends slowly', () => {
 
 describe('a phone that reads slowly', () => {
   it('is cut when it takes nothing, which frees the mail server and keeps memory', async () => {
-    const { backend, gateway, client, mostUnsent } = await setUp(
-      { client: { bodyTimeoutMs: 500 } },
-      ({ connection }) => connection.socket.write(large(50_000_000, 'Content-Length: 50000000')),
+    const { backend, gateway, client, unsent, mostUnsent } = await setUp({}, ({ connection }) =>
+      connection.socket.write(large(50_000_000, 'Content-Length: 50000000')),
     );
     client.socket.pause();
     client.send(request('FolderSync', FOLDER_SYNC));
+    await until(() => unsent() > 0, 'the line to be full');
+    await untilStill(gateway, unsent);
+    await gateway.time.advance(5_001);
     await until(() => gateway.finished.length === 1);
     expect(gateway.finished[0]?.error).toBe('EASGATE_CLIENT_STALLED');
     await until(() => backend.connections[0]?.closed === true && gateway.connections() === 0);
@@ -164,14 +209,16 @@ describe('a phone that reads slowly', () => {
   });
 
   it('is cut when it takes less than minReadRate', async () => {
-    const { backend, gateway, client } = await setUp(
-      { client: { bodyTimeoutMs: 5_000, minReadRate: 1_000_000_000, rateWindowMs: 300 } },
+    const { backend, gateway, client, unsent } = await setUp(
+      { client: { minReadRate: 1_000_000_000, rateWindowMs: 3_000 } },
       ({ connection }) => connection.socket.write(large(50_000_000, 'Content-Length: 50000000')),
     );
     client.socket.pause();
     client.send(request('FolderSync', FOLDER_SYNC));
-    const timer = setInterval(() => client.socket.read(500_000), 20);
-    cleanups.push(() => clearInterval(timer));
+    await until(() => unsent() > 0, 'the line to be full');
+    await gateway.time.advance(4_000);
+    expect(gateway.finished).toHaveLength(0);
+    client.socket.resume();
     await until(() => gateway.finished.length === 1, 'cut');
     expect(gateway.finished[0]?.error).toBe('EASGATE_CLIENT_STALLED');
     await until(() => backend.connections[0]?.closed === true);
@@ -179,23 +226,18 @@ describe('a phone that reads slowly', () => {
 
   it('but pipelines on is not answered from memory without bound, and served on when it reads', async () => {
     const body = 'x'.repeat(30_000);
-    const { backend, client, mostUnsent } = await setUp({}, ({ connection }) =>
+    const { backend, gateway, client, mostUnsent } = await setUp({}, ({ connection }) =>
       connection.socket.write(ok(body)),
     );
     client.socket.pause();
     const count = 1_500;
     client.send(request('FolderSync', FOLDER_SYNC).repeat(count));
-    let seen = 0;
-    let since = Date.now();
-    await until(() => {
-      if (seen !== backend.requests.length) since = Date.now();
-      seen = backend.requests.length;
-      return mostUnsent() > 0 && Date.now() - since > 300;
-    }, 'the gateway to stop');
+    await until(() => mostUnsent() > 0, 'the line to be full');
+    await untilStill(gateway, () => backend.requests.length);
     expect(mostUnsent()).toBeLessThan(1_000_000);
-    expect(seen).toBeLessThan(count);
+    expect(backend.requests.length).toBeLessThan(count);
     client.socket.resume();
-    await until(() => client.received.length >= count * (ok(body).length - 1), 'all answers', 15_000);
+    await until(() => client.received.length >= count * (ok(body).length - 1), 'all answers');
     expect(client.received.split('HTTP/1.1 200 OK').length - 1).toBe(count);
   });
 
@@ -227,8 +269,7 @@ describe('a phone that reads slowly', () => {
     expect(unsent()).toBeGreaterThan(0);
     if (halfClose) client.socket.end();
     // Longer than the gateway lingers for phones that have everything.
-    const full = Date.now();
-    await until(() => Date.now() - full > LINGER_MS + 500, 'the line to be bad');
+    await gateway.time.advance(LINGER_MS + 500);
     client.socket.resume();
     expect((await client.response()).body).toHaveLength(sent);
     await until(() => client.ended);

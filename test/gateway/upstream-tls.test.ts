@@ -183,7 +183,7 @@ describe('health checks and questions about credentials', () => {
     method: 'OPTIONS',
     path: '/health',
     intervalMs: 20,
-    timeoutMs: 1_000,
+    timeoutMs: 30_000,
     rise: 1,
     fall: 1,
     maxStatus: 499,
@@ -242,8 +242,11 @@ it('a mail server that speaks plain HTTP on a port for TLS gets nothing readable
 
 it('a handshake that the mail server does not answer ends with the time for connecting', async () => {
   const backend = await bench.backend();
-  const gateway = await start(backend, {}, { upstream: { connectTimeoutMs: 200 } });
-  expect((await ask(gateway)).status).toBe(504);
+  const gateway = await start(backend);
+  const asked = ask(gateway);
+  await until(() => backend.accepted.length === 1, 'the connection');
+  await gateway.time.advance(2_001);
+  expect((await asked).status).toBe(504);
   expect(gateway.finished[0]?.error).toBe('EASGATE_UPSTREAM_CONNECT_TIMEOUT');
   await until(() => gateway.upstreamConnections() === 0);
 });

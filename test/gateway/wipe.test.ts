@@ -6,7 +6,7 @@ import type { EasAnswer, EasClient } from '../support/eas-client.ts';
 import { checkLeaks } from '../support/leaks.ts';
 import { openQuarantine } from '../support/quarantine.ts';
 import type { Quarantine } from '../support/quarantine.ts';
-import { verdict } from '../support/test-gateway.ts';
+import { verdict, wipeOrder } from '../support/test-gateway.ts';
 
 checkLeaks();
 
@@ -17,7 +17,7 @@ function order(action: 'wipe' | 'accountWipe' = 'wipe'): Verdict {
   return {
     ...verdict(action),
     reason: 'wipeRequested',
-    wipe: { everyone: true, requestedAt: 1, readAt: Date.now() },
+    wipe: wipeOrder(),
   };
 }
 

@@ -81,7 +81,7 @@ describe('an answer that says nothing of the credentials', () => {
 describe('a mail server that answers OPTIONS to everybody', () => {
   async function open(
     post: (asked: BackendRequest) => string,
-    clock?: () => number,
+    time?: TestClock,
     options: (asked: BackendRequest) => string = () => ok('', OFFER),
   ): Promise<{ backend: RawBackend; gateway: TestGateway }> {
     const backend = await backendOf(
@@ -89,7 +89,7 @@ describe('a mail server that answers OPTIONS to everybody', () => {
     );
     const gateway = await gatewayOf(backend, {
       quarantine: quarantineSettings('gateway'),
-      ...(clock === undefined ? {} : { clock }),
+      ...(time === undefined ? {} : { time }),
     });
     gateway.change('abc123', 'quarantine');
     return { backend, gateway };
@@ -135,7 +135,7 @@ describe('a mail server that answers OPTIONS to everybody', () => {
     let everybody = false;
     const { gateway } = await open(
       (asked) => (isGood(asked) ? ok() : UNAUTHORIZED),
-      time.now,
+      time,
       (asked) => (everybody || (isGood(asked) && !isBare(asked)) ? ok('', OFFER) : UNAUTHORIZED),
     );
     expect((await ask(gateway, GOOD)).status).toBe(200);

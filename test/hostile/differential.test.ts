@@ -68,8 +68,17 @@ async function direct(behind: Behind, bytes: string): Promise<ReadRequest[]> {
 
 async function through(behind: Behind, hostile: HostileCase): Promise<ReadRequest[]> {
   const refused = 'code' in hostile.expect;
-  await behind.phone.play(hostile.bytes, forwardedOf(hostile).length + (refused ? 1 : 0), refused);
-  return readBy(behind);
+  const challenged = 'challenged' in hostile.expect;
+  // A moment passes, so that connections come to be used again.
+  behind.gateway.time.pass(1);
+  await behind.phone.play(
+    hostile.bytes,
+    forwardedOf(hostile).length + (refused || challenged ? 1 : 0),
+    refused,
+  );
+  const read = await readBy(behind);
+  // The challenge is asked for once a minute.
+  return challenged ? read.filter(({ method }) => method !== 'OPTIONS') : read;
 }
 
 const meant = (hostile: HostileCase): ReadRequest[] =>
@@ -109,21 +118,17 @@ describe.skipIf(!hasNginx)(`node:http and nginx${without}`, () => {
     expect(await direct(nginx, bytes)).toEqual(both);
   });
 
-  it.each(HOSTILE_CLASSES)(
-    'read alike what the gateway forwards: $title',
-    { timeout: 120_000 },
-    async ({ cases }) => {
-      for (const hostile of cases) {
-        const expected = meant(hostile);
-        expect(await through(node, hostile), `${hostile.name}, behind the gateway: node:http`).toEqual(
-          expected,
-        );
-        expect(await through(nginx, hostile), `${hostile.name}, behind the gateway: nginx`).toEqual(expected);
-      }
-    },
-  );
+  it.each(HOSTILE_CLASSES)('read alike what the gateway forwards: $title', async ({ cases }) => {
+    for (const hostile of cases) {
+      const expected = meant(hostile);
+      expect(await through(node, hostile), `${hostile.name}, behind the gateway: node:http`).toEqual(
+        expected,
+      );
+      expect(await through(nginx, hostile), `${hostile.name}, behind the gateway: nginx`).toEqual(expected);
+    }
+  });
 
-  it('disagree only about bytes that the gateway refuses, or writes anew', { timeout: 120_000 }, async () => {
+  it('disagree only about bytes that the gateway refuses, or writes anew', async () => {
     const disputed: string[] = [];
     const passed: string[] = [];
     for (const hostile of HOSTILE_CLASSES.flatMap(({ cases }) => cases)) {

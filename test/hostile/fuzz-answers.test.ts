@@ -66,7 +66,9 @@ async function nextIsClean(): Promise<void> {
   expect(other.received).toBe(ok('clean'));
 }
 
+/** Forgets the run. A moment passes, so that connections come to be used again, and cease to be. */
 function forget(): void {
+  gateway.time.pass(1);
   const open = backend.connections.filter(({ closed }) => !closed);
   for (const connection of open) connection.received = '';
   backend.connections.splice(0, backend.connections.length, ...open);

@@ -116,8 +116,9 @@ function canonical(target: string): string {
   return '/Microsoft-Server-ActiveSync' + (text === '' ? '' : '?' + text);
 }
 
-/** Forgets the run, so that many runs take no more room than one. */
+/** Forgets the run, so that many runs take no more room than one. A moment passes, so that connections come to be used again. */
 function forget(): void {
+  gateway.time.pass(1);
   for (const connection of backend.connections) connection.received = '';
   const open = backend.connections.filter(({ closed }) => !closed);
   backend.connections.splice(0, backend.connections.length, ...open);

@@ -132,7 +132,7 @@ describe('a closing leg that holds', () => {
       expect(response.body.includes(Buffer.from('129'))).toBe(true);
       // The connection to the server that was authenticated is gone, and the phone must not think otherwise.
       expect(response.header('connection')).toBe('close');
-      expect(world.gateway.seen).toEqual([{ user: 'alice', device: 'alice1' }]);
+      expect(world.gateway.seen).toEqual([{ user: 'contoso\\alice', device: 'alice1' }]);
       expect(world.backend.requests.map(({ method }) => method)).toEqual(['OPTIONS', 'OPTIONS']);
       expect(world.backend.requests[1]?.header('x-ms-policykey')).toBeUndefined();
       expect(world.gateway.upstreamConnections()).toBe(0);

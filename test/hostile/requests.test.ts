@@ -47,19 +47,24 @@ const canaryUpstream = upstreamBytes({
 async function check(hostile: HostileCase): Promise<void> {
   const expected = hostile.expect;
   const forwarded = forwardedOf(hostile);
-  const statuses = forwarded.map(() => ('forwarded' in expected ? (expected.status ?? 200) : 200));
+  const statuses = forwarded.map(() => 200);
   if ('code' in expected) statuses.push(expected.status);
+  if ('challenged' in expected) statuses.unshift(401);
   const before = gateway.finished.length;
   arrived = '';
+  // A moment passes, so that connections come to be used again.
+  gateway.time.pass(1);
   const { text, ended } = await phone.play(hostile.bytes, statuses.length, 'code' in expected);
   expect(statusesOf(text)).toEqual(statuses);
   // Nothing but these requests, in this order; the phone's own are taken out.
-  expect(arrived.replaceAll(canaryUpstream, '')).toBe(forwarded.map(upstreamBytes).join(''));
+  const own = 'challenged' in expected ? upstreamBytes({ question: true }) : '';
+  expect(arrived.replaceAll(canaryUpstream, '').replace(own, '')).toBe(forwarded.map(upstreamBytes).join(''));
   const errors = gateway.finished
     .slice(before)
     .map(({ error }) => error)
     .filter((error) => error !== null && error !== 'EASGATE_LENGTH_MISMATCH');
-  expect(errors).toEqual('code' in expected ? [expected.code] : []);
+  const why = 'challenged' in expected ? expected.challenged : 'code' in expected ? expected.code : null;
+  expect(errors).toEqual(why === null ? [] : [why]);
   if ('waiting' in expected) expect(ended).toBe(false);
 }
 

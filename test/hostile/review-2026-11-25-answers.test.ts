@@ -1,6 +1,6 @@
 // Owns the promise that the holes found by the review of the answers on 25 November 2026 stay closed.
 import { gzipSync } from 'node:zlib';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { PartnershipRecorder } from '../../src/directory/partnership-recorder.ts';
 import type { DirectoryStore } from '../../src/directory/store.ts';
 import { decodeWbxml } from '../../src/eas/wbxml/decode.ts';
@@ -15,7 +15,7 @@ import { checkLeaks } from '../support/leaks.ts';
 import { guarded, openQuarantine } from '../support/quarantine.ts';
 import type { Quarantine } from '../support/quarantine.ts';
 import { RawClient } from '../support/raw-client.ts';
-import { FOLDER_SYNC, request, verdict } from '../support/test-gateway.ts';
+import { FOLDER_SYNC, request, untilLeft, verdict, wipeOrder } from '../support/test-gateway.ts';
 import { until } from '../support/until.ts';
 
 checkLeaks();
@@ -23,7 +23,6 @@ checkLeaks();
 let world: Quarantine;
 const clients: RawClient[] = [];
 afterEach(async () => {
-  vi.restoreAllMocks();
   for (const client of clients.splice(0)) client.destroy();
   await world.close();
 });
@@ -32,14 +31,6 @@ async function connect(): Promise<RawClient> {
   const client = await RawClient.open(world.gateway.port);
   clients.push(client);
   return client;
-}
-
-/** Moves the clock on, and waits until the gateway has looked at it: a silent connection has its time then. */
-async function pass(seconds: number, clock: { ahead: number }): Promise<void> {
-  const witness = await connect();
-  await until(() => world.gateway.connections() === 2, 'the witness');
-  clock.ahead += seconds * 1_000;
-  await until(() => witness.ended, 'the gateway to look at its clock');
 }
 
 describe('a password that was accepted on a connection', () => {
@@ -52,9 +43,6 @@ describe('a password that was accepted on a connection', () => {
       },
       { client: { keepAliveTimeoutMs: 600_000 } },
     );
-    const clock = { ahead: 0 };
-    const now = Date.now.bind(Date);
-    vi.spyOn(Date, 'now').mockImplementation(() => now() + clock.ahead);
     const phone = await connect();
     const ask = async (): Promise<number> => {
       phone.send(request('FolderSync', FOLDER_SYNC, [], 'PHONE1'));
@@ -65,7 +53,7 @@ describe('a password that was accepted on a connection', () => {
     // A minute in the memory all connections share, half a minute on its own.
     const statuses: number[] = [];
     for (let seconds = 0; seconds < 100; seconds += 20) {
-      await pass(20, clock);
+      await world.gateway.time.advance(20_000);
       statuses.push(await ask());
     }
     expect(statuses.at(-1)).toBe(401);
@@ -75,7 +63,7 @@ describe('a password that was accepted on a connection', () => {
 const ORDER: Verdict = {
   ...verdict('wipe'),
   reason: 'wipeRequested',
-  wipe: { everyone: true, requestedAt: 1, readAt: 0 },
+  wipe: wipeOrder(),
 };
 const provision = (phone: EasClient, inner = ''): Promise<EasAnswer> =>
   phone.command('Provision', fromXml(`<Provision xmlns="Provision:">${inner}</Provision>`));
@@ -136,6 +124,7 @@ describe('a wipe', () => {
     phone.send(request('Provision', encodeWbxml(said), [], 'PHONE1'));
     await until(() => asked, 'the directory to be read');
     phone.destroy();
+    await untilLeft(world.gateway);
     await until(() => world.gateway.connections() === 0, 'the phone to be gone');
     reading.resolve(ORDER);
     await until(() => world.gateway.acknowledged.length > 0, 'the word of the phone');
@@ -190,39 +179,44 @@ describe('a poll of a quarantined phone', () => {
     requirement,
   });
 
-  async function held(version: string): Promise<{ poll: Promise<EasAnswer>; ends: number }> {
+  async function held(version: string): Promise<{ poll: Promise<EasAnswer> }> {
     world = await openQuarantine();
     const phone = world.phone({ version });
     await phone.folderSync();
-    const ends = Date.now() + 1_000;
-    world.gateway.verdicts.set('phone1', quarantined(ends, 'until noon'));
+    const { time, verdicts } = world.gateway;
+    verdicts.set('phone1', quarantined(time.wall() + 60_000, 'until noon'));
     // The first one is told that there is a message.
     expect((await phone.ping(600, 'easg1-inbox')).easStatus).toBe('2');
     const poll = phone.ping(600, 'easg1-inbox');
     await until(() => world.gateway.heldPolls() === 1, 'the poll to be held');
-    return { poll, ends };
+    return { poll };
   }
 
   it('is not held longer than what holds it: the phone is let in when its quarantine ends', async () => {
-    const { poll, ends } = await held('14.1');
+    const { poll } = await held('14.1');
     world.gateway.verdicts.set('phone1', RELEASED);
+    await world.gateway.time.advance(59_999);
+    expect(world.gateway.heldPolls()).toBe(1);
+    await world.gateway.time.advance(1);
     expect((await poll).easStatus).toBe('7');
-    expect(Date.now()).toBeGreaterThanOrEqual(ends - 200);
   });
 
   it('tells of another message when one quarantine ends in another', async () => {
     const { poll } = await held('14.1');
     world.gateway.verdicts.set('phone1', quarantined(Infinity, 'until it is enrolled'));
+    await world.gateway.time.advance(60_000);
     expect((await poll).easStatus).toBe('2');
   });
 
   it('goes on being held when nothing is new, and ends when the directory cannot say', async () => {
     const { poll } = await held('14.1');
-    const later = Date.now() + 1_500;
-    world.gateway.verdicts.set('phone1', quarantined(later, 'until noon'));
-    await until(() => Date.now() > later - 300, 'the second end to come near');
+    const { time, verdicts } = world.gateway;
+    verdicts.set('phone1', quarantined(time.wall() + 90_000, 'until noon'));
+    await time.advance(60_000);
+    await time.advance(29_999);
     expect(world.gateway.heldPolls()).toBe(1);
-    world.gateway.verdicts.set('phone1', 'unavailable');
+    verdicts.set('phone1', 'unavailable');
+    await time.advance(1);
     expect((await poll).easStatus).toBe('1');
   });
 });
@@ -383,7 +377,10 @@ describe('a phone that is let in', () => {
 function recording(): { store: { written: number }; recorder: PartnershipRecorder } {
   const store = {
     written: 0,
-    recordSeen: async (batch: readonly unknown[]) => void (store.written += batch.length),
+    recordSeen: async (batch: readonly unknown[]) => {
+      store.written += batch.length;
+      return [];
+    },
   };
   return { store, recorder: new PartnershipRecorder(store as unknown as DirectoryStore) };
 }
@@ -408,6 +405,7 @@ describe('what is written down of a phone', () => {
       recorder.seen({
         user: `user${index}` as UserKey,
         device: `phone${index}` as DeviceKey,
+        spelling: `phone${index}`,
         deviceType: 'iPhone',
         userAgent: head.slice(16_000),
         protocolVersion: '16.1',

@@ -7,14 +7,13 @@ import { PartnershipRecorder } from '../../src/directory/partnership-recorder.ts
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
 import type { UserRecord } from '../../src/directory/records.ts';
 import { RedisStore } from '../../src/directory/redis/redis-store.ts';
-import type { ChangeBatch, LookupResult } from '../../src/directory/store.ts';
 import { VerdictCache } from '../../src/directory/verdict-cache.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
 import { alice, decision, deviceRecord } from '../directory/store-contract.ts';
 import { checkLeaksAtEnd } from '../support/leaks.ts';
 import { startRedis } from '../support/redis.ts';
 import type { TestRedis } from '../support/redis.ts';
-import { until } from '../support/until.ts';
+import { eventually } from '../support/until.ts';
 
 checkLeaksAtEnd();
 
@@ -26,7 +25,7 @@ afterAll(() => redis.kill());
 
 const CHANGES = 'easgate:changes';
 const open = (): Promise<RedisStore> =>
-  RedisStore.open({ url: redis.url, keyPrefix: 'easgate:', commandTimeoutMs: 500 });
+  RedisStore.open({ url: redis.url, keyPrefix: 'easgate:', commandTimeoutMs: 30_000 });
 
 describe('a change of the Redis directory', () => {
   it('that is written between a read that found none and the look at the end of the log is not passed over', async () => {
@@ -84,7 +83,7 @@ describe('a name of a user', () => {
       await store.putUser(user('adam.smith', [name]));
       await store.putUser(user('anna.smith', []));
       await store.decide('adam.smith' as UserKey, phone, decision('block'));
-      const found = await store.lookup(name, [phone]);
+      const found = await store.lookup(name, phone);
       expect([store.kind, found.user, found.partnershipDecision?.action]).toEqual([
         store.kind,
         'adam.smith',
@@ -133,40 +132,27 @@ async function startSilencer(
 }
 
 describe('connections to Redis that fall silent', () => {
-  it('are given up in seconds: look-ups and changes come over new ones', async () => {
+  it('are given up: look-ups and changes come over new ones', async () => {
     const silencer = await startSilencer(redis.port);
     const url = `redis://127.0.0.1:${silencer.port}/0`;
-    const store = await RedisStore.open({ url, keyPrefix: 'easgate:', commandTimeoutMs: 500 });
+    const store = await RedisStore.open({ url, keyPrefix: 'easgate:', commandTimeoutMs: 2_000 });
     const place = await store.position();
     const writer = await open();
     silencer.silence();
     await writer.decide(null, 'stolen' as DeviceKey, decision('block'));
-    let told: ChangeBatch | null = null;
-    let found: LookupResult | null = null;
-    const retry = async <T>(work: () => Promise<T>, done: (result: T) => void): Promise<void> => {
-      for (;;) {
-        const result = await work().catch(() => null);
-        if (result !== null) {
-          done(result);
-          return;
-        }
-        if (closed) return;
-        await new Promise((resolve) => setTimeout(resolve, 50));
-      }
-    };
-    let closed = false;
-    void retry(
-      () => store.changesAfter(place),
-      (batch) => (told = batch),
-    );
-    void retry(
-      () => store.lookup('alice' as UserKey, ['stolen' as DeviceKey]),
-      (result) => (found = result),
-    );
-    await until(() => told !== null && found !== null, 'both to come back', 12_000).catch(() => undefined);
-    closed = true;
+    const answered = <T>(ask: () => Promise<T>, what: string): Promise<T | null> =>
+      eventually(
+        () => ask().catch(() => null),
+        (answer) => answer !== null,
+        what,
+      ).catch(() => null);
+    const [told, found] = await Promise.all([
+      answered(() => store.changesAfter(place), 'the changes'),
+      answered(() => store.lookup(alice, 'stolen' as DeviceKey), 'a look-up'),
+    ]);
     await Promise.all([store.close(), writer.close(), silencer.close()]);
-    expect([told !== null, found !== null]).toEqual([true, true]);
+    expect(told?.changes).toEqual([{ device: 'stolen', user: null }]);
+    expect(found?.deviceDecision?.action).toBe('block');
   });
 });
 
@@ -189,11 +175,17 @@ describe('strangers who name the device of somebody else', () => {
         model: null,
         os: null,
         imei: null,
+        spellings: [phone],
       };
       const seen = { firstSeen: 1, lastSeen: 1, lastVerdict: 'allow', lastReason: 'individualRule' };
       await store.recordSeen([{ user: alice, device: phone, ...record, ...seen }]);
       const clock = { now: Date.now() };
-      const bounds = { maxEntries: 10, maxUnknownEntries: 10, maxConcurrentLookups: 9, lookupTimeoutMs: 500 };
+      const bounds = {
+        maxEntries: 10,
+        maxUnknownEntries: 10,
+        maxConcurrentLookups: 9,
+        lookupTimeoutMs: 30_000,
+      };
       const times = {
         lifetimeMs: 60_000,
         unknownLifetimeMs: 10_000,
@@ -204,7 +196,6 @@ describe('strangers who name the device of somebody else', () => {
         store,
         { unknownDevice: 'quarantine', notEnrolled: 'quarantine', notCompliant: 'quarantine' },
         { ...bounds, ...times, onLookupError: () => undefined },
-        () => [],
         () => clock.now,
       );
       expect((await cache.decide(alice, phone)).verdict?.action).toBe('allow');
@@ -227,6 +218,7 @@ describe('a user who makes up devices', () => {
       recorder.seen({
         user: user as UserKey,
         device: device as DeviceKey,
+        spelling: device,
         deviceType: 'Test',
         userAgent: null,
         protocolVersion: '14.1',

@@ -37,9 +37,12 @@ describe('a name that is no text', () => {
       const payload = Buffer.from(String.raw`{"upn":"\ud800"}`).toString('base64url');
       const bearer = `Authorization: Bearer e30.${payload}.x\r\n`;
       phone.send(request('FolderSync', FOLDER_SYNC).replace(/Authorization: .*\r\n/, bearer));
-      expect((await phone.response()).status).toBe(400);
+      expect((await phone.response()).status).toBe(401);
       expect(gateway.finished.map(({ error }) => error)).toEqual(['EASGATE_USER_NAME']);
-      expect(backend.requests).toEqual([]);
+      // The mail server was asked for its challenge.
+      expect(backend.requests.map((seen) => [seen.method, seen.header('authorization')])).toEqual([
+        ['OPTIONS', undefined],
+      ]);
     },
   );
 });
@@ -67,20 +70,21 @@ describe('a Bearer token', () => {
 
 describe('OPTIONS with a command in a base64 query', () => {
   const query = Buffer.from('8d0909040641424331323300066950686f6e65', 'hex').toString('base64');
-  const disguised = request('FolderSync', FOLDER_SYNC).replace(/^POST (\S+)\?\S+/, `OPTIONS $1?${query}`);
+  const disguised = request('FolderSync', Buffer.alloc(0)).replace(/^POST (\S+)\?\S+/, `OPTIONS $1?${query}`);
 
   it.each([
     ['of a blocked device', disguised],
     ['of nobody', disguised.replace(/Authorization: .*\r\n/, '')],
-  ])('does not reach the mail server: %s', async (_whose, sent) => {
+  ])('reaches the mail server without it: %s', async (_whose, sent) => {
     const backend = await backendOf(answerOk);
     const gateway = await gatewayOf(backend);
     gateway.change('abc123', 'block');
     const phone = await phoneOf(gateway);
     phone.send(sent);
-    expect((await phone.response()).status).toBe(400);
-    expect(gateway.finished.map(({ error }) => error)).toEqual(['EASGATE_QUERY_COMMAND']);
-    expect(backend.requests).toEqual([]);
+    expect((await phone.response()).status).toBe(200);
+    expect(backend.requests.map(({ method, target }) => [method, target])).toEqual([
+      ['OPTIONS', '/Microsoft-Server-ActiveSync'],
+    ]);
   });
 });
 
@@ -185,6 +189,7 @@ describe('a change', () => {
     phone.send(request('FolderSync', FOLDER_SYNC));
     await until(() => backend.requests.length === 3, 'the question about the credentials');
     const before = asked.other1;
+    await gateway.time.advance(1_000);
     await until(() => asked.other1 > before, 'it to be asked again about what it did not answer');
     expect([asked.abc123, phone.received]).toEqual([4, '']);
     answerOk(backend.requests[2] as BackendRequest);
@@ -203,8 +208,11 @@ describe('a held poll', () => {
     const phone = await phoneOf(gateway);
     phone.send(request('Ping', PING));
     await until(() => backend.requests.length === 1, 'the poll to be held');
-    current = { ...verdict('allow'), validUntil: Date.now() + 300 };
+    current = { ...verdict('allow'), validUntil: gateway.time.wall() + 60_000 };
     gateway.change();
+    await gateway.time.advance(59_999);
+    expect(phone.received).toBe('');
+    await gateway.time.advance(1);
     const { status, body } = await phone.response();
     // Status 1: the heartbeat passed (MS-ASCMD 2.2.3.177.11).
     expect([status, body.toString('hex')]).toEqual([200, '03016a00000d45470331000101']);
@@ -280,8 +288,7 @@ describe('a mail server that sends more than its response, over TLS', () => {
     answer(0, ok());
     await first.response();
     // A connection that stays open for a moment proves that the server keeps them: they are used again at once then.
-    const proven = Date.now() + 500;
-    await until(() => Date.now() > proven, 'the connection to prove itself');
+    await gateway.time.advance(500);
     first.send(request('FolderSync', FOLDER_SYNC));
     await until(() => backend.requests.length === 2, 'the second request');
     const waiting = await phoneOf(gateway);
@@ -304,14 +311,21 @@ describe('a mail server that sends more than its response, over TLS', () => {
 
 describe('a challenge', () => {
   it('made of spaces costs what other texts of its length do', () => {
+    /** Milliseconds, of the quickest of several times: what else the machine does is not counted. */
     const costOf = (value: string): number => {
-      const started = performance.now();
-      expect(withoutSchemes(value, ['ntlm'])).toBe(value);
-      return performance.now() - started;
+      const times = Array.from({ length: 5 }, () => {
+        const started = performance.now();
+        expect(withoutSchemes(value, ['ntlm'])).toBe(value);
+        return performance.now() - started;
+      });
+      return Math.min(...times);
     };
     const length = 60_000;
     costOf('warm up');
-    expect(costOf(`Basic${' '.repeat(length)}=x`)).toBeLessThan(costOf(`Basic ${'x'.repeat(length)}`) + 100);
+    // What grows with the square takes thousands of times as long.
+    expect(costOf(`Basic${' '.repeat(length)}=x`)).toBeLessThan(
+      costOf(`Basic ${'x'.repeat(length)}`) * 100 + 100,
+    );
   });
 
   it('is told from a parameter by what follows its spaces', () => {
@@ -386,17 +400,17 @@ describe('a supervisor', () => {
   it('whose worker keeps ending takes a configuration that helps, also in a long pause', async () => {
     const { supervisor, exits, plan } = await watched({ crashes: true });
     // The pauses are 0.1, 0.2, 0.4, 0.8 seconds; in the next one the socket is let go.
-    await until(() => exits() === 5, 'the fifth end', 20_000);
+    await until(() => exits() >= 5, 'the fifth end');
     await supervisor.reload(plan({}));
     expect(supervisor.pids()).toHaveLength(1);
-  }, 30_000);
+  });
 
   it('whose worker keeps ending can be stopped in a long pause', async () => {
     const { supervisor, exits } = await watched({ crashes: true });
-    await until(() => exits() === 5, 'the fifth end', 20_000);
+    await until(() => exits() >= 5, 'the fifth end');
     await supervisor.stop();
     expect(supervisor.pids()).toEqual([]);
-  }, 30_000);
+  });
 
   it('keeps no worker of an old configuration that was being started during a reload', async () => {
     const { supervisor, plan, started, waitFile } = await watched({ waits: true });
@@ -410,7 +424,7 @@ describe('a supervisor', () => {
     await until(() => !isAlive(second), 'the worker of the old configuration to go');
     const third = started().find((pid) => pid !== first && pid !== second);
     expect(supervisor.pids()).toEqual([third]);
-  }, 30_000);
+  });
 
   it('that failed to move can move later, and stays where it was until then', async () => {
     const { supervisor, plan } = await watched({});
@@ -420,5 +434,5 @@ describe('a supervisor', () => {
     expect(supervisor.port).toBe(before);
     await supervisor.reload(plan({}, port));
     expect(supervisor.port).toBe(port);
-  }, 30_000);
+  });
 });

@@ -7,7 +7,7 @@ import type { DirectoryStore } from '../../src/directory/store.ts';
 import { VerdictCache } from '../../src/directory/verdict-cache.ts';
 import { startGateway } from '../../src/gateway/gateway.ts';
 import { GuessLimits } from '../../src/gateway/guess-limits.ts';
-import { deviceAliases, deviceKey } from '../../src/identity/device.ts';
+import { deviceKey } from '../../src/identity/device.ts';
 import type { UserKey } from '../../src/identity/keys.ts';
 import { checkLeaks, watchGateway } from '../support/leaks.ts';
 import { openings } from '../support/openings.ts';
@@ -49,23 +49,18 @@ describe('three hundred connections of strangers, before a slow directory', () =
       notEnrolled: 'quarantine',
       notCompliant: 'quarantine',
     } as const;
-    const cache = new VerdictCache(
-      store,
-      allow,
-      {
-        maxEntries: 1_000,
-        maxUnknownEntries: 1_000,
-        // Each request needs a look-up of its own.
-        lifetimeMs: 1,
-        unknownLifetimeMs: 1,
-        maxConcurrentLookups: 256,
-        lookupTimeoutMs: 60_000,
-        staleAllowedMs: 1,
-        staleBlockedMs: 1,
-        onLookupError: () => undefined,
-      },
-      deviceAliases,
-    );
+    const cache = new VerdictCache(store, allow, {
+      maxEntries: 1_000,
+      maxUnknownEntries: 1_000,
+      // Each request needs a look-up of its own.
+      lifetimeMs: 1,
+      unknownLifetimeMs: 1,
+      maxConcurrentLookups: 256,
+      lookupTimeoutMs: 60_000,
+      staleAllowedMs: 1,
+      staleBlockedMs: 1,
+      onLookupError: () => undefined,
+    });
     await cache.start();
     const recorder = new PartnershipRecorder(inner);
     const backend = await backendOf(({ connection, head }) =>

@@ -143,8 +143,8 @@ describe('the client that Forwarded names', () => {
       read(long);
       read(`for="${long}`);
       read(`${long}"`);
-      // Quadratic work on a million characters takes minutes.
-      expect(performance.now() - start).toBeLessThan(5_000);
+      // Quadratic work on a million characters takes minutes, linear work less than a tenth of a second.
+      expect(performance.now() - start).toBeLessThan(30_000);
     },
   );
 });

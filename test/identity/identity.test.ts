@@ -8,19 +8,24 @@ import {
   parseAddress,
   parseRange,
 } from '../../src/identity/client-address.ts';
-import { deviceAliases, deviceKey } from '../../src/identity/device.ts';
+import { deviceKey, deviceSpelling } from '../../src/identity/device.ts';
 import { claimAgrees } from '../../src/identity/user-claim.ts';
 import type { UserKey } from '../../src/identity/keys.ts';
-import { userFromAuthorization } from '../../src/identity/user.ts';
+import { NO_GROUPS, UserNames } from '../../src/identity/user-names.ts';
+import { userFromAuthorization, userKey } from '../../src/identity/user.ts';
 
 const basic = (text: string | Buffer) => `Basic ${Buffer.from(text).toString('base64')}`;
 const user = (value: string | null) => userFromAuthorization(value, 'upn');
+const CLAIMS = Buffer.from('{"upn":"alice"}').toString('base64url');
 
 describe('the user key', () => {
   it.each([
     ['alice:secret', 'alice'],
     ['ALICE:secret', 'alice'],
-    ['CONTOSO\\Alice:secret', 'alice'],
+    ['CONTOSO\\Alice:secret', 'contoso\\alice'],
+    ['\\Alice:secret', 'alice'],
+    ['CONTOSO\\Alice@Contoso.com:secret', 'alice@contoso.com'],
+    ['A.B. Systems\\carol@example.com:pw', 'carol@example.com'],
     ['Alice@Contoso.com:se:cr:et', 'alice@contoso.com'],
     ['a:', 'a'],
   ])('of %s is %s', (credentials, key) => {
@@ -59,6 +64,25 @@ describe('the user key', () => {
     ['broken token', 'Bearer a.b'],
     ['token without the claim', `Bearer a.${Buffer.from('{}').toString('base64url')}.c`],
     ['token that is no JSON', 'Bearer a.b.c'],
+    ['token of five parts (JWE, RFC 7516 7.1)', `Bearer h.${CLAIMS}.iv.text.tag`],
+    ['token of four parts', `Bearer h.${CLAIMS}.s.more`],
+    ['token that ends in a dot', `Bearer h.${CLAIMS}.s.`],
+    [
+      'claims that are no UTF-8',
+      `Bearer h.${Buffer.from('{"upn":"j\xfcrgen"}', 'latin1').toString('base64url')}.s`,
+    ],
+    [
+      'claims cut inside a character',
+      `Bearer h.${Buffer.from('7b2275706e223a22c3227d', 'hex').toString('base64url')}.s`,
+    ],
+    [
+      'claims in surrogates (CESU-8)',
+      `Bearer h.${Buffer.from('7b2275706e223a22eda0bdedb8b0227d', 'hex').toString('base64url')}.s`,
+    ],
+    [
+      'claims behind a byte order mark',
+      `Bearer h.${Buffer.from('\ufeff{"upn":"alice"}').toString('base64url')}.s`,
+    ],
   ])('is refused: %s', (_name, value) => {
     expect(user(value)).toMatch(/^EASGATE_/);
   });
@@ -69,6 +93,7 @@ describe('the user key', () => {
   });
 
   it('is what a plain decoder finds, for any credentials', () => {
+    let named = 0;
     fc.assert(
       fc.property(
         fc.string({ unit: 'binary-ascii', minLength: 1, maxLength: 20 }),
@@ -76,10 +101,13 @@ describe('the user key', () => {
         (name, password) => {
           const found = user(basic(`${name}:${password}`));
           if (found.startsWith('EASGATE_')) return;
+          named++;
           expect(name.split(':')[0]?.toLowerCase().endsWith(found)).toBe(true);
         },
       ),
+      { numRuns: 1_000 },
     );
+    expect(named).toBeGreaterThan(0);
   });
 });
 
@@ -96,30 +124,111 @@ describe('the User= claim', () => {
     ['bob@contoso.com', 'alice', false],
     ['alice#bob', 'alice', false],
     ['@contoso.com', 'alice', false],
+    ['CONTOSO\\alice', 'fabrikam\\alice', true],
+    ['alice', 'contoso\\alice', true],
+    ['alice@contoso.com', 'contoso\\alice', true],
+    ['CONTOSO\\alice', 'alice@contoso.com', true],
+    ['CONTOSO\\bob', 'contoso\\alice', false],
   ])('%s and %s agree: %s', (claim, key, agrees) => {
     expect(claimAgrees(claim, key as UserKey)).toBe(agrees);
+  });
+
+  it('agrees across the DNS domains of a group', () => {
+    const names = new UserNames([['a.example', 'b.example']]);
+    expect(claimAgrees('alice@a.example', 'alice@b.example' as UserKey, names)).toBe(true);
+    expect(claimAgrees('alice@a.example', 'alice@c.example' as UserKey, names)).toBe(false);
   });
 });
 
 describe('the device key', () => {
-  it('has the hex of its lower-case text as alias', () => {
-    expect(deviceAliases(deviceKey('V140Device'))).toEqual(['76313430646576696365']);
+  const hexOf = (text: string): string => Buffer.from(text).toString('hex');
+  const ids = fc.string({
+    unit: fc.constantFrom(...'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789'),
+    minLength: 1,
+    maxLength: 16,
   });
 
-  it('of a hex id that spells a text is the hex of its lower case', () => {
-    expect(deviceKey('56313430446576696365')).toBe('76313430646576696365');
+  it.each([
+    ['V140Device', 'v140device'],
+    ['56313430446576696365', 'v140device'],
+    ['76313430446576696365', 'v140device'],
+    [hexOf(hexOf('Appl1')), 'appl1'],
+    ['c86cb866c1647db0e4a0a5116324d342', 'c86cb866c1647db0e4a0a5116324d342'],
+    ['AB', 'ab'],
+  ])('of %s is %s', (id, key) => {
+    expect(deviceKey(id)).toBe(key);
   });
 
-  it('has the text that a hex id spells as alias', () => {
-    expect(deviceAliases(deviceKey('76313430446576696365'))).toContain('v140device');
+  it('is one for an id, its hex and the hex of that, in any letter case', () => {
+    fc.assert(
+      fc.property(ids, (id) => {
+        const key = deviceKey(id);
+        for (const spelled of [id.toUpperCase(), hexOf(id), hexOf(id).toUpperCase(), hexOf(hexOf(id))])
+          expect(deviceKey(spelled)).toBe(key);
+        expect(deviceKey(key)).toBe(key);
+      }),
+    );
   });
 
-  it('of raw bytes has no text alias', () => {
-    expect(
-      deviceAliases(deviceKey('c86cb866c1647db0e4a0a5116324d342')).every((alias) =>
-        /^[0-9a-f]{64}$/.test(alias),
-      ),
-    ).toBe(true);
+  it('has a spelling for each time that the id is written in hex, whatever the letter case', () => {
+    fc.assert(
+      fc.property(ids, (id) => {
+        const key = deviceKey(id);
+        const plain = deviceSpelling(id, false);
+        expect(deviceSpelling(id.toUpperCase(), false)).toBe(plain);
+        const inHex = deviceSpelling(hexOf(id), false);
+        expect(inHex).not.toBe(plain);
+        // A base64 query names the text; servers write it in hex.
+        expect(deviceSpelling(id, true)).toBe(inHex);
+        for (const spelling of [plain, inHex]) expect(deviceKey(spelling)).toBe(key);
+      }),
+    );
+  });
+});
+
+describe('a user name', () => {
+  const groups = new UserNames([
+    ['Contoso.com', 'corp.contoso.local', 'CONTOSO'],
+    ['FABRIKAM', 'fabrikam.example'],
+    ['OLD', 'OLDER'],
+  ]);
+  const relation = (names: UserNames, a: string, b: string): string => {
+    const [one, other] = [userKey(a) as UserKey, userKey(b) as UserKey];
+    expect(names.meets(other, one)).toBe(names.meets(one, other));
+    return names.same(one, other) ? 'same' : names.meets(one, other) ? 'meets' : 'apart';
+  };
+
+  it.each([
+    ['carol', 'CAROL', 'same'],
+    ['carol', 'carol@contoso.com', 'meets'],
+    ['carol', 'CONTOSO\\carol', 'meets'],
+    ['CONTOSO\\carol', 'carol@contoso.com', 'meets'],
+    ['CONTOSO\\carol', 'FABRIKAM\\carol', 'meets'],
+    ['contoso.com\\carol', 'carol@fabrikam.example', 'meets'],
+    ['carol@CONTOSO', 'carol@contoso.com', 'meets'],
+    ['carol@', 'carol@contoso.com', 'meets'],
+    ['carol@contoso.com', 'carol@fabrikam.example', 'apart'],
+    ['carol@contoso.com', 'X\\carol@fabrikam.example', 'apart'],
+    ['carol', 'carola', 'apart'],
+    ['carol', 'dave@contoso.com', 'apart'],
+  ])('%s and %s, without groups: %s', (a, b, expected) => {
+    expect(relation(NO_GROUPS, a, b)).toBe(expected);
+  });
+
+  it.each([
+    ['CONTOSO\\carol', 'carol@contoso.com', 'same'],
+    ['carol@corp.contoso.local', 'carol@contoso.com', 'same'],
+    ['contoso.com\\carol', 'carol@CONTOSO', 'same'],
+    ['FABRIKAM\\carol', 'carol@fabrikam.example', 'same'],
+    ['OLD\\carol', 'OLDER\\carol', 'same'],
+    ['CONTOSO\\carol', 'FABRIKAM\\carol', 'apart'],
+    ['OLD\\carol', 'carol@contoso.com', 'meets'],
+    ['carol', 'carol@contoso.com', 'meets'],
+    ['OTHER\\carol', 'carol@contoso.com', 'meets'],
+    ['CONTOSO\\carol', 'carol@other.example', 'apart'],
+    ['CONTOSO\\carol', 'dave@contoso.com', 'apart'],
+  ])('%s and %s, with groups: %s', (a, b, expected) => {
+    expect(relation(groups, a, b)).toBe(expected);
   });
 });
 

@@ -13,7 +13,7 @@ import {
   spnegoResponse,
 } from '../support/ntlm-tokens.ts';
 
-const NAMES_ALICE = { leg: 'closing', user: 'alice' };
+const NAMES_ALICE = { leg: 'closing', user: 'contoso\\alice' };
 const OPENING = { leg: 'opening' };
 const ntlm = (token: Buffer) => readLeg(credentials('NTLM', token));
 const negotiate = (token: Buffer) => readLeg(credentials('Negotiate', token));
@@ -57,7 +57,10 @@ describe('the first leg', () => {
 describe('the last leg', () => {
   it('names its user, written in UTF-16', () => {
     expect(ntlm(authenticateMessage({ user: 'Alice' }))).toEqual(NAMES_ALICE);
-    expect(ntlm(authenticateMessage({ user: 'Jürgen' }))).toEqual({ leg: 'closing', user: 'jürgen' });
+    expect(ntlm(authenticateMessage({ user: 'Jürgen' }))).toEqual({
+      leg: 'closing',
+      user: 'contoso\\jürgen',
+    });
   });
 
   it('names its user, written in the OEM character set', () => {
@@ -82,8 +85,20 @@ describe('the last leg', () => {
     }
   });
 
-  it('leaves the domain out of the key and keeps that of a UPN', () => {
-    expect(ntlm(authenticateMessage({ user: 'alice', domain: 'FABRIKAM' }))).toEqual(NAMES_ALICE);
+  it('has the domain in the key, but for that of a UPN', () => {
+    expect(ntlm(authenticateMessage({ user: 'Alice', domain: 'FABRIKAM' }))).toEqual({
+      leg: 'closing',
+      user: 'fabrikam\\alice',
+    });
+    const alone = authenticateMessage({ user: 'alice', domain: '' });
+    expect(ntlm(alone)).toEqual({ leg: 'closing', user: 'alice' });
+    // What holds nothing may lie anywhere.
+    alone.writeUInt32LE(0, 32);
+    expect(ntlm(alone)).toEqual({ leg: 'closing', user: 'alice' });
+    expect(ntlm(authenticateMessage({ user: 'alice@contoso.com', domain: 'FABRIKAM' }))).toEqual({
+      leg: 'closing',
+      user: 'alice@contoso.com',
+    });
     expect(ntlm(authenticateMessage({ user: 'Alice@Contoso.com', domain: '' }))).toEqual({
       leg: 'closing',
       user: 'alice@contoso.com',
@@ -211,13 +226,14 @@ describe('any bytes', () => {
           const leg = negotiate(token);
           expect(outcomes).toContain(outcome(leg));
           if (typeof leg === 'string' || leg.leg === 'opening') return;
-          const held = [leg.user, leg.user.toUpperCase()].some(
-            (name) => token.includes(name, 0, 'latin1') || token.includes(name, 0, 'utf16le'),
-          );
+          const held = (text: string): boolean =>
+            [text, text.toUpperCase()].some(
+              (name) => token.includes(name, 0, 'latin1') || token.includes(name, 0, 'utf16le'),
+            );
           // Upper and lower case may mix once a letter was changed.
           const same =
             token.toString('utf16le').toLowerCase() + token.subarray(1).toString('utf16le').toLowerCase();
-          expect(held || same.includes(leg.user)).toBe(true);
+          for (const field of leg.user.split('\\')) expect(held(field) || same.includes(field)).toBe(true);
         },
       ),
     );

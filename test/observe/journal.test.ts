@@ -114,6 +114,25 @@ describe('without an access log', () => {
     });
   });
 
+  it('a known phone under another spelling of its id is named, once for each', async () => {
+    await begin({ policy: { unknownDevice: 'allow' } });
+    const partnerships = async () => (await office.operator.listPartnerships())[0]?.record.spellings.length;
+    const [first, second] = [DEVICE, Buffer.from(DEVICE).toString('hex')];
+    await send(office, 2, ask('alice-pw', first));
+    await until(async () => (await partnerships()) === 1, 'the phone to be known');
+    await send(office, 2, ask('alice-pw', second));
+    await until(async () => (await partnerships()) === 2, 'its second spelling to be known');
+    await send(office, 2, ask('alice-pw', first));
+    await end();
+    expect(file.events('device_respelled')).toHaveLength(1);
+    expect(file.events('device_respelled')[0]).toMatchObject({
+      user: 'alice',
+      device: deviceKey(DEVICE),
+      spellings: 'abc123 616263313233',
+      count: 1,
+    });
+  });
+
   it('the poll that a decision ends is named with the decision', async () => {
     await begin({ policy: { unknownDevice: 'allow' } });
     const leaving = new AbortController();
@@ -137,7 +156,11 @@ describe('without an access log', () => {
     await phone.settle(leaving.signal);
     const poll = phone.step(leaving.signal);
     await until(() => office.gateway.heldPolls() === 1, 'the poll to be held');
-    await office.operator.decide(null, deviceKey(DEVICE), wipeDecision(Date.now(), 'wipe'));
+    await office.operator.decide(
+      null,
+      deviceKey(DEVICE),
+      wipeDecision(Date.now(), 'wipe', 'alice', deviceKey(DEVICE)),
+    );
     await poll;
     await phone.settle(leaving.signal);
     leaving.abort();

@@ -43,6 +43,7 @@ const passage = {
   path: '/owa/',
   status: 502,
   error: 'EASGATE_UPSTREAM_CONNECT',
+  upstream: 'mail:80',
   address: '192.0.2.1',
   startedAt: Date.now(),
   bytesOut: 10,
@@ -56,7 +57,7 @@ async function written(identities: boolean): Promise<void> {
   access.flush();
   await until(() => {
     log.flush();
-    return file.text() !== '';
+    return file.text().split('\n').length > 2;
   });
 }
 
@@ -71,7 +72,7 @@ describe('the access log', () => {
     access.recordPassage({ ...passage, path: '/owa/'.repeat(1_000) });
     await until(() => {
       log.flush();
-      return file.lines().length === 2;
+      return file.text().split('\n').length > 2;
     });
     const [request, other] = file.lines();
     expect(request?.['user_agent']).toBe('Apple'.repeat(1_000).slice(0, 256));
@@ -100,7 +101,7 @@ describe('the access log', () => {
     expect(access.dropped).toBe(3);
     await until(() => {
       log.flush();
-      return file.text().length > 1_000_000;
+      return file.text().split('\n').length > 10_000;
     });
     expect(file.lines()).toHaveLength(10_000);
   });

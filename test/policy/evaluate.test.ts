@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { evaluate, explain } from '../../src/policy/evaluate.ts';
-import { isOpenWipe, settleWipe } from '../../src/policy/wipe.ts';
+import { isOpenWipe, noteTold, settleWipe, underSpelling } from '../../src/policy/wipe.ts';
 import type {
   AccessDecision,
   Policy,
@@ -16,7 +16,7 @@ const nothing: PolicyFacts = {
   now: 1_000,
   partnershipDecision: null,
   deviceDecision: null,
-  aliasDecisions: [],
+  namesakeDecisions: [],
   device: null,
 };
 const by = (action: AccessDecision['action'], expiresAt: number | null = null): AccessDecision => ({
@@ -26,6 +26,8 @@ const by = (action: AccessDecision['action'], expiresAt: number | null = null): 
   decidedAt: 1,
   expiresAt,
 });
+/** The user's entry in a wipe: it was told. */
+const named = { user: 'alice', spellings: ['phone1'], toldAt: 600 };
 const wipe = (
   state: WipeProgress['state'],
   action: WipeDecision['action'] = 'wipe',
@@ -39,6 +41,8 @@ const wipe = (
   wipe: {
     requestedAt,
     state,
+    partnerships: [named],
+    acknowledgedBy: state === 'pending' ? null : 'alice',
     acknowledgedAt: state === 'pending' ? null : 700,
     deviceStatus: state === 'pending' ? null : state === 'failed' ? 2 : 1,
   },
@@ -99,14 +103,36 @@ describe('evaluate', () => {
       'individualRule',
     ],
     [
-      'a device whose alias is blocked',
-      { deviceDecision: by('allow'), aliasDecisions: [{ alias: 'x', decision: by('block') }] },
+      'a user blocked under another name',
+      { partnershipDecision: by('allow'), namesakeDecisions: [{ user: 'x\\a', decision: by('block') }] },
       'block',
       'individualRule',
     ],
     [
-      'a device whose alias is allowed',
-      { aliasDecisions: [{ alias: 'x', decision: by('allow') }] },
+      'a user allowed under another name',
+      { namesakeDecisions: [{ user: 'x\\a', decision: by('allow') }] },
+      'quarantine',
+      'unknownDevice',
+    ],
+    [
+      'a user quarantined under another name, on an allowed device',
+      {
+        deviceDecision: by('allow'),
+        partnershipDecision: by('allow'),
+        namesakeDecisions: [{ user: 'x\\a', decision: by('quarantine') }],
+      },
+      'quarantine',
+      'individualRule',
+    ],
+    [
+      'a user quarantined under another name, and blocked under this one',
+      { partnershipDecision: by('block'), namesakeDecisions: [{ user: 'x\\a', decision: by('quarantine') }] },
+      'block',
+      'individualRule',
+    ],
+    [
+      'a user whose block under another name expired',
+      { namesakeDecisions: [{ user: 'x\\a', decision: by('block', 1_000) }] },
       'quarantine',
       'unknownDevice',
     ],
@@ -140,41 +166,51 @@ describe('evaluate', () => {
     now: fc.constant(1_000),
     partnershipDecision: decision,
     deviceDecision: decision,
-    aliasDecisions: fc.array(
-      fc.record({ alias: fc.constant('a'), decision: decision.filter((found) => found !== null) }),
+    namesakeDecisions: fc.array(
+      fc.record({ user: fc.constant('x\\a'), decision: decision.filter((found) => found !== null) }),
       { maxLength: 2 },
     ),
+    decidedFor: fc.constantFrom('alice', null),
+    deviceWipe: fc.constantFrom(named, null),
+    partnershipWipe: fc.constantFrom(named, null),
     device: fc.option(fc.record({ managed: flag, compliant: flag })),
   });
 
   it('never allows what is neither compliant nor allowed by hand', () => {
+    let allowed = 0;
     fc.assert(
       fc.property(facts, (given) => {
         if (evaluate(policy, given).action !== 'allow') return;
+        allowed++;
         const live = [given.partnershipDecision, given.deviceDecision].some(
           (found) => found?.action === 'allow' && (found.expiresAt ?? Infinity) > given.now,
         );
         expect(live || (given.device?.managed === true && given.device.compliant === true)).toBe(true);
       }),
+      { numRuns: 1_000 },
     );
+    expect(allowed).toBeGreaterThan(0);
   });
 
   it('never lets a live block of the device pass', () => {
     fc.assert(
       fc.property(facts, (given) => {
         const blocked = { ...given, deviceDecision: by('block') };
-        expect(evaluate(policy, blocked).action).toBe(
-          isOpenWipe(given.partnershipDecision) ? given.partnershipDecision.action : 'block',
-        );
+        const told = given.partnershipWipe !== null && isOpenWipe(given.partnershipDecision);
+        expect(evaluate(policy, blocked).action).toBe(told ? given.partnershipDecision?.action : 'block');
       }),
     );
   });
 
-  it('wipes what an operator asked to be wiped under this very spelling, and nothing else', () => {
+  it('wipes what an operator asked to be wiped of the partnerships that it names, and nothing else', () => {
     fc.assert(
       fc.property(facts, (given) => {
         const { action, wipe: order } = evaluate(policy, given);
-        const open = [given.deviceDecision, given.partnershipDecision].find(isOpenWipe);
+        const orders = [
+          given.deviceWipe === null ? null : given.deviceDecision,
+          given.partnershipWipe === null ? null : given.partnershipDecision,
+        ];
+        const open = orders.find(isOpenWipe);
         if (open === undefined)
           expect([action === 'wipe' || action === 'accountWipe', order]).toEqual([false, undefined]);
         else expect([action, order?.requestedAt]).toEqual([open.action, open.wipe.requestedAt]);
@@ -207,12 +243,32 @@ describe('a wipe', () => {
 
   it.each(['wipe', 'accountWipe'] as const)('is ordered while it is pending or failed: %s', (action) => {
     for (const state of ['pending', 'failed'] as const) {
-      expect(decide({ ...compliant, partnershipDecision: wipe(state, action) })).toEqual({
+      expect(
+        decide({
+          ...compliant,
+          partnershipDecision: wipe(state, action),
+          partnershipWipe: named,
+          decidedFor: 'alice',
+        }),
+      ).toEqual({
         action,
         reason: 'wipeRequested',
         rule: 'partnership wipe by admin',
         validUntil: Infinity,
-        wipe: { everyone: false, requestedAt: 500, readAt: 1_000 },
+        wipe: {
+          decidedFor: 'alice',
+          user: 'alice',
+          spellings: ['phone1'],
+          told: true,
+          requestedAt: 500,
+          readAt: 1_000,
+          elsewhere: {
+            action: 'block',
+            reason: 'wipeRequested',
+            rule: 'partnership wipe by admin, for others',
+            validUntil: Infinity,
+          },
+        },
       });
     }
   });
@@ -231,55 +287,89 @@ describe('a wipe', () => {
   it('of the device goes before all other decisions', () => {
     const verdict = decide({
       deviceDecision: wipe('pending'),
+      deviceWipe: named,
       partnershipDecision: wipe('pending', 'accountWipe', 600),
-      aliasDecisions: [{ alias: 'x', decision: by('block') }],
+      partnershipWipe: named,
+      namesakeDecisions: [{ user: 'x\\a', decision: by('block') }],
     });
-    expect(verdict).toMatchObject({ action: 'wipe', wipe: { everyone: true, requestedAt: 500 } });
+    expect(verdict).toMatchObject({ action: 'wipe', wipe: { decidedFor: null, requestedAt: 500 } });
   });
 
   it('of the partnership goes before a block of the device', () => {
-    const verdict = decide({ deviceDecision: by('block'), partnershipDecision: wipe('pending') });
-    expect(verdict).toMatchObject({ action: 'wipe', wipe: { everyone: false } });
+    const facts = { partnershipDecision: wipe('pending'), partnershipWipe: named, decidedFor: 'alice' };
+    const verdict = decide({ deviceDecision: by('block'), ...facts });
+    expect(verdict).toMatchObject({ action: 'wipe', wipe: { decidedFor: 'alice' } });
+  });
+
+  it('of a partnership is carried out also where the wipe of the device does not name it', () => {
+    const orders = { deviceDecision: wipe('pending'), partnershipDecision: wipe('pending', 'accountWipe') };
+    expect(decide({ ...orders, partnershipWipe: named })).toMatchObject({ action: 'accountWipe' });
+  });
+
+  it.each(['wipe', 'accountWipe'] as const)(
+    'keeps out whom it does not name, and tells nothing: %s',
+    (action) => {
+      for (const facts of [
+        { deviceDecision: wipe('pending') },
+        { partnershipDecision: wipe('failed', action) },
+      ]) {
+        const verdict = decide({ ...compliant, ...facts });
+        expect(verdict).toMatchObject({ action: 'block', reason: 'wipeRequested' });
+        expect(verdict.wipe).toBeUndefined();
+      }
+    },
+  );
+
+  it('holds under the spellings that it names; under others the device is kept out', () => {
+    const verdict = decide({ ...compliant, deviceDecision: wipe('pending'), deviceWipe: named });
+    expect(underSpelling(verdict, 'phone1')).toBe(verdict);
+    const elsewhere = underSpelling(verdict, '70686f6e6531');
+    expect(elsewhere).toMatchObject({ action: 'block', reason: 'wipeRequested' });
+    expect(elsewhere.wipe).toBeUndefined();
+    const blocked = decide({ deviceDecision: by('block') });
+    expect(underSpelling(blocked, '70686f6e6531')).toBe(blocked);
   });
 
   it.each([
     ['pending', 'wipeRequested'],
     ['failed', 'wipeRequested'],
     ['acknowledged', 'wiped'],
-  ] as const)('under another spelling of the id only blocks: %s', (state, reason) => {
-    const verdict = decide({ ...compliant, aliasDecisions: [{ alias: 'x', decision: wipe(state) }] });
+  ] as const)('under another name of the user only blocks: %s', (state, reason) => {
+    const verdict = decide({ ...compliant, namesakeDecisions: [{ user: 'x\\a', decision: wipe(state) }] });
     expect(verdict).toMatchObject({ action: 'block', reason });
     expect(verdict.wipe).toBeUndefined();
   });
 
   it('is explained with its progress', () => {
-    const { steps } = explain(policy, { ...nothing, deviceDecision: wipe('failed') });
+    const { steps } = explain(policy, { ...nothing, deviceDecision: wipe('failed'), deviceWipe: named });
     expect(steps).toEqual([
       {
         rule: 'wipe of the device',
         matched: true,
         detail:
-          'wipe by admin (stolen), failed 1970-01-01T00:00:00.700Z, status 2; asked again (requested 1970-01-01T00:00:00.500Z)',
+          'wipe by admin (stolen), failed 1970-01-01T00:00:00.700Z, status 2; asked again (requested 1970-01-01T00:00:00.500Z, answered by alice)',
       },
     ]);
   });
 
   it('with a time beyond all calendars is still decided and explained', () => {
-    const facts = { ...nothing, deviceDecision: wipe('pending', 'wipe', 1e300) };
+    const facts = { ...nothing, deviceDecision: wipe('pending', 'wipe', 1e300), deviceWipe: named };
     expect(explain(policy, facts).steps[0]?.detail).toContain('pending since 1e+300');
   });
 });
 
 describe('the answer to a wipe', () => {
-  const outcome = { requestedAt: 500, status: 1, at: 900 } as const;
+  const outcome = { requestedAt: 500, user: 'alice', status: 1, at: 900 } as const;
 
   it('settles an open one', () => {
     for (const state of ['pending', 'failed'] as const) {
       expect(settleWipe(wipe(state), outcome)?.wipe).toEqual({
         requestedAt: 500,
+        partnerships: [named],
         state: 'acknowledged',
         acknowledgedAt: 900,
         deviceStatus: 1,
+        acknowledgedBy: 'alice',
       });
       expect(settleWipe(wipe(state), { ...outcome, status: 2 })?.wipe).toMatchObject({
         state: 'failed',
@@ -296,6 +386,19 @@ describe('the answer to a wipe', () => {
     ['another wipe', wipe('pending', 'wipe', 501)],
   ])('changes nothing about %s', (_what, decision) => {
     expect(settleWipe(decision, outcome)).toBeNull();
+    expect(noteTold(decision, outcome)).toBeNull();
+  });
+
+  it('counts only from a partnership that the wipe names, after the order was sent to it', () => {
+    const order = wipe('pending');
+    expect(settleWipe(order, { ...outcome, user: 'bob' })).toBeNull();
+    const untold = { ...order, wipe: { ...order.wipe, partnerships: [{ ...named, toldAt: null }] } };
+    expect(settleWipe(untold, outcome)).toBeNull();
+    expect(noteTold(untold, { ...outcome, user: 'bob' })).toBeNull();
+    const sent = noteTold(untold, { ...outcome, at: 600 });
+    expect(sent).toEqual(order);
+    expect(noteTold(sent, { ...outcome, at: 700 })).toBe(sent);
+    expect(settleWipe(sent, outcome)?.wipe.state).toBe('acknowledged');
   });
 });
 

@@ -209,14 +209,16 @@ describe('with a gateway and a mail server, a phone', () => {
     async (action) => {
       const phone = await withMail({ version: '16.1', wipeFails: true });
       const user = action === 'wipe' ? null : ('alice' as never);
-      await office.heard(() => office.operator.decide(user, KEY, wipeDecision(Date.now(), action)));
+      await office.heard(() =>
+        office.operator.decide(user, KEY, wipeDecision(Date.now(), action, 'alice', KEY)),
+      );
       await phone.step(never);
       await phone.settle(never);
       expect(phone.screen).toMatchObject({ state: 'denied', subjects: REAL });
       const stored =
         user === null
           ? (await office.operator.getDevice(KEY))?.decision
-          : (await office.operator.lookup(user, [KEY])).partnershipDecision;
+          : (await office.operator.lookup(user, KEY)).partnershipDecision;
       expect(stored).toMatchObject({ action, wipe: { deviceStatus: 2 } });
     },
   );

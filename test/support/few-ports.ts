@@ -9,6 +9,7 @@ import { gatewaySettings } from '../../src/config/gateway-settings.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { startGateway } from '../../src/gateway/gateway.ts';
 import type { Verdict } from '../../src/policy/model.ts';
+import { until } from './until.ts';
 
 const PORTS = 20;
 const FIRST_PHONE_PORT = 30_000;
@@ -62,6 +63,7 @@ upstream: { url: "http://127.0.0.1:${port}", sourceAddresses: [127.0.0.2, 127.0.
       peek: () => ALLOW,
       decide: async () => ({ verdict: ALLOW }),
       confirm: async () => ALLOW,
+      noteWipeTold: async () => true,
       acknowledgeWipe: async () => true,
       onChange: () => () => undefined,
     },
@@ -81,9 +83,6 @@ upstream: { url: "http://127.0.0.1:${port}", sourceAddresses: [127.0.0.2, 127.0.
       phone.write(ask(phones.length));
       phones.push(phone);
     }
-  };
-  const until = async (done: () => boolean): Promise<void> => {
-    for (let tries = 0; tries < 1_000 && !done(); tries++) await new Promise((next) => setTimeout(next, 10));
   };
   // As many as the second address has ports, then more than that.
   ring(PORTS);

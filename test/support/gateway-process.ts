@@ -45,7 +45,12 @@ export async function startGatewayProcess(
   child.stdout?.on('data', (chunk: Buffer) => (out += chunk.toString()));
   child.stderr?.on('data', (chunk: Buffer) => (out += chunk.toString()));
   const ended = new Promise<number | null>((resolve) => child.once('close', (code) => resolve(code)));
-  await until(() => /listens on .*:\d+/.test(out) || child.exitCode !== null, 'the gateway to serve', 20_000);
+  await until(() => /listens on .*:\d+/.test(out) || child.exitCode !== null, 'the gateway to serve').catch(
+    (error: unknown) => {
+      child.kill('SIGKILL');
+      throw error;
+    },
+  );
   const port = Number(/listens on \S+:(\d+)/.exec(out)?.[1]);
   if (!(port > 0)) throw new Error(`the gateway did not start: ${out}`);
   return {

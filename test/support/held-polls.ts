@@ -33,7 +33,7 @@ export interface HeldPoll {
   /** The phone's own port. */
   readonly port: number;
   received: string;
-  /** When its answer, or its end, came; null = it is held. */
+  /** When its answer, or its end, came, milliseconds since the epoch; null = it is held. */
   endedAt: number | null;
   /** Null = open; an error code, or 'closed' when the gateway ended it in order. */
   closed: string | null;
@@ -62,12 +62,12 @@ export class HeldPolls {
     const device = `HELD${index}`;
     const poll: HeldPoll = { device, port: socket.localPort ?? 0, received: '', endedAt: null, closed: null };
     socket.on('data', (chunk) => {
-      poll.endedAt ??= performance.now();
+      poll.endedAt ??= Date.now();
       poll.received += chunk.toString('latin1');
     });
     socket.on('error', (error: NodeJS.ErrnoException) => (poll.closed = error.code ?? error.message));
     socket.on('close', () => {
-      poll.endedAt ??= performance.now();
+      poll.endedAt ??= Date.now();
       poll.closed ??= 'closed';
     });
     socket.write(request('Ping', LONG_PING, [], device), 'latin1');
@@ -92,16 +92,4 @@ export class HeldPolls {
   destroy(): void {
     for (const socket of this.sockets) socket.destroy();
   }
-}
-
-/** The largest share of these moments within any stretch of `ms`. */
-export function densest(moments: readonly number[], ms: number): number {
-  const sorted = moments.toSorted((a, b) => a - b);
-  let most = 0;
-  let first = 0;
-  for (const [index, moment] of sorted.entries()) {
-    while (moment - (sorted[first] ?? 0) > ms) first++;
-    most = Math.max(most, index - first + 1);
-  }
-  return most / sorted.length;
 }

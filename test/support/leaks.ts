@@ -14,8 +14,6 @@ const KINDS = [
   'Timeout',
 ] as const;
 
-const PATIENCE_MS = 3_000;
-
 const watched = new Set<Gateway>();
 
 /** Has the connections of this gateway looked at after each test. */
@@ -74,9 +72,7 @@ export function checkLeaksAtEnd(): void {
 
 /** Closing takes some turns of the event loop. */
 async function nothingSince(before: ReadonlyMap<string, number>): Promise<void> {
-  await until(() => leftovers(before).length === 0, 'nothing to be left over', PATIENCE_MS).catch(
-    (cause: unknown) => {
-      throw new Error(`the test left over: ${leftovers(before).join(', ')}`, { cause });
-    },
-  );
+  await until(() => leftovers(before).length === 0, 'nothing to be left over').catch((cause: unknown) => {
+    throw new Error(`the test left over: ${leftovers(before).join(', ')}`, { cause });
+  });
 }

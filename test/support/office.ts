@@ -9,7 +9,8 @@ import { configSchema } from '../../src/config/schema.ts';
 import type { Config } from '../../src/config/schema.ts';
 import { openStore } from '../../src/directory/open-store.ts';
 import type { DirectoryStore } from '../../src/directory/store.ts';
-import type { DeviceKey } from '../../src/identity/keys.ts';
+import { deviceKey } from '../../src/identity/device.ts';
+import type { AccessDecision } from '../../src/policy/model.ts';
 import type { Gateway } from '../../src/gateway/gateway.ts';
 import { Phone } from '../../src/sample/phone/phone.ts';
 import type { PhoneOptions } from '../../src/sample/phone/options.ts';
@@ -24,9 +25,11 @@ export interface Office {
   readonly gateway: Gateway;
   /** The directory through a handle that is not the gateway's: what happens there is news to it. */
   readonly operator: DirectoryStore;
+  /** The section `store` of the configuration. */
+  readonly store: Config['store'];
   readonly url: string;
-  /** Resolves when the gateway has heard of what `write` changes: of anything, or of this device. */
-  heard(write: () => Promise<unknown>, device?: DeviceKey): Promise<void>;
+  /** Resolves when the gateway has heard of all that `write` changes, and of everything before. */
+  heard(write: () => Promise<unknown>): Promise<void>;
   /** Starts another gateway on the same store, or the same one anew. */
   node(): Promise<Node>;
   /** Alice's, told the URL unless it has an e-mail address to look for it. */
@@ -38,13 +41,17 @@ export interface Office {
 export interface Node {
   readonly gateway: Gateway;
   readonly port: number;
-  heard(write: () => Promise<unknown>, device?: DeviceKey): Promise<void>;
+  heard(write: () => Promise<unknown>): Promise<void>;
   close(): Promise<void>;
 }
 
 /** The kinds of store a story is told with. */
 export const STORES = ['embedded', 'redis'] as const;
 export type StoreKind = (typeof STORES)[number];
+
+/** A change that concerns nobody. */
+const MARK: AccessDecision = { action: 'block', owner: 'test', reason: null, decidedAt: 0, expiresAt: null };
+let marks = 0;
 
 /** Starts everything; `more` is laid over the configuration, section by section, `mailServer` sets up the mail server. */
 export async function openOffice(
@@ -56,7 +63,11 @@ export async function openOffice(
   const redis = kind === 'redis' ? await startRedis() : null;
   const config: Config = configSchema.parse({
     listen: { address: '127.0.0.1', port: 0 },
-    store: redis === null ? { kind, path: join(folder, 'directory.db') } : { kind, url: redis.url },
+    store:
+      redis === null
+        ? { kind, path: join(folder, 'directory.db') }
+        : { kind, url: redis.url, commandTimeoutMs: 30_000 },
+    cache: { lookupTimeoutMs: 30_000 },
     messages: { organisation: 'Example Ltd', enrolmentUrl: 'https://enrol.example.com/' },
     log: { level: 'silent', access: false },
     ...more,
@@ -71,15 +82,16 @@ export async function openOffice(
     const started: Node = {
       gateway: serving.gateway,
       port: serving.gateway.port,
-      heard: async (write, device) => {
+      heard: async (write) => {
+        await write();
+        // The log is read in order: who has heard of this one has heard of those before.
+        const mark = deviceKey(`MARK${marks++}`);
         const { promise, resolve } = Promise.withResolvers<void>();
         const stop = serving.verdicts.onChange(({ devices, all }) => {
-          if (device === undefined || all || devices.has(device)) resolve();
+          if (all || devices.has(mark)) resolve();
         });
-        const before = await serving.store.position();
-        await write();
-        // What says nothing new is no change, and nobody hears of it.
-        if ((await serving.store.position()) !== before) await promise;
+        await serving.store.decide(null, mark, MARK);
+        await promise;
         stop();
       },
       close: async () => {
@@ -100,8 +112,9 @@ export async function openOffice(
     mail,
     gateway: first.gateway,
     operator,
+    store: config.store,
     url,
-    heard: (write, device) => first.heard(write, device),
+    heard: (write) => first.heard(write),
     node,
     phone: (options) => {
       const phone = new Phone({

@@ -6,6 +6,7 @@ import type { Gateway } from '../../src/gateway/gateway.ts';
 import type { VerdictSource } from '../../src/gateway/gateway-core.ts';
 import { watchGateway } from './leaks.ts';
 import { OFFER, UNAUTHORIZED, isBare, ok, startRawBackend } from './raw-backend.ts';
+import { TestClock } from './test-clock.ts';
 import type { BackendRequest, RawBackend } from './raw-backend.ts';
 import { RawClient } from './raw-client.ts';
 import { startTestGateway, testSettings } from './test-gateway.ts';
@@ -13,6 +14,7 @@ import type { SettingsOverrides, TestGateway } from './test-gateway.ts';
 
 /** A gateway whose verdicts come from a test. */
 export interface DecidedGateway extends Gateway {
+  readonly time: TestClock;
   readonly finished: Exchange[];
   /** Tells it of a change of all. */
   readonly change: () => void;
@@ -68,10 +70,14 @@ async function startDecided(
 ): Promise<DecidedGateway> {
   let tell: () => void = () => undefined;
   const finished: Exchange[] = [];
+  const time = overrides.time ?? new TestClock();
   const gateway = await startGateway({
     settings: testSettings(backend.port, overrides),
+    clock: time.now,
+    wall: time.wall,
     verdicts: {
       confirm: async () => null,
+      noteWipeTold: async () => false,
       acknowledgeWipe: async () => false,
       peek: () => undefined,
       decide,
@@ -84,5 +90,5 @@ async function startDecided(
     accessLog: { record: (exchange) => void finished.push(exchange), recordPassage: () => undefined },
   });
   watchGateway(gateway);
-  return { ...gateway, finished, change: () => tell() };
+  return { ...gateway, time, finished, change: () => tell() };
 }

@@ -1,4 +1,5 @@
-// Owns a load at a fixed pace: requests begin when they are due, whether or not the ones before are answered.
+// Owns a load at a fixed pace: requests begin when they are due, whether or not the ones before are answered. On a machine
+// that does not keep up it is slower: no more than so many are under way.
 import { setTimeout } from 'node:timers/promises';
 import { element } from '../../src/eas/wbxml/element.ts';
 import { EasClient, find } from './eas-client.ts';
@@ -6,21 +7,23 @@ import type { EasAnswer } from './eas-client.ts';
 
 /** What became of the load. */
 export interface LoadReport {
-  readonly seconds: number;
   readonly answered: number;
-  /** Answered per second. */
-  readonly rate: number;
   /** One line per request that was not answered as it should be. */
   readonly failures: readonly string[];
 }
 
 const TICK_MS = 5;
+const MAX_UNDER_WAY = 64;
 
-/** Begins; the function it returns stops, waits for what is under way and reports. */
-export function startLoad(
-  perSecond: number,
-  requests: readonly (() => Promise<void>)[],
-): () => Promise<LoadReport> {
+/** A load that has begun. */
+export interface Load {
+  answered(): number;
+  /** Waits for what is under way, and reports. */
+  stop(): Promise<LoadReport>;
+}
+
+/** Begins. */
+export function startLoad(perSecond: number, requests: readonly (() => Promise<void>)[]): Load {
   const startedAt = performance.now();
   const failures: string[] = [];
   const underWay = new Set<Promise<void>>();
@@ -41,16 +44,18 @@ export function startLoad(
   const pacing = (async () => {
     while (!stopped) {
       const due = ((performance.now() - startedAt) / 1_000) * perSecond;
-      while (sent < due) issue();
+      while (sent < due && underWay.size < MAX_UNDER_WAY) issue();
       await setTimeout(TICK_MS);
     }
   })();
-  return async () => {
-    stopped = true;
-    await pacing;
-    const seconds = (performance.now() - startedAt) / 1_000;
-    await Promise.all(underWay);
-    return { seconds, answered, rate: answered / seconds, failures };
+  return {
+    answered: () => answered,
+    stop: async () => {
+      stopped = true;
+      await pacing;
+      await Promise.all(underWay);
+      return { answered, failures };
+    },
   };
 }
 

@@ -27,6 +27,9 @@ export const WBXML2XML: NeededProgram = {
   required: false,
 };
 
+/** Gives tests a network of their own, where the system allows it. */
+export const IP: NeededProgram = { program: 'ip', probe: '-V', debian: 'iproute2', required: false };
+
 /** Set in CI: nothing may be skipped. */
 export const NOTHING_SKIPPED = process.env['EASGATE_NOTHING_SKIPPED'] === '1';
 

@@ -1,7 +1,7 @@
 // Owns a phone double on a raw socket: sends bytes as told, collects what comes back.
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
-import { until } from './until.ts';
+import { PATIENCE_MS, until } from './until.ts';
 
 /** A response cut out of the stream. */
 export interface RawResponse {
@@ -43,7 +43,7 @@ export class RawClient {
   }
 
   /** The next final response; 1xx are skipped into `informational`. */
-  async response(timeoutMs = 5_000): Promise<RawResponse> {
+  async response(timeoutMs = PATIENCE_MS): Promise<RawResponse> {
     let found: { response: RawResponse; rest: string } | null = null;
     await until(
       () => (found = cut(this.received, this.ended || this.closed)) !== null,
@@ -58,6 +58,14 @@ export class RawClient {
   destroy(): void {
     this.socket.destroy();
   }
+}
+
+/** Resolves when the gateway has read what was sent to it before: it has answered a request that came later. */
+export async function untilRead({ port }: { readonly port: number }): Promise<void> {
+  const witness = await RawClient.open(port);
+  witness.send('GET / HTTP/1.1\r\nHost: mail.example.com\r\n\r\n');
+  await witness.response();
+  witness.destroy();
 }
 
 function cut(text: string, ended: boolean): { response: RawResponse; rest: string } | null {

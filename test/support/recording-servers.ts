@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from './free-port.ts';
 import { NGINX, mayUse } from './programs.ts';
-import { until } from './until.ts';
+import { eventually } from './until.ts';
 
 /** A request that a server read whole and answered. */
 export interface ReadRequest {
@@ -99,17 +99,14 @@ http {
   const words = ['-p', folder, '-e', join(folder, 'error.log'), '-c', join(folder, 'nginx.conf')];
   const child = spawn('nginx', words, { stdio: 'ignore' });
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  let answers = false;
   let forgotten = 0;
-  const knock = (): void => {
-    const socket = connect(port, '127.0.0.1', () => {
-      answers = true;
-      socket.destroy();
-    });
-    socket.on('error', () => setTimeout(knock, 20));
-  };
-  knock();
-  await until(() => answers, 'nginx to listen', 10_000);
+  await eventually(
+    () => answersAt(port),
+    (answers) => answers || child.exitCode !== null,
+    'nginx to listen',
+  );
+  if (child.exitCode !== null)
+    throw new Error(`nginx ended: ${readFileSync(join(folder, 'error.log'), 'utf8')}`);
   // latin1: escape=json leaves bytes above ASCII as they are.
   const lines = (): string[] => readFileSync(log, 'latin1').split('\n').filter(Boolean);
   return {
@@ -130,4 +127,15 @@ http {
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** Whether somebody takes connections at this port. */
+function answersAt(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.on('error', () => resolve(false));
+  });
 }

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { connect } from 'node:net';
 import { freePort } from './free-port.ts';
+import { eventually } from './until.ts';
 
 /** A running redis-server. */
 export interface TestRedis {
@@ -44,38 +45,42 @@ function stop(child: ChildProcess): Promise<void> {
   });
 }
 
+/** Starts the server; rejects when it ends, or answers nothing. */
 async function launch(port: number): Promise<ChildProcess> {
   const child = spawn(
     'redis-server',
     ['--port', String(port), '--save', '', '--appendonly', 'no', '--bind', '127.0.0.1'],
-    {
-      stdio: 'ignore',
-    },
+    { stdio: 'ignore' },
   );
-  const failed = new Promise<never>((_resolve, reject) => {
-    child.once('error', (cause) =>
-      reject(
-        new Error('redis-server is missing; install it (Debian: apt-get install redis-server)', { cause }),
-      ),
-    );
+  let failure: Error | null = null;
+  child.once('error', (cause) => {
+    failure = new Error('redis-server is missing; install it (Debian: apt-get install redis-server)', {
+      cause,
+    });
   });
-  await Promise.race([answers(port), failed]);
+  child.once('exit', (code) => (failure ??= new Error(`redis-server ended with ${code}`)));
+  const answered = await eventually(
+    () => processAt(port),
+    (pid) => failure !== null || pid === child.pid,
+    'redis-server to answer',
+  );
+  if (failure !== null || answered !== child.pid) throw failure ?? new Error('another server has the port');
   return child;
 }
 
-async function answers(port: number): Promise<void> {
-  const end = Date.now() + 10_000;
-  while (Date.now() < end) {
-    const pong = await new Promise<boolean>((resolve) => {
-      const socket = connect(port, '127.0.0.1', () => socket.write('PING\r\n'));
-      socket.once('data', (data) => {
-        socket.destroy();
-        resolve(data.toString().startsWith('+PONG'));
-      });
-      socket.once('error', () => resolve(false));
+/** The process that answers as Redis at this port; null = none. */
+function processAt(port: number): Promise<number | null> {
+  return new Promise((resolve) => {
+    let received = '';
+    const socket = connect(port, '127.0.0.1', () => socket.write('INFO server\r\n'));
+    socket.on('data', (data) => {
+      received += data.toString();
+      const [, pid] = /^process_id:(\d+)\r$/m.exec(received) ?? [];
+      if (pid === undefined) return;
+      socket.destroy();
+      resolve(Number(pid));
     });
-    if (pong) return;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-  throw new Error('redis-server did not answer');
+    socket.once('error', () => resolve(null));
+    socket.once('close', () => resolve(null));
+  });
 }

@@ -1,6 +1,6 @@
 // Owns installing what the tests need beyond npm, from Debian's packages where this process may install them.
 import { spawnSync } from 'node:child_process';
-import { NGINX, NOTHING_SKIPPED, REDIS, WBXML2XML, isInstalled } from './programs.ts';
+import { IP, NGINX, NOTHING_SKIPPED, REDIS, WBXML2XML, isInstalled } from './programs.ts';
 
 function run(program: string, words: string[]): boolean {
   process.stdout.write(`test set-up: ${program} ${words.join(' ')}\n`);
@@ -8,10 +8,16 @@ function run(program: string, words: string[]): boolean {
   return spawnSync(program, words, { stdio: ['ignore', 'ignore', 'inherit'], env }).status === 0;
 }
 
-const missing = [REDIS, NGINX, WBXML2XML].filter((needed) => !isInstalled(needed));
-if (missing.length > 0 && process.getuid?.() === 0 && run('apt-get', ['update'])) {
+/** Another program may be installing something: it is waited for. */
+const PATIENT = ['-o', 'DPkg::Lock::Timeout=300'];
+
+const missing = [REDIS, NGINX, WBXML2XML, IP].filter((needed) => !isInstalled(needed));
+if (missing.length > 0 && process.getuid?.() === 0) {
+  // A source that cannot be reached now must not keep away what another one has.
+  run('apt-get', [...PATIENT, 'update']);
   // One by one: what is not to be had must not keep the others away.
-  for (const { debian } of missing) run('apt-get', ['install', '-y', '--no-install-recommends', debian]);
+  for (const { debian } of missing)
+    run('apt-get', [...PATIENT, 'install', '-y', '--no-install-recommends', debian]);
 }
 for (const needed of missing) {
   if (isInstalled(needed)) continue;

@@ -24,9 +24,9 @@ const STARTS: Readonly<Record<Slowness, string>> = {
 
 /** Connecting at once: below the backlog of the gateway, so that no SYN is lost and sent again a second later. */
 const CONNECTING = 500;
-/** Each client in its turn, so that bytes come all the time: one from each twice a second. */
+/** Each client in its turn, so that bytes come all the time: one from each every two seconds. */
 const DRIP_MS = 50;
-const TURNS = 10;
+const TURNS = 40;
 
 const [port = 0, count = 0] = process.argv.slice(2, 4).map(Number);
 const slowness = process.argv[4] as Slowness;

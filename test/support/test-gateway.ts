@@ -1,12 +1,16 @@
 // Owns a gateway for data plane tests: real sockets, and verdicts the test sets by hand.
+import { NO_GROUPS } from '../../src/identity/user-names.ts';
 import { startGateway } from '../../src/gateway/gateway.ts';
 import type { ChangedKeys } from '../../src/directory/verdict-cache.ts';
 import type { Gateway } from '../../src/gateway/gateway.ts';
+import { HALF_CLOSE_GRACE_MS } from '../../src/gateway/settings.ts';
 import type { GatewaySettings, UpstreamServerSettings } from '../../src/gateway/settings.ts';
 import type { PassThroughLine } from '../../src/gateway/pass-through/settings.ts';
 import type { Exchange } from '../../src/gateway/exchange.ts';
-import type { Verdict, VerdictAction } from '../../src/policy/model.ts';
+import type { Verdict, VerdictAction, WipeOrder } from '../../src/policy/model.ts';
 import { watchGateway } from './leaks.ts';
+import { untilRead } from './raw-client.ts';
+import { TestClock } from './test-clock.ts';
 
 /** Seen by the recorder double. */
 export interface SeenPartnership {
@@ -16,9 +20,13 @@ export interface SeenPartnership {
 
 /** The gateway and its doubles. */
 export interface TestGateway extends Gateway {
+  /** Its clock, which stands still until the test moves it: no deadline passes because the machine is slow. */
+  readonly time: TestClock;
   readonly seen: SeenPartnership[];
   /** User-Agents given to the recorder, in order. */
   readonly agents: (string | null)[];
+  /** Devices to which the order to wipe was about to be sent. */
+  readonly ordered: string[];
   /** What devices said to a wipe. */
   readonly acknowledged: { readonly device: string; readonly status: 1 | 2 }[];
   readonly finished: Exchange[];
@@ -56,8 +64,22 @@ export interface SettingsOverrides {
   readonly passThrough?: GatewaySettings['passThrough'];
   readonly client?: Partial<GatewaySettings['client']>;
   readonly identity?: Partial<GatewaySettings['identity']>;
-  /** In place of the system's clock. */
-  readonly clock?: () => number;
+  /** Another clock than a new one. */
+  readonly time?: TestClock;
+}
+
+/** An order to wipe that was sent before, to a phone that spells its id as the test says. */
+export function wipeOrder(spelling = 'phone1', more: Partial<WipeOrder> = {}): WipeOrder {
+  return {
+    decidedFor: null,
+    user: 'alice',
+    spellings: [spelling],
+    told: true,
+    requestedAt: 1,
+    readAt: Date.now(),
+    elsewhere: { ...verdict('block'), reason: 'wipeRequested' },
+    ...more,
+  };
 }
 
 /** A frozen verdict for tests. */
@@ -72,7 +94,7 @@ export function verdict(action: VerdictAction): Verdict {
 
 const ALLOW = verdict('allow');
 
-/** Settings with short time-outs, in front of `upstreamPort`. */
+/** Settings in front of `upstreamPort`. */
 export function testSettings(upstreamPort: number, overrides: SettingsOverrides = {}): GatewaySettings {
   return {
     listen: {
@@ -150,6 +172,7 @@ export function testSettings(upstreamPort: number, overrides: SettingsOverrides 
     identity: {
       userClaim: 'refuse',
       bearerClaim: 'upn',
+      names: NO_GROUPS,
       trustedProxies: [],
       forwardedHeader: 'xForwardedFor',
       publicHosts: [],
@@ -163,9 +186,11 @@ export async function startTestGateway(
   upstreamPort: number,
   overrides: SettingsOverrides = {},
 ): Promise<TestGateway> {
+  const time = overrides.time ?? new TestClock();
   const seen: SeenPartnership[] = [];
   const agents: (string | null)[] = [];
   const finished: Exchange[] = [];
+  const ordered: string[] = [];
   const acknowledged: { device: string; status: 1 | 2 }[] = [];
   const passages: PassThroughLine[] = [];
   const addresses: string[] = [];
@@ -177,7 +202,8 @@ export async function startTestGateway(
   const lookUp = (device: string) => verdicts.get(device) ?? ALLOW;
   const gateway = await startGateway({
     settings: testSettings(upstreamPort, overrides),
-    clock: overrides.clock ?? (() => Date.now()),
+    clock: time.now,
+    wall: time.wall,
     verdicts: {
       peek: (_user, device) => {
         const found = lookUp(device);
@@ -194,7 +220,12 @@ export async function startTestGateway(
         const found = lookUp(device);
         return typeof found === 'string' ? null : found;
       },
-      acknowledgeWipe: async (_user, device, _order, status) => {
+      noteWipeTold: async (device) => {
+        if (!orderStands()) return false;
+        ordered.push(device);
+        return true;
+      },
+      acknowledgeWipe: async (device, _order, status) => {
         if (!orderStands()) return false;
         acknowledged.push({ device, status });
         return true;
@@ -222,8 +253,10 @@ export async function startTestGateway(
   watchGateway(gateway);
   return {
     ...gateway,
+    time,
     seen,
     agents,
+    ordered,
     acknowledged,
     finished,
     passages,
@@ -238,6 +271,12 @@ export async function startTestGateway(
         listener({ devices: new Set([device]), users: new Set(), all: false });
     },
   };
+}
+
+/** Has the gateway take phones that closed their connections for gone: for a moment they might only have closed their side. */
+export async function untilLeft(gateway: TestGateway): Promise<void> {
+  await untilRead(gateway);
+  await gateway.time.advance(HALF_CLOSE_GRACE_MS);
 }
 
 /** `FolderSync` with sync key 0. */

@@ -15,7 +15,7 @@ export interface TestLane {
   close(): Promise<void>;
 }
 
-/** A lane with short time-outs. Open: `/owa` and below, `/EWS/Exchange.asmx`, WebSockets on `/socket`. */
+/** A lane whose time-outs only stopped timers reach. Open: `/owa` and below, `/EWS/Exchange.asmx`, WebSockets on `/socket`. */
 export function laneSettings(overrides: Partial<PassThroughSettings> = {}): PassThroughSettings {
   return {
     server: null,
@@ -26,10 +26,10 @@ export function laneSettings(overrides: Partial<PassThroughSettings> = {}): Pass
       { path: '/socket', match: 'exact', upgrade: true },
     ],
     publicHosts: [],
-    headTimeoutMs: 5_000,
-    keepAliveTimeoutMs: 5_000,
-    responseTimeoutMs: 5_000,
-    idleTimeoutMs: 5_000,
+    headTimeoutMs: 120_000,
+    keepAliveTimeoutMs: 120_000,
+    responseTimeoutMs: 120_000,
+    idleTimeoutMs: 120_000,
     maxConnections: 10,
     maxBodyBytes: 100_000,
     headLimits: { maxHeadBytes: 8_192, maxHeaders: 30, maxTargetBytes: 2_048 },

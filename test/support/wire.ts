@@ -1,8 +1,7 @@
 // Owns one raw connection for hostile tests: sends bytes, tells by events what came back, never waits by the clock.
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
-
-const PATIENCE_MS = 4_000;
+import { PATIENCE_MS } from './until.ts';
 
 /** A connection whose received bytes can be waited for. */
 export class Wire {
@@ -10,7 +9,7 @@ export class Wire {
   /** The other side closed its half, or all of it. */
   ended = false;
   closed = false;
-  /** It ended by a reset. */
+  /** It ended by a reset, and not in order. */
   reset = false;
   private readonly socket: Socket;
   private readonly waiting = new Set<() => void>();
@@ -34,7 +33,7 @@ export class Wire {
       changed();
     });
     socket.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ECONNRESET') this.reset = true;
+      if (error.code === 'ECONNRESET' && !this.ended) this.reset = true;
     });
   }
 
@@ -56,7 +55,7 @@ export class Wire {
     if (!this.socket.destroyed) this.socket.end();
   }
 
-  /** Waits until the condition holds; rejects with `what` after some seconds. */
+  /** Waits until the condition holds; rejects with `what` when it does not come to hold. */
   until(condition: () => boolean, what: string): Promise<void> {
     return new Promise((resolve, reject) => {
       const settle = (action: () => void): void => {

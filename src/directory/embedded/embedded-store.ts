@@ -4,12 +4,16 @@ import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { StatementSync } from 'node:sqlite';
 import { isDeepStrictEqual } from 'node:util';
+import { monotonicNow } from '../../clock.ts';
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
+import { NO_GROUPS } from '../../identity/user-names.ts';
+import type { UserNames } from '../../identity/user-names.ts';
 import type { ManualDecision } from '../../policy/model.ts';
-import { settleWipe } from '../../policy/wipe.ts';
-import type { WipeOutcome } from '../../policy/wipe.ts';
+import { noteTold, settleWipe } from '../../policy/wipe.ts';
+import type { WipeNotice, WipeOutcome } from '../../policy/wipe.ts';
 import {
   boundRequirements,
+  joinSpellings,
   readDecision,
   readDevice,
   readPartnership,
@@ -18,7 +22,7 @@ import {
   sameState,
   seenPartnership,
 } from '../records.ts';
-import type { DeviceRecord, DeviceReport, PartnershipRecord, UserRecord } from '../records.ts';
+import type { DeviceRecord, DeviceReport, NewSpelling, PartnershipRecord, UserRecord } from '../records.ts';
 import { SHARED_SECRET, newSecret } from '../secret.ts';
 import type {
   Change,
@@ -28,7 +32,11 @@ import type {
   LogPosition,
   LookupResult,
   PartnershipListing,
+  UserDecision,
 } from '../store.ts';
+import { concerning } from '../user-decisions.ts';
+import type { StoredUserDecision } from '../user-decisions.ts';
+import { migrate } from './migrations.ts';
 import { SCHEMA, SCHEMA_VERSION, SECRETS } from './schema.ts';
 
 /** Changes kept; a worker that lags further drops its cache. */
@@ -48,41 +56,40 @@ interface Row {
 /** Opens or creates the file. @throws Error when it cannot be opened or has another schema. */
 export class EmbeddedStore implements DirectoryStore {
   readonly kind = 'embedded';
+  readonly names: UserNames;
   private readonly database: DatabaseSync;
   private readonly statements = new Map<string, StatementSync>();
   private closed = false;
   private wake: (() => void) | null = null;
 
-  constructor(path: string) {
+  constructor(path: string, names: UserNames = NO_GROUPS) {
+    this.names = names;
     if (path !== ':memory:') mkdirSync(dirname(path), { recursive: true });
     this.database = new DatabaseSync(path, { timeout: BUSY_MS });
     this.database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;');
     this.transaction(() => {
       const version = Number(this.get('PRAGMA user_version')?.['user_version'] ?? 0);
       if (version === 0) this.database.exec(`${SCHEMA} PRAGMA user_version = ${SCHEMA_VERSION};`);
-      else if (version !== SCHEMA_VERSION)
+      else if (version > SCHEMA_VERSION)
         throw new Error(`${path}: schema version ${version} is not known here`);
+      else migrate(this.database, version);
       this.database.exec(SECRETS);
     });
   }
 
-  async lookup(user: UserKey, devices: readonly DeviceKey[]): Promise<LookupResult> {
+  async lookup(name: UserKey, key: DeviceKey): Promise<LookupResult> {
     return this.snapshot(() => {
-      const canonical = this.canonical(user);
-      const [key, ...others] = devices;
-      const record =
-        key === undefined ? undefined : this.get('SELECT record FROM devices WHERE key = ?', key);
-      const aliasDecisions = others.flatMap((other) => {
-        const found = [this.decision(other, EVERY_USER), this.decision(other, canonical)];
-        return found.flatMap((decision) => (decision === null ? [] : [{ alias: other, decision }]));
-      });
+      const user = this.canonical(name);
+      const record = this.get('SELECT record FROM devices WHERE key = ?', key);
+      const deviceDecision = this.decision(key, EVERY_USER);
+      const stored = this.userDecisions(key);
+      const login = { name, user, aliases: stored.length === 0 ? [] : this.aliases(user) };
       return {
-        user: canonical,
-        device: key === undefined || record === undefined ? null : readDevice(key, String(record['record'])),
-        deviceDecision: key === undefined ? null : this.decision(key, EVERY_USER),
-        partnershipDecision: key === undefined ? null : this.decision(key, canonical),
-        partnership: key === undefined ? null : this.partnership(canonical, key),
-        aliasDecisions,
+        user,
+        device: record === undefined ? null : readDevice(key, String(record['record'])),
+        deviceDecision,
+        ...concerning(this.names, login, deviceDecision, stored),
+        partnership: this.partnership(user, key),
         position: this.lastId(),
       };
     });
@@ -148,13 +155,25 @@ export class EmbeddedStore implements DirectoryStore {
     });
   }
 
+  async noteWipeTold(user: UserKey | null, device: DeviceKey, notice: WipeNotice): Promise<boolean> {
+    return this.transaction(() => {
+      const stored = this.decision(device, user ?? EVERY_USER);
+      const told = noteTold(stored, notice);
+      if (told !== null && told !== stored) this.put(user, device, told);
+      return told !== null;
+    });
+  }
+
   async acknowledgeWipe(user: UserKey | null, device: DeviceKey, outcome: WipeOutcome): Promise<boolean> {
     return this.transaction(() => {
-      const canonical = user === null ? null : this.canonical(user);
-      const settled = settleWipe(this.decision(device, canonical ?? EVERY_USER), outcome);
-      if (settled !== null) this.write(canonical, device, settled);
+      const settled = settleWipe(this.decision(device, user ?? EVERY_USER), outcome);
+      if (settled !== null) this.write(user, device, settled);
       return settled !== null;
     });
+  }
+
+  async listUserDecisions(device: DeviceKey): Promise<readonly UserDecision[]> {
+    return this.userDecisions(device).map(({ user, read }) => ({ user, decision: read() }));
   }
 
   async listDevices(): Promise<readonly DeviceListing[]> {
@@ -177,20 +196,26 @@ export class EmbeddedStore implements DirectoryStore {
     });
   }
 
-  async recordSeen(batch: readonly PartnershipRecord[]): Promise<void> {
-    this.transaction(() => {
+  async recordSeen(batch: readonly PartnershipRecord[]): Promise<readonly NewSpelling[]> {
+    return this.transaction(() => {
+      const added: NewSpelling[] = [];
       for (const { user: name, device, ...rest } of batch) {
         const user = this.canonical(name);
         const before = this.partnership(user, device);
+        const spellings = joinSpellings(before?.spellings ?? [], rest.spellings);
+        if (before !== null && spellings.length > before.spellings.length)
+          added.push({ user, device, spellings });
         const record = JSON.stringify({
           ...rest,
           firstSeen: before?.firstSeen ?? rest.firstSeen,
           model: rest.model ?? before?.model ?? null,
           os: rest.os ?? before?.os ?? null,
           imei: rest.imei ?? before?.imei ?? null,
+          spellings,
         });
         this.run('INSERT OR REPLACE INTO partnerships VALUES (?, ?, ?)', user, device, record);
       }
+      return added;
     });
   }
 
@@ -206,11 +231,11 @@ export class EmbeddedStore implements DirectoryStore {
   }
 
   async changesAfter(position: LogPosition): Promise<ChangeBatch> {
-    const end = Date.now() + WAIT_MS;
+    const end = monotonicNow() + WAIT_MS;
     while (!this.closed) {
       const last = this.lastId();
       if (last !== position) return this.read(position, last);
-      if (Date.now() >= end) break;
+      if (monotonicNow() >= end) break;
       await this.pause();
     }
     return { changes: [], position, trimmed: false };
@@ -262,16 +287,45 @@ export class EmbeddedStore implements DirectoryStore {
   }
 
   private write(user: UserKey | null, device: DeviceKey, decision: ManualDecision | null): void {
-    const name = user ?? EVERY_USER;
-    if (decision === null) this.run('DELETE FROM decisions WHERE device = ? AND user = ?', device, name);
-    else
-      this.run('INSERT OR REPLACE INTO decisions VALUES (?, ?, ?)', device, name, JSON.stringify(decision));
+    if (decision === null)
+      this.run('DELETE FROM decisions WHERE device = ? AND user = ?', device, user ?? EVERY_USER);
+    else this.put(user, device, decision);
     this.append(device, user);
   }
 
-  private canonical(user: UserKey): UserKey {
-    const row = this.get('SELECT user FROM aliases WHERE alias = ?', user);
-    return row === undefined ? user : (String(row['user']) as UserKey);
+  private put(user: UserKey | null, device: DeviceKey, decision: ManualDecision): void {
+    const record = JSON.stringify(decision);
+    this.run('INSERT OR REPLACE INTO decisions VALUES (?, ?, ?)', device, user ?? EVERY_USER, record);
+  }
+
+  /** All decisions on users of the device; an operator writes few. */
+  private userDecisions(device: DeviceKey): StoredUserDecision[] {
+    const rows = this.all(
+      'SELECT user, record FROM decisions WHERE device = ? AND user <> ?',
+      device,
+      EVERY_USER,
+    );
+    return rows.map((row) => {
+      const user = String(row['user']) as UserKey;
+      const target = this.targetOf(user) ?? user;
+      const read = (): ManualDecision => readDecision(String(row['record']), `decision ${device} ${user}`);
+      return { user, target, aliases: this.aliases(target), read };
+    });
+  }
+
+  private aliases(user: UserKey): readonly UserKey[] {
+    const row = this.get('SELECT record FROM users WHERE key = ?', user);
+    return row === undefined ? [] : readUser(user, String(row['record'])).aliases;
+  }
+
+  private canonical(name: UserKey): UserKey {
+    const grouped = this.names.canonical(name);
+    return this.targetOf(name) ?? this.targetOf(grouped) ?? grouped;
+  }
+
+  private targetOf(alias: UserKey): UserKey | null {
+    const row = this.get('SELECT user FROM aliases WHERE alias = ?', alias);
+    return row === undefined ? null : (String(row['user']) as UserKey);
   }
 
   private append(device: DeviceKey | null, user: string | null): void {

@@ -1,7 +1,7 @@
 // Owns the tables of the SQLite file.
 
-/** `PRAGMA user_version` of a file with these tables. */
-export const SCHEMA_VERSION = 1;
+/** `PRAGMA user_version` of a file with these tables, whose records are as src/directory/records.ts reads them. */
+export const SCHEMA_VERSION = 2;
 
 /** Creates the tables in an empty file. */
 export const SCHEMA = `

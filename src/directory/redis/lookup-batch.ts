@@ -2,14 +2,26 @@
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
 import { encodeUser } from './redis-keys.ts';
 
+/** A decision on a user of the device, as text. */
+export interface StoredUserRow {
+  /** Encoded name it is stored under, and the user that means. */
+  readonly name: string;
+  readonly target: string;
+  readonly decision: string;
+  /** Record of that user; `null` = none. */
+  readonly record: string | null;
+}
+
 /** What is stored for one look-up, as text; `null` = nothing. */
 export interface StoredFacts {
   /** Encoded name of the user that the given name means. */
   readonly user: string;
   readonly device: string | null;
   readonly partnership: string | null;
-  /** Per spelling of the device: the decision on it for everyone, then on the partnership. */
-  readonly decisions: readonly (string | null)[];
+  readonly deviceDecision: string | null;
+  /** Record of the user; read only when there are decisions on users. */
+  readonly userRecord: string | null;
+  readonly userDecisions: readonly StoredUserRow[];
   readonly position: string;
 }
 
@@ -34,11 +46,11 @@ export class LookupBatch {
     this.run = run;
   }
 
-  /** Rejects when Redis does not answer, or what it keeps under a name of this look-up is no text. */
-  read(user: UserKey, devices: readonly DeviceKey[]): Promise<StoredFacts> {
+  /** `grouped`: the user by the groups of domains. Rejects when Redis does not answer, or what it keeps is no text. */
+  read(login: UserKey, grouped: UserKey, device: DeviceKey): Promise<StoredFacts> {
     return new Promise((resolve, reject) => {
       if (this.waiting.length === 0) setImmediate(() => this.flush());
-      this.waiting.push({ values: [encodeUser(user), String(devices.length), ...devices], resolve, reject });
+      this.waiting.push({ values: [encodeUser(login), encodeUser(grouped), device], resolve, reject });
     });
   }
 
@@ -56,13 +68,34 @@ export class LookupBatch {
         ...(readonly (string | null)[])[],
       ];
       for (const [index, { resolve, reject }] of batch.entries()) {
-        const [failure, user, device = null, partnership = null, ...decisions] = replies[index] ?? [];
+        const [
+          failure,
+          user,
+          device = null,
+          partnership = null,
+          deviceDecision = null,
+          userRecord = null,
+          ...rows
+        ] = replies[index] ?? [];
         if (typeof failure === 'string') reject(new Error(failure));
-        else if (typeof user === 'string') resolve({ user, device, partnership, decisions, position });
-        else reject(new Error('Redis answered a look-up with something else'));
+        else if (typeof user === 'string') {
+          const userDecisions = rowsOf(rows);
+          resolve({ user, device, partnership, deviceDecision, userRecord, userDecisions, position });
+        } else reject(new Error('Redis answered a look-up with something else'));
       }
     } catch (error) {
       for (const { reject } of batch) reject(error);
     }
   }
+}
+
+/** Four values each. */
+function rowsOf(values: readonly (string | null)[]): StoredUserRow[] {
+  const rows: StoredUserRow[] = [];
+  for (let at = 0; at + 3 < values.length; at += 4) {
+    const [name, decision, target, record = null] = values.slice(at, at + 4);
+    if (typeof name === 'string' && typeof decision === 'string' && typeof target === 'string')
+      rows.push({ name, decision, target, record });
+  }
+  return rows;
 }

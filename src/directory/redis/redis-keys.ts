@@ -19,6 +19,8 @@ export class RedisKeys {
   readonly changes: string;
   readonly deviceIndex: string;
   readonly partnershipIndex: string;
+  /** Version of the records. */
+  readonly schema: string;
   private readonly prefix: string;
 
   constructor(prefix: string) {
@@ -26,6 +28,7 @@ export class RedisKeys {
     this.changes = `${prefix}changes`;
     this.deviceIndex = `${prefix}index:devices`;
     this.partnershipIndex = `${prefix}index:partnerships`;
+    this.schema = `${prefix}schema`;
   }
 
   device(key: DeviceKey): string {
@@ -46,6 +49,11 @@ export class RedisKeys {
 
   secret(name: string): string {
     return `${this.prefix}secret:${name}`;
+  }
+
+  /** Encoded users of the device on whose partnerships there are decisions. */
+  decisionIndex(device: DeviceKey): string {
+    return `${this.prefix}index:decisions:${device}`;
   }
 
   /** `user` null = for every user of the device. */

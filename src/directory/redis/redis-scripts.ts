@@ -12,9 +12,10 @@ function script(text: string): Script {
 }
 
 /**
- * ARGV: prefix, then per look-up: encoded user, number of spellings, device spellings…
- * Returns: last log id, then per look-up: why it failed or nil, encoded canonical user, device record, partnership, and per
- * spelling device decision and partnership decision. A value that is no text fails its own look-up only.
+ * ARGV: prefix, then per look-up: encoded login, encoded user it is by the groups of domains, device.
+ * Returns: last log id, then per look-up: why it failed or nil, encoded user, device record, partnership, decision on the
+ * device, user record or nil, and per decision on a user of the device: encoded name, decision, encoded user that the name
+ * means, user record or nil. A value that is no text fails its own look-up only.
  */
 export const LOOKUP = script(`
 local prefix = ARGV[1]
@@ -26,19 +27,32 @@ local function get(name)
 end
 local last = redis.call('XREVRANGE', prefix .. 'changes', '+', '-', 'COUNT', 1)
 local out = { last[1] and last[1][1] or '0-0' }
-local at = 2
-while at < #ARGV do
+for at = 2, #ARGV, 3 do
   failure = false
-  local user = get('alias:' .. ARGV[at]) or ARGV[at]
-  local first, behind = at + 2, at + 2 + ARGV[at + 1]
-  local found = { false, user, get('device:' .. ARGV[first]), get('partnership:' .. user .. ':' .. ARGV[first]) }
-  for i = first, behind - 1 do
-    found[#found + 1] = get('decision:' .. ARGV[i] .. ':')
-    found[#found + 1] = get('decision:' .. ARGV[i] .. ':' .. user)
+  local login, grouped, device = ARGV[at], ARGV[at + 1], ARGV[at + 2]
+  local user = get('alias:' .. login) or (grouped ~= login and get('alias:' .. grouped)) or grouped
+  local found = { false, user, get('device:' .. device), get('partnership:' .. user .. ':' .. device),
+    get('decision:' .. device .. ':'), false }
+  local names = redis.pcall('SMEMBERS', prefix .. 'index:decisions:' .. device)
+  if names.err then failure = names.err names = {} end
+  -- Also where a decision was written by other means, without the index.
+  names[#names + 1] = user
+  names[#names + 1] = login
+  local seen = {}
+  for _, name in ipairs(names) do
+    local decision = not seen[name] and get('decision:' .. device .. ':' .. name)
+    seen[name] = true
+    if decision then
+      local target = get('alias:' .. name) or name
+      if #found == 6 then found[6] = get('user:' .. user) end
+      found[#found + 1] = name
+      found[#found + 1] = decision
+      found[#found + 1] = target
+      found[#found + 1] = get('user:' .. target)
+    end
   end
   found[1] = failure
   out[#out + 1] = found
-  at = behind
 end
 return out
 `);
@@ -79,11 +93,19 @@ if news then redis.call('XADD', ARGV[1] .. 'changes', 'MAXLEN', '~', ARGV[6], '*
 return 1
 `);
 
+/** Keeps which users of a device have decisions: `device`, `user`, and whether there is one. */
+const INDEX_DECISION = `
+local function index(device, user, exists)
+  redis.call('SADD', ARGV[1] .. 'index:devices', device)
+  if user ~= '' then redis.call(exists and 'SADD' or 'SREM', ARGV[1] .. 'index:decisions:' .. device, user) end
+end
+`;
+
 /** ARGV: prefix, device, encoded user or '', record or '', log length. */
-export const DECIDE = script(`
+export const DECIDE = script(`${INDEX_DECISION}
 local key = ARGV[1] .. 'decision:' .. ARGV[2] .. ':' .. ARGV[3]
 if ARGV[4] == '' then redis.call('DEL', key) else redis.call('SET', key, ARGV[4]) end
-redis.call('SADD', ARGV[1] .. 'index:devices', ARGV[2])
+index(ARGV[2], ARGV[3], ARGV[4] ~= '')
 redis.call('XADD', ARGV[1] .. 'changes', 'MAXLEN', '~', ARGV[5], '*', 'd', ARGV[2], 'u', ARGV[3])
 return 1
 `);
@@ -92,12 +114,23 @@ return 1
  * ARGV: prefix, device, encoded user or '', the text that must be stored or '', record or '', log length.
  * Returns 0 when another text is stored.
  */
-export const REPLACE_DECISION = script(`
+export const REPLACE_DECISION = script(`${INDEX_DECISION}
 local key = ARGV[1] .. 'decision:' .. ARGV[2] .. ':' .. ARGV[3]
 if (redis.call('GET', key) or '') ~= ARGV[4] then return 0 end
 if ARGV[5] == '' then redis.call('DEL', key) else redis.call('SET', key, ARGV[5]) end
-redis.call('SADD', ARGV[1] .. 'index:devices', ARGV[2])
+index(ARGV[2], ARGV[3], ARGV[5] ~= '')
 redis.call('XADD', ARGV[1] .. 'changes', 'MAXLEN', '~', ARGV[6], '*', 'd', ARGV[2], 'u', ARGV[3])
+return 1
+`);
+
+/**
+ * ARGV: prefix, device, encoded user or '', the text that must be stored, record. Returns 0 when another text is stored.
+ * For what changes no verdict: nothing is appended to the log.
+ */
+export const AMEND_DECISION = script(`
+local key = ARGV[1] .. 'decision:' .. ARGV[2] .. ':' .. ARGV[3]
+if redis.call('GET', key) ~= ARGV[4] then return 0 end
+redis.call('SET', key, ARGV[5])
 return 1
 `);
 
@@ -124,12 +157,28 @@ end
 return 1
 `);
 
-/** ARGV: prefix, then triples: encoded user, device, record. The first-seen time of a known partnership stays. */
+/**
+ * ARGV: prefix, most spellings kept, then per partnership: encoded login, encoded user it is by the groups of domains,
+ * device, record. The first-seen time and the spellings of a known partnership stay. Returns, for each that was seen under
+ * a new spelling: encoded user, device, spellings as JSON.
+ */
 export const RECORD_SEEN = script(`
-for i = 2, #ARGV, 3 do
-  local user = redis.call('GET', ARGV[1] .. 'alias:' .. ARGV[i]) or ARGV[i]
-  local key = ARGV[1] .. 'partnership:' .. user .. ':' .. ARGV[i + 1]
-  local record = cjson.decode(ARGV[i + 2])
+local function joined(before, now)
+  local out, has = {}, {}
+  for _, list in ipairs({ before, now }) do
+    for _, spelling in ipairs(list) do
+      if not has[spelling] and #out < tonumber(ARGV[2]) then out[#out + 1] = spelling end
+      has[spelling] = true
+    end
+  end
+  return out
+end
+local added = {}
+for i = 3, #ARGV, 4 do
+  local login, grouped, device = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+  local user = redis.call('GET', ARGV[1] .. 'alias:' .. login) or redis.call('GET', ARGV[1] .. 'alias:' .. grouped) or grouped
+  local key = ARGV[1] .. 'partnership:' .. user .. ':' .. device
+  local record = cjson.decode(ARGV[i + 3])
   local stored = redis.call('GET', key)
   if stored then
     local ok, before = pcall(cjson.decode, stored)
@@ -138,10 +187,40 @@ for i = 2, #ARGV, 3 do
       for _, name in ipairs({ 'model', 'os', 'imei' }) do
         if record[name] == cjson.null and before[name] then record[name] = before[name] end
       end
+      local spellings = type(before.spellings) == 'table' and before.spellings or { device }
+      record.spellings = joined(spellings, record.spellings)
+      if #record.spellings > #spellings then
+        added[#added + 1] = user
+        added[#added + 1] = device
+        added[#added + 1] = cjson.encode(record.spellings)
+      end
     end
   end
   redis.call('SET', key, cjson.encode(record))
-  redis.call('SADD', ARGV[1] .. 'index:partnerships', user .. ':' .. ARGV[i + 1])
+  redis.call('SADD', ARGV[1] .. 'index:partnerships', user .. ':' .. device)
+end
+return added
+`);
+
+/**
+ * ARGV: prefix, number of keys, then per key: name, the text that must be stored or '', the text to store or '' = none; then
+ * number of set members, per member: set, 'SADD' or 'SREM', member; then log length, devices that changed…
+ * Returns 0, and writes nothing, when another text is stored somewhere.
+ */
+export const REWRITE = script(`
+local at, keys = 3, tonumber(ARGV[2])
+for i = at, at + 3 * keys - 1, 3 do
+  if (redis.call('GET', ARGV[1] .. ARGV[i]) or '') ~= ARGV[i + 1] then return 0 end
+end
+for i = at, at + 3 * keys - 1, 3 do
+  if ARGV[i + 2] == '' then redis.call('DEL', ARGV[1] .. ARGV[i]) else redis.call('SET', ARGV[1] .. ARGV[i], ARGV[i + 2]) end
+end
+at = at + 3 * keys
+local members = tonumber(ARGV[at])
+for i = at + 1, at + 3 * members, 3 do redis.call(ARGV[i + 1], ARGV[1] .. ARGV[i], ARGV[i + 2]) end
+at = at + 1 + 3 * members
+for i = at + 1, #ARGV do
+  redis.call('XADD', ARGV[1] .. 'changes', 'MAXLEN', '~', ARGV[at], '*', 'd', ARGV[i], 'u', '')
 end
 return 1
 `);

@@ -2,11 +2,13 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Redis } from 'ioredis';
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
+import { NO_GROUPS } from '../../identity/user-names.ts';
+import type { UserNames } from '../../identity/user-names.ts';
 import type { ManualDecision } from '../../policy/model.ts';
-import { settleWipe } from '../../policy/wipe.ts';
-import type { WipeOutcome } from '../../policy/wipe.ts';
+import { noteTold, settleWipe } from '../../policy/wipe.ts';
+import type { WipeNotice, WipeOutcome } from '../../policy/wipe.ts';
 import {
-  CorruptRecordError,
+  MAX_SPELLINGS,
   boundRequirements,
   readDecision,
   readDevice,
@@ -14,7 +16,7 @@ import {
   readUser,
   seenPartnership,
 } from '../records.ts';
-import type { DeviceReport, PartnershipRecord, UserRecord } from '../records.ts';
+import type { DeviceReport, NewSpelling, PartnershipRecord, UserRecord } from '../records.ts';
 import { SHARED_SECRET, newSecret } from '../secret.ts';
 import type {
   ChangeBatch,
@@ -23,12 +25,24 @@ import type {
   LogPosition,
   LookupResult,
   PartnershipListing,
+  UserDecision,
 } from '../store.ts';
+import { concerning } from '../user-decisions.ts';
 import { LookupBatch } from './lookup-batch.ts';
 import { connect, ready } from './redis-connection.ts';
 import type { RedisStoreOptions } from './redis-connection.ts';
 import { RedisKeys, decodeUser, encodeUser } from './redis-keys.ts';
-import { DECIDE, LOOKUP, PUT_DEVICE, PUT_USER, RECORD_SEEN, REPLACE_DECISION } from './redis-scripts.ts';
+import { RedisMigration } from './redis-migration.ts';
+import { runScript } from './run-script.ts';
+import {
+  AMEND_DECISION,
+  DECIDE,
+  LOOKUP,
+  PUT_DEVICE,
+  PUT_USER,
+  RECORD_SEEN,
+  REPLACE_DECISION,
+} from './redis-scripts.ts';
 import type { Script } from './redis-scripts.ts';
 
 /** Changes kept in the Stream, approximately. */
@@ -45,6 +59,7 @@ const MAX_ATTEMPTS = 5;
 /** The directory in Redis. Single server or Sentinel-less replica set; not Cluster (scripts touch several keys). */
 export class RedisStore implements DirectoryStore {
   readonly kind = 'redis';
+  readonly names: UserNames;
   private readonly client: Redis;
   /** XREAD blocks its connection, so it has one of its own, without a command time-out. */
   private readonly reader: Redis;
@@ -53,18 +68,20 @@ export class RedisStore implements DirectoryStore {
   private readonly lookups = new LookupBatch((values) => this.script(LOOKUP, values));
   private closed = false;
 
-  private constructor(options: RedisStoreOptions) {
+  private constructor(options: RedisStoreOptions, names: UserNames) {
+    this.names = names;
     this.client = connect(options, options.commandTimeoutMs);
     this.reader = connect(options, undefined);
     this.prefix = options.keyPrefix;
     this.keys = new RedisKeys(options.keyPrefix);
   }
 
-  /** Connects; rejects when Redis is not ready within a few seconds. */
-  static async open(options: RedisStoreOptions): Promise<RedisStore> {
-    const store = new RedisStore(options);
+  /** Connects, and brings records of older versions over; rejects with the reason as soon as it is known that Redis cannot be used. */
+  static async open(options: RedisStoreOptions, names: UserNames = NO_GROUPS): Promise<RedisStore> {
+    const store = new RedisStore(options, names);
     try {
-      await Promise.all([ready(store.client), ready(store.reader)]);
+      await Promise.all([ready(store.client, options.url), ready(store.reader, options.url)]);
+      await new RedisMigration(store.client, store.prefix, store.keys).run();
     } catch (error) {
       await store.close();
       throw error;
@@ -72,32 +89,28 @@ export class RedisStore implements DirectoryStore {
     return store;
   }
 
-  async lookup(user: UserKey, devices: readonly DeviceKey[]): Promise<LookupResult> {
-    const [key, ...others] = devices;
-    if (key === undefined) throw new CorruptRecordError('a look-up without a device');
-    const {
-      user: encoded,
-      device: record,
-      partnership,
-      decisions,
-      position,
-    } = await this.lookups.read(user, devices);
-    const canonical = decodeUser(encoded);
-    const at = (index: number, device: DeviceKey): ManualDecision | null => {
-      const stored = decisions[index] ?? null;
-      return stored === null ? null : readDecision(stored, `decision ${device}`);
-    };
+  async lookup(name: UserKey, key: DeviceKey): Promise<LookupResult> {
+    const stored = await this.lookups.read(name, this.names.canonical(name), key);
+    const user = decodeUser(stored.user);
+    const { device, position } = stored;
+    const deviceDecision =
+      stored.deviceDecision === null ? null : readDecision(stored.deviceDecision, `decision ${key}`);
+    const login = { name, user, aliases: aliasesOf(user, stored.userRecord) };
+    const decisions = stored.userDecisions.map((row) => {
+      const target = decodeUser(row.target);
+      return {
+        user: decodeUser(row.name),
+        target,
+        aliases: aliasesOf(target, row.record),
+        read: () => readDecision(row.decision, `decision ${key}`),
+      };
+    });
     return {
-      user: canonical,
-      device: record === null ? null : readDevice(key, record),
-      deviceDecision: at(0, key),
-      partnershipDecision: at(1, key),
-      partnership: seenPartnership(canonical, key, partnership),
-      aliasDecisions: others.flatMap((alias, index) =>
-        [at(2 * index + 2, alias), at(2 * index + 3, alias)].flatMap((decision) =>
-          decision === null ? [] : [{ alias, decision }],
-        ),
-      ),
+      user,
+      device: device === null ? null : readDevice(key, device),
+      deviceDecision,
+      ...concerning(this.names, login, deviceDecision, decisions),
+      partnership: seenPartnership(user, key, stored.partnership),
       position,
     };
   }
@@ -145,12 +158,33 @@ export class RedisStore implements DirectoryStore {
     );
   }
 
+  async noteWipeTold(user: UserKey | null, device: DeviceKey, notice: WipeNotice): Promise<boolean> {
+    for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
+      const stored = await this.client.get(this.keys.decision(user, device));
+      const decision = stored === null ? null : readDecision(stored, `decision ${device}`);
+      const told = noteTold(decision, notice);
+      if (stored === null || told === null) return false;
+      if (told === decision) return true;
+      const values = [device, user === null ? '' : encodeUser(user), stored, JSON.stringify(told)];
+      if ((await this.script(AMEND_DECISION, values)) === 1) return true;
+    }
+    throw new Error(`the decision on ${device} keeps changing`);
+  }
+
   async acknowledgeWipe(user: UserKey | null, device: DeviceKey, outcome: WipeOutcome): Promise<boolean> {
-    const meant = user === null ? null : await this.client.get(this.keys.alias(user));
-    const canonical = meant === null ? user : decodeUser(meant);
-    return this.change(canonical, device, (stored) => {
+    return this.change(user, device, (stored) => {
       const next = settleWipe(stored, outcome);
       return next === null ? null : { next };
+    });
+  }
+
+  async listUserDecisions(device: DeviceKey): Promise<readonly UserDecision[]> {
+    const users = (await this.scan(this.keys.decisionIndex(device))).map(decodeUser);
+    if (users.length === 0) return [];
+    const stored = await this.client.mget(users.map((user) => this.keys.decision(user, device)));
+    return users.flatMap((user, index) => {
+      const text = stored[index] ?? null;
+      return text === null ? [] : [{ user, decision: readDecision(text, `decision ${device}`) }];
     });
   }
 
@@ -190,13 +224,24 @@ export class RedisStore implements DirectoryStore {
     return listings;
   }
 
-  async recordSeen(batch: readonly PartnershipRecord[]): Promise<void> {
+  async recordSeen(batch: readonly PartnershipRecord[]): Promise<readonly NewSpelling[]> {
+    const added: NewSpelling[] = [];
     for (let at = 0; at < batch.length; at += SEEN_BATCH) {
-      const values = batch
-        .slice(at, at + SEEN_BATCH)
-        .flatMap(({ user, device, ...rest }) => [encodeUser(user), device, JSON.stringify(rest)]);
-      await this.script(RECORD_SEEN, values);
+      const values = batch.slice(at, at + SEEN_BATCH).flatMap(({ user, device, ...rest }) => {
+        const grouped = encodeUser(this.names.canonical(user));
+        return [encodeUser(user), grouped, device, JSON.stringify(rest)];
+      });
+      const reply = (await this.script(RECORD_SEEN, [String(MAX_SPELLINGS), ...values])) as string[];
+      for (let index = 0; index + 2 < reply.length; index += 3) {
+        const [user = '', device = '', spellings = '[]'] = reply.slice(index, index + 3);
+        added.push({
+          user: decodeUser(user),
+          device: device as DeviceKey,
+          spellings: JSON.parse(spellings) as string[],
+        });
+      }
     }
+    return added;
   }
 
   async sharedSecret(): Promise<string> {
@@ -314,13 +359,11 @@ export class RedisStore implements DirectoryStore {
     return [...members].sort();
   }
 
-  /** By name; by its text where Redis does not have it (yet, or since it was restarted): then nothing of it was done. */
-  private async script({ sha, text }: Script, values: readonly string[]): Promise<unknown> {
-    try {
-      return await this.client.evalsha(sha, 0, this.prefix, ...values);
-    } catch (error) {
-      if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
-      return this.client.eval(text, 0, this.prefix, ...values);
-    }
+  private script(script: Script, values: readonly string[]): Promise<unknown> {
+    return runScript(this.client, script, [this.prefix, ...values]);
   }
+}
+
+function aliasesOf(user: UserKey, record: string | null): readonly UserKey[] {
+  return record === null ? [] : readUser(user, record).aliases;
 }

@@ -8,16 +8,31 @@ export interface JsonAnswer {
   readonly body: string;
 }
 
-/** The answer about Exchange ActiveSync is `url`; other protocols are not found here. */
+/** Of the XML of version 1 at this gateway (src/eas/autodiscover/target.ts). */
+const XML_PATH = '/autodiscover/autodiscover.xml';
+
+/**
+ * The answer about Exchange ActiveSync is `url`, about version 1 of Autodiscover the XML of the same host; other protocols
+ * are not found here.
+ */
 export function answerJson(target: DiscoveryTarget & { readonly form: 'json' }, url: string): JsonAnswer {
   if (target.email === null || !target.email.includes('@')) return missing('Email');
   if (target.protocol === null) return missing('Protocol');
-  if (target.protocol.toLowerCase() !== 'activesync')
-    return problem(
-      'InvalidProtocol',
-      "The given protocol value is invalid. Supported values are 'ActiveSync'",
-    );
-  return { status: 200, body: JSON.stringify({ Protocol: 'ActiveSync', Url: url }) };
+  switch (target.protocol.toLowerCase()) {
+    case 'activesync':
+      return found('ActiveSync', url);
+    case 'autodiscoverv1':
+      return found('AutodiscoverV1', new URL(XML_PATH, url).href);
+    default:
+      return problem(
+        'InvalidProtocol',
+        "The given protocol value is invalid. Supported values are 'ActiveSync,AutodiscoverV1'",
+      );
+  }
+}
+
+function found(Protocol: string, Url: string): JsonAnswer {
+  return { status: 200, body: JSON.stringify({ Protocol, Url }) };
 }
 
 function missing(name: string): JsonAnswer {

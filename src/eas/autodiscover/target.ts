@@ -5,7 +5,8 @@ import { decodePercent } from '../percent.ts';
 
 /** What is asked. */
 export type DiscoveryTarget =
-  | { readonly form: 'xml' }
+  /** `bad`: what is wrong with the rest of the target or with the method; who has not signed in is not told. */
+  | { readonly form: 'xml'; readonly bad: DiscoveryTargetError | null }
   /** `email` and `protocol` as asked for, decoded; null = not said. */
   | { readonly form: 'json'; readonly email: string | null; readonly protocol: string | null };
 
@@ -39,8 +40,9 @@ export function parseDiscoveryTarget(
   const query = question === -1 ? '' : target.slice(question + 1);
   const folded = path.toLowerCase();
   if (folded === XML_PATH) {
-    if (method !== 'POST') return 'EASGATE_NOT_FOUND';
-    return question === -1 ? { form: 'xml' } : 'EASGATE_QUERY_MALFORMED';
+    // Samsung falls back to GET, where Exchange answers like to a request that it cannot read.
+    if (method !== 'POST' && method !== 'GET') return { form: 'xml', bad: 'EASGATE_NOT_FOUND' };
+    return { form: 'xml', bad: question === -1 ? null : 'EASGATE_QUERY_MALFORMED' };
   }
   if (method !== 'GET') return 'EASGATE_NOT_FOUND';
   let address: string | null = null;
@@ -59,7 +61,8 @@ function readQuery(query: string, address: string | null): DiscoveryTarget | Dis
   let email = address;
   let protocol: string | null = null;
   const seen = new Set<string>();
-  const pairs = query === '' ? [] : query.split('&', MAX_PAIRS + 1);
+  const text = query.endsWith('&') ? query.slice(0, -1) : query;
+  const pairs = text === '' ? [] : text.split('&', MAX_PAIRS + 1);
   if (pairs.length > MAX_PAIRS) return 'EASGATE_QUERY_MALFORMED';
   for (const pair of pairs) {
     const equals = pair.indexOf('=');

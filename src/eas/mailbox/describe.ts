@@ -210,6 +210,12 @@ const CASES: readonly Case[] = [
     xml: settings('<DeviceInformation><Set><Model>M</Model></Set></DeviceInformation>'),
     from: '12.1',
   },
+  {
+    command: 'Settings',
+    asks: 'for something else inside DeviceInformation',
+    xml: settings('<DeviceInformation><Set/><UserInformation><Get/></UserInformation></DeviceInformation>'),
+    from: '12.1',
+  },
   { command: 'Settings', asks: 'for the absence note', xml: settings('<Oof><Get/></Oof>'), from: '12.1' },
   { command: 'Settings', asks: 'to set the absence note', xml: settings('<Oof><Set/></Oof>'), from: '12.1' },
   {

@@ -5,7 +5,6 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 /** With what every text issued here begins; no mail server's keys or ids look like this. */
 export const ISSUED_PREFIX = 'easg1-';
 
-const PREFIX_BYTES = Buffer.from(ISSUED_PREFIX, 'latin1');
 const FINGERPRINT_BYTES = 6;
 /** Counter 4, flags 1, fingerprint 6. */
 const STATE_BYTES = 11;
@@ -101,11 +100,6 @@ export class KeyMint {
     const hmac = createHmac('sha256', this.secret).update(`${purpose}\0${this.owner}\0`).update(state);
     return hmac.digest().subarray(0, MAC_BYTES);
   }
-}
-
-/** Whether a request body may carry something issued here; the caller looks closer then. Cheap: one search. */
-export function mayCarryIssued(bytes: Buffer): boolean {
-  return bytes.includes(PREFIX_BYTES);
 }
 
 /** Whether a key or id was issued by a gateway (not necessarily this one, not necessarily for this phone). */

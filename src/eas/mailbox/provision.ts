@@ -4,6 +4,7 @@ import { child, element, textOf } from '../wbxml/element.ts';
 import type { WbxmlContent, WbxmlElement } from '../wbxml/element.ts';
 import { body, isBefore, node } from './model.ts';
 import type { MailboxAnswer, MailboxRequest } from './model.ts';
+import { isDescription } from './passable.ts';
 import { plain } from './plain.ts';
 
 const MAX_DETAIL = 256;
@@ -77,8 +78,11 @@ function oof(part: WbxmlElement): WbxmlElement {
 }
 
 function deviceInformation(part: WbxmlElement): WbxmlElement {
-  const status = child(part, 'Set') === undefined ? SETTING.malformed : SETTING.ok;
-  return element('Settings', 'DeviceInformation', setting(status));
+  return element(
+    'Settings',
+    'DeviceInformation',
+    setting(isDescription(part) ? SETTING.ok : SETTING.malformed),
+  );
 }
 
 /** The recovery password of a phone is none of the gateway's business: it is not kept, and the phone is told so. */
@@ -111,6 +115,11 @@ function rightsManagement(part: WbxmlElement): WbxmlElement {
 const PROVISION = { ok: 1, malformed: 2 } as const;
 /** MS-ASPROV 2.2.2.54.1 (Policy). */
 const POLICY = { ok: 1, unknownType: 3, wrongKey: 5 } as const;
+
+/** A Provision that has more in it than Provision may have. */
+export const PROVISION_MALFORMED: MailboxAnswer = body(
+  element('Provision', 'Provision', node('Provision', 'Status', PROVISION.malformed)),
+);
 
 /** Policies that ask for nothing, by type. */
 const POLICIES: ReadonlyMap<string, WbxmlContent> = new Map<string, WbxmlContent>([

@@ -58,6 +58,42 @@ export function answerIssued(
   }
 }
 
+/** Search: the folder hierarchy is out of date (MS-ASCMD 2.2.3.177.13). */
+const SEARCH_FOLDER_SYNC = 11;
+/** Find: the same (MS-ASCMD 2.2.3.177.2). */
+const FIND_FOLDER_SYNC = 3;
+
+/**
+ * The answer to a request of an allowed phone that carries something issued here at a place that {@link answerIssued} does not
+ * look at, or behind what is read of a large body.
+ */
+export function answerIssuedAnywhere(command: EasCommand, version: string): MailboxAnswer {
+  switch (command) {
+    case 'FolderSync':
+    case 'FolderCreate':
+    case 'FolderDelete':
+    case 'FolderUpdate':
+      return plain(command, FOLDER_SYNC_BAD_KEY);
+    case 'Ping':
+      return plain('Ping', PING_STATUS.hierarchyChanged);
+    case 'Sync':
+      return { kind: 'ready', bytes: SYNC_HIERARCHY_CHANGED };
+    case 'SmartForward':
+    case 'SmartReply':
+      return withoutSource(command, version);
+    case 'Search': {
+      const store = element('Search', 'Store', node('Search', 'Status', SEARCH_FOLDER_SYNC));
+      return body(
+        element('Search', 'Search', node('Search', 'Status', 1), element('Search', 'Response', store)),
+      );
+    }
+    case 'Find':
+      return plain('Find', FIND_FOLDER_SYNC);
+    default:
+      return { kind: 'http', status: 400 };
+  }
+}
+
 /** An id or key as the phone sent it, as far as one may be long (MS-ASCMD 2.2.3.30.2, 2.2.3.181.4). */
 function echo(parent: WbxmlElement, name: string): string {
   return bounded(textOf(child(parent, name)) ?? '', MAX_ID);

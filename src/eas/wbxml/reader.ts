@@ -17,8 +17,8 @@ const IN_HEADER = 0;
 const AT_TOKEN = 1;
 /** Behind SWITCH_PAGE: the number of the page. */
 const AT_PAGE = 2;
-/** Behind the number of the page: only a tag may follow. */
-const AT_TAG = 3;
+/** Behind a page that was named before the root: only the root may follow. */
+const AT_ROOT = 3;
 const IN_TEXT = 4;
 const IN_LENGTH = 5;
 const IN_OPAQUE = 6;
@@ -128,7 +128,7 @@ export class WbxmlReader {
     while (this.at < bytes.length) {
       switch (this.state) {
         case AT_TOKEN:
-        case AT_TAG: {
+        case AT_ROOT: {
           const event = this.token(bytes[this.at++] as number);
           if (event !== null) return event;
           break;
@@ -145,7 +145,9 @@ export class WbxmlReader {
         }
         case AT_PAGE:
           this.currentPage = bytes[this.at++] as number;
-          this.state = AT_TAG;
+          // Inside the root a page may be named before any token, as often as a client likes: TbSync does so before END.
+          // Mail servers agree on all of it. (WBXML 1.3, 5.3, has SWITCH_PAGE before a tag only.)
+          this.state = this.openElements === 0 ? AT_ROOT : AT_TOKEN;
           break;
         case IN_HEADER:
           this.readHeader();
@@ -160,9 +162,9 @@ export class WbxmlReader {
 
   private token(token: number): WbxmlEvent | null {
     if ((token & ATTRIBUTES) === 0 && (token & TAG) >= FIRST_TAG) return this.open(token);
-    if (this.state === AT_TAG) {
-      // WBXML 1.3, 5.3: a page goes before a tag. libwbxml loses the element behind two switches in a row.
-      throw this.refuse('EASGATE_WBXML_TOKEN', 'no tag behind SWITCH_PAGE');
+    if (this.state === AT_ROOT) {
+      // libwbxml loses a root behind two switches in a row.
+      throw this.refuse('EASGATE_WBXML_TOKEN', 'no root behind SWITCH_PAGE');
     }
     if (token === SWITCH_PAGE) {
       this.state = AT_PAGE;

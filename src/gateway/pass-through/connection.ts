@@ -2,6 +2,7 @@
 import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
+import { monotonicNow } from '../../clock.ts';
 import type { HttpErrorCode } from '../../http/errors.ts';
 import type { Peer } from '../forwarding.ts';
 import type { UpstreamServer } from '../upstream/upstream-server.ts';
@@ -71,7 +72,7 @@ export class Passage {
   continued: boolean;
   retried = false;
   settled = false;
-  readonly startedAt = Date.now();
+  readonly startedAt = monotonicNow();
   readonly bytesBefore: number;
   readonly connection: LaneConnection;
   readonly request: IncomingMessage;

@@ -5,6 +5,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
+import { monotonicNow } from '../../clock.ts';
 import { ERRORS } from '../../http/errors.ts';
 import type { HttpErrorCode } from '../../http/errors.ts';
 import { withoutHeaders } from '../../http/request-head.ts';
@@ -131,8 +132,9 @@ export class PassThroughLane {
   /** Answers a connection on which no request was understood, and closes it. */
   private turnAway({ socket, peer }: LaneConnection, error: HttpErrorCode): void {
     const { status } = ERRORS[error];
-    const startedAt = Date.now();
-    this.account({ method: '', path: '', status, error, address: peer.address, startedAt, bytesOut: 0 });
+    const startedAt = monotonicNow();
+    const { address } = peer;
+    this.account({ method: '', path: '', status, error, upstream: null, address, startedAt, bytesOut: 0 });
     socket.write(closingReply(error), 'latin1');
     socket.destroySoon();
   }
@@ -296,6 +298,7 @@ export class PassThroughLane {
       path: question === -1 ? target : target.slice(0, question),
       status: passage.error === null ? passage.status : ERRORS[passage.error].status,
       error: passage.error,
+      upstream: passage.upstream === null ? null : (connection.server?.settings.name ?? null),
       address,
       startedAt,
       bytesOut: socket.bytesWritten - passage.bytesBefore,

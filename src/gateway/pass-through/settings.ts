@@ -31,9 +31,11 @@ export interface PassThroughLine {
   /** 101 for a tunnel, 499 when the client left before its response. */
   readonly status: number;
   readonly error: HttpErrorCode | null;
+  /** Name of the mail server it was sent to; null = to none. */
+  readonly upstream: string | null;
   /** The client's, or what a trusted proxy says of it. */
   readonly address: string;
-  /** Milliseconds since the epoch. */
+  /** Monotonic milliseconds. */
   readonly startedAt: number;
   /** Octets written to the client, heads among them. */
   readonly bytesOut: number;

@@ -1,0 +1,123 @@
+// Owns what the figures are to be, and whether they are.
+import { median } from './report.ts';
+import type { BenchResult, Measure } from './report.ts';
+
+/** One aim. */
+export interface Aim {
+  readonly scenario: string;
+  readonly text: string;
+  readonly limit: number;
+  readonly atMost: boolean;
+  readonly digits: number;
+  /**
+   * What is compared with the limit, round by round: who is measured in one round meets the same machine, which is twice
+   * as fast in the next. Empty = the run did not measure it.
+   */
+  readonly values: (result: BenchResult) => number[];
+}
+
+/** All of them. */
+export const AIMS: readonly Aim[] = [
+  against('hot-path', 1, 'nginx-lua', true),
+  against('tls', 1.2, 'nginx-lua', true),
+  bytes('held-polls', 10),
+  bytes('tls-held-polls', 60),
+  {
+    scenario: 'beside-polls',
+    text: 'p99 at most 2 × the p99 without held polls',
+    limit: 2,
+    atMost: true,
+    digits: 2,
+    values: (result) => paired(result, 'easgate', 'p99Ms', 'easgate', 'p99MsWithout', (a, b) => a / b),
+  },
+  against('download', 0.8, 'nginx-lua', false),
+  against('upload', 0.8, 'nginx-lua', false),
+  {
+    scenario: 'workers',
+    text: 'CPU per request with two workers at most 1.1 × with one (no cores left for 1.8 × the work)',
+    limit: 1.1,
+    atMost: true,
+    digits: 2,
+    values: (result) => ratios(result, 'easgate-2', 'easgate-1'),
+  },
+  {
+    scenario: 'cold',
+    text: 'p99 at most 2 ms above that of verdicts in memory',
+    limit: 2,
+    atMost: true,
+    digits: 1,
+    values: (result) => paired(result, 'easgate-cold', 'p99Ms', 'easgate', 'p99Ms', (a, b) => a - b),
+  },
+];
+
+/** Rounds that lie further apart than this factor are no evidence, whatever their median is. */
+const MAX_SPREAD = 2;
+
+/** The median over the rounds, and how far they lie apart. */
+export interface Outcome {
+  readonly value: number;
+  readonly least: number;
+  readonly most: number;
+  /** `not measured`: the rounds lie more than twofold apart, and some of them meet the aim. */
+  readonly verdict: 'met' | 'missed' | 'not measured';
+}
+
+/** Compares the figures of an aim with its limit; null = the run has no figures for it. */
+export function outcomeOf({ values, limit, atMost }: Aim, result: BenchResult): Outcome | null {
+  const all = values(result);
+  if (all.length === 0) return null;
+  const value = median(all);
+  const least = Math.min(...all);
+  const most = Math.max(...all);
+  const meets = (one: number): boolean => (atMost ? one <= limit : one >= limit);
+  const isNoise = least <= 0 || most > MAX_SPREAD * least;
+  // Noise is no evidence that an aim is met. An aim that every round misses is missed all the same.
+  if (isNoise && all.some(meets)) return { value, least, most, verdict: 'not measured' };
+  return { value, least, most, verdict: meets(value) ? 'met' : 'missed' };
+}
+
+function against(scenario: string, limit: number, rival: string, atMost: boolean): Aim {
+  return {
+    scenario,
+    text: `at ${atMost ? 'most' : 'least'} ${limit.toFixed(1)} × ${rival}`,
+    limit,
+    atMost,
+    digits: 2,
+    values: (result) => ratios(result, 'easgate', rival),
+  };
+}
+
+function bytes(scenario: string, kilobytes: number): Aim {
+  return {
+    scenario,
+    text: `at most ${kilobytes} KB`,
+    limit: kilobytes,
+    atMost: true,
+    digits: 1,
+    values: ({ rivals }) =>
+      (rivals['easgate']?.samples ?? []).flatMap(({ rssBytesPerPoll }) =>
+        rssBytesPerPoll === undefined ? [] : [rssBytesPerPoll / 1_000],
+      ),
+  };
+}
+
+function ratios(result: BenchResult, rival: string, base: string): number[] {
+  return paired(result, rival, result.figure, base, result.figure, (a, b) => a / b);
+}
+
+/** Compares the samples of one round. */
+function paired(
+  { rivals }: BenchResult,
+  rival: string,
+  measure: Measure,
+  base: string,
+  baseMeasure: Measure,
+  compare: (value: number, base: number) => number,
+): number[] {
+  const others = rivals[base]?.samples ?? [];
+  return (rivals[rival]?.samples ?? []).flatMap((sample, round) => {
+    const value = sample[measure];
+    const other = others[round]?.[baseMeasure];
+    return value === undefined || other === undefined || other === 0 ? [] : [compare(value, other)];
+  });
+}

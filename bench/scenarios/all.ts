@@ -1,0 +1,15 @@
+// Owns the list of all scenarios, in the order of a whole run.
+import { COLD_SCENARIOS } from './cold.ts';
+import { HANDSHAKE_SCENARIOS } from './handshakes.ts';
+import { HELD_POLL_SCENARIOS } from './held-polls.ts';
+import { REQUEST_SCENARIOS } from './requests.ts';
+import type { Scenario } from './scenario.ts';
+import { TRANSFER_SCENARIOS } from './transfers.ts';
+
+export const SCENARIOS: readonly Scenario[] = [
+  ...REQUEST_SCENARIOS,
+  ...HANDSHAKE_SCENARIOS,
+  ...HELD_POLL_SCENARIOS,
+  ...TRANSFER_SCENARIOS,
+  ...COLD_SCENARIOS,
+];

@@ -1,0 +1,116 @@
+// Owns the scenarios with thousands of held polls: memory per poll, and the latency of other requests beside them.
+import type { ChildProcess } from 'node:child_process';
+import { LOAD_CORE, line, rssBytes, start, stop } from '../core/processes.ts';
+import type { Sample } from '../core/report.ts';
+import { EVERYONE, PLAIN, load, trickle } from './scenario.ts';
+import type { Effort, Running, Scenario } from './scenario.ts';
+
+/** Memory is compared step by step, up to {@link MANY_POLLS}. */
+const POLL_STEP = 3_000;
+const MANY_POLLS = 9_000;
+const BESIDE_RATE = 500;
+const SETTLE_MS = 3_000;
+
+export const HELD_POLL_SCENARIOS: readonly Scenario[] = [
+  {
+    ...PLAIN,
+    name: 'held-polls',
+    text: 'resident memory per held Ping: steps of 3,000 up to 9,000',
+    figure: 'rssBytesPerPoll',
+    rivals: EVERYONE,
+    measure: (runs, effort) => holdPolls(runs, effort, false),
+  },
+  {
+    ...PLAIN,
+    tls: true,
+    name: 'tls-held-polls',
+    text: 'the same over TLS',
+    figure: 'rssBytesPerPoll',
+    rivals: ['easgate', 'nginx-lua', 'haproxy'],
+    measure: (runs, effort) => holdPolls(runs, effort, true),
+  },
+  {
+    ...PLAIN,
+    name: 'beside-polls',
+    text: '500 requests/s beside 9,000 held polls in one worker',
+    figure: 'p99Ms',
+    rivals: ['easgate', 'nginx-lua'],
+    measure: besidePolls,
+  },
+];
+
+/** Every step is a sample, so that the median is what one more poll costs and not what is allocated once. */
+async function holdPolls(runs: readonly Running[], { seconds }: Effort, secure: boolean): Promise<void> {
+  for (const running of runs) {
+    const { process: child, port, samples, rival } = running;
+    if (child?.pid === undefined) continue;
+    // On a fresh process: memory that earlier traffic left free would hide what a poll costs.
+    const polls = startPolls(port, secure);
+    let before = await park(polls, 0, child.pid);
+    for (let count = POLL_STEP; count <= MANY_POLLS; count += POLL_STEP) {
+      const after = await park(polls, count, child.pid);
+      const rssBytesPerPoll = (after - before) / POLL_STEP;
+      before = after;
+      samples.push({ rssBytesPerPoll });
+      process.stdout.write(`held polls ${rival.name}, ${count}: ${rssBytesPerPoll.toFixed(0)} bytes\n`);
+    }
+    // Ordinary traffic beside the held polls goes on.
+    const { errors = 0 } = await load(running, seconds, { secure });
+    if (errors > 0) throw new Error(`${rival.name} fails beside held polls`);
+    await stop(polls);
+    // The processes of the others need the memory and the ports.
+    await stop(child);
+  }
+}
+
+/** The slowest requests of a steady trickle, without held polls and beside many. */
+async function besidePolls(
+  runs: readonly Running[],
+  { rounds, seconds }: Effort,
+  { name }: Scenario,
+): Promise<void> {
+  const inRounds = async (): Promise<Map<Running, Sample[]>> => {
+    const measured = new Map<Running, Sample[]>(runs.map((running) => [running, []]));
+    for (let round = 0; round <= rounds; round++) {
+      for (const running of runs) {
+        const sample = await trickle(running, seconds, BESIDE_RATE);
+        // The first round warms up.
+        if (round > 0) measured.get(running)?.push(sample);
+      }
+    }
+    return measured;
+  };
+  const without = await inRounds();
+  const parked: ChildProcess[] = [];
+  for (const { process: child, port } of runs) {
+    if (child?.pid === undefined) continue;
+    const polls = startPolls(port, false);
+    parked.push(polls);
+    await park(polls, MANY_POLLS, child.pid);
+  }
+  const beside = await inRounds();
+  await Promise.all(parked.map(stop));
+  for (const running of runs) {
+    beside.get(running)?.forEach((sample, round) => {
+      const p99MsWithout = without.get(running)?.[round]?.p99Ms ?? 0;
+      running.samples.push({ ...sample, p99MsWithout });
+      const figures = `${(sample.p99Ms ?? 0).toFixed(1)} ms, without ${p99MsWithout.toFixed(1)} ms`;
+      process.stdout.write(`${name} ${running.rival.name}: ${figures}\n`);
+    });
+  }
+}
+
+function startPolls(port: number, secure: boolean): ChildProcess {
+  const words = ['bench/core/polls.ts', String(port), secure ? 'tls' : 'plain'];
+  return start(LOAD_CORE, process.execPath, words, true);
+}
+
+/** Opens polls up to `count`, waits until memory settles, and returns it. */
+async function park(polls: ChildProcess, count: number, pid: number): Promise<number> {
+  polls.stdin?.write(`${count}\n`);
+  const [, json = '{}'] = await line(polls, /^(\{.*\})$/m, 120_000);
+  const { failed } = JSON.parse(json) as { failed: number };
+  if (failed > 0) throw new Error(`${failed} polls were not held`);
+  await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+  return rssBytes(pid);
+}

@@ -1,0 +1,63 @@
+// Owns the scenarios of CPU time per request: forwarded, refused, over TLS, with two workers.
+import { ALL_CORES } from '../core/processes.ts';
+import { EVERYONE, PLAIN, inTurns, load } from './scenario.ts';
+import type { Scenario } from './scenario.ts';
+
+export const REQUEST_SCENARIOS: readonly Scenario[] = [
+  {
+    ...PLAIN,
+    name: 'hot-path',
+    text: 'an allowed Sync of 64 bytes is forwarded; access logs off',
+    figure: 'cpuMicrosPerRequest',
+    rivals: [...EVERYONE, 'direct'],
+    measure: (runs, effort, { name }) =>
+      inTurns(runs, effort, name, (running) => load(running, effort.seconds)),
+  },
+  {
+    ...PLAIN,
+    name: 'hot-path-changing',
+    text: 'the same, with a head that is never the one before it',
+    figure: 'cpuMicrosPerRequest',
+    rivals: ['easgate', 'nginx-lua'],
+    measure: (runs, effort, { name }) =>
+      inTurns(runs, effort, name, (running) => load(running, effort.seconds, { kind: 'changing' })),
+  },
+  {
+    ...PLAIN,
+    logged: true,
+    name: 'hot-path-logged',
+    text: 'the same, with an access log to a file',
+    figure: 'cpuMicrosPerRequest',
+    rivals: ['easgate', 'nginx-lua'],
+    measure: (runs, effort, { name }) =>
+      inTurns(runs, effort, name, (running) => load(running, effort.seconds)),
+  },
+  {
+    ...PLAIN,
+    name: 'block',
+    text: 'a blocked device is refused by the gateway',
+    figure: 'cpuMicrosPerRequest',
+    rivals: EVERYONE,
+    measure: (runs, effort, { name }) =>
+      inTurns(runs, effort, name, (running) => load(running, effort.seconds, { kind: 'block' })),
+  },
+  {
+    ...PLAIN,
+    tls: true,
+    name: 'tls',
+    text: 'the forwarded Sync, over TLS 1.3 towards the phones',
+    figure: 'cpuMicrosPerRequest',
+    rivals: ['easgate', 'nginx-lua', 'haproxy'],
+    measure: (runs, effort, { name }) =>
+      inTurns(runs, effort, name, (running) => load(running, effort.seconds, { secure: true })),
+  },
+  {
+    ...PLAIN,
+    name: 'workers',
+    text: 'two workers on two cores against one; the load shares these cores',
+    figure: 'cpuMicrosPerRequest',
+    rivals: ['easgate-1', 'easgate-2'],
+    measure: (runs, effort, { name }) =>
+      inTurns(runs, effort, name, (running) => load(running, effort.seconds, { cores: ALL_CORES })),
+  },
+];

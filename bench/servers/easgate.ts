@@ -1,0 +1,74 @@
+// Owns how easgate is started for a run: one worker, two, or without verdicts in memory.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ALL_CORES, GATEWAY_CORE } from '../core/processes.ts';
+import { BLOCKED_DEVICE, COLD_DEVICES, coldDevice } from '../core/traffic.ts';
+import { ALLOWED, numbered, startNode } from './rival.ts';
+import type { Rival } from './rival.ts';
+
+/** How a rival differs from the one it is a copy of. */
+interface EasgateVariant {
+  readonly workers: number;
+  readonly cores: string;
+  readonly warm: boolean;
+}
+
+async function seedEasgate(config: string, cold: boolean): Promise<void> {
+  // The directory is filled through the store's own interface, as a feed would.
+  const { openStore } = await import('../../src/directory/open-store.ts');
+  const { storeOptions } = await import('../../src/config/gateway-settings.ts');
+  const { loadConfig } = await import('../../src/config/load.ts');
+  const { seedDirectory } = await import('../../src/sample/seed.ts');
+  const store = await openStore(storeOptions(loadConfig(config)));
+  const ids = [...ALLOWED, ...(cold ? numbered(COLD_DEVICES, coldDevice) : [])];
+  const known = ids.map((id) => ({ id, managed: true, compliant: true }));
+  await seedDirectory(store, [
+    ...known,
+    { id: BLOCKED_DEVICE, managed: true, compliant: true, decision: 'block' },
+  ]);
+  await store.close();
+}
+
+function easgateVariant(name: string, variant: EasgateVariant): Rival {
+  return {
+    name,
+    decides: true,
+    logs: true,
+    secures: true,
+    missing: () => null,
+    start: async ({ folder, port, upstreamPort, logged, tls, redisPort }) => {
+      const config = join(folder, 'easgate.yaml');
+      const certificates =
+        tls === null
+          ? ''
+          : `, tls: { certificates: [{ certificate: "${tls.certificate}", key: "${tls.key}" }] }`;
+      const store =
+        redisPort === null
+          ? '{ kind: embedded, path: directory.db }'
+          : `{ kind: redis, url: "redis://127.0.0.1:${redisPort}", keyPrefix: "${name}:" }`;
+      writeFileSync(
+        config,
+        [
+          `listen: { address: 127.0.0.1, port: ${port}${certificates} }`,
+          `upstream: { url: "http://127.0.0.1:${upstreamPort}", maxIdleConnections: 1024 }`,
+          `workers: { count: ${variant.workers}, pidFile: "${folder}/easgate.pid" }`,
+          `store: ${store}`,
+          `log: { access: ${logged}, destination: access.log }`,
+          `cache: { lifetimeSeconds: 600, maxEntries: ${variant.warm ? 100_000 : 100} }`,
+          // The guard would take one phone's hundreds of requests a second for a loop, which it is.
+          'throttle: { burst: 0 }',
+          'limits: { maxInFlightPerDevice: 0 }',
+        ].join('\n'),
+      );
+      await seedEasgate(config, redisPort !== null);
+      return startNode('src/main.ts', ['serve', '--config', config], /listens on/, variant.cores);
+    },
+  };
+}
+
+export const EASGATE_RIVALS: readonly Rival[] = [
+  easgateVariant('easgate', { workers: 1, cores: GATEWAY_CORE, warm: true }),
+  easgateVariant('easgate-cold', { workers: 1, cores: GATEWAY_CORE, warm: false }),
+  easgateVariant('easgate-1', { workers: 1, cores: ALL_CORES, warm: true }),
+  easgateVariant('easgate-2', { workers: 2, cores: ALL_CORES, warm: true }),
+];

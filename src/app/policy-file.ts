@@ -1,0 +1,90 @@
+// Owns reading a policy document from a file, with the files it names, and saying where its problems are.
+import { readFileSync, statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { readYaml } from '../config/yaml-source.ts';
+import type { Place } from '../config/yaml-source.ts';
+import { compilePolicy } from '../policy/compile/compile.ts';
+import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
+import type { Known } from '../policy/compile/warnings.ts';
+import type { Problem } from '../policy/document/problem.ts';
+
+/** A problem with its place in the file. */
+export interface PlacedProblem {
+  readonly severity: 'error' | 'warning';
+  /** Path in the document, e.g. `rules.0.match.platform`; empty = the document. */
+  readonly path: string;
+  readonly message: string;
+  readonly place: Place | null;
+}
+
+/** A policy document that was read: compiled, or null when it has errors. */
+export interface LoadedPolicy {
+  readonly policy: CompiledPolicy | null;
+  readonly problems: readonly PlacedProblem[];
+}
+
+/** Largest document and largest list file, in bytes. */
+const MAX_BYTES = 16 * 1024 * 1024;
+
+/** Reads and compiles a file. @throws when it cannot be read */
+export function loadPolicyFile(path: string, known: Known = {}): LoadedPolicy {
+  return loadPolicyText(readText(path), { folder: dirname(resolve(path)), known });
+}
+
+/** Compiles the text of a document; without a folder it cannot name files. */
+export function loadPolicyText(
+  text: string,
+  { folder = null, known = {} }: { readonly folder?: string | null; readonly known?: Known },
+): LoadedPolicy {
+  const source = readYaml(text);
+  if (source.errors.length > 0) {
+    const problems = source.errors.map(({ message, place }): PlacedProblem => ({
+      severity: 'error',
+      path: '',
+      message,
+      place,
+    }));
+    return { policy: null, problems };
+  }
+  // An empty file is an empty document: every default.
+  const { policy, problems } = compilePolicy(source.value ?? {}, {
+    known,
+    ...(folder !== null && { readList: (file: string) => readList(resolve(folder, file)) }),
+  });
+  const placed = problems.map((problem): PlacedProblem => ({
+    severity: problem.severity,
+    path: problem.path.map(String).join('.'),
+    message: problem.message,
+    place: source.placeOf(problem.path, placeOptions(problem)),
+  }));
+  return { policy, problems: placed.sort(byPlace) };
+}
+
+function placeOptions({ atKey, offset }: Problem): { atKey?: boolean; offset?: number } {
+  return { ...(atKey && { atKey }), ...(offset !== undefined && { offset }) };
+}
+
+function byPlace(a: PlacedProblem, b: PlacedProblem): number {
+  return (a.place?.line ?? 0) - (b.place?.line ?? 0) || (a.place?.column ?? 0) - (b.place?.column ?? 0);
+}
+
+/** One value a line; empty lines and lines that begin with # are left out. */
+function readList(path: string): string[] {
+  return readText(path)
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '' && !line.startsWith('#'));
+}
+
+function readText(path: string): string {
+  let text: string;
+  try {
+    if (statSync(path).size > MAX_BYTES) throw new Error(`is larger than ${MAX_BYTES} bytes`);
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new Error(`${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    });
+  }
+  return text.startsWith('\uFEFF') ? text.slice(1) : text;
+}

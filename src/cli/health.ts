@@ -1,0 +1,52 @@
+// Owns `easgate health`: asks the running gateway on this host how it is, for container engines and scripts.
+import type { Command } from 'commander';
+import { request } from 'undici';
+import { healthEndpoint } from '../config/health.ts';
+import { endpointText } from '../config/endpoint.ts';
+import type { Endpoint } from '../config/endpoint.ts';
+import { loadConfig } from '../config/load.ts';
+import { CommandError, configPath } from './context.ts';
+
+const TIMEOUT_MS = 3_000;
+/** A small JSON document. */
+const MAX_SHOWN = 500;
+
+/** Registers `health`. */
+export function registerHealth(program: Command): void {
+  program
+    .command('health')
+    .description('ask the running gateway on this host whether its workers answer (health.listen)')
+    .option('--ready', 'whether phones should be sent to it')
+    .action(async (options: { ready?: true }, command: Command) => {
+      const endpoint = healthEndpoint(loadConfig(configPath(command)));
+      if (endpoint === null)
+        throw new CommandError(
+          'EASGATE_HEALTH',
+          'the gateway has no address for it: set health.listen, for example 127.0.0.1:8782',
+        );
+      process.stdout.write(await ask(endpoint, options.ready === true ? '/readyz' : '/healthz'));
+    });
+}
+
+async function ask(endpoint: Endpoint, path: string): Promise<string> {
+  const url = `http://${endpointText({ ...endpoint, address: reachable(endpoint.address) })}${path}`;
+  let status: number;
+  let text: string;
+  try {
+    const signal = AbortSignal.timeout(TIMEOUT_MS);
+    const response = await request(url, { signal, headersTimeout: TIMEOUT_MS, bodyTimeout: TIMEOUT_MS });
+    status = response.statusCode;
+    text = (await response.body.text()).slice(0, MAX_SHOWN);
+  } catch (error) {
+    const cause = error instanceof Error ? error.message : String(error);
+    throw new CommandError('EASGATE_HEALTH', `${url}: no answer, is the gateway running? (${cause})`);
+  }
+  if (status !== 200) throw new CommandError('EASGATE_HEALTH', `${url}: ${status} ${text.trim()}`);
+  return text;
+}
+
+/** Where to reach what listens on every address. */
+function reachable(address: string): string {
+  if (address === '0.0.0.0') return '127.0.0.1';
+  return address === '::' ? '::1' : address;
+}

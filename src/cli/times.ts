@@ -1,0 +1,70 @@
+// Owns times as people write and read them: lengths of time and ISO dates in, ISO out.
+import { CommandError } from './context.ts';
+
+const UNITS: Readonly<Record<string, number>> = {
+  s: 1_000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+  w: 7 * 86_400_000,
+};
+/** One length of time, or several in a row: `7d`, `1w`, `1d12h`. */
+const LENGTH = /^(?:[1-9]\d{0,5}[smhdw]){1,5}$/;
+/** ISO 8601: a date, or date and time; without an offset in UTC. */
+const ISO = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,3})?)?)(Z|[+-]\d\d:\d\d)?)?$/i;
+/** Furthest time a Date can hold (ECMA-262 21.4.1.1). */
+const MAX_TIME = 8.64e15;
+/** Names of fields that hold milliseconds since the epoch. */
+const TIME_FIELD = /^since$|(?:At|Since|Seen|Allowed|CheckIn|Until)$/;
+
+/** Milliseconds of a length of time such as `30m`, `12h`, `7d`, `1w`; null = it is none. */
+export function parseLength(text: string): number | null {
+  if (!LENGTH.test(text)) return null;
+  let total = 0;
+  for (const [, digits = '', unit = ''] of text.matchAll(/(\d+)([smhdw])/g))
+    total += Number(digits) * (UNITS[unit] ?? 0);
+  return total;
+}
+
+/** The moment of an ISO date or date and time, milliseconds since the epoch; null = it is none. */
+export function parseDate(text: string): number | null {
+  const [, day, clock = '00:00', zone = 'Z'] = ISO.exec(text) ?? [];
+  if (day === undefined) return null;
+  const at = Date.parse(`${day}T${clock}${zone.toUpperCase()}`);
+  // A day that the month does not have is another day for Date.parse.
+  const midnight = Date.parse(`${day}T00:00Z`);
+  if (!Number.isFinite(at) || !Number.isFinite(midnight)) return null;
+  return new Date(midnight).toISOString().startsWith(day) ? at : null;
+}
+
+/** A moment to come: so long from now, or a date. @throws CommandError */
+export function parseMomentToCome(text: string, option: string, now = Date.now()): number {
+  const length = parseLength(text);
+  const at = length === null ? parseDate(text) : now + length;
+  if (at === null)
+    throw new CommandError(
+      'EASGATE_EXPIRY',
+      `${option} ${text}: write how long (30m, 12h, 7d, 1w) or until when (2026-12-31, 2026-12-31T18:00Z)`,
+    );
+  if (at <= now) throw new CommandError('EASGATE_EXPIRY', `${option} ${text}: that is over (${isoTime(at)})`);
+  return at;
+}
+
+/** A time for people, to the second. */
+export function isoTime(at: number): string {
+  return Math.abs(at) <= MAX_TIME ? new Date(at).toISOString().replace(/\.\d{3}Z$/, 'Z') : String(at);
+}
+
+/** A copy of a document in which every field that holds a time is ISO text, to the millisecond. */
+export function withIsoTimes(document: unknown, name = ''): unknown {
+  if (typeof document === 'number' && TIME_FIELD.test(name))
+    return Math.abs(document) <= MAX_TIME ? new Date(document).toISOString() : null;
+  if (Array.isArray(document)) return document.map((entry) => withIsoTimes(entry, name));
+  if (typeof document !== 'object' || document === null) return document;
+  return Object.fromEntries(Object.entries(document).map(([key, value]) => [key, withIsoTimes(value, key)]));
+}
+
+/** What `--json` prints. */
+export function jsonText(document: unknown): string {
+  return `${JSON.stringify(withIsoTimes(document), null, 2)}\n`;
+}

@@ -1,0 +1,98 @@
+// Owns what can be said of certificates before a phone says it: ended, about to end, or for other host names.
+import { X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
+import type { Config } from './schema.ts';
+
+/** One thing about a certificate; `ended` = nobody accepts it any more, or not yet. */
+export interface CertificateRemark {
+  /** The field that names the file. */
+  readonly place: string;
+  readonly text: string;
+  readonly ended: boolean;
+}
+
+const DAY_MS = 86_400_000;
+const SOON_MS = 30 * DAY_MS;
+/** A certificate in PEM (RFC 7468 5.1). */
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
+
+/** Looks at every certificate the configuration names; files that cannot be read are others' to tell. */
+export function certificateRemarks(config: Config, now = Date.now()): CertificateRemark[] {
+  const { tls } = config.listen;
+  const files: [string, string][] = (tls?.certificates ?? []).map(({ certificate }, index) => [
+    `listen.tls.certificates.${index}.certificate`,
+    certificate,
+  ]);
+  if (tls?.clientCertificate !== undefined)
+    files.push(['listen.tls.clientCertificate.ca', tls.clientCertificate.ca]);
+  if (config.upstream.tls.ca !== undefined) files.push(['upstream.tls.ca', config.upstream.tls.ca]);
+  if (config.upstream.tls.certificate !== undefined)
+    files.push(['upstream.tls.certificate', config.upstream.tls.certificate]);
+  return [...files.flatMap(([place, file]) => datesOf(place, read(file), now)), ...namesNotCovered(config)];
+}
+
+function datesOf(place: string, certificates: readonly X509Certificate[], now: number): CertificateRemark[] {
+  return certificates.flatMap((certificate, index) => {
+    const which = certificates.length === 1 ? 'the certificate' : `certificate ${index + 1} of the file`;
+    const what = `${which} (${nameOf(certificate)})`;
+    const found = dateOf(certificate.validFromDate.getTime(), certificate.validToDate.getTime(), now);
+    return found === null ? [] : [{ place, text: `${what} ${found.text}`, ended: found.ended }];
+  });
+}
+
+function dateOf(from: number, to: number, now: number): { text: string; ended: boolean } | null {
+  if (to <= now) return { text: `ended on ${dayOf(to)}, ${days(now - to)} ago: renew it`, ended: true };
+  if (from > now)
+    return { text: `is valid from ${dayOf(from)} on only: is the clock of this host right?`, ended: true };
+  if (to - now >= SOON_MS) return null;
+  return { text: `ends on ${dayOf(to)}, in ${days(to - now)}: renew it in time`, ended: false };
+}
+
+/** Names that phones use and no certificate of the listener has. */
+function namesNotCovered({ listen, publicUrl, publicHosts }: Config): CertificateRemark[] {
+  if (listen.tls === undefined) return [];
+  const leaves = listen.tls.certificates.flatMap(({ certificate }) => read(certificate).slice(0, 1));
+  if (leaves.length < listen.tls.certificates.length) return [];
+  const wanted = publicHosts.map((host, index): [string, string] => [`publicHosts.${index}`, host]);
+  if (publicUrl !== undefined) wanted.unshift(['publicUrl', new URL(publicUrl).hostname]);
+  const lacking = wanted.filter(([, host]) => !leaves.some((leaf) => covers(leaf, host)));
+  const names = [...new Set(leaves.flatMap(namesOf))].join(', ') || 'no host name';
+  return lacking.map(([place, host]) => ({
+    place,
+    text: `no certificate of listen.tls is for ${host} (they are for ${names}): phones refuse to connect there`,
+    ended: false,
+  }));
+}
+
+function covers(leaf: X509Certificate, host: string): boolean {
+  const bare = host.replace(/^\[|\]$/g, '').replace(/:\d+$/, '');
+  return isIP(bare) === 0 ? leaf.checkHost(bare) !== undefined : leaf.checkIP(bare) !== undefined;
+}
+
+function namesOf(leaf: X509Certificate): string[] {
+  const alternatives = leaf.subjectAltName ?? '';
+  return [...alternatives.matchAll(/(?:DNS|IP Address):"?([^,"]+)/g)].map(([, name = '']) => name);
+}
+
+function nameOf(certificate: X509Certificate): string {
+  return namesOf(certificate)[0] ?? /CN=([^\n]+)/.exec(certificate.subject)?.[1] ?? 'no name';
+}
+
+function read(path: string): X509Certificate[] {
+  try {
+    const found = readFileSync(path, 'utf8').match(CERTIFICATE) ?? [];
+    return found.map((pem) => new X509Certificate(pem));
+  } catch {
+    return [];
+  }
+}
+
+function dayOf(at: number): string {
+  return new Date(at).toISOString().slice(0, 10);
+}
+
+function days(ms: number): string {
+  const whole = Math.floor(ms / DAY_MS);
+  return whole === 0 ? 'less than a day' : `${whole} day${whole === 1 ? '' : 's'}`;
+}

@@ -1,0 +1,156 @@
+// Owns the whole check of a configuration: text, schema, rules between fields, files, secrets and certificates, all at once.
+import type { Config } from './schema.ts';
+import { certificateRemarks } from './certificate-checks.ts';
+import { crossChecks } from './cross-checks.ts';
+import {
+  allServers,
+  gatewaySettings,
+  listenerTls,
+  readAuthorities,
+  readCertificate,
+  readLongSecret,
+  readPem,
+  storeOptions,
+  ticketKeyMaterial,
+} from './gateway-settings.ts';
+import { readConfigSource, readSecret } from './load.ts';
+import type { ConfigSource } from './load.ts';
+import { healthEndpoint } from './health.ts';
+import { schemaAt } from './json-schema.ts';
+import { noticeSettings } from './notice-settings.ts';
+import { ConfigError, ConfigFileError } from './problems.ts';
+import type { Problem } from './problems.ts';
+import { pathOf, readText } from './read-text.ts';
+import type { ConfigText } from './read-text.ts';
+
+/** What {@link checkConfig} found. */
+export interface Checked {
+  /** Null = nothing of it can be used. */
+  readonly config: Config | null;
+  /** In the order of the file. */
+  readonly problems: readonly Problem[];
+}
+
+/** A configuration that a gateway can start with. */
+export interface UsableConfig {
+  readonly source: ConfigSource;
+  readonly config: Config;
+  /** Warnings, and what is wrong with dates of certificates. */
+  readonly problems: readonly Problem[];
+}
+
+/** Reads and checks a file and everything it names. @throws ConfigError with every problem */
+export function loadUsable(path: string): UsableConfig {
+  const source = readConfigSource(path);
+  const { config, problems } = checkConfig(source);
+  if (
+    config === null ||
+    problems.some(({ severity, aboutCertificate }) => severity === 'error' && !aboutCertificate)
+  )
+    throw new ConfigFileError(path, problems);
+  return { source, config, problems };
+}
+
+/** Finds everything that is wrong or odd; never throws for what is in the file or the files it names. */
+export function checkConfig({ text, path }: ConfigSource, now = Date.now()): Checked {
+  const read = readText(text, path);
+  const findings = new Findings(read);
+  if (read.empty && read.problems.length === 0)
+    findings.report(
+      'error',
+      '',
+      'is empty: it needs at least upstream, the mail server (docs/configuration.md)',
+    );
+  else if (read.config !== null) checkAll(read.config, read, findings, now);
+  return { config: read.config, problems: findings.sorted() };
+}
+
+function checkAll(config: Config, read: ConfigText, findings: Findings, now: number): void {
+  crossChecks(config, read.has, findings.report);
+  checkFiles(config, findings);
+  // Parts that need each other: only where each alone is good, as they would say the same again.
+  if (!findings.hasErrors()) findings.attempt('', () => gatewaySettings(config, null));
+  for (const { place, text, ended } of certificateRemarks(config, now))
+    findings.report(ended ? 'error' : 'warning', place, text, true);
+}
+
+/** Every file, secret and certificate by itself. */
+function checkFiles(config: Config, findings: Findings): void {
+  const { listen, upstream, sample } = config;
+  findings.attempt('store', () => storeOptions(config));
+  findings.attempt('health.listen', () => healthEndpoint(config));
+  findings.attempt('listen.tls', () => {
+    const { certificates = [], clientCertificate, ticketSecret } = listen.tls ?? {};
+    certificates.forEach((pair, index) => {
+      const place = `listen.tls.certificates.${index}`;
+      findings.attempt(place, () => readPem(pair.certificate, `${place}.certificate`));
+      findings.attempt(place, () => readPem(pair.key, `${place}.key`));
+      findings.attempt(place, () => readCertificate(pair, index));
+    });
+    if (clientCertificate !== undefined)
+      findings.attempt('listen.tls.clientCertificate', () =>
+        readAuthorities(clientCertificate.ca, 'listen.tls.clientCertificate.ca'),
+      );
+    findings.attempt('listen.tls.ticketSecret', () => ticketKeyMaterial(ticketSecret, ''));
+    if (!findings.hasErrors('listen.tls')) listenerTls(config, '');
+  });
+  const { ca, certificate, key } = upstream.tls;
+  if (ca !== undefined) findings.attempt('upstream.tls', () => readAuthorities(ca, 'upstream.tls.ca'));
+  if (certificate !== undefined)
+    findings.attempt('upstream.tls', () => readPem(certificate, 'upstream.tls.certificate'));
+  if (key !== undefined) findings.attempt('upstream.tls', () => readPem(key, 'upstream.tls.key'));
+  if (!findings.hasErrors('upstream')) findings.attempt('upstream', () => allServers(config, null));
+  const { keySecret } = config.quarantine;
+  if (keySecret !== undefined)
+    findings.attempt('quarantine', () => readLongSecret(keySecret, 'quarantine.keySecret'));
+  findings.attempt('messages.templatesDir', () => noticeSettings(config));
+  sample.users.forEach(({ password }, index) => {
+    const place = `sample.users.${index}.password`;
+    findings.attempt(place, () => readSecret(password, place));
+  });
+}
+
+/** Problems as they are found, each once. */
+class Findings {
+  private readonly read: ConfigText;
+  private readonly problems: Problem[];
+
+  constructor(read: ConfigText) {
+    this.read = read;
+    this.problems = [...read.problems];
+  }
+
+  readonly report = (
+    severity: Problem['severity'],
+    place: string,
+    text: string,
+    aboutCertificate = false,
+  ): void => {
+    const problem = this.read.problem(severity, place, text, aboutCertificate);
+    const known = this.problems.some((one) => one.place === problem.place && one.text === problem.text);
+    if (!known) this.problems.push(problem);
+  };
+
+  /** Does a part of the work of `serve`; `place` stands for failures that name none. */
+  attempt(place: string, work: () => unknown): void {
+    try {
+      work();
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      const field = error.place !== null && schemaAt(pathOf(error.place)) !== null ? error.place : null;
+      for (const text of error.problems)
+        this.report('error', field ?? place, field === null ? `${error.place}: ${text}` : text);
+    }
+  }
+
+  hasErrors(below = ''): boolean {
+    return this.problems.some(
+      ({ severity, place, aboutCertificate }) =>
+        severity === 'error' && !aboutCertificate && (below === '' || `${place}.`.startsWith(`${below}.`)),
+    );
+  }
+
+  sorted(): Problem[] {
+    return this.problems.sort((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0));
+  }
+}

@@ -1,0 +1,126 @@
+// Owns the rules between fields of a configuration: what the schema of each field alone cannot see.
+import { isIP } from 'node:net';
+import { parseEndpoint } from './endpoint.ts';
+import type { Config } from './schema.ts';
+
+/** Takes what is wrong, or (a warning) odd, with its dotted place. */
+export type Report = (severity: 'error' | 'warning', place: string, text: string) => void;
+
+/** Looks at a configuration; `has` tells whether a field is written in the file. */
+export function crossChecks(config: Config, has: (place: string) => boolean, report: Report): void {
+  mailServers(config, has, report);
+  repeated(config, report);
+  sampleInPublic(config, report);
+  const health = parseEndpoint(config.health.listen ?? '');
+  if (health !== null && health.port !== 0 && health.port === config.listen.port)
+    report('error', 'health.listen', `has the port of listen (${health.port}): it needs one of its own`);
+  const { pollWindowSeconds, drainSeconds } = config.workers;
+  if (pollWindowSeconds > drainSeconds)
+    report(
+      'warning',
+      'workers.pollWindowSeconds',
+      `is longer than workers.drainSeconds (${drainSeconds}), which cuts it`,
+    );
+}
+
+function mailServers({ upstream }: Config, has: (place: string) => boolean, report: Report): void {
+  const { servers, tls } = upstream;
+  if (servers.length > 0 && has('upstream.url'))
+    report(
+      'error',
+      'upstream.url',
+      'stands beside upstream.servers, which take its place: remove one of them',
+    );
+  const all = servers.length > 0 ? servers.map(({ url }) => url) : [upstream.url];
+  const encrypted = all.some((url) => url.startsWith('https:'));
+  if (has('upstream.tls') && !encrypted)
+    report('warning', 'upstream.tls', 'is of no use: no mail server has a URL with https');
+  if (encrypted && tls.insecureSkipVerify)
+    report(
+      'warning',
+      'upstream.tls.insecureSkipVerify',
+      'trusts any certificate: anyone on the way can read all mail and passwords; name the authority in upstream.tls.ca instead',
+    );
+}
+
+/** What may stand once only, by lists: the place of an entry, and what must differ. */
+function repeated(config: Config, report: Report): void {
+  const { servers } = config.upstream;
+  once(
+    servers.map(({ url, name }, index) => {
+      const place = `upstream.servers.${index}`;
+      return name === undefined ? [`${place}.url`, hostOf(url)] : [`${place}.name`, name];
+    }),
+    (name, first) => `is the name of ${first} too (${name}): logs could not tell them apart`,
+    report,
+  );
+  once(
+    servers.map(({ url }, index) => [
+      `upstream.servers.${index}.url`,
+      url === 'sample' ? url : new URL(url).href,
+    ]),
+    (_url, first) => `is the URL of ${first} too: use weight to give one server a larger share`,
+    report,
+  );
+  once(
+    (config.passThrough?.paths ?? []).map(({ path, match }, index) => [
+      `passThrough.paths.${index}.path`,
+      `${path} ${match}`,
+    ]),
+    (_path, first) => `stands in ${first} already`,
+    report,
+  );
+  once(
+    config.publicHosts.map((host, index) => [`publicHosts.${index}`, host]),
+    (_host, first) => `stands in ${first} already`,
+    report,
+  );
+  once(
+    config.sample.users.map(({ name }, index) => [`sample.users.${index}.name`, name.toLowerCase()]),
+    (_name, first) => `is the name of ${first} too`,
+    report,
+  );
+  once(
+    config.sample.devices.map(({ id, user = '' }, index) => [
+      `sample.devices.${index}.id`,
+      `${id.toLowerCase()} ${user.toLowerCase()}`,
+    ]),
+    (_id, first) => `is the id of ${first} too`,
+    report,
+  );
+}
+
+function once(
+  entries: readonly (readonly [string, string])[],
+  text: (value: string, first: string) => string,
+  report: Report,
+): void {
+  const seen = new Map<string, string>();
+  for (const [place, value] of entries) {
+    const first = seen.get(value);
+    if (first === undefined) seen.set(value, place.split('.').slice(0, -1).join('.') || place);
+    else report('error', place, text(value, first));
+  }
+}
+
+function hostOf(url: string): string {
+  return url === 'sample' ? url : new URL(url).host;
+}
+
+/** The sample's passwords stand in documents that everybody reads. */
+function sampleInPublic({ listen, upstream, sample }: Config, report: Report): void {
+  const { servers, url } = upstream;
+  const usesSample =
+    servers.length > 0 ? servers.some((server) => server.url === 'sample') : url === 'sample';
+  if (!usesSample || sample.users.length === 0 || isLoopback(listen.address)) return;
+  report(
+    'warning',
+    servers.length > 0 ? 'upstream.servers' : 'upstream.url',
+    `the built-in sample mail server is for trying easgate, and listen.address ${listen.address} lets other hosts sign in to it`,
+  );
+}
+
+/** Whether only this host reaches the address. */
+export function isLoopback(address: string): boolean {
+  return address === 'localhost' || address === '::1' || (isIP(address) === 4 && address.startsWith('127.'));
+}

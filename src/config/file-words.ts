@@ -1,0 +1,31 @@
+// Owns saying in an operator's words why a file cannot be used.
+
+/** Why a file could not be opened, read or written, with its path. */
+export function fileTrouble(error: unknown, path: string): string {
+  const { code } = error as NodeJS.ErrnoException;
+  switch (code) {
+    case 'ENOENT':
+      return `there is no ${path}`;
+    case 'EACCES':
+    case 'EPERM':
+      return `${userName()} has no right to use ${path}`;
+    case 'EISDIR':
+      return `${path} is a folder`;
+    case 'ENOTDIR':
+      return `a part of ${path} is no folder`;
+    case 'EROFS':
+      return `${path} is on a file system that is read-only`;
+    default:
+      return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/** Who runs this process, for messages: name or number. */
+export function userName(): string {
+  const id = process.geteuid?.();
+  const name = process.env['USER'] ?? process.env['LOGNAME'];
+  if (id === 0) return 'root';
+  return id === undefined
+    ? 'this user'
+    : `user ${name === undefined || name === 'root' ? id : `${name} (${id})`}`;
+}

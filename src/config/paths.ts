@@ -1,0 +1,79 @@
+// Owns the paths of a configuration: which fields are paths, and what relative ones are relative to.
+import { join, resolve } from 'node:path';
+import type { Config, Secret } from './schema.ts';
+
+/** Makes every path absolute: relative ones are relative to the folder of the file. */
+export function withPaths(config: Config, folder: string): Config {
+  const { store, sample } = config;
+  const { destination } = config.log;
+  const at = (path: string): string => absolute(path, folder);
+  return {
+    ...config,
+    listen: listenPaths(config.listen, at),
+    messages: {
+      ...config.messages,
+      templatesDir: config.messages.templatesDir === null ? null : at(config.messages.templatesDir),
+    },
+    workers: { ...config.workers, pidFile: at(config.workers.pidFile) },
+    upstream: { ...config.upstream, tls: upstreamTlsPaths(config.upstream.tls, at) },
+    store:
+      store.kind === 'embedded'
+        ? { ...store, path: at(store.path) }
+        : { ...store, url: secretPath(store.url, folder) },
+    log: {
+      ...config.log,
+      destination: destination === 'stdout' ? destination : at(destination),
+    },
+    sample: {
+      ...sample,
+      users: sample.users.map((user) => ({ ...user, password: secretPath(user.password, folder) })),
+    },
+  };
+}
+
+type ResolvePath = (path: string) => string;
+
+function listenPaths(listen: Config['listen'], at: ResolvePath): Config['listen'] {
+  const { tls } = listen;
+  if (tls === undefined) return listen;
+  const { clientCertificate, ticketSecret } = tls;
+  return {
+    ...listen,
+    tls: {
+      ...tls,
+      certificates: tls.certificates.map(({ certificate, key }) => ({
+        certificate: at(certificate),
+        key: at(key),
+      })),
+      ...(ticketSecret !== undefined &&
+        typeof ticketSecret === 'object' &&
+        'file' in ticketSecret && { ticketSecret: { file: at(ticketSecret.file) } }),
+      ...(clientCertificate !== undefined && {
+        clientCertificate: { ...clientCertificate, ca: at(clientCertificate.ca) },
+      }),
+    },
+  };
+}
+
+function upstreamTlsPaths(tls: Config['upstream']['tls'], at: ResolvePath): Config['upstream']['tls'] {
+  return {
+    ...tls,
+    ...(tls.ca !== undefined && { ca: at(tls.ca) }),
+    ...(tls.certificate !== undefined && { certificate: at(tls.certificate) }),
+    ...(tls.key !== undefined && { key: at(tls.key) }),
+  };
+}
+
+function secretPath(secret: Secret, folder: string): Secret {
+  return typeof secret === 'object' && 'file' in secret ? { file: resolve(folder, secret.file) } : secret;
+}
+
+/** The folder of what easgate writes, as in `data/easgate.db`. */
+const DATA = 'data/';
+
+/** Relative to the folder of the file; `data/…` lies in EASGATE_DATA, where that is set. */
+function absolute(path: string, folder: string): string {
+  const data = process.env['EASGATE_DATA'] ?? '';
+  if (data !== '' && path.startsWith(DATA)) return resolve(join(data, path.slice(DATA.length)));
+  return resolve(folder, path);
+}

@@ -1,0 +1,148 @@
+// Owns the reading of a configuration's text: YAML and the schema, all problems at once, and what is left without them.
+import { dirname, resolve } from 'node:path';
+import type { z } from 'zod';
+import { withPaths } from './paths.ts';
+import type { Problem } from './problems.ts';
+import { configSchema } from './schema.ts';
+import type { Config } from './schema.ts';
+import { SourceMap } from './source-map.ts';
+import { describeIssue } from './words.ts';
+import { describeYamlErrors } from './yaml-words.ts';
+
+/** What a text says. */
+export interface ConfigText {
+  /** What can be read of it: fields with a problem are left out. Null = nothing. */
+  readonly config: Config | null;
+  readonly problems: readonly Problem[];
+  /** Nothing is written in the file, comments aside. */
+  readonly empty: boolean;
+  /** Whether a field is written in the file. */
+  readonly has: (place: string) => boolean;
+  /** A problem of a field by its dotted place. */
+  problem(severity: Problem['severity'], place: string, text: string, aboutCertificate?: boolean): Problem;
+}
+
+type Path = readonly PropertyKey[];
+
+/** Removals make new problems only where something that is needed went with them. */
+const MAX_ROUNDS = 20;
+
+/** Reads as much as can be read; never throws. */
+export function readText(text: string, path: string): ConfigText {
+  const source = new SourceMap(text);
+  const problems: Problem[] = describeYamlErrors(source.document.errors, text).map(
+    ({ text, span, broken }) => ({
+      severity: 'error',
+      place: '',
+      text,
+      aboutCertificate: false,
+      ...source.excerpt(span, broken),
+    }),
+  );
+  const kept = new KeptEntries();
+  const problem = (
+    severity: Problem['severity'],
+    at: Path,
+    text: string,
+    atName = false,
+    anyway = false,
+  ): Problem => {
+    const span = source.find(at, atName);
+    const where = span === null ? { line: null, column: null, excerpt: '' } : source.excerpt(span);
+    return { severity, place: at.join('.'), text, aboutCertificate: anyway, ...where };
+  };
+  const result = (config: Config | null, raw: unknown): ConfigText => ({
+    config,
+    problems,
+    empty: source.document.contents === null,
+    has: (place) => valueAt(raw, place.split('.')) !== undefined,
+    problem: (severity, place, text, anyway = false) =>
+      problem(severity, kept.original(pathOf(place)), text, false, anyway),
+  });
+
+  if (source.document.errors.some(({ code }) => code !== 'DUPLICATE_KEY')) return result(null, null);
+  let raw: unknown;
+  try {
+    raw = source.document.toJS({ maxAliasCount: 100 }) ?? {};
+  } catch (error) {
+    problems.push(problem('error', [], error instanceof Error ? error.message : String(error)));
+    return result(null, null);
+  }
+  for (let round = 0; round < MAX_ROUNDS; round++) {
+    const parsed = configSchema.safeParse(raw);
+    if (parsed.success) return result(withPaths(parsed.data, dirname(resolve(path))), raw);
+    const { issues } = parsed.error;
+    if (round === 0) {
+      for (const issue of issues)
+        for (const { path: at, text, atName } of describeIssue(issue, valueAt(raw, issue.path)))
+          problems.push(problem('error', at, text, atName));
+      problems.sort((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0));
+    }
+    raw = withoutFaults(raw, issues, kept);
+  }
+  return result(null, raw);
+}
+
+/** Entries of lists by the place they had in the file, while others are taken out. */
+class KeptEntries {
+  private readonly lists = new Map<string, number[]>();
+
+  /** An entry of a list of so many is taken out. */
+  remove(list: Path, index: number, length: number): void {
+    const name = list.join('.');
+    const places = this.lists.get(name) ?? Array.from({ length }, (_, at) => at);
+    places.splice(index, 1);
+    this.lists.set(name, places);
+  }
+
+  original(path: Path): Path {
+    return path.map((step, index) =>
+      typeof step === 'number' ? (this.lists.get(path.slice(0, index).join('.'))?.[step] ?? step) : step,
+    );
+  }
+}
+
+/** Takes out what the validator refused; what is missing takes out what needs it. */
+function withoutFaults(raw: unknown, issues: readonly z.core.$ZodIssue[], kept: KeptEntries): unknown {
+  const faults = issues.flatMap((issue): Path[] => {
+    if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => [...issue.path, key]);
+    return [valueAt(raw, issue.path) === undefined ? issue.path.slice(0, -1) : issue.path];
+  });
+  if (faults.some((path) => path.length === 0)) return {};
+  // From the end of each list, so that the places before it stay.
+  const order = [...new Map(faults.map((path) => [path.join('.'), path])).values()].sort(fromTheEnd);
+  for (const path of order) {
+    const holder = valueAt(raw, path.slice(0, -1));
+    const last = path.at(-1) ?? '';
+    if (Array.isArray(holder)) {
+      kept.remove(path.slice(0, -1), Number(last), holder.length);
+      holder.splice(Number(last), 1);
+    } else if (typeof holder === 'object' && holder !== null) {
+      Reflect.deleteProperty(holder, last);
+    }
+  }
+  return raw;
+}
+
+function fromTheEnd(a: Path, b: Path): number {
+  for (let index = 0; index < Math.min(a.length, b.length); index++) {
+    const [one, other] = [a[index], b[index]];
+    if (one === other) continue;
+    return typeof one === 'number' && typeof other === 'number' ? other - one : 0;
+  }
+  return b.length - a.length;
+}
+
+function valueAt(raw: unknown, path: Path): unknown {
+  let at: unknown = raw;
+  for (const step of path) {
+    if (typeof at !== 'object' || at === null || !Object.hasOwn(at, step)) return undefined;
+    at = (at as Record<PropertyKey, unknown>)[step];
+  }
+  return at;
+}
+
+/** The steps of a dotted place. */
+export function pathOf(place: string): Path {
+  return place === '' ? [] : place.split('.').map((step) => (/^\d+$/.test(step) ? Number(step) : step));
+}

@@ -1,0 +1,176 @@
+// Owns where in a configuration file a field stands, and the excerpt that shows it without a secret.
+import { LineCounter, isAlias, isMap, isNode, isScalar, isSeq, parseDocument, visit } from 'yaml';
+import type { Document, Node } from 'yaml';
+import { isSecret, placesOf, schemaAt } from './json-schema.ts';
+
+/** Where something stands, in characters of the file. */
+export interface Span {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** A line of the file as it may be shown. */
+export interface Excerpt {
+  readonly line: number;
+  readonly column: number;
+  readonly excerpt: string;
+}
+
+const MAX_WIDTH = 100;
+/** Characters shown before the marked place of a long line. */
+const LEAD = 50;
+const HIDDEN = '…';
+
+/** A configuration as text and as tree. */
+export class SourceMap {
+  readonly document: Document;
+  private readonly text: string;
+  private readonly lines = new LineCounter();
+  private hidden: readonly Span[] | null = null;
+
+  constructor(text: string) {
+    this.text = text;
+    this.document = parseDocument(text, { uniqueKeys: true, lineCounter: this.lines, prettyErrors: false });
+  }
+
+  /** Where the field stands: its value, with `atName` its name; of one that is missing, the name of what should hold it. */
+  find(path: readonly PropertyKey[], atName: boolean): Span | null {
+    let node: unknown = this.document.contents;
+    let name: Span | null = null;
+    for (const step of path) {
+      if (isAlias(node)) node = node.resolve(this.document);
+      let next: unknown;
+      if (isMap(node)) {
+        const pair = node.items.find(({ key }) => String(isScalar(key) ? key.value : key) === String(step));
+        next = pair?.value;
+        if (pair === undefined) return name;
+        name = spanOf(pair.key) ?? name;
+      } else if (isSeq(node)) {
+        next = node.items[Number(step)];
+        name = spanOf(next) ?? name;
+      }
+      if (next === undefined) return name;
+      if (next === null) return name;
+      node = next;
+    }
+    const empty = isScalar(node) && node.value === null;
+    const value = path.length === 0 || empty ? null : spanOf(node);
+    return atName ? name : (value ?? name);
+  }
+
+  /** The line of a place, with a mark below what stands there. `broken`: the tree of the file cannot be relied on. */
+  excerpt({ from, to }: Span, broken = false): Excerpt {
+    const { line, col } = this.lines.linePos(from);
+    const start = from - col + 1;
+    const newline = this.text.indexOf('\n', start);
+    const end = newline === -1 ? this.text.length : newline;
+    const show = (a: number, b: number): string =>
+      broken ? this.text.slice(a, b) : this.withoutSecrets(a, b);
+    const whole = broken ? this.plain(start, end) : show(start, end);
+    const visible = whole.trimEnd();
+    const before = Math.min(show(start, Math.min(from, end)).length, visible.length);
+    const marked = Math.max(
+      1,
+      Math.min(show(from, Math.max(from, Math.min(to, end))).length, visible.length - before),
+    );
+    const cut = before + marked > MAX_WIDTH ? Math.max(0, before - LEAD) : 0;
+    const number = String(line).padStart(5);
+    const shown = visible.slice(cut, cut + MAX_WIDTH).replaceAll(/[\p{Cc}\p{Cf}]/gu, ' ');
+    const mark = ' '.repeat(before - cut) + '^'.repeat(Math.min(marked, MAX_WIDTH));
+    return { line, column: col, excerpt: `${number} | ${shown}\n${' '.repeat(5)} | ${mark}` };
+  }
+
+  /** Text of the file with secrets, values of unknown names and comments left out. */
+  private withoutSecrets(from: number, to: number): string {
+    this.hidden ??= this.secretSpans();
+    let shown = '';
+    let at = from;
+    for (const span of this.hidden) {
+      if (span.to <= at || span.from >= to) continue;
+      shown += this.text.slice(at, Math.max(at, span.from)) + HIDDEN;
+      at = Math.min(span.to, to);
+    }
+    return shown + this.text.slice(at, to);
+  }
+
+  private secretSpans(): Span[] {
+    const spans: Span[] = [];
+    const scalars: Span[] = [];
+    visit(this.document, {
+      Pair: (_key, pair, ancestors) => {
+        const path = [...ancestors, pair].flatMap((node, index, all) => stepOf(node, all[index + 1]));
+        const schema = schemaAt(path);
+        const { value } = pair;
+        if (schema !== null && !(isSecret(schema) && !isReference(value))) return undefined;
+        const span = spanOf(value);
+        if (span !== null) spans.push(span);
+        return visit.SKIP;
+      },
+      Scalar: (_key, scalar) => {
+        const span = spanOf(scalar);
+        if (span === null) return;
+        scalars.push(span);
+        if (typeof scalar.value === 'string' && /:\/\/[^/]*@/.test(scalar.value)) spans.push(span);
+      },
+    });
+    const known = [...spans, ...scalars];
+    for (const found of this.text.matchAll(/(?<=^|[ \t])#.*$/gm)) {
+      const { index } = found;
+      if (known.every((span) => index < span.from || index >= span.to))
+        spans.push({ from: index, to: index + found[0].length });
+    }
+    return spans.sort((a, b) => a.from - b.from);
+  }
+
+  /** A line of a file that is no YAML: only where every name on it, or on the nearest line above with one, holds no secret. */
+  private plain(from: number, to: number): string {
+    const line = this.text.slice(from, to);
+    const names = namesOf(line);
+    const above = this.text.slice(0, from).split('\n').reverse();
+    const owner = names.length > 0 ? names : namesOf(above.find((one) => namesOf(one).length > 0) ?? '');
+    if (owner.every(isHarmless) && !line.includes('@')) return line;
+    const colon = line.indexOf(':');
+    return names.length > 0 && colon !== -1 ? `${line.slice(0, colon + 1)} ${HIDDEN}` : HIDDEN;
+  }
+}
+
+/** The last step of a path that a node of the tree stands for. */
+function stepOf(node: unknown, next: unknown): (string | number)[] {
+  if (isSeq(node)) return [Math.max(0, node.items.indexOf(next))];
+  if (typeof node !== 'object' || node === null || !('key' in node)) return [];
+  return [String(isScalar(node.key) ? node.key.value : node.key)];
+}
+
+/** `{ env: NAME }` and `{ file: PATH }` say where a secret is, not what it is. */
+function isReference(value: unknown): boolean {
+  return (
+    isMap(value) &&
+    value.items.every(({ key }) => isScalar(key) && (key.value === 'env' || key.value === 'file'))
+  );
+}
+
+function spanOf(node: unknown): Span | null {
+  if (!isNode(node)) return null;
+  const range = (node as Node).range;
+  return range === undefined || range === null
+    ? null
+    : { from: range[0], to: Math.max(range[0] + 1, range[1]) };
+}
+
+function namesOf(line: string): string[] {
+  return [...line.matchAll(/([A-Za-z_][\w-]*)["']?\s*:(?!\/\/)/g)].map(([, name = '']) => name);
+}
+
+function isHarmless(name: string): boolean {
+  const places = placesOf(name);
+  return (
+    places.length > 0 &&
+    places.every((place) => {
+      const path = place
+        .split('.')
+        .flatMap((step) => (step.endsWith('[]') ? [step.slice(0, -2), 0] : [step]));
+      const schema = schemaAt(path);
+      return schema !== null && !isSecret(schema);
+    })
+  );
+}

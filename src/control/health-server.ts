@@ -1,0 +1,107 @@
+// Owns `/healthz` and `/readyz`: whether the workers answer, and whether phones should be sent here. No token, no names.
+import { createServer } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { listenTrouble } from './listen-trouble.ts';
+import type { WorkerHealth } from './messages.ts';
+
+/** The state of the whole gateway. */
+export interface GatewayState {
+  /** `starting` until all workers serve, `draining` from the first signal to stop. */
+  readonly phase: 'starting' | 'serving' | 'draining';
+  /** One entry for each worker that serves; null = it did not answer. */
+  readonly workers: readonly (WorkerHealth | null)[];
+}
+
+const MAX_CONNECTIONS = 64;
+const TIMEOUT_MS = 5_000;
+
+/** Why the gateway counts as dead; null = it does not. While it drains, it finishes what it has to. */
+export function deadBecause({ phase, workers }: GatewayState): string | null {
+  if (phase === 'draining') return null;
+  if (phase === 'starting') return 'starting';
+  if (workers.length === 0) return 'no worker serves';
+  const silent = workers.filter((worker) => worker === null).length;
+  return silent === 0 ? null : `${silent} of ${workers.length} workers do not answer`;
+}
+
+/** Why phones should not be sent here; null = they may come. */
+export function unreadyBecause(state: GatewayState): string | null {
+  if (state.phase === 'draining') return 'draining';
+  const dead = deadBecause(state);
+  if (dead !== null) return dead;
+  const known = state.workers.filter((worker) => worker !== null);
+  if (known.some(({ store }) => !store)) return 'the directory does not answer';
+  return known.some(({ mailServer }) => !mailServer) ? 'no mail server is in use' : null;
+}
+
+/** Serves both paths until closed. */
+export class HealthServer {
+  private readonly server: Server;
+  private readonly look: () => Promise<GatewayState>;
+  /** Many may ask at one time; the workers are asked once. */
+  private looking: Promise<GatewayState> | null = null;
+
+  private constructor(look: () => Promise<GatewayState>) {
+    this.look = look;
+    this.server = createServer(
+      {
+        headersTimeout: TIMEOUT_MS,
+        requestTimeout: TIMEOUT_MS,
+        keepAliveTimeout: TIMEOUT_MS,
+        maxHeaderSize: 8_192,
+      },
+      (request, response) => void this.serve(request, response),
+    );
+    this.server.maxConnections = MAX_CONNECTIONS;
+  }
+
+  /** Rejects with what an operator does about it when the address cannot be listened on. */
+  static async open(address: string, port: number, look: () => Promise<GatewayState>): Promise<HealthServer> {
+    const health = new HealthServer(look);
+    await new Promise<void>((resolve, reject) => {
+      health.server.once('error', (error) => reject(listenTrouble(error, address, port, 'health.listen')));
+      health.server.listen(port, address, resolve);
+    });
+    return health;
+  }
+
+  get port(): number {
+    return (this.server.address() as AddressInfo).port;
+  }
+
+  async close(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.server.close(() => resolve());
+      this.server.closeAllConnections();
+    });
+  }
+
+  private async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const [path] = (request.url ?? '').split('?');
+    const judge = path === '/healthz' ? deadBecause : path === '/readyz' ? unreadyBecause : null;
+    if (judge === null) {
+      send(request, response, 404, { status: 'not found' });
+    } else if (request.method !== 'GET' && request.method !== 'HEAD') {
+      response.setHeader('Allow', 'GET, HEAD');
+      send(request, response, 405, { status: 'method not allowed' });
+    } else {
+      this.looking ??= this.look().finally(() => (this.looking = null));
+      const reason = judge(await this.looking);
+      if (reason === null) send(request, response, 200, { status: 'ok' });
+      else send(request, response, 503, { status: 'unavailable', reason });
+    }
+  }
+}
+
+function send(request: IncomingMessage, response: ServerResponse, status: number, body: object): void {
+  const text = `${JSON.stringify(body)}\n`;
+  // A body that nobody reads would be taken for the next request.
+  if (!request.complete) response.setHeader('Connection', 'close');
+  response.writeHead(status, {
+    'Content-Type': 'application/json',
+    'Content-Length': Buffer.byteLength(text),
+    'Cache-Control': 'no-store',
+  });
+  response.end(request.method === 'HEAD' ? undefined : text);
+}

@@ -1,0 +1,38 @@
+// Owns saying why an address cannot be listened on, and what an operator does about it.
+
+/** An address that cannot be listened on. */
+export class ListenError extends Error {
+  readonly code = 'EASGATE_LISTEN';
+}
+
+/** In an operator's words; `field` is where the configuration names the address. */
+export function listenTrouble(error: unknown, address: string, port: number, field: string): ListenError {
+  const { code = '', message } = error as NodeJS.ErrnoException;
+  const at = `${address.includes(':') ? `[${address}]` : address}:${port}`;
+  return new ListenError(`cannot listen on ${at} (${field}): ${reason(code, message, port)}`, {
+    cause: error,
+  });
+}
+
+function reason(code: string, message: string, port: number): string {
+  switch (code) {
+    case 'EADDRINUSE':
+      return (
+        `another program has it, perhaps another easgate (EADDRINUSE). ` +
+        `\`ss -ltnp 'sport = :${port}'\` shows which; stop that one, or choose another port`
+      );
+    case 'EACCES':
+      return (
+        `${port < 1_024 ? 'a port below 1024 needs a right of its own' : 'the system forbids it'} (EACCES). ` +
+        'With systemd: AmbientCapabilities=CAP_NET_BIND_SERVICE; else `sysctl net.ipv4.ip_unprivileged_port_start=' +
+        `${port < 1_024 ? port : 1024}\`; or choose a port above 1023`
+      );
+    case 'EADDRNOTAVAIL':
+      return 'this host has no such address (EADDRNOTAVAIL). `ip address` shows those it has';
+    case 'ENOTFOUND':
+    case 'EINVAL':
+      return `that is no address of this host (${code})`;
+    default:
+      return message;
+  }
+}

@@ -1,0 +1,65 @@
+// Owns bringing an older SQLite file to the schema of this version, by numbered steps in the transaction of the opening.
+import type { DatabaseSync } from 'node:sqlite';
+import { deviceKey } from '../../identity/device.ts';
+import type { DeviceKey } from '../../identity/keys.ts';
+import { needsOneKey, underOneKey } from '../one-key.ts';
+import type { StoredDevice } from '../one-key.ts';
+import { SCHEMA_VERSION } from './schema.ts';
+
+/** From each version to the next. */
+const STEPS: ReadonlyMap<number, (database: DatabaseSync) => void> = new Map([[1, toOneKey]]);
+
+/** Brings the file from `version` to {@link SCHEMA_VERSION}; the caller has begun a transaction. */
+export function migrate(database: DatabaseSync, version: number): void {
+  for (let from = version; from < SCHEMA_VERSION; from++) STEPS.get(from)?.(database);
+  if (version < SCHEMA_VERSION) database.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);
+}
+
+/** 2: one key per device, whatever its id is spelled as; wipes name the partnerships they are for. */
+function toOneKey(database: DatabaseSync): void {
+  // The primary key of partnerships begins with the user.
+  database.exec('CREATE INDEX by_device ON partnerships (device)');
+  const statements = {
+    device: database.prepare('SELECT record FROM devices WHERE key = ?'),
+    decisions: database.prepare('SELECT user, record FROM decisions WHERE device = ?'),
+    partnerships: database.prepare('SELECT user, record FROM partnerships WHERE device = ?'),
+  };
+  const listed = (table: 'decisions' | 'partnerships', key: DeviceKey) =>
+    statements[table].all(key).map((row) => ({ user: String(row['user']), record: String(row['record']) }));
+  const read = (key: DeviceKey): StoredDevice => {
+    const record = statements.device.get(key);
+    return {
+      key,
+      record: record === undefined ? null : String(record['record']),
+      decisions: listed('decisions', key),
+      partnerships: listed('partnerships', key),
+    };
+  };
+  const keys = database
+    .prepare(
+      'SELECT key FROM devices UNION SELECT device FROM decisions UNION SELECT device FROM partnerships',
+    )
+    .all()
+    .map((row) => String(row['key']) as DeviceKey);
+  for (const spelled of Map.groupBy(keys, deviceKey).values()) {
+    const stored = spelled.map(read);
+    if (needsOneKey(stored)) replace(database, stored, underOneKey(stored, Date.now()));
+  }
+  database.exec('DROP INDEX by_device');
+}
+
+function replace(database: DatabaseSync, before: readonly StoredDevice[], after: StoredDevice): void {
+  for (const { key } of before) {
+    database.prepare('DELETE FROM devices WHERE key = ?').run(key);
+    database.prepare('DELETE FROM decisions WHERE device = ?').run(key);
+    database.prepare('DELETE FROM partnerships WHERE device = ?').run(key);
+    database.prepare('INSERT INTO changes (device, user) VALUES (?, NULL)').run(key);
+  }
+  const { key, record, decisions, partnerships } = after;
+  if (record !== null) database.prepare('INSERT INTO devices VALUES (?, ?)').run(key, record);
+  for (const { user, record: text } of decisions)
+    database.prepare('INSERT INTO decisions VALUES (?, ?, ?)').run(key, user, text);
+  for (const { user, record: text } of partnerships)
+    database.prepare('INSERT INTO partnerships VALUES (?, ?, ?)').run(user, key, text);
+  database.prepare('INSERT INTO changes (device, user) VALUES (?, NULL)').run(key);
+}

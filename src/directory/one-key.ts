@@ -1,0 +1,137 @@
+// Owns bringing records of before each device had one key under that key: what is written where several meet. Pure.
+// The strictest decision, the latest report and the earliest first sight win, so that no block is lost on the way. A wipe
+// gets the partnerships that were known before it.
+import { deviceKey } from '../identity/device.ts';
+import type { DeviceKey, UserKey } from '../identity/keys.ts';
+import type { ManualDecision } from '../policy/model.ts';
+import { stricter } from '../policy/strictness.ts';
+import { isWipe } from '../policy/wipe.ts';
+import { joinSpellings, readDecision, readDevice, readPartnership, sameState } from './records.ts';
+import type { PartnershipRecord } from './records.ts';
+
+/** Stored text under one key of a device. `user` '' = the decision for every user. */
+export interface StoredDevice {
+  readonly key: DeviceKey;
+  readonly record: string | null;
+  readonly decisions: readonly { readonly user: string; readonly record: string }[];
+  readonly partnerships: readonly { readonly user: string; readonly record: string }[];
+}
+
+/** Partnerships that one wipe names at most. */
+export const MAX_WIPE_PARTNERSHIPS = 100;
+
+/** Whether records under these keys of one device must be written anew. */
+export function needsOneKey(stored: readonly StoredDevice[]): boolean {
+  return stored.some(
+    (one) => (one.key !== deviceKey(one.key) && holds(one)) || one.decisions.some(isWipeOfBefore),
+  );
+}
+
+function holds({ record, decisions, partnerships }: StoredDevice): boolean {
+  return record !== null || decisions.length > 0 || partnerships.length > 0;
+}
+
+function isWipeOfBefore({ record }: { readonly record: string }): boolean {
+  return record.includes('"wipe"') && !record.includes('"partnerships"');
+}
+
+/** Everything stored under the keys of one device, under its one key. */
+export function underOneKey(stored: readonly StoredDevice[], now: number): StoredDevice {
+  const [first] = stored;
+  if (first === undefined) throw new Error('no records');
+  const key = deviceKey(first.key);
+  const decisions = new Map<string, string>();
+  const partnerships = new Map<string, string>();
+  let record: string | null = null;
+  for (const one of stored) {
+    record = laterReport(key, record, one.record);
+    for (const decision of one.decisions) {
+      const next = withPartnerships(one, decision);
+      const before = decisions.get(decision.user);
+      decisions.set(decision.user, before === undefined ? next : stricterText(before, next, now));
+    }
+    for (const { user, record: text } of one.partnerships) {
+      const next = withSpelling(user, one.key, text);
+      if (next === null) continue;
+      const before = partnerships.get(user);
+      partnerships.set(user, before === undefined ? next : joined(user, key, before, next));
+    }
+  }
+  return { key, record, decisions: listed(decisions), partnerships: listed(partnerships) };
+}
+
+function listed(texts: ReadonlyMap<string, string>): { readonly user: string; readonly record: string }[] {
+  return [...texts].map(([user, record]) => ({ user, record }));
+}
+
+/** A record that is not understood keeps the device out (503), and must go on to do so. */
+function laterReport(key: DeviceKey, before: string | null, next: string | null): string | null {
+  if (before === null || next === null) return before ?? next;
+  const [a, b] = [understood(() => readDevice(key, before)), understood(() => readDevice(key, next))];
+  if (a === null || b === null) return a === null ? before : next;
+  const [later, earlier] = a.observedAt >= b.observedAt ? [a, b] : [b, a];
+  const stateSince = sameState(a, b) ? Math.min(a.stateSince, b.stateSince) : later.stateSince;
+  const model = later.model ?? earlier.model;
+  return JSON.stringify({ ...later, key: undefined, model, os: later.os ?? earlier.os, stateSince });
+}
+
+function stricterText(a: string, b: string, now: number): string {
+  const [one, other] = [decisionOf(a), decisionOf(b)];
+  if (one === null || other === null) return one === null ? a : b;
+  return stricter(one, other, now) === one ? a : b;
+}
+
+function decisionOf(text: string): ManualDecision | null {
+  return understood(() => readDecision(text, 'decision'));
+}
+
+/** Names in a wipe of before whom it was for: the partnerships that had been seen under this very spelling by then. */
+function withPartnerships(
+  { key, partnerships }: StoredDevice,
+  stored: { readonly user: string; readonly record: string },
+): string {
+  if (!isWipeOfBefore(stored)) return stored.record;
+  const decision = decisionOf(stored.record);
+  if (!isWipe(decision)) return stored.record;
+  const named = partnerships
+    .flatMap(({ user, record }) => understood(() => readPartnership(user as UserKey, key, record)) ?? [])
+    .filter(
+      ({ user, firstSeen }) =>
+        firstSeen < decision.wipe.requestedAt && (stored.user === '' || user === stored.user),
+    )
+    .sort((a, b) => a.firstSeen - b.firstSeen)
+    .slice(0, MAX_WIPE_PARTNERSHIPS)
+    .map(({ user, spellings }) => ({ user, spellings, toldAt: null }));
+  return JSON.stringify({ ...decision, wipe: { ...decision.wipe, partnerships: named } });
+}
+
+function withSpelling(user: string, key: DeviceKey, text: string): string | null {
+  const read = understood(() => readPartnership(user as UserKey, key, text));
+  return read === null ? null : textOf(read);
+}
+
+function joined(user: string, key: DeviceKey, a: string, b: string): string {
+  const [one, other] = [readPartnership(user as UserKey, key, a), readPartnership(user as UserKey, key, b)];
+  const [later, earlier] = one.lastSeen >= other.lastSeen ? [one, other] : [other, one];
+  const [first, second] = one.firstSeen <= other.firstSeen ? [one, other] : [other, one];
+  return textOf({
+    ...later,
+    firstSeen: first.firstSeen,
+    model: later.model ?? earlier.model,
+    os: later.os ?? earlier.os,
+    imei: later.imei ?? earlier.imei,
+    spellings: joinSpellings(first.spellings, second.spellings),
+  });
+}
+
+function textOf(record: PartnershipRecord): string {
+  return JSON.stringify({ ...record, user: undefined, device: undefined });
+}
+
+function understood<T>(read: () => T): T | null {
+  try {
+    return read();
+  } catch {
+    return null;
+  }
+}

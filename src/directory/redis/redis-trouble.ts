@@ -1,0 +1,84 @@
+// Owns saying why Redis cannot be used, apart from each other: nobody there, wrong password, TLS or not, no Redis at all.
+import { connect } from 'node:net';
+
+/** Redis cannot be used. The URL is named without its password. */
+export class RedisError extends Error {
+  readonly code = 'EASGATE_REDIS';
+}
+
+/** What is wrong, and what to do; `error` is what the connection or its first command failed with. */
+export function redisTrouble(error: unknown, url: string): RedisError {
+  return new RedisError(`${bare(url)} (store.url): ${reason(error, url)}`, { cause: error });
+}
+
+function reason(error: unknown, url: string): string {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const message = error instanceof Error ? error.message : String(error);
+  const text = `${code} ${message} ${causesOf(error)}`;
+  const secure = url.startsWith('rediss:');
+  if (/WRONGPASS|invalid password|invalid username-password/i.test(text))
+    return 'Redis refuses the user or the password: are they right, and percent-encoded in the URL?';
+  if (/NOAUTH/.test(text)) return 'Redis wants a password: redis://:PASSWORD@… or redis://USER:PASSWORD@…';
+  if (/NOPERM/.test(text)) return `the user of Redis lacks rights (ACL): ${message}`;
+  if (/DB index is out of range/.test(text))
+    return 'Redis has no database of this number (the end of the URL)';
+  if (/ECONNREFUSED/.test(text)) return 'nobody listens there: is Redis running, are host and port right?';
+  if (/ENOTFOUND|EAI_AGAIN/.test(text)) return 'the host name has no address: is it right, does DNS answer?';
+  if (/EHOSTUNREACH|ENETUNREACH/.test(text)) return 'there is no way to this host';
+  if (/ETIMEDOUT|timed out/i.test(text))
+    return 'no answer: is it Redis at all, is it stuck, is a firewall in between, are host and port right?';
+  if (/Unknown RESP type 21\b/.test(text)) return 'what listens there wants TLS: use rediss://';
+  if (/PLAIN/.test(code)) return 'what listens there speaks no TLS: use redis:// for a Redis without TLS';
+  if (/LOADING/.test(text)) return 'Redis is still loading its data: try again in a while';
+  if (
+    /wrong version number|packet length too long|EPROTO|unexpected message|tlsv1|ssl3_|http request/i.test(
+      text,
+    )
+  )
+    return secure
+      ? 'what listens there speaks no TLS: use redis:// for a Redis without TLS'
+      : `TLS failed: ${message}`;
+  if (/certificate|CERT_|self.signed|altname/i.test(text))
+    return `its certificate is not trusted: ${message}`;
+  if (/Unknown RESP type|unknown command/i.test(text))
+    return 'what listens there answers, but not as Redis does: are host and port right?';
+  if (/ECONNRESET|closed|EPIPE|ended/i.test(text))
+    return `it closes the connection at once: ${secure ? 'does it speak TLS?' : 'does it want TLS (rediss://), is it Redis at all?'}`;
+  return message;
+}
+
+function causesOf(error: unknown): string {
+  if (error instanceof AggregateError) return error.errors.map(String).join(' ');
+  return error instanceof Error && error.cause instanceof Error ? error.cause.message : '';
+}
+
+/** Whether the next attempt may succeed: everything else stays as it is until somebody corrects it. */
+export function mayPass(error: unknown): boolean {
+  return /LOADING|ETIMEDOUT|timed out|BUSY|MASTERDOWN/i.test(String(error));
+}
+
+/** Without user and password. */
+function bare(url: string): string {
+  if (!URL.canParse(url)) return 'Redis';
+  const { protocol, host, pathname } = new URL(url);
+  return `${protocol}//${host}${pathname === '/' ? '' : pathname}`;
+}
+
+/** Whether what listens at the host of a `rediss://` URL speaks plain Redis: it would wait for the end of a command. */
+export function speaksPlainRedis(url: string, timeoutMs: number): Promise<boolean> {
+  const { hostname, port } = new URL(url);
+  return new Promise((resolve) => {
+    const socket = connect(Number(port === '' ? '6379' : port), hostname.replace(/^\[|\]$/g, ''));
+    const finish = (plain: boolean): void => {
+      socket.destroy();
+      resolve(plain);
+    };
+    socket.setTimeout(timeoutMs, () => finish(false));
+    socket.on('error', () => finish(false));
+    socket.once('connect', () => socket.write('PING\r\n'));
+    socket.once('data', (bytes) =>
+      finish(/^(\+PONG|-(NOAUTH|DENIED|ERR|LOADING))/.test(bytes.toString('latin1'))),
+    );
+    socket.once('end', () => finish(false));
+  });
+}

@@ -1,0 +1,82 @@
+// Owns which decisions on the users of a device concern one login: those under exactly its user, and those under names that
+// may be the same user. Pure.
+import type { UserKey } from '../identity/keys.ts';
+import type { UserNames } from '../identity/user-names.ts';
+import type { ManualDecision, WipePartnership } from '../policy/model.ts';
+import { stricter } from '../policy/strictness.ts';
+import { isOpenWipe } from '../policy/wipe.ts';
+import type { LookupResult, UserDecision } from './store.ts';
+
+/** A stored decision on a partnership of the device, whoever its user is. */
+export interface StoredUserDecision {
+  readonly user: UserKey;
+  /** The user its name means by the directory's aliases. */
+  readonly target: UserKey;
+  /** Other names of that user. */
+  readonly aliases: readonly UserKey[];
+  /** Reads the record: one that is not understood fails the look-ups that it concerns, and no others. */
+  readonly read: () => ManualDecision;
+}
+
+/** Who signs in. */
+export interface Login {
+  /** The name as it was given. */
+  readonly name: UserKey;
+  /** The user it means. */
+  readonly user: UserKey;
+  /** Other names of that user. */
+  readonly aliases: readonly UserKey[];
+}
+
+type Concerned = Pick<
+  LookupResult,
+  | 'partnershipDecision'
+  | 'decidedFor'
+  | 'exactDecisions'
+  | 'namesakeDecisions'
+  | 'deviceWipe'
+  | 'partnershipWipe'
+>;
+
+/** Chooses among all decisions of a device. @throws CorruptRecordError */
+export function concerning(
+  names: UserNames,
+  login: Login,
+  deviceDecision: ManualDecision | null,
+  stored: readonly StoredUserDecision[],
+): Concerned {
+  const exactDecisions: UserDecision[] = [];
+  const namesakeDecisions: UserDecision[] = [];
+  for (const { user, target, aliases, read } of stored) {
+    if (isUser(names, login, user) || isUser(names, login, target))
+      exactDecisions.push({ user, decision: read() });
+    else if (mayBeUser(names, login, [user, target, ...aliases]))
+      namesakeDecisions.push({ user, decision: read() });
+  }
+  const now = Date.now();
+  const strictest = exactDecisions.reduce<UserDecision | null>((found, next) => {
+    return found === null || stricter(found.decision, next.decision, now) === next.decision ? next : found;
+  }, null);
+  const partnershipDecision = strictest?.decision ?? null;
+  return {
+    partnershipDecision,
+    decidedFor: strictest?.user ?? null,
+    exactDecisions,
+    namesakeDecisions,
+    deviceWipe: entryOf(names, login, deviceDecision),
+    partnershipWipe: entryOf(names, login, partnershipDecision),
+  };
+}
+
+function isUser(names: UserNames, { name, user }: Login, other: UserKey): boolean {
+  return names.same(other, user) || names.same(other, name);
+}
+
+function mayBeUser(names: UserNames, { name, user, aliases }: Login, others: readonly UserKey[]): boolean {
+  return [name, user, ...aliases].some((own) => others.some((other) => names.meets(own, other)));
+}
+
+function entryOf(names: UserNames, login: Login, decision: ManualDecision | null): WipePartnership | null {
+  if (!isOpenWipe(decision)) return null;
+  return decision.wipe.partnerships.find(({ user }) => isUser(names, login, user as UserKey)) ?? null;
+}

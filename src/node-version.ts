@@ -1,0 +1,17 @@
+// Owns which Node.js easgate needs. Written for any version that knows modules.
+
+/** The oldest that runs it, as `engines` of package.json says. */
+export const NEEDED_NODE = '26.4';
+
+/** What to do about a Node.js that is too old; null = it is new enough. */
+export function nodeTrouble(version: string): string | null {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  const [neededMajor = 0, neededMinor = 0] = NEEDED_NODE.split('.').map(Number);
+  if (major > neededMajor || (major === neededMajor && minor >= neededMinor)) return null;
+  return [
+    `this is Node.js ${version}; easgate needs ${NEEDED_NODE} or later.`,
+    '  In a checkout `npm ci` brings one, which npm scripts use: npm run -s easgate -- ARGUMENTS',
+    '  and which runs the compiled program too: node_modules/.bin/node dist/main.js ARGUMENTS',
+    '  Elsewhere install Node.js 26 (https://nodejs.org/en/download), or use the container image.',
+  ].join('\n');
+}

@@ -1,0 +1,166 @@
+// Owns the CEL environment of `when`: its variables with their types, and the functions that compare as policies do.
+import { Environment } from '@marcbachmann/cel-js';
+import type { ParseResult } from '@marcbachmann/cel-js';
+import { parseTime } from '../document/times.ts';
+import { compileGlob } from './glob.ts';
+import type { Clock } from './matcher.ts';
+import { compileBlocks, parseAddress, parseBlock } from './network.ts';
+import { compareVersions, parseVersion } from './version.ts';
+import type { Version } from './version.ts';
+
+/** A version in an expression; it compares with versions only, so that `version(x) < 17.4` is an error. */
+class VersionValue {
+  readonly version: Version;
+  constructor(version: Version) {
+    this.version = version;
+  }
+}
+
+/** How long ago a time is; comparing it notes when the answer changes. */
+class AgeValue {
+  readonly time: number;
+  constructor(time: number) {
+    this.time = time;
+  }
+}
+
+const TIME = 'google.protobuf.Timestamp';
+const LENGTH = 'google.protobuf.Duration';
+const TOLD = {
+  platform: 'string',
+  osVersion: 'string',
+  os: 'string',
+  model: 'string',
+  manufacturer: 'string',
+};
+/** The fields of each variable. */
+const SHAPES = {
+  user: {
+    names: 'list<string>',
+    groups: 'list<string>',
+    enabled: 'bool',
+    attributes: 'map<string, dyn>',
+  },
+  device: {
+    managed: 'bool',
+    compliant: 'bool',
+    encrypted: 'bool',
+    compromised: 'bool',
+    managedMailProfile: 'bool',
+    ...TOLD,
+    ownership: 'string',
+    lastCheckIn: TIME,
+    graceUntil: TIME,
+    reportedSince: TIME,
+    unmetSince: { compliant: TIME, encrypted: TIME, compromised: TIME, managedMailProfile: TIME },
+    attributes: 'map<string, dyn>',
+  },
+  partnership: {
+    deviceId: 'string',
+    deviceType: 'string',
+    told: TOLD,
+    firstSeen: TIME,
+    lastAllowed: TIME,
+    rank: 'int',
+    devicesOfUser: 'int',
+    usersOnDevice: 'int',
+    userAgentChanges: 'int',
+  },
+  request: {
+    userAgent: 'string',
+    protocolVersion: 'string',
+    address: 'string',
+    command: 'string',
+    auth: 'string',
+    certificateIssuer: 'string',
+  },
+};
+/** Every field of a variable, for suggestions. */
+export const CEL_KEYS: ReadonlySet<string> = new Set(
+  Object.values(SHAPES).flatMap((shape) => [...Object.keys(shape), ...Object.keys(TOLD)]),
+);
+
+/** The variables of an expression. */
+export const CEL_VARIABLES = [...Object.keys(SHAPES), 'now'];
+
+/** The evaluation under way: the library hands functions no context. It is synchronous and never nested. */
+let clock: Clock = { now: 0, note: () => undefined };
+
+/** Evaluates an expression; what it compares with the time is noted at the clock. @throws where a value is unknown */
+export function runWith(own: Clock, expression: ParseResult, variables: object): unknown {
+  clock = own;
+  return expression(variables) as unknown;
+}
+
+function makeEnvironment(): Environment {
+  const made = new Environment({
+    limits: { maxAstNodes: 500, maxDepth: 32, maxListElements: 200, maxMapEntries: 50, maxCallArguments: 8 },
+  })
+    .registerType('Version', VersionValue)
+    .registerType('Age', AgeValue)
+    .registerFunction('version(string): Version', versionOf)
+    .registerFunction(`age(${TIME}): Age`, (time: Date) => new AgeValue(time.getTime()))
+    .registerFunction('age(string): Age', (text: string) => new AgeValue(timeOf(text)))
+    .registerFunction('glob(string, string): bool', (text: string, pattern: string) =>
+      compileGlob(pattern.toLowerCase())(text.toLowerCase()),
+    )
+    .registerFunction('inNetwork(string, string): bool', inNetwork)
+    .registerFunction('inNetwork(string, list<string>): bool', (address: string, blocks: string[]) =>
+      blocks.some((block) => inNetwork(address, block)),
+    );
+  const compare: Readonly<Record<string, (a: number, b: number) => boolean>> = {
+    '<': (a, b) => a < b,
+    '<=': (a, b) => a <= b,
+    '>': (a, b) => a > b,
+    '>=': (a, b) => a >= b,
+  };
+  for (const [operator, holds] of Object.entries(compare)) {
+    made
+      .registerOperator(`Version ${operator} Version`, (a: VersionValue, b: VersionValue) =>
+        holds(compareVersions(a.version, b.version), 0),
+      )
+      .registerOperator(`Age ${operator} Age`, (a: AgeValue, b: AgeValue) => holds(b.time, a.time))
+      .registerOperator(`Age ${operator} ${LENGTH}`, (a: AgeValue, b: { valueOf(): number }) =>
+        holds(ageAgainst(a, Number(b)), Number(b)),
+      )
+      .registerOperator(`${LENGTH} ${operator} Age`, (a: { valueOf(): number }, b: AgeValue) =>
+        holds(Number(a), ageAgainst(b, Number(a))),
+      );
+  }
+  made.registerOperator(
+    'Version == Version',
+    (a: VersionValue, b: VersionValue) => compareVersions(a.version, b.version) === 0,
+  );
+  for (const name of ['user', 'device', 'partnership', 'request'] as const)
+    made.registerVariable({ name, schema: SHAPES[name] });
+  return made.registerVariable('now', TIME);
+}
+
+/** An age, with a note of when it passes a length of time. */
+function ageAgainst({ time }: AgeValue, length: number): number {
+  clock.note(time + length);
+  clock.note(time + length + 1);
+  return clock.now - time;
+}
+
+function versionOf(text: string): VersionValue {
+  const version = parseVersion(text);
+  if (version === null) throw new Error(`no version: ${text}`);
+  return new VersionValue(version);
+}
+
+function timeOf(text: string): number {
+  const time = parseTime(text);
+  if (time === null) throw new Error(`no time: ${text}`);
+  return time;
+}
+
+function inNetwork(address: string, block: string): boolean {
+  const parsed = parseAddress(address);
+  const range = parseBlock(block);
+  if (parsed === null || range === null) throw new Error(`no address or block: ${address}, ${block}`);
+  return compileBlocks([range])(parsed);
+}
+
+/** Parses and checks expressions. */
+export const environment = makeEnvironment();

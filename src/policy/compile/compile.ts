@@ -1,0 +1,186 @@
+// Owns compiling a policy document: the schema, then every value, all problems at once.
+import { shapeProblems } from '../document/shape.ts';
+import { Problems } from '../document/problem.ts';
+import type { Problem } from '../document/problem.ts';
+import { policySchema } from '../document/schema.ts';
+import type { PolicyDocument } from '../document/schema.ts';
+import { parseLength, parseTime } from '../document/times.ts';
+import type { Lists } from '../document/value.ts';
+import { FIELDS, REASONS, REQUIREMENTS, fieldInfo } from '../document/vocabulary.ts';
+import { didYouMean } from '../document/suggest.ts';
+import type { CompiledPolicy, Grandfather, StandingAction } from './compiled-policy.ts';
+import { DEFAULT_COMPLIANCE, compileCompliancePolicy } from './compliance.ts';
+import type { CompiledCompliancePolicy } from './compliance.ts';
+import { compileRequestKeys } from './request-keys.ts';
+import { RuleIndex } from './rule-index.ts';
+import { compileRule } from './rules.ts';
+import { compileIsTargeted, compileTargets } from './targets.ts';
+import { warnings } from './warnings.ts';
+import type { Known } from './warnings.ts';
+
+/** What a check may be told beside the document. */
+export interface CompileOptions {
+  /** Reads a file that a list names; throws with the reason when it cannot. Absent = lists have no files. */
+  readonly readList?: (file: string) => readonly string[];
+  /** What the feeds and the gateway know, for warnings. */
+  readonly known?: Known;
+}
+
+/** A compiled policy, or null when the document has errors; the problems either way. */
+export interface Compilation {
+  readonly policy: CompiledPolicy | null;
+  readonly problems: readonly Problem[];
+}
+
+/** Compiles a document, given as the value of its YAML or JSON. */
+export function compilePolicy(value: unknown, options: CompileOptions = {}): Compilation {
+  const problems = new Problems();
+  const parsed = policySchema.safeParse(value);
+  if (!parsed.success) {
+    problems.all.push(...shapeProblems(parsed.error.issues, value));
+    return { policy: null, problems: problems.all };
+  }
+  const policy = compileDocument(parsed.data, options, problems);
+  if (problems.failed) return { policy: null, problems: problems.all };
+  warnings(policy, options.known ?? {}, problems);
+  return { policy, problems: problems.all };
+}
+
+function compileDocument(
+  document: PolicyDocument,
+  options: CompileOptions,
+  problems: Problems,
+): CompiledPolicy {
+  const lists = readLists(document, options, problems);
+  const targets = compileTargets(document.targets, lists, problems);
+  const isTargeted = compileIsTargeted(targets);
+  const rules = (document.rules ?? []).map((rule, index) => compileRule(rule, index, lists, problems));
+  const compliance = (document.compliance ?? DEFAULT_COMPLIANCE).map((policy, index) =>
+    compileCompliancePolicy(policy, index, lists, problems),
+  );
+  for (const policy of compliance) checkNoRequestFacts(policy, problems);
+  checkMessages(document, problems);
+  const ruleRows = rules.flatMap((rule) => rule.match.map(() => rule));
+  const complianceRows = compliance.flatMap((policy) => policy.match.map(() => policy));
+  return {
+    document,
+    name: document.name ?? null,
+    reportOnly: document.mode === 'reportOnly',
+    targets,
+    isTargeted,
+    untargeted: standing(document.untargeted, 'allow'),
+    blocksDisabledUsers: document.disabledUsers !== 'ignore',
+    rules,
+    ruleRows,
+    ruleIndex: new RuleIndex(
+      rules.flatMap(({ match }) => match.map((conditions) => ({ conditions, groups: null }))),
+    ),
+    unknownDevice: {
+      ...standing(document.unknownDevice, 'quarantine'),
+      holdMs: document.unknownDevice?.hold === undefined ? null : parseLength(document.unknownDevice.hold),
+    },
+    notEnrolled: standing(document.notEnrolled, 'quarantine'),
+    compliance,
+    complianceRows,
+    complianceIndex: new RuleIndex(
+      compliance.flatMap(({ match, groups }) => match.map((conditions) => ({ conditions, groups }))),
+    ),
+    noCompliancePolicy: standing(document.noCompliancePolicy, 'quarantine'),
+    limits:
+      document.limits === undefined
+        ? null
+        : {
+            devicesPerUser: document.limits.devicesPerUser,
+            action: document.limits.action ?? 'block',
+            reportOnly: document.limits.mode === 'reportOnly',
+          },
+    grandfather: compileGrandfather(document.grandfather, problems),
+    messages: document.messages ?? {},
+    requests: compileRequestKeys(rules, isTargeted),
+  };
+}
+
+function standing(
+  item: { readonly action: StandingAction['action']; readonly mode?: string | undefined } | undefined,
+  preset: StandingAction['action'],
+): StandingAction {
+  return { action: item?.action ?? preset, reportOnly: item?.mode === 'reportOnly' };
+}
+
+function compileGrandfather(document: PolicyDocument['grandfather'], problems: Problems): Grandfather | null {
+  if (document === undefined) return null;
+  const firstSeenBefore = parseTime(document.firstSeenBefore) ?? 0;
+  const until = parseTime(document.until) ?? 0;
+  if (until <= firstSeenBefore)
+    problems.warning(['grandfather', 'until'], 'is not later than firstSeenBefore: nobody passes by it');
+  const activeWithin = document.activeWithin === undefined ? null : parseLength(document.activeWithin);
+  return {
+    firstSeenBefore,
+    allowedSince: activeWithin === null ? null : firstSeenBefore - activeWithin,
+    until,
+  };
+}
+
+function readLists(document: PolicyDocument, { readList }: CompileOptions, problems: Problems): Lists {
+  const lists = new Map<string, readonly string[]>();
+  for (const [name, list] of Object.entries(document.lists ?? {})) {
+    if (Array.isArray(list)) {
+      lists.set(name, list);
+      continue;
+    }
+    const { file } = list as { readonly file: string };
+    lists.set(name, []);
+    try {
+      if (readList === undefined) throw new Error('a document without a file of its own cannot name files');
+      lists.set(name, readList(file));
+    } catch (error) {
+      problems.error(['lists', name, 'file'], error instanceof Error ? error.message : String(error));
+    }
+  }
+  for (const [name, entries] of lists)
+    if (entries.some((entry) => entry.startsWith('@')))
+      problems.error(['lists', name], 'names another list: lists hold values only');
+  return lists;
+}
+
+function checkNoRequestFacts({ index, match, except }: CompiledCompliancePolicy, problems: Problems): void {
+  for (const [name, conditions] of [
+    ['match', match],
+    ['except', except],
+  ] as const)
+    for (const { field } of conditions.flat())
+      if (fieldInfo(field).perRequest === true)
+        problems.error(
+          ['compliance', index, name],
+          `${field} changes from request to request: compliance is about users and devices only`,
+        );
+}
+
+/** Messages are found by requirement, else by reason. */
+function checkMessages({ messages }: PolicyDocument, problems: Problems): void {
+  const known = new Set<string>(['default', ...REASONS, ...REQUIREMENTS]);
+  for (const [name, texts] of Object.entries(messages ?? {})) {
+    if (!known.has(name) && !name.startsWith('attributes.'))
+      problems.error(['messages', name], `is no requirement and no reason${didYouMean(name, known)}`);
+    for (const [key, text] of Object.entries(texts)) {
+      if (key === 'link') {
+        if (!/^https?:\/\/\S+$/.test(text))
+          problems.error(['messages', name, key], 'must be an https:// address');
+        continue;
+      }
+      if (!/^[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*$/.test(key))
+        problems.error(['messages', name, key], 'must be a language such as en or de-CH, or link');
+      for (const [, variable = ''] of text.matchAll(/\{([^{}]{0,40})\}/g))
+        if (!MESSAGE_VARIABLES.has(variable))
+          problems.error(
+            ['messages', name, key],
+            `there is no {${variable}}${didYouMean(variable, MESSAGE_VARIABLES)}`,
+          );
+    }
+  }
+}
+
+const MESSAGE_VARIABLES: ReadonlySet<string> = new Set(['user', 'model', 'until', 'link']);
+
+/** Names of fields, for those who show them. */
+export const POLICY_FIELDS = Object.keys(FIELDS);

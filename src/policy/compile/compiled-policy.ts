@@ -1,0 +1,58 @@
+// Owns a policy document compiled for evaluation.
+import type { PolicyDocument } from '../document/schema.ts';
+import type { Value } from '../document/value.ts';
+import type { Action } from '../document/vocabulary.ts';
+import type { CompiledCompliancePolicy } from './compliance.ts';
+import type { RequestKeys } from './request-keys.ts';
+import type { RuleIndex } from './rule-index.ts';
+import type { CompiledRule } from './rules.ts';
+import type { IsTargeted } from './scene.ts';
+
+/** What happens to one kind of phone, e.g. `notEnrolled`. */
+export interface StandingAction {
+  readonly action: Action;
+  readonly reportOnly: boolean;
+}
+
+/** Users by name or group; null = not named in the document. */
+export interface Who {
+  readonly groups: Value | null;
+  readonly users: Value | null;
+}
+
+/** Phones in use before the policy. */
+export interface Grandfather {
+  /** Milliseconds since the epoch. */
+  readonly firstSeenBefore: number;
+  /** Milliseconds since the epoch: allowed at or after it; null = whenever. */
+  readonly allowedSince: number | null;
+  /** Milliseconds since the epoch. */
+  readonly until: number;
+}
+
+/** A compiled policy. */
+export interface CompiledPolicy {
+  readonly document: PolicyDocument;
+  readonly name: string | null;
+  readonly reportOnly: boolean;
+  /** Null = everyone is targeted. */
+  readonly targets: { readonly include: Who | null; readonly exclude: Who | null } | null;
+  readonly isTargeted: IsTargeted;
+  readonly untargeted: StandingAction;
+  readonly blocksDisabledUsers: boolean;
+  readonly rules: readonly CompiledRule[];
+  /** The rule of each row of the index, and the compliance policy of each row of the other. */
+  readonly ruleRows: readonly CompiledRule[];
+  readonly ruleIndex: RuleIndex;
+  readonly unknownDevice: StandingAction & { readonly holdMs: number | null };
+  readonly notEnrolled: StandingAction;
+  readonly compliance: readonly CompiledCompliancePolicy[];
+  readonly complianceRows: readonly CompiledCompliancePolicy[];
+  readonly complianceIndex: RuleIndex;
+  readonly noCompliancePolicy: StandingAction;
+  readonly limits: (StandingAction & { readonly devicesPerUser: number }) | null;
+  readonly grandfather: Grandfather | null;
+  readonly messages: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** Conditions that depend on the request, and the key of those that hold. */
+  readonly requests: RequestKeys;
+}

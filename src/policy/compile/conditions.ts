@@ -1,0 +1,209 @@
+// Owns conditions: one field of `match` or `except` with its value, compiled to a function of the facts.
+import type { RawConditions, RawValue } from '../document/schema.ts';
+import { readValue } from '../document/value.ts';
+import type { Complain, Lists, Value } from '../document/value.ts';
+import { FIELD_NAMES, fieldInfo } from '../document/vocabulary.ts';
+import type { FieldName } from '../document/vocabulary.ts';
+import type { Attributes, Text, VersionText } from '../engine/facts.ts';
+import {
+  ageMatch,
+  attributeMatch,
+  booleanMatch,
+  networkMatch,
+  numberMatch,
+  textMatch,
+  textsMatch,
+  versionMatch,
+} from './matcher.ts';
+import type { Address } from './network.ts';
+import type { Scene } from './scene.ts';
+
+/** What a condition found: for explanations. */
+export type Found = string | number | boolean | readonly string[] | null;
+
+/** One condition. */
+export interface Condition {
+  readonly field: FieldName;
+  /** Name of the attribute, for `attributes` and `userAttributes`. */
+  readonly attribute: string | null;
+  /** As the document has it. */
+  readonly wanted: RawValue;
+  readonly value: Value;
+  /** Whether an unknown fact matches `{ not: … }`. */
+  readonly refuses: boolean;
+  readonly holds: (scene: Scene) => boolean;
+  readonly found: (scene: Scene) => Found;
+}
+
+/** Compiles the conditions of one map; they come in the order of the field table, whatever the map's order is. */
+export function compileConditions(
+  raw: RawConditions,
+  refuses: boolean,
+  lists: Lists,
+  complain: Complain,
+): Condition[] {
+  return FIELD_NAMES.flatMap((field) => {
+    const written = raw[field];
+    if (written === undefined) return [];
+    if (field === 'attributes' || field === 'userAttributes') {
+      const map = written as Readonly<Record<string, RawValue>>;
+      return Object.keys(map)
+        .sort()
+        .map((name) => {
+          const wanted = map[name] as RawValue;
+          const value = readValue(wanted, 'attribute', lists, (message, path) =>
+            complain(message, [field, name, ...path]),
+          );
+          return attributeCondition(field, name, wanted, value, refuses);
+        });
+    }
+    const wanted = written as RawValue;
+    const value = readValue(wanted, fieldInfo(field).kind, lists, (message, path) =>
+      complain(message, [field, ...path]),
+    );
+    return [condition(field, wanted, value, refuses)];
+  });
+}
+
+function attributeCondition(
+  field: 'attributes' | 'userAttributes',
+  name: string,
+  wanted: RawValue,
+  value: Value,
+  refuses: boolean,
+): Condition {
+  const match = attributeMatch(value, refuses);
+  const read = field === 'attributes' ? deviceAttributes : userAttributes;
+  return {
+    field,
+    attribute: name,
+    wanted,
+    value,
+    refuses,
+    holds: (scene) => match(read(scene)?.get(name) ?? null, scene) === 1,
+    found: (scene) => read(scene)?.get(name)?.value ?? null,
+  };
+}
+
+function deviceAttributes({ facts }: Scene): Attributes | null {
+  return facts.device?.attributes ?? null;
+}
+
+function userAttributes({ facts }: Scene): Attributes {
+  return facts.user.attributes;
+}
+
+function condition(field: FieldName, wanted: RawValue, value: Value, refuses: boolean): Condition {
+  return { field, attribute: null, wanted, value, refuses, ...compileField(field, value, refuses) };
+}
+
+function compileField(field: FieldName, value: Value, refuses: boolean): Pick<Condition, 'holds' | 'found'> {
+  if (field in TEXTS) {
+    const read = TEXTS[field as keyof typeof TEXTS];
+    const match = textMatch(value, refuses);
+    return { holds: (scene) => match(read(scene), scene) === 1, found: (scene) => read(scene)?.as ?? null };
+  }
+  if (field in VERSIONS) {
+    const read = VERSIONS[field as keyof typeof VERSIONS];
+    const match = versionMatch(value, refuses);
+    return { holds: (scene) => match(read(scene), scene) === 1, found: (scene) => read(scene)?.as ?? null };
+  }
+  if (field in BOOLEANS) {
+    const read = BOOLEANS[field as keyof typeof BOOLEANS];
+    const match = booleanMatch(value, refuses);
+    return { holds: (scene) => match(read(scene), scene) === 1, found: read };
+  }
+  if (field in NUMBERS) {
+    const read = NUMBERS[field as keyof typeof NUMBERS];
+    const match = numberMatch(value, refuses);
+    return { holds: (scene) => match(read(scene), scene) === 1, found: read };
+  }
+  if (field in AGES) {
+    const read = AGES[field as keyof typeof AGES];
+    const match = ageMatch(value, refuses);
+    return {
+      holds: (scene) => match(read(scene), scene) === 1,
+      found: (scene) => {
+        const time = read(scene);
+        return time === null ? null : scene.now - time;
+      },
+    };
+  }
+  if (field in MANY) {
+    const read = MANY[field as keyof typeof MANY];
+    const match = textsMatch(value, refuses);
+    return {
+      holds: (scene) => match(read(scene), scene) === 1,
+      found: (scene) => read(scene)?.map(({ as }) => as) ?? null,
+    };
+  }
+  const match = networkMatch(value, refuses);
+  return {
+    holds: (scene) => match(addressOf(scene), scene) === 1,
+    found: ({ facts }) => facts.request.addressText,
+  };
+}
+
+type Read<Fact> = (scene: Scene) => Fact | null;
+
+/** Reported values come first; what the phone told of itself stands in for those that nobody reported. */
+function reportedOrTold<Fact>(name: 'model' | 'manufacturer' | 'platform' | 'os' | 'osVersion'): Read<Fact> {
+  return ({ facts }) => (facts.device?.[name] ?? facts.partnership?.told[name] ?? null) as Fact | null;
+}
+
+const TEXTS = {
+  deviceId: ({ facts }) => facts.partnership?.deviceId ?? null,
+  deviceType: ({ facts }) => facts.partnership?.deviceType ?? null,
+  model: reportedOrTold<Text>('model'),
+  manufacturer: reportedOrTold<Text>('manufacturer'),
+  platform: reportedOrTold<Text>('platform'),
+  os: reportedOrTold<Text>('os'),
+  ownership: ({ facts }) => facts.device?.ownership ?? null,
+  userAgent: ({ facts }) => facts.request.userAgent,
+  auth: ({ facts }) => facts.request.auth,
+  certificateIssuer: ({ facts }) => facts.request.certificateIssuer,
+  command: ({ facts }) => facts.request.command,
+} as const satisfies Readonly<Record<string, Read<Text>>>;
+
+const VERSIONS = {
+  osVersion: reportedOrTold<VersionText>('osVersion'),
+  protocolVersion: ({ facts }) => facts.request.protocolVersion,
+} as const satisfies Readonly<Record<string, Read<VersionText>>>;
+
+const BOOLEANS = {
+  targeted: (scene) => scene.targeted,
+  managed: ({ facts }) => facts.device?.managed ?? null,
+  compliant: (scene) => scene.compliant,
+  encrypted: ({ facts }) => facts.device?.encrypted ?? null,
+} as const satisfies Readonly<Record<string, Read<boolean>>>;
+
+const NUMBERS = {
+  usersOnDevice: ({ facts }) => facts.partnership?.usersOnDevice ?? null,
+  devicesOfUser: ({ facts }) => facts.partnership?.devicesOfUser ?? null,
+  rank: ({ facts }) => facts.partnership?.rank ?? null,
+  userAgentChanges: ({ facts }) => facts.partnership?.userAgentChanges ?? null,
+} as const satisfies Readonly<Record<string, Read<number>>>;
+
+const AGES = {
+  firstSeen: ({ facts }) => facts.partnership?.firstSeen ?? null,
+  lastAllowed: ({ facts }) => facts.partnership?.lastAllowed ?? null,
+} as const satisfies Readonly<Record<string, Read<number>>>;
+
+const MANY = {
+  user: ({ facts }) => (facts.user.names.length === 0 ? null : facts.user.names),
+  groups: ({ facts }) => facts.user.groups,
+} as const satisfies Readonly<Record<string, Read<readonly Text[]>>>;
+
+function addressOf({ facts }: Scene): Address | null {
+  return facts.request.address;
+}
+
+/** What the index looks a field up by: its text in lower case, null = unknown. */
+export type IndexedField = (scene: Scene) => string | null;
+
+/** Fields with one value that the index knows. */
+export const INDEXED_FIELDS: Readonly<Partial<Record<FieldName, IndexedField>>> = {
+  deviceType: (scene) => TEXTS.deviceType(scene)?.lower ?? null,
+  platform: (scene) => TEXTS.platform(scene)?.lower ?? null,
+  protocolVersion: (scene) => VERSIONS.protocolVersion(scene)?.lower ?? null,
+};

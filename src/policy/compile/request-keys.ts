@@ -1,0 +1,66 @@
+// Owns the part of a cache key that a request decides: which conditions on the request hold. It holds no addresses and no
+// user agents, so that a phone has few verdicts however its requests differ.
+import { fieldInfo } from '../document/vocabulary.ts';
+import type { Facts } from '../engine/facts.ts';
+import type { CompiledRule } from './rules.ts';
+import { Scene } from './scene.ts';
+import type { IsTargeted } from './scene.ts';
+
+/** One condition on the request. */
+export interface RequestCondition {
+  /** The field, or `when`. */
+  readonly field: string;
+  /** What the document says, as JSON; the expression of a `when`. */
+  readonly wanted: string;
+  readonly holds: (scene: Scene) => boolean;
+}
+
+/** All of them, and the key of a request. */
+export interface RequestKeys {
+  readonly conditions: readonly RequestCondition[];
+  /**
+   * Which conditions hold, one bit for each: a number up to 52 conditions, else a text. Requests with the same key, of the
+   * same user and device at the same time, have the same verdict.
+   */
+  readonly keyOf: (facts: Facts) => number | string;
+}
+
+/** A number holds this many bits exactly. */
+const MAX_BITS = 52;
+
+/** Finds the conditions on requests in the rules; equal ones count once. */
+export function compileRequestKeys(rules: readonly CompiledRule[], isTargeted: IsTargeted): RequestKeys {
+  const found = new Map<string, RequestCondition>();
+  for (const rule of rules) {
+    for (const condition of [...rule.match.flat(), ...rule.except.flat()]) {
+      if (fieldInfo(condition.field).perRequest !== true) continue;
+      const wanted = JSON.stringify(condition.wanted);
+      // `{ not: … }` takes unknown values differently where a match refuses.
+      found.set(`${condition.field} ${condition.refuses} ${wanted}`, {
+        field: condition.field,
+        wanted,
+        holds: condition.holds,
+      });
+    }
+    const { when } = rule;
+    if (when?.perRequest === true)
+      found.set(`when ${rule.action === 'allow'} ${when.text}`, {
+        field: 'when',
+        wanted: when.text,
+        holds: (scene) => when.holds(scene) ?? rule.action !== 'allow',
+      });
+  }
+  const conditions = [...found.values()];
+  return {
+    conditions,
+    keyOf: (facts) => {
+      if (conditions.length === 0) return 0;
+      const scene = new Scene(facts, isTargeted);
+      if (conditions.length > MAX_BITS)
+        return conditions.map(({ holds }) => (holds(scene) ? '1' : '0')).join('');
+      let key = 0;
+      for (const { holds } of conditions) key = key * 2 + (holds(scene) ? 1 : 0);
+      return key;
+    },
+  };
+}

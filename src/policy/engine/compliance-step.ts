@@ -1,0 +1,115 @@
+// Owns step 10 of the walk: which unmet requirement of which compliance policy decides.
+import { allHold, anyHolds } from '../compile/alternatives.ts';
+import type { CompiledCompliancePolicy, Requirement, Step } from '../compile/compliance.ts';
+import { latest } from '../compile/compliance.ts';
+import type { CompiledPolicy } from '../compile/compiled-policy.ts';
+import type { Condition } from '../compile/conditions.ts';
+import type { Scene } from '../compile/scene.ts';
+import type { StepAction } from '../document/vocabulary.ts';
+
+/** An unmet requirement and what is due. Times are milliseconds since the epoch. */
+export interface Unmet {
+  readonly policy: CompiledCompliancePolicy;
+  readonly requirement: Requirement;
+  readonly action: StepAction;
+  /** When the next step is due; null = there is none. */
+  readonly next: number | null;
+  readonly since: number | null;
+}
+
+/** What came of the compliance policies. */
+export interface ComplianceOutcome {
+  /** How many policies are deployed to this user and device. */
+  readonly deployed: number;
+  /** The one that refuses. */
+  readonly refusal: Unmet | null;
+  /** The one whose time runs out first, where none refuses. */
+  readonly grace: Unmet | null;
+  /** The strictest of those that are only reported. */
+  readonly reported: Unmet | null;
+}
+
+const STRICTNESS: Readonly<Record<StepAction, number>> = { warn: 0, quarantine: 1, block: 2 };
+
+/** Looks at every policy deployed to the user and device. */
+export function checkCompliance(policy: CompiledPolicy, scene: Scene): ComplianceOutcome {
+  const search = new Search(scene);
+  let last: CompiledCompliancePolicy | null = null;
+  policy.complianceIndex.first(scene, (row, rest) => {
+    const one = policy.complianceRows[row];
+    // A policy has a row for each of its maps; the first that holds is enough.
+    if (one === undefined || one === last || !isDeployed(one, rest, scene)) return false;
+    last = one;
+    search.add(one);
+    return false;
+  });
+  return search;
+}
+
+/** Whether a policy is deployed, as far as the index has not decided it. */
+function isDeployed(
+  { groups, except }: CompiledCompliancePolicy,
+  rest: readonly Condition[],
+  scene: Scene,
+): boolean {
+  return (groups !== null || scene.targeted) && allHold(rest, scene) && !anyHolds(except, scene);
+}
+
+/** The search for the requirement that decides, over policies in their order and requirements in theirs. */
+class Search implements ComplianceOutcome {
+  deployed = 0;
+  refusal: Unmet | null = null;
+  grace: Unmet | null = null;
+  reported: Unmet | null = null;
+  readonly #scene: Scene;
+
+  constructor(scene: Scene) {
+    this.#scene = scene;
+  }
+
+  add(policy: CompiledCompliancePolicy): void {
+    this.deployed++;
+    for (const requirement of policy.requirements) {
+      const state = requirement.state(this.#scene);
+      if (state === 'met' || (state === 'unreported' && policy.unreportedPasses)) continue;
+      this.#weigh(policy, requirement);
+    }
+  }
+
+  #weigh(policy: CompiledCompliancePolicy, requirement: Requirement): void {
+    const timing = timingOf(policy, requirement, this.#scene);
+    const { due, next, since } = timing;
+    const pending = policy.from !== null && !this.#scene.hasCome(policy.from);
+    if (pending || policy.reportOnly || due?.reportOnly === true) {
+      // Before `from` nothing is due: what is reported is how the policy will refuse.
+      const step = pending ? policy.steps.find(({ action }) => action !== 'warn') : due;
+      if (step === undefined || step === null || step.action === 'warn') return;
+      if (this.reported === null || STRICTNESS[step.action] > STRICTNESS[this.reported.action])
+        this.reported = { policy, requirement, action: step.action, next, since };
+      return;
+    }
+    const action = due?.action ?? 'warn';
+    const unmet = { policy, requirement, action, next, since };
+    if (action === 'warn') {
+      if (this.grace === null || (next ?? Infinity) < (this.grace.next ?? Infinity)) this.grace = unmet;
+    } else if (this.refusal === null || STRICTNESS[action] > STRICTNESS[this.refusal.action]) {
+      this.refusal = unmet;
+    }
+  }
+}
+
+/** The step that is due, null = none yet; when the next one is, null = there is none; since when, null = since always. */
+export function timingOf(
+  { steps, from }: CompiledCompliancePolicy,
+  requirement: Requirement,
+  scene: Scene,
+): { readonly due: Step | null; readonly next: number | null; readonly since: number | null } {
+  const since = latest(requirement.since(scene), from);
+  let due: Step | null = null;
+  for (const step of steps) {
+    const time = since === null ? -Infinity : since + step.after;
+    if (!scene.hasCome(time)) return { due, next: time, since };
+    due = step;
+  }
+  return { due, next: null, since };
+}

@@ -1,0 +1,147 @@
+// Owns steps 1 to 5 of the walk: wipes, disabled users, and decisions by hand.
+import type { CompiledPolicy } from '../compile/compiled-policy.ts';
+import type { Scene } from '../compile/scene.ts';
+import type { DecisionAction, DecisionFacts, DecisionScope } from './facts.ts';
+import type { DecisionTrace, Outcome, Tracer } from './trace.ts';
+import type { VerdictAction } from './verdict.ts';
+import type { Reason } from '../document/vocabulary.ts';
+
+/** What a decision by hand comes to. */
+export interface HandVerdict {
+  readonly action: VerdictAction;
+  readonly reason: Reason;
+  readonly validUntil: number | null;
+  readonly since: number | null;
+}
+
+const STRICTNESS: Readonly<Record<DecisionAction, number>> = {
+  allow: 0,
+  quarantine: 1,
+  block: 2,
+  accountWipe: 3,
+  wipe: 4,
+};
+
+const WIPE_SCOPES = ['device', 'partnership'] as const;
+const BLOCK_SCOPES = ['user', 'device', 'partnership'] as const;
+const OTHER_SCOPES = ['partnership', 'device', 'user'] as const;
+
+/** Steps 1 to 5; null = the walk goes on. */
+export function decideByHand(
+  policy: CompiledPolicy,
+  scene: Scene,
+  tracer: Tracer | null,
+): HandVerdict | null {
+  const { decisions, user } = scene.facts;
+  if (decisions.length > 0) {
+    const wipe = strictestOf(WIPE_SCOPES, scene, (one) => isWipe(one) && !one.acknowledged);
+    trace('openWipe', wipe, tracer, isWipe);
+    if (wipe !== null) return verdictOf(wipe, wipe.action, 'wipeRequested');
+    const wiped = strictestOf(WIPE_SCOPES, scene, isWipe);
+    trace('acknowledgedWipe', wiped, tracer, isWipe);
+    if (wiped !== null) return verdictOf(wiped, 'block', 'wiped');
+  }
+  const disabled = user.enabled === false && policy.blocksDisabledUsers;
+  tracer?.add({
+    step: 'disabledUser',
+    outcome: disabled ? 'decides' : 'goesOn',
+    enabled: user.enabled,
+    blocks: policy.blocksDisabledUsers,
+  });
+  if (disabled) return { action: 'block', reason: 'userDisabled', validUntil: null, since: null };
+  if (decisions.length === 0) return null;
+  const block = firstOf(BLOCK_SCOPES, scene, (one) => one.action === 'block');
+  trace('blockByHand', block, tracer, (one) => one.action === 'block');
+  if (block !== null) return verdictOf(block, 'block', 'individualRule');
+  const other = firstOf(OTHER_SCOPES, scene, (one) => !isWipe(one));
+  trace('otherDecision', other, tracer, (one) => one.action !== 'block' && !isWipe(one));
+  return other === null ? null : verdictOf(other, other.action, 'individualRule');
+}
+
+function verdictOf(decision: DecisionFacts, action: VerdictAction, reason: Reason): HandVerdict {
+  return { action, reason, validUntil: decision.expiresAt, since: decision.decidedAt };
+}
+
+function isWipe({ action }: DecisionFacts): boolean {
+  return action === 'wipe' || action === 'accountWipe';
+}
+
+/** A wipe comes from an operator and concerns a device or partnership; anything else that says so is no decision. */
+function isAllowed(decision: DecisionFacts): boolean {
+  return !isWipe(decision) || (decision.source === null && decision.scope !== 'user');
+}
+
+type Test = (decision: DecisionFacts) => boolean;
+
+/** The strictest decision of the first scope that has one of the kind. */
+function strictestOf(scopes: readonly DecisionScope[], scene: Scene, test: Test): DecisionFacts | null {
+  for (const scope of scopes) {
+    const found = strictest(scope, scene, test);
+    if (found !== null) return found;
+  }
+  return null;
+}
+
+/** The decision in force of the first scope where it is of the kind. */
+function firstOf(scopes: readonly DecisionScope[], scene: Scene, test: Test): DecisionFacts | null {
+  for (const scope of scopes) {
+    const found = inForce(scope, scene);
+    if (found !== null && test(found)) return found;
+  }
+  return null;
+}
+
+/** What counts in a scope: the strictest decision of operators, else the strictest imported one. */
+function inForce(scope: DecisionScope, scene: Scene): DecisionFacts | null {
+  return (
+    strictest(scope, scene, ({ source }) => source === null) ??
+    strictest(scope, scene, ({ source }) => source !== null)
+  );
+}
+
+function strictest(scope: DecisionScope, scene: Scene, test: Test): DecisionFacts | null {
+  let best: DecisionFacts | null = null;
+  for (const decision of scene.facts.decisions) {
+    if (decision.scope !== scope || !isAllowed(decision) || isExpired(decision, scene) || !test(decision))
+      continue;
+    if (best === null || weighs(decision, best)) best = decision;
+  }
+  return best;
+}
+
+/** Stricter; of equally strict ones the one that lasts longer. */
+function weighs(decision: DecisionFacts, other: DecisionFacts): boolean {
+  const difference = STRICTNESS[decision.action] - STRICTNESS[other.action];
+  if (difference !== 0) return difference > 0;
+  return (decision.expiresAt ?? Infinity) > (other.expiresAt ?? Infinity);
+}
+
+function isExpired({ expiresAt }: DecisionFacts, scene: Scene): boolean {
+  return expiresAt !== null && scene.hasCome(expiresAt);
+}
+
+function trace(
+  step: 'openWipe' | 'acknowledgedWipe' | 'blockByHand' | 'otherDecision',
+  chosen: DecisionFacts | null,
+  tracer: Tracer | null,
+  concerned: Test,
+): void {
+  if (tracer === null) return;
+  const { scene } = tracer;
+  const outcome: Outcome = chosen === null ? 'goesOn' : 'decides';
+  const decisions = scene.facts.decisions.filter(concerned).map((decision): DecisionTrace => ({
+    scope: decision.scope,
+    action: decision.action,
+    by: decision.by,
+    source: decision.source,
+    expiresAt: decision.expiresAt,
+    state: stateOf(decision, scene),
+  }));
+  tracer.add({ step, outcome, decisions });
+}
+
+function stateOf(decision: DecisionFacts, scene: Scene): DecisionTrace['state'] {
+  if (!isAllowed(decision)) return 'notAllowed';
+  if (isExpired(decision, scene)) return 'expired';
+  return isWipe(decision) || decision === inForce(decision.scope, scene) ? 'inForce' : 'outweighed';
+}

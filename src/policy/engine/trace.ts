@@ -1,0 +1,101 @@
+// Owns the steps of the walk as data, for explanations. They are rendered elsewhere.
+import type { Found } from '../compile/conditions.ts';
+import type { RequirementState } from '../compile/compliance.ts';
+import type { Scene } from '../compile/scene.ts';
+import type { RawValue } from '../document/schema.ts';
+import type { Reason, StepAction } from '../document/vocabulary.ts';
+import type { DecisionAction, DecisionScope } from './facts.ts';
+import type { Verdict, WouldBe } from './verdict.ts';
+
+/** What came of a step: it decided, the walk went on, or it would have decided and is only reported. */
+export type Outcome = 'decides' | 'goesOn' | 'reported';
+
+/** A decision that was looked at. */
+export interface DecisionTrace {
+  readonly scope: DecisionScope;
+  readonly action: DecisionAction;
+  readonly by: string | null;
+  readonly source: string | null;
+  readonly expiresAt: number | null;
+  /** Whether it counts, or why not. */
+  readonly state: 'inForce' | 'expired' | 'outweighed' | 'notAllowed';
+}
+
+/** A condition that was looked at. */
+export interface ConditionTrace {
+  readonly field: string;
+  readonly wanted: RawValue;
+  readonly found: Found;
+  readonly holds: boolean;
+}
+
+/** Maps of conditions of which one must hold. */
+export type AlternativesTrace = readonly (readonly ConditionTrace[])[];
+
+/** A requirement of a compliance policy. Times are milliseconds since the epoch. */
+export interface RequirementTrace {
+  readonly requirement: string;
+  readonly wanted: string;
+  readonly found: Found;
+  readonly state: RequirementState;
+  /** Unmet since; null = since always, or met. */
+  readonly since: number | null;
+  /** The step that is due; null = none yet, or met. */
+  readonly due: StepAction | null;
+  /** When the next step is due. */
+  readonly next: number | null;
+}
+
+interface StepTrace<Step extends string> {
+  readonly step: Step;
+  readonly outcome: Outcome;
+}
+
+/** One step of the walk. */
+export type TraceNode =
+  | (StepTrace<'openWipe' | 'acknowledgedWipe' | 'blockByHand' | 'otherDecision'> & {
+      readonly decisions: readonly DecisionTrace[];
+    })
+  | (StepTrace<'disabledUser'> & { readonly enabled: boolean | null; readonly blocks: boolean })
+  | (StepTrace<'rule'> & {
+      readonly rule: string | null;
+      /** Place in the document, from 0. */
+      readonly index: number;
+      readonly state: 'matches' | 'doesNotMatch' | 'excepted' | 'over' | 'notYet' | 'reportOnly';
+      readonly match: AlternativesTrace;
+      readonly except: AlternativesTrace;
+      readonly when: { readonly expression: string; readonly holds: boolean | null } | null;
+    })
+  | (StepTrace<'untargeted'> & { readonly targeted: boolean; readonly groupsKnown: boolean })
+  | (StepTrace<'unknownDevice'> & { readonly reported: boolean; readonly held: number | null })
+  | (StepTrace<'notEnrolled'> & { readonly managed: boolean | null })
+  | (StepTrace<'compliancePolicy'> & {
+      readonly policy: string | null;
+      readonly index: number;
+      readonly state: 'deployed' | 'otherGroups' | 'otherDevices' | 'excepted' | 'notYet' | 'reportOnly';
+      readonly match: AlternativesTrace;
+      readonly except: AlternativesTrace;
+      readonly requirements: readonly RequirementTrace[];
+    })
+  | (StepTrace<'noCompliancePolicy'> & { readonly deployed: number })
+  | (StepTrace<'grandfather'> & {
+      readonly firstSeen: number | null;
+      readonly lastAllowed: number | null;
+      readonly until: number;
+    })
+  | (StepTrace<'deviceLimit'> & { readonly rank: number; readonly limit: number })
+  | (StepTrace<'allow'> & { readonly reason: Reason })
+  | (StepTrace<'documentReportOnly'> & { readonly wouldBe: WouldBe });
+
+/** Takes the steps of a walk as they are made. */
+export interface Tracer {
+  /** The facts again: what is read for the trace alone is not what the verdict rests on. */
+  readonly scene: Scene;
+  readonly add: (node: TraceNode) => void;
+}
+
+/** A verdict and the walk that led to it. */
+export interface Explanation {
+  readonly verdict: Verdict;
+  readonly steps: readonly TraceNode[];
+}

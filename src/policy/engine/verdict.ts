@@ -1,0 +1,46 @@
+// Owns what a policy decides.
+import type { Action, Reason } from '../document/vocabulary.ts';
+import { formatTime } from '../document/times.ts';
+
+/** What the gateway does with a request. */
+export type VerdictAction = Action | 'wipe' | 'accountWipe';
+
+/** What would have been decided, were it enforced. */
+export interface WouldBe {
+  readonly action: Action;
+  readonly reason: Reason;
+  readonly rule: string | null;
+}
+
+/** A decision. Times are milliseconds since the epoch. */
+export interface Verdict {
+  readonly action: VerdictAction;
+  readonly reason: Reason;
+  /** Name of the rule or compliance policy that decided; null = neither did. */
+  readonly rule: string | null;
+  /** The requirement that is not met, `attributes.NAME` for an attribute. */
+  readonly requirement: string | null;
+  /** The first refusal that is only reported. */
+  readonly wouldBe: WouldBe | null;
+  /** When the deciding step lapses; null = it does not by itself. */
+  readonly validUntil: number | null;
+  /** Since when it is so; null = unknown. */
+  readonly since: number | null;
+  /** When the policy must be evaluated again: the next moment at which anything looked at may change; Infinity = none. */
+  readonly recheckAt: number;
+  /** Texts of the document for the user, by language, and `link`; null = the document has none for this reason. */
+  readonly message: Readonly<Record<string, string>> | null;
+}
+
+/** The verdict as `easgate policy evaluate` prints it. */
+export function verdictDocument(verdict: Verdict): object {
+  const { action, reason, rule, requirement, wouldBe, validUntil } = verdict;
+  return {
+    action,
+    reason,
+    rule,
+    requirement,
+    wouldBe: wouldBe === null ? null : { action: wouldBe.action, reason: wouldBe.reason, rule: wouldBe.rule },
+    validUntil: validUntil === null ? null : formatTime(validUntil),
+  };
+}

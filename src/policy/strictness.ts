@@ -1,0 +1,20 @@
+// Owns which of two decisions on one thing holds where both do. Pure.
+import type { ManualDecision } from './model.ts';
+import { isOpenWipe, isWipe } from './wipe.ts';
+
+/** Wipe, block, quarantine, allow; one that expired is none. */
+function rank(decision: ManualDecision | null, now: number): number {
+  if (decision === null || (decision.expiresAt !== null && decision.expiresAt <= now)) return 0;
+  if (isWipe(decision)) return isOpenWipe(decision) ? 5 : 4;
+  return { block: 3, quarantine: 2, allow: 1 }[decision.action];
+}
+
+/** The stricter decision; of two alike the one that holds longer, then the later one. `now`: milliseconds since the epoch. */
+export function stricter<T extends ManualDecision | null>(a: T, b: T, now: number): T {
+  if (a === null || b === null) return a ?? b;
+  const byRank = rank(a, now) - rank(b, now);
+  if (byRank !== 0) return byRank > 0 ? a : b;
+  const [endA, endB] = [a.expiresAt ?? Infinity, b.expiresAt ?? Infinity];
+  if (endA !== endB) return endA > endB ? a : b;
+  return a.decidedAt >= b.decidedAt ? a : b;
+}

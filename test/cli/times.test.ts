@@ -1,0 +1,95 @@
+// Owns the promises of times in commands: which ways of writing them are taken, and that ISO comes out.
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { isoTime, parseDate, parseLength, parseMomentToCome, withIsoTimes } from '../../src/cli/times.ts';
+
+const NOW = Date.parse('2026-12-01T10:00:00Z');
+const DAY_MS = 86_400_000;
+
+describe('parseMomentToCome', () => {
+  it.each([
+    ['30m', '2026-12-01T10:30:00Z'],
+    ['12h', '2026-12-01T22:00:00Z'],
+    ['7d', '2026-12-08T10:00:00Z'],
+    ['1w', '2026-12-08T10:00:00Z'],
+    ['1d12h', '2026-12-02T22:00:00Z'],
+    ['90s', '2026-12-01T10:01:30Z'],
+    ['2026-12-31', '2026-12-31T00:00:00Z'],
+    ['2026-12-31T18:00', '2026-12-31T18:00:00Z'],
+    ['2026-12-31 18:00', '2026-12-31T18:00:00Z'],
+    ['2026-12-31T18:00:30Z', '2026-12-31T18:00:30Z'],
+    ['2026-12-31T18:00+02:00', '2026-12-31T16:00:00Z'],
+  ])('takes %s', (text, moment) => {
+    expect(isoTime(parseMomentToCome(text, '--expires', NOW))).toBe(moment);
+  });
+
+  it.each([
+    '',
+    '7',
+    '7 d',
+    '7x',
+    '-7d',
+    '0d',
+    'd',
+    '1.5d',
+    '1999999d',
+    'tomorrow',
+    'Dec 31',
+    '31.12.2026',
+    '2026-13-01',
+    '2026-02-30',
+    '2026-12-31T25:00',
+    '1764590000000',
+  ])('refuses %j and says what to write', (text) => {
+    expect(() => parseMomentToCome(text, '--expires', NOW)).toThrow(
+      /--expires .*: write how long \(30m, .*1w\)/,
+    );
+  });
+
+  it.each(['2026-12-01', '2020-01-01T00:00Z'])('refuses %s, which is over', (text) => {
+    expect(() => parseMomentToCome(text, '--expires', NOW)).toThrow(/that is over \(20\d\d-/);
+  });
+});
+
+describe('times', () => {
+  it('come out as they go in', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 4e12 }), (at) => {
+        expect(parseDate(new Date(at).toISOString())).toBe(at);
+        expect(parseDate(isoTime(at))).toBe(at - (at % 1_000));
+      }),
+    );
+  });
+
+  it('are read from any text without an error', () => {
+    fc.assert(
+      fc.property(fc.string({ maxLength: 40 }), (text) => {
+        const [length, at] = [parseLength(text), parseDate(text)];
+        expect(length === null || length > 0).toBe(true);
+        expect(at === null || Number.isFinite(at)).toBe(true);
+      }),
+    );
+  });
+
+  it('are ISO in documents, wherever they stand; other numbers stay', () => {
+    expect(
+      withIsoTimes({
+        lastSeen: DAY_MS,
+        version: DAY_MS,
+        decision: { decidedAt: 0, expiresAt: null, wipe: { requestedAt: 1 } },
+        rows: [{ validUntil: DAY_MS, since: 5, note: 'x' }],
+        stateSince: Infinity,
+      }),
+    ).toEqual({
+      lastSeen: '1970-01-02T00:00:00.000Z',
+      version: DAY_MS,
+      decision: {
+        decidedAt: '1970-01-01T00:00:00.000Z',
+        expiresAt: null,
+        wipe: { requestedAt: '1970-01-01T00:00:00.001Z' },
+      },
+      rows: [{ validUntil: '1970-01-02T00:00:00.000Z', since: '1970-01-01T00:00:00.005Z', note: 'x' }],
+      stateSince: null,
+    });
+  });
+});

@@ -1,0 +1,80 @@
+// Owns the promises of the embedded directory's file: whom it belongs to, and what is said when it cannot be used.
+import { spawnSync } from 'node:child_process';
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { fileError } from '../../src/directory/embedded/file-trouble.ts';
+import { openStore } from '../../src/directory/open-store.ts';
+
+const NOBODY = 65_534;
+const isRoot = process.geteuid?.() === 0;
+
+let folder = '';
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'easgate-file-'));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+const opened = async (path: string): Promise<unknown> =>
+  openStore({ kind: 'embedded', path }).then(
+    (store) => store.close(),
+    (error: unknown) => error,
+  );
+
+describe('a file of the directory', () => {
+  it('that is none is named', async () => {
+    const path = join(folder, 'easgate.db');
+    writeFileSync(path, 'this is a text of some length, and no database at all'.repeat(100));
+    expect(await opened(path)).toMatchObject({
+      code: 'EASGATE_STORE_FILE',
+      message: expect.stringContaining(`${path}: this is no directory of easgate`),
+    });
+  });
+
+  it('whose folder cannot be made is named', async () => {
+    expect(await opened('/dev/null/data/easgate.db')).toMatchObject({
+      code: 'EASGATE_STORE_FILE',
+      message: expect.stringContaining('/dev/null/data'),
+    });
+  });
+
+  it('that may not be written says whose it is and what to do', () => {
+    const path = join(folder, 'easgate.db');
+    writeFileSync(path, '');
+    if (isRoot) chownSync(path, NOBODY, NOBODY);
+    const { message } = fileError(new Error('attempt to write a readonly database'), path);
+    expect(message).toContain(`${path}: `);
+    expect(message).toMatch(/may not write it/);
+    expect(message).toMatch(/sudo -u USER easgate/);
+    if (isRoot) expect(message).toContain(`${path} belongs to user ${NOBODY}`);
+  });
+
+  it.runIf(isRoot)('that another user made is refused before anything is read from it', () => {
+    const path = join(folder, 'easgate.db');
+    writeFileSync(path, '');
+    chmodSync(folder, 0o755);
+    const program = `
+      const { openStore } = await import(${JSON.stringify(new URL('../../src/directory/open-store.ts', import.meta.url).href)});
+      process.setegid(${NOBODY}); process.seteuid(${NOBODY});
+      await openStore({ kind: 'embedded', path: ${JSON.stringify(path)} }).catch((error) => console.log(error.code, error.message));
+    `;
+    const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
+      encoding: 'utf8',
+    });
+    expect(stdout).toMatch(
+      /^EASGATE_STORE_FILE .*easgate\.db: user 65534 may not write it \(.*easgate\.db belongs to user 0/,
+    );
+  });
+
+  it.runIf(isRoot)('that root makes in the folder of another user belongs to that user', async () => {
+    const data = join(folder, 'data');
+    mkdirSync(data);
+    chownSync(data, NOBODY, NOBODY);
+    const path = join(data, 'easgate.db');
+    const store = await openStore({ kind: 'embedded', path });
+    await store.sharedSecret();
+    for (const file of [path, `${path}-wal`, `${path}-shm`]) expect(statSync(file).uid).toBe(NOBODY);
+    await store.close();
+  });
+});
