@@ -30,7 +30,7 @@ const variables = new Map(
     .flatMap((line) => line.split(/\s+/))
     .map((pair): [string, string] => [pair.split('=')[0] ?? '', pair.split('=')[1] ?? '']),
 );
-const container = read('docs/operations.md').split('## Container')[1] ?? '';
+const container = read('docs/guide/operations.md').split('## Container')[1] ?? '';
 
 afterEach(() => vi.unstubAllEnvs());
 

@@ -2,8 +2,8 @@
 import type { Command } from 'commander';
 import { checkConfig } from '../config/check.ts';
 import { configurationSchema, configurationTable } from '../config/describe.ts';
-import { answersTable } from '../gateway/describe-answers.ts';
-import { errorsTable } from '../http/describe-errors.ts';
+import { answersTable } from '../gateway/access/describe-local-replies.ts';
+import { errorsTable } from '../describe-errors.ts';
 import { readConfigSource } from '../config/load.ts';
 import { ConfigFileError, report, summary } from '../config/problems.ts';
 import { CommandError, configPath } from './context.ts';

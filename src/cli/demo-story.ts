@@ -16,8 +16,8 @@ import { startSampleServer } from '../sample/server.ts';
 import type { SampleServer } from '../sample/server.ts';
 import { readablePart } from './demo-text.ts';
 import { registerDevices } from './devices.ts';
-import { startServing } from './serving.ts';
-import type { Serving } from './serving.ts';
+import { startServing } from '../worker/runtime.ts';
+import type { Serving } from '../worker/runtime.ts';
 
 /** Which phone plays. */
 export interface StoryOptions {

@@ -82,7 +82,7 @@ export class Narrator {
       `${this.steps.length} steps. Every change was on the phone within ${slowest} ms, command included.`,
       `While on hold it showed ${leaks === 0 ? 'the one message and nothing of the mailbox' : `something else ${leaks} times`}; ` +
         `it asked for the password ${asked === 0 ? 'never' : `${asked} times`}.`,
-      'With a mail server of your own: docs/operations.md. What phones make of answers: docs/protocol.md, "Phones".',
+      'With a mail server of your own: docs/guide/operations.md. What phones make of answers: docs/reference/protocol.md, "Phones".',
       '',
     ].join('\n');
   }

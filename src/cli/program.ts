@@ -62,7 +62,7 @@ const WORKER = 'worker';
 export async function runProgram(words: readonly string[]): Promise<void> {
   toleratePipes();
   try {
-    if (words[0] === WORKER && process.send !== undefined) (await import('./worker.ts')).runWorker();
+    if (words[0] === WORKER && process.send !== undefined) (await import('../worker/worker.ts')).runWorker();
     else await dispatch(words);
   } catch (error) {
     if (error instanceof CommanderError) {

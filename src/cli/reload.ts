@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { loadUsable } from '../config/check.ts';
 import { report } from '../config/problems.ts';
-import { mayBeGateway, readPidFile } from '../control/pid-file.ts';
+import { mayBeGateway, readPidFile } from '../supervisor/pid-file.ts';
 import { CommandError, configPath } from './context.ts';
 
 /** Registers `reload`. */

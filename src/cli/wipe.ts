@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import { MAX_WIPE_PARTNERSHIPS } from '../directory/one-key.ts';
 import type { PartnershipRecord } from '../directory/records.ts';
 import type { DeviceListing, DirectoryStore, PartnershipListing } from '../directory/store.ts';
-import { clientFamily } from '../eas/answers.ts';
+import { clientFamily } from '../eas/refusals.ts';
 import { deviceKey } from '../identity/device.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { WipeDecision } from '../policy/model.ts';

@@ -59,7 +59,7 @@ export function checkConfig({ text, path }: ConfigSource, now = Date.now()): Che
     findings.report(
       'error',
       '',
-      'is empty: it needs at least upstream, the mail server (docs/configuration.md)',
+      'is empty: it needs at least upstream, the mail server (docs/reference/configuration.md)',
     );
   else if (read.config !== null) checkAll(read.config, read, findings, now);
   return { config: read.config, problems: findings.sorted() };

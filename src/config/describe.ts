@@ -2,12 +2,12 @@
 import { isSecret, schemaDocument } from './json-schema.ts';
 import type { JsonSchema } from './json-schema.ts';
 
-/** The JSON Schema of the configuration file, as text (docs/easgate.schema.json). */
+/** The JSON Schema of the configuration file, as text (docs/reference/easgate.schema.json). */
 export function configurationSchema(): string {
   return JSON.stringify(schemaDocument(), null, 2) + '\n';
 }
 
-/** All fields with meaning, default and bounds, as Markdown (docs/configuration.md). */
+/** All fields with meaning, default and bounds, as Markdown (docs/reference/configuration.md). */
 export function configurationTable(): string {
   const root = schemaDocument() as JsonSchema;
   const parts = [

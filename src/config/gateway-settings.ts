@@ -19,7 +19,7 @@ import type {
   UpstreamServerSettings,
   UpstreamTlsSettings,
 } from '../gateway/settings.ts';
-import { TlsTerminator } from '../gateway/tls-terminator.ts';
+import { TlsTerminator } from '../gateway/listener/tls-terminator.ts';
 import { serverTls } from '../gateway/upstream/server-tls.ts';
 import { fileTrouble } from './file-words.ts';
 import { readSecret } from './load.ts';

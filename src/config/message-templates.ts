@@ -1,9 +1,9 @@
 // Owns the reading of an operator's template file: YAML text in, checked texts of one language out. Reads no file.
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
-import { CatalogueError, checkLanguage } from '../policy/messages/catalogue.ts';
-import type { LanguageOverride } from '../policy/messages/catalogue.ts';
-import { MESSAGE_REASONS } from '../policy/messages/reasons.ts';
+import { CatalogueError, checkLanguage } from '../notices/catalogue.ts';
+import type { LanguageOverride } from '../notices/catalogue.ts';
+import { MESSAGE_REASONS } from '../notices/reasons.ts';
 import { ConfigError } from './problems.ts';
 
 const MAX_FILE = 262_144;

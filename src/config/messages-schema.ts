@@ -1,6 +1,6 @@
 // Owns the `messages` section of the configuration: who writes to a quarantined reader, and in which words.
 import { z } from 'zod';
-import { isAddress } from '../policy/messages/mime.ts';
+import { isAddress } from '../notices/mime.ts';
 
 /** `messages:` of the configuration file. */
 export const messagesSchema = z.strictObject({

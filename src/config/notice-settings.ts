@@ -1,9 +1,9 @@
 // Owns the translation of the `messages` section, and of the operator's own texts, into what renders messages.
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { CatalogueError, buildCatalogue } from '../policy/messages/catalogue.ts';
-import type { LanguageOverride } from '../policy/messages/catalogue.ts';
-import type { NoticeSettings } from '../policy/messages/notice.ts';
+import { CatalogueError, buildCatalogue } from '../notices/catalogue.ts';
+import type { LanguageOverride } from '../notices/catalogue.ts';
+import type { NoticeSettings } from '../notices/notice.ts';
 import { ConfigError } from './problems.ts';
 import { fileTrouble } from './file-words.ts';
 import { parseTemplateFile } from './message-templates.ts';

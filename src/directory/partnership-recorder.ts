@@ -1,7 +1,7 @@
 // Owns writing down who was seen with which device: coalesced, bounded, never in the way of a request.
 import { LRUCache } from 'lru-cache';
 import { monotonicNow } from '../clock.ts';
-import { detached } from '../eas/mailbox/plain.ts';
+import { detached } from '../plain-text.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { Verdict } from '../policy/model.ts';
 import { withoutNetbios } from '../identity/user-names.ts';

@@ -5,12 +5,12 @@ import { element } from '../eas/wbxml/element.ts';
 import type { EasQuery } from '../eas/query.ts';
 import { encodeWbxml } from '../eas/wbxml/encode.ts';
 import type { UserKey } from '../identity/keys.ts';
-import { forwardedFields } from './forwarding.ts';
-import type { ClientOrigin, ForwardingRules } from './forwarding.ts';
-import { isPage, showsAcceptance } from './credential-proof.ts';
+import { forwardedFields } from './upstream/client-origin.ts';
+import type { ClientOrigin, ForwardingRules } from './upstream/client-origin.ts';
+import { isPage, showsAcceptance } from './credentials/credential-proof.ts';
 import type { OpenOptions } from './open-options.ts';
 import type { UpstreamSettings } from './settings.ts';
-import type { Question, QuestionAnswer, QuestionPools } from './upstream/question-pools.ts';
+import type { Question, QuestionAnswer, QuestionPools } from './upstream/subrequests.ts';
 import type { UpstreamServer } from './upstream/upstream-server.ts';
 
 /** Whether the mail server takes credentials; `unknown` = it could not be asked now, or its answer proves nothing. */

@@ -1,7 +1,7 @@
 // Owns the life of one worker's data plane: start, react to changed decisions, drain, stop.
 import type { Socket } from 'node:net';
-import { ClientConnection } from './client-connection.ts';
-import { Deadlines } from './deadlines.ts';
+import { ClientConnection } from './connection/client-connection.ts';
+import { Deadlines } from './io/deadlines.ts';
 import { GatewayCore } from './gateway-core.ts';
 import type {
   EventJournal,
@@ -12,8 +12,8 @@ import type {
   VerdictSource,
 } from './gateway-core.ts';
 import type { ChangedKeys } from '../directory/verdict-cache.ts';
-import { Listener } from './listener.ts';
-import { Rechecks } from './rechecks.ts';
+import { Listener } from './listener/listener.ts';
+import { Rechecks } from './access/revalidation.ts';
 import type { CertificateSettings, GatewaySettings, UpstreamSettings } from './settings.ts';
 import { PassThroughLane } from './pass-through/lane.ts';
 import { Balancer } from './upstream/balancer.ts';

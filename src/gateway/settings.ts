@@ -1,7 +1,7 @@
 // Owns the numbers the data plane runs with, in the units it needs (milliseconds, bytes). Knows no YAML.
 import type { UserNames } from '../identity/user-names.ts';
 import type { HeadLimits } from '../http/request-head.ts';
-import type { NoticeSettings } from '../policy/messages/notice.ts';
+import type { NoticeSettings } from '../notices/notice.ts';
 import type { PassThroughSettings } from './pass-through/settings.ts';
 
 /** TLS towards a mail server; key material as PEM text. */

@@ -8,7 +8,7 @@ import {
   isDroppedFamily,
   withoutDroppedCookies,
 } from './dropped-headers.ts';
-import type { HttpErrorCode } from './errors.ts';
+import type { HttpErrorCode } from '../errors.ts';
 import { ForwardedLines } from './forwarded-lines.ts';
 import { findHeader, hashByte, headerTable } from './header-table.ts';
 import type { HeaderEntry } from './header-table.ts';

@@ -1,7 +1,7 @@
 // Owns the promise about requests of real clients, as people reported them: each is answered as its file says.
 import { describe, expect, it } from 'vitest';
-import { clientCases, runCase } from '../support/case-runner.ts';
-import { checkLeaks } from '../support/leaks.ts';
+import { clientCases, runCase } from '../support/checks/case-runner.ts';
+import { checkLeaks } from '../support/checks/leaks.ts';
 import { KINDS } from './variants.ts';
 
 checkLeaks();

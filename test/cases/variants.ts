@@ -1,6 +1,6 @@
 // Owns variations of the reported requests (test/fixtures/cases): what is right for a case is right for its whole kind.
 import { vectors } from '../support/fixtures.ts';
-import type { CaseExpectation, ClientCase, ClientRequest } from '../support/case-runner.ts';
+import type { CaseExpectation, ClientCase, ClientRequest } from '../support/checks/case-runner.ts';
 
 /** A kind of request with its variations. */
 export interface Kind {

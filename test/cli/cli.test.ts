@@ -6,9 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { EasClient } from '../support/eas-client.ts';
-import { eventually, until } from '../support/until.ts';
-import { checkLeaks } from '../support/leaks.ts';
+import { EasClient } from '../support/phones/eas-client.ts';
+import { eventually, until } from '../support/checks/until.ts';
+import { checkLeaks } from '../support/checks/leaks.ts';
 
 checkLeaks();
 

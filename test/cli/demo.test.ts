@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { StoryStep } from '../../src/cli/demo-story.ts';
-import { checkLeaks } from '../support/leaks.ts';
+import { checkLeaks } from '../support/checks/leaks.ts';
 
 checkLeaks();
 

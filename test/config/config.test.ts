@@ -291,11 +291,11 @@ describe('settings', () => {
 describe('documents made from the schema', () => {
   const committed = (name: string) => readFileSync(new URL(`../../docs/${name}`, import.meta.url), 'utf8');
 
-  it('docs/configuration.md is up to date (easgate check --fields)', () => {
+  it('docs/reference/configuration.md is up to date (easgate check --fields)', () => {
     expect(committed('configuration.md')).toBe(configurationTable());
   });
 
-  it('docs/easgate.schema.json is up to date (easgate check --schema)', () => {
+  it('docs/reference/easgate.schema.json is up to date (easgate check --schema)', () => {
     expect(committed('easgate.schema.json')).toBe(configurationSchema());
   });
 

@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { parseTemplateFile } from '../../src/config/message-templates.ts';
 import { messagesSchema } from '../../src/config/messages-schema.ts';
-import { buildCatalogue } from '../../src/policy/messages/catalogue.ts';
-import { DEFAULT_TEMPLATES } from '../../src/policy/messages/default-templates.ts';
+import { buildCatalogue } from '../../src/notices/catalogue.ts';
+import { DEFAULT_TEMPLATES } from '../../src/notices/default-templates.ts';
 
 describe('the messages section', () => {
   it('works without being written', () => {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, describe, expect, it } from 'vitest';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
-import { stopTimers } from '../support/test-clock.ts';
+import { stopTimers } from '../support/checks/test-clock.ts';
 import { alice, decision, phone, storeContract } from './store-contract.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'easgate-store-'));

@@ -3,9 +3,9 @@ import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { RedisStore } from '../../src/directory/redis/redis-store.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
-import { checkLeaksAtEnd } from '../support/leaks.ts';
-import { startRedis } from '../support/redis.ts';
-import type { TestRedis } from '../support/redis.ts';
+import { checkLeaksAtEnd } from '../support/checks/leaks.ts';
+import { startRedis } from '../support/servers/redis.ts';
+import type { TestRedis } from '../support/servers/redis.ts';
 import { alice, decision, deviceRecord, phone } from './store-contract.ts';
 
 checkLeaksAtEnd();

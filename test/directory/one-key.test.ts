@@ -15,9 +15,9 @@ import { RedisMigration } from '../../src/directory/redis/redis-migration.ts';
 import { RedisStore } from '../../src/directory/redis/redis-store.ts';
 import type { DirectoryStore } from '../../src/directory/store.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
-import { checkLeaksAtEnd } from '../support/leaks.ts';
-import { startRedis } from '../support/redis.ts';
-import type { TestRedis } from '../support/redis.ts';
+import { checkLeaksAtEnd } from '../support/checks/leaks.ts';
+import { startRedis } from '../support/servers/redis.ts';
+import type { TestRedis } from '../support/servers/redis.ts';
 
 checkLeaksAtEnd();
 

@@ -5,12 +5,12 @@ import type { UserKey } from '../../src/identity/keys.ts';
 import { RedisStore } from '../../src/directory/redis/redis-store.ts';
 import { VerdictCache } from '../../src/directory/verdict-cache.ts';
 import type { DirectoryStore } from '../../src/directory/store.ts';
-import { startRedis } from '../support/redis.ts';
-import type { TestRedis } from '../support/redis.ts';
-import { stopTimers } from '../support/test-clock.ts';
-import { eventually } from '../support/until.ts';
+import { startRedis } from '../support/servers/redis.ts';
+import type { TestRedis } from '../support/servers/redis.ts';
+import { stopTimers } from '../support/checks/test-clock.ts';
+import { eventually } from '../support/checks/until.ts';
 import { alice, decision, deviceRecord, phone, storeContract, wipeDecision } from './store-contract.ts';
-import { checkLeaksAtEnd } from '../support/leaks.ts';
+import { checkLeaksAtEnd } from '../support/checks/leaks.ts';
 
 checkLeaksAtEnd();
 

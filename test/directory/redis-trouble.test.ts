@@ -11,10 +11,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openStore } from '../../src/directory/open-store.ts';
 import { createAuthority } from '../support/certificates.ts';
 import { freePort } from '../support/free-port.ts';
-import { checkLeaks } from '../support/leaks.ts';
-import { startRedis } from '../support/redis.ts';
-import type { TestRedis } from '../support/redis.ts';
-import { untilListening } from '../support/until-listening.ts';
+import { checkLeaks } from '../support/checks/leaks.ts';
+import { startRedis } from '../support/servers/redis.ts';
+import type { TestRedis } from '../support/servers/redis.ts';
+import { untilListening } from '../support/checks/until-listening.ts';
 
 checkLeaks();
 

@@ -5,7 +5,7 @@ import { isElement } from '../../src/eas/wbxml/element.ts';
 import type { WbxmlElement } from '../../src/eas/wbxml/element.ts';
 import { fromXml } from '../../src/eas/wbxml/xml.ts';
 import { captures } from '../support/fixtures.ts';
-import { checkResponse } from '../support/response-rules.ts';
+import { checkResponse } from '../support/checks/response-rules.ts';
 
 /** Z-Push tells the status ahead of the device's; the schema has it behind. */
 function asSchemaHasIt(root: WbxmlElement): WbxmlElement {

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { checkBodyStart, heartbeatOf } from '../../src/eas/body-gate.ts';
 import type { EasCommand } from '../../src/eas/commands.ts';
-import { OutlineReader } from '../../src/eas/mailbox/outline.ts';
+import { OutlineReader } from '../../src/quarantine/outline.ts';
 import { findTag } from '../../src/eas/wbxml/code-pages.ts';
 import { decodeBeginning, decodeWbxml } from '../../src/eas/wbxml/decode.ts';
 import { isElement } from '../../src/eas/wbxml/element.ts';

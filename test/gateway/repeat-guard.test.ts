@@ -2,8 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import type { EasCommand } from '../../src/eas/commands.ts';
 import { configSchema } from '../../src/config/schema.ts';
-import { DeviceGuard } from '../../src/gateway/device-guard.ts';
-import type { DeviceUse } from '../../src/gateway/device-guard.ts';
+import { DeviceGuard } from '../../src/gateway/access/throttle.ts';
+import type { DeviceUse } from '../../src/gateway/access/throttle.ts';
 import { digestOf } from '../../src/gateway/repeat-guard.ts';
 import type { ThrottleSettings } from '../../src/gateway/settings.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';

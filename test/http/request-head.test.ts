@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseRequestHead } from '../../src/http/request-head.ts';
 import type { RequestHead } from '../../src/http/request-head.ts';
-import { checkLeaksAtEnd } from '../support/leaks.ts';
+import { checkLeaksAtEnd } from '../support/checks/leaks.ts';
 
 checkLeaksAtEnd();
 

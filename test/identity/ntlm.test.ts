@@ -11,7 +11,7 @@ import {
   negotiateMessage,
   spnegoNegotiate,
   spnegoResponse,
-} from '../support/ntlm-tokens.ts';
+} from '../support/phones/ntlm-tokens.ts';
 
 const NAMES_ALICE = { leg: 'closing', user: 'contoso\\alice' };
 const OPENING = { leg: 'opening' };

@@ -9,10 +9,10 @@ import type { PhoneFamily } from '../../src/sample/phone/families.ts';
 import type { PhoneEvent } from '../../src/sample/phone/options.ts';
 import type { Phone } from '../../src/sample/phone/phone.ts';
 import { decision, deviceRecord } from '../directory/store-contract.ts';
-import { checkLeaksAtEnd } from '../support/leaks.ts';
-import { openOffice } from '../support/office.ts';
-import type { Office, StoreKind } from '../support/office.ts';
-import { until } from '../support/until.ts';
+import { checkLeaksAtEnd } from '../support/checks/leaks.ts';
+import { openOffice } from '../support/servers/office.ts';
+import type { Office, StoreKind } from '../support/servers/office.ts';
+import { until } from '../support/checks/until.ts';
 
 const REAL = ['Welcome', 'Floor plan', 'Lunch'];
 

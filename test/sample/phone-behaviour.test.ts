@@ -7,12 +7,12 @@ import type { DeviceRecord } from '../../src/directory/records.ts';
 import type { PhoneOptions } from '../../src/sample/phone/options.ts';
 import { Phone } from '../../src/sample/phone/phone.ts';
 import { decision, deviceRecord, wipeDecision } from '../directory/store-contract.ts';
-import { checkLeaks } from '../support/leaks.ts';
-import { openOffice } from '../support/office.ts';
-import type { Office } from '../support/office.ts';
-import { deep, onlyStatus, startScriptedServer } from '../support/scripted-server.ts';
-import type { ScriptedServer } from '../support/scripted-server.ts';
-import { until } from '../support/until.ts';
+import { checkLeaks } from '../support/checks/leaks.ts';
+import { openOffice } from '../support/servers/office.ts';
+import type { Office } from '../support/servers/office.ts';
+import { deep, onlyStatus, startScriptedServer } from '../support/servers/scripted-server.ts';
+import type { ScriptedServer } from '../support/servers/scripted-server.ts';
+import { until } from '../support/checks/until.ts';
 
 checkLeaks();
 

@@ -6,10 +6,10 @@ import type { PhoneFamily } from '../../src/sample/phone/families.ts';
 import type { PhoneOptions } from '../../src/sample/phone/options.ts';
 import { Phone } from '../../src/sample/phone/phone.ts';
 import { deviceRecord } from '../directory/store-contract.ts';
-import { checkLeaks } from '../support/leaks.ts';
-import { openOffice } from '../support/office.ts';
-import { startScriptedServer } from '../support/scripted-server.ts';
-import type { Asked, Scripted, ScriptedServer } from '../support/scripted-server.ts';
+import { checkLeaks } from '../support/checks/leaks.ts';
+import { openOffice } from '../support/servers/office.ts';
+import { startScriptedServer } from '../support/servers/scripted-server.ts';
+import type { Asked, Scripted, ScriptedServer } from '../support/servers/scripted-server.ts';
 
 checkLeaks();
 

@@ -7,9 +7,9 @@ import type { PhoneFamily } from '../../src/sample/phone/families.ts';
 import type { PhoneOptions } from '../../src/sample/phone/options.ts';
 import { Phone } from '../../src/sample/phone/phone.ts';
 import { REACTIONS } from '../../src/sample/phone/reactions.ts';
-import { checkLeaks } from '../support/leaks.ts';
-import { deep, document, onlyStatus, startScriptedServer } from '../support/scripted-server.ts';
-import type { Asked, Scripted, ScriptedServer } from '../support/scripted-server.ts';
+import { checkLeaks } from '../support/checks/leaks.ts';
+import { deep, document, onlyStatus, startScriptedServer } from '../support/servers/scripted-server.ts';
+import type { Asked, Scripted, ScriptedServer } from '../support/servers/scripted-server.ts';
 
 checkLeaks();
 

@@ -6,10 +6,10 @@ import type { DeviceRecord } from '../../src/directory/records.ts';
 import type { PhoneFamily } from '../../src/sample/phone/families.ts';
 import type { Phone } from '../../src/sample/phone/phone.ts';
 import { decision, deviceRecord, wipeDecision } from '../directory/store-contract.ts';
-import { checkLeaks } from '../support/leaks.ts';
-import { STORES, openOffice } from '../support/office.ts';
-import type { Office } from '../support/office.ts';
-import { until } from '../support/until.ts';
+import { checkLeaks } from '../support/checks/leaks.ts';
+import { STORES, openOffice } from '../support/servers/office.ts';
+import type { Office } from '../support/servers/office.ts';
+import { until } from '../support/checks/until.ts';
 
 checkLeaks();
 

@@ -5,10 +5,10 @@ import { child, childrenNamed, element, textOf } from '../../src/eas/wbxml/eleme
 import type { WbxmlElement } from '../../src/eas/wbxml/element.ts';
 import { startSampleServer } from '../../src/sample/server.ts';
 import type { SampleServer } from '../../src/sample/server.ts';
-import { EasClient, changes, find } from '../support/eas-client.ts';
-import type { EasClientOptions } from '../support/eas-client.ts';
-import { until } from '../support/until.ts';
-import { checkLeaksAtEnd } from '../support/leaks.ts';
+import { EasClient, changes, find } from '../support/phones/eas-client.ts';
+import type { EasClientOptions } from '../support/phones/eas-client.ts';
+import { until } from '../support/checks/until.ts';
+import { checkLeaksAtEnd } from '../support/checks/leaks.ts';
 
 checkLeaksAtEnd();
 

@@ -9,7 +9,7 @@ import { gatewaySettings } from '../../src/config/gateway-settings.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { startGateway } from '../../src/gateway/gateway.ts';
 import type { Verdict } from '../../src/policy/model.ts';
-import { until } from './until.ts';
+import { until } from './checks/until.ts';
 
 const PORTS = 20;
 const FIRST_PHONE_PORT = 30_000;

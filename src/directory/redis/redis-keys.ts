@@ -1,4 +1,4 @@
-// Owns the names of the Redis keys; the schema is public, see docs/directory.md.
+// Owns the names of the Redis keys; the schema is public, see docs/reference/directory.md.
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
 
 /**

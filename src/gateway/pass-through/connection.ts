@@ -3,8 +3,8 @@ import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { monotonicNow } from '../../clock.ts';
-import type { HttpErrorCode } from '../../http/errors.ts';
-import type { Peer } from '../forwarding.ts';
+import type { HttpErrorCode } from '../../errors.ts';
+import type { Peer } from '../upstream/client-origin.ts';
 import type { UpstreamServer } from '../upstream/upstream-server.ts';
 import type { ServerAgent } from './server-agent.ts';
 

@@ -1,10 +1,10 @@
 // Owns the messages of the pass-through lane: the strict head check behind node:http, and the headers that go on. Pure.
 import { STATUS_CODES } from 'node:http';
-import { ERRORS } from '../../http/errors.ts';
-import type { HttpErrorCode } from '../../http/errors.ts';
+import { ERRORS } from '../../errors.ts';
+import type { HttpErrorCode } from '../../errors.ts';
 import { parseRequestHead } from '../../http/request-head.ts';
 import type { HeadLimits, RequestHead } from '../../http/request-head.ts';
-import { isPublicHost } from '../admission.ts';
+import { isPublicHost } from '../access/gate.ts';
 import { VIA_PSEUDONYM } from '../settings.ts';
 import type { UpstreamServerSettings } from '../settings.ts';
 import { isOutOfPorts } from '../upstream/source-addresses.ts';

@@ -1,6 +1,6 @@
 // Owns the numbers and names the pass-through lane runs with, and what it tells of a finished request.
-import type { HttpErrorCode } from '../../http/errors.ts';
-import type { ForwardingRules } from '../forwarding.ts';
+import type { HttpErrorCode } from '../../errors.ts';
+import type { ForwardingRules } from '../upstream/client-origin.ts';
 import type { UpstreamServerSettings } from '../settings.ts';
 import type { AdmissionRules } from './messages.ts';
 

@@ -1,4 +1,4 @@
-// Owns what each kind of mail app makes of each answer: one table, data only. docs/protocol.md ("Phones") tells it in words.
+// Owns what each kind of mail app makes of each answer: one table, data only. docs/reference/protocol.md ("Phones") tells it in words.
 // Sources: android = AOSP Exchange (EasOperation, EasPing, PingParser, AbstractSyncParser, FolderSyncParser,
 // CommandStatusException); what it has no case for is a "generic error", which Android's SyncManager repeats after a pause.
 // ios and outlook: no vendor has published a table. They do as MS-ASHTTP 2.2.2.1.1 and MS-ASCMD 2.2.2 tell a client to, and

@@ -5,7 +5,7 @@ import { compilePolicy } from '../../../src/policy/compile/compile.ts';
 import { evaluate } from '../../../src/policy/engine/evaluate.ts';
 import { readFacts } from '../../../src/policy/engine/read-facts.ts';
 import { verdictDocument } from '../../../src/policy/engine/verdict.ts';
-import { FUZZ_RUNS, FUZZ_TIMEOUT_MS } from '../../support/fuzz-runs.ts';
+import { FUZZ_RUNS, FUZZ_TIMEOUT_MS } from '../../support/checks/fuzz-runs.ts';
 import { EXPRESSIONS, LISTS, documents, facts } from './arbitraries.ts';
 import { oracle } from './oracle.ts';
 

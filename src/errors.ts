@@ -1,0 +1,204 @@
+// Owns the table of errors a request can end in: code, HTTP status, who is to blame. Knows no sockets.
+
+/** Who caused a failed request; a column of docs/reference/errors.md. */
+export type ErrorSource = 'client' | 'upstream' | 'policy' | 'internal';
+
+/** One row of the table. */
+export interface ErrorInfo {
+  /** HTTP status sent to the phone. */
+  readonly status: number;
+  readonly source: ErrorSource;
+  /** What the operator reads; never sent to a phone. */
+  readonly help: string;
+}
+
+const client = (status: number, help: string): ErrorInfo => ({ status, source: 'client', help });
+const upstream = (status: number, help: string): ErrorInfo => ({ status, source: 'upstream', help });
+
+/** Every way the data plane refuses or fails a request. Codes are stable: logs and metrics carry them. */
+export const ERRORS = {
+  EASGATE_BAD_REQUEST_LINE: client(
+    400,
+    'the request line is not METHOD SP origin-form SP HTTP/1.1 (RFC 9112 3)',
+  ),
+  EASGATE_BAD_VERSION: client(505, 'only HTTP/1.1 and HTTP/1.0 are spoken here'),
+  EASGATE_BAD_HEADER: client(
+    400,
+    'a header line is malformed: name, value, folding or line ending (RFC 9112 5)',
+  ),
+  EASGATE_DUPLICATE_HEADER: client(400, 'a header that identity or framing depends on came twice'),
+  EASGATE_BAD_HOST: client(400, 'not exactly one valid Host (RFC 9112 3.2)'),
+  EASGATE_WRONG_HOST: client(421, 'the Host is not one of publicHosts'),
+  EASGATE_BAD_CONTENT_LENGTH: client(400, 'Content-Length is not plain digits (RFC 9112 6.2)'),
+  EASGATE_BAD_TRANSFER_ENCODING: client(
+    400,
+    'Transfer-Encoding is not exactly "chunked", or came with HTTP/1.0 (RFC 9112 6.1)',
+  ),
+  EASGATE_AMBIGUOUS_LENGTH: client(
+    400,
+    'both Content-Length and Transfer-Encoding: a smuggling attempt (RFC 9112 6.3)',
+  ),
+  EASGATE_BAD_CONNECTION: client(400, 'the Connection header names a header that must reach the server'),
+  EASGATE_BAD_EXPECT: client(417, 'Expect is not exactly 100-continue (RFC 9110 10.1.1)'),
+  EASGATE_BAD_CHUNK: client(400, 'the chunked body is malformed (RFC 9112 7.1)'),
+  EASGATE_HEAD_TOO_LARGE: client(431, 'the request head exceeds limits.maxHeadBytes or limits.maxHeaders'),
+  EASGATE_TARGET_TOO_LONG: client(414, 'the request target exceeds limits.maxTargetBytes'),
+  EASGATE_BODY_TOO_LARGE: client(
+    413,
+    'the request body exceeds limits.maxBodyBytes, or limits.maxCommandBodyBytes for a command without mail',
+  ),
+  EASGATE_HEAD_TIMEOUT: client(408, 'the request head took longer than limits.headTimeoutSeconds'),
+  EASGATE_BODY_TIMEOUT: client(
+    408,
+    'no byte of the request body for limits.bodyTimeoutSeconds, or fewer than limits.minBodyRate a second',
+  ),
+  EASGATE_METHOD_NOT_ALLOWED: client(
+    405,
+    'only POST and OPTIONS are Exchange ActiveSync (MS-ASHTTP 2.2.1, 2.2.3)',
+  ),
+  EASGATE_UNEXPECTED_BODY: client(400, 'a body on OPTIONS, GET, HEAD or DELETE'),
+  EASGATE_LENGTH_MISMATCH: client(400, 'the client closed before its announced body was complete'),
+  EASGATE_LOOP: client(508, 'the request came through this gateway already (Via)'),
+  EASGATE_CLIENT_LEFT: client(499, 'the client left before the response was complete'),
+  EASGATE_CLIENT_STALLED: client(
+    499,
+    'the client took no byte of the response for limits.bodyTimeoutSeconds, or fewer than limits.minReadRate a second',
+  ),
+  EASGATE_PROXY_PROTOCOL: client(400, 'the PROXY protocol header is malformed'),
+  EASGATE_NOT_FOUND: client(
+    404,
+    'the path is not /Microsoft-Server-ActiveSync in its one spelling, nor Autodiscover where it is served',
+  ),
+  EASGATE_BAD_PATH: client(
+    400,
+    'on a pass-through connection: the path names Exchange ActiveSync, or has escapes, dots or separators that servers read differently',
+  ),
+  EASGATE_BAD_UPGRADE: client(
+    400,
+    'an upgrade that is not a WebSocket on a path opened for it (RFC 6455 4.1)',
+  ),
+  EASGATE_QUERY_TOO_LONG: client(414, 'the query is longer than 2048 octets'),
+  EASGATE_QUERY_MALFORMED: client(400, 'the query is not one canonical EAS query (MS-ASHTTP 2.2.1.1.1)'),
+  EASGATE_QUERY_NAME: client(400, 'the query has a parameter name in an odd spelling'),
+  EASGATE_QUERY_DUPLICATE: client(400, 'the query has a parameter twice'),
+  EASGATE_QUERY_COMMAND: client(400, 'the query names no known command'),
+  EASGATE_QUERY_DEVICE_ID: client(
+    400,
+    'the device id is not 1 to 32 letters and digits (or 16 bytes in base64 form)',
+  ),
+  EASGATE_QUERY_DEVICE_TYPE: client(400, 'the device type is missing, too long or not printable'),
+  EASGATE_QUERY_VALUE: client(400, 'a query value is malformed'),
+  EASGATE_QUERY_BASE64: client(400, 'the base64 query is not canonical (RFC 4648 3.5)'),
+  EASGATE_VERSION_UNKNOWN: client(
+    400,
+    'the protocol version is none of 2.5, 12.0, 12.1, 14.0, 14.1, 16.0, 16.1',
+  ),
+  EASGATE_VERSION_CONTRADICTION: client(
+    400,
+    'query and MS-ASProtocolVersion name different protocol versions',
+  ),
+  EASGATE_POLICY_KEY: client(
+    400,
+    'X-MS-PolicyKey is no number of at most ten digits, or the query has another one',
+  ),
+  EASGATE_AUTHORIZATION: client(
+    401,
+    'the Authorization header is malformed, or ends a handshake (NTLM, Negotiate) that was not begun on its connection; the client got the challenge of the mail server',
+  ),
+  EASGATE_USER_NAME: client(
+    401,
+    'the client got the challenge of the mail server, which asks its user for the name again: the user name is empty, too long, asks for impersonation (# or !), has / or a second \\, or what directories leave out or take for other letters (RFC 4518)',
+  ),
+  EASGATE_USER_MISMATCH: client(
+    403,
+    'User= in the query is not the authenticated user (identity.userClaim), or that one is not the user of the client certificate',
+  ),
+  EASGATE_CONTENT_TYPE: client(
+    400,
+    'the content type does not fit the command and protocol version (MS-ASHTTP 2.2.1.1.2)',
+  ),
+  EASGATE_CONTENT_ENCODING: client(415, 'the content coding of the body is not gzip'),
+  EASGATE_BODY_MISSING: client(400, 'the command needs a body'),
+  EASGATE_BODY_NOT_WBXML: client(400, 'the body does not begin as WBXML 03 01 6A 00 (MS-ASWBXML 2.1)'),
+  EASGATE_BODY_MALFORMED: client(
+    400,
+    'the body begins as WBXML, but what follows is not understood (MS-ASWBXML 2.1): `easgate wbxml` says where',
+  ),
+  EASGATE_BODY_ROOT: client(400, 'the root element of the body is not the one Cmd names'),
+  EASGATE_BODY_GZIP: client(400, 'the gzip-coded body is malformed or has optional header fields'),
+  EASGATE_UPSTREAM_CONNECT: upstream(
+    502,
+    'no connection to the mail server: is upstream.url right and the server up?',
+  ),
+  EASGATE_UPSTREAM_CONNECT_TIMEOUT: upstream(
+    504,
+    'the mail server did not accept a connection within upstream.connectTimeoutSeconds',
+  ),
+  EASGATE_UPSTREAM_TIMEOUT: upstream(
+    504,
+    'no response head within upstream.responseTimeoutSeconds (held polls: heartbeat + margin)',
+  ),
+  EASGATE_UPSTREAM_CLOSED: upstream(502, 'the mail server closed the connection before its response'),
+  EASGATE_UPSTREAM_INVALID: upstream(
+    502,
+    'the mail server sent something that is not one clean HTTP/1.1 response',
+  ),
+  EASGATE_UPSTREAM_TRUNCATED: upstream(502, 'the mail server ended in the middle of a response'),
+  EASGATE_UPSTREAM_STALLED: upstream(
+    504,
+    'the mail server stopped in the middle of a response for upstream.idleTimeoutSeconds',
+  ),
+  EASGATE_UPSTREAM_BUSY: upstream(
+    503,
+    'all connections to the mail server are in use and the queue is full (upstream.maxConnections, upstream.maxQueued)',
+  ),
+  EASGATE_NO_LOCAL_PORT: {
+    status: 503,
+    source: 'internal',
+    help: 'no free local port to connect to the mail server from, on any of upstream.sourceAddresses, or they are not addresses of this host',
+  },
+  EASGATE_UPSTREAM_DOWN: upstream(503, 'no mail server is healthy: see the log lines of the health checks'),
+  EASGATE_UPSTREAM_REDIRECT: upstream(
+    502,
+    'the mail server sent the phone to another address, which would lead it round this gateway: by 451 while publicUrl is not set, by 3xx, which is no part of Exchange ActiveSync, or on a passThrough path by an address of Exchange ActiveSync or Autodiscover',
+  ),
+  EASGATE_DEVICE_THROTTLED: {
+    status: 503,
+    source: 'policy',
+    help: 'the device sends one command too often, or repeats the same request without news (throttle); a mail app that spins empties its battery',
+  },
+  EASGATE_DEVICE_BUSY: {
+    status: 503,
+    source: 'policy',
+    help: 'the device has limits.maxInFlightPerDevice requests under way',
+  },
+  EASGATE_OVERLOADED: {
+    status: 503,
+    source: 'internal',
+    help: 'the process uses more memory than limits.maxMemoryBytes: new held polls are refused until it uses less',
+  },
+  EASGATE_SUPERSEDED: {
+    status: 200,
+    source: 'policy',
+    help: 'a newer Ping of the same device took its place',
+  },
+  EASGATE_STORE_UNAVAILABLE: {
+    status: 503,
+    source: 'internal',
+    help: 'the directory did not answer and no usable verdict is known',
+  },
+  EASGATE_CREDENTIALS_UNKNOWN: {
+    status: 503,
+    source: 'internal',
+    help: 'the mail server could not be asked about the credentials (what answers its OPTIONS must demand credentials and offer Exchange ActiveSync, as MS-ASHTTP 2.2.3.1.2 and 2.2.4 say: see EASGATE_OPTIONS_OPEN), or too many wrong ones came from this address or for this user',
+  },
+  EASGATE_DRAINING: { status: 503, source: 'internal', help: 'the gateway is stopping' },
+  EASGATE_DECISION_CHANGED: {
+    status: 403,
+    source: 'policy',
+    help: 'the decision changed while the request was under way: it was ended',
+  },
+} as const satisfies Record<string, ErrorInfo>;
+
+/** A code of {@link ERRORS}. */
+export type HttpErrorCode = keyof typeof ERRORS;

@@ -1,0 +1,135 @@
+// Owns which local reply an exchange gets: refusals, the end of held polls, and what may be repeated. No sockets.
+import type { EasCommand } from '../../eas/commands.ts';
+import { clientFamily, refusalAnswer } from '../../eas/refusals.ts';
+import type { EasAnswer, Refusal } from '../../eas/refusals.ts';
+import type { ProtocolVersion } from '../../eas/versions.ts';
+import { PING_EXPIRED, PING_HIERARCHY_CHANGED, SYNC_HIERARCHY_CHANGED } from '../../eas/replies.ts';
+import { answerReply, statusReply } from '../../http/reply.ts';
+import type { VerdictAction, VerdictReason } from '../../policy/model.ts';
+import type { Exchange } from '../exchange/exchange.ts';
+
+const EMPTY = Buffer.alloc(0);
+
+/** A local response, ready for one write. */
+export interface LocalReply {
+  readonly status: number;
+  readonly data: string;
+}
+
+// As many entries as there are different answers (src/eas/refusals.ts).
+const kept = new Map<EasAnswer, LocalReply>();
+const last = new Map<EasAnswer, LocalReply>();
+
+/**
+ * The whole reply to a request that its verdict does not let pass, or to one refused `as` something else.
+ * `retryAfterSeconds` goes with a 503.
+ */
+export function refusal(
+  exchange: Exchange,
+  retryAfterSeconds: number,
+  as: Refusal = refusalOf(exchange),
+): LocalReply {
+  const { command, protocolVersion, userAgent, deviceType, hasPolicyKey, persistent } = exchange;
+  const answer = refusalAnswer(
+    as,
+    command ?? 'OPTIONS',
+    protocolVersion,
+    clientFamily(userAgent, deviceType),
+    hasPolicyKey,
+  );
+  if (answer.status === 503) {
+    return { status: 503, data: statusReply(503, persistent, `Retry-After: ${retryAfterSeconds}\r\n`) };
+  }
+  const made = persistent ? kept : last;
+  let reply = made.get(answer);
+  if (reply === undefined) {
+    reply = { status: answer.status, data: answerReply(answer, persistent) };
+    made.set(answer, reply);
+  }
+  return reply;
+}
+
+/** What a verdict is told as, where the quarantine mailbox and the exchange of a wipe do not answer. */
+interface VerdictRefusal {
+  readonly refusal: Refusal;
+  /** For protocol versions other than `version`; null = the same for all. */
+  readonly otherwise: { readonly version: ProtocolVersion; readonly refusal: Refusal } | null;
+  readonly why: string;
+}
+
+const told = (refusal: Refusal, why: string, otherwise: VerdictRefusal['otherwise'] = null): VerdictRefusal =>
+  Object.freeze({ refusal, otherwise, why });
+
+/** By action; a reason of {@link REFUSAL_BY_REASON} goes before. */
+export const REFUSAL_BY_ACTION: Readonly<Record<Exclude<VerdictAction, 'allow'>, VerdictRefusal>> = {
+  block: told(
+    'deviceBlocked',
+    'the phone is kept out until somebody decides otherwise; so is whoever comes with the id of a wipe that does not name them',
+  ),
+  quarantine: told(
+    'deviceBlocked',
+    'only where there is no mailbox: quarantine.answer is block, or the connection itself was authenticated',
+  ),
+  wipe: told('remoteWipe', 'the phone is led to Provision, which carries the order (MS-ASPROV 3.2.5.1.2)'),
+  accountWipe: told(
+    'remoteWipe',
+    'an older phone would understand a wipe of all it holds (MS-ASPROV 2.2.2.2); it is kept out instead',
+    { version: '16.1', refusal: 'deviceBlocked' },
+  ),
+};
+
+/** Of a block. Null = as the action says; a reason without an entry does not compile, so that each is decided on. */
+export const REFUSAL_BY_REASON: Readonly<Record<VerdictReason, VerdictRefusal | null>> = {
+  compliant: null,
+  notCompliant: null,
+  notEnrolled: null,
+  unknownDevice: null,
+  individualRule: null,
+  wipeRequested: null,
+  wiped: null,
+  storeUnavailable: told(
+    'tryLater',
+    'nobody decided that it stays out: an order to wipe it could not be confirmed by the directory',
+  ),
+};
+
+function refusalOf({ verdict, protocolVersion }: Exchange): Refusal {
+  if (verdict === null || verdict.action === 'allow') return 'deviceBlocked';
+  const { action, reason } = verdict;
+  const byReason = action === 'block' ? REFUSAL_BY_REASON[reason] : null;
+  const { refusal, otherwise } = byReason ?? REFUSAL_BY_ACTION[action];
+  return otherwise === null || protocolVersion === otherwise.version ? refusal : otherwise.refusal;
+}
+
+/**
+ * The reply that sends a parked phone back within one round trip: Ping 7 and Sync 12 both mean "folder hierarchy
+ * changed, start with FolderSync" (MS-ASCMD 2.2.3.177.11, 2.2.3.177.17). Null = not a held command.
+ */
+export function startOver(command: EasCommand | null): Buffer | null {
+  if (command === 'Ping') return PING_HIERARCHY_CHANGED;
+  if (command === 'Sync') return SYNC_HIERARCHY_CHANGED;
+  return null;
+}
+
+/** The reply that ends a held poll without news: Ping 1, or an empty Sync (200 without body = no change). */
+export function drainReply(exchange: Exchange): Buffer | null {
+  if (exchange.command === 'Ping') return PING_EXPIRED;
+  if (exchange.command === 'Sync') return EMPTY;
+  return null;
+}
+
+/** Commands whose repetition changes nothing at the server; never SendMail, SmartReply, MoveItems, MeetingResponse. */
+const REPEATABLE: ReadonlySet<EasCommand> = new Set<EasCommand>([
+  'FolderSync',
+  'GetItemEstimate',
+  'GetAttachment',
+  'Ping',
+  'ResolveRecipients',
+  'Search',
+  'ValidateCert',
+]);
+
+/** Whether the request may be sent a second time after a reused connection failed before any response byte. */
+export function isRepeatable(exchange: Exchange): boolean {
+  return exchange.command === null ? exchange.method === 'OPTIONS' : REPEATABLE.has(exchange.command);
+}

@@ -1,0 +1,94 @@
+// Owns the message a quarantined phone gets: rendered for a verdict and a language, and kept for a while; and which phones
+// have asked for the one they should have.
+import { LRUCache } from 'lru-cache';
+import type { MailboxNotice } from '../../quarantine/model.ts';
+import type { DeviceKey, UserKey } from '../../identity/keys.ts';
+import { chooseLanguage } from '../../notices/languages.ts';
+import { renderNotice } from '../../notices/notice.ts';
+import type { NoticeSettings } from '../../notices/notice.ts';
+import type { Verdict } from '../../policy/model.ts';
+
+/** Rendering takes a few hundred microseconds; a phone asks several times in a row. */
+const MAX_KEPT = 1_000;
+/** Phones of which it is known; a few hundred bytes apiece. */
+const MAX_TOLD = 20_000;
+
+/** Whom a message is for, and why. */
+export interface NoticeReader {
+  readonly user: UserKey;
+  readonly device: DeviceKey;
+  /** What the query calls the device; serves where nothing better is known. */
+  readonly deviceType: string;
+  /** Accept-Language of the request; null = none. */
+  readonly acceptLanguage: string | null;
+}
+
+/** What this worker knows of a phone, and the directory may not know yet. */
+interface Acquaintance {
+  /** When it was first kept out, milliseconds since the epoch. */
+  readonly since: number;
+  /** What it called itself. */
+  model: string | null;
+  /** The reason of the message it has asked for. */
+  told: string | null;
+}
+
+/** Renders messages. */
+export class Notices {
+  private readonly settings: NoticeSettings;
+  private readonly languages: readonly string[];
+  private readonly kept = new LRUCache<string, MailboxNotice>({ max: MAX_KEPT });
+  private readonly phones = new LRUCache<string, Acquaintance>({ max: MAX_TOLD });
+
+  constructor(settings: NoticeSettings) {
+    this.settings = settings;
+    this.languages = [...settings.catalogue.keys()];
+  }
+
+  /** The message of this verdict for this reader. */
+  of(verdict: Verdict, reader: NoticeReader): MailboxNotice {
+    const { settings } = this;
+    const language = chooseLanguage(reader.acceptLanguage, this.languages, settings.defaultLanguage);
+    const { user, device } = reader;
+    const phone = this.phone(user, device);
+    const model = phone.model ?? verdict.model ?? reader.deviceType;
+    // The directory learns of a new phone a moment later (partnership-recorder.ts).
+    const since = verdict.since ?? phone.since;
+    const name = [user, device, model, language, verdict.reason, verdict.requirement ?? '', since].join('\0');
+    let notice = this.kept.get(name);
+    if (notice === undefined) {
+      const { reason, requirement = null } = verdict;
+      notice = renderNotice({ settings, reason, requirement, language, user, device, model, since });
+      this.kept.set(name, notice);
+    }
+    return notice;
+  }
+
+  /**
+   * Whether a phone may still have the message of another reason, as far as this worker knows; from now on it does not.
+   * A Ping carries no key that would tell (MS-ASCMD 2.2.1.13). By reason, and not by what is written: the languages a
+   * phone names may differ from request to request, and no phone is to be sent to and fro for that.
+   */
+  isNews({ reason, requirement = '' }: Verdict, user: UserKey, device: DeviceKey): boolean {
+    const phone = this.phone(user, device);
+    const why = `${reason}\0${requirement}`;
+    if (phone.told === why) return false;
+    phone.told = why;
+    return true;
+  }
+
+  /** A phone said what it is; its message is to say so at once. */
+  noteModel(user: UserKey, device: DeviceKey, model: string | null): void {
+    if (model !== null) this.phone(user, device).model = model;
+  }
+
+  private phone(user: UserKey, device: DeviceKey): Acquaintance {
+    const name = `${user}\0${device}`;
+    let phone = this.phones.get(name);
+    if (phone === undefined) {
+      phone = { since: Date.now(), model: null, told: null };
+      this.phones.set(name, phone);
+    }
+    return phone;
+  }
+}

@@ -1,0 +1,147 @@
+// Owns Autodiscover at the gateway: what a phone that looks for its server is told. The address is always this gateway's.
+import { answerJson } from '../../eas/autodiscover/json.ts';
+import {
+  factsOf,
+  readRequest,
+  readServerAnswer,
+  writeError,
+  writeRedirect,
+  writeRequest,
+  writeSettings,
+} from '../../eas/autodiscover/pox.ts';
+import type { HttpErrorCode } from '../../errors.ts';
+import type { Claim } from '../credential-question.ts';
+import type { CredentialCheck } from '../credentials/credential-check.ts';
+import type { Exchange } from '../exchange/exchange.ts';
+import { forwardedFields } from '../upstream/client-origin.ts';
+import type { ClientOrigin, ForwardingRules } from '../upstream/client-origin.ts';
+import type { DiscoverySettings } from '../settings.ts';
+import type { Balancer } from '../upstream/balancer.ts';
+import { QuestionPools } from '../upstream/subrequests.ts';
+import type { UpstreamServer } from '../upstream/upstream-server.ts';
+
+/** What becomes of a request. */
+export type DiscoveryAnswer =
+  | { readonly kind: 'reply'; readonly status: number; readonly type: string; readonly body: string }
+  /** The mail server's own challenge is due. */
+  | { readonly kind: 'challenge' }
+  | { readonly kind: 'failure'; readonly code: HttpErrorCode };
+
+const XML = 'text/xml; charset=utf-8';
+const JSON_TYPE = 'application/json; charset=utf-8';
+const CHALLENGE: DiscoveryAnswer = { kind: 'challenge' };
+/** Of a mail server's answer; Exchange's are below 4 KB. */
+const MAX_ANSWER_BYTES = 64 * 1024;
+/** Requests to mail servers under way at most. */
+const MAX_IN_FLIGHT = 64;
+
+/** Answers by itself, or by what the mail server says of the user. */
+export class Discovery {
+  private readonly settings: DiscoverySettings;
+  private readonly balancer: Balancer;
+  private readonly credentials: CredentialCheck;
+  private readonly forwarding: ForwardingRules;
+  private readonly pools: QuestionPools;
+  private inFlight = 0;
+
+  constructor(
+    settings: DiscoverySettings,
+    balancer: Balancer,
+    credentials: CredentialCheck,
+    forwarding: ForwardingRules,
+    now: () => number,
+  ) {
+    this.settings = settings;
+    this.balancer = balancer;
+    this.credentials = credentials;
+    this.forwarding = forwarding;
+    this.pools = new QuestionPools(now, MAX_IN_FLIGHT);
+  }
+
+  /** Ends questions that have waited too long. */
+  sweep(): void {
+    this.pools.sweep();
+  }
+
+  async close(): Promise<void> {
+    await this.pools.close();
+  }
+
+  /** The answer to a request whose body is whole; `origin` is its client. Never rejects. */
+  answer(
+    exchange: Exchange,
+    body: Uint8Array,
+    origin: ClientOrigin,
+  ): DiscoveryAnswer | Promise<DiscoveryAnswer> {
+    const { discovery, user, authorization } = exchange;
+    exchange.authorization = null;
+    if (discovery?.form === 'json') {
+      const { status, body } = answerJson(discovery, this.settings.publicUrl);
+      return { kind: 'reply', status, type: JSON_TYPE, body };
+    }
+    if (user === null || authorization === null) return CHALLENGE;
+    const email = readRequest(body);
+    // A stranger learns nothing by a request that is wrong either: who is wrong with a password is told so.
+    return this.proven(exchange, email, { user, routeKey: user, authorization, origin, device: null });
+  }
+
+  private async proven(
+    exchange: Exchange,
+    email: string | 600 | 601,
+    claim: Claim,
+  ): Promise<DiscoveryAnswer> {
+    const proof = await this.credentials.check(claim);
+    if (proof === 'refused') return CHALLENGE;
+    if (proof === 'unknown') return { kind: 'failure', code: 'EASGATE_CREDENTIALS_UNKNOWN' };
+    if (typeof email === 'number') return reply(writeError(email));
+    if (this.settings.mode === 'answer') return reply(writeSettings(factsOf(email), this.settings.publicUrl));
+    const server = this.balancer.pick(claim.routeKey, null);
+    if (server === null) return { kind: 'failure', code: 'EASGATE_UPSTREAM_DOWN' };
+    if (this.inFlight >= MAX_IN_FLIGHT) return { kind: 'failure', code: 'EASGATE_UPSTREAM_BUSY' };
+    this.inFlight++;
+    const answer = await this.ask(server, exchange, email, claim).catch((): DiscoveryAnswer => ({
+      kind: 'failure',
+      code: 'EASGATE_UPSTREAM_CONNECT',
+    }));
+    this.inFlight--;
+    return answer;
+  }
+
+  /** Asks with a request written anew, and tells what is understood of the answer. */
+  private async ask(
+    server: UpstreamServer,
+    exchange: Exchange,
+    email: string,
+    { authorization, origin }: Claim,
+  ): Promise<DiscoveryAnswer> {
+    const { status, body } = await this.pools.ask(server, {
+      method: 'POST',
+      path: this.settings.path,
+      headers: {
+        host: server.settings.hostHeader ?? exchange.host,
+        authorization,
+        'content-type': XML,
+        ...forwardedFields(origin, this.forwarding),
+        ...(exchange.userAgent === null ? {} : { 'user-agent': exchange.userAgent }),
+      },
+      body: writeRequest(email),
+      maxBytes: MAX_ANSWER_BYTES,
+    });
+    if (status === 401 || status === 403) return CHALLENGE;
+    const said = status === 200 && body !== null ? readServerAnswer(body) : null;
+    switch (said?.kind) {
+      case 'settings':
+        return reply(writeSettings(said.facts, this.settings.publicUrl));
+      case 'redirect':
+        return reply(writeRedirect(said.facts, said.email));
+      case 'error':
+        return reply(writeError(601));
+      default:
+        return { kind: 'failure', code: 'EASGATE_UPSTREAM_INVALID' };
+    }
+  }
+}
+
+function reply(body: string): DiscoveryAnswer {
+  return { kind: 'reply', status: 200, type: XML, body };
+}

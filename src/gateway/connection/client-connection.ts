@@ -1,0 +1,380 @@
+// Owns one client connection: whose it is, and every way in which an exchange on it, or the connection itself, ends.
+// The way of a request: head (request-reader.ts) -> gate, identity (admission.ts) -> verdict (decision.ts) -> forwarder.ts,
+// or denial.ts.
+import type { Socket } from 'node:net';
+import { monotonicNow } from '../../clock.ts';
+import { ERRORS } from '../../errors.ts';
+import type { HttpErrorCode } from '../../errors.ts';
+import { errorReply } from '../../http/reply.ts';
+import type { RequestHead } from '../../http/request-head.ts';
+import type { ResponseHead } from '../../http/response-head.ts';
+import type { UserKey } from '../../identity/keys.ts';
+import { AdmissionMemo, detach } from '../access/gate.ts';
+import type { Timed } from '../io/deadlines.ts';
+import { Decision } from '../access/decision.ts';
+import { unsentBytes, writeText } from '../io/direct-writes.ts';
+import { timeOut } from './timeouts.ts';
+import type { TimedPhone } from './timeouts.ts';
+import { Exchange } from '../exchange/exchange.ts';
+import { Forwarder } from '../forward/forwarder.ts';
+import { directOrigin, proxiedOrigin } from '../upstream/client-origin.ts';
+import type { ClientOrigin, Peer } from '../upstream/client-origin.ts';
+import type { GatewayCore } from '../gateway-core.ts';
+import { PhoneAccount } from './accounting.ts';
+import { RequestBody } from './request-body.ts';
+import { RequestReader } from './request-reader.ts';
+import type { ReadPhone } from './request-reader.ts';
+import { HALF_CLOSE_GRACE_MS, LINGER_MS } from '../settings.ts';
+import type { SharedSocket } from '../io/shared-reads.ts';
+
+/** What the listener knows of a connection before its first request. */
+export interface PhoneEndpoint extends Peer {
+  readonly port: number;
+  /** The socket of TCP: below TLS, or the connection itself. */
+  readonly transport: Socket;
+  /** Whom the client certificate names; null = none. */
+  readonly certificateUser: UserKey | null;
+}
+
+interface OwnedSocket extends SharedSocket {
+  owner: ClientConnection;
+}
+
+function onData(this: Socket, chunk: Buffer): void {
+  (this as OwnedSocket).owner.reader.onData(chunk);
+}
+
+function onDrain(this: Socket): void {
+  (this as OwnedSocket).owner.onDrain();
+}
+
+function onEnd(this: Socket): void {
+  (this as OwnedSocket).owner.onEnd();
+}
+
+function onClose(this: Socket): void {
+  (this as OwnedSocket).owner.onClose();
+}
+
+function ignore(): void {
+  // the close event follows
+}
+
+/** A connection from a phone. */
+export class ClientConnection implements Timed, TimedPhone, ReadPhone {
+  deadline: number;
+  next: Timed | null = null;
+  previous: Timed | null = null;
+  exchange: Exchange | null = null;
+  readonly core: GatewayCore;
+  readonly socket: Socket;
+  readonly body = new RequestBody();
+  /** The address of the client, for the log: the peer's, or what a trusted proxy says of it. */
+  address: string;
+  /** Whose request is under way; of a phone itself, whose requests were before too. */
+  origin: ClientOrigin;
+  readonly memo = new AdmissionMemo();
+  readonly reader: RequestReader;
+  /** What becomes of the request under way. */
+  readonly decision: Decision;
+  readonly forwarder: Forwarder;
+  readonly account: PhoneAccount;
+  clientEnded = false;
+  lingering = false;
+  draining = false;
+  private readonly endpoint: PhoneEndpoint;
+  /** A trusted proxy: its requests are those of others. */
+  readonly trusted: boolean;
+  /** The header lines that tell the mail server of it; '' = not written yet. */
+  private forwarded = '';
+
+  constructor(socket: Socket, core: GatewayCore, endpoint: PhoneEndpoint) {
+    this.socket = socket;
+    this.core = core;
+    this.endpoint = endpoint;
+    this.address = endpoint.address;
+    this.origin = directOrigin(endpoint, '');
+    this.trusted = core.isTrustedProxy(endpoint.address);
+    this.forwarder = new Forwarder(this);
+    this.decision = new Decision(this, this.forwarder);
+    this.account = new PhoneAccount(core);
+    this.reader = new RequestReader(this);
+    // The first head must come as soon as later ones do.
+    this.deadline = core.deadlines.now + core.settings.client.headTimeoutMs;
+    (socket as OwnedSocket).owner = this;
+    (socket as OwnedSocket).reader = this.reader;
+    socket.on('data', onData);
+    socket.on('drain', onDrain);
+    socket.on('end', onEnd);
+    socket.on('close', onClose);
+    socket.on('error', ignore);
+    core.deadlines.add(this);
+  }
+
+  get port(): number {
+    return this.endpoint.port;
+  }
+
+  /** On the connection of a proxy, nobody: also behind one address the next request may be another client's. */
+  get boundUser(): UserKey | null {
+    return this.trusted ? null : this.forwarder.boundUser;
+  }
+
+  get handshaking(): boolean {
+    return this.forwarder.handshaking;
+  }
+
+  get certificateUser(): UserKey | null {
+    return this.endpoint.certificateUser;
+  }
+
+  // ---------------------------------------------------------------------------------------------- whose requests
+
+  /** A trusted proxy may send several clients' requests on one connection: what is known of one is not the next one's. */
+  noteOrigin(head: RequestHead): void {
+    if (!this.trusted) {
+      if (head.host === this.origin.host) return;
+      this.origin = directOrigin(this.endpoint, detach(head.host));
+      this.forwarded = '';
+      return;
+    }
+    this.origin = proxiedOrigin(this.endpoint, head, this.core.forwarding);
+    this.forwarded = '';
+    const { address, hidden } = this.origin;
+    if (address === this.address && !hidden) return;
+    this.address = address;
+    this.forwarder.unpin();
+  }
+
+  /** What the mail server learns of the client. Written once for a phone, whose requests name one host. */
+  forwardedLines(): string {
+    if (this.forwarded === '')
+      this.forwarded = this.core.forwardedLines(this.origin, this.endpoint.certificateUser);
+    return this.forwarded;
+  }
+
+  // ---------------------------------------------------------------------------------------------- client events
+
+  onDrain(): void {
+    const exchange = this.exchange;
+    if (exchange === null) {
+      if (!this.reader.hasInput) return;
+      this.socket.resume();
+      this.reader.readRequests();
+      return;
+    }
+    if (exchange.upstream === null) return;
+    if (this.forwarder.onPhoneDrain(exchange)) return;
+    exchange.error = 'EASGATE_CLIENT_STALLED';
+    this.cut();
+  }
+
+  onEnd(): void {
+    const exchange = this.exchange;
+    if (exchange === null || this.lingering) {
+      // What the phone has not taken yet it still gets.
+      if (unsentBytes(this.socket) === 0) this.socket.destroy();
+      else if (!this.lingering) this.linger();
+    } else if (!this.body.complete) {
+      exchange.error = 'EASGATE_LENGTH_MISMATCH';
+      this.socket.destroy();
+    } else if (exchange.held && exchange.phase !== 'responding') {
+      // A phone that closes its side of a held poll has left; the server is told at once.
+      this.socket.destroy();
+    } else {
+      this.clientEnded = true;
+      exchange.persistent = false;
+      this.deadline = Math.min(this.deadline, this.core.deadlines.now + HALF_CLOSE_GRACE_MS);
+    }
+  }
+
+  onClose(): void {
+    this.core.deadlines.remove(this);
+    const exchange = this.exchange;
+    this.exchange = null;
+    this.reader.discard();
+    if (exchange !== null) this.forwarder.abandon(exchange);
+    this.forwarder.unpin();
+    if (exchange === null) return;
+    exchange.error ??= 'EASGATE_CLIENT_LEFT';
+    this.finish(exchange, ERRORS[exchange.error].status);
+  }
+
+  onDeadline(): void {
+    const exchange = this.exchange;
+    if (exchange === null) {
+      if (unsentBytes(this.socket) > 0) this.cut();
+      else if (this.lingering || !this.reader.hasInput) this.socket.destroy();
+      else this.refuse('EASGATE_HEAD_TIMEOUT');
+      return;
+    }
+    if (this.clientEnded && exchange.phase !== 'responding') {
+      this.socket.destroy();
+      return;
+    }
+    timeOut(this, exchange);
+  }
+
+  resumeBody(): void {
+    this.reader.resumeBody();
+  }
+
+  withhold(exchange: Exchange, finding: 'issued' | 'odd'): void {
+    if (exchange.phase === 'responding') this.cut();
+    else if (finding === 'odd') this.refuse('EASGATE_BODY_MALFORMED');
+    else this.decision.leaveLate(exchange);
+  }
+
+  // ---------------------------------------------------------------------------------------------- the end of an exchange
+
+  noteSeen(exchange: Exchange, status: number): void {
+    this.account.noteSeen(exchange, status);
+  }
+
+  noteAnswer(exchange: Exchange, head: ResponseHead): void {
+    if (exchange.arrivesUnder !== null && head.status === 200) this.core.arrivals.note(exchange.arrivesUnder);
+    this.account.noteAnswer(exchange, head);
+  }
+
+  /** Writes a whole local response and ends the exchange. What is still to come of its body is never read as a request. */
+  reply(exchange: Exchange, data: string, status: number): void {
+    if (!this.body.complete) exchange.persistent = false;
+    this.forwarder.abandon(exchange);
+    writeText(this.socket, data);
+    this.end(exchange, status);
+  }
+
+  end(exchange: Exchange, status: number): void {
+    this.exchange = null;
+    this.body.release();
+    this.finish(exchange, status);
+    // Whatever the answer said: behind half a body no request can begin (RFC 9112 9.3).
+    if (!exchange.persistent || !this.body.complete || (this.clientEnded && !this.reader.hasInput)) {
+      this.linger();
+      return;
+    }
+    const { headTimeoutMs, keepAliveTimeoutMs } = this.core.settings.client;
+    // Nobody is known yet who holds a connection to the mail server by a handshake: the closing leg must come soon.
+    const idleMs = this.forwarder.handshaking
+      ? Math.min(headTimeoutMs, keepAliveTimeoutMs)
+      : keepAliveTimeoutMs;
+    this.deadline = this.core.deadlines.now + idleMs;
+    if (this.socket.isPaused()) this.socket.resume();
+    if (this.reader.hasInput) this.reader.readRequests();
+  }
+
+  private finish(exchange: Exchange, status: number): void {
+    exchange.phase = 'done';
+    exchange.status = status;
+    const { use, command, bodyDigest } = exchange;
+    if (use !== null) this.core.guard.noteEnd(use, command, bodyDigest, this.core.deadlines.now);
+    if (exchange.pingTicket !== null) this.core.guard.forgetPing(exchange.pingTicket, this.decision);
+    this.core.onFinished(exchange, this);
+  }
+
+  /** Closes our side and reads on for a moment, so that the last reply is not lost to a reset (RFC 9112 9.6). */
+  private linger(): void {
+    this.lingering = true;
+    this.reader.discard();
+    const { deadlines, settings } = this.core;
+    if (unsentBytes(this.socket) === 0) {
+      this.deadline = deadlines.now + LINGER_MS;
+    } else {
+      // A phone on a slow line has as long for the end of its answer as for any other part of it.
+      this.deadline = deadlines.now + settings.client.bodyTimeoutMs;
+      this.socket.once('finish', () => (this.deadline = deadlines.now + LINGER_MS));
+    }
+    this.socket.end();
+    this.socket.resume();
+  }
+
+  // ---------------------------------------------------------------------------------------------- answers
+
+  /** The client is at fault: a clear status, then the connection closes. */
+  refuse(code: HttpErrorCode): void {
+    const exchange = this.exchange ?? new Exchange(monotonicNow());
+    this.exchange = exchange;
+    exchange.error = code;
+    exchange.persistent = false;
+    if (exchange.phase === 'responding') {
+      this.cut();
+      return;
+    }
+    this.reply(exchange, errorReply(code, false, this.core.settings.retryAfterSeconds), ERRORS[code].status);
+  }
+
+  /** The mail server or the store is at fault. */
+  fail(exchange: Exchange, code: HttpErrorCode): void {
+    exchange.error = code;
+    if (exchange.phase === 'responding') {
+      this.cut();
+      return;
+    }
+    if (!this.body.complete) exchange.persistent = false;
+    const wait =
+      exchange.retryAfterSeconds > 0 ? exchange.retryAfterSeconds : this.core.settings.retryAfterSeconds;
+    const data = errorReply(code, exchange.persistent, wait);
+    this.reply(exchange, data, ERRORS[code].status);
+  }
+
+  // ---------------------------------------------------------------------------------------------- from outside
+
+  /**
+   * The gateway stops: transfers finish, a held poll ends with a valid reply at `pollsUntil`. An idle connection closes
+   * only then too: a request may be on its way, which is still served.
+   */
+  drain(pollsUntil: number): void {
+    const { exchange } = this;
+    this.draining = true;
+    if (exchange === null && unsentBytes(this.socket) > 0) {
+      if (!this.lingering) this.linger();
+      return;
+    }
+    if (exchange !== null) {
+      exchange.persistent = false;
+      // Also of a poll that still waits for a connection: it would be held for its heartbeat from then on.
+      if (exchange.held) exchange.responseDeadline = Math.min(exchange.responseDeadline, pollsUntil);
+    }
+    if (exchange === null || this.holdsPoll) this.deadline = Math.min(this.deadline, pollsUntil);
+  }
+
+  /** A held poll is under way: its end can be chosen. */
+  get holdsPoll(): boolean {
+    const { exchange } = this;
+    return (
+      exchange !== null && exchange.held && (exchange.phase === 'forwarded' || exchange.phase === 'held')
+    );
+  }
+
+  handOver(bytes: Buffer): void {
+    const { socket } = this;
+    this.core.deadlines.remove(this);
+    this.forwarder.unpin();
+    socket.off('data', onData);
+    socket.off('drain', onDrain);
+    socket.off('end', onEnd);
+    socket.off('close', onClose);
+    this.core.lane?.accept(socket, bytes, this.endpoint);
+    socket.off('error', ignore);
+  }
+
+  /** What this connection was bound to is gone. */
+  close(): void {
+    if (this.exchange === null) this.linger();
+    else this.cut();
+  }
+
+  destroy(): void {
+    this.socket.destroy();
+  }
+
+  /**
+   * Ends a response in the middle by a reset: a FIN would look like the end of a body delimited by close. TLS tells a cut
+   * by its missing close_notify (RFC 8446 6.1), and resetAndDestroy() throws for its sockets.
+   */
+  cut(): void {
+    // Only TCP can be reset: the socket of TLS above it throws. Behind end(), Node resets without ever emitting 'close'.
+    if (!this.socket.writableEnded) this.endpoint.transport.resetAndDestroy();
+    this.socket.destroy();
+  }
+}

@@ -1,0 +1,167 @@
+// Owns asking the mail server whether credentials are good, for requests that a verdict keeps from it: only then is
+// anything told to the phone but the server's own challenge, and only then is a refused device written into the inventory.
+import { createHmac, randomBytes } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import { clientBlock } from '../../identity/client-address.ts';
+import { CredentialQuestion } from '../credential-question.ts';
+import type { Claim, Proof } from '../credential-question.ts';
+import { FairPlaces } from '../../directory/fair-places.ts';
+import type { ForwardingRules } from '../upstream/client-origin.ts';
+import { GuessLimits } from './login-limiter.ts';
+import type { Charge } from './login-limiter.ts';
+import type { OpenOptions } from '../open-options.ts';
+import type { UpstreamSettings } from '../settings.ts';
+import type { Balancer } from '../upstream/balancer.ts';
+import { QuestionPools } from '../upstream/subrequests.ts';
+import type { UpstreamServer } from '../upstream/upstream-server.ts';
+
+interface Answer {
+  readonly proof: Proof;
+  /** Clock milliseconds. */
+  readonly until: number;
+}
+
+/** Answers remembered, by a keyed hash of the credentials and of how they came; nothing else of them is kept. */
+const MAX_REMEMBERED = 10_000;
+const REMEMBER_MS = 60_000;
+/**
+ * A refused phone that repeats a wrong password must not lock its user out by our questions; a password that became right
+ * (a new account, a lock that was lifted) must not stay wrong for long.
+ */
+const REMEMBER_REFUSED_MS = 5 * 60_000;
+/** Credentials that were good when they were last asked about: they are asked about again whatever others guess. */
+const MAX_GOOD = 50_000;
+/**
+ * Questions under way per mail server at most, each on a connection of its own; one address gets half of them. Beyond it a
+ * request gets 503. A mail server may take half a minute to refuse a password (Z-Push): in that time one address may ask about
+ * 50 wrong ones ({@link GuessLimits}), which still leaves it places. Counted apart are questions about credentials that were
+ * good when they were last asked about: strangers do not keep their places busy.
+ */
+const MAX_IN_FLIGHT = 128;
+/** In place of a charge. */
+const GOOD_BEFORE: Charge = { buckets: [0, 0, 0], until: [0, 0, 0] };
+
+/** Of each mail server. */
+type Places = Map<UpstreamServer, FairPlaces>;
+
+function placesOf(all: Places, server: UpstreamServer): FairPlaces {
+  let places = all.get(server);
+  if (places === undefined) {
+    places = new FairPlaces(MAX_IN_FLIGHT);
+    all.set(server, places);
+  }
+  return places;
+}
+
+/** One question per credentials at a time, bounded in number and time. */
+export class CredentialCheck {
+  private readonly pools: QuestionPools;
+  private readonly goodPools: QuestionPools;
+  private readonly question: CredentialQuestion;
+  private readonly balancer: Balancer;
+  private readonly now: () => number;
+  private readonly key = randomBytes(32);
+  private readonly remembered = new LRUCache<string, Answer>({ max: MAX_REMEMBERED });
+  private readonly good = new LRUCache<string, true>({ max: MAX_GOOD });
+  private readonly limits: GuessLimits;
+  private readonly flights = new Map<string, Promise<Proof>>();
+  private readonly places: Places = new Map();
+  private readonly goodPlaces: Places = new Map();
+
+  constructor(
+    upstream: UpstreamSettings,
+    balancer: Balancer,
+    forwarding: ForwardingRules,
+    now: () => number,
+    openOptions: OpenOptions,
+  ) {
+    this.question = new CredentialQuestion(upstream, forwarding, now, openOptions);
+    this.balancer = balancer;
+    this.now = now;
+    this.pools = new QuestionPools(now, MAX_IN_FLIGHT);
+    this.goodPools = new QuestionPools(now, MAX_IN_FLIGHT);
+    this.limits = new GuessLimits(now);
+  }
+
+  /** From memory, or by asking. Never rejects. */
+  check(claim: Claim): Proof | Promise<Proof> {
+    const { user, authorization, origin } = claim;
+    // A front end may say no to the scheme or to the host: to those who ask otherwise it says something else.
+    const question = this.hash(`${origin.proto} ${origin.host.toLowerCase()} ${authorization}`);
+    const known = this.remembered.get(question);
+    if (known !== undefined && known.until > this.now()) return known.proof;
+    const under = this.flights.get(question);
+    if (under !== undefined) return under;
+    const block = clientBlock(origin.address);
+    const credentials = this.hash(authorization);
+    const good = this.good.has(credentials);
+    const server = this.balancer.pick(claim.routeKey, null);
+    if (server === null) return 'unknown';
+    const places = placesOf(good ? this.goodPlaces : this.places, server);
+    if (!places.take(block)) return 'unknown';
+    const charge = good ? GOOD_BEFORE : this.limits.charge(user, origin.address);
+    if (charge === null) {
+      places.leave(block);
+      return 'unknown';
+    }
+    const proof = this.question
+      .ask(good ? this.goodPools : this.pools, server, claim)
+      .catch((): Proof => 'unknown')
+      .then((proof) => {
+        this.flights.delete(question);
+        places.leave(block);
+        this.settle(credentials, claim, proof, charge);
+        this.remember(question, proof);
+        return proof;
+      });
+    this.flights.set(question, proof);
+    return proof;
+  }
+
+  /** Whether these credentials were good when the mail server last judged them, here or in a request of an allowed phone. */
+  wereGood(authorization: string): boolean {
+    return this.good.has(this.hash(authorization));
+  }
+
+  /** The mail server took these credentials. */
+  noteGood(authorization: string): void {
+    this.good.set(this.hash(authorization), true);
+  }
+
+  /** The mail server refused these credentials. */
+  noteBad(authorization: string): void {
+    this.good.delete(this.hash(authorization));
+  }
+
+  /** Ends questions that have waited too long. */
+  sweep(): void {
+    this.pools.sweep();
+    this.goodPools.sweep();
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.pools.close(), this.goodPools.close()]);
+  }
+
+  private hash(text: string): string {
+    return createHmac('sha256', this.key).update(text).digest('base64');
+  }
+
+  private settle(credentials: string, { user, origin }: Claim, proof: Proof, charge: Charge): void {
+    const goodBefore = charge === GOOD_BEFORE;
+    if (proof === 'refused') {
+      this.good.delete(credentials);
+      if (goodBefore) this.limits.note(user, origin.address);
+      return;
+    }
+    if (!goodBefore) this.limits.refund(charge);
+    if (proof === 'accepted') this.good.set(credentials, true);
+  }
+
+  /** What is not known is asked again. */
+  private remember(question: string, proof: Proof): void {
+    if (proof === 'unknown') return;
+    const until = this.now() + (proof === 'accepted' ? REMEMBER_MS : REMEMBER_REFUSED_MS);
+    this.remembered.set(question, { proof, until });
+  }
+}

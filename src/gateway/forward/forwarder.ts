@@ -1,0 +1,394 @@
+// Owns which connection to a mail server a request goes out on: choosing and waiting, one more try where that is safe, and
+// giving it back. Knows no policy.
+import { withHeaders } from '../../http/request-head.ts';
+import type { ResponseHead } from '../../http/response-head.ts';
+import type { UserKey } from '../../identity/keys.ts';
+import { isRepeatable } from '../access/local-replies.ts';
+import { writeText } from '../io/direct-writes.ts';
+import type { Exchange } from '../exchange/exchange.ts';
+import type { GatewayCore } from '../gateway-core.ts';
+import type { PhoneSide } from '../connection/downstream.ts';
+import { pin } from './pinned-connection.ts';
+import type { PinnedConnection } from './pinned-connection.ts';
+import { expectResponse } from './response-deadline.ts';
+import { ResponseRelay } from './response-relay.ts';
+import type { ResponseOwner } from './response-relay.ts';
+import { acceptHead } from './response-rules.ts';
+import { openingData, requestData } from './upstream-request.ts';
+import type { UpstreamConnection, UpstreamUser } from '../upstream/upstream-connection.ts';
+import type { ConnectionWaiter } from '../upstream/upstream-pool.ts';
+import type { UpstreamServer } from '../upstream/upstream-server.ts';
+
+/** What goes with a leg of a handshake: nothing of the request that it came with. */
+const LEG_HEADERS: readonly string[] = [
+  'authorization',
+  'user-agent',
+  'x-forwarded-for',
+  'x-forwarded-proto',
+  'x-forwarded-host',
+  'forwarded',
+  'via',
+];
+
+/** Servers tried for one request at most. */
+const MAX_ATTEMPTS = 3;
+/** Local addresses tried for one request at most. */
+const MAX_SOURCES = 16;
+
+/** Forwards the exchanges of one client connection, one at a time. */
+export class Forwarder implements UpstreamUser, ResponseOwner, ConnectionWaiter {
+  /** The connection of this client alone, if it has one. */
+  private pinned: PinnedConnection | null = null;
+  private readonly phone: PhoneSide;
+  private readonly core: GatewayCore;
+  private readonly relay: ResponseRelay;
+  /** Local addresses without a port that the request under way met. */
+  private sourcesTried = 0;
+
+  constructor(phone: PhoneSide) {
+    this.phone = phone;
+    this.core = phone.core;
+    this.relay = new ResponseRelay(phone, this);
+  }
+
+  /** Whom the mail server authenticated on the connection of this client (NTLM); null = nobody. */
+  get boundUser(): UserKey | null {
+    return this.pinned?.user ?? null;
+  }
+
+  /** A handshake was opened that waits for its closing leg. */
+  get handshaking(): boolean {
+    return this.pinned?.handshaking ?? false;
+  }
+
+  /** Sends a request whose verdict is "allow", with as much of its body as is at hand. */
+  forward(exchange: Exchange): void {
+    const server = this.route(exchange);
+    if (server === null) return;
+    const { body } = this.phone;
+    const data = requestData(exchange, server, body);
+    body.release();
+    exchange.requestComplete = body.complete;
+    this.expectNext(exchange);
+    this.dispatch(exchange, server, data);
+  }
+
+  /**
+   * Sends the opening leg of a handshake as a bare OPTIONS: the mail server answers with its next challenge, on the
+   * connection that is this client's from now on. The body stays here.
+   */
+  forwardOpening(exchange: Exchange): void {
+    const server = this.route(exchange);
+    if (server === null) return;
+    if (!this.phone.body.complete) exchange.persistent = false;
+    exchange.requestComplete = true;
+    this.phone.body.release();
+    expectResponse(this.phone, exchange);
+    this.dispatch(exchange, server, openingData(exchange, server));
+  }
+
+  /**
+   * Sends the closing leg of a request that may not pass as a bare OPTIONS: the mail server alone can say whether it holds,
+   * and nothing of the request is carried out. Only its challenge comes back; a leg that holds is answered by acceptHead().
+   */
+  forwardDeniedLeg(exchange: Exchange): void {
+    const { path } = this.core.settings.upstream;
+    exchange.challengeOnly = true;
+    exchange.upstreamLine = `OPTIONS ${path} HTTP/1.1\r\nHost: `;
+    exchange.upstreamHead = withHeaders(exchange.upstreamHead ?? '', LEG_HEADERS);
+    exchange.authorization = null;
+    this.forwardOpening(exchange);
+  }
+
+  /** The request is answered here, and not as whom the connection of this client to its server stands for. */
+  leavePin(exchange: Exchange): void {
+    this.agreeOnPin(exchange);
+  }
+
+  /** Gives up the place in the queue; {@link onConnectionFree} takes a connection or a place again. */
+  leaveQueue(exchange: Exchange): void {
+    exchange.server?.pool.dequeue(this);
+  }
+
+  /** The exchange ended without its response, or the client left: what it used upstream is of no more use. */
+  abandon(exchange: Exchange): void {
+    if (exchange.phase === 'queued') exchange.server?.pool.dequeue(this);
+    exchange.upstream?.destroy();
+    exchange.upstream = null;
+    exchange.replay = null;
+    if (this.pinned?.upstream.closed === true) this.unpin();
+  }
+
+  /** Closes the connection that belongs to this client alone. */
+  unpin(): void {
+    this.pinned?.upstream.destroy();
+    this.pinned = null;
+  }
+
+  // ---------------------------------------------------------------------------------------------- choosing, sending
+
+  /** The server of this exchange; null when it was answered because there is none. */
+  private route(exchange: Exchange): UpstreamServer | null {
+    this.sourcesTried = 0;
+    if (!this.agreeOnPin(exchange)) return null;
+    const server =
+      this.pinned === null
+        ? this.core.upstreams.pick(exchange.device ?? this.phone.address, null)
+        : this.pinned.server;
+    exchange.server = server;
+    if (server === null) this.phone.fail(exchange, 'EASGATE_UPSTREAM_DOWN');
+    return server;
+  }
+
+  /**
+   * Lets go of the connection of this client where the request must not go out on it. False when the request failed: the
+   * handshake that it ends went with its connection.
+   */
+  private agreeOnPin(exchange: Exchange): boolean {
+    const { pinned } = this;
+    if (exchange.leg === 'closing') {
+      if (pinned?.handshaking === true) return true;
+      this.phone.fail(exchange, 'EASGATE_UPSTREAM_CLOSED');
+      return false;
+    }
+    if (pinned?.suits(exchange, this.phone.trusted) === false) this.unpin();
+    return true;
+  }
+
+  /** Sends on a connection of the server, or waits for one. */
+  private dispatch(exchange: Exchange, server: UpstreamServer, data: string | Buffer): void {
+    exchange.server = server;
+    exchange.attempts++;
+    exchange.phase = 'forwarded';
+    const upstream = this.pinned?.upstream ?? this.connectionOf(exchange, server);
+    if (upstream !== null) {
+      if (exchange.leg !== 'none' && this.pinned !== null) this.pinned.claimed = true;
+      this.send(exchange, upstream, data);
+      return;
+    }
+    const { maxQueued, queueTimeoutMs } = this.core.settings.upstream;
+    if (server.pool.queued >= maxQueued) {
+      this.phone.fail(exchange, 'EASGATE_UPSTREAM_BUSY');
+      return;
+    }
+    exchange.phase = 'queued';
+    exchange.replay = data;
+    if (!exchange.requestComplete) this.phone.socket.pause();
+    this.phone.deadline = this.core.deadlines.now + queueTimeoutMs;
+    server.pool.enqueue(this);
+  }
+
+  private connectionOf(exchange: Exchange, server: UpstreamServer): UpstreamConnection | null {
+    if (exchange.leg === 'none' && server.settings.proxyProtocol === null) return server.pool.take();
+    return this.connect(server);
+  }
+
+  /** A connection for this client alone. */
+  private connect(server: UpstreamServer): UpstreamConnection | null {
+    this.pinned = pin(this.phone, server);
+    return this.pinned?.upstream ?? null;
+  }
+
+  /** There is room at the server this exchange waits for. */
+  onConnectionFree(): void {
+    const exchange = this.phone.exchange;
+    const server = exchange?.server ?? null;
+    if (exchange === null || server === null || exchange.phase !== 'queued' || exchange.replay === null)
+      return;
+    const data = exchange.replay;
+    exchange.replay = null;
+    exchange.attempts--;
+    this.expectNext(exchange);
+    if (!exchange.requestComplete) this.phone.socket.resume();
+    this.dispatch(exchange, server, data);
+  }
+
+  private send(exchange: Exchange, upstream: UpstreamConnection, data: string | Buffer): void {
+    exchange.upstream = upstream;
+    exchange.upstreamReused = upstream.served > 0;
+    upstream.user = this;
+    let waits = false;
+    if (!upstream.connected) {
+      const { connectTimeoutMs, sourceAddresses } = (exchange.server as UpstreamServer).settings;
+      this.phone.deadline = Math.min(this.phone.deadline, this.core.deadlines.now + connectTimeoutMs);
+      // Where the local address may turn out to have no port left, the rest of the body waits for the connection.
+      waits = !exchange.requestComplete && sourceAddresses.length > 0;
+    }
+    const drained = typeof data === 'string' ? writeText(upstream.socket, data) : upstream.socket.write(data);
+    if (waits || (!drained && !exchange.requestComplete)) this.phone.socket.pause();
+    // Until the connection stands nothing was sent; on a reused one the server may close in the same moment.
+    if (
+      waits ||
+      (exchange.requestComplete &&
+        (!upstream.connected || (exchange.upstreamReused && isRepeatable(exchange))))
+    )
+      exchange.replay = data;
+  }
+
+  /** Sets how long the rest of the body may take, or the response to what is at its end. */
+  private expectNext(exchange: Exchange): void {
+    if (exchange.requestComplete) expectResponse(this.phone, exchange);
+    else this.phone.deadline = this.core.deadlines.now + this.core.settings.client.bodyTimeoutMs;
+  }
+
+  // ---------------------------------------------------------------------------------------------- upstream events
+
+  onUpstreamConnected(): void {
+    const exchange = this.phone.exchange;
+    if (exchange === null || exchange.phase !== 'forwarded') return;
+    const waited = exchange.replay !== null;
+    exchange.replay = null;
+    if (exchange.requestComplete) {
+      this.phone.deadline = exchange.responseDeadline;
+      return;
+    }
+    // The time for connecting is no time for the body.
+    this.expectNext(exchange);
+    if (waited && exchange.upstream?.socket.writableNeedDrain === false) this.phone.resumeBody();
+  }
+
+  onUpstreamBytes(bytes: Buffer, length: number): void {
+    const exchange = this.phone.exchange;
+    if (exchange === null || exchange.upstream === null) {
+      // Bytes on a connection of this client between two exchanges: nothing more may be read from it.
+      this.dropPinned();
+      return;
+    }
+    exchange.replay = null;
+    if (this.relay.take(exchange, bytes, length)) this.complete(exchange);
+  }
+
+  onUpstreamDrain(): void {
+    this.phone.resumeBody();
+  }
+
+  onUpstreamClosed(clean: boolean, connected: boolean): void {
+    const exchange = this.phone.exchange;
+    const lackedPort = exchange?.upstream?.lackedPort ?? false;
+    const { pinned } = this;
+    if (pinned?.upstream.closed === true) {
+      if (exchange === null) {
+        this.dropPinned();
+        return;
+      }
+      if (pinned.claimed && !lackedPort) exchange.persistent = false;
+      this.unpin();
+    }
+    // A connection bound to this client may end while the next request is still arriving: nothing of it was sent.
+    if (exchange === null || exchange.upstream === null) return;
+    exchange.upstream = null;
+    const server = exchange.server as UpstreamServer;
+    if (lackedPort) {
+      this.sendFromElsewhere(exchange, server);
+      return;
+    }
+    if (exchange.phase === 'responding') {
+      if (clean && this.relay.endsAtClose(exchange)) {
+        this.complete(exchange);
+      } else {
+        server.failed('EASGATE_UPSTREAM_TRUNCATED');
+        exchange.error = 'EASGATE_UPSTREAM_TRUNCATED';
+        this.phone.cut();
+      }
+      return;
+    }
+    const code = connected ? 'EASGATE_UPSTREAM_CLOSED' : 'EASGATE_UPSTREAM_CONNECT';
+    // A server may end a held poll by closing; only a connection that never stood is a sign of illness then.
+    if (!exchange.upstreamReused && !(connected && exchange.held)) server.failed(code);
+    if (!this.sendAgain(exchange, server, connected)) this.phone.fail(exchange, code);
+  }
+
+  /**
+   * The local address had no port left: the next one is tried at once, until each was; where the system chooses, ports are
+   * short towards one server only. That server was never asked, and is not to blame.
+   */
+  private sendFromElsewhere(exchange: Exchange, server: UpstreamServer): void {
+    const data = exchange.replay;
+    if (data !== null && server.pool.sources.hasAnother && ++this.sourcesTried < MAX_SOURCES) {
+      exchange.replay = null;
+      exchange.attempts--;
+      this.dispatch(exchange, server, data);
+    } else if (!this.sendAgain(exchange, server, false)) {
+      this.phone.fail(exchange, 'EASGATE_NO_LOCAL_PORT');
+    }
+  }
+
+  /** The client must not go on as if its connection to the server still were authenticated (http-proxy facts, 2.9). */
+  private dropPinned(): void {
+    const claimed = this.pinned?.claimed === true;
+    this.unpin();
+    if (claimed) this.phone.close();
+  }
+
+  /** No response head in time. A held poll that times out says nothing about the server. */
+  responseTimedOut(exchange: Exchange): void {
+    if (!exchange.held) exchange.server?.failed('EASGATE_UPSTREAM_TIMEOUT');
+    this.phone.fail(exchange, 'EASGATE_UPSTREAM_TIMEOUT');
+  }
+
+  /** The connection could not be made in time. */
+  connectTimedOut(exchange: Exchange): void {
+    const server = exchange.server as UpstreamServer;
+    server.failed('EASGATE_UPSTREAM_CONNECT_TIMEOUT');
+    const { replay } = exchange;
+    this.abandon(exchange);
+    exchange.replay = replay;
+    if (!this.sendAgain(exchange, server, false))
+      this.phone.fail(exchange, 'EASGATE_UPSTREAM_CONNECT_TIMEOUT');
+  }
+
+  /**
+   * One more try where it is safe (http-proxy facts, 2.6): nothing was sent yet, then on another server; or a reused
+   * connection closed before any response byte and the request may be repeated, then on a new connection.
+   */
+  private sendAgain(exchange: Exchange, server: UpstreamServer, connected: boolean): boolean {
+    const data = exchange.replay;
+    exchange.replay = null;
+    if (data === null || exchange.leg !== 'none' || exchange.attempts >= MAX_ATTEMPTS) return false;
+    if (connected) {
+      if (this.pinned !== null) return false;
+      const upstream =
+        server.settings.proxyProtocol === null ? server.pool.connect(null) : this.connect(server);
+      if (upstream === null) return false;
+      this.core.counters.retries++;
+      exchange.attempts = MAX_ATTEMPTS;
+      this.send(exchange, upstream, data);
+      return true;
+    }
+    const other = this.core.upstreams.pick(exchange.device ?? this.phone.address, server);
+    if (other === null || other.settings.hostHeader !== server.settings.hostHeader) return false;
+    this.core.counters.retries++;
+    exchange.server = other;
+    this.expectNext(exchange);
+    this.dispatch(exchange, other, data);
+    return true;
+  }
+
+  // ---------------------------------------------------------------------------------------------- response
+
+  onResponseHead(exchange: Exchange, head: ResponseHead): boolean | null {
+    return acceptHead(this.phone, exchange, head, this.pinned);
+  }
+
+  /** The phone took what was written; returns whether it is fast enough. */
+  onPhoneDrain(exchange: Exchange): boolean {
+    return this.relay.onPhoneDrain(exchange);
+  }
+
+  /** The response went out whole: gives the connection back, if its state is beyond doubt. */
+  private complete(exchange: Exchange): void {
+    const upstream = exchange.upstream;
+    exchange.upstream = null;
+    if (upstream !== null) {
+      const clean = exchange.upstreamKeepAlive && exchange.requestComplete && !this.relay.excess;
+      const isPinned = upstream === this.pinned?.upstream;
+      if (!clean) upstream.destroy();
+      else if (isPinned) upstream.served++;
+      else exchange.server?.pool.release(upstream);
+      if (isPinned && upstream.closed) this.unpin();
+    }
+    // A local reply inside onResponseHead has ended the exchange already.
+    if (this.phone.exchange !== exchange) return;
+    this.phone.end(exchange, exchange.status);
+  }
+}

@@ -1,0 +1,106 @@
+// Owns how a request is written to the mail server: head and framing with the body at hand, and the body that follows.
+import type { Socket } from 'node:net';
+import { writeCopy } from '../io/buffer-pool.ts';
+import type { Exchange } from '../exchange/exchange.ts';
+import type { PhoneSide } from '../connection/downstream.ts';
+import type { RequestBody } from '../connection/request-body.ts';
+import { digestOf } from '../repeat-guard.ts';
+import { expectResponse } from './response-deadline.ts';
+import type { UpstreamServer } from '../upstream/upstream-server.ts';
+
+/** Below this, head and body go upstream as one latin1 string: one write, no buffer. */
+const SMALL_BODY = 4096;
+
+/** The request with as much of its body as is at hand, for one write; the exchange keeps neither head nor credentials. */
+export function requestData(
+  exchange: Exchange,
+  server: UpstreamServer,
+  { complete, kept, received }: RequestBody,
+): string | Buffer {
+  let head = takeHead(exchange, server);
+  // A body that is looked through on its way may yet have to be answered here, and only to who has a password.
+  if (exchange.scan === null) exchange.authorization = null;
+  if (complete) exchange.bodyDigest = digestOf(kept);
+  // sogod refuses chunked bodies, so one that was read whole is sent on with its length.
+  if (exchange.framing === 'length') head += 'Content-Length: ' + exchange.contentLength + '\r\n\r\n';
+  else if (exchange.framing === 'none')
+    head += exchange.method === 'POST' ? 'Content-Length: 0\r\n\r\n' : '\r\n';
+  else if (complete) head += 'Content-Length: ' + received + '\r\n\r\n';
+  else head += 'Transfer-Encoding: chunked\r\n\r\n';
+  if (kept === null) return head;
+  let tail = '';
+  if (exchange.framing === 'chunked' && !complete) {
+    head += kept.length.toString(16) + '\r\n';
+    tail = '\r\n';
+  }
+  if (kept.length <= SMALL_BODY) return head + kept.toString('latin1') + tail;
+  return Buffer.concat([Buffer.from(head, 'latin1'), kept, Buffer.from(tail, 'latin1')]);
+}
+
+/** The opening leg of a handshake, as a bare request without a body. */
+export function openingData(exchange: Exchange, server: UpstreamServer): string {
+  return takeHead(exchange, server) + '\r\n';
+}
+
+function takeHead(exchange: Exchange, server: UpstreamServer): string {
+  const head = exchange.upstreamHead ?? '';
+  exchange.upstreamHead = null;
+  return exchange.upstreamLine + (server.settings.hostHeader ?? exchange.host) + '\r\n' + head;
+}
+
+/** Hands body bytes on that come after the head was forwarded; returns the offset behind the last one taken. */
+export function streamBody(phone: PhoneSide, exchange: Exchange, bytes: Buffer): number {
+  const upstream = exchange.challengeOnly ? null : exchange.upstream;
+  const { body, core } = phone;
+  let at = 0;
+  const pieces: Buffer[] = [];
+  while (at < bytes.length && !body.complete) {
+    at = body.next(bytes, at);
+    if (body.error !== null) {
+      phone.refuse(body.error);
+      return bytes.length;
+    }
+    const { payloadStart, payloadEnd } = body;
+    if (upstream !== null && payloadEnd > payloadStart) pieces.push(bytes.subarray(payloadStart, payloadEnd));
+  }
+  exchange.bytesIn = body.received;
+  for (const piece of exchange.scan === null ? [] : pieces) {
+    const finding = exchange.scan?.push(piece) ?? 'clean';
+    if (finding === 'clean') continue;
+    phone.withhold(exchange, finding);
+    return bytes.length;
+  }
+  const chunked = exchange.framing === 'chunked';
+  const drained = upstream === null || writePieces(upstream.socket, pieces, chunked, body.complete);
+  if (body.complete) {
+    exchange.requestComplete = true;
+    if (exchange.phase === 'forwarded') expectResponse(phone, exchange);
+  } else {
+    if (exchange.phase === 'forwarded')
+      phone.deadline = core.deadlines.now + core.settings.client.bodyTimeoutMs;
+    if (!drained) phone.socket.pause();
+  }
+  return at;
+}
+
+/**
+ * Writes stretches of a body, as one chunk whatever chunks they came in (a phone may cut its body into chunks of one
+ * byte); returns false when the server is slower.
+ */
+function writePieces(
+  socket: Socket,
+  pieces: readonly Buffer[],
+  chunked: boolean,
+  complete: boolean,
+): boolean {
+  const [first] = pieces;
+  const end = chunked && complete ? '0\r\n\r\n' : '';
+  if (first === undefined) return end === '' || socket.write(end, 'latin1');
+  const data = pieces.length === 1 ? first : Buffer.concat(pieces);
+  if (!chunked) return writeCopy(socket, '', data, 0, data.length);
+  socket.cork();
+  writeCopy(socket, data.length.toString(16) + '\r\n', data, 0, data.length);
+  const drained = socket.write('\r\n' + end, 'latin1');
+  socket.uncork();
+  return drained;
+}

@@ -1,0 +1,287 @@
+// Owns accepting connections: plain or TLS, with or without a PROXY header, within the limits of the front door.
+import { createServer } from 'node:net';
+import type { AddressInfo, Server, Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import { parseProxyHeader } from '../../http/proxy-protocol.ts';
+import { clientBlock, inRanges, parseRange } from '../../identity/client-address.ts';
+import type { AddressRange } from '../../identity/client-address.ts';
+import type { UserKey } from '../../identity/keys.ts';
+import type { PhoneEndpoint } from '../connection/client-connection.ts';
+import type { Deadlines, Timed } from '../io/deadlines.ts';
+import type { Scheme } from '../upstream/client-origin.ts';
+import type { GatewayCounters, OnTrouble } from '../gateway-core.ts';
+import { certificateUser } from './client-certificate.ts';
+import type { GatewaySettings } from '../settings.ts';
+import { unsentBytes } from '../io/direct-writes.ts';
+import { shareReads } from '../io/shared-reads.ts';
+import { TlsTerminator } from './tls-terminator.ts';
+import { TurnedAway } from './rejected-connections.ts';
+import type { RefusalCause } from './rejected-connections.ts';
+
+/** What becomes of an accepted connection. */
+export type OnPhone = (socket: Socket, endpoint: PhoneEndpoint) => void;
+
+const BACKLOG = 4096;
+/** Longest PROXY header that is read: version 2 with its TLVs (proxy-protocol.txt 2.2). */
+const MAX_PROXY_BYTES = 552;
+
+/** An IPv4 address in its own notation, also where the socket says `::ffff:192.0.2.1`. */
+function plainAddress(address: string): string {
+  return address.startsWith('::ffff:') ? address.slice(7) : address;
+}
+
+/** A connection between accept and its first request: bounded by one deadline. */
+class Newcomer implements Timed {
+  deadline: number;
+  next: Timed | null = null;
+  previous: Timed | null = null;
+  private readonly socket: Socket;
+
+  constructor(socket: Socket, deadline: number) {
+    this.socket = socket;
+    this.deadline = deadline;
+  }
+
+  onDeadline(): void {
+    this.socket.destroy();
+  }
+}
+
+/** The front door of one worker. */
+export class Listener {
+  readonly tls: TlsTerminator | null;
+  private readonly server: Server;
+  private readonly settings: GatewaySettings;
+  private readonly turnedAway: TurnedAway;
+  private readonly deadlines: Deadlines;
+  private readonly onPhone: OnPhone;
+  private readonly proxies: readonly AddressRange[] | null;
+  /** Nobody but the phone's connection reads these sockets: no TLS, no PROXY header, no pass-through lane. */
+  private readonly shares: boolean;
+  private readonly perAddress = new Map<string, number>();
+  private readonly sockets = new Set<Socket>();
+  private handshakes = 0;
+  private handshakeSecond = 0;
+
+  constructor(
+    settings: GatewaySettings,
+    deadlines: Deadlines,
+    counters: GatewayCounters,
+    onPhone: OnPhone,
+    onTrouble: OnTrouble,
+  ) {
+    this.settings = settings;
+    this.deadlines = deadlines;
+    this.turnedAway = new TurnedAway(counters, onTrouble);
+    this.onPhone = onPhone;
+    const { tls, proxyProtocolFrom } = settings.listen;
+    this.tls = tls === null ? null : new TlsTerminator(tls);
+    this.proxies = proxyProtocolFrom?.map(parseRange) ?? null;
+    this.shares = tls === null && proxyProtocolFrom === null && settings.passThrough === null;
+    this.server = createServer({
+      allowHalfOpen: true,
+      pauseOnConnect: this.shares,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: 60_000,
+    });
+    this.server.on('connection', (socket) =>
+      this.accept(this.shares ? (shareReads(socket) ?? socket) : socket),
+    );
+  }
+
+  /** Rejects when the address cannot be bound. */
+  async start(): Promise<void> {
+    const { port, address, fd } = this.settings.listen;
+    const { server } = this;
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      const listening = (): void => {
+        server.off('error', reject);
+        // One connection could not be accepted (ENOBUFS, EPERM of a firewall): no reason to end all others.
+        server.on('error', ignore);
+        resolve();
+      };
+      if (fd === null) server.listen({ port, host: address, backlog: BACKLOG }, listening);
+      else server.listen({ fd, backlog: BACKLOG }, listening);
+    });
+  }
+
+  get port(): number {
+    return (this.server.address() as AddressInfo).port;
+  }
+
+  /** Connections open, those in their handshake among them. */
+  get connections(): number {
+    return this.sockets.size;
+  }
+
+  /** Bytes that wait for phones to take them. */
+  get unsentBytes(): number {
+    let bytes = 0;
+    for (const socket of this.sockets) bytes += unsentBytes(socket);
+    return bytes;
+  }
+
+  /** Stops accepting; open connections stay. */
+  stop(): void {
+    if (this.server.listening) this.server.close();
+  }
+
+  /** Closes every connection at once. */
+  destroyAll(): void {
+    for (const socket of this.sockets) socket.destroy();
+  }
+
+  private accept(socket: Socket): void {
+    const { client } = this.settings;
+    const peer = plainAddress(socket.remoteAddress ?? '');
+    if (peer === '') {
+      // Gone already.
+      socket.destroy();
+      return;
+    }
+    if (this.sockets.size >= client.maxConnections) {
+      this.turnAway(socket, 'EASGATE_MAX_CONNECTIONS', peer);
+      return;
+    }
+    this.sockets.add(socket);
+    socket.once('close', () => this.sockets.delete(socket));
+    if (this.proxies === null) {
+      this.admit(socket, peer, socket.remotePort ?? 0, 'http');
+    } else if (inRanges(peer, this.proxies)) {
+      this.readProxyHeader(socket, peer);
+    } else {
+      // Without the header from a trusted proxy nothing says who is there; a header from others would be a lie.
+      this.turnAway(socket, 'EASGATE_NOT_A_PROXY', peer);
+    }
+  }
+
+  /** Called a few times a second. */
+  sweep(now: number): void {
+    this.turnedAway.sweep(now);
+  }
+
+  private turnAway(socket: Socket, cause: RefusalCause, address: string): void {
+    this.turnedAway.count(cause, address, this.deadlines.now);
+    socket.resetAndDestroy();
+  }
+
+  /** The header leads everything else, TLS too (proxy-protocol.txt 2); it is read whole or the connection ends. */
+  private readProxyHeader(socket: Socket, peer: string): void {
+    let received: Buffer = Buffer.alloc(0);
+    const newcomer = new Newcomer(socket, this.deadlines.now + this.settings.client.headTimeoutMs);
+    this.deadlines.add(newcomer);
+    let waiting = true;
+    const done = (): void => {
+      if (!waiting) return;
+      waiting = false;
+      this.deadlines.remove(newcomer);
+      socket.off('data', onData);
+      socket.off('end', onEnd);
+      socket.off('error', ignore);
+    };
+    // Who ends before the header is whole has nothing to say.
+    const onEnd = (): void => this.turnAway(socket, 'EASGATE_PROXY_PROTOCOL', peer);
+    const onData = (chunk: Buffer): void => {
+      received = received.length === 0 ? chunk : Buffer.concat([received, chunk]);
+      const header = parseProxyHeader(received, received.length);
+      if (header === null && received.length < MAX_PROXY_BYTES) return;
+      done();
+      if (header === null || typeof header === 'string') {
+        this.turnAway(socket, 'EASGATE_PROXY_PROTOCOL', peer);
+        return;
+      }
+      socket.pause();
+      if (received.length > header.end) socket.unshift(received.subarray(header.end));
+      // Without an address (LOCAL, UNKNOWN) the proxy speaks for itself, as its own health checks do.
+      const proto = header.secure ? 'https' : 'http';
+      this.admit(socket, header.source ?? peer, header.source === null ? 0 : header.sourcePort, proto);
+    };
+    socket.on('data', onData);
+    socket.on('end', onEnd);
+    socket.on('error', ignore);
+    socket.once('close', done);
+  }
+
+  private admit(socket: Socket, address: string, port: number, proto: Scheme): void {
+    const { maxConnectionsPerAddress } = this.settings.client;
+    if (maxConnectionsPerAddress > 0) {
+      const block = clientBlock(address);
+      const count = (this.perAddress.get(block) ?? 0) + 1;
+      if (count > maxConnectionsPerAddress) {
+        this.turnAway(socket, 'EASGATE_MAX_CONNECTIONS_PER_ADDRESS', address);
+        return;
+      }
+      this.perAddress.set(block, count);
+      socket.once('close', () => this.forget(block));
+    }
+    if (this.tls === null) {
+      this.onPhone(socket, { address, port, proto, transport: socket, certificateUser: null });
+      socket.resume();
+    } else {
+      this.secure(socket, this.tls, address, port);
+    }
+  }
+
+  private forget(block: string): void {
+    const count = (this.perAddress.get(block) ?? 1) - 1;
+    if (count === 0) this.perAddress.delete(block);
+    else this.perAddress.set(block, count);
+  }
+
+  private secure(raw: Socket, tls: TlsTerminator, address: string, port: number): void {
+    if (!this.mayShakeHands()) {
+      this.turnAway(raw, 'EASGATE_MAX_HANDSHAKES', address);
+      return;
+    }
+    const newcomer = new Newcomer(raw, this.deadlines.now + tls.settings.handshakeTimeoutMs);
+    this.deadlines.add(newcomer);
+    let waiting = true;
+    const done = (): void => {
+      if (!waiting) return;
+      waiting = false;
+      this.deadlines.remove(newcomer);
+    };
+    raw.on('error', ignore);
+    raw.once('close', done);
+    tls.begin(raw, (socket) => {
+      done();
+      const user = this.userOf(socket, tls);
+      if (user === undefined) {
+        this.turnedAway.count('EASGATE_CLIENT_CERTIFICATE', address, this.deadlines.now);
+        socket.destroy();
+        return;
+      }
+      this.onPhone(socket, { address, port, proto: 'https', transport: raw, certificateUser: user });
+    });
+  }
+
+  /** Whom the certificate names; null = nobody asked for one, undefined = it is missing, not trusted, or names nobody. */
+  private userOf(socket: TLSSocket, tls: TlsTerminator): UserKey | null | undefined {
+    const { clientCertificate } = tls.settings;
+    if (clientCertificate === null) return null;
+    const certificate = socket.getPeerX509Certificate();
+    if (certificate === undefined) return clientCertificate.required ? undefined : null;
+    // The chain was checked in the handshake; without `rejectUnauthorized` a bad one only sets this (docs of node:tls).
+    if (!socket.authorized) return undefined;
+    // A session that is resumed was verified when it began.
+    if (certificate.validToDate.getTime() < Date.now()) return undefined;
+    return certificateUser(certificate, clientCertificate.user) ?? undefined;
+  }
+
+  private mayShakeHands(): boolean {
+    const limit = this.tls?.settings.maxHandshakesPerSecond ?? 0;
+    if (limit === 0) return true;
+    const second = Math.floor(this.deadlines.now / 1000);
+    if (second !== this.handshakeSecond) {
+      this.handshakeSecond = second;
+      this.handshakes = 0;
+    }
+    return ++this.handshakes <= limit;
+  }
+}
+
+function ignore(): void {
+  // the close event follows
+}

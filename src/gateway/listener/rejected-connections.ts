@@ -1,0 +1,62 @@
+// Owns telling the operator of connections that were turned away: one line per cause in a while, however many there are.
+import type { GatewayCounters, OnTrouble } from '../gateway-core.ts';
+
+/** Why a connection was turned away before its first request; each is a code in the log. */
+export type RefusalCause =
+  | 'EASGATE_MAX_CONNECTIONS'
+  | 'EASGATE_MAX_CONNECTIONS_PER_ADDRESS'
+  | 'EASGATE_MAX_HANDSHAKES'
+  /** The peer is none of listen.proxyProtocolFrom. */
+  | 'EASGATE_NOT_A_PROXY'
+  /** The PROXY header is malformed, or something else came in its place. */
+  | 'EASGATE_PROXY_PROTOCOL'
+  /** The certificate is missing, not trusted, or names nobody. */
+  | 'EASGATE_CLIENT_CERTIFICATE';
+
+const AGAIN_MS = 10_000;
+
+interface Tally {
+  toldAt: number;
+  /** Since the last line. */
+  connections: number;
+  client: string;
+}
+
+/** The count of one worker. */
+export class TurnedAway {
+  private readonly counters: GatewayCounters;
+  private readonly onTrouble: OnTrouble;
+  /** At most one entry per cause. */
+  private readonly tallies = new Map<RefusalCause, Tally>();
+
+  constructor(counters: GatewayCounters, onTrouble: OnTrouble) {
+    this.counters = counters;
+    this.onTrouble = onTrouble;
+  }
+
+  /** `client` is the address it came from, as far as that is known. */
+  count(cause: RefusalCause, client: string, now: number): void {
+    this.counters.turnedAway++;
+    let tally = this.tallies.get(cause);
+    if (tally === undefined) {
+      tally = { toldAt: -Infinity, connections: 0, client };
+      this.tallies.set(cause, tally);
+    }
+    tally.connections++;
+    tally.client = client;
+    this.tell(cause, tally, now);
+  }
+
+  /** Called a few times a second: tells of what came since the last line of its cause. */
+  sweep(now: number): void {
+    for (const [cause, tally] of this.tallies) if (tally.connections > 0) this.tell(cause, tally, now);
+  }
+
+  private tell(cause: RefusalCause, tally: Tally, now: number): void {
+    if (now - tally.toldAt < AGAIN_MS) return;
+    const { connections, client } = tally;
+    tally.toldAt = now;
+    tally.connections = 0;
+    this.onTrouble(cause, { connections, client });
+  }
+}

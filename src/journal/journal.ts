@@ -1,0 +1,237 @@
+// Owns the decision journal: what an operator asks about later, written also where no access log is. Few lines, whatever
+// devices do: the first of a kind at once, then one per device and window with a count.
+import type { Logger } from 'pino';
+import { monotonicNow } from '../clock.ts';
+import { detached, plain } from '../plain-text.ts';
+import type { Exchange } from '../gateway/exchange/exchange.ts';
+
+/** Names of events; stable, as operators search for them. */
+export type JournalEvent =
+  /** The battery guard told a device to wait. */
+  | 'device_throttled'
+  /** A device had too many requests under way. */
+  | 'device_busy'
+  /** A device whose user the mail server knows may not pass. */
+  | 'device_refused'
+  /** Pings of one device end each other again and again. */
+  | 'ping_superseded'
+  /** A change of a decision ended a held poll. */
+  | 'poll_ended'
+  /** A change of a decision ended another request. */
+  | 'request_ended'
+  /** A device was ordered to wipe. */
+  | 'wipe_told'
+  /** A device said that it wipes itself. */
+  | 'wipe_acknowledged'
+  /** A device said that it cannot. */
+  | 'wipe_failed'
+  /** A phone that was known comes under another spelling of its device id: a sign of somebody in its place. */
+  | 'device_respelled';
+
+interface Rule {
+  readonly level: 'info' | 'warn';
+  /** After the first line, one line per device in this time. */
+  readonly windowMs: number;
+  /** So many in one window are worth a line. */
+  readonly from: number;
+  /** Devices told apart at one time; what goes beyond is counted only. */
+  readonly maxDevices: number;
+}
+
+/** What a phone says of itself may be as long as a head, and hold what a terminal obeys. */
+const MAX_TEXT = 256;
+const MINUTE_MS = 60_000;
+/** A refused phone asks for as long as it is refused: once an hour says so. */
+const HOUR_MS = 3_600_000;
+/** A phone that changes its network supersedes a Ping now and then; so many in a minute are a loop. */
+const LOOP = 5;
+
+const RULES: Readonly<Record<JournalEvent, Rule>> = {
+  device_throttled: { level: 'warn', windowMs: MINUTE_MS, from: 1, maxDevices: 1_000 },
+  device_busy: { level: 'warn', windowMs: MINUTE_MS, from: 1, maxDevices: 1_000 },
+  device_refused: { level: 'info', windowMs: HOUR_MS, from: 1, maxDevices: 10_000 },
+  ping_superseded: { level: 'warn', windowMs: MINUTE_MS, from: LOOP, maxDevices: 1_000 },
+  poll_ended: { level: 'info', windowMs: MINUTE_MS, from: 1, maxDevices: 1_000 },
+  request_ended: { level: 'info', windowMs: MINUTE_MS, from: 1, maxDevices: 1_000 },
+  wipe_told: { level: 'info', windowMs: MINUTE_MS, from: 1, maxDevices: 1_000 },
+  wipe_acknowledged: { level: 'info', windowMs: MINUTE_MS, from: 1, maxDevices: 1_000 },
+  wipe_failed: { level: 'warn', windowMs: MINUTE_MS, from: 1, maxDevices: 1_000 },
+  device_respelled: { level: 'warn', windowMs: MINUTE_MS, from: 1, maxDevices: 1_000 },
+};
+
+/** What a line says beside its event; of the last time, when it stands for several. */
+type Facts = Readonly<Record<string, string | boolean | undefined>>;
+
+/** One device and one event. */
+interface Series {
+  facts: Facts;
+  /** Not written yet. */
+  count: number;
+  since: number;
+  /** The first line is out. */
+  told: boolean;
+}
+
+/** Counts events and writes them to pino, off the way of requests. */
+export class Journal {
+  private readonly log: Logger;
+  private readonly identities: boolean;
+  private readonly now: () => number;
+  private readonly series = new Map<JournalEvent, Map<string, Series>>();
+  /** Events of devices beyond the bound, since the last line about it. */
+  private readonly uncounted = new Map<JournalEvent, number>();
+  private lines: { level: Rule['level']; line: object }[] = [];
+  private scheduled = false;
+
+  /** `identities` false: lines name nobody, and stand for all devices together. */
+  constructor(log: Logger, identities: boolean, now: () => number = monotonicNow) {
+    this.log = log;
+    this.identities = identities;
+    this.now = now;
+  }
+
+  /** A request ended with an error, or is part of a wipe. */
+  finished(exchange: Exchange, address: string): void {
+    switch (exchange.error) {
+      case 'EASGATE_DEVICE_THROTTLED':
+        this.note('device_throttled', exchange, address);
+        break;
+      case 'EASGATE_DEVICE_BUSY':
+        this.note('device_busy', exchange, address);
+        break;
+      case 'EASGATE_SUPERSEDED':
+        this.note('ping_superseded', exchange, address);
+        break;
+      case 'EASGATE_DECISION_CHANGED':
+        this.note(exchange.held ? 'poll_ended' : 'request_ended', exchange, address);
+        break;
+      case null:
+        if (exchange.wipe === 'directive') this.note('wipe_told', exchange, address);
+        break;
+      default:
+        break;
+    }
+  }
+
+  /** The mail server took the credentials of a request that may not pass. */
+  refused(exchange: Exchange, address: string): void {
+    const action = exchange.verdict?.action;
+    if (action === 'block' || action === 'quarantine') this.note('device_refused', exchange, address);
+  }
+
+  /** A device answered to a wipe; `recorded` false: it had been taken back meanwhile. */
+  wipeAnswered(exchange: Exchange, address: string, status: 1 | 2, recorded: boolean): void {
+    this.note(status === 1 ? 'wipe_acknowledged' : 'wipe_failed', exchange, address, recorded);
+  }
+
+  /** A partnership was seen under one more spelling of its device id than before. */
+  respelled(user: string, device: string, spellings: readonly string[]): void {
+    const { identities } = this;
+    this.count('device_respelled', {
+      user: identities ? written(user) : undefined,
+      device: identities ? written(device) : undefined,
+      spellings: identities ? spellings.join(' ') : undefined,
+    });
+  }
+
+  /** Called every few seconds: writes the counts of windows that are over. */
+  sweep(): void {
+    const now = this.now();
+    for (const event of this.series.keys()) this.sweepEvent(event, now, RULES[event].windowMs);
+    this.tellUncounted();
+  }
+
+  /** Writes everything that was counted. */
+  close(): void {
+    for (const event of this.series.keys()) this.sweepEvent(event, this.now(), 0);
+    this.tellUncounted();
+    this.flush();
+  }
+
+  private note(event: JournalEvent, exchange: Exchange, address: string, recorded?: boolean): void {
+    this.count(event, this.factsOf(exchange, address, recorded));
+  }
+
+  private count(event: JournalEvent, facts: Facts): void {
+    const { from, maxDevices } = RULES[event];
+    const name = `${facts['user'] ?? ''}\0${facts['device'] ?? ''}\0${facts['action'] ?? ''}\0${facts['reason'] ?? ''}`;
+    let all = this.series.get(event);
+    if (all === undefined) this.series.set(event, (all = new Map<string, Series>()));
+    let one = all.get(name);
+    if (one === undefined) {
+      if (all.size >= maxDevices) {
+        this.uncounted.set(event, (this.uncounted.get(event) ?? 0) + 1);
+        return;
+      }
+      one = { facts, count: 0, since: this.now(), told: false };
+      all.set(name, one);
+    }
+    one.facts = facts;
+    one.count++;
+    if (one.told || one.count < from) return;
+    one.told = true;
+    this.tell(event, one, undefined);
+  }
+
+  /** Text only: neither the exchange nor its head must live on. */
+  private factsOf(exchange: Exchange, address: string, recorded: boolean | undefined): Facts {
+    const { identities } = this;
+    return {
+      client: identities ? detached(address) : undefined,
+      user: identities ? written(exchange.user) : undefined,
+      device: identities ? written(exchange.device) : undefined,
+      device_type: written(exchange.deviceType),
+      user_agent: written(exchange.userAgent),
+      command: exchange.command ?? undefined,
+      action: exchange.verdict?.action,
+      reason: exchange.verdict?.reason,
+      rule: exchange.verdict?.rule,
+      recorded,
+    };
+  }
+
+  private sweepEvent(event: JournalEvent, now: number, windowMs: number): void {
+    const all = this.series.get(event);
+    if (all === undefined) return;
+    for (const [name, one] of all) {
+      const elapsed = now - one.since;
+      if (elapsed < windowMs) continue;
+      if (one.told && one.count > 0) {
+        this.tell(event, one, Math.round(elapsed / 1_000));
+        one.since = now;
+      } else {
+        all.delete(name);
+      }
+    }
+  }
+
+  private tellUncounted(): void {
+    if (this.uncounted.size === 0) return;
+    const line = { event: 'journal_overflow', ...Object.fromEntries(this.uncounted) };
+    this.uncounted.clear();
+    this.write('warn', line);
+  }
+
+  private tell(event: JournalEvent, one: Series, seconds: number | undefined): void {
+    this.write(RULES[event].level, { event, ...one.facts, count: one.count, seconds });
+    one.count = 0;
+  }
+
+  private write(level: Rule['level'], line: object): void {
+    this.lines.push({ level, line });
+    if (this.scheduled) return;
+    this.scheduled = true;
+    setImmediate(() => this.flush());
+  }
+
+  private flush(): void {
+    this.scheduled = false;
+    const { lines } = this;
+    this.lines = [];
+    for (const { level, line } of lines) this.log[level](line);
+  }
+}
+
+function written(text: string | null): string | undefined {
+  return text === null || text === '' ? undefined : detached(plain(text, MAX_TEXT));
+}

@@ -1,0 +1,40 @@
+// Owns Ping of the quarantine mailbox (MS-ASCMD 2.2.1.13): held by the gateway, ended when the verdict changes. Pure.
+import { PING_STATUS } from '../eas/replies.ts';
+import { child, childrenNamed, element, textOf } from '../eas/wbxml/element.ts';
+import { folderOf } from './folders.ts';
+import { body, node } from './model.ts';
+import type { MailboxAnswer, MailboxRequest } from './model.ts';
+
+const MIN_HEARTBEAT = 60;
+const MAX_HEARTBEAT = 3540;
+
+/** Holds a Ping over folders of this mailbox; sends one over other folders back to FolderSync. */
+export function ping({ body: request }: MailboxRequest): MailboxAnswer {
+  const folders = childrenNamed(child(request ?? undefined, 'Folders'), 'Folder');
+  const wish = textOf(child(request ?? undefined, 'HeartbeatInterval'));
+  // Nothing is remembered here of an earlier Ping (section 6 of the protocol facts): the phone sends all of it again.
+  if (folders.length === 0 || wish === undefined) return status(PING_STATUS.missingParameters);
+  if (folders.some((folder) => folderOf(textOf(child(folder, 'Id')) ?? '') === undefined))
+    return status(PING_STATUS.hierarchyChanged);
+  const seconds = Number(wish);
+  if (!Number.isInteger(seconds)) return status(PING_STATUS.syntax);
+  if (seconds < MIN_HEARTBEAT || seconds > MAX_HEARTBEAT) {
+    const nearest = node(
+      'Ping',
+      'HeartbeatInterval',
+      seconds < MIN_HEARTBEAT ? MIN_HEARTBEAT : MAX_HEARTBEAT,
+    );
+    return body(element('Ping', 'Ping', node('Ping', 'Status', PING_STATUS.interval), nearest));
+  }
+  return { kind: 'hold', seconds, expired: status(PING_STATUS.expired) };
+}
+
+/** Ends a held Ping because the message is another one now. */
+export function pingWithNews(folder: string): MailboxAnswer {
+  const folders = element('Ping', 'Folders', node('Ping', 'Folder', folder));
+  return body(element('Ping', 'Ping', node('Ping', 'Status', PING_STATUS.changes), folders));
+}
+
+function status(value: number): MailboxAnswer {
+  return body(element('Ping', 'Ping', node('Ping', 'Status', value)));
+}

@@ -1,0 +1,80 @@
+// Owns the access log: one line per finished request, written after the response and never waited for.
+import type { Logger } from 'pino';
+import { monotonicNow } from '../clock.ts';
+import type { Exchange } from '../gateway/exchange/exchange.ts';
+import type { PassThroughLine } from '../gateway/pass-through/settings.ts';
+import { MAX_LOGGED_PATH, MAX_USER_AGENT } from '../gateway/settings.ts';
+
+/** Lines kept while the event loop is busy; beyond it the oldest facts are lost and counted. */
+const MAX_QUEUED = 10_000;
+
+/** Writes exchanges to pino, off the hot path. */
+export class AccessLog {
+  /** Requests whose line was dropped because too many waited. */
+  dropped = 0;
+  private readonly log: Logger;
+  private readonly identities: boolean;
+  private queue: { exchange: Exchange; address: string; at: number }[] = [];
+  private scheduled = false;
+
+  constructor(log: Logger, identities: boolean) {
+    this.log = log;
+    this.identities = identities;
+  }
+
+  record(exchange: Exchange, address: string): void {
+    if (this.queue.length >= MAX_QUEUED) {
+      this.dropped++;
+      return;
+    }
+    this.queue.push({ exchange, address, at: monotonicNow() });
+    if (this.scheduled) return;
+    this.scheduled = true;
+    setImmediate(() => this.flush());
+  }
+
+  /** A finished request of the pass-through lane; they are few, so the line is written at once. */
+  recordPassage(line: PassThroughLine): void {
+    this.log.info({
+      client: this.identities ? line.address : undefined,
+      method: line.method,
+      path: line.path.slice(0, MAX_LOGGED_PATH),
+      status: line.status,
+      error: line.error ?? undefined,
+      upstream: line.upstream ?? undefined,
+      bytes_out: line.bytesOut,
+      duration_ms: Math.round(monotonicNow() - line.startedAt),
+    });
+  }
+
+  /** Writes what waits. */
+  flush(): void {
+    this.scheduled = false;
+    const lines = this.queue;
+    this.queue = [];
+    for (const { exchange, address, at } of lines) {
+      this.log.info({
+        client: this.identities ? address : undefined,
+        user: this.identities ? exchange.user : undefined,
+        device: this.identities ? exchange.device : undefined,
+        method: exchange.method,
+        command: exchange.command,
+        autodiscover: exchange.discovery?.form,
+        protocol_version: exchange.protocolVersion,
+        device_type: exchange.deviceType,
+        user_agent: exchange.userAgent?.slice(0, MAX_USER_AGENT) ?? null,
+        status: exchange.status,
+        action: exchange.verdict?.action,
+        reason: exchange.verdict?.reason,
+        rule: exchange.verdict?.rule,
+        error: exchange.error ?? undefined,
+        held: exchange.held ? true : undefined,
+        upstream: exchange.attempts > 0 ? exchange.server?.settings.name : undefined,
+        upstream_reused: exchange.upstreamReused,
+        bytes_in: exchange.bytesIn,
+        bytes_out: exchange.bytesOut,
+        duration_ms: Math.round(at - exchange.startedAt),
+      });
+    }
+  }
+}

@@ -1,0 +1,155 @@
+// Owns one serving gateway: store, verdicts, recorder and data plane put together as a configuration says, and taken down.
+import { monotonicNow } from '../clock.ts';
+import { cacheOptions, gatewaySettings, storeOptions } from '../config/gateway-settings.ts';
+import type { Config } from '../config/schema.ts';
+import type { StoreStateListener } from '../directory/change-follower.ts';
+import type { WorkerHealth } from '../supervisor/messages.ts';
+import { openStore } from '../directory/open-store.ts';
+import { PartnershipRecorder } from '../directory/partnership-recorder.ts';
+import type { DirectoryStore } from '../directory/store.ts';
+import { VerdictCache } from '../directory/verdict-cache.ts';
+import { startGateway } from '../gateway/gateway.ts';
+import type { Gateway } from '../gateway/gateway.ts';
+import { AccessLog } from '../telemetry/access-log.ts';
+import { Journal } from '../journal/journal.ts';
+import { openLog } from '../telemetry/logger.ts';
+import type { ProcessLog } from '../telemetry/logger.ts';
+import { Summary } from '../telemetry/summary.ts';
+
+/** What a configuration leaves to the process. */
+export interface ServingOptions {
+  /** Where the built-in mail server is; null = a real one is configured. */
+  readonly sampleUrl: string | null;
+  /** An open socket to listen on; null = bind one. */
+  readonly fd: number | null;
+}
+
+/** A gateway that serves. */
+export interface Serving {
+  readonly gateway: Gateway;
+  readonly store: DirectoryStore;
+  readonly verdicts: VerdictCache;
+  readonly log: ProcessLog;
+  health(): WorkerHealth;
+  /** Writes what waits and closes the store; the gateway is closed or drained before. */
+  close(): Promise<void>;
+}
+
+const WARN_AGAIN_MS = 10_000;
+const JOURNAL_SWEEP_MS = 5_000;
+
+/** Rejects, with nothing left open, when a part cannot be started. */
+export async function startServing(config: Config, options: ServingOptions): Promise<Serving> {
+  const log = openLog(config.log.level, config.log.destination);
+  /** Undone in reverse order. */
+  const undo: (() => Promise<void> | void)[] = [() => log.flush()];
+  const close = async (): Promise<void> => {
+    for (const step of undo.splice(0).reverse()) await step();
+  };
+  try {
+    const store = await openStore(storeOptions(config));
+    undo.push(() => store.close());
+    const storeState = watchStore(log);
+    const lookups = { ...cacheOptions(config), onLookupError: warnOf(log), onStoreState: storeState.listen };
+    const verdicts = new VerdictCache(store, config.policy, lookups);
+    await verdicts.start();
+    undo.push(() => verdicts.stop());
+    const journal = openJournal(log, config.log.identities, undo);
+    const recorder = new PartnershipRecorder(store, monotonicNow, Date.now, ({ user, device, spellings }) =>
+      journal.respelled(user, device, spellings),
+    );
+    undo.push(() => recorder.close());
+    const accessLog = config.log.access ? new AccessLog(log.logger, config.log.identities) : null;
+    undo.push(() => accessLog?.flush());
+    const { sampleUrl, fd } = options;
+    const settings = gatewaySettings(config, sampleUrl, await store.sharedSecret());
+    const gateway = await startGateway({
+      settings: { ...settings, listen: { ...settings.listen, fd } },
+      verdicts,
+      recorder,
+      accessLog,
+      journal,
+      onTrouble: (code, facts) => log.logger.warn({ code, ...named(facts, config.log.identities) }),
+    });
+    const counts = (): Record<string, number> =>
+      countersOf(gateway, log.dropped() + (accessLog?.dropped ?? 0));
+    const summary = new Summary(log.logger, config.log.summarySeconds * 1_000, counts);
+    undo.push(() => summary.close());
+    const health = (): WorkerHealth => ({ store: !storeState.away, mailServer: gateway.hasMailServer() });
+    return { gateway, store, verdicts, log, health, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** A journal that is swept; `undo` gets the way to end it. */
+function openJournal({ logger }: ProcessLog, identities: boolean, undo: (() => void)[]): Journal {
+  const journal = new Journal(logger, identities);
+  const timer = setInterval(() => journal.sweep(), JOURNAL_SWEEP_MS);
+  timer.unref();
+  undo.push(() => {
+    clearInterval(timer);
+    journal.close();
+  });
+  return journal;
+}
+
+/** What the worker counted since it began, and what is under way now. */
+function countersOf(gateway: Gateway, logLinesDropped: number): Record<string, number> {
+  return {
+    ...gateway.counters,
+    connections: gateway.connections(),
+    heldPolls: gateway.heldPolls(),
+    upstreamConnections: gateway.upstreamConnections(),
+    unsentBytes: gateway.unsentBytes(),
+    logLinesDropped,
+  };
+}
+
+/** What may be written of a trouble: `client` is an address, `device` a phone. */
+function named(
+  facts: Readonly<Record<string, unknown>>,
+  identities: boolean,
+): Readonly<Record<string, unknown>> {
+  return identities ? facts : { ...facts, client: undefined, device: undefined };
+}
+
+/** Whether the directory is away: known to probes, with one line when it goes and one when it is back. */
+function watchStore({ logger }: ProcessLog): { readonly away: boolean; readonly listen: StoreStateListener } {
+  let since = 0;
+  const state = {
+    away: false,
+    listen: (error: Error | null): void => {
+      state.away = error !== null;
+      if (error === null) {
+        const seconds = Math.round((performance.now() - since) / 1_000);
+        logger.info({ code: 'EASGATE_STORE_BACK', seconds }, 'the directory answers again');
+        return;
+      }
+      since = performance.now();
+      logger.error(
+        { code: 'EASGATE_STORE_AWAY', cause: String(error) },
+        'the directory does not answer; known devices keep their verdict for outage.*Seconds',
+      );
+    },
+  };
+  return state;
+}
+
+/** One line for the first of many failed look-ups, and again while they go on. */
+function warnOf({ logger }: ProcessLog): (error: unknown) => void {
+  let last = -Infinity;
+  let unreported = 0;
+  return (error) => {
+    unreported++;
+    const now = monotonicNow();
+    if (now - last < WARN_AGAIN_MS) return;
+    logger.warn(
+      { code: 'EASGATE_LOOKUP_FAILED', failures: unreported, cause: String(error) },
+      'the directory failed',
+    );
+    last = now;
+    unreported = 0;
+  };
+}

@@ -1,0 +1,100 @@
+// Owns a worker process: serves as the supervisor says.
+import { fileTrouble } from '../config/file-words.ts';
+import { readCertificates, readClientCa } from '../config/gateway-settings.ts';
+import { parseConfig } from '../config/load.ts';
+import type { Config } from '../config/schema.ts';
+import type { FromWorker, StartMessage, ToWorker } from '../supervisor/messages.ts';
+import { startServing } from './runtime.ts';
+import type { Serving } from './runtime.ts';
+
+/** When the supervisor is gone: serve what is under way, then go too. */
+const ORPHAN_DRAIN_MS = 30_000;
+
+interface Running {
+  readonly config: Config;
+  readonly serving: Serving;
+}
+
+/** Serves until told to drain. */
+export function runWorker(): void {
+  let running: Running | null = null;
+  let stopping = false;
+  const stop = async (timeoutMs: number, pollWindowMs: number): Promise<void> => {
+    if (stopping) return;
+    stopping = true;
+    if (running !== null) {
+      await running.serving.gateway.drain(timeoutMs, pollWindowMs);
+      await running.serving.close();
+    }
+    process.exit(0);
+  };
+  process.on('message', (message: ToWorker) => {
+    switch (message.type) {
+      case 'start':
+        start(message).then(
+          (started) => {
+            running = started;
+            tell({ type: 'ready' });
+          },
+          (error: unknown) => {
+            const code = error instanceof Error && 'code' in error ? String(error.code) : 'EASGATE_FAILED';
+            tell({ type: 'failed', code, message: error instanceof Error ? error.message : String(error) });
+          },
+        );
+        break;
+      case 'drain':
+        void stop(message.timeoutMs, message.pollWindowMs);
+        break;
+      case 'certificates':
+        if (running !== null) reloadCertificates(running);
+        break;
+      case 'health':
+        if (running !== null) tell({ type: 'health', id: message.id, health: running.serving.health() });
+        break;
+      case 'reopen':
+        if (running !== null) reopenLog(running);
+        break;
+    }
+  });
+  process.on('disconnect', () => void stop(ORPHAN_DRAIN_MS, 0));
+  // The supervisor decides when a worker ends; a signal to the whole group (Ctrl-C) reaches both.
+  process.on('SIGINT', ignore);
+  process.on('SIGTERM', ignore);
+  process.on('SIGHUP', ignore);
+  // Node.js would open its debugger.
+  process.on('SIGUSR1', ignore);
+}
+
+function ignore(): void {
+  // the supervisor's message follows
+}
+
+function tell(message: FromWorker): void {
+  if (process.connected) process.send?.(message);
+}
+
+async function start({ source, sampleUrl, fd }: StartMessage): Promise<Running> {
+  const config = parseConfig(source.text, source.path);
+  return { config, serving: await startServing(config, { sampleUrl, fd }) };
+}
+
+function reopenLog({ config, serving }: Running): void {
+  const { level, destination } = config.log;
+  try {
+    serving.log.reopen(level, destination);
+  } catch (error) {
+    serving.log.logger.error(
+      { code: 'EASGATE_LOG_REOPEN', cause: fileTrouble(error, destination) },
+      'the old log file stays',
+    );
+  }
+}
+
+function reloadCertificates({ config, serving }: Running): void {
+  const { gateway, log } = serving;
+  try {
+    gateway.reloadCertificates(readCertificates(config), readClientCa(config));
+  } catch (error) {
+    log.logger.error({ code: 'EASGATE_CERTIFICATES', cause: String(error) }, 'the old certificates stay');
+  }
+}

@@ -1,0 +1,91 @@
+// Owns the promise that what an allowed phone says of itself is written down, on both stores, and serves when it is kept out.
+import { afterEach, describe, expect, it } from 'vitest';
+import { deviceKey } from '../../../src/identity/device.ts';
+import { fromXml } from '../../../src/eas/wbxml/xml.ts';
+import { deviceRecord } from '../../directory/store-contract.ts';
+import { EasClient, find } from '../../support/phones/eas-client.ts';
+import { checkLeaks } from '../../support/checks/leaks.ts';
+import { STORES, openOffice } from '../../support/servers/office.ts';
+import type { Office } from '../../support/servers/office.ts';
+import { guarded, openQuarantine } from '../../support/servers/quarantine.ts';
+import { eventually } from '../../support/checks/until.ts';
+
+checkLeaks();
+
+const KEY = deviceKey('PHONE1');
+const cleanups: (() => Promise<void> | void)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+const information = (model: string): string =>
+  `<DeviceInformation xmlns="Settings:"><Set><Model>${model}</Model><IMEI>350000000000006</IMEI><OS>iOS 18.1</OS></Set></DeviceInformation>`;
+const SETTINGS = `<Settings xmlns="Settings:">${information('iPhone15C2')}</Settings>`;
+const PROVISION = `<Provision xmlns="Provision:">${information('iPhone16C1')}<Policies><Policy><PolicyType>MS-EAS-Provisioning-WBXML</PolicyType></Policy></Policies></Provision>`;
+
+const said = async (office: Office) => (await office.operator.lookup('alice' as never, KEY)).partnership;
+
+describe.each(STORES)('an allowed phone, with the %s store', (kind) => {
+  it.each([
+    ['Settings', SETTINGS, 'iPhone15C2'],
+    ['Provision', PROVISION, 'iPhone16C1'],
+  ] as const)(
+    'is known by what it says in %s, also when it is quarantined later',
+    async (command, xml, model) => {
+      const office = await openOffice(kind);
+      cleanups.push(() => office.close());
+      await office.heard(() => office.operator.putDevice(deviceRecord(KEY, { model: null })));
+      const phone = new EasClient({
+        port: office.gateway.port,
+        user: 'alice',
+        password: 'alice-pw',
+        device: 'PHONE1',
+      });
+      cleanups.push(() => phone.close());
+      // The partnership is known, and said to be so on this connection, before the phone tells of itself.
+      expect((await phone.folderSync()).easStatus).toBe('1');
+      expect((await phone.command(command, fromXml(xml))).status).toBe(200);
+      const told = { model, os: 'iOS 18.1', imei: '350000000000006' };
+      const known = await eventually(
+        () => said(office),
+        (found) => found?.imei === told.imei,
+        'the partnership',
+      );
+      expect(known).toMatchObject({ lastVerdict: 'allow', ...told });
+
+      await office.heard(() =>
+        office.operator.putDevice(deviceRecord(KEY, { model: null, compliant: false, version: 2 })),
+      );
+      phone.folderKey = '0';
+      const inbox = find((await phone.folderSync()).tree, 'ServerId') ?? '';
+      await phone.sync(inbox);
+      expect(find((await phone.sync(inbox)).tree, 'Data')).toContain(model);
+    },
+  );
+});
+
+describe('what an allowed phone says of itself', () => {
+  it('passes as it came, and counts only when the mail server took the password', async () => {
+    const world = await openQuarantine(guarded());
+    cleanups.push(() => world.close());
+    world.gateway.change('phone1', 'allow');
+    const stranger = world.phone({ password: 'wrong' });
+    expect((await stranger.command('Settings', fromXml(SETTINGS))).status).toBe(401);
+    expect(world.gateway.seen).toEqual([]);
+    const phone = world.phone();
+    expect((await phone.command('Settings', fromXml(SETTINGS))).body.toString()).toBe('ok');
+    expect(world.gateway.seen).toEqual([{ user: 'alice', device: 'phone1' }]);
+    const [first, second] = world.mailRequests();
+    expect(first?.body).toEqual(second?.body);
+  });
+
+  it('that is no WBXML passes too, and says nothing', async () => {
+    const world = await openQuarantine(guarded());
+    cleanups.push(() => world.close());
+    world.gateway.change('phone1', 'allow');
+    const odd = Buffer.from('03016a00001245c30501', 'hex');
+    const answer = await world.phone().command('Settings', odd);
+    expect(answer.body.toString()).toBe('ok');
+    expect(world.gateway.finished.at(-1)?.information).toBeNull();
+  });
+});

@@ -1,0 +1,109 @@
+// Owns the promises about what stands in the message of a quarantined phone: its model, what is missing, since when, in the
+// reader's language, and the operator's own words.
+import { afterEach, describe, expect, it } from 'vitest';
+import { configSchema } from '../../../src/config/schema.ts';
+import { noticeSettings } from '../../../src/config/notice-settings.ts';
+import { DEFAULT_TEMPLATES } from '../../../src/notices/default-templates.ts';
+import { Notices } from '../../../src/gateway/access/notice-cache.ts';
+import { fromXml } from '../../../src/eas/wbxml/xml.ts';
+import type { DeviceKey, UserKey } from '../../../src/identity/keys.ts';
+import type { Verdict } from '../../../src/policy/model.ts';
+import type { EasClient } from '../../support/phones/eas-client.ts';
+import { find } from '../../support/phones/eas-client.ts';
+import { checkLeaks } from '../../support/checks/leaks.ts';
+import { openQuarantine } from '../../support/servers/quarantine.ts';
+import type { Quarantine } from '../../support/servers/quarantine.ts';
+
+checkLeaks();
+
+let world: Quarantine;
+afterEach(() => world.close());
+
+const HELD: Verdict = {
+  action: 'quarantine',
+  reason: 'notCompliant',
+  rule: 'test',
+  validUntil: Infinity,
+  since: Date.UTC(2026, 2, 4, 5, 6),
+};
+
+async function openWith(more: Partial<Verdict>): Promise<EasClient> {
+  world = await openQuarantine();
+  world.gateway.verdicts.set('phone1', { ...HELD, ...more });
+  return world.phone();
+}
+
+/** The text of the message the phone gets. */
+async function read(phone: EasClient): Promise<string> {
+  const inbox = find((await phone.folderSync()).tree, 'ServerId') ?? '';
+  await phone.sync(inbox);
+  return find((await phone.sync(inbox)).tree, 'Data') ?? '';
+}
+
+const tellModel = (phone: EasClient): Promise<unknown> =>
+  phone.command(
+    'Settings',
+    fromXml(
+      '<Settings xmlns="Settings:"><DeviceInformation><Set><Model>iPhone15C2</Model></Set></DeviceInformation></Settings>',
+    ),
+  );
+
+describe('the message of a quarantined phone', () => {
+  it('names the model the phone has just told, which the directory has not heard of yet', async () => {
+    const phone = await openWith({});
+    await tellModel(phone);
+    expect(await read(phone)).toContain('iPhone15C2');
+  });
+
+  it('names the model the directory knows', async () => {
+    const text = await read(await openWith({ model: 'Pixel 8' }));
+    expect(text).toContain('Pixel 8');
+    expect(text).not.toContain('Model: Test');
+  });
+
+  it('names the type of the query where nobody knows more', async () => {
+    expect(await read(await openWith({}))).toMatch(/Test/);
+  });
+
+  it('says which requirements are not met, and since when it holds the phone', async () => {
+    const text = await read(await openWith({ requirement: 'encryption, minimumOs' }));
+    expect(text).toContain('encryption, minimumOs');
+    expect(text).toContain('March 4, 2026');
+  });
+
+  it('is of the time the phone came, not earlier, where the directory does not know one', async () => {
+    const { since: _, ...unknown } = HELD;
+    const before = Date.now();
+    const phone = await openWith({});
+    world.gateway.verdicts.set('phone1', { ...unknown, reason: 'unknownDevice' });
+    const inbox = find((await phone.folderSync()).tree, 'ServerId') ?? '';
+    await phone.sync(inbox);
+    const received = Date.parse(find((await phone.sync(inbox)).tree, 'DateReceived') ?? '');
+    expect(received).toBeGreaterThanOrEqual(Math.floor(before / 1_000) * 1_000);
+    expect(received).toBeLessThanOrEqual(Date.now());
+  });
+});
+
+describe.each([...DEFAULT_TEMPLATES.keys()])('a reader of %s', (language) => {
+  it('is told in this language by what the phone sends in Accept-Language', async () => {
+    world = await openQuarantine();
+    world.gateway.verdicts.set('phone1', HELD);
+    const text = await read(world.phone({ acceptLanguage: `tlh, ${language}-XX;q=0.9, *;q=0.1` }));
+    const { details } = DEFAULT_TEMPLATES.get(language)?.headings ?? { details: '?' };
+    expect(text).toContain(details);
+  });
+});
+
+describe('a message', () => {
+  it('is not another one because time passes, or because the phone tells its model', async () => {
+    world = await openQuarantine();
+    const notices = new Notices(noticeSettings(configSchema.parse({})));
+    const [user, device] = ['alice' as UserKey, 'phone1' as DeviceKey];
+    const reader = { user, device, deviceType: 'iPhone', acceptLanguage: null };
+    const first = notices.of(HELD, reader).fingerprint;
+    expect(notices.of({ ...HELD, since: (HELD.since ?? 0) + 3_600_000 }, reader).fingerprint).toBe(first);
+    notices.noteModel(user, device, 'iPhone15C2');
+    expect(notices.of(HELD, reader).fingerprint).toBe(first);
+    expect(notices.of({ ...HELD, requirement: 'encryption' }, reader).fingerprint).not.toBe(first);
+  });
+});

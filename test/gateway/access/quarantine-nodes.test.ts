@@ -1,0 +1,126 @@
+// Owns the promise that a phone half-way through the quarantine mailbox goes on at any other gateway of the directory, and
+// after a restart of all of them: nothing of it is kept in a gateway.
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { element } from '../../../src/eas/wbxml/element.ts';
+import { deviceKey } from '../../../src/identity/device.ts';
+import { deviceRecord } from '../../directory/store-contract.ts';
+import { EasClient, changes, find } from '../../support/phones/eas-client.ts';
+import type { EasAnswer } from '../../support/phones/eas-client.ts';
+import { checkLeaks } from '../../support/checks/leaks.ts';
+import { STORES, openOffice } from '../../support/servers/office.ts';
+import type { Node, Office } from '../../support/servers/office.ts';
+import { eventually, until } from '../../support/checks/until.ts';
+
+checkLeaks();
+
+const cleanups: (() => Promise<void> | void)[] = [];
+afterEach(async () => {
+  vi.restoreAllMocks();
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+describe.each(STORES)('with the %s store', (kind) => {
+  async function begin(): Promise<Office> {
+    const office = await openOffice(kind);
+    cleanups.push(() => office.close());
+    await office.operator.putDevice(deviceRecord(deviceKey('PHONE1'), { managed: false }));
+    return office;
+  }
+
+  /** The same phone at another gateway. */
+  function at({ port }: { port: number }, before?: EasClient): EasClient {
+    const phone = new EasClient({ port, user: 'alice', password: 'alice-pw', device: 'PHONE1' });
+    cleanups.push(() => phone.close());
+    phone.folderKey = before?.folderKey ?? '0';
+    phone.policyKey = before?.policyKey ?? '0';
+    for (const [folder, key] of before?.syncKeys ?? []) phone.syncKeys.set(folder, key);
+    return phone;
+  }
+
+  const firstPhase = (phone: EasClient, ...more: Parameters<typeof element>[2][]): Promise<EasAnswer> =>
+    phone.command(
+      'Provision',
+      element(
+        'Provision',
+        'Provision',
+        element(
+          'Provision',
+          'Policies',
+          element(
+            'Provision',
+            'Policy',
+            element('Provision', 'PolicyType', 'MS-EAS-Provisioning-WBXML'),
+            ...more,
+          ),
+        ),
+      ),
+    );
+
+  it('a phone has its folders from one gateway, its message from another, and goes on after a restart', async () => {
+    const office = await begin();
+    const other = await office.node();
+    const first = at(office.gateway);
+    const inbox = find((await first.folderSync()).tree, 'ServerId') ?? '';
+    expect(inbox).toMatch(/^easg1-/);
+    await first.sync(inbox);
+
+    const second = at(other, first);
+    const again = await second.folderSync();
+    expect([again.easStatus, find(again.tree, 'Count')]).toEqual(['1', '0']);
+    expect(changes(await second.sync(inbox), 'Add')).toHaveLength(1);
+
+    const third = at(office.gateway, second);
+    expect(changes(await third.sync(inbox), 'Add')).toEqual([]);
+
+    await office.gateway.close();
+    await other.close();
+    const restarted: Node = await office.node();
+    const last = at(restarted, third);
+    expect((await last.folderSync()).easStatus).toBe('1');
+    expect(changes(await last.sync(inbox), 'Add')).toEqual([]);
+    const poll = last.ping(600, inbox);
+    await until(() => restarted.gateway.heldPolls() === 1, 'the poll to be held');
+    await office.operator.putDevice(deviceRecord(deviceKey('PHONE1'), { version: 2 }));
+    expect((await poll).easStatus).toBe('7');
+    expect((await last.folderSync()).easStatus).toBe('9');
+  });
+
+  it('a phone acknowledges at one gateway the policy it has from another', async () => {
+    const office = await begin();
+    const other = await office.node();
+    const key = find((await firstPhase(at(office.gateway))).tree, 'PolicyKey') ?? '';
+    const acknowledged = await firstPhase(
+      at(other),
+      element('Provision', 'PolicyKey', key),
+      element('Provision', 'Status', '1'),
+    );
+    expect(find(acknowledged.tree, 'PolicyKey')).toMatch(/^[1-9][0-9]*$/);
+    expect(find(acknowledged.tree, 'PolicyKey')).not.toBe(key);
+  });
+
+  it('a phone that nobody knows is on hold since it was first seen, wherever and whenever it asks', async () => {
+    const office = await openOffice(kind);
+    cleanups.push(() => office.close());
+    const received = async (phone: EasClient): Promise<number> => {
+      const inbox = find((await phone.folderSync()).tree, 'ServerId') ?? '';
+      await phone.sync(inbox);
+      return Date.parse(find((await phone.sync(inbox)).tree, 'DateReceived') ?? '');
+    };
+    const before = Math.floor(Date.now() / 1_000) * 1_000;
+    const first = await received(at(office.gateway));
+    expect(first).toBeGreaterThanOrEqual(before);
+    expect(first).toBeLessThanOrEqual(Date.now());
+
+    const { partnership } = await eventually(
+      () => office.operator.lookup('alice' as never, deviceKey('PHONE1')),
+      (found) => found.partnership !== null,
+      'the partnership',
+    );
+    const firstSeen = partnership?.firstSeen ?? 0;
+    // A minute passes.
+    const now = Date.now.bind(Date);
+    vi.spyOn(Date, 'now').mockImplementation(() => now() + 60_000);
+    const other = await office.node();
+    expect(await received(at(other))).toBe(Math.floor(firstSeen / 1_000) * 1_000);
+  });
+});

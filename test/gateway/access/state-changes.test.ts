@@ -1,0 +1,114 @@
+// Owns the proof that a decision taken elsewhere reaches a phone, on both stores, with everything real.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { openStore } from '../../../src/directory/open-store.ts';
+import type { StoreOptions } from '../../../src/directory/open-store.ts';
+import { PartnershipRecorder } from '../../../src/directory/partnership-recorder.ts';
+import { VerdictCache } from '../../../src/directory/verdict-cache.ts';
+import { startGateway } from '../../../src/gateway/gateway.ts';
+import { deviceKey } from '../../../src/identity/device.ts';
+import { decision, deviceRecord } from '../../directory/store-contract.ts';
+import { checkLeaks, watchGateway } from '../../support/checks/leaks.ts';
+import { RawClient } from '../../support/phones/raw-client.ts';
+import { OFFER, UNAUTHORIZED, isBare, ok, startRawBackend } from '../../support/servers/raw-backend.ts';
+import { startRedis } from '../../support/servers/redis.ts';
+import { FOLDER_SYNC, PING, request, testSettings } from '../../support/servers/test-gateway.ts';
+import { TestClock } from '../../support/checks/test-clock.ts';
+import { eventually, until } from '../../support/checks/until.ts';
+
+checkLeaks();
+
+const cleanups: (() => Promise<void> | void)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+const stores: readonly (readonly [string, () => Promise<StoreOptions>])[] = [
+  [
+    'embedded',
+    async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'easgate-change-'));
+      cleanups.push(() => rmSync(folder, { recursive: true, force: true }));
+      return { kind: 'embedded', path: join(folder, 'directory.db') };
+    },
+  ],
+  [
+    'redis',
+    async () => {
+      const redis = await startRedis();
+      cleanups.push(() => redis.kill());
+      return { kind: 'redis', url: redis.url, keyPrefix: 'easgate:', commandTimeoutMs: 30_000 };
+    },
+  ],
+];
+
+describe.each(stores)('with the %s store', (_name, prepare) => {
+  it('a phone that holds a poll is sent back, and let in again after a release', async () => {
+    const options = await prepare();
+    const store = await openStore(options);
+    const elsewhere = await openStore(options);
+    const phone = deviceKey('ABC123');
+    await elsewhere.putDevice(deviceRecord(phone));
+    const backend = await startRawBackend((asked) => {
+      if (isBare(asked)) asked.connection.socket.write(UNAUTHORIZED);
+      else if (!asked.target.includes('Cmd=Ping')) asked.connection.socket.write(ok('folders', OFFER));
+    });
+    const cache = new VerdictCache(
+      store,
+      { unknownDevice: 'quarantine', notEnrolled: 'quarantine', notCompliant: 'quarantine' },
+      {
+        maxEntries: 100,
+        maxUnknownEntries: 100,
+        lifetimeMs: 60_000,
+        unknownLifetimeMs: 60_000,
+        maxConcurrentLookups: 10,
+        lookupTimeoutMs: 30_000,
+        staleAllowedMs: 1_000,
+        staleBlockedMs: 1_000,
+        onLookupError: () => undefined,
+      },
+    );
+    await cache.start();
+    const recorder = new PartnershipRecorder(store);
+    const time = new TestClock();
+    const gateway = await startGateway({
+      settings: testSettings(backend.port),
+      clock: time.now,
+      wall: time.wall,
+      verdicts: cache,
+      recorder,
+      accessLog: null,
+    });
+    watchGateway(gateway);
+    cleanups.push(async () => {
+      await gateway.close();
+      await cache.stop();
+      await recorder.close();
+      await store.close();
+      await elsewhere.close();
+      await backend.close();
+    });
+    const client = await RawClient.open(gateway.port);
+
+    client.send(request('FolderSync', FOLDER_SYNC));
+    expect((await client.response()).body.toString()).toBe('folders');
+    client.send(request('Ping', PING));
+    await until(() => backend.requests.length === 2);
+    await elsewhere.decide(null, phone, decision('block'));
+    expect((await client.response()).body.toString('hex')).toBe('03016a00000d45470337000101');
+    client.send(request('FolderSync', FOLDER_SYNC));
+    expect((await client.response()).body.toString('hex')).toBe('03016a000007564c03313239000101');
+
+    await elsewhere.decide(null, phone, null);
+    const ask = async (): Promise<string> => {
+      client.send(request('FolderSync', FOLDER_SYNC));
+      return (await client.response()).body.toString();
+    };
+    await eventually(ask, (body) => body === 'folders', 'the release');
+    await recorder.flush();
+    expect((await elsewhere.listPartnerships())[0]?.record).toMatchObject({ user: 'alice', device: phone });
+    client.destroy();
+  });
+});

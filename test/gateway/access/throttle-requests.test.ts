@@ -1,0 +1,192 @@
+// Owns the promises of the battery guard on real connections: who is told to wait, and which Ping of a device counts.
+import { afterEach, describe, expect, it } from 'vitest';
+import { checkLeaks } from '../../support/checks/leaks.ts';
+import { RawClient } from '../../support/phones/raw-client.ts';
+import type { RawResponse } from '../../support/phones/raw-client.ts';
+import { ok, startRawBackend } from '../../support/servers/raw-backend.ts';
+import type { RawBackend } from '../../support/servers/raw-backend.ts';
+import { TestClock } from '../../support/checks/test-clock.ts';
+import { FOLDER_SYNC, PING, request, startTestGateway } from '../../support/servers/test-gateway.ts';
+import type { SettingsOverrides, TestGateway } from '../../support/servers/test-gateway.ts';
+import { until } from '../../support/checks/until.ts';
+
+checkLeaks();
+
+const cleanups: (() => Promise<void> | void)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+interface SetUp {
+  /** Answers everything but Ping, which it holds. */
+  readonly backend: RawBackend;
+  readonly gateway: TestGateway;
+  /** Another connection of a phone. */
+  readonly open: () => Promise<RawClient>;
+}
+
+async function setUp(overrides: SettingsOverrides = {}): Promise<SetUp> {
+  const backend = await startRawBackend(({ connection, target }) => {
+    if (!target.includes('Cmd=Ping')) connection.socket.write(ok());
+  });
+  cleanups.push(() => backend.close());
+  const gateway = await startTestGateway(backend.port, overrides);
+  cleanups.push(() => gateway.close());
+  const open = async (): Promise<RawClient> => {
+    const client = await RawClient.open(gateway.port);
+    cleanups.push(() => client.destroy());
+    return client;
+  };
+  return { backend, gateway, open };
+}
+
+const PING_EXPIRED = '03016a00000d45470331000101';
+
+describe('a device', () => {
+  it('with maxInFlightPerDevice requests under way is told to wait, others are not', async () => {
+    const { gateway, open } = await setUp({ client: { maxInFlightPerDevice: 1 } });
+    const held = await open();
+    held.send(request('Ping', PING));
+    await until(() => gateway.upstreamConnections() === 1);
+    const second = await open();
+    second.send(request('FolderSync', FOLDER_SYNC));
+    const busy = await second.response();
+    expect(busy.status).toBe(503);
+    expect(busy.header('retry-after')).toBe('30');
+    expect(gateway.finished.at(-1)?.error).toBe('EASGATE_DEVICE_BUSY');
+    const other = await open();
+    other.send(request('FolderSync', FOLDER_SYNC, [], 'OTHER1'));
+    expect((await other.response()).status).toBe(200);
+    held.destroy();
+    await until(() => gateway.connections() < 3);
+    const again = await open();
+    again.send(request('FolderSync', FOLDER_SYNC));
+    expect((await again.response()).status).toBe(200);
+  });
+
+  it('that spins is told to wait by the battery guard, on every connection it opens', async () => {
+    const { backend, gateway, open } = await setUp({ throttle: { burst: 3, perMinute: 2 } });
+    const statuses: number[] = [];
+    for (let sent = 0; sent < 5; sent++) {
+      const client = await open();
+      client.send(request('FolderSync', FOLDER_SYNC));
+      const response = await client.response();
+      statuses.push(response.status);
+      if (response.status !== 503) continue;
+      expect(response.header('retry-after')).toBe('30');
+    }
+    expect(statuses).toEqual([200, 200, 200, 503, 503]);
+    expect(backend.requests).toHaveLength(3);
+    expect(gateway.counters.throttled).toBe(2);
+    expect(gateway.finished.map(({ error }) => error)).toEqual([
+      null,
+      null,
+      null,
+      'EASGATE_DEVICE_THROTTLED',
+      'EASGATE_DEVICE_THROTTLED',
+    ]);
+    const other = await open();
+    other.send(request('FolderSync', FOLDER_SYNC, [], 'OTHER1') + request('Ping', PING));
+    expect((await other.response()).status).toBe(200);
+    await until(() => backend.requests.length === 5);
+  });
+
+  it('that is told to wait keeps its connection: a new one costs more battery than the request', async () => {
+    const { open } = await setUp({ throttle: { burst: 1, perMinute: 1 } });
+    const client = await open();
+    client.send(
+      request('FolderSync', FOLDER_SYNC).repeat(2) + request('FolderSync', FOLDER_SYNC, [], 'OTHER1'),
+    );
+    expect((await client.response()).status).toBe(200);
+    const told = await client.response();
+    expect(told.status).toBe(503);
+    expect(told.header('connection')).toBeUndefined();
+    expect((await client.response()).status).toBe(200);
+  });
+
+  it('behind a trusted proxy is counted by its own address, also on a connection it shares', async () => {
+    const { gateway, open } = await setUp({
+      throttle: { burst: 1, perMinute: 1 },
+      identity: { trustedProxies: ['127.0.0.1/32'] },
+    });
+    const shared = await open();
+    const statuses: number[] = [];
+    for (const address of ['192.0.2.66', '192.0.2.66', '192.0.2.1']) {
+      shared.send(request('FolderSync', FOLDER_SYNC, [`X-Forwarded-For: ${address}`]));
+      statuses.push((await shared.response()).status);
+    }
+    expect(statuses).toEqual([200, 503, 200]);
+    expect(gateway.counters.throttled).toBe(1);
+  });
+
+  it('that repeats a Ping which is answered at once is told to wait, though it asks twice a second only', async () => {
+    const time = new TestClock();
+    const backend = await startRawBackend(({ connection }) => connection.socket.write(ok()));
+    cleanups.push(() => backend.close());
+    const gateway = await startTestGateway(backend.port, {
+      time,
+      throttle: { burst: 300, perMinute: 120, repeats: 45, repeatsPerMinute: 30, pauseSeconds: 30 },
+    });
+    cleanups.push(() => gateway.close());
+    const phone = await RawClient.open(gateway.port);
+    cleanups.push(() => phone.destroy());
+    let seconds = 0;
+    let told: RawResponse | undefined;
+    while (told === undefined && seconds < 150) {
+      for (let count = 0; count < 10; count++) {
+        phone.send(request('Ping', PING));
+        const response = await phone.response();
+        if (response.status !== 200) told ??= response;
+      }
+      await time.advance(5_000);
+      seconds += 5;
+    }
+    expect(told?.status).toBe(503);
+    // What is left of the pause.
+    expect(Number(told?.header('retry-after'))).toBeGreaterThan(20);
+    expect(Number(told?.header('retry-after'))).toBeLessThanOrEqual(30);
+    expect(seconds).toBeLessThan(60);
+    expect(gateway.finished.at(-1)?.error).toBe('EASGATE_DEVICE_THROTTLED');
+    // A Sync is not the Ping that loops.
+    phone.send(request('FolderSync', FOLDER_SYNC));
+    expect((await phone.response()).status).toBe(200);
+  });
+
+  it('that opens a newer Ping has the older one ended as if nothing had happened', async () => {
+    const { backend, gateway, open } = await setUp();
+    const [older, newer] = [await open(), await open()];
+    older.send(request('Ping', PING));
+    await until(() => backend.requests.length === 1);
+    newer.send(request('Ping', PING));
+    const ended = await older.response();
+    expect(ended.status).toBe(200);
+    expect(ended.body.toString('hex')).toBe(PING_EXPIRED);
+    expect(gateway.finished.map(({ error }) => error)).toEqual(['EASGATE_SUPERSEDED']);
+    expect(gateway.counters.superseded).toBe(1);
+    await until(() => backend.connections[0]?.closed === true && backend.requests.length === 2);
+    backend.requests[1]?.connection.socket.write(ok('news'));
+    expect((await newer.response()).body.toString()).toBe('news');
+    // Both connections live on.
+    for (const client of [older, newer]) {
+      client.send(request('FolderSync', FOLDER_SYNC));
+      expect((await client.response()).status).toBe(200);
+    }
+  });
+
+  it('keeps its Ping when a stranger without its password asks for the same', async () => {
+    const { backend, gateway, open } = await setUp();
+    const [phone, stranger] = [await open(), await open()];
+    phone.send(request('Ping', PING));
+    await until(() => backend.requests.length === 1);
+    stranger.send(request('Ping', PING).replace('YWxpY2U6c2VjcmV0', 'YWxpY2U6Z3Vlc3M='));
+    await until(() => backend.requests.length === 2);
+    stranger.send(request('FolderSync', FOLDER_SYNC));
+    backend.requests[1]?.connection.socket.write('HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n');
+    expect((await stranger.response()).status).toBe(401);
+    expect((await stranger.response()).status).toBe(200);
+    expect(phone.received).toBe('');
+    expect(gateway.counters.superseded).toBe(0);
+    backend.requests[0]?.connection.socket.write(ok('news'));
+    expect((await phone.response()).body.toString()).toBe('news');
+  });
+});

@@ -1,0 +1,133 @@
+// Owns the promises of a wipe at the gateway: only by an order that stands now, only to who may hear it, written down once.
+import { afterEach, describe, expect, it } from 'vitest';
+import { fromXml, toXml } from '../../../src/eas/wbxml/xml.ts';
+import type { Verdict } from '../../../src/policy/model.ts';
+import type { EasAnswer, EasClient } from '../../support/phones/eas-client.ts';
+import { checkLeaks } from '../../support/checks/leaks.ts';
+import { openQuarantine } from '../../support/servers/quarantine.ts';
+import type { Quarantine } from '../../support/servers/quarantine.ts';
+import { verdict, wipeOrder } from '../../support/servers/test-gateway.ts';
+
+checkLeaks();
+
+let world: Quarantine;
+afterEach(() => world.close());
+
+function order(action: 'wipe' | 'accountWipe' = 'wipe'): Verdict {
+  return {
+    ...verdict(action),
+    reason: 'wipeRequested',
+    wipe: wipeOrder(),
+  };
+}
+
+async function begin(ordered: Verdict = order()): Promise<void> {
+  world = await openQuarantine();
+  world.gateway.verdicts.set('phone1', ordered);
+}
+
+const provision = (phone: EasClient, inner = ''): Promise<EasAnswer> =>
+  phone.command('Provision', fromXml(`<Provision xmlns="Provision:">${inner}</Provision>`));
+const xml = ({ tree }: EasAnswer): string => (tree === undefined ? '' : toXml(tree));
+const ACKNOWLEDGED = '<RemoteWipe><Status>1</Status></RemoteWipe>';
+
+describe('a phone that is to be wiped', () => {
+  it.each(['14.0', '14.1', '16.1'])(
+    'and speaks %s hears it of every command, and how by Provision',
+    async (version) => {
+      await begin();
+      const phone = world.phone({ version });
+      expect((await phone.folderSync()).easStatus).toBe('140');
+      expect((await phone.sync('1')).easStatus).toBe('140');
+      const told = await provision(phone);
+      expect(xml(told)).toBe('<Provision xmlns="Provision:"><Status>1</Status><RemoteWipe/></Provision>');
+      expect(world.gateway.acknowledged).toEqual([]);
+      expect(xml(await provision(phone, ACKNOWLEDGED))).toBe(
+        '<Provision xmlns="Provision:"><Status>1</Status></Provision>',
+      );
+      expect(world.gateway.acknowledged).toEqual([{ device: 'phone1', status: 1 }]);
+      expect(world.mailRequests()).toEqual([]);
+    },
+  );
+
+  it.each(['2.5', '12.1'])('and speaks %s is led there by HTTP', async (version) => {
+    await begin();
+    const phone = world.phone({ version });
+    phone.policyKey = '4711';
+    expect((await phone.folderSync()).status).toBe(449);
+    expect(xml(await provision(phone))).toContain('<RemoteWipe/>');
+    expect(xml(await provision(phone, ACKNOWLEDGED))).toContain('<Status>1</Status>');
+    expect(world.gateway.acknowledged).toEqual([{ device: 'phone1', status: 1 }]);
+  });
+
+  it('and cannot is told again, and that is written down', async () => {
+    await begin();
+    const failed = await provision(world.phone(), '<RemoteWipe><Status>2</Status></RemoteWipe>');
+    expect(xml(failed)).toBe('<Provision xmlns="Provision:"><Status>2</Status><RemoteWipe/></Provision>');
+    expect(world.gateway.acknowledged).toEqual([{ device: 'phone1', status: 2 }]);
+  });
+
+  it('hears nothing of it with a wrong password, and its word counts for nothing', async () => {
+    await begin();
+    const stranger = world.phone({ password: 'wrong' });
+    for (const inner of ['', ACKNOWLEDGED]) expect((await provision(stranger, inner)).status).toBe(401);
+    expect(world.gateway.acknowledged).toEqual([]);
+  });
+
+  it('is not wiped when the directory cannot confirm the order', async () => {
+    await begin();
+    const phone = world.phone();
+    await phone.folderSync();
+    // Still in memory, as a cached verdict would be; the directory says nothing.
+    world.gateway.confirmWith(null);
+    const answer = await provision(phone);
+    expect(answer.status).toBe(503);
+    expect(xml(answer)).not.toContain('Wipe');
+    world.gateway.confirmWith(undefined);
+    expect(xml(await provision(phone))).toContain('RemoteWipe');
+  });
+
+  it('is not wiped when the order was taken back, though the gateway has not heard of that yet', async () => {
+    await begin();
+    const phone = world.phone();
+    await phone.folderSync();
+    world.gateway.confirmWith(verdict('block'));
+    expect(xml(await provision(phone, ACKNOWLEDGED))).not.toContain('Wipe');
+    world.gateway.confirmWith(verdict('allow'));
+    expect((await provision(phone)).status).toBe(503);
+    expect(world.gateway.acknowledged).toEqual([]);
+  });
+});
+
+describe('a wipe of the account alone', () => {
+  it('is told to clients that know it', async () => {
+    await begin(order('accountWipe'));
+    const phone = world.phone({ version: '16.1' });
+    expect((await phone.folderSync()).easStatus).toBe('140');
+    expect(xml(await provision(phone))).toContain('<AccountOnlyRemoteWipe/>');
+    // The word of a full wipe says nothing of this one.
+    await provision(phone, ACKNOWLEDGED);
+    expect(world.gateway.acknowledged).toEqual([]);
+    await provision(phone, '<AccountOnlyRemoteWipe><Status>1</Status></AccountOnlyRemoteWipe>');
+    expect(world.gateway.acknowledged).toEqual([{ device: 'phone1', status: 1 }]);
+  });
+
+  it.each(['2.5', '12.1', '14.1', '16.0'])(
+    'never leads a client of %s to erase everything',
+    async (version) => {
+      await begin(order('accountWipe'));
+      const phone = world.phone({ version });
+      phone.policyKey = '4711';
+      for (const answer of [
+        await phone.folderSync(),
+        await provision(phone),
+        await provision(phone, ACKNOWLEDGED),
+      ]) {
+        expect(xml(answer)).not.toContain('Wipe');
+        expect(answer.easStatus ?? '403').toMatch(/^(129|403)$/);
+        expect([200, 403]).toContain(answer.status);
+      }
+      expect(world.gateway.acknowledged).toEqual([]);
+    },
+  );
+});

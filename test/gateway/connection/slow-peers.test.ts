@@ -1,0 +1,277 @@
+// Owns the promises about peers that are slow or take nothing: they are cut in time, they cost little, and a phone on a
+// bad line still gets its answer whole.
+import { afterEach, describe, expect, it } from 'vitest';
+import { LINGER_MS } from '../../../src/gateway/settings.ts';
+import { checkLeaks } from '../../support/checks/leaks.ts';
+import { RawClient, untilRead } from '../../support/phones/raw-client.ts';
+import { ok, startRawBackend } from '../../support/servers/raw-backend.ts';
+import type { BackendConnection, BackendRequest, RawBackend } from '../../support/servers/raw-backend.ts';
+import { FOLDER_SYNC, request, startTestGateway } from '../../support/servers/test-gateway.ts';
+import type { SettingsOverrides, TestGateway } from '../../support/servers/test-gateway.ts';
+import { until } from '../../support/checks/until.ts';
+
+checkLeaks();
+
+const cleanups: (() => Promise<void> | void)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+interface SetUp {
+  readonly backend: RawBackend;
+  readonly gateway: TestGateway;
+  readonly client: RawClient;
+  /** What waits in the gateway for the phone to take it, bytes. */
+  readonly unsent: () => number;
+  /** The most that ever waited. */
+  readonly mostUnsent: () => number;
+}
+
+async function setUp(
+  overrides: SettingsOverrides = {},
+  onRequest: (request: BackendRequest) => void = ({ connection }) => connection.socket.write(ok()),
+): Promise<SetUp> {
+  const backend = await startRawBackend(onRequest);
+  cleanups.push(() => backend.close());
+  const gateway = await startTestGateway(backend.port, overrides);
+  cleanups.push(() => gateway.close());
+  let most = 0;
+  const unsent = (): number => gateway.unsentBytes();
+  const watch = setInterval(() => (most = Math.max(most, unsent())), 1);
+  cleanups.push(() => clearInterval(watch));
+  const client = await RawClient.open(gateway.port);
+  cleanups.push(() => client.destroy());
+  return { backend, gateway, client, unsent, mostUnsent: () => most };
+}
+
+/** Resolves when the number has stayed the same while the gateway looked at its clock several times: nothing moves any more. */
+async function untilStill(gateway: TestGateway, number: () => number): Promise<void> {
+  for (let looks = 0, before = number(); looks < 3; looks++) {
+    await gateway.time.advance(0);
+    if (number() === before) continue;
+    before = number();
+    looks = -1;
+  }
+}
+
+const MAIL_START = Buffer.from('03016a00001545', 'hex');
+const large = (size: number, framing: string): Buffer =>
+  Buffer.concat([Buffer.from(`HTTP/1.1 200 OK\r\n${framing}\r\n\r\n`), Buffer.alloc(size, 'x')]);
+
+describe('a phone that sends slowly', () => {
+  /** The beginning of a head, and one byte more twice a second for as long as a head may take. */
+  async function dripHead({ gateway, client }: SetUp): Promise<void> {
+    client.send('POST /Microsoft-Server-ActiveSync?');
+    await untilRead(gateway);
+    for (let half = 0; half < 9; half++) {
+      await gateway.time.advance(500);
+      client.send('x');
+    }
+    expect([client.received, client.ended]).toEqual(['', false]);
+    await gateway.time.advance(501);
+  }
+
+  it('gets 408 when its head drips in one byte at a time', async () => {
+    const world = await setUp();
+    await dripHead(world);
+    const response = await world.client.response();
+    expect(response.status).toBe(408);
+    expect(response.header('connection')).toBe('close');
+    await until(() => world.client.ended);
+    expect(world.gateway.finished.at(-1)?.error).toBe('EASGATE_HEAD_TIMEOUT');
+  });
+
+  it('has no more time for the head of a later request on its connection', async () => {
+    const world = await setUp({ client: { keepAliveTimeoutMs: 60_000 } });
+    world.client.send(request('FolderSync', FOLDER_SYNC));
+    expect((await world.client.response()).status).toBe(200);
+    await dripHead(world);
+    expect((await world.client.response()).status).toBe(408);
+  });
+
+  it.each([
+    ['before its head was forwarded', 'FolderSync', FOLDER_SYNC],
+    ['after its head was forwarded', 'SendMail', MAIL_START],
+  ])('gets 408 when its body is slower than minBodyRate, %s', async (_when, command, start) => {
+    const { backend, gateway, client } = await setUp({ client: { minBodyRate: 10_000 } });
+    const chunk = (bytes: Buffer): string =>
+      `${bytes.length.toString(16)}\r\n${bytes.toString('latin1')}\r\n`;
+    if (command === 'SendMail') client.send(request(command, start, ['Content-Length: 1000000']));
+    else client.send(request(command, Buffer.alloc(0), ['Transfer-Encoding: chunked']) + chunk(start));
+    await untilRead(gateway);
+    for (let second = 0; second < 10; second++) {
+      client.send(command === 'SendMail' ? 'x' : chunk(Buffer.from('x')));
+      await untilRead(gateway);
+      await gateway.time.advance(1_000);
+    }
+    expect(client.received).toBe('');
+    client.send(command === 'SendMail' ? 'x' : chunk(Buffer.from('x')));
+    expect((await client.response()).status).toBe(408);
+    expect(gateway.finished.at(-1)?.error).toBe('EASGATE_BODY_TIMEOUT');
+    await until(() => gateway.upstreamConnections() === 0);
+    expect(backend.requests).toHaveLength(0);
+  });
+
+  it('is not slow when its body comes faster than minBodyRate, however long it takes', async () => {
+    const { backend, gateway, client } = await setUp({ client: { minBodyRate: 1_000 } });
+    const piece = 'x'.repeat(5_000);
+    client.send(request('SendMail', MAIL_START, [`Content-Length: ${MAIL_START.length + 10 * 5_000}`]));
+    await until(() => backend.connections[0]?.received.includes('\r\n\r\n') === true, 'the head');
+    for (let count = 1; count <= 10; count++) {
+      await gateway.time.advance(4_000);
+      const before = backend.connections[0]?.received.length ?? 0;
+      client.send(piece);
+      await until(() => backend.connections[0]?.received.length === before + piece.length, 'the piece');
+    }
+    expect((await client.response()).status).toBe(200);
+    expect(backend.requests[0]?.body).toHaveLength(MAIL_START.length + 10 * 5_000);
+  });
+
+  it('has all its time for the rest of its body where the mail server was quick to connect', async () => {
+    const { backend, gateway, client } = await setUp({
+      upstream: { connectTimeoutMs: 1_000 },
+      client: { bodyTimeoutMs: 60_000 },
+    });
+    const mail = request('SendMail', MAIL_START, [`Content-Length: ${MAIL_START.length + 1}`]);
+    client.send(mail);
+    await until(() => backend.connections[0]?.received.includes('\r\n\r\n') === true, 'the head');
+    await gateway.time.advance(59_000);
+    client.send('x');
+    expect((await client.response()).status).toBe(200);
+  });
+
+  it('is not blamed when the mail server takes nothing', async () => {
+    const { backend, gateway, client } = await setUp({ client: { minBodyRate: 1_000 } });
+    client.send(request('SendMail', MAIL_START, ['Content-Length: 40000000']));
+    await until(() => backend.connections.length === 1);
+    backend.connections[0]?.socket.pause();
+    client.send(Buffer.alloc(39_000_000));
+    await untilStill(gateway, () => client.socket.writableLength);
+    await gateway.time.advance(5_001);
+    expect((await client.response()).status).toBe(504);
+    expect(gateway.finished[0]?.error).toBe('EASGATE_UPSTREAM_STALLED');
+  });
+
+  it('is not blamed for the time in which the mail server took nothing', async () => {
+    const { backend, gateway, client } = await setUp({
+      client: { minBodyRate: 100_000_000, bodyTimeoutMs: 60_000 },
+    });
+    const size = 16_000_000;
+    client.send(request('SendMail', MAIL_START, [`Content-Length: ${MAIL_START.length + size}`]));
+    await until(() => backend.connections.length === 1);
+    const { socket } = backend.connections[0] as BackendConnection;
+    socket.pause();
+    client.send(Buffer.alloc(size));
+    await untilStill(gateway, () => client.socket.writableLength);
+    // Longer than the window.
+    await gateway.time.advance(13_000);
+    expect(client.socket.writableLength).toBeGreaterThan(0);
+    // What is left of the body is there within one window, if nobody looks at it.
+    socket.removeAllListeners('data');
+    socket.on('data', () => undefined);
+    socket.resume();
+    await until(() => client.socket.writableLength === 0, 'the rest to leave');
+    socket.write(ok());
+    expect((await client.response()).status).toBe(200);
+  });
+
+  it('has its body passed on unchanged when it cuts it into chunks of one byte', async () => {
+    const { backend, client } = await setUp();
+    const tiny = (bytes: Buffer): string =>
+      [...bytes].map((byte) => `1\r\n${String.fromCodePoint(byte)}\r\n`).join('');
+    const rest = Buffer.from(Array.from({ length: 10_000 }, (_, index) => index % 251));
+    const streamed = Buffer.alloc(70_000, 'y');
+    client.send(request('SendMail', Buffer.alloc(0), ['Transfer-Encoding: chunked']) + tiny(MAIL_START));
+    client.send(tiny(rest) + `${streamed.length.toString(16)}\r\n${streamed.toString('latin1')}\r\n`);
+    await until(() => backend.connections.length === 1, 'the head to be forwarded');
+    client.send(tiny(rest) + '0\r\n\r\n');
+    expect((await client.response()).status).toBe(200);
+    const expected = Buffer.concat([MAIL_START, rest, streamed, rest]);
+    expect(backend.requests[0]?.body.equals(expected)).toBe(true);
+  });
+});
+
+describe('a phone that reads slowly', () => {
+  it('is cut when it takes nothing, which frees the mail server and keeps memory', async () => {
+    const { backend, gateway, client, unsent, mostUnsent } = await setUp({}, ({ connection }) =>
+      connection.socket.write(large(50_000_000, 'Content-Length: 50000000')),
+    );
+    client.socket.pause();
+    client.send(request('FolderSync', FOLDER_SYNC));
+    await until(() => unsent() > 0, 'the line to be full');
+    await untilStill(gateway, unsent);
+    await gateway.time.advance(5_001);
+    await until(() => gateway.finished.length === 1);
+    expect(gateway.finished[0]?.error).toBe('EASGATE_CLIENT_STALLED');
+    await until(() => backend.connections[0]?.closed === true && gateway.connections() === 0);
+    expect(mostUnsent()).toBeGreaterThan(0);
+    expect(mostUnsent()).toBeLessThan(1_000_000);
+  });
+
+  it('is cut when it takes less than minReadRate', async () => {
+    const { backend, gateway, client, unsent } = await setUp(
+      { client: { minReadRate: 1_000_000_000, rateWindowMs: 3_000 } },
+      ({ connection }) => connection.socket.write(large(50_000_000, 'Content-Length: 50000000')),
+    );
+    client.socket.pause();
+    client.send(request('FolderSync', FOLDER_SYNC));
+    await until(() => unsent() > 0, 'the line to be full');
+    await gateway.time.advance(4_000);
+    expect(gateway.finished).toHaveLength(0);
+    client.socket.resume();
+    await until(() => gateway.finished.length === 1, 'cut');
+    expect(gateway.finished[0]?.error).toBe('EASGATE_CLIENT_STALLED');
+    await until(() => backend.connections[0]?.closed === true);
+  });
+
+  it('but pipelines on is not answered from memory without bound, and served on when it reads', async () => {
+    const body = 'x'.repeat(30_000);
+    const { backend, gateway, client, mostUnsent } = await setUp({}, ({ connection }) =>
+      connection.socket.write(ok(body)),
+    );
+    client.socket.pause();
+    const count = 1_500;
+    client.send(request('FolderSync', FOLDER_SYNC).repeat(count));
+    await until(() => mostUnsent() > 0, 'the line to be full');
+    await untilStill(gateway, () => backend.requests.length);
+    expect(mostUnsent()).toBeLessThan(1_000_000);
+    expect(backend.requests.length).toBeLessThan(count);
+    client.socket.resume();
+    await until(() => client.received.length >= count * (ok(body).length - 1), 'all answers');
+    expect(client.received.split('HTTP/1.1 200 OK').length - 1).toBe(count);
+  });
+
+  it.each([
+    ['chunked, last of its connection', 1, 'Transfer-Encoding: chunked', false],
+    ['ended by closing', 0, 'Connection: close', false],
+    ['on a connection whose side of it it closed', 0, 'Transfer-Encoding: chunked', true],
+  ])('gets its response whole: %s', async (_what, maxRequestsPerConnection, framing, halfClose) => {
+    const { backend, gateway, client, unsent } = await setUp(
+      { client: { maxRequestsPerConnection } },
+      ({ connection }) => connection.socket.write(`HTTP/1.1 200 OK\r\n${framing}\r\n\r\n`),
+    );
+    client.socket.pause();
+    client.send(request('FolderSync', FOLDER_SYNC));
+    await until(() => backend.requests.length === 1);
+    // Less than makes the gateway stop reading, again and again until the line to the phone is full.
+    const piece = 'x'.repeat(50_000);
+    const part = framing.startsWith('T') ? `${piece.length.toString(16)}\r\n${piece}\r\n` : piece;
+    const { socket } = (backend.requests[0] as BackendRequest).connection;
+    let sent = 0;
+    await until(() => {
+      if (unsent() > 0) return true;
+      socket.write(part);
+      sent += piece.length;
+      return false;
+    }, 'the line to be full');
+    socket.end(framing.startsWith('T') ? '0\r\n\r\n' : '');
+    await until(() => gateway.finished.length === 1, 'the gateway to be done');
+    expect(unsent()).toBeGreaterThan(0);
+    if (halfClose) client.socket.end();
+    // Longer than the gateway lingers for phones that have everything.
+    await gateway.time.advance(LINGER_MS + 500);
+    client.socket.resume();
+    expect((await client.response()).body).toHaveLength(sent);
+    await until(() => client.ended);
+  });
+});

@@ -1,0 +1,253 @@
+// Owns the promises of what the mail server is told of a client, in both lanes: whose word on address, scheme and host counts.
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { parseRange } from '../../../src/identity/client-address.ts';
+import { proxyHeader } from '../../../src/http/proxy-protocol.ts';
+import type { PassThroughSettings } from '../../../src/gateway/pass-through/settings.ts';
+import { checkLeaks } from '../../support/checks/leaks.ts';
+import { ok, startRawBackend } from '../../support/servers/raw-backend.ts';
+import type { RawBackend } from '../../support/servers/raw-backend.ts';
+import { RawClient } from '../../support/phones/raw-client.ts';
+import { FOLDER_SYNC, request, startTestGateway } from '../../support/servers/test-gateway.ts';
+import type { TestGateway } from '../../support/servers/test-gateway.ts';
+import { laneSettings } from '../../support/servers/test-lane.ts';
+
+checkLeaks();
+
+/** What differs from test to test; the same for both lanes. */
+interface Rules {
+  readonly trusted?: readonly string[];
+  readonly header?: 'xForwardedFor' | 'forwarded';
+  readonly sends?: boolean;
+  readonly publicHosts?: readonly string[];
+  readonly proxyProtocolFrom?: readonly string[];
+}
+
+const lane = (rules: Rules): PassThroughSettings =>
+  laneSettings({
+    paths: [{ path: '/owa', match: 'prefix', upgrade: false }],
+    publicHosts: rules.publicHosts ?? [],
+    trustedProxies: (rules.trusted ?? []).map(parseRange),
+    forwardedHeader: rules.header ?? 'xForwardedFor',
+    sendsForwarded: rules.sends ?? false,
+  });
+
+let backend: RawBackend;
+let gateway: TestGateway | null = null;
+beforeEach(async () => {
+  backend = await startRawBackend(({ connection }) => connection.socket.write(ok()));
+});
+afterEach(async () => {
+  await gateway?.close();
+  gateway = null;
+  await backend.close();
+});
+
+async function start(rules: Rules): Promise<TestGateway> {
+  gateway = await startTestGateway(backend.port, {
+    identity: {
+      trustedProxies: rules.trusted ?? [],
+      forwardedHeader: rules.header ?? 'xForwardedFor',
+      publicHosts: rules.publicHosts ?? [],
+    },
+    balancing: { forwarded: rules.sends ?? false },
+    listen: { proxyProtocolFrom: rules.proxyProtocolFrom ?? null },
+    passThrough: lane(rules),
+  });
+  return gateway;
+}
+
+type Lane = 'Exchange ActiveSync' | 'pass-through';
+const LANES: readonly Lane[] = ['Exchange ActiveSync', 'pass-through'];
+
+const write = (on: Lane, lines: string[]): string =>
+  on === 'pass-through'
+    ? ['GET /owa/ HTTP/1.1', 'Host: mail.example.com', ...lines, '', ''].join('\r\n')
+    : request('FolderSync', FOLDER_SYNC, lines);
+
+/** What the mail server is told by a request with these header lines, by lower-case name. */
+async function told(
+  on: Lane,
+  rules: Rules,
+  lines: string[],
+  preface: Buffer = Buffer.alloc(0),
+): Promise<Record<string, string>> {
+  const { port } = await start(rules);
+  const client = await RawClient.open(port);
+  client.send(Buffer.concat([preface, Buffer.from(write(on, lines), 'latin1')]));
+  expect((await client.response()).status).toBe(200);
+  client.destroy();
+  return claims(0);
+}
+
+/** What the headers of a request say of its client. A header that comes twice is joined. */
+function claims(index: number): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (const [name, value] of backend.requests[index]?.headers ?? []) {
+    const key = name.toLowerCase();
+    if (/forward|real-ip|x-host|client-ip/.test(key))
+      found[key] = found[key] === undefined ? value : `${found[key]} & ${value}`;
+  }
+  return found;
+}
+
+const DIRECT = {
+  'x-forwarded-for': '127.0.0.1',
+  'x-forwarded-proto': 'http',
+  'x-forwarded-host': 'mail.example.com',
+};
+const BEHIND_PROXY = {
+  'x-forwarded-for': '192.0.2.7, 127.0.0.1',
+  'x-forwarded-proto': 'https',
+  'x-forwarded-host': 'mail.example.com',
+};
+const TRUSTED = ['127.0.0.1'];
+const BY_X = ['X-Forwarded-For: 192.0.2.7', 'X-Forwarded-Proto: https'];
+const BY_FORWARDED = ['Forwarded: for=192.0.2.7;proto=https;host=mail.example.com'];
+
+describe.each(LANES)('the mail server, in the lane of %s,', (on) => {
+  it('is told address, scheme and host of a phone, whatever the phone says of itself', async () => {
+    const lines = [
+      ...BY_X,
+      ...BY_FORWARDED,
+      'X-Forwarded-Host: evil.example.com',
+      'X-Forwarded-Port: 1',
+      'X-Real-IP: 192.0.2.9',
+    ];
+    expect(await told(on, { sends: true }, lines)).toEqual({
+      ...DIRECT,
+      forwarded: 'for=127.0.0.1;host="mail.example.com";proto=http',
+    });
+  });
+
+  it('is told what a trusted proxy says, and no host but Host', async () => {
+    const lines = [...BY_X, ...BY_FORWARDED, 'X-Forwarded-Host: evil.example.com'];
+    expect(await told(on, { trusted: TRUSTED }, lines)).toEqual(BEHIND_PROXY);
+  });
+
+  it('is told nothing of what a phone said in front of a trusted proxy', async () => {
+    const lines = [
+      'X-Forwarded-For: 203.0.113.9, 192.0.2.7',
+      'X-Forwarded-Proto: http, http',
+      'X-Forwarded-Proto: https',
+    ];
+    expect(await told(on, { trusted: TRUSTED }, lines)).toEqual(BEHIND_PROXY);
+  });
+
+  it.each(['ftp', 'HTTPS', 'https,', 'https, ', '', '"https"', 'https://evil', 'http, wss', 'https;x'])(
+    'is told of the connection itself when a trusted proxy says the scheme %j',
+    async (proto) => {
+      const said = await told(on, { trusted: TRUSTED }, [`X-Forwarded-Proto: ${proto}`]);
+      expect(said).toEqual(DIRECT);
+    },
+  );
+
+  it('is told what a trusted proxy says in Forwarded where that one is believed, the host too', async () => {
+    const rules: Rules = { trusted: TRUSTED, header: 'forwarded' };
+    const lines = ['X-Forwarded-For: 203.0.113.9', 'X-Forwarded-Proto: http'];
+    const said = await told(on, rules, [
+      ...lines,
+      'Forwarded: for=192.0.2.7;proto=https;host="m.example.com"',
+    ]);
+    expect(said).toEqual({ ...BEHIND_PROXY, 'x-forwarded-host': 'm.example.com' });
+  });
+
+  it('is told nothing of X-Forwarded-* where Forwarded is believed and did not come', async () => {
+    expect(await told(on, { trusted: TRUSTED, header: 'forwarded' }, BY_X)).toEqual(DIRECT);
+  });
+
+  it.each([
+    ['elements of the phone', 'for=203.0.113.9;proto=http;host=evil, for=192.0.2.7;proto=https'],
+    ['a quote the phone opened', 'for="203.0.113.9, for=192.0.2.7;proto=https'],
+    ['a host that is none', 'for=192.0.2.7;proto=https;host="evil/path"'],
+    ['a host that would end the line', 'for=192.0.2.7;proto=https;host="a\\"b"'],
+    ['a host that is not one of publicHosts', 'for=192.0.2.7;proto=https;host=evil.example.com'],
+  ])('is told only what can be believed of Forwarded: %s', async (_name, forwarded) => {
+    const rules: Rules = { trusted: TRUSTED, header: 'forwarded', publicHosts: ['mail.example.com'] };
+    expect(await told(on, rules, [`Forwarded: ${forwarded}`])).toEqual(BEHIND_PROXY);
+  });
+
+  it.each(['for', 'for="', 'for=192.0.2.7; proto=https', 'for=192.0.2.7, '])(
+    'is told of the connection itself when Forwarded is broken: %j',
+    async (forwarded) => {
+      const rules: Rules = { trusted: TRUSTED, header: 'forwarded' };
+      expect(await told(on, rules, [`Forwarded: ${forwarded}`])).toEqual(DIRECT);
+    },
+  );
+
+  it('gets Forwarded too where that is configured', async () => {
+    const said = await told(on, { trusted: TRUSTED, sends: true }, BY_X);
+    expect(said).toEqual({
+      ...BEHIND_PROXY,
+      forwarded: 'for=192.0.2.7;host="mail.example.com";proto=https, for=127.0.0.1',
+    });
+  });
+
+  it('is told of each client that shares a connection of a trusted proxy', async () => {
+    const { port } = await start({ trusted: TRUSTED });
+    let proxy = await RawClient.open(port);
+    for (const lines of [BY_X, [], ['X-Forwarded-For: 192.0.2.8'], BY_X]) {
+      proxy.send(write(on, lines));
+      const answer = await proxy.response();
+      if (answer.header('connection') !== 'close') continue;
+      // The lane for other paths closes behind a request of a trusted proxy.
+      proxy.destroy();
+      proxy = await RawClient.open(port);
+    }
+    proxy.destroy();
+    expect([0, 1, 2, 3].map((index) => claims(index))).toEqual([
+      BEHIND_PROXY,
+      DIRECT,
+      { ...DIRECT, 'x-forwarded-for': '192.0.2.8, 127.0.0.1' },
+      BEHIND_PROXY,
+    ]);
+  });
+
+  it('is told the host of each request on one connection', async () => {
+    const { port } = await start({});
+    const client = await RawClient.open(port);
+    for (const host of ['mail.example.com', 'autodiscover.example.com', 'mail.example.com']) {
+      client.send(write(on, []).replace('Host: mail.example.com', `Host: ${host}`));
+      await client.response();
+    }
+    client.destroy();
+    expect(backend.requests.map((seen) => seen.header('x-forwarded-host'))).toEqual([
+      'mail.example.com',
+      'autodiscover.example.com',
+      'mail.example.com',
+    ]);
+  });
+
+  describe('behind a PROXY header', () => {
+    const rules: Rules = { proxyProtocolFrom: TRUSTED };
+    const plain = proxyHeader(2, '192.0.2.7', 40_000, '198.51.100.1', 443);
+    /** The header with one TLV of type PP2_TYPE_SSL: flags of the client, then `verify`. */
+    const withTls = (flags: number): Buffer => {
+      const tlv = Buffer.from([0x20, 0, 5, flags, 0, 0, 0, 0]);
+      const header = Buffer.concat([plain, tlv]);
+      header.writeUInt16BE(plain.readUInt16BE(14) + tlv.length, 14);
+      return header;
+    };
+
+    it.each([
+      ['https', 'with a TLV that says the phone used TLS', withTls(0x01)],
+      ['https', 'with a TLV that says more too', withTls(0x07)],
+      ['http', 'with a TLV that does not say so', withTls(0x06)],
+      ['http', 'of version 2 without the TLV', plain],
+      ['http', 'of version 1', proxyHeader(1, '192.0.2.7', 40_000, '198.51.100.1', 443)],
+      ['http', 'that names nobody', proxyHeader(2, '', 0, '', 0)],
+    ])('is told %s by one %s', async (proto, _name, header) => {
+      const said = await told(on, rules, ['X-Forwarded-Proto: https'], header);
+      expect(said['x-forwarded-proto']).toBe(proto);
+    });
+
+    it('is told what a trusted proxy named there says of its own client', async () => {
+      const both: Rules = { ...rules, trusted: ['192.0.2.7'] };
+      const lines = ['X-Forwarded-For: 203.0.113.9', 'X-Forwarded-Proto: http'];
+      expect(await told(on, both, lines, withTls(0x01))).toEqual({
+        'x-forwarded-for': '203.0.113.9, 192.0.2.7',
+        'x-forwarded-proto': 'http',
+        'x-forwarded-host': 'mail.example.com',
+      });
+    });
+  });
+});

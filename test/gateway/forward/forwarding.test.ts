@@ -1,0 +1,418 @@
+// Owns the promises of the EAS lane towards a well-behaved phone and server: framing, order, reuse, backpressure.
+import { afterEach, describe, expect, it } from 'vitest';
+import { checkLeaks } from '../../support/checks/leaks.ts';
+import { RawClient } from '../../support/phones/raw-client.ts';
+import { answerOk } from '../../support/servers/openings.ts';
+import { ok, startRawBackend } from '../../support/servers/raw-backend.ts';
+import type { BackendRequest, RawBackend } from '../../support/servers/raw-backend.ts';
+import { FOLDER_SYNC, PING, request, startTestGateway } from '../../support/servers/test-gateway.ts';
+import type { SettingsOverrides, TestGateway } from '../../support/servers/test-gateway.ts';
+import { until } from '../../support/checks/until.ts';
+
+checkLeaks();
+
+const cleanups: (() => Promise<void> | void)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+async function setUp(
+  onRequest: (request: BackendRequest) => void = answerOk,
+  overrides: SettingsOverrides = {},
+): Promise<{ backend: RawBackend; gateway: TestGateway; client: RawClient }> {
+  const backend = await startRawBackend(onRequest);
+  cleanups.push(() => backend.close());
+  const gateway = await startTestGateway(backend.port, overrides);
+  cleanups.push(() => gateway.close());
+  const client = await RawClient.open(gateway.port);
+  cleanups.push(() => client.destroy());
+  return { backend, gateway, client };
+}
+
+describe('a forwarded request', () => {
+  it('reaches the server with its body, its end-to-end headers and the constant path', async () => {
+    const { backend, client } = await setUp();
+    client.send(
+      request('FolderSync', FOLDER_SYNC, ['X-MS-PolicyKey: 7', 'Accept-Language: de']).replace(
+        '/Microsoft',
+        '/microsoft',
+      ),
+    );
+    const response = await client.response();
+    expect(response.status).toBe(200);
+    expect(response.body.toString()).toBe('ok');
+    const seen = backend.requests[0];
+    expect(seen?.target).toBe(
+      '/Microsoft-Server-ActiveSync?Cmd=FolderSync&User=alice&DeviceId=ABC123&DeviceType=iPhone',
+    );
+    expect(seen?.body).toEqual(FOLDER_SYNC);
+    expect(seen?.header('x-ms-policykey')).toBe('7');
+    expect(seen?.header('authorization')).toBe('Basic YWxpY2U6c2VjcmV0');
+    expect(seen?.header('host')).toBe('mail.example.com');
+    expect(seen?.header('x-forwarded-for')).toBe('127.0.0.1');
+    expect(seen?.header('via')).toBe('1.1 easgate');
+    expect(seen?.header('connection')).toBeUndefined();
+  });
+
+  it('is the same request however its bytes are cut', async () => {
+    const { backend, client } = await setUp();
+    const text = request('FolderSync', FOLDER_SYNC);
+    for (const byte of text) {
+      client.send(byte);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect((await client.response()).status).toBe(200);
+    expect(backend.requests[0]?.body).toEqual(FOLDER_SYNC);
+  });
+
+  it('goes on with Content-Length when a chunked body is at most 64 KB', async () => {
+    const { backend, client } = await setUp();
+    const chunks =
+      [...FOLDER_SYNC].map((byte) => `1\r\n${String.fromCharCode(byte)}\r\n`).join('') + '0\r\n\r\n';
+    client.send(request('FolderSync', Buffer.alloc(0), ['Transfer-Encoding: chunked']) + chunks);
+    expect((await client.response()).status).toBe(200);
+    expect(backend.requests[0]?.header('content-length')).toBe(String(FOLDER_SYNC.length));
+    expect(backend.requests[0]?.header('transfer-encoding')).toBeUndefined();
+    expect(backend.requests[0]?.body).toEqual(FOLDER_SYNC);
+  });
+
+  it('goes on chunked when a chunked body is larger, without its trailers', async () => {
+    const { backend, client } = await setUp();
+    const body = Buffer.concat([Buffer.from('03016a00001545', 'hex'), Buffer.alloc(200_000, 'm')]);
+    client.send(request('SendMail', Buffer.alloc(0), ['Transfer-Encoding: chunked']));
+    for (let at = 0; at < body.length; at += 30_000) {
+      const part = body.subarray(at, at + 30_000);
+      client.send(`${part.length.toString(16)}\r\n`);
+      client.send(part);
+      client.send('\r\n');
+    }
+    client.send('0\r\nX-Sum: 1\r\n\r\n');
+    expect((await client.response()).status).toBe(200);
+    expect(backend.requests[0]?.header('transfer-encoding')).toBe('chunked');
+    expect(backend.requests[0]?.body.equals(body)).toBe(true);
+    expect(backend.connections[0]?.received).not.toContain('X-Sum');
+  });
+
+  it('streams a large body of known length', async () => {
+    const { backend, client } = await setUp();
+    const body = Buffer.concat([Buffer.from('03016a00001545', 'hex'), Buffer.alloc(3_000_000, 'm')]);
+    client.send(request('SendMail', body));
+    expect((await client.response()).status).toBe(200);
+    expect(backend.requests[0]?.body.equals(body)).toBe(true);
+  });
+
+  it('is answered 100 Continue only after the verdict, and a blocked phone uploads nothing', async () => {
+    const { backend, gateway, client } = await setUp();
+    client.send(
+      request('FolderSync', FOLDER_SYNC, [
+        'Expect: 100-continue',
+        `Content-Length: ${FOLDER_SYNC.length}`,
+      ]).slice(0, -FOLDER_SYNC.length),
+    );
+    await until(() => client.received.includes('100 Continue'), '100 Continue');
+    client.send(FOLDER_SYNC);
+    expect((await client.response()).status).toBe(200);
+    expect(backend.requests[0]?.header('expect')).toBeUndefined();
+
+    gateway.change('abc123', 'block');
+    client.send(
+      request('FolderSync', FOLDER_SYNC, [
+        'Expect: 100-continue',
+        `Content-Length: ${FOLDER_SYNC.length}`,
+      ]).slice(0, -FOLDER_SYNC.length),
+    );
+    const refused = await client.response();
+    expect(refused.body.toString('hex')).toBe('03016a000007564c03313239000101');
+    expect(refused.header('connection')).toBe('close');
+    expect(client.received).not.toContain('100 Continue');
+  });
+
+  it('waits its turn when pipelined', async () => {
+    const waiting: BackendRequest[] = [];
+    const { backend, client } = await setUp((seen) => waiting.push(seen));
+    client.send(request('FolderSync', FOLDER_SYNC) + request('FolderSync', FOLDER_SYNC, ['X-Second: 1']));
+    await until(() => waiting.length === 1);
+    waiting[0]?.connection.socket.write(ok('first'));
+    await until(() => waiting.length === 2);
+    expect(backend.requests[1]?.header('x-second')).toBe('1');
+    waiting[1]?.connection.socket.write(ok('second'));
+    expect((await client.response()).body.toString()).toBe('first');
+    expect((await client.response()).body.toString()).toBe('second');
+  });
+
+  it('serves a hundred pipelined requests in order', async () => {
+    let count = 0;
+    const { client } = await setUp(({ connection }) => connection.socket.write(ok(`n${count++}`)));
+    client.send(request('FolderSync', FOLDER_SYNC).repeat(100));
+    for (let index = 0; index < 100; index++)
+      expect((await client.response()).body.toString()).toBe(`n${index}`);
+  });
+
+  it('records the partnership once the server accepted the credentials', async () => {
+    let status = '401 No';
+    const { gateway, client } = await setUp(({ connection }) =>
+      connection.socket.write(`HTTP/1.1 ${status}\r\nContent-Length: 0\r\n\r\n`),
+    );
+    client.send(request('FolderSync', FOLDER_SYNC));
+    await client.response();
+    expect(gateway.seen).toEqual([]);
+    status = '200 OK';
+    client.send(request('FolderSync', FOLDER_SYNC));
+    await client.response();
+    expect(gateway.seen).toEqual([{ user: 'alice', device: 'abc123' }]);
+  });
+});
+
+describe('a response', () => {
+  it.each([
+    [
+      'chunked with trailers',
+      'Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n4\r\ndefg\r\n0\r\nX-Sum: 1\r\n\r\n',
+      'abcdefg',
+    ],
+    ['length', 'Content-Length: 5\r\n\r\nhello', 'hello'],
+    ['empty', 'Content-Length: 0\r\n\r\n', ''],
+  ])('arrives whole and leaves the connection open: %s', async (_name, text, body) => {
+    const { client } = await setUp(({ connection }) => connection.socket.write(`HTTP/1.1 200 OK\r\n${text}`));
+    for (let round = 0; round < 2; round++) {
+      client.send(request('FolderSync', FOLDER_SYNC));
+      expect((await client.response()).body.toString()).toBe(body);
+    }
+  });
+
+  it('ends with the connection when the server delimits it that way', async () => {
+    const { client } = await setUp(({ connection }) =>
+      connection.socket.end('HTTP/1.1 200 OK\r\n\r\nuntil the end'),
+    );
+    client.send(request('FolderSync', FOLDER_SYNC));
+    const response = await client.response();
+    expect(response.body.toString()).toBe('until the end');
+    expect(response.header('connection')).toBe('close');
+  });
+
+  it('is unchunked for an HTTP/1.0 client', async () => {
+    const { client } = await setUp(({ connection }) =>
+      connection.socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n'),
+    );
+    client.send(request('FolderSync', FOLDER_SYNC).replace('HTTP/1.1', 'HTTP/1.0'));
+    const response = await client.response();
+    expect(response.body.toString()).toBe('abc');
+    expect(response.header('transfer-encoding')).toBeUndefined();
+  });
+
+  it.each(['204 No Content', '304 Not Modified'])('has no body when it is %s', async (line) => {
+    const { client } = await setUp(({ connection }) => connection.socket.write(`HTTP/1.1 ${line}\r\n\r\n`));
+    client.send(request('FolderSync', FOLDER_SYNC) + request('FolderSync', FOLDER_SYNC));
+    expect((await client.response()).status).toBe(Number(line.slice(0, 3)));
+    expect((await client.response()).status).toBe(Number(line.slice(0, 3)));
+  });
+
+  it('may be preceded by 1xx responses', async () => {
+    const { client } = await setUp(({ connection }) =>
+      connection.socket.write('HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n' + ok()),
+    );
+    client.send(request('FolderSync', FOLDER_SYNC));
+    await until(() => client.received.includes('\r\n\r\nok'));
+    expect(client.received).toContain('HTTP/1.1 102 Processing');
+    expect(client.received).not.toContain('100 Continue');
+  });
+
+  it('passes a 401 with every challenge untouched', async () => {
+    const lines = 'WWW-Authenticate: Bearer x\r\nWWW-Authenticate: Basic realm="a"\r\n';
+    const { client } = await setUp(({ connection }) =>
+      connection.socket.write(`HTTP/1.1 401 Unauthorized\r\n${lines}Content-Length: 2\r\n\r\nno`),
+    );
+    client.send(request('FolderSync', FOLDER_SYNC));
+    const response = await client.response();
+    expect(response.head).toContain(lines);
+    expect(response.body.toString()).toBe('no');
+  });
+
+  it('that comes before the request was uploaded reaches the phone, and the connections close', async () => {
+    const backend = await startRawBackend(undefined, (connection) => {
+      if (connection.received.length < 1000)
+        connection.socket.write('HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n');
+    });
+    cleanups.push(() => backend.close());
+    const gateway = await startTestGateway(backend.port);
+    cleanups.push(() => gateway.close());
+    const client = await RawClient.open(gateway.port);
+    client.send(request('SendMail', Buffer.from('03016a00001545', 'hex'), ['Content-Length: 1000000']));
+    const response = await client.response();
+    expect(response.status).toBe(413);
+    expect(response.header('connection')).toBe('close');
+    await until(() => backend.connections[0]?.closed === true, 'upstream closed');
+    client.destroy();
+  });
+
+  it('of 20 MB arrives whole at a slow reader without piling up in the gateway', async () => {
+    const size = 20_000_000;
+    const { gateway, client } = await setUp(({ connection }) => {
+      connection.socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${size}\r\n\r\n`);
+      connection.socket.write(Buffer.alloc(size, 'x'));
+    });
+    client.socket.pause();
+    const before = process.memoryUsage().arrayBuffers;
+    client.send(request('FolderSync', FOLDER_SYNC));
+    await until(() => gateway.unsentBytes() > 0, 'the line to be full');
+    // A turn of the event loop in which the gateway could read on.
+    await gateway.time.advance(1);
+    // The double itself holds `size`; the gateway may add a few read buffers.
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(size + 8_000_000);
+    let received = 0;
+    client.socket.removeAllListeners('data');
+    client.socket.on('data', (chunk: Buffer) => (received += chunk.length));
+    client.socket.resume();
+    await until(() => received > size, 'the whole response');
+  });
+});
+
+describe('connections', () => {
+  it('to the server are used again', async () => {
+    const { backend, gateway, client } = await setUp();
+    client.send(request('FolderSync', FOLDER_SYNC));
+    await client.response();
+    // Until one has stayed open for a moment, every request gets a connection of its own.
+    await gateway.time.advance(500);
+    for (let round = 0; round < 5; round++) {
+      client.send(request('FolderSync', FOLDER_SYNC));
+      await client.response();
+    }
+    expect(backend.connections).toHaveLength(1);
+  });
+
+  it('cost no failed request when the server closes after every response without saying so', async () => {
+    const { client, gateway } = await setUp(({ connection }) => connection.socket.end(ok()));
+    for (let round = 0; round < 200; round++) {
+      client.send(request('SendMail', Buffer.from('03016a0000154501', 'hex')));
+      expect((await client.response()).status).toBe(200);
+    }
+    expect(gateway.counters.failed).toBe(0);
+  });
+
+  it('with bytes nobody asked for are never used again', async () => {
+    const { backend, client } = await setUp(({ connection }) => connection.socket.write(ok() + ok('poison')));
+    for (let round = 0; round < 5; round++) {
+      client.send(request('FolderSync', FOLDER_SYNC));
+      expect((await client.response()).body.toString()).toBe('ok');
+    }
+    expect(backend.connections.length).toBe(5);
+  });
+
+  it('of a phone that closes its side behind a complete request still carry the answer', async () => {
+    const { client } = await setUp();
+    client.socket.end(request('FolderSync', FOLDER_SYNC), 'latin1');
+    expect((await client.response()).status).toBe(200);
+    await until(() => client.ended);
+  });
+
+  it('that stay idle are closed', async () => {
+    const { gateway, client } = await setUp();
+    client.send(request('FolderSync', FOLDER_SYNC));
+    await client.response();
+    await gateway.time.advance(9_999);
+    expect(client.ended).toBe(false);
+    await gateway.time.advance(2);
+    await until(() => client.ended || client.closed, 'idle close');
+  });
+});
+
+describe('a held poll', () => {
+  it('outlives the time-out of ordinary responses and ends with the server’s answer', async () => {
+    const waiting: BackendRequest[] = [];
+    const { gateway, client } = await setUp((seen) => waiting.push(seen));
+    client.send(request('Ping', PING));
+    await until(() => waiting.length === 1);
+    await gateway.time.advance(481_000);
+    expect([gateway.connections(), client.received]).toEqual([1, '']);
+    waiting[0]?.connection.socket.write(ok('late'));
+    expect((await client.response()).body.toString()).toBe('late');
+  });
+
+  it('frees its upstream connection at once when the phone leaves', async () => {
+    const waiting: BackendRequest[] = [];
+    const { backend, gateway, client } = await setUp((seen) => waiting.push(seen));
+    client.send(request('Ping', PING));
+    await until(() => waiting.length === 1);
+    client.destroy();
+    await until(() => backend.connections[0]?.closed === true, 'upstream closed');
+    await until(() => gateway.upstreamConnections() === 0);
+    expect(gateway.finished[0]?.error).toBe('EASGATE_CLIENT_LEFT');
+  });
+
+  it.each([
+    ['Ping', PING, '03016a00000d45470337000101'],
+    ['Sync', Buffer.alloc(0), '03016a00454e033132000101'],
+  ])('ends at once when its device is blocked: %s', async (command, body, expected) => {
+    const waiting: BackendRequest[] = [];
+    const { backend, gateway, client } = await setUp((seen) => waiting.push(seen));
+    client.send(request(command, body));
+    await until(() => waiting.length === 1);
+    gateway.change('abc123', 'block');
+    const response = await client.response();
+    expect(response.status).toBe(200);
+    expect(response.body.toString('hex')).toBe(expected);
+    await until(() => backend.connections[0]?.closed === true, 'upstream closed');
+  });
+
+  it('goes on when another device is blocked', async () => {
+    const waiting: BackendRequest[] = [];
+    const { gateway, client } = await setUp((seen) => waiting.push(seen));
+    client.send(request('Ping', PING));
+    await until(() => waiting.length === 1);
+    gateway.change('other', 'block');
+    waiting[0]?.connection.socket.write(ok('news'));
+    expect((await client.response()).body.toString()).toBe('news');
+  });
+
+  it('ends with a valid reply when the gateway drains', async () => {
+    const waiting: BackendRequest[] = [];
+    const { gateway, client } = await setUp((seen) => waiting.push(seen));
+    client.send(request('Ping', PING));
+    await until(() => waiting.length === 1);
+    const drained = gateway.drain(60_000);
+    const response = await client.response();
+    expect(response.body.toString('hex')).toBe('03016a00000d45470331000101');
+    client.socket.end();
+    await drained;
+    expect(gateway.connections()).toBe(0);
+  });
+});
+
+describe('held polls', () => {
+  it('end one after the other when the gateway drains, each in its turn within the window', async () => {
+    const { backend, gateway, client } = await setUp(() => undefined);
+    client.destroy();
+    const phones: RawClient[] = [];
+    for (let index = 0; index < 10; index++) {
+      const phone = await RawClient.open(gateway.port);
+      cleanups.push(() => phone.destroy());
+      phones.push(phone);
+      phone.send(request('Ping', PING, [], `PHONE${index}`));
+    }
+    await until(() => backend.requests.length === 10, 'all polls to be held');
+    const ended = (): number => phones.filter(({ received }) => received !== '').length;
+    const drained = gateway.drain(600_000, 10_000);
+    for (let count = 1; count <= 10; count++) {
+      await until(() => ended() === count, `the end of ${count}`);
+      await gateway.time.advance(999);
+      expect(ended()).toBe(count);
+      await gateway.time.advance(1);
+    }
+    for (const phone of phones) phone.socket.end();
+    await drained;
+  });
+});
+
+describe('a streaming response', () => {
+  it('is cut when its device is blocked', async () => {
+    const { gateway, client } = await setUp(({ connection }) =>
+      connection.socket.write('HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nbeginning'),
+    );
+    client.send(request('FolderSync', FOLDER_SYNC));
+    await until(() => client.received.includes('beginning'));
+    gateway.change('abc123', 'block');
+    await until(() => client.closed || client.ended, 'cut');
+    expect(gateway.finished[0]?.error).toBe('EASGATE_DECISION_CHANGED');
+  });
+});

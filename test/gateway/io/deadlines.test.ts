@@ -1,0 +1,77 @@
+// Owns the promises of the one clock: every deadline is seen, however many connections there are, and each once.
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Deadlines } from '../../../src/gateway/io/deadlines.ts';
+import type { Timed } from '../../../src/gateway/io/deadlines.ts';
+
+class Connection implements Timed {
+  deadline: number;
+  next: Timed | null = null;
+  previous: Timed | null = null;
+  seen = 0;
+  readonly react: () => void;
+
+  constructor(deadline: number, react: () => void = () => undefined) {
+    this.deadline = deadline;
+    this.react = react;
+  }
+
+  onDeadline(): void {
+    this.seen++;
+    this.deadline = Infinity;
+    this.react();
+  }
+}
+
+let deadlines: Deadlines;
+beforeEach(() => {
+  vi.useFakeTimers();
+  deadlines = new Deadlines(() => undefined);
+  deadlines.start();
+});
+afterEach(() => {
+  deadlines.stop();
+  vi.useRealTimers();
+});
+
+function connections(count: number, inMs: number): Connection[] {
+  const all = Array.from({ length: count }, () => new Connection(deadlines.now + inMs));
+  for (const one of all) deadlines.add(one);
+  return all;
+}
+
+describe('deadlines', () => {
+  it('of a few connections are seen within a tick', () => {
+    const all = connections(1_000, 250);
+    vi.advanceTimersByTime(200);
+    expect(all.every(({ seen }) => seen === 0)).toBe(true);
+    vi.advanceTimersByTime(150);
+    expect(all.every(({ seen }) => seen === 1)).toBe(true);
+  });
+
+  it('of many connections are seen within a second', () => {
+    const all = connections(20_000, 250);
+    vi.advanceTimersByTime(1_400);
+    expect(all.filter(({ seen }) => seen !== 1)).toEqual([]);
+  });
+
+  it('are seen of connections that come while others are looked at', () => {
+    connections(5_000, Infinity);
+    vi.advanceTimersByTime(300);
+    const late = connections(3, 100);
+    vi.advanceTimersByTime(1_300);
+    expect(late.map(({ seen }) => seen)).toEqual([1, 1, 1]);
+  });
+
+  it('are not seen of connections that are gone, whoever took them away', () => {
+    const victims: Connection[] = [];
+    const killer = new Connection(deadlines.now, () => {
+      for (const victim of victims) deadlines.remove(victim);
+    });
+    victims.push(...connections(3, 0));
+    deadlines.add(killer);
+    victims.push(...connections(3, 200));
+    vi.advanceTimersByTime(1_000);
+    expect(victims.map(({ seen }) => seen)).toEqual([0, 0, 0, 0, 0, 0]);
+    expect([killer.seen, deadlines.size]).toEqual([1, 1]);
+  });
+});

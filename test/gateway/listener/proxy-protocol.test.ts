@@ -1,0 +1,312 @@
+// Owns the promises of the PROXY protocol on real connections: whose word counts, and what the mail server is told.
+import { connect } from 'node:net';
+import { afterEach, describe, expect, it } from 'vitest';
+import { parseProxyHeader, proxyHeader } from '../../../src/http/proxy-protocol.ts';
+import { answerOk } from '../../support/servers/openings.ts';
+import { ok, startRawBackend } from '../../support/servers/raw-backend.ts';
+import type { BackendConnection, BackendRequest, RawBackend } from '../../support/servers/raw-backend.ts';
+import { RawClient } from '../../support/phones/raw-client.ts';
+import { FOLDER_SYNC, request, startTestGateway } from '../../support/servers/test-gateway.ts';
+import type { SettingsOverrides, TestGateway } from '../../support/servers/test-gateway.ts';
+import { until } from '../../support/checks/until.ts';
+import { checkLeaks } from '../../support/checks/leaks.ts';
+
+checkLeaks();
+
+const cleanups: (() => Promise<void> | void)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+async function setUp(
+  overrides: SettingsOverrides,
+  onRequest: (request: BackendRequest) => void = answerOk,
+): Promise<{ backend: RawBackend; gateway: TestGateway }> {
+  const backend = await startRawBackend(onRequest);
+  cleanups.push(() => backend.close());
+  const gateway = await startTestGateway(backend.port, overrides);
+  cleanups.push(() => gateway.close());
+  return { backend, gateway };
+}
+
+async function open(gateway: TestGateway): Promise<RawClient> {
+  const client = await RawClient.open(gateway.port);
+  cleanups.push(() => client.destroy());
+  return client;
+}
+
+const trusting = (...proxyProtocolFrom: string[]): SettingsOverrides => ({ listen: { proxyProtocolFrom } });
+const ASK = request('FolderSync', FOLDER_SYNC);
+const FROM_PHONE = proxyHeader(1, '192.0.2.7', 40_000, '198.51.100.1', 443);
+
+describe('a connection of a trusted proxy', () => {
+  it.each([
+    ['version 1', FROM_PHONE, '192.0.2.7'],
+    ['version 2', proxyHeader(2, '192.0.2.7', 40_000, '198.51.100.1', 443), '192.0.2.7'],
+    ['version 1, IPv6', proxyHeader(1, '2001:db8::7', 40_000, '2001:db8::1', 443), '2001:db8::7'],
+    ['version 2, IPv6', proxyHeader(2, '2001:db8::7', 40_000, '2001:db8::1', 443), '2001:db8::7'],
+  ])(
+    'brings the address of the phone to the mail server and the log (%s)',
+    async (_name, header, address) => {
+      const { backend, gateway } = await setUp(trusting('127.0.0.0/8'));
+      const client = await open(gateway);
+      client.send(Buffer.concat([header, Buffer.from(ASK, 'latin1')]));
+      expect((await client.response()).status).toBe(200);
+      expect(backend.requests[0]?.header('x-forwarded-for')).toBe(address);
+      client.send(ASK);
+      expect((await client.response()).status).toBe(200);
+      expect(backend.requests[1]?.header('x-forwarded-for')).toBe(address);
+      expect(gateway.addresses).toEqual([address, address]);
+    },
+  );
+
+  it.each([
+    ['LOCAL', proxyHeader(2, '', 0, '', 0)],
+    ['UNKNOWN', proxyHeader(1, '', 0, '', 0)],
+  ])('counts as the proxy itself when the header says %s', async (_name, header) => {
+    const { backend, gateway } = await setUp(trusting('127.0.0.1'));
+    const client = await open(gateway);
+    client.send(header);
+    client.send(ASK);
+    expect((await client.response()).status).toBe(200);
+    expect(backend.requests[0]?.header('x-forwarded-for')).toBe('127.0.0.1');
+    expect(gateway.addresses).toEqual(['127.0.0.1']);
+  });
+
+  it.each(['', 'PROXY TCP4 192.0.2.7 '])('that ends its side after %j is gone at once', async (bytes) => {
+    const { gateway } = await setUp({ ...trusting('127.0.0.1'), client: { headTimeoutMs: 60_000 } });
+    const client = await open(gateway);
+    await until(() => gateway.connections() === 1, 'the connection');
+    client.socket.end(bytes, 'latin1');
+    await until(() => client.closed && gateway.connections() === 0, 'the gateway to close');
+  });
+
+  it('is understood however its bytes are cut', async () => {
+    const { backend, gateway } = await setUp(trusting('127.0.0.1'));
+    const client = await open(gateway);
+    for (const byte of FROM_PHONE.toString('latin1') + ASK) {
+      client.send(byte);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect((await client.response()).status).toBe(200);
+    expect(backend.requests[0]?.body).toEqual(FOLDER_SYNC);
+    expect(gateway.addresses).toEqual(['192.0.2.7']);
+  });
+
+  it.each([
+    ['has no header', ASK],
+    ['has a malformed header', `PROXY TCP4 192.0.2.7 nowhere 1 2\r\n${ASK}`],
+    ['has a header that never ends', 'PROXY TCP4 '.padEnd(600, '1')],
+  ])('is closed and counted when it %s', async (_name, bytes) => {
+    const { backend, gateway } = await setUp(trusting('127.0.0.1'));
+    const client = await open(gateway);
+    client.send(bytes);
+    await until(() => client.closed, 'the end of the connection');
+    expect(client.received).toBe('');
+    expect(backend.requests).toHaveLength(0);
+    expect(gateway.counters.turnedAway).toBe(1);
+    expect(gateway.connections()).toBe(0);
+  });
+
+  it('is closed when the header does not come in time', async () => {
+    const { gateway } = await setUp(trusting('127.0.0.1'));
+    const client = await open(gateway);
+    client.send('PROXY TCP4');
+    await until(() => gateway.connections() === 1, 'the connection');
+    await gateway.time.advance(5_001);
+    await until(() => client.ended, 'the end of the connection');
+    expect(client.received).toBe('');
+    expect(gateway.connections()).toBe(0);
+  });
+
+  it('says only once who is there: a second header is no request', async () => {
+    const { backend, gateway } = await setUp(trusting('127.0.0.1'));
+    const client = await open(gateway);
+    client.send(Buffer.concat([FROM_PHONE, FROM_PHONE, Buffer.from(ASK, 'latin1')]));
+    expect((await client.response()).status).toBe(400);
+    expect(backend.requests).toHaveLength(0);
+  });
+
+  it('counts against the limit of the phone it speaks for, not its own', async () => {
+    const { gateway } = await setUp({ ...trusting('127.0.0.1'), client: { maxConnectionsPerAddress: 1 } });
+    const first = await open(gateway);
+    first.send(FROM_PHONE);
+    first.send(ASK);
+    expect((await first.response()).status).toBe(200);
+    const same = await open(gateway);
+    same.send(FROM_PHONE);
+    await until(() => same.closed, 'the end of the second connection of one phone');
+    const other = await open(gateway);
+    other.send(proxyHeader(1, '192.0.2.8', 40_000, '198.51.100.1', 443));
+    other.send(ASK);
+    expect((await other.response()).status).toBe(200);
+  });
+
+  it('may say more in X-Forwarded-For only if the address it names is a trusted proxy too', async () => {
+    const { backend, gateway } = await setUp({
+      ...trusting('127.0.0.1'),
+      identity: { trustedProxies: ['127.0.0.1'] },
+    });
+    const client = await open(gateway);
+    client.send(FROM_PHONE);
+    client.send(request('FolderSync', FOLDER_SYNC, ['X-Forwarded-For: 203.0.113.9']));
+    await client.response();
+    expect(backend.requests[0]?.header('x-forwarded-for')).toBe('192.0.2.7');
+    expect(gateway.addresses).toEqual(['192.0.2.7']);
+  });
+});
+
+describe('a connection of anybody else', () => {
+  it.each([
+    ['with a header', Buffer.concat([FROM_PHONE, Buffer.from(ASK, 'latin1')])],
+    ['without one', Buffer.from(ASK, 'latin1')],
+  ])('is refused where only proxies may connect: %s', async (_name, bytes) => {
+    const { backend, gateway } = await setUp(trusting('127.0.0.2', '10.0.0.0/8'));
+    // The reset may come before the connection is known to stand.
+    const socket = connect({ port: gateway.port, host: '127.0.0.1' });
+    cleanups.push(() => void socket.destroy());
+    let received = 0;
+    let closed = false;
+    socket.on('data', (chunk) => (received += chunk.length));
+    socket.on('error', () => undefined);
+    socket.on('close', () => (closed = true));
+    socket.write(bytes);
+    await until(() => closed, 'the end of the connection');
+    expect(received).toBe(0);
+    expect(backend.requests).toHaveLength(0);
+    expect(gateway.counters.turnedAway).toBe(1);
+  });
+
+  it('cannot lie about its address where no proxy is expected: a header is no request', async () => {
+    const { backend, gateway } = await setUp({});
+    const client = await open(gateway);
+    client.send(Buffer.concat([FROM_PHONE, Buffer.from(ASK, 'latin1')]));
+    expect((await client.response()).status).toBe(400);
+    expect(backend.requests).toHaveLength(0);
+  });
+});
+
+/** What the double was told of a connection. */
+function told(connection: BackendConnection | undefined): { source: string | null; port: number } {
+  const bytes = Buffer.from(connection?.proxyHeader ?? '', 'latin1');
+  const header = parseProxyHeader(bytes, bytes.length);
+  if (header === null || typeof header === 'string') throw new Error('no PROXY header');
+  return { source: header.source, port: header.sourcePort };
+}
+
+describe.each([1, 2] as const)('towards a mail server that expects version %i', (version) => {
+  const sending: SettingsOverrides = { upstream: { proxyProtocol: version } };
+
+  it('the header comes ahead of the first request and says who the phone is', async () => {
+    const { backend, gateway } = await setUp({ ...sending, ...trusting('127.0.0.1') });
+    const client = await open(gateway);
+    client.send(FROM_PHONE);
+    client.send(ASK);
+    expect((await client.response()).status).toBe(200);
+    const [connection] = backend.connections;
+    expect(told(connection)).toEqual({ source: '192.0.2.7', port: 40_000 });
+    expect(connection?.received.startsWith(connection.proxyHeader)).toBe(true);
+    expect(connection?.received.slice(connection.proxyHeader.length).startsWith('POST ')).toBe(true);
+  });
+
+  it('a phone keeps its connection, and no other phone gets it', async () => {
+    const { backend, gateway } = await setUp(sending);
+    const phones = [await open(gateway), await open(gateway), await open(gateway)];
+    for (let round = 0; round < 3; round++) {
+      for (const phone of phones) {
+        phone.send(ASK);
+        expect((await phone.response()).status).toBe(200);
+      }
+    }
+    expect(backend.connections).toHaveLength(3);
+    expect(backend.connections.map((connection) => told(connection).port)).toEqual(
+      phones.map(({ socket }) => socket.localPort),
+    );
+    for (const connection of backend.connections) {
+      expect(backend.requests.filter((each) => each.connection === connection)).toHaveLength(3);
+    }
+  });
+
+  it('the connection ends with its phone', async () => {
+    const { backend, gateway } = await setUp(sending);
+    const first = await open(gateway);
+    first.send(ASK);
+    await first.response();
+    first.destroy();
+    await until(() => backend.connections[0]?.closed === true, 'the end of the connection');
+    const second = await open(gateway);
+    second.send(ASK);
+    await second.response();
+    expect(backend.connections).toHaveLength(2);
+    expect(told(backend.connections[1]).port).toBe(second.socket.localPort);
+  });
+
+  it('a new connection in place of one that the server closed has its header too', async () => {
+    const { backend, gateway } = await setUp(sending, ({ connection }) => {
+      // The second request meets a server that closes: it is sent again.
+      if (backend.requests.length === 2) connection.socket.destroy();
+      else connection.socket.write(ok());
+    });
+    const phone = await open(gateway);
+    phone.send(ASK);
+    await phone.response();
+    phone.send(ASK);
+    expect((await phone.response()).status).toBe(200);
+    expect(backend.connections).toHaveLength(2);
+    expect(told(backend.connections[1])).toEqual(told(backend.connections[0]));
+    phone.send(ASK);
+    expect((await phone.response()).status).toBe(200);
+    expect(backend.connections).toHaveLength(2);
+  });
+
+  it('a phone keeps its own connection when the server closes an idle one', async () => {
+    const { backend, gateway } = await setUp(sending);
+    const phone = await open(gateway);
+    phone.send(ASK);
+    await phone.response();
+    backend.connections[0]?.socket.end();
+    await until(() => gateway.upstreamConnections() === 0, 'the end of the idle connection');
+    phone.send(ASK);
+    expect((await phone.response()).status).toBe(200);
+    expect(told(backend.connections[1]).port).toBe(phone.socket.localPort);
+  });
+
+  it('each phone behind a shared proxy is named on a connection of its own', async () => {
+    const { backend, gateway } = await setUp({ ...sending, identity: { trustedProxies: ['127.0.0.1'] } });
+    const proxy = await open(gateway);
+    for (const from of ['192.0.2.1', '192.0.2.1', '192.0.2.2', '192.0.2.1']) {
+      proxy.send(request('FolderSync', FOLDER_SYNC, [`X-Forwarded-For: ${from}`]));
+      expect((await proxy.response()).status).toBe(200);
+    }
+    expect(backend.requests.map(({ connection }) => told(connection).source)).toEqual([
+      '192.0.2.1',
+      '192.0.2.1',
+      '192.0.2.2',
+      '192.0.2.1',
+    ]);
+  });
+
+  it('questions of the gateway itself have a header that names nobody', async () => {
+    const health = {
+      method: 'OPTIONS' as const,
+      path: '/health',
+      intervalMs: 60_000,
+      timeoutMs: 60_000,
+      rise: 1,
+      fall: 1,
+      maxStatus: 499,
+    };
+    const { backend, gateway } = await setUp({ ...sending, balancing: { health } });
+    await until(() => backend.requests.length === 1, 'the health check');
+    expect(backend.requests[0]?.target).toBe('/health');
+    expect(told(backend.requests[0]?.connection).source).toBeNull();
+
+    gateway.change('abc123', 'block');
+    const phone = await open(gateway);
+    phone.send(ASK);
+    await phone.response();
+    // Whether the credentials of a blocked phone are good.
+    await until(() => gateway.seen.length === 1, 'the answer to the probe');
+    expect(told(backend.requests[1]?.connection).source).toBeNull();
+  });
+});

@@ -1,0 +1,125 @@
+// Owns the promises about connections that are turned away: the operator learns why and how many, in few lines.
+import { connect } from 'node:net';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { GatewayCounters } from '../../../src/gateway/gateway-core.ts';
+import { TurnedAway } from '../../../src/gateway/listener/rejected-connections.ts';
+import { createAuthority } from '../../support/certificates.ts';
+import { checkLeaks } from '../../support/checks/leaks.ts';
+import type { SettingsOverrides, TestGateway } from '../../support/servers/test-gateway.ts';
+import { until } from '../../support/checks/until.ts';
+import { Workbench } from '../../support/servers/workbench.ts';
+
+checkLeaks();
+const bench = new Workbench();
+const closing: (() => void)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0)) close();
+  await bench.clear();
+});
+
+/** Opens connections, all of which write `bytes`, until `turnedAway` of them were, at least. */
+async function ring(gateway: TestGateway, count: number, turnedAway: number, bytes = ''): Promise<void> {
+  for (let index = 0; index < count; index++) {
+    const socket = connect({ port: gateway.port, host: '127.0.0.1' });
+    socket.on('error', () => undefined);
+    closing.push(() => socket.destroy());
+    if (bytes !== '') socket.write(bytes, 'latin1');
+  }
+  await until(() => gateway.counters.turnedAway >= turnedAway, 'the connections to be turned away');
+}
+
+async function tls(maxHandshakesPerSecond: number): Promise<SettingsOverrides> {
+  const authority = await createAuthority();
+  return {
+    listen: {
+      tls: {
+        certificates: [await authority.issue({})],
+        minVersion: 'TLSv1.2',
+        ciphers: 'TLS_AES_128_GCM_SHA256',
+        handshakeTimeoutMs: 5_000,
+        maxHandshakesPerSecond,
+        ticketSecret: '00'.repeat(32),
+        ticketRotationMs: 60_000,
+        clientCertificate: null,
+      },
+    },
+  };
+}
+
+describe('connections that are turned away', () => {
+  it.each([
+    ['EASGATE_MAX_CONNECTIONS', { client: { maxConnections: 2 } }, 4, 2, ''],
+    ['EASGATE_MAX_CONNECTIONS_PER_ADDRESS', { client: { maxConnectionsPerAddress: 1 } }, 3, 2, ''],
+    ['EASGATE_NOT_A_PROXY', { listen: { proxyProtocolFrom: ['10.0.0.0/8'] } }, 2, 2, ''],
+    [
+      'EASGATE_PROXY_PROTOCOL',
+      { listen: { proxyProtocolFrom: ['127.0.0.1'] } },
+      2,
+      2,
+      'OPTIONS / HTTP/1.1\r\n',
+    ],
+  ] as const)('are told as %s', async (code, overrides, count, turnedAway, bytes) => {
+    const gateway = await bench.gateway(1, overrides);
+    await ring(gateway, count, turnedAway, bytes);
+    expect(gateway.trouble).toEqual([{ code, connections: 1, client: '127.0.0.1' }]);
+  });
+
+  it('are told as EASGATE_MAX_HANDSHAKES', async () => {
+    const gateway = await bench.gateway(1, await tls(1));
+    await ring(gateway, 4, 3);
+    expect(gateway.trouble).toEqual([
+      { code: 'EASGATE_MAX_HANDSHAKES', connections: 1, client: '127.0.0.1' },
+    ]);
+  });
+
+  it('are counted by the address that a PROXY header names', async () => {
+    const gateway = await bench.gateway(1, {
+      listen: { proxyProtocolFrom: ['127.0.0.1'] },
+      client: { maxConnectionsPerAddress: 1 },
+    });
+    await ring(gateway, 2, 1, 'PROXY TCP4 203.0.113.7 198.51.100.1 1 2\r\n');
+    expect(gateway.trouble).toMatchObject([
+      { code: 'EASGATE_MAX_CONNECTIONS_PER_ADDRESS', client: '203.0.113.7' },
+    ]);
+  });
+});
+
+describe('the lines about them', () => {
+  const start = () => {
+    const counters = { turnedAway: 0 } as GatewayCounters;
+    const lines: unknown[] = [];
+    const turnedAway = new TurnedAway(counters, (code, facts) => lines.push([code, facts['connections']]));
+    return { counters, lines, turnedAway };
+  };
+
+  it('come with the first connection, then once in ten seconds with the number since', () => {
+    const { counters, lines, turnedAway } = start();
+    for (let now = 0; now < 25_000; now += 1) turnedAway.count('EASGATE_MAX_CONNECTIONS', '192.0.2.1', now);
+    turnedAway.sweep(30_000);
+    expect(lines).toEqual([
+      ['EASGATE_MAX_CONNECTIONS', 1],
+      ['EASGATE_MAX_CONNECTIONS', 10_000],
+      ['EASGATE_MAX_CONNECTIONS', 10_000],
+      ['EASGATE_MAX_CONNECTIONS', 4_999],
+    ]);
+    expect(counters.turnedAway).toBe(25_000);
+  });
+
+  it('end when nothing more is turned away', () => {
+    const { lines, turnedAway } = start();
+    turnedAway.count('EASGATE_MAX_HANDSHAKES', '192.0.2.1', 0);
+    turnedAway.count('EASGATE_MAX_HANDSHAKES', '192.0.2.1', 1);
+    for (let now = 0; now < 60_000; now += 100) turnedAway.sweep(now);
+    expect(lines).toEqual([
+      ['EASGATE_MAX_HANDSHAKES', 1],
+      ['EASGATE_MAX_HANDSHAKES', 1],
+    ]);
+  });
+
+  it('of one cause do not keep those of another back', () => {
+    const { lines, turnedAway } = start();
+    turnedAway.count('EASGATE_MAX_HANDSHAKES', '192.0.2.1', 0);
+    turnedAway.count('EASGATE_NOT_A_PROXY', '192.0.2.1', 1);
+    expect(lines).toHaveLength(2);
+  });
+});

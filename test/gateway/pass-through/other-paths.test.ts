@@ -1,0 +1,98 @@
+// Owns the promises about paths that are not Exchange ActiveSync at a whole gateway: closed unless listed.
+import { connect } from 'node:net';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { startTestGateway } from '../../support/servers/test-gateway.ts';
+import type { TestGateway } from '../../support/servers/test-gateway.ts';
+import { laneSettings } from '../../support/servers/test-lane.ts';
+import { until } from '../../support/checks/until.ts';
+import { checkLeaks } from '../../support/checks/leaks.ts';
+
+checkLeaks();
+
+const LANE = laneSettings({ paths: [{ path: '/owa', match: 'prefix', upgrade: false }] });
+
+/** Sends the text and resolves with all that came back until the server closed. */
+function exchange(port: number, text: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ port, host: '127.0.0.1' }, () => socket.write(text));
+    let received = '';
+    socket.setEncoding('latin1');
+    socket.on('data', (chunk: string) => (received += chunk));
+    socket.on('error', reject);
+    socket.on('close', () => resolve(received));
+  });
+}
+
+const OPTIONS =
+  'OPTIONS /Microsoft-Server-ActiveSync HTTP/1.1\r\nHost: mail.example\r\nAuthorization: Basic YW5uOng=\r\n\r\n';
+
+describe('other paths', () => {
+  const seen: string[] = [];
+  const upstream = createServer((request, response) => {
+    seen.push(`${request.method} ${request.url}`);
+    response.end('from the mail server');
+  });
+  let gateway: TestGateway;
+
+  beforeEach(async () => {
+    seen.length = 0;
+    await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve));
+    const { port } = upstream.address() as AddressInfo;
+    gateway = await startTestGateway(port, { passThrough: LANE });
+  });
+
+  afterEach(async () => {
+    await gateway.close();
+    await until(() => gateway.connections() === 0);
+    upstream.closeAllConnections();
+    await new Promise<void>((resolve) => upstream.close(() => resolve()));
+  });
+
+  it('lets a listed path through', async () => {
+    const reply = await exchange(
+      gateway.port,
+      'GET /owa/inbox HTTP/1.1\r\nHost: mail.example\r\nConnection: close\r\n\r\n',
+    );
+    expect(reply).toMatch(/^HTTP\/1\.1 200 [^]*from the mail server$/);
+    expect(seen).toEqual(['GET /owa/inbox']);
+  });
+
+  it('serves a listed path on a connection that began with ActiveSync', async () => {
+    const reply = await exchange(
+      gateway.port,
+      OPTIONS + 'GET /owa/inbox HTTP/1.1\r\nHost: mail.example\r\nConnection: close\r\n\r\n',
+    );
+    expect(reply.match(/HTTP\/1\.1 200/g)).toHaveLength(2);
+    expect(seen).toEqual(['OPTIONS /Microsoft-Server-ActiveSync', 'GET /owa/inbox']);
+  });
+
+  it('answers any other path with 404 without touching the mail server', async () => {
+    const reply = await exchange(
+      gateway.port,
+      'GET /ecp HTTP/1.1\r\nHost: mail.example\r\nConnection: close\r\n\r\n',
+    );
+    expect(reply).toMatch(/^HTTP\/1\.1 404 /);
+    expect(seen).toEqual([]);
+  });
+
+  it('refuses ActiveSync behind a listed path on the same connection', async () => {
+    const reply = await exchange(
+      gateway.port,
+      'GET /owa/inbox HTTP/1.1\r\nHost: mail.example\r\n\r\n' + OPTIONS,
+    );
+    expect(reply.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 400']);
+    expect(seen).toEqual(['GET /owa/inbox']);
+  });
+
+  it('counts its connections and closes idle ones on drain', async () => {
+    const socket = connect({ port: gateway.port, host: '127.0.0.1' });
+    socket.write('GET /owa/inbox HTTP/1.1\r\nHost: mail.example\r\n\r\n');
+    await new Promise((resolve) => socket.once('data', resolve));
+    expect(gateway.connections()).toBe(1);
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    await Promise.all([gateway.drain(60_000), closed]);
+    expect(gateway.connections()).toBe(0);
+  });
+});

@@ -1,0 +1,278 @@
+// Owns the promises of mail servers that fail: who is left out, for how long, and which request another one gets.
+import { afterEach, describe, expect, it } from 'vitest';
+import type { HealthSettings } from '../../../src/gateway/settings.ts';
+import { freePort } from '../../support/free-port.ts';
+import { ok } from '../../support/servers/raw-backend.ts';
+import type { BackendRequest } from '../../support/servers/raw-backend.ts';
+import { startServerGroup } from '../../support/servers/server-group.ts';
+import type { GroupMember, ServerGroup } from '../../support/servers/server-group.ts';
+import { FOLDER_SYNC, request } from '../../support/servers/test-gateway.ts';
+import type { SettingsOverrides } from '../../support/servers/test-gateway.ts';
+import { until } from '../../support/checks/until.ts';
+import { checkLeaks } from '../../support/checks/leaks.ts';
+
+checkLeaks();
+
+const cleanups: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+async function group(members: readonly GroupMember[], overrides?: SettingsOverrides): Promise<ServerGroup> {
+  const started = await startServerGroup(members, overrides);
+  cleanups.push(() => started.close());
+  return started;
+}
+
+const bodyOf = async (answer: Promise<{ body: Buffer }>): Promise<string> => (await answer).body.toString();
+const drop = ({ connection }: BackendRequest): void => void connection.socket.destroy();
+
+describe('health checks', () => {
+  const health = (more: Partial<HealthSettings> = {}): SettingsOverrides => ({
+    balancing: {
+      health: {
+        method: 'OPTIONS',
+        path: '/health',
+        intervalMs: 5,
+        timeoutMs: 30_000,
+        rise: 2,
+        fall: 2,
+        maxStatus: 499,
+        ...more,
+      },
+    },
+  });
+
+  it('take a server out after `fall` bad answers in a row and back after `rise` good ones', async () => {
+    const statuses = [200, 503, 200, 503, 503, 401, 503, 401, 200];
+    const told: number[] = [];
+    let servers: ServerGroup | null = null;
+    let at = 0;
+    servers = await group(
+      [
+        {},
+        {
+          onRequest: ({ target, connection }) => {
+            if (target !== '/health') {
+              connection.socket.write(ok('1'));
+              return;
+            }
+            told.push(servers?.gateway.trouble.length ?? 0);
+            connection.socket.write(`HTTP/1.1 ${statuses[at++] ?? 200} X\r\nContent-Length: 0\r\n\r\n`);
+          },
+        },
+      ],
+      health(),
+    );
+    const { trouble } = servers.gateway;
+    await until(() => told.length > statuses.length, 'all answers');
+    // How many changes were known when each question came.
+    expect(told.slice(0, 10)).toEqual([0, 0, 0, 0, 0, 1, 1, 1, 1, 2]);
+    expect(trouble).toMatchObject([
+      { code: 'EASGATE_UPSTREAM_OUT', server: 'server2', cause: 'status 503' },
+      { code: 'EASGATE_UPSTREAM_BACK', server: 'server2' },
+    ]);
+  });
+
+  it.each([
+    ['OPTIONS' as const, 499, 401, true],
+    ['OPTIONS' as const, 399, 401, false],
+    ['GET' as const, 200, 200, true],
+    ['GET' as const, 200, 204, false],
+  ])('by %s find statuses up to %i good: %i', async (method, maxStatus, status, good) => {
+    const asked: string[] = [];
+    const { ask, gateway } = await group(
+      [
+        {
+          onRequest: ({ target, method: used, connection }) => {
+            if (target === '/health') asked.push(used);
+            connection.socket.write(
+              target === '/health' ? `HTTP/1.1 ${status} X\r\nContent-Length: 0\r\n\r\n` : ok('0'),
+            );
+          },
+        },
+      ],
+      health({ method, maxStatus, fall: 1 }),
+    );
+    await until(() => asked.length > 2, 'some questions');
+    expect(new Set(asked)).toEqual(new Set([method]));
+    const response = await ask();
+    expect(response.status).toBe(good ? 200 : 503);
+    expect(response.header('retry-after')).toBe(good ? undefined : '30');
+    expect(gateway.finished[0]?.error).toBe(good ? null : 'EASGATE_UPSTREAM_DOWN');
+  });
+
+  it.each([
+    ['answers too late', { onRequest: () => undefined }, {}],
+    ['closes', { onRequest: drop }, {}],
+    ['cannot be reached', {}, { port: 1 }],
+  ])('take out a server that %s', async (_name, member, settings) => {
+    // Real time, in which the first server must answer on a slow machine too.
+    const { ask, gateway } = await group(
+      [{}, { ...member, settings }],
+      health({ fall: 1, timeoutMs: 4_000 }),
+    );
+    // The first server answers 200 to everything.
+    await until(() => gateway.trouble.length === 1, 'the failed check');
+    expect(gateway.trouble[0]).toMatchObject({ code: 'EASGATE_UPSTREAM_OUT', server: 'server2' });
+    for (let count = 0; count < 4; count++) expect(await bodyOf(ask())).toBe('0');
+  });
+});
+
+describe('failures of a server', () => {
+  it('take it out after so many in a row, for a time', async () => {
+    let ill = true;
+    const { ask, backends, gateway } = await group(
+      [
+        {},
+        {
+          onRequest: (request) => {
+            if (ill) drop(request);
+            else request.connection.socket.write(ok('1'));
+          },
+        },
+      ],
+      { balancing: { ejectAfter: 2, ejectMs: 10_000 } },
+    );
+    const statuses: number[] = [];
+    for (let count = 0; count < 4; count++) statuses.push((await ask()).status);
+    expect(statuses).toEqual([200, 502, 200, 502]);
+    expect(gateway.trouble).toMatchObject([
+      { code: 'EASGATE_UPSTREAM_OUT', server: 'server2', cause: 'EASGATE_UPSTREAM_CLOSED' },
+    ]);
+    for (let count = 0; count < 6; count++) expect(await bodyOf(ask())).toBe('0');
+    expect(backends[1]?.requests).toHaveLength(2);
+    ill = false;
+    await gateway.time.advance(10_000);
+    expect([await bodyOf(ask()), await bodyOf(ask())].sort()).toEqual(['0', '1']);
+  });
+
+  it('count only in a row', async () => {
+    let count = 0;
+    const { ask, gateway } = await group(
+      [
+        {
+          onRequest: (request) => {
+            if (count++ % 2 === 0) drop(request);
+            else request.connection.socket.write(ok());
+          },
+        },
+      ],
+      { balancing: { ejectAfter: 2 } },
+    );
+    const statuses: number[] = [];
+    for (let each = 0; each < 6; each++) statuses.push((await ask()).status);
+    expect(statuses).toEqual([502, 200, 502, 200, 502, 200]);
+    expect(gateway.trouble).toEqual([]);
+  });
+
+  it('are answers that never come, and not polls that are held too long', async () => {
+    const poll = Buffer.from('03016a00000d45480331000101', 'hex');
+    const { phone, gateway, backends } = await group(
+      [{ onRequest: () => undefined }, { onRequest: () => undefined }],
+      { balancing: { ejectAfter: 1 } },
+    );
+    const pollers = [await phone(), await phone()];
+    for (const [index, poller] of pollers.entries()) {
+      poller.send(request('Ping', poll, [], `POLLER${index}`));
+      await until(() => backends[index]?.requests.length === 1, 'the poll');
+    }
+    // A heartbeat of a second, and its margin.
+    await gateway.time.advance(3_001);
+    for (const poller of pollers) expect((await poller.response()).status).toBe(504);
+    expect(gateway.trouble).toEqual([]);
+    const waiting = await phone();
+    waiting.send(request('FolderSync', FOLDER_SYNC));
+    await until(() => backends[0]?.requests.length === 2, 'the request');
+    await gateway.time.advance(5_001);
+    expect((await waiting.response()).status).toBe(504);
+    expect(gateway.trouble).toMatchObject([
+      { code: 'EASGATE_UPSTREAM_OUT', server: 'server1', cause: 'EASGATE_UPSTREAM_TIMEOUT' },
+    ]);
+  });
+
+  it('are not polls that the server ends by closing', async () => {
+    const poll = Buffer.from('03016a00000d454803333030000101', 'hex');
+    const { phone, gateway } = await group([{ onRequest: drop }, {}], { balancing: { ejectAfter: 1 } });
+    const client = await phone();
+    client.send(request('Ping', poll));
+    expect((await client.response()).status).toBe(502);
+    expect(gateway.trouble).toEqual([]);
+  });
+
+  it('never take out the last server', async () => {
+    let ill = true;
+    const onRequest = (request: BackendRequest): void => {
+      if (ill) drop(request);
+      else request.connection.socket.write(ok());
+    };
+    for (const members of [[{ onRequest }], [{ onRequest }, { onRequest }]]) {
+      ill = true;
+      const { ask } = await group(members, { balancing: { ejectAfter: 1, ejectMs: 60_000 } });
+      for (let count = 0; count < 4; count++) expect((await ask()).status).toBe(502);
+      ill = false;
+      expect((await ask()).status).toBe(200);
+    }
+  });
+});
+
+describe('a second server is asked', () => {
+  it('when the first cannot be reached', async () => {
+    const port = await freePort();
+    const { ask, gateway } = await group([{ settings: { port } }, {}], { balancing: { ejectAfter: 100 } });
+    for (let count = 0; count < 4; count++) expect(await bodyOf(ask())).toBe('1');
+    expect(gateway.counters.retries).toBe(2);
+    expect(gateway.counters.failed).toBe(0);
+  });
+
+  it('when the first does not let a connection come about in time', async () => {
+    const silent = {
+      ca: null,
+      serverName: 'mail.example.com',
+      certificate: null,
+      key: null,
+      minVersion: 'TLSv1.2' as const,
+      verify: false,
+    };
+    const { ask, gateway, backends } = await group([{ settings: { tls: silent } }, {}]);
+    const asked = bodyOf(ask());
+    await until(() => backends[0]?.accepted.length === 1, 'the connection');
+    await gateway.time.advance(2_001);
+    expect(await asked).toBe('1');
+    expect(gateway.counters.retries).toBe(1);
+    // Of the request nothing went there: only a handshake.
+    expect(backends[0]?.connections[0]?.received).not.toContain('ActiveSync');
+  });
+
+  it('at most twice, and not at all when there is no other', async () => {
+    const port = await freePort();
+    const dead = { settings: { port } };
+    const several = await group([dead, dead, dead, dead], { balancing: { ejectAfter: 100 } });
+    expect((await several.ask()).status).toBe(502);
+    expect(several.gateway.counters.retries).toBe(2);
+    const alone = await group([dead]);
+    expect((await alone.ask()).status).toBe(502);
+    expect(alone.gateway.counters.retries).toBe(0);
+  });
+
+  it('never when the first may have seen the request', async () => {
+    const { phone, backends, gateway } = await group([{ onRequest: drop }, {}]);
+    const mail = Buffer.from('03016a0000154501', 'hex');
+    const client = await phone();
+    client.send(request('SendMail', mail));
+    expect((await client.response()).status).toBe(502);
+    expect(backends[0]?.requests[0]?.body).toEqual(mail);
+    expect(backends[1]?.requests).toHaveLength(0);
+    expect(gateway.counters.retries).toBe(0);
+  });
+
+  it('never when a part of the body is gone already', async () => {
+    const port = await freePort();
+    const { phone, backends } = await group([{ settings: { port } }, {}]);
+    const client = await phone();
+    const mail = Buffer.concat([Buffer.from('03016a00001545', 'hex'), Buffer.alloc(100_000)]);
+    client.send(request('SendMail', mail).slice(0, 2_000));
+    expect((await client.response()).status).toBe(502);
+    expect(backends[1]?.requests).toHaveLength(0);
+  });
+});

@@ -1,0 +1,162 @@
+// Owns the promises of the quarantine message: complete in every language, deterministic, true.
+import { describe, expect, it } from 'vitest';
+import { buildCatalogue } from '../../src/notices/catalogue.ts';
+import { DEFAULT_TEMPLATES } from '../../src/notices/default-templates.ts';
+import { renderNotice } from '../../src/notices/notice.ts';
+import type { NoticeInput, NoticeSettings } from '../../src/notices/notice.ts';
+import { MESSAGE_REASONS, messageReason } from '../../src/notices/reasons.ts';
+import { only, readMime } from '../support/checks/mime-reader.ts';
+
+const catalogue = buildCatalogue();
+const settings: NoticeSettings = {
+  catalogue,
+  defaultLanguage: 'en',
+  organisation: 'Example Ltd',
+  fromName: 'Mail gateway',
+  fromAddress: 'it@example.org',
+  helpContact: 'help@example.org',
+  enrolmentUrl: 'https://enrol.example.org/start?a=1&b=2',
+  timeZone: 'UTC',
+};
+const input: NoticeInput = {
+  settings,
+  reason: 'notEnrolled',
+  requirement: 'iOS 18.2',
+  language: 'en',
+  user: 'jane@example.org',
+  device: 'APPLEF2L1234',
+  model: 'iPhone15C2',
+  since: Date.UTC(2026, 7, 1, 12, 34, 56, 789),
+};
+const bare: Partial<NoticeInput> = {
+  requirement: null,
+  model: null,
+  settings: { ...settings, organisation: null, helpContact: null, enrolmentUrl: null },
+};
+const notice = (changes: Partial<NoticeInput> = {}) => renderNotice({ ...input, ...changes });
+const withSettings = (changes: Partial<NoticeSettings>) => notice({ settings: { ...settings, ...changes } });
+const everyText = [...DEFAULT_TEMPLATES.keys()].flatMap((language) =>
+  MESSAGE_REASONS.map((reason) => ({ language, reason })),
+);
+
+describe('the built-in texts', () => {
+  it.each(everyText)('say everything about $reason in $language', ({ language, reason }) => {
+    const { text, html, subject } = notice({ language, reason });
+    const { messages, headings } = DEFAULT_TEMPLATES.get(language)!;
+    expect(`${subject}${text}${html}`).not.toMatch(/\{\{|\}\}|undefined|null/);
+    expect(subject).not.toBe('');
+    expect(text).toContain(`${headings.steps}\r\n1. `);
+    expect(text).toContain(messages[reason].returns);
+    expect(text).toMatch(/\b1\b|minut|Minut/);
+    for (const fact of ['help@example.org', 'jane@example.org', 'APPLEF2L1234', 'iPhone15C2', '2026']) {
+      expect(text).toContain(fact);
+      expect(html).toContain(fact);
+    }
+  });
+
+  it.each(everyText)('leave no empty label for $reason in $language', ({ language, reason }) => {
+    const { text } = notice({ language, reason, ...bare });
+    expect(text).not.toMatch(/\{\{|\(\)|（）|  /);
+    for (const line of text.split('\r\n')) expect(line).not.toMatch(/[:：]\s*$/);
+  });
+
+  it('have a text of their own for every reason', () => {
+    for (const { messages } of DEFAULT_TEMPLATES.values()) {
+      expect(new Set(MESSAGE_REASONS.map((reason) => messages[reason].subject)).size).toBe(
+        MESSAGE_REASONS.length,
+      );
+    }
+  });
+
+  it('name the requirement where a reason can have one', () => {
+    for (const language of DEFAULT_TEMPLATES.keys()) {
+      expect(notice({ language, reason: 'notCompliant' }).text).toContain('iOS 18.2');
+    }
+  });
+});
+
+describe('renderNotice', () => {
+  it.each([
+    ['a word of a later version', 'someNewReason', 'globalRule'],
+    ['a reason that lets mail through', 'untargeted', 'compliant'],
+    ['a word that every object has', 'constructor', 'globalRule'],
+  ])('explains %s with a text that is true', (_, reason, stand) => {
+    expect(messageReason(reason)).toBe(stand);
+    expect(notice({ reason }).subject).toBe(notice({ reason: stand }).subject);
+  });
+
+  it('uses the default language for one without texts', () => {
+    expect(notice({ language: 'nl', settings: { ...settings, defaultLanguage: 'de' } }).language).toBe('de');
+    expect(notice({ language: 'nl', settings: { ...settings, defaultLanguage: 'nl' } }).language).toBe('en');
+  });
+
+  it('links to http and https only', () => {
+    expect(notice().html).toContain('href="https://enrol.example.org/start?a=1&amp;b=2"');
+    for (const enrolmentUrl of ['javascript:alert(1)', 'data:text/html,x', 'https:evil', 'mailto:a@b.c']) {
+      const { html, text } = withSettings({ enrolmentUrl, helpContact: enrolmentUrl });
+      expect(html).not.toContain('href');
+      expect(text).toContain(enrolmentUrl);
+    }
+  });
+
+  it('words the date in the language and time zone, and names the zone', () => {
+    expect(notice().text).toContain('August 1, 2026');
+    expect(notice().text).toContain('UTC');
+    const { text } = notice({ language: 'de', settings: { ...settings, timeZone: 'Europe/Berlin' } });
+    expect(text).toContain('1. August 2026 um 14:34 MESZ');
+  });
+
+  it('states language and direction, and loads nothing from outside', () => {
+    const { html } = notice({ language: 'ja' });
+    expect(html).toContain('<html lang="ja" dir="ltr">');
+    expect(html).not.toMatch(/<(?:img|link|script|iframe|style)|url\(|src=/);
+  });
+
+  it('dates the message when the device was put on hold', () => {
+    const { mime, date } = notice();
+    expect(only(readMime(mime).fields, 'Date')).toBe('Sat, 01 Aug 2026 12:34:56 +0000');
+    expect(date).toBe('2026-08-01T12:34:56.000Z');
+  });
+
+  it.each([Number.NaN, -1, Number.POSITIVE_INFINITY, 1e300])('has a date for the moment %d', (since) => {
+    expect(() => readMime(notice({ since }).mime)).not.toThrow();
+  });
+
+  it('shows a user name that is no address as a name, at nobody’s address', () => {
+    const { toName, toAddress, mime } = notice({ user: 'EXAMPLE\\jane' });
+    expect([toName, toAddress]).toEqual(['EXAMPLE\\jane', 'recipient@easgate.invalid']);
+    expect(only(readMime(mime).fields, 'To')).toBe('"EXAMPLE\\\\jane" <recipient@easgate.invalid>');
+  });
+
+  it('tells automatic responders to be silent', () => {
+    expect(only(readMime(notice().mime).fields, 'Auto-Submitted')).toBe('auto-generated');
+  });
+});
+
+describe('the fingerprint and the bytes', () => {
+  it('are the same for the same input, with texts parsed anew', () => {
+    const again = withSettings({ catalogue: buildCatalogue() });
+    expect(again.fingerprint).toBe(notice().fingerprint);
+    expect(again.mime.equals(notice().mime)).toBe(true);
+  });
+
+  it.each<[string, Partial<NoticeInput>]>([
+    ['reason', { reason: 'notCompliant' }],
+    ['requirement', { requirement: 'iOS 19' }],
+    ['language', { language: 'de' }],
+    ['texts', { settings: { ...settings, catalogue: buildCatalogue(new Map([['en', { footer: 'Bye' }]])) } }],
+    ['enrolment page', { settings: { ...settings, enrolmentUrl: 'https://other.example.org/' } }],
+  ])('change with the %s', (_, changes) => {
+    expect(notice(changes).fingerprint).not.toBe(notice().fingerprint);
+  });
+
+  it.each<[string, Partial<NoticeInput>]>([
+    ['device', { device: 'OTHER' }],
+    ['user', { user: 'joe@example.org' }],
+    ['moment', { since: 0 }],
+  ])('keep the fingerprint but not the Message-ID for another %s', (_, changes) => {
+    const id = (mime: Buffer) => only(readMime(mime).fields, 'Message-ID');
+    expect(notice(changes).fingerprint).toBe(notice().fingerprint);
+    expect(id(notice(changes).mime)).not.toBe(id(notice().mime));
+  });
+});

@@ -1,0 +1,138 @@
+// Owns the promises of noticing changed certificate files, in the ways that tools replace them.
+import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { CertificateWatch } from '../../src/supervisor/certificate-watch.ts';
+import { until } from '../support/checks/until.ts';
+import { checkLeaks } from '../support/checks/leaks.ts';
+
+checkLeaks();
+
+let folder = '';
+let changes = 0;
+const watches: CertificateWatch[] = [];
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'easgate-watch-'));
+  changes = 0;
+});
+
+afterEach(() => {
+  for (const watch of watches.splice(0)) watch.close();
+  rmSync(folder, { recursive: true });
+});
+
+function watch(...names: string[]): void {
+  watches.push(
+    new CertificateWatch(
+      names.map((name) => join(folder, name)),
+      () => changes++,
+    ),
+  );
+}
+
+function write(name: string, text: string): void {
+  writeFileSync(join(folder, name), text);
+}
+
+/** A change that a watch must not take for one of its own has passed when a later one of its own was noticed once. */
+async function noticed(times: number): Promise<void> {
+  await until(() => changes >= times, `change ${times}`);
+  expect(changes).toBe(times);
+}
+
+describe('a certificate file', () => {
+  it('that is written over is noticed', async () => {
+    write('tls.crt', 'old');
+    watch('tls.crt');
+    write('tls.crt', 'newer');
+    await noticed(1);
+  });
+
+  it('that is replaced by a rename is noticed, each time', async () => {
+    write('tls.crt', 'old');
+    watch('tls.crt');
+    for (const [index, text] of ['new', 'two'].entries()) {
+      write('tls.crt.tmp', text);
+      renameSync(join(folder, 'tls.crt.tmp'), join(folder, 'tls.crt'));
+      await noticed(index + 1);
+    }
+  });
+
+  it('behind a link that is moved is noticed (certbot)', async () => {
+    mkdirSync(join(folder, 'archive'));
+    mkdirSync(join(folder, 'live'));
+    write('archive/cert1.pem', 'old');
+    symlinkSync('../archive/cert1.pem', join(folder, 'live/cert.pem'));
+    watch('live/cert.pem');
+    for (const number of [2, 3]) {
+      write(`archive/cert${number}.pem`, `new${number}`);
+      unlinkSync(join(folder, 'live/cert.pem'));
+      symlinkSync(`../archive/cert${number}.pem`, join(folder, 'live/cert.pem'));
+      await noticed(number - 1);
+    }
+  });
+
+  it('behind a folder link that is swapped is noticed, each time (Kubernetes)', async () => {
+    const publish = (version: string): void => {
+      mkdirSync(join(folder, `..${version}`));
+      write(`..${version}/tls.crt`, version);
+      write(`..${version}/tls.key`, version);
+      symlinkSync(`..${version}`, join(folder, '..data_tmp'));
+      renameSync(join(folder, '..data_tmp'), join(folder, '..data'));
+    };
+    publish('v1');
+    symlinkSync('..data/tls.crt', join(folder, 'tls.crt'));
+    symlinkSync('..data/tls.key', join(folder, 'tls.key'));
+    watch('tls.crt', 'tls.key');
+    publish('v2');
+    await noticed(1);
+    publish('v3');
+    rmSync(join(folder, '..v2'), { recursive: true });
+    await noticed(2);
+  });
+
+  it('that goes and comes back is noticed when it is there again', async () => {
+    write('tls.crt', 'old');
+    watch('tls.crt');
+    unlinkSync(join(folder, 'tls.crt'));
+    write('tls.crt', 'new');
+    await noticed(1);
+  });
+
+  it('and its key, written one after the other, are one change', async () => {
+    write('tls.crt', 'old');
+    write('tls.key', 'old');
+    watch('tls.crt', 'tls.key');
+    write('tls.crt', 'new');
+    write('tls.key', 'new');
+    await noticed(1);
+    write('tls.crt', 'newer');
+    await noticed(2);
+  });
+
+  it('beside others is noticed alone', async () => {
+    write('tls.crt', 'old');
+    watch('tls.crt');
+    write('other.txt', 'x');
+    // The neighbour has had its time when the second watch, begun later, has noticed it.
+    let neighbour = 0;
+    watches.push(new CertificateWatch([join(folder, 'other.txt')], () => neighbour++));
+    write('other.txt', 'xyz');
+    await until(() => neighbour === 1, 'the neighbour');
+    expect(changes).toBe(0);
+  });
+
+  it('is not noticed by a watch that was closed', async () => {
+    write('tls.crt', 'old');
+    watch('tls.crt');
+    write('tls.crt', 'newer');
+    for (const closed of watches.splice(0)) closed.close();
+    let other = 0;
+    watches.push(new CertificateWatch([join(folder, 'tls.crt')], () => other++));
+    write('tls.crt', 'newest of all');
+    await until(() => other === 1, 'the watch that is open');
+    expect(changes).toBe(0);
+  });
+});

@@ -1,0 +1,198 @@
+// Owns the promises of the probes: when a gateway counts as alive, when as ready, and what it says when not.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { request } from 'undici';
+import { afterEach, describe, expect, it } from 'vitest';
+import { HealthServer, deadBecause, unreadyBecause } from '../../src/supervisor/health-server.ts';
+import type { GatewayState } from '../../src/supervisor/health-server.ts';
+import { freePort } from '../support/free-port.ts';
+import { startGatewayProcess } from '../support/servers/gateway-process.ts';
+import type { GatewayProcess } from '../support/servers/gateway-process.ts';
+import { checkLeaks } from '../support/checks/leaks.ts';
+import { RawClient } from '../support/phones/raw-client.ts';
+import { startRedis } from '../support/servers/redis.ts';
+import { until } from '../support/checks/until.ts';
+
+checkLeaks();
+
+const cleanups: (() => Promise<unknown> | void)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+const WELL = { store: true, mailServer: true };
+
+describe('the state of a gateway', () => {
+  it.each<[string, GatewayState, string | null, string | null]>([
+    ['starts', { phase: 'starting', workers: [WELL] }, 'starting', 'starting'],
+    ['serves', { phase: 'serving', workers: [WELL, WELL] }, null, null],
+    ['has no worker', { phase: 'serving', workers: [] }, 'no worker serves', 'no worker serves'],
+    [
+      'has a worker that is stuck',
+      { phase: 'serving', workers: [WELL, null] },
+      '1 of 2 workers do not answer',
+      '1 of 2 workers do not answer',
+    ],
+    [
+      'lacks its directory',
+      { phase: 'serving', workers: [WELL, { store: false, mailServer: true }] },
+      null,
+      'the directory does not answer',
+    ],
+    [
+      'lacks its mail servers',
+      { phase: 'serving', workers: [{ store: true, mailServer: false }] },
+      null,
+      'no mail server is in use',
+    ],
+    ['drains', { phase: 'draining', workers: [] }, null, 'draining'],
+  ])('when it %s', (_what, state, dead, unready) => {
+    expect(deadBecause(state)).toBe(dead);
+    expect(unreadyBecause(state)).toBe(unready);
+  });
+});
+
+async function get(port: number, path: string): Promise<{ status: number; body: unknown }> {
+  const { statusCode, body } = await request(`http://127.0.0.1:${port}${path}`, { reset: true });
+  return { status: statusCode, body: await body.json() };
+}
+
+describe('HealthServer', () => {
+  const open = async (look: () => Promise<GatewayState>): Promise<HealthServer> => {
+    const server = await HealthServer.open('127.0.0.1', 0, look);
+    cleanups.push(() => server.close());
+    return server;
+  };
+  const serving = async (): Promise<GatewayState> => ({ phase: 'serving', workers: [WELL] });
+
+  it('answers the two paths and no other, GET and HEAD only', async () => {
+    const { port } = await open(serving);
+    expect(await get(port, '/healthz')).toEqual({ status: 200, body: { status: 'ok' } });
+    expect(await get(port, '/readyz?from=here')).toEqual({ status: 200, body: { status: 'ok' } });
+    expect((await get(port, '/')).status).toBe(404);
+    expect((await get(port, '/healthz/')).status).toBe(404);
+    const post = await request(`http://127.0.0.1:${port}/healthz`, {
+      method: 'POST',
+      body: 'x',
+      reset: true,
+    });
+    expect({ status: post.statusCode, allow: post.headers['allow'] }).toEqual({
+      status: 405,
+      allow: 'GET, HEAD',
+    });
+    await post.body.dump();
+    const head = await request(`http://127.0.0.1:${port}/healthz`, { method: 'HEAD', reset: true });
+    expect({ status: head.statusCode, body: await head.body.text() }).toEqual({ status: 200, body: '' });
+  });
+
+  it('asks the workers once for many probes at a time', async () => {
+    let looks = 0;
+    const { port } = await open(async () => {
+      looks++;
+      await new Promise((resolve) => setImmediate(resolve));
+      return serving();
+    });
+    const client = await RawClient.open(port);
+    // In one segment: all are there before the first is answered.
+    client.send('GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(3));
+    for (let answer = 0; answer < 3; answer++) expect((await client.response()).status).toBe(200);
+    client.destroy();
+    expect(looks).toBe(1);
+  });
+});
+
+/** Asks until the answer has this status; resolves with its reason. */
+async function untilStatus(port: number, path: string, wanted: number): Promise<unknown> {
+  const end = performance.now() + 20_000;
+  while (performance.now() < end) {
+    const { status, body } = await get(port, path);
+    if (status === wanted) return (body as { reason?: string }).reason;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  throw new Error(`${path} does not answer ${wanted}`);
+}
+
+async function start(config: string): Promise<{ gateway: GatewayProcess; port: number }> {
+  const port = await freePort();
+  const gateway = await startGatewayProcess(`health: { listen: '127.0.0.1:${port}' }\n${config}`);
+  cleanups.push(async () => {
+    if (gateway.child.exitCode === null) await gateway.stop();
+  });
+  return { gateway, port };
+}
+
+const CONFIG = `
+listen: { address: 127.0.0.1, port: 0 }
+workers: { count: 2, pidFile: easgate.pid }
+sample: { users: [{ name: alice, password: secret }] }
+`;
+
+describe('a running gateway', () => {
+  it('is alive and ready while it serves, and says so to `easgate health`', async () => {
+    const { gateway, port } = await start(CONFIG);
+    expect(await get(port, '/healthz')).toEqual({ status: 200, body: { status: 'ok' } });
+    expect(await get(port, '/readyz')).toEqual({ status: 200, body: { status: 'ok' } });
+    expect(await gateway.command('health')).toBe(0);
+    expect(await gateway.command('health', '--ready')).toBe(0);
+  }, 30_000);
+
+  it('is dead while a worker is stuck, and alive again when it is not', async () => {
+    const { gateway, port } = await start(CONFIG);
+    const [stuck = 0] = gateway.workers();
+    process.kill(stuck, 'SIGSTOP');
+    expect(await get(port, '/healthz')).toEqual({
+      status: 503,
+      body: { status: 'unavailable', reason: '1 of 2 workers do not answer' },
+    });
+    expect(await gateway.command('health')).toBe(1);
+    process.kill(stuck, 'SIGCONT');
+    expect((await get(port, '/healthz')).status).toBe(200);
+  }, 30_000);
+
+  it('is alive but not ready while its directory is away', async () => {
+    const redis = await startRedis();
+    cleanups.push(() => redis.kill());
+    const { port } = await start(`${CONFIG}store: { kind: redis, url: '${redis.url}' }\n`);
+    expect((await get(port, '/readyz')).status).toBe(200);
+    await redis.kill();
+    expect(await untilStatus(port, '/readyz', 503)).toBe('the directory does not answer');
+    expect((await get(port, '/healthz')).status).toBe(200);
+    await redis.restart();
+    await untilStatus(port, '/readyz', 200);
+  }, 45_000);
+
+  it('is alive but not ready when no mail server is in use', async () => {
+    const nobody = await freePort();
+    const { port } = await start(
+      `${CONFIG}upstream: { url: 'http://127.0.0.1:${nobody}', health: { intervalSeconds: 0.1, fall: 1 } }\n`,
+    );
+    expect(await untilStatus(port, '/readyz', 503)).toBe('no mail server is in use');
+    expect((await get(port, '/healthz')).status).toBe(200);
+  }, 30_000);
+
+  it('is not ready from the moment it drains, and alive until it ends', async () => {
+    const { gateway, port } = await start(`${CONFIG}policy: { unknownDevice: allow }\n`);
+    // A mail that is still being sent holds its worker.
+    const phone = await RawClient.open(gateway.port);
+    cleanups.push(() => phone.destroy());
+    phone.send(
+      'POST /Microsoft-Server-ActiveSync?Cmd=SendMail&User=alice&DeviceId=PHONE1&DeviceType=iPhone HTTP/1.1\r\n' +
+        `Host: x\r\nAuthorization: Basic ${Buffer.from('alice:secret').toString('base64')}\r\n` +
+        'MS-ASProtocolVersion: 12.1\r\nContent-Type: message/rfc822\r\nExpect: 100-continue\r\nContent-Length: 1000\r\n\r\n',
+    );
+    await until(() => phone.received.includes('100 Continue'), 'the worker to take the mail');
+    gateway.child.kill('SIGTERM');
+    expect(await untilStatus(port, '/readyz', 503)).toBe('draining');
+    expect((await get(port, '/healthz')).status).toBe(200);
+  }, 30_000);
+
+  it('serves probes at another address after a reload', async () => {
+    const { gateway, port } = await start(CONFIG);
+    const next = await freePort();
+    writeFileSync(join(gateway.folder, 'easgate.yaml'), `health: { listen: '127.0.0.1:${next}' }\n${CONFIG}`);
+    gateway.child.kill('SIGHUP');
+    await until(() => gateway.out().includes('EASGATE_RELOADED'), 'the reload', 20_000);
+    expect((await get(next, '/readyz')).status).toBe(200);
+    await expect(get(port, '/readyz')).rejects.toThrow(/ECONNREFUSED/);
+  }, 45_000);
+});

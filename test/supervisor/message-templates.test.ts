@@ -1,0 +1,64 @@
+// Owns the promise that the operator's own texts reach the phone, and that a reload takes the ones that were changed.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, expect, it } from 'vitest';
+import { EasClient, changes, find } from '../support/phones/eas-client.ts';
+import { startGatewayProcess } from '../support/servers/gateway-process.ts';
+import type { GatewayProcess } from '../support/servers/gateway-process.ts';
+import { checkLeaks } from '../support/checks/leaks.ts';
+import { until } from '../support/checks/until.ts';
+
+checkLeaks();
+
+const texts = mkdtempSync(join(tmpdir(), 'easgate-texts-'));
+let gateway: GatewayProcess | null = null;
+afterEach(async () => {
+  await gateway?.stop();
+  rmSync(texts, { recursive: true });
+});
+
+function write(subject: string): void {
+  const text = `messages:\n  notEnrolled:\n    subject: ${subject}\n    happened: "Dear {{user}}, ask Joan."\n`;
+  writeFileSync(join(texts, 'en.yaml'), text);
+}
+
+it('the operator’s words stand in the message, and new ones after a reload, in place of the old', async () => {
+  write('Come to room 12');
+  gateway = await startGatewayProcess(`
+listen: { address: 127.0.0.1, port: 0 }
+workers: { count: 1, pidFile: easgate.pid }
+store: { kind: embedded, path: directory.db }
+messages: { templatesDir: ${texts} }
+log: { access: false }
+sample:
+  users: [{ name: alice, password: secret }]
+  devices: [{ id: PHONE1, managed: false }]
+`);
+  const { port } = gateway;
+  let phone = new EasClient({ port, user: 'alice', password: 'secret', device: 'PHONE1' });
+  const inbox = find((await phone.folderSync()).tree, 'ServerId') ?? '';
+  await phone.sync(inbox);
+  const first = await phone.sync(inbox);
+  expect(find(first.tree, 'Subject')).toBe('Come to room 12');
+  expect(find(first.tree, 'Data')).toContain('Dear alice, ask Joan.');
+  const { folderKey, syncKeys } = phone;
+  phone.close();
+
+  write('Come to room 14');
+  const before = gateway.workers();
+  expect(await gateway.command('reload')).toBe(0);
+  await until(
+    () => gateway?.workers().every((pid) => !before.includes(pid)) === true,
+    'a new worker',
+    20_000,
+  );
+  phone = new EasClient({ port, user: 'alice', password: 'secret', device: 'PHONE1' });
+  phone.folderKey = folderKey;
+  for (const [folder, key] of syncKeys) phone.syncKeys.set(folder, key);
+  const second = await phone.sync(inbox);
+  expect(changes(second, 'Delete')).toHaveLength(1);
+  expect(changes(second, 'Add')).toHaveLength(1);
+  expect(find(second.tree, 'Subject')).toBe('Come to room 14');
+  phone.close();
+});

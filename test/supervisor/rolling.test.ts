@@ -1,0 +1,178 @@
+// Owns the promise of a rolling replacement: under load, with held polls, plain and over TLS, with each store and each
+// kind of listening socket, no request fails and no poll is cut.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, describe, expect, it } from 'vitest';
+import { parseConfig } from '../../src/config/load.ts';
+import { startSupervisor } from '../../src/supervisor/supervisor.ts';
+import { startSampleServer } from '../../src/sample/server.ts';
+import { createAuthority } from '../support/certificates.ts';
+import { startGatewayProcess } from '../support/servers/gateway-process.ts';
+import { HeldPolls } from '../support/phones/held-polls.ts';
+import { checkLeaks } from '../support/checks/leaks.ts';
+import { mixedPhones, startLoad } from '../support/phones/paced-load.ts';
+import { startRedis } from '../support/servers/redis.ts';
+import { holdersOf } from '../support/checks/socket-holders.ts';
+import { until } from '../support/checks/until.ts';
+
+checkLeaks();
+
+const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+/** Characters of the message that is downloaded. */
+const DOWNLOAD = 300_000;
+/** Behind the three messages every mailbox begins with. */
+const DOWNLOAD_ID = '1:4';
+const USERS = [
+  { name: 'alice', password: 'secret' },
+  { name: 'bob', password: 'secret' },
+];
+
+const cleanups: (() => Promise<unknown> | void)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+/** Workers that can be replaced. */
+interface Rolling {
+  readonly port: number;
+  readonly workers: () => number[];
+  readonly reload: () => Promise<void>;
+}
+
+interface Size {
+  readonly polls: number;
+  readonly perSecond: number;
+  readonly windowSeconds: number;
+}
+
+const SMALL: Size = { polls: 200, perSecond: 50, windowSeconds: 2 };
+
+function config(upstream: string, windowSeconds: number, more = ''): string {
+  return `
+listen: { address: 127.0.0.1, port: 0${more} }
+workers: { count: 2, drainSeconds: 120, pollWindowSeconds: ${windowSeconds}, pidFile: easgate.pid }
+upstream: { url: '${upstream}' }
+cache: { lookupTimeoutMs: 30000 }
+throttle: { burst: 0 }
+policy: { unknownDevice: allow }
+log: { access: false }
+`;
+}
+
+async function startMail(): Promise<Awaited<ReturnType<typeof startSampleServer>>> {
+  const mail = await startSampleServer({ users: USERS });
+  cleanups.push(() => mail.close());
+  mail.deliver('bob', 'Large', 'x'.repeat(DOWNLOAD));
+  return mail;
+}
+
+async function startProcess(text: string, files: Readonly<Record<string, string>> = {}): Promise<Rolling> {
+  const gateway = await startGatewayProcess(text, files);
+  cleanups.push(() => gateway.stop());
+  return {
+    port: gateway.port,
+    workers: () => gateway.workers(),
+    reload: async () => {
+      expect(await gateway.command('reload')).toBe(0);
+      await until(() => gateway.out().includes('EASGATE_RELOADED'), 'the end of the reload');
+    },
+  };
+}
+
+/** Workers under a supervisor in this process, all with one socket. */
+async function startSharing(upstream: string, windowSeconds: number): Promise<Rolling> {
+  const folder = mkdtempSync(join(tmpdir(), 'easgate-rolling-'));
+  const source = {
+    path: join(folder, 'easgate.yaml'),
+    text: `${config(upstream, windowSeconds)}store: { kind: embedded, path: directory.db }\n`,
+  };
+  const plan = { source, config: parseConfig(source.text, source.path), count: 2, sampleUrl: null };
+  const supervisor = await startSupervisor({
+    plan,
+    entry: MAIN,
+    args: ['worker'],
+    onEvent: () => undefined,
+    sharesPort: false,
+  });
+  cleanups.push(async () => {
+    await supervisor.stop();
+    rmSync(folder, { recursive: true });
+  });
+  return { port: supervisor.port, workers: () => supervisor.pids(), reload: () => supervisor.reload(plan) };
+}
+
+/** Replaces all workers under load, and looks at every request and every poll. */
+async function roll(
+  gateway: Rolling,
+  mail: { held(): number },
+  { polls, perSecond, windowSeconds }: Size,
+  secure = false,
+): Promise<void> {
+  const before = gateway.workers();
+  const crowd = await HeldPolls.open(gateway.port, polls, secure);
+  cleanups.push(() => crowd.destroy());
+  await until(() => mail.held() === polls, `${polls} polls at the mail server`);
+  expect(crowd.held).toBe(polls);
+  const holders = holdersOf(gateway.port, before);
+
+  const account = { port: gateway.port, user: 'bob', password: 'secret', secure };
+  const phones = mixedPhones(account, { id: DOWNLOAD_ID, size: DOWNLOAD });
+  cleanups.push(() => phones.close());
+  const load = startLoad(perSecond, phones.requests);
+  await until(() => load.answered() >= phones.requests.length, 'answers to the load');
+  const startedAt = Date.now();
+  await gateway.reload();
+  await until(() => crowd.held === 0, 'the end of all polls');
+  await until(() => crowd.polls.every(({ closed }) => closed !== null), 'all connections to close');
+  await until(() => gateway.workers().every((pid) => !before.includes(pid)), 'the old workers to leave');
+  const answered = load.answered();
+  await until(() => load.answered() >= answered + phones.requests.length, 'answers of the new workers');
+  const { failures } = await load.stop();
+
+  expect(crowd.cut()).toEqual([]);
+  expect(failures).toEqual([]);
+  let ofWorkers = 0;
+  for (const pid of before) {
+    const ends = crowd.polls
+      .filter(({ port }) => holders.get(port) === pid)
+      .map(({ endedAt }) => endedAt ?? 0);
+    ofWorkers += ends.length;
+    // Too few to be spread: one socket for all is not divided evenly.
+    if (ends.length < 20) continue;
+    expect(Math.min(...ends)).toBeGreaterThanOrEqual(startedAt);
+    // Each in its turn (test/gateway/forward/forwarding.test.ts): the last near the end of the window, however late it is seen.
+    expect(Math.max(...ends) - startedAt).toBeGreaterThan(windowSeconds * 900);
+  }
+  expect(ofWorkers).toBe(polls);
+}
+
+describe('all workers are replaced under load: no request fails, each held poll ends with a valid reply, one after the other', () => {
+  it('with 200 requests a second and 2,000 held polls', async () => {
+    const mail = await startMail();
+    const size = { polls: 2_000, perSecond: 200, windowSeconds: 5 };
+    await roll(await startProcess(config(mail.url, size.windowSeconds)), mail, size);
+  });
+
+  it('over TLS', async () => {
+    const mail = await startMail();
+    const { certificate, key } = await (await createAuthority()).issue({});
+    const tls = ', tls: { certificates: [{ certificate: tls.crt, key: tls.key }] }';
+    const text = config(mail.url, SMALL.windowSeconds, tls);
+    await roll(await startProcess(text, { 'tls.crt': certificate, 'tls.key': key }), mail, SMALL, true);
+  });
+
+  it('with the directory in Redis', async () => {
+    const mail = await startMail();
+    const redis = await startRedis();
+    cleanups.push(() => redis.kill());
+    const text = `${config(mail.url, SMALL.windowSeconds)}store: { kind: redis, url: '${redis.url}', commandTimeoutMs: 30000 }\n`;
+    await roll(await startProcess(text), mail, SMALL);
+  });
+
+  it('with one listening socket for all', async () => {
+    const mail = await startMail();
+    await roll(await startSharing(mail.url, SMALL.windowSeconds), mail, SMALL);
+  });
+});

@@ -1,0 +1,148 @@
+// Owns the promises of what an operator does to a running gateway's log, certificates and store, and reads in the log.
+import { readFileSync, readdirSync, readlinkSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { createAuthority } from '../support/certificates.ts';
+import { startGatewayProcess } from '../support/servers/gateway-process.ts';
+import type { GatewayProcess } from '../support/servers/gateway-process.ts';
+import { checkLeaks } from '../support/checks/leaks.ts';
+import { startRawBackend } from '../support/servers/raw-backend.ts';
+import { RawClient } from '../support/phones/raw-client.ts';
+import { startRedis } from '../support/servers/redis.ts';
+import { until } from '../support/checks/until.ts';
+
+checkLeaks();
+
+const cleanups: (() => Promise<unknown> | void)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+async function start(config: string, files: Readonly<Record<string, string>> = {}): Promise<GatewayProcess> {
+  const gateway = await startGatewayProcess(config, files);
+  cleanups.push(() => gateway.stop());
+  return gateway;
+}
+
+const CONFIG = `
+listen: { address: 127.0.0.1, port: 0 }
+workers: { count: 2, pidFile: easgate.pid }
+upstream: { url: 'http://127.0.0.1:1' }
+`;
+
+/** Names of the log files that a process has open. */
+function logsOf(pid: number): string[] {
+  return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
+    try {
+      const file = readlinkSync(`/proc/${pid}/fd/${fd}`);
+      return /\.log/.test(file) ? [file] : [];
+    } catch {
+      return [];
+    }
+  });
+}
+
+/** Lines of the log with this code. */
+function coded(text: string, code: string): Record<string, unknown>[] {
+  return text
+    .split('\n')
+    .filter((line) => line.startsWith('{') && line.includes(code))
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+}
+
+describe('a log file that was rotated', () => {
+  it.each<['SIGUSR1' | 'SIGHUP']>([['SIGUSR1'], ['SIGHUP']])(
+    'is left by every process after %s',
+    async (signal) => {
+      const gateway = await start(`${CONFIG}log: { destination: easgate.log }\n`);
+      const log = join(gateway.folder, 'easgate.log');
+      const processes = (): number[] => [gateway.child.pid ?? 0, ...gateway.workers()];
+      expect(processes().map(logsOf)).toEqual([[log], [log], [log]]);
+      renameSync(log, `${log}.1`);
+      gateway.child.kill(signal);
+      await until(
+        () => processes().length === 3 && processes().every((pid) => logsOf(pid).join() === log),
+        'every process to write into the new file',
+        20_000,
+      );
+      expect(gateway.out()).not.toMatch(/Debugger|inspector/);
+    },
+    30_000,
+  );
+});
+
+describe('certificates that ended', () => {
+  it('are told at the start and after a reload, and keep nobody from serving', async () => {
+    const authority = await createAuthority();
+    const ended = await authority.issue({
+      names: [{ type: 'dns', value: 'mail.example.com' }],
+      expired: true,
+    });
+    const gateway = await start(
+      CONFIG.replace(
+        'port: 0 }',
+        'port: 0, tls: { certificates: [{ certificate: own.pem, key: own.key }] } }',
+      ),
+      { 'own.pem': ended.certificate, 'own.key': ended.key },
+    );
+    const told = () => coded(gateway.out(), 'EASGATE_CERTIFICATE_CHECK');
+    await until(() => told().length === 1, 'the line at the start');
+    expect(told()).toMatchObject([
+      {
+        level: 50,
+        place: 'listen.tls.certificates.0.certificate',
+        cause: expect.stringMatching(/mail\.example\.com.* ended on /),
+      },
+    ]);
+    gateway.child.kill('SIGHUP');
+    await until(() => told().length === 2, 'the line after the reload', 20_000);
+  }, 30_000);
+});
+
+describe('a store that goes and comes back', () => {
+  it('has a line for each', async () => {
+    const redis = await startRedis();
+    cleanups.push(() => redis.kill());
+    const gateway = await start(
+      `${CONFIG.replace('count: 2', 'count: 1')}store: { kind: redis, url: '${redis.url}' }\n`,
+    );
+    await redis.kill();
+    await until(
+      () => coded(gateway.out(), 'EASGATE_STORE_AWAY').length === 1,
+      'the store to be missed',
+      20_000,
+    );
+    await redis.restart();
+    await until(
+      () => coded(gateway.out(), 'EASGATE_STORE_BACK').length === 1,
+      'the store to be found',
+      20_000,
+    );
+    expect(coded(gateway.out(), 'EASGATE_STORE_AWAY')).toHaveLength(1);
+  }, 45_000);
+});
+
+describe('the lane for other paths', () => {
+  it('puts no warning of Node.js on standard error', async () => {
+    const backend = await startRawBackend(({ connection }) =>
+      connection.socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi'),
+    );
+    cleanups.push(() => backend.close());
+    const gateway = await start(
+      `${CONFIG.replace(':1', `:${backend.port}`)}passThrough: { paths: [{ path: /owa }] }\n`,
+    );
+    const browser = await RawClient.open(gateway.port);
+    browser.send('GET /owa HTTP/1.1\r\nHost: mail.example.com\r\n\r\n');
+    expect((await browser.response()).status).toBe(200);
+    browser.destroy();
+    await until(() => gateway.out().includes('"/owa"'), 'the line of the request');
+    expect(gateway.out()).not.toMatch(/DEP\d+|Warning/);
+  }, 30_000);
+});
+
+describe('the primary', () => {
+  it('is found by its file', async () => {
+    const gateway = await start(CONFIG);
+    expect(readFileSync(join(gateway.folder, 'easgate.pid'), 'utf8')).toBe(`${gateway.child.pid}\n`);
+  });
+});

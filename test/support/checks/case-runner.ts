@@ -1,0 +1,188 @@
+// Owns running one case of test/fixtures/cases: a gateway as configured, a mail server that only knows whether a login came,
+// and the log.
+import { spawnSync } from 'node:child_process';
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'vitest';
+import { stringify } from 'yaml';
+import { startServing } from '../../../src/worker/runtime.ts';
+import { parseConfig } from '../../../src/config/load.ts';
+import { newLogFile } from '../log-file.ts';
+import type { LogLine } from '../log-file.ts';
+import { OFFER, ok, startRawBackend } from '../servers/raw-backend.ts';
+import type { BackendRequest } from '../servers/raw-backend.ts';
+import { RawClient } from '../phones/raw-client.ts';
+import type { RawResponse } from '../phones/raw-client.ts';
+
+/** A request as a client writes it; see test/fixtures/cases/README.md. */
+export interface ClientRequest {
+  readonly method: string;
+  readonly target: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly bodyBase64?: string;
+}
+
+/** What is right. */
+export interface CaseExpectation {
+  readonly status?: number | readonly number[];
+  /** A request of the same method reached the mail server. */
+  readonly upstream?: boolean;
+  /** Its target, to the letter. */
+  readonly upstreamTarget?: string;
+  readonly upstreamHeadersLack?: string;
+  readonly challenge?: boolean;
+  readonly bodyContains?: string;
+  readonly user?: string;
+  readonly device?: string;
+  readonly deviceType?: string;
+  readonly command?: string;
+  readonly action?: string;
+  readonly reason?: string;
+  readonly error?: string;
+  readonly note?: string;
+}
+
+/** One case. */
+export interface ClientCase {
+  readonly name: string;
+  readonly source: string;
+  readonly setup?: {
+    readonly commands?: readonly string[];
+    readonly config?: Readonly<Record<string, unknown>>;
+  };
+  readonly request: ClientRequest;
+  readonly expect: CaseExpectation;
+}
+
+const FOLDER = new URL('../../fixtures/cases/', import.meta.url);
+const MAIN = fileURLToPath(new URL('../../../src/main.ts', import.meta.url));
+
+/** All cases, by file name. */
+export function clientCases(): { readonly file: string; readonly clientCase: ClientCase }[] {
+  return readdirSync(FOLDER)
+    .filter((name) => name.endsWith('.json'))
+    .map((file) => ({
+      file: file.replace('.json', ''),
+      clientCase: JSON.parse(readFileSync(new URL(file, FOLDER), 'utf8')) as ClientCase,
+    }));
+}
+
+/** The two challenges of a server with modern authentication. */
+const CHALLENGE =
+  'HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm="mail"\r\nWWW-Authenticate: Bearer\r\nContent-Length: 0\r\n\r\n';
+
+function mailServer(request: BackendRequest): void {
+  const { socket } = request.connection;
+  socket.write(request.header('authorization') === undefined ? CHALLENGE : ok('ok', OFFER));
+}
+
+/** All that an expectation may name: one that is not checked would prove nothing. */
+const CHECKED: ReadonlySet<string> = new Set([
+  'status',
+  'upstream',
+  'upstreamTarget',
+  'upstreamHeadersLack',
+  'challenge',
+  'bodyContains',
+  'user',
+  'device',
+  'deviceType',
+  'command',
+  'action',
+  'reason',
+  'error',
+  'note',
+]);
+
+/** Plays the request of a case and checks all that it expects. */
+export async function runCase({ setup, request, expect: right }: ClientCase): Promise<void> {
+  for (const name of Object.keys(right)) if (!CHECKED.has(name)) throw new Error(`not checked here: ${name}`);
+  const log = newLogFile();
+  const backend = await startRawBackend(mailServer);
+  try {
+    const path = join(dirname(log.path), 'easgate.yaml');
+    const text = stringify({
+      listen: { address: '127.0.0.1', port: 0 },
+      upstream: { url: `http://127.0.0.1:${backend.port}` },
+      publicUrl: 'https://mail.example.com/Microsoft-Server-ActiveSync',
+      autodiscover: {},
+      policy: { unknownDevice: 'allow' },
+      store: { kind: 'embedded', path: 'directory.db' },
+      log: { destination: 'easgate.log', level: 'info', access: true, identities: true },
+      ...setup?.config,
+    });
+    writeFileSync(path, text);
+    for (const command of setup?.commands ?? []) runCommand(command, path);
+    const serving = await startServing(parseConfig(text, path), { sampleUrl: null, fd: null });
+    const client = await RawClient.open(serving.gateway.port);
+    let response: RawResponse;
+    try {
+      client.send(bytesOf(request));
+      response = await client.response();
+    } finally {
+      client.destroy();
+      await serving.gateway.close();
+      await serving.close();
+    }
+    const arrived = backend.requests.filter(({ method }) => method === request.method);
+    checkResponse(response, right);
+    checkUpstream(arrived, right);
+    checkLine(log.lines().find(({ duration_ms }) => duration_ms !== undefined) ?? {}, right);
+  } finally {
+    await backend.close();
+    log.remove();
+  }
+}
+
+function runCommand(command: string, config: string): void {
+  const { status, stderr } = spawnSync(process.execPath, [MAIN, ...command.split(' '), '--config', config], {
+    encoding: 'utf8',
+  });
+  if (status !== 0) throw new Error(`easgate ${command}: ${stderr}`);
+}
+
+function bytesOf({ method, target, headers, bodyBase64 = '' }: ClientRequest): Buffer {
+  const body = Buffer.from(bodyBase64, 'base64');
+  const names = Object.keys(headers).map((name) => name.toLowerCase());
+  const framed = names.includes('content-length') || names.includes('transfer-encoding');
+  const lines = [
+    `${method} ${target} HTTP/1.1`,
+    'Host: mail.example.com',
+    ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
+    ...(framed ? [] : [`Content-Length: ${body.length}`]),
+    '',
+    '',
+  ];
+  return Buffer.concat([Buffer.from(lines.join('\r\n'), 'latin1'), body]);
+}
+
+function checkResponse(response: RawResponse, right: CaseExpectation): void {
+  if (right.status !== undefined) expect([right.status].flat()).toContain(response.status);
+  if (right.challenge === true) expect(response.header('www-authenticate')).toMatch(/^Basic /);
+  if (right.bodyContains !== undefined) expect(response.body.toString()).toContain(right.bodyContains);
+}
+
+function checkUpstream(arrived: readonly BackendRequest[], right: CaseExpectation): void {
+  if (right.upstream !== undefined) expect(arrived.length > 0).toBe(right.upstream);
+  if (right.upstreamTarget !== undefined) expect(arrived.at(-1)?.target).toBe(right.upstreamTarget);
+  const { upstreamHeadersLack } = right;
+  if (upstreamHeadersLack !== undefined)
+    for (const { head } of arrived) expect(head).not.toContain(upstreamHeadersLack);
+}
+
+/** Names of the log are those of docs/guide/operations.md. */
+const LOGGED = [
+  ['user', 'user'],
+  ['device', 'device'],
+  ['deviceType', 'device_type'],
+  ['command', 'command'],
+  ['action', 'action'],
+  ['reason', 'reason'],
+  ['error', 'error'],
+] as const;
+
+function checkLine(line: LogLine, right: CaseExpectation): void {
+  for (const [name, logged] of LOGGED)
+    if (right[name] !== undefined) expect([name, line[logged]]).toEqual([name, right[name]]);
+}

@@ -1,0 +1,78 @@
+// Owns the proof that a test leaves nothing behind: no socket, server, timer or process, no connection of a gateway.
+import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
+import type { Gateway } from '../../../src/gateway/gateway.ts';
+import { until } from './until.ts';
+
+/** What a test may hold in the process; the rest of the list of Node belongs to the test runner. */
+const KINDS = [
+  'TCPSocketWrap',
+  'TCPServerWrap',
+  'TCPConnectWrap',
+  'TLSWrap',
+  'ProcessWrap',
+  'FSEventWrap',
+  'Timeout',
+] as const;
+
+const watched = new Set<Gateway>();
+
+/** Has the connections of this gateway looked at after each test. */
+export function watchGateway(gateway: Gateway): void {
+  watched.add(gateway);
+}
+
+/** How many of each kind are open now. */
+export function heldNow(): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>(KINDS.map((kind) => [kind, 0]));
+  for (const kind of process.getActiveResourcesInfo()) {
+    const count = counts.get(kind);
+    if (count !== undefined) counts.set(kind, count + 1);
+  }
+  return counts;
+}
+
+/** One line per thing that is there now and was not before. */
+export function leftovers(before: ReadonlyMap<string, number>): string[] {
+  const found: string[] = [];
+  for (const [kind, count] of heldNow()) {
+    const more = count - (before.get(kind) ?? 0);
+    if (more > 0) found.push(`${more} ${kind}`);
+  }
+  for (const gateway of watched) {
+    if (gateway.connections() > 0) found.push(`${gateway.connections()} client connections`);
+    if (gateway.upstreamConnections() > 0)
+      found.push(`${gateway.upstreamConnections()} upstream connections`);
+  }
+  return found;
+}
+
+/**
+ * Fails each test of the file that leaves something open. Call it ahead of the file's own hooks: hooks after a test run
+ * in reverse order, so it looks when they have cleaned up. What `beforeAll` opened may stay, its connections may not.
+ */
+export function checkLeaks(): void {
+  let before: ReadonlyMap<string, number> = new Map();
+  beforeEach(() => {
+    before = heldNow();
+  });
+  afterEach(() => nothingSince(before));
+}
+
+/**
+ * Fails the file when something is open at its end: for files whose servers, and connections between them, serve all
+ * their tests. Call it ahead of the file's own hooks, as {@link checkLeaks}.
+ */
+export function checkLeaksAtEnd(): void {
+  let before: ReadonlyMap<string, number> = new Map();
+  beforeAll(() => {
+    before = heldNow();
+  });
+  afterAll(() => nothingSince(before));
+}
+
+/** Closing takes some turns of the event loop. */
+async function nothingSince(before: ReadonlyMap<string, number>): Promise<void> {
+  await until(() => leftovers(before).length === 0, 'nothing to be left over').catch((cause: unknown) => {
+    throw new Error(`the test left over: ${leftovers(before).join(', ')}`, { cause });
+  });
+}

@@ -1,0 +1,115 @@
+// Owns a load at a fixed pace: requests begin when they are due, whether or not the ones before are answered. On a machine
+// that does not keep up it is slower: no more than so many are under way.
+import { setTimeout } from 'node:timers/promises';
+import { element } from '../../../src/eas/wbxml/element.ts';
+import { EasClient, find } from './eas-client.ts';
+import type { EasAnswer } from './eas-client.ts';
+
+/** What became of the load. */
+export interface LoadReport {
+  readonly answered: number;
+  /** One line per request that was not answered as it should be. */
+  readonly failures: readonly string[];
+}
+
+const TICK_MS = 5;
+const MAX_UNDER_WAY = 64;
+
+/** A load that has begun. */
+export interface Load {
+  answered(): number;
+  /** Waits for what is under way, and reports. */
+  stop(): Promise<LoadReport>;
+}
+
+/** Begins. */
+export function startLoad(perSecond: number, requests: readonly (() => Promise<void>)[]): Load {
+  const startedAt = performance.now();
+  const failures: string[] = [];
+  const underWay = new Set<Promise<void>>();
+  let sent = 0;
+  let answered = 0;
+  let stopped = false;
+  const issue = (): void => {
+    const one = requests[sent++ % requests.length];
+    if (one === undefined) return;
+    const done = one()
+      .then(
+        () => void answered++,
+        (error: unknown) => void failures.push(String(error)),
+      )
+      .finally(() => underWay.delete(done));
+    underWay.add(done);
+  };
+  const pacing = (async () => {
+    while (!stopped) {
+      const due = ((performance.now() - startedAt) / 1_000) * perSecond;
+      while (sent < due && underWay.size < MAX_UNDER_WAY) issue();
+      await setTimeout(TICK_MS);
+    }
+  })();
+  return {
+    answered: () => answered,
+    stop: async () => {
+      stopped = true;
+      await pacing;
+      await Promise.all(underWay);
+      return { answered, failures };
+    },
+  };
+}
+
+function expectAnswer(what: string, answer: EasAnswer, status: string | undefined): void {
+  if (answer.status !== 200 || answer.easStatus !== status)
+    throw new Error(`${what}: ${answer.status}, status ${answer.easStatus}`);
+}
+
+/** FolderSync, Sync, SendMail and the download of a message of `size` characters, by a phone each. */
+export function mixedPhones(
+  options: {
+    readonly port: number;
+    readonly user: string;
+    readonly password: string;
+    readonly secure: boolean;
+  },
+  message: { readonly id: string; readonly size: number },
+): { readonly requests: (() => Promise<void>)[]; readonly close: () => void } {
+  const phones = Array.from(
+    { length: 16 },
+    (_, index) => new EasClient({ ...options, device: `BUSY${index}` }),
+  );
+  const fetch = element(
+    'ItemOperations',
+    'ItemOperations',
+    element(
+      'ItemOperations',
+      'Fetch',
+      element('ItemOperations', 'Store', 'Mailbox'),
+      element('AirSync', 'ServerId', message.id),
+    ),
+  );
+  const kinds: ((phone: EasClient) => Promise<void>)[] = [
+    async (phone) => {
+      phone.folderKey = '0';
+      expectAnswer('FolderSync', await phone.folderSync(), '1');
+    },
+    async (phone) => {
+      phone.syncKeys.clear();
+      expectAnswer('Sync', await phone.sync('1'), '1');
+    },
+    async (phone) =>
+      expectAnswer('SendMail', await phone.sendMail('nobody@example.com', 'hi', 'text'), undefined),
+    async (phone) => {
+      const answer = await phone.command('ItemOperations', fetch);
+      expectAnswer('ItemOperations', answer, '1');
+      const length = find(answer.tree, 'Data')?.length;
+      if (length !== message.size) throw new Error(`the download has ${length} characters`);
+    },
+  ];
+  return {
+    requests: phones.map((phone, index) => () => kinds[index % kinds.length]?.(phone) ?? Promise.reject()),
+    close: () => {
+      for (const phone of phones) phone.close();
+    },
+  };
+}

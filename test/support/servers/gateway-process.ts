@@ -1,0 +1,73 @@
+// Owns a gateway as operators run it: a primary and its workers as processes, with a configuration file of its own.
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { until } from '../checks/until.ts';
+
+const MAIN = fileURLToPath(new URL('../../../src/main.ts', import.meta.url));
+
+/** A running gateway. */
+export interface GatewayProcess {
+  readonly port: number;
+  readonly folder: string;
+  readonly child: ChildProcess;
+  /** Everything it wrote, log lines included. */
+  out(): string;
+  /** Process ids of its workers. */
+  workers(): number[];
+  /** Runs another easgate command with the same configuration; resolves with its exit code. */
+  command(...words: string[]): Promise<number>;
+  configure(text: string): void;
+  /** SIGTERM; resolves with the exit code. */
+  stop(): Promise<number | null>;
+}
+
+/** Starts `easgate serve` with this configuration; files it names may be put in `files`; `main` is another copy of it. */
+export async function startGatewayProcess(
+  config: string,
+  files: Readonly<Record<string, string>> = {},
+  main = MAIN,
+): Promise<GatewayProcess> {
+  const folder = mkdtempSync(join(tmpdir(), 'easgate-process-'));
+  const path = join(folder, 'easgate.yaml');
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
+  writeFileSync(path, config);
+  const spawned = (...words: string[]): ChildProcess =>
+    spawn(process.execPath, [main, ...words, '--config', path], {
+      cwd: folder,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+  const child = spawned('serve');
+  let out = '';
+  child.stdout?.on('data', (chunk: Buffer) => (out += chunk.toString()));
+  child.stderr?.on('data', (chunk: Buffer) => (out += chunk.toString()));
+  const ended = new Promise<number | null>((resolve) => child.once('close', (code) => resolve(code)));
+  await until(() => /listens on .*:\d+/.test(out) || child.exitCode !== null, 'the gateway to serve').catch(
+    (error: unknown) => {
+      child.kill('SIGKILL');
+      throw error;
+    },
+  );
+  const port = Number(/listens on \S+:(\d+)/.exec(out)?.[1]);
+  if (!(port > 0)) throw new Error(`the gateway did not start: ${out}`);
+  return {
+    port,
+    folder,
+    child,
+    out: () => out,
+    workers: () =>
+      readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim().split(' ').map(Number),
+    command: (...words) =>
+      new Promise((resolve) => spawned(...words).once('close', (code) => resolve(code ?? -1))),
+    configure: (text) => writeFileSync(path, text),
+    stop: async () => {
+      child.kill('SIGTERM');
+      const code = await ended;
+      rmSync(folder, { recursive: true });
+      return code;
+    },
+  };
+}

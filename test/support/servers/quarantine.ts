@@ -1,0 +1,72 @@
+// Owns a gateway whose phones are quarantined, and a mail server that takes one password and counts what it is asked.
+import { configSchema } from '../../../src/config/schema.ts';
+import { noticeSettings } from '../../../src/config/notice-settings.ts';
+import type { QuarantineSettings } from '../../../src/gateway/settings.ts';
+import { EasClient } from '../phones/eas-client.ts';
+import type { EasClientOptions } from '../phones/eas-client.ts';
+import { OFFER, ok, startRawBackend } from './raw-backend.ts';
+import type { BackendRequest, RawBackend } from './raw-backend.ts';
+import { startTestGateway } from './test-gateway.ts';
+import type { SettingsOverrides, TestGateway } from './test-gateway.ts';
+
+/** The default texts with an enrolment link. */
+export function quarantineSettings(provisioning: QuarantineSettings['provisioning']): QuarantineSettings {
+  const config = configSchema.parse({ messages: { enrolmentUrl: 'https://enrol.example.com/' } });
+  return { keySecret: Buffer.alloc(32, 5), provisioning, notice: noticeSettings(config) };
+}
+
+const GOOD = `Basic ${Buffer.from('alice:secret').toString('base64')}`;
+const CHALLENGE =
+  'HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm="corp"\r\nWWW-Authenticate: Bearer\r\nContent-Length: 0\r\n\r\n';
+
+/** Answers as `answer` does when the password of alice, `secret`, comes with the request; OPTIONS with what it offers. */
+export function guarded(
+  answer: (request: BackendRequest) => void = ({ connection }) => connection.socket.write(ok()),
+): (request: BackendRequest) => void {
+  return (request) => {
+    const { method, connection } = request;
+    if (request.header('authorization') !== GOOD) connection.socket.write(CHALLENGE);
+    else if (method === 'OPTIONS') connection.socket.write(ok('ok', OFFER));
+    else answer(request);
+  };
+}
+
+/** What one test works with. */
+export interface Quarantine {
+  readonly backend: RawBackend;
+  readonly gateway: TestGateway;
+  phone(options?: Partial<EasClientOptions>): EasClient;
+  /** Requests that reached the mail server and were no questions about credentials. */
+  mailRequests(): BackendRequest[];
+  close(): Promise<void>;
+}
+
+/** Device PHONE1 of alice is quarantined. */
+export async function openQuarantine(
+  onRequest = guarded(),
+  overrides: SettingsOverrides = {},
+): Promise<Quarantine> {
+  const backend = await startRawBackend(onRequest);
+  const gateway = await startTestGateway(backend.port, {
+    quarantine: quarantineSettings('gateway'),
+    ...overrides,
+  });
+  gateway.change('phone1', 'quarantine');
+  const phones: EasClient[] = [];
+  return {
+    backend,
+    gateway,
+    phone: (options = {}) => {
+      const account = { user: 'alice', password: 'secret', device: 'PHONE1' };
+      const phone = new EasClient({ port: gateway.port, ...account, ...options });
+      phones.push(phone);
+      return phone;
+    },
+    mailRequests: () => backend.requests.filter(({ method }) => method !== 'OPTIONS'),
+    close: async () => {
+      for (const phone of phones) phone.close();
+      await gateway.close();
+      await backend.close();
+    },
+  };
+}

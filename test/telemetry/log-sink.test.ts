@@ -1,0 +1,86 @@
+// Owns the promises of writing the log: no disk stops the process, and a line is whole or counted as lost.
+import { readFileSync, renameSync } from 'node:fs';
+import { afterEach, describe, expect, it } from 'vitest';
+import { openLog } from '../../src/telemetry/logger.ts';
+import { newLogFile } from '../support/log-file.ts';
+import type { LogFile } from '../support/log-file.ts';
+import { until } from '../support/checks/until.ts';
+
+let file: LogFile | null = null;
+afterEach(() => {
+  file?.remove();
+  file = null;
+});
+
+describe('a log on a full disk', () => {
+  it('ends nothing, keeps a bounded part and counts what it loses', async () => {
+    const log = openLog('info', '/dev/full');
+    const text = 'x'.repeat(100_000);
+    await until(() => {
+      log.logger.info(text);
+      return log.dropped() > 0;
+    });
+    expect(() => log.flush()).not.toThrow();
+    const before = log.dropped();
+    for (let line = 0; line < 10; line++) log.logger.info(text);
+    expect(log.dropped()).toBe(before + 10);
+  });
+});
+
+describe('a log on a disk with room', () => {
+  it('has every line, in order and whole, however they are flushed', async () => {
+    const log = newLogFile();
+    file = log;
+    const { logger, ...rest } = openLog('info', log.path);
+    for (let line = 0; line < 5_000; line++) {
+      logger.info({ line });
+      if (line % 1_000 === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+    await until(() => log.text().split('\n').length === 5_001, 'all lines, by themselves');
+    logger.info({ line: 5_000 });
+    rest.flush();
+    expect(log.lines().map(({ line }) => line)).toEqual(Array.from({ length: 5_001 }, (_, line) => line));
+    expect(rest.dropped()).toBe(0);
+  });
+
+  it('goes on in a new file after a rotation, without a line lost or cut', async () => {
+    const log = newLogFile();
+    file = log;
+    const { logger, ...rest } = openLog('info', log.path);
+    for (let line = 0; line < 3_000; line++) {
+      logger.info({ line });
+      if (line === 1_500) {
+        // A write is under way.
+        await until(() => log.text() !== '', 'the first lines');
+        renameSync(log.path, `${log.path}.1`);
+        rest.reopen('info', log.path);
+      }
+    }
+    rest.flush();
+    await until(() => log.lines().at(-1)?.['line'] === 2_999, 'the last line');
+    const numbers = (path: string): number[] =>
+      readFileSync(path, 'utf8')
+        .trim()
+        .split('\n')
+        .map((line) => (JSON.parse(line) as { line: number }).line);
+    const [before, after] = [numbers(`${log.path}.1`), numbers(log.path)];
+    expect(after.length).toBeGreaterThanOrEqual(1_499);
+    expect([...before, ...after].sort((a, b) => a - b)).toEqual(
+      Array.from({ length: 3_000 }, (_, line) => line),
+    );
+  });
+
+  it('keeps the old file when the new one cannot be opened', () => {
+    const log = newLogFile();
+    file = log;
+    const { logger, ...rest } = openLog('info', log.path);
+    expect(() => rest.reopen('info', '/dev/null/easgate.log')).toThrow();
+    logger.info('still here');
+    rest.flush();
+    expect(log.lines()).toMatchObject([{ msg: 'still here' }]);
+  });
+
+  it('is told at the start when it cannot be opened', () => {
+    expect(() => openLog('info', '/dev/null/easgate.log')).toThrow();
+  });
+});

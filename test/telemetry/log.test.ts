@@ -1,0 +1,108 @@
+// Owns the promises of the access log: real lines of the real logger.
+import { readFileSync } from 'node:fs';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Exchange } from '../../src/gateway/exchange/exchange.ts';
+import { deviceKey } from '../../src/identity/device.ts';
+import { AccessLog } from '../../src/telemetry/access-log.ts';
+import { openLog } from '../../src/telemetry/logger.ts';
+import { checkLeaks } from '../support/checks/leaks.ts';
+import { newLogFile } from '../support/log-file.ts';
+import type { LogFile } from '../support/log-file.ts';
+import { verdict } from '../support/servers/test-gateway.ts';
+import { until } from '../support/checks/until.ts';
+
+checkLeaks();
+
+let file: LogFile;
+beforeEach(() => {
+  file = newLogFile();
+});
+afterEach(() => file.remove());
+
+/** With every field set that a line can have. */
+function fullExchange(): Exchange {
+  const exchange = new Exchange(Date.now());
+  exchange.method = 'POST';
+  exchange.command = 'Ping';
+  exchange.discovery = { form: 'xml' } as never;
+  exchange.protocolVersion = '14.1';
+  exchange.deviceType = 'iPhone';
+  exchange.userAgent = 'Apple-iPhone';
+  exchange.user = 'alice' as never;
+  exchange.device = deviceKey('ABC123');
+  exchange.authorization = 'Basic c2VjcmV0';
+  exchange.verdict = verdict('allow');
+  exchange.error = 'EASGATE_SUPERSEDED';
+  exchange.held = true;
+  exchange.status = 200;
+  return exchange;
+}
+
+const passage = {
+  method: 'GET',
+  path: '/owa/',
+  status: 502,
+  error: 'EASGATE_UPSTREAM_CONNECT',
+  upstream: 'mail:80',
+  address: '192.0.2.1',
+  startedAt: Date.now(),
+  bytesOut: 10,
+} as const;
+
+async function written(identities: boolean): Promise<void> {
+  const log = openLog('info', file.path);
+  const access = new AccessLog(log.logger, identities);
+  access.record(fullExchange(), '192.0.2.1');
+  access.recordPassage(passage);
+  access.flush();
+  await until(() => {
+    log.flush();
+    return file.text().split('\n').length > 2;
+  });
+}
+
+describe('the access log', () => {
+  it('writes a part of what a client can make as long as a head', async () => {
+    const log = openLog('info', file.path);
+    const access = new AccessLog(log.logger, true);
+    const exchange = fullExchange();
+    exchange.userAgent = 'Apple'.repeat(1_000);
+    access.record(exchange, '192.0.2.1');
+    access.flush();
+    access.recordPassage({ ...passage, path: '/owa/'.repeat(1_000) });
+    await until(() => {
+      log.flush();
+      return file.text().split('\n').length > 2;
+    });
+    const [request, other] = file.lines();
+    expect(request?.['user_agent']).toBe('Apple'.repeat(1_000).slice(0, 256));
+    expect(other?.['path']).toBe('/owa/'.repeat(1_000).slice(0, 1_024));
+  });
+
+  it('has only keys that docs/guide/operations.md explains', async () => {
+    await written(true);
+    const docs = readFileSync(new URL('../../docs/guide/operations.md', import.meta.url), 'utf8');
+    const table = docs.slice(docs.indexOf('## The log'), docs.indexOf('### The journal'));
+    const keys = file.lines().flatMap((line) => Object.keys(line));
+    expect(new Set(keys).size).toBeGreaterThan(20);
+    expect(keys.filter((key) => !table.includes(`\`${key}\``))).toEqual([]);
+  });
+
+  it('has no credentials, and names nobody where identities are left out', async () => {
+    await written(false);
+    expect(file.lines()).toHaveLength(2);
+    expect(file.text()).not.toMatch(/c2VjcmV0|alice|abc123|192\.0\.2\.1/i);
+  });
+
+  it('loses lines and counts them, rather than hold ever more of them', async () => {
+    const log = openLog('info', file.path);
+    const access = new AccessLog(log.logger, true);
+    for (let index = 0; index < 10_003; index++) access.record(fullExchange(), '192.0.2.1');
+    expect(access.dropped).toBe(3);
+    await until(() => {
+      log.flush();
+      return file.text().split('\n').length > 10_000;
+    });
+    expect(file.lines()).toHaveLength(10_000);
+  });
+});

@@ -1,0 +1,102 @@
+// Owns the promise that no decision on a device, and no report of it, is evaded by another spelling of its id. Threat: mail
+// servers write the id of a base64 query in hex and take the same digits from a plain query, so that one phone has several
+// ids; a compliance report or a block of one was unknown under the others. Rule: src/identity/device.ts.
+import { afterEach, describe, expect, it } from 'vitest';
+import { ISSUED_PREFIX } from '../../src/quarantine/keys.ts';
+import { deviceKey } from '../../src/identity/device.ts';
+import { decision, deviceRecord } from '../directory/store-contract.ts';
+import { EasClient } from '../support/phones/eas-client.ts';
+import type { EasClientOptions } from '../support/phones/eas-client.ts';
+import { checkLeaks } from '../support/checks/leaks.ts';
+import { STORES, openOffice } from '../support/servers/office.ts';
+import type { Office } from '../support/servers/office.ts';
+import { until } from '../support/checks/until.ts';
+
+checkLeaks();
+
+let office: Office;
+const clients: EasClient[] = [];
+afterEach(async () => {
+  for (const client of clients.splice(0)) client.close();
+  await office.close();
+});
+
+/** 16 letters and digits: 16 bytes of a base64 query. */
+const ID = 'ApplAB12CD34EF56';
+const hexOf = (text: string): string => Buffer.from(text).toString('hex');
+const SPELLINGS: readonly (readonly [string, Partial<EasClientOptions>])[] = [
+  ['as it is', { device: ID }],
+  ['in other letters', { device: ID.toUpperCase() }],
+  ['in a base64 query', { device: ID, query: 'base64' }],
+  ['in hex', { device: hexOf(ID) }],
+  ['in hex of other letters', { device: hexOf(ID.toLowerCase()).toUpperCase() }],
+];
+/** Short enough to be written in hex twice. */
+const SHORT = 'Sec1';
+const TWICE: readonly (readonly [string, Partial<EasClientOptions>])[] = [
+  ['short, as it is', { device: SHORT }],
+  ['short, in a base64 query', { device: SHORT, query: 'base64' }],
+  ['short, in hex', { device: hexOf(SHORT) }],
+  ['short, in hex twice', { device: hexOf(hexOf(SHORT)) }],
+  ['short, in hex in a base64 query', { device: hexOf(SHORT), query: 'base64' }],
+];
+
+function phone(more: Partial<EasClientOptions>): EasClient {
+  const account = { port: office.gateway.port, user: 'alice', password: 'alice-pw', device: ID };
+  const client = new EasClient({ ...account, ...more });
+  clients.push(client);
+  return client;
+}
+
+/** What the phone gets under each spelling: a mailbox, or a status. */
+async function outcomes(
+  all: readonly (readonly [string, Partial<EasClientOptions>])[],
+): Promise<Set<string>> {
+  const found = new Set<string>();
+  for (const [, options] of all) {
+    const { easStatus, body } = await phone(options).folderSync();
+    const mailbox = body.includes(ISSUED_PREFIX) ? 'quarantine mailbox' : 'mailbox';
+    found.add(easStatus === '1' ? mailbox : `status ${easStatus}`);
+  }
+  return found;
+}
+
+describe.each(STORES)('with the %s store, an id', (kind) => {
+  for (const [id, spellings] of [
+    [ID, SPELLINGS],
+    [SHORT, TWICE],
+  ] as const) {
+    it(`that is not compliant is quarantined under every spelling: ${id}`, async () => {
+      office = await openOffice(kind, { policy: { unknownDevice: 'allow', notCompliant: 'quarantine' } });
+      for (const [, { device = '' }] of spellings) {
+        await office.heard(() =>
+          office.operator.putDevice(deviceRecord(deviceKey(device), { compliant: false })),
+        );
+        expect(await outcomes(spellings)).toEqual(new Set(['quarantine mailbox']));
+      }
+    });
+
+    it(`that is compliant, or allowed by hand, is in under every spelling: ${id}`, async () => {
+      office = await openOffice(kind, { policy: { unknownDevice: 'block' } });
+      expect(await outcomes(spellings)).toEqual(new Set(['status 129']));
+      for (const [, { device = '' }] of spellings) {
+        const key = deviceKey(device);
+        await office.heard(() => office.operator.decide(null, key, decision('allow')));
+        expect(await outcomes(spellings)).toEqual(new Set(['mailbox']));
+        await office.heard(() => office.operator.decide(null, key, null));
+        expect(await outcomes(spellings)).toEqual(new Set(['status 129']));
+      }
+    });
+
+    it(`that is blocked is out under every spelling, and is one partnership: ${id}`, async () => {
+      office = await openOffice(kind, { policy: { unknownDevice: 'allow' } });
+      expect(await outcomes(spellings)).toEqual(new Set(['mailbox']));
+      await office.heard(() => office.operator.decide(null, deviceKey(id), decision('block')));
+      expect(await outcomes(spellings)).toEqual(new Set(['status 129']));
+      await until(async () => {
+        const [first, second] = await office.operator.listPartnerships();
+        return second === undefined && (first?.record.spellings.length ?? 0) >= 2;
+      }, 'one partnership with its spellings');
+    });
+  }
+});

@@ -1,0 +1,92 @@
+// Owns the promise that no answer of a mail server leads a phone round the gateway: MS-ASHTTP 2.2.2.1.1.2.4.1 knows
+// X-MS-Location with 451 alone, and RFC 9110 10.2.2, 8.7 other headers that clients follow.
+import { describe, expect, it } from 'vitest';
+import { checkLeaks } from '../support/checks/leaks.ts';
+import { openings } from '../support/servers/openings.ts';
+import { RawClient } from '../support/phones/raw-client.ts';
+import { FOLDER_SYNC, request } from '../support/servers/test-gateway.ts';
+import { startTestLane } from '../support/servers/test-lane.ts';
+
+checkLeaks();
+const { opened, backendOf, gatewayOf, phoneOf } = openings();
+
+const PUBLIC = 'https://mail.example.com/Microsoft-Server-ActiveSync';
+const INSIDE = 'https://ex2.inside.example/Microsoft-Server-ActiveSync';
+const HEADERS = ['X-MS-Location', 'x-ms-location', 'Location', 'LOCATION', 'Content-Location', 'Refresh'];
+
+describe.each([200, 401, 403, 449, 503])('an answer with status %i', (status) => {
+  it.each(HEADERS)('tells no address by %s', async (name) => {
+    const value = name === 'Refresh' ? `0; url=${INSIDE}` : INSIDE;
+    const backend = await backendOf(({ connection }) =>
+      connection.socket.write(
+        `HTTP/1.1 ${status} X\r\nX-Kept: 1\r\n${name}: ${value}\r\nContent-Length: 0\r\n\r\n`,
+      ),
+    );
+    const phone = await phoneOf(await gatewayOf(backend, { publicUrl: PUBLIC }));
+    phone.send(request('FolderSync', FOLDER_SYNC));
+    const response = await phone.response();
+    expect(response.status).toBe(status);
+    expect(response.header('x-kept')).toBe('1');
+    expect(response.head).not.toContain('inside');
+  });
+});
+
+describe('a 451', () => {
+  it('names the public address once, however often the server names its own', async () => {
+    const backend = await backendOf(({ connection }) =>
+      connection.socket.write(
+        `HTTP/1.1 451 X\r\nX-MS-Location: ${INSIDE}\r\nx-ms-location: ${INSIDE}\r\nLocation: ${INSIDE}\r\n` +
+          'Content-Length: 0\r\n\r\n',
+      ),
+    );
+    const phone = await phoneOf(await gatewayOf(backend, { publicUrl: PUBLIC }));
+    phone.send(request('FolderSync', FOLDER_SYNC));
+    const response = await phone.response();
+    expect(response.headers.filter(([, value]) => value.includes('://'))).toEqual([
+      ['X-MS-Location', PUBLIC],
+    ]);
+  });
+});
+
+describe('on the lane for other paths, an answer', () => {
+  const ask = async (lines: string, status = 302): Promise<string> => {
+    const backend = await backendOf(({ connection }) =>
+      connection.socket.write(`HTTP/1.1 ${status} X\r\n${lines}Content-Length: 0\r\n\r\n`),
+    );
+    const lane = await startTestLane(backend.port);
+    opened.push(lane);
+    const client = await RawClient.open(lane.port);
+    opened.push({ close: () => client.destroy() });
+    client.send('GET /owa/ HTTP/1.1\r\nHost: mail.example.com\r\n\r\n');
+    return (await client.response()).head;
+  };
+
+  it.each([
+    `Location: ${INSIDE}`,
+    'Location: //ex2.inside.example/microsoft-server-activesync',
+    'Location: /\\ex2.inside.example/microsoft-server-activesync',
+    'Location: https://ex2.inside.example/%4dicrosoft-Server-ActiveSync',
+    'Location: https://ex2.inside.example/Autodiscover/Autodiscover.xml',
+    `Refresh: 0; url=${INSIDE}`,
+  ])('that leads a mail app elsewhere becomes 502: %s', async (line) => {
+    expect(await ask(`${line}\r\n`)).toMatch(/^HTTP\/1\.1 502 /);
+  });
+
+  it('tells no X-MS-Location', async () => {
+    const head = await ask(`X-MS-Location: ${INSIDE}\r\nX-Kept: 1\r\n`, 200);
+    expect(head).toMatch(/^HTTP\/1\.1 200 /);
+    expect(head).toContain('X-Kept');
+    expect(head).not.toContain('inside');
+  });
+
+  it.each([
+    '/owa/auth/logon.aspx?url=x',
+    'https://mail.example.com/Autodiscover/Autodiscover.xml',
+    '/autodiscover/',
+    'https://login.example/',
+  ])('that leads a browser on goes through: %s', async (address) => {
+    const head = await ask(`Location: ${address}\r\n`);
+    expect(head).toMatch(/^HTTP\/1\.1 302 /);
+    expect(head).toContain(`ocation: ${address}`);
+  });
+});

@@ -1,0 +1,74 @@
+// Owns the promise that a mail server which takes long to refuse a password (Z-Push: 6 to 36 s) is heard: the phone gets its
+// 401 and asks its user, and slow refusals keep nobody else waiting.
+import { afterEach, describe, expect, it } from 'vitest';
+import { checkLeaks } from '../support/checks/leaks.ts';
+import { guarded, openQuarantine } from '../support/servers/quarantine.ts';
+import type { Quarantine } from '../support/servers/quarantine.ts';
+import type { BackendRequest } from '../support/servers/raw-backend.ts';
+import { RawClient } from '../support/phones/raw-client.ts';
+import type { RawResponse } from '../support/phones/raw-client.ts';
+import { FOLDER_SYNC, request } from '../support/servers/test-gateway.ts';
+import { until } from '../support/checks/until.ts';
+
+checkLeaks();
+
+let world: Quarantine;
+const clients: RawClient[] = [];
+afterEach(async () => {
+  for (const client of clients.splice(0)) client.destroy();
+  await world.close();
+});
+
+const GOOD = Buffer.from('alice:secret').toString('base64');
+
+async function ask(login: string): Promise<RawResponse> {
+  const client = await RawClient.open(world.gateway.port);
+  clients.push(client);
+  const other = Buffer.from(login).toString('base64');
+  client.send(
+    request('FolderSync', FOLDER_SYNC, [], 'PHONE1').replace(GOOD, other).replace('User=alice&', ''),
+  );
+  return client.response();
+}
+
+/** Wrong passwords wait in `waiting`. */
+async function openSlow(waiting: BackendRequest[]): Promise<void> {
+  const answer = guarded();
+  world = await openQuarantine(
+    (asked) => {
+      const wrong = asked.header('authorization') !== undefined && !asked.head.includes(GOOD);
+      if (wrong) waiting.push(asked);
+      else answer(asked);
+    },
+    { upstream: { responseTimeoutMs: 120_000 } },
+  );
+}
+
+const refuse = (waiting: BackendRequest[]): void => {
+  for (const asked of waiting.splice(0)) guarded()(asked);
+};
+
+describe('a password that the mail server refuses slowly', () => {
+  it.each([6, 12, 36, 60])('brings the phone its 401 after %i seconds', async (seconds) => {
+    const waiting: BackendRequest[] = [];
+    await openSlow(waiting);
+    const { time } = world.gateway;
+    const answer = ask('alice:wrong');
+    await until(() => waiting.length === 1, 'the question');
+    await time.advance(seconds * 1_000);
+    refuse(waiting);
+    const response = await answer;
+    expect(response.status).toBe(401);
+    expect(response.header('www-authenticate')).toBe('Basic realm="corp"');
+  });
+
+  it('keeps no other phone waiting, also behind the same address', async () => {
+    const waiting: BackendRequest[] = [];
+    await openSlow(waiting);
+    const wrong = Array.from({ length: 40 }, (_, user) => ask(`user${user}:wrong`));
+    await until(() => waiting.length === 40, 'forty questions at once');
+    expect((await ask('alice:secret')).status).toBe(200);
+    refuse(waiting);
+    for (const answer of wrong) expect((await answer).status).toBe(401);
+  });
+});

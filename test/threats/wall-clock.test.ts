@@ -1,0 +1,228 @@
+// Owns the threat of a wall clock that is set, by NTP or by somebody who controls its source (RFC 8633 5): it must not end
+// held polls as one wave, nor keep in force what has ended. Deadlines count on the monotonic clock.
+import { describe, expect, it } from 'vitest';
+import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
+import { PartnershipRecorder } from '../../src/directory/partnership-recorder.ts';
+import { VerdictCache } from '../../src/directory/verdict-cache.ts';
+import { alice, decision, phone } from '../directory/store-contract.ts';
+import { checkLeaks } from '../support/checks/leaks.ts';
+import { HeldPolls } from '../support/phones/held-polls.ts';
+import { answerOk, openings } from '../support/servers/openings.ts';
+import { TestClock } from '../support/checks/test-clock.ts';
+import { FOLDER_SYNC, PING, request, verdict } from '../support/servers/test-gateway.ts';
+import { until } from '../support/checks/until.ts';
+
+checkLeaks();
+const { backendOf, gatewayOf, phoneOf, opened } = openings();
+
+const HOURS_MS = 3_600_000;
+/** Forward and back. */
+const JUMPS = [2 * HOURS_MS, -2 * HOURS_MS];
+
+describe.each(JUMPS)('a wall clock that is set by %i ms', (jump) => {
+  it('ends no held poll', async () => {
+    const time = new TestClock();
+    const backend = await backendOf(() => undefined);
+    const gateway = await gatewayOf(backend, { time });
+    const crowd = await HeldPolls.open(gateway.port, 3);
+    opened.push({ close: () => crowd.destroy() });
+    await until(() => gateway.heldPolls() === 3, 'the polls to be held');
+    await time.setWall(jump);
+    expect([gateway.heldPolls(), crowd.polls.map(({ received }) => received)]).toEqual([3, ['', '', '']]);
+  });
+
+  it('prolongs no held poll whose heartbeat passes', async () => {
+    const time = new TestClock();
+    const backend = await backendOf(() => undefined);
+    const gateway = await gatewayOf(backend, { time });
+    const client = await phoneOf(gateway);
+    client.send(request('Ping', PING));
+    await until(() => gateway.heldPolls() === 1, 'the poll to be held');
+    await time.setWall(jump);
+    await time.advance(480_000 + 2_000);
+    expect((await client.response()).status).toBe(504);
+  });
+
+  it('moves no end of a decision that a held poll rests on', async () => {
+    const time = new TestClock();
+    const backend = await backendOf(() => undefined);
+    const gateway = await gatewayOf(backend, { time });
+    gateway.verdicts.set('abc123', { ...verdict('allow'), validUntil: time.wall() + 60_000 });
+    const client = await phoneOf(gateway);
+    client.send(request('Ping', PING));
+    await until(() => gateway.heldPolls() === 1, 'the poll to be held');
+    await time.setWall(jump);
+    await time.advance(58_000);
+    expect(gateway.heldPolls()).toBe(1);
+    await time.advance(3_000);
+    expect((await client.response()).status).toBe(200);
+  });
+
+  it('neither cuts nor keeps a slow head', async () => {
+    const time = new TestClock();
+    const gateway = await gatewayOf(await backendOf(answerOk), { time });
+    const client = await phoneOf(gateway);
+    client.send('POST /');
+    await until(() => gateway.connections() === 1, 'the connection');
+    await time.setWall(jump);
+    expect(client.ended).toBe(false);
+    await time.advance(5_100);
+    expect((await client.response()).status).toBe(408);
+  });
+
+  it('frees no device from the battery guard, and holds none back', async () => {
+    const time = new TestClock();
+    const gateway = await gatewayOf(await backendOf(answerOk), {
+      time,
+      throttle: { burst: 1, perMinute: 1 },
+    });
+    const client = await phoneOf(gateway);
+    const ask = async (): Promise<number> => {
+      client.send(request('FolderSync', FOLDER_SYNC));
+      return (await client.response()).status;
+    };
+    expect([await ask(), await ask()]).toEqual([200, 503]);
+    await time.setWall(jump);
+    expect(await ask()).toBe(503);
+    await time.advance(121_000);
+    // The connection was idle for too long meanwhile.
+    const later = await phoneOf(gateway);
+    later.send(request('FolderSync', FOLDER_SYNC));
+    expect((await later.response()).status).toBe(200);
+  });
+});
+
+describe.each(JUMPS)('verdicts in memory, when the wall clock is set by %i ms', (jump) => {
+  const policy = { unknownDevice: 'block', notEnrolled: 'block', notCompliant: 'block' } as const;
+  const options = {
+    maxEntries: 10,
+    maxUnknownEntries: 10,
+    lifetimeMs: 600_000,
+    unknownLifetimeMs: 10_000,
+    maxConcurrentLookups: 9,
+    lookupTimeoutMs: 5_000,
+    staleAllowedMs: 900_000,
+    staleBlockedMs: 900_000,
+    onLookupError: () => undefined,
+  };
+
+  it('live as long as they would have, and end with the decision they rest on', async () => {
+    const store = new EmbeddedStore(':memory:');
+    const clock = { now: 1_000, wall: 1_800_000_000_000 };
+    const cache = new VerdictCache(
+      store,
+      policy,
+      options,
+      () => clock.now,
+      () => clock.wall,
+    );
+    await store.decide(null, phone, { ...decision('allow'), expiresAt: clock.wall + 60_000 });
+    expect((await cache.decide(alice, phone)).verdict?.action).toBe('allow');
+    clock.wall += jump;
+    expect(cache.peek(alice, phone)?.action).toBe('allow');
+    clock.now += 59_000;
+    expect(cache.peek(alice, phone)?.action).toBe('allow');
+    clock.now += 1_001;
+    expect(cache.peek(alice, phone)).toBeUndefined();
+    await store.close();
+    // The directory is away: what has ended does not serve on.
+    expect((await cache.decide(alice, phone)).verdict).toBeNull();
+  });
+
+  it('serve in an outage for as long as configured', async () => {
+    const store = new EmbeddedStore(':memory:');
+    const clock = { now: 1_000, wall: 1_800_000_000_000 };
+    const cache = new VerdictCache(
+      store,
+      policy,
+      options,
+      () => clock.now,
+      () => clock.wall,
+    );
+    await store.decide(null, phone, decision('allow'));
+    await cache.decide(alice, phone);
+    await store.close();
+    clock.wall += jump;
+    clock.now += 899_000;
+    expect((await cache.decide(alice, phone)).source).toBe('stale');
+    clock.now += 2_000;
+    expect((await cache.decide(alice, phone)).source).toBe('none');
+  });
+
+  it('are decided anew under the new time of day, once they are over', async () => {
+    const store = new EmbeddedStore(':memory:');
+    const clock = { now: 1_000, wall: 1_800_000_000_000 };
+    const cache = new VerdictCache(
+      store,
+      policy,
+      options,
+      () => clock.now,
+      () => clock.wall,
+    );
+    await store.decide(null, phone, { ...decision('allow'), expiresAt: clock.wall + HOURS_MS });
+    await cache.decide(alice, phone);
+    clock.wall += jump;
+    clock.now += 600_001;
+    const { verdict } = await cache.decide(alice, phone);
+    expect(verdict?.action).toBe(jump > 0 ? 'block' : 'allow');
+    await store.close();
+  });
+
+  it('have the end of their decision converted again when it moved', async () => {
+    const store = new EmbeddedStore(':memory:');
+    const clock = { now: 1_000, wall: 1_800_000_000_000 };
+    const cache = new VerdictCache(
+      store,
+      policy,
+      options,
+      () => clock.now,
+      () => clock.wall,
+    );
+    await store.decide(null, phone, { ...decision('allow'), expiresAt: clock.wall + 10 * HOURS_MS });
+    const before = (await cache.decide(alice, phone)).verdict;
+    clock.now += 600_001;
+    clock.wall += 600_001;
+    // The same moment: the verdict stays the same object.
+    expect((await cache.decide(alice, phone)).verdict).toBe(before);
+    clock.wall += jump;
+    clock.now += 600_001;
+    expect((await cache.decide(alice, phone)).verdict?.lapsesAt).toBe(
+      clock.now + (1_800_000_000_000 + 10 * HOURS_MS - clock.wall),
+    );
+    await store.close();
+  });
+});
+
+describe.each(JUMPS)('limits, when the wall clock is set by %i ms', (jump) => {
+  it('of writing a partnership again stay as they are, and records carry the time of day', async () => {
+    const store = new EmbeddedStore(':memory:');
+    const clock = { now: 1_000, wall: 1_800_000_000_000 };
+    const recorder = new PartnershipRecorder(
+      store,
+      () => clock.now,
+      () => clock.wall,
+    );
+    const lastSeen = async (): Promise<number | undefined> => {
+      recorder.seen({
+        user: alice,
+        device: phone,
+        deviceType: 'Test',
+        userAgent: null,
+        protocolVersion: '14.1',
+        verdict: verdict('allow'),
+        information: null,
+        spelling: 'phone1',
+      });
+      await recorder.flush();
+      return (await store.listPartnerships())[0]?.record.lastSeen;
+    };
+    expect(await lastSeen()).toBe(clock.wall);
+    const before = clock.wall;
+    clock.wall += jump;
+    expect(await lastSeen()).toBe(before);
+    clock.now += 60_000;
+    expect(await lastSeen()).toBe(clock.wall);
+    await recorder.close();
+    await store.close();
+  });
+});
