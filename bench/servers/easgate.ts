@@ -16,7 +16,7 @@ interface EasgateVariant {
 async function seedEasgate(config: string, cold: boolean): Promise<void> {
   // The directory is filled through the store's own interface, as a feed would.
   const { openStore } = await import('../../src/directory/open-store.ts');
-  const { storeOptions } = await import('../../src/config/gateway-settings.ts');
+  const { storeOptions } = await import('../../src/config/store-settings.ts');
   const { loadConfig } = await import('../../src/config/load.ts');
   const { seedDirectory } = await import('../../src/sample/seed.ts');
   const store = await openStore(storeOptions(loadConfig(config)));

@@ -6,52 +6,40 @@ import { answersTable } from '../gateway/access/describe-local-replies.ts';
 import { errorsTable } from '../describe-errors.ts';
 import { readConfigSource } from '../config/load.ts';
 import { ConfigFileError, report, summary } from '../config/problems.ts';
-import { CommandError, configPath } from './context.ts';
+import { ProgramError } from '../errors.ts';
+import { configPath } from './config-path.ts';
+import { print } from './output.ts';
 
-interface CheckOptions {
+/** Options of `check`. */
+export interface CheckOptions {
   readonly schema?: true;
   readonly fields?: true;
   readonly answers?: true;
   readonly errors?: true;
+  readonly commands?: true;
   readonly strict?: true;
 }
 
-/** Registers `check`. */
-export function registerCheck(program: Command): void {
-  program
-    .command('check')
-    .argument('[file]', 'configuration file, as with --config')
-    .description('check a configuration file and all it names; lists every problem')
-    .option('--strict', 'warnings count as errors')
-    .option('--schema', 'print the JSON Schema of the file instead')
-    .option('--fields', 'print all fields as Markdown instead')
-    .option('--answers', 'print what refused phones are told as Markdown instead')
-    .option('--errors', 'print the errors a request can end in as Markdown instead')
-    .action((file: string | undefined, options: CheckOptions, command: Command) => {
-      if (options.answers || options.errors) {
-        process.stdout.write(options.answers ? answersTable() : errorsTable());
-        return;
-      }
-      if (options.schema || options.fields) {
-        process.stdout.write(options.schema ? configurationSchema() : configurationTable());
-        return;
-      }
-      check(fileOf(file, command), options.strict === true);
-    });
+/** `check`: a file, or (by option) one of the pages that are made from the program. */
+export function check(file: string | undefined, options: CheckOptions, command: Command): void {
+  if (options.answers || options.errors) print(options.answers ? answersTable() : errorsTable());
+  else if (options.schema || options.fields)
+    print(options.schema ? configurationSchema() : configurationTable());
+  else checkFile(fileOf(file, command), options.strict === true);
 }
 
 function fileOf(file: string | undefined, command: Command): string {
   const { config } = command.optsWithGlobals<{ config?: string }>();
   if (file !== undefined && config !== undefined && file !== config)
-    throw new CommandError('EASGATE_USAGE', `two files to check: ${file} and ${config}; name one`);
+    throw new ProgramError('EASGATE_USAGE', `two files to check: ${file} and ${config}; name one`);
   return file ?? configPath(command);
 }
 
 /** Warnings alone are no failure: the file can be used. */
-function check(path: string, strict: boolean): void {
+function checkFile(path: string, strict: boolean): void {
   const { problems } = checkConfig(readConfigSource(path));
   if (problems.some(({ severity }) => severity === 'error' || strict))
     throw new ConfigFileError(path, problems);
   for (const problem of problems) process.stderr.write(`${report(path, problem)}\n\n`);
-  process.stdout.write(`${path}: ${problems.length === 0 ? 'ok' : summary(problems)}\n`);
+  print(`${path}: ${problems.length === 0 ? 'ok' : summary(problems)}\n`);
 }

@@ -3,7 +3,6 @@ import { X509Certificate, createHash, hkdfSync, randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { createSecureContext } from 'node:tls';
-import type { StoreOptions } from '../directory/open-store.ts';
 import type { VerdictCacheOptions } from '../directory/verdict-cache.ts';
 import { matchPath } from '../gateway/pass-through/paths.ts';
 import type { PassThroughSettings } from '../gateway/pass-through/settings.ts';
@@ -347,20 +346,6 @@ export function readPem(path: string, name: string): string {
   } catch (error) {
     throw new ConfigError(name, [`cannot be read: ${fileTrouble(error, path)}`]);
   }
-}
-
-/** How to open the directory. @throws ConfigError when a secret is missing, or is no URL of Redis */
-export function storeOptions(config: Config): StoreOptions {
-  const { store } = config;
-  const { domains } = config.identity;
-  if (store.kind === 'embedded') return { ...store, domains };
-  const url = readSecret(store.url, 'store.url');
-  const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase() ?? null;
-  if (scheme !== 'redis' && scheme !== 'rediss')
-    throw new ConfigError('store.url', [
-      `must begin with redis:// or, for TLS, rediss://${scheme === null ? '' : `, not with ${scheme}://`}`,
-    ]);
-  return { ...store, url, domains };
 }
 
 /** Bounds and lifetimes of the verdict cache. */

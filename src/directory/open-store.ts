@@ -3,7 +3,6 @@ import { UserNames } from '../identity/user-names.ts';
 import { fileError, giveToOwner, prepareFile } from './embedded/file-trouble.ts';
 import { EmbeddedStore } from './embedded/embedded-store.ts';
 import type { RedisStoreOptions } from './redis/redis-connection.ts';
-import { RedisStore } from './redis/redis-store.ts';
 import type { DirectoryStore } from './store.ts';
 
 /** Which store, how to reach it, and the groups of domains within which names are one user; absent = none. */
@@ -18,7 +17,9 @@ const IN_MEMORY = ':memory:';
 /** Opens the store. Rejects when the file cannot be opened or Redis does not answer. */
 export async function openStore(options: StoreOptions): Promise<DirectoryStore> {
   const names = new UserNames(options.domains ?? []);
-  if (options.kind === 'redis') return RedisStore.open(options, names);
+  // Loaded only where it is used: the client of Redis takes longer to load than a short command takes in all.
+  if (options.kind === 'redis')
+    return (await import('./redis/redis-store.ts')).RedisStore.open(options, names);
   const isFile = options.path !== IN_MEMORY;
   const fresh = isFile && prepareFile(options.path);
   try {

@@ -65,6 +65,13 @@ export interface PartnershipListing {
   readonly decision: ManualDecision | null;
 }
 
+/** A decision by hand and what it is on; `user` null = the device, for every user. */
+export interface StoredDecision {
+  readonly device: DeviceKey;
+  readonly user: UserKey | null;
+  readonly decision: ManualDecision;
+}
+
 /**
  * Records and their change log. Every write that can change a verdict appends to the log in the same transaction.
  * All methods reject with an Error that has a `code` when the store is unreachable.
@@ -108,6 +115,8 @@ export interface DirectoryStore {
   acknowledgeWipe(user: UserKey | null, device: DeviceKey, outcome: WipeOutcome): Promise<boolean>;
   /** Decisions on partnerships of one device, by the names they are stored under. */
   listUserDecisions(device: DeviceKey): Promise<readonly UserDecision[]>;
+  /** Every decision, also on devices and partnerships that were never seen. */
+  listDecisions(): Promise<readonly StoredDecision[]>;
   listDevices(): Promise<readonly DeviceListing[]>;
   listPartnerships(): Promise<readonly PartnershipListing[]>;
   /**

@@ -32,6 +32,7 @@ import type {
   LogPosition,
   LookupResult,
   PartnershipListing,
+  StoredDecision,
   UserDecision,
 } from '../store.ts';
 import { concerning } from '../user-decisions.ts';
@@ -174,6 +175,18 @@ export class EmbeddedStore implements DirectoryStore {
 
   async listUserDecisions(device: DeviceKey): Promise<readonly UserDecision[]> {
     return this.userDecisions(device).map(({ user, read }) => ({ user, decision: read() }));
+  }
+
+  async listDecisions(): Promise<readonly StoredDecision[]> {
+    return this.all('SELECT device, user, record FROM decisions ORDER BY device, user').map((row) => {
+      const device = String(row['device']) as DeviceKey;
+      const user = String(row['user']);
+      return {
+        device,
+        user: user === EVERY_USER ? null : (user as UserKey),
+        decision: readDecision(String(row['record']), `decision ${device} ${user}`),
+      };
+    });
   }
 
   async listDevices(): Promise<readonly DeviceListing[]> {

@@ -25,6 +25,7 @@ import type {
   LogPosition,
   LookupResult,
   PartnershipListing,
+  StoredDecision,
   UserDecision,
 } from '../store.ts';
 import { concerning } from '../user-decisions.ts';
@@ -186,6 +187,24 @@ export class RedisStore implements DirectoryStore {
       const text = stored[index] ?? null;
       return text === null ? [] : [{ user, decision: readDecision(text, `decision ${device}`) }];
     });
+  }
+
+  async listDecisions(): Promise<readonly StoredDecision[]> {
+    // Whatever was decided on has its device in this index.
+    const devices = (await this.scan(this.keys.deviceIndex)) as DeviceKey[];
+    const found: StoredDecision[] = [];
+    for (let at = 0; at < devices.length; at += LIST_BATCH) {
+      const batch = devices.slice(at, at + LIST_BATCH).map((device) => this.decisionsOn(device));
+      found.push(...(await Promise.all(batch)).flat());
+    }
+    return found;
+  }
+
+  private async decisionsOn(device: DeviceKey): Promise<StoredDecision[]> {
+    const text = await this.client.get(this.keys.decision(null, device));
+    const onUsers = (await this.listUserDecisions(device)).map((stored) => ({ device, ...stored }));
+    if (text === null) return onUsers;
+    return [{ device, user: null, decision: readDecision(text, `decision ${device}`) }, ...onUsers];
   }
 
   async listDevices(): Promise<readonly DeviceListing[]> {
