@@ -250,6 +250,7 @@ export const PROGRAM_ERRORS = {
   EASGATE_HEALTH: command(
     'the gateway does not answer, or answers 503 with this reason, or has no address for probes',
   ),
+  EASGATE_FILE: command('a file that the command names cannot be read, or is not understood'),
   EASGATE_POLICY: command('the policy document cannot be used; every problem has its line and column'),
   EASGATE_POLICY_FACTS: command('the facts are not one JSON object a line'),
   EASGATE_WBXML: command('what was given is no WBXML of Exchange ActiveSync, or no XML of it'),
@@ -271,8 +272,38 @@ export const PROGRAM_ERRORS = {
   EASGATE_REDIS: start(
     'Redis cannot be used: nobody there, wrong password, TLS or not, or no Redis at all; the text says which',
   ),
+  EASGATE_ALREADY_RUNNING: start('another gateway runs with the same `workers.pidFile`; each needs its own'),
+  EASGATE_STORE_UNINITIALISED: start('Redis holds no directory yet: `easgate store init`, once'),
+  EASGATE_STORE_MISSING: start(
+    'the directory that this machine knows is gone: put it back, or take what is there (`easgate store accept`)',
+  ),
+  EASGATE_STORE_OTHER: start(
+    'another directory is in the place of the known one: is `store.path`, `store.url` or `store.id` right?',
+  ),
+  EASGATE_STORE_EPOCH: start(
+    'the directory is an old copy, with a lower epoch: `easgate store accept` takes it',
+  ),
+  EASGATE_STORE_ROLLED_BACK: start(
+    'the directory lost more than `store.maxRollbackSeconds` of what was written: `easgate store accept` takes it',
+  ),
+  EASGATE_STORE_SCHEMA: start('the directory was made by a version of easgate with other records'),
+  EASGATE_STORE_STALE: start(
+    'Redis is a replica whose link to its primary is down, or takes no writes while the beat stands still',
+  ),
+  EASGATE_STORE_MEMORY: start(
+    '`store.identityFile` is not understood: remove it, and look at `easgate store status`',
+  ),
+  EASGATE_STORE_FULL: start(
+    'the disk of the SQLite file is full; the text says whether something was written',
+  ),
+  EASGATE_STORE_IO: start('the disk of the SQLite file fails; the text says whether something was written'),
+  EASGATE_STORE_BUSY: start('another process writes to the SQLite file for too long'),
+  EASGATE_STORE_DAMAGED: start('the SQLite file is damaged: put a backup back'),
   EASGATE_STORE_FILE: start(
-    'the file of the embedded directory cannot be opened or written, with its path and what to do',
+    'the SQLite file cannot be opened or written, or was replaced meanwhile; the text has its path and what to do',
+  ),
+  EASGATE_STORE_REFUSED: start(
+    'Redis refused the change (no memory, a replica, no permission, a key of another type); nothing was written',
   ),
   EASGATE_CORRUPT_RECORD: start(
     'a record of the directory was written by something else, or by a newer easgate',

@@ -2,14 +2,14 @@
 import type { DirectoryStore } from '../directory/store.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { ManualDecision } from '../policy/model.ts';
-import { isWipe } from '../policy/wipe.ts';
+import { isOpenWipe, isStandingWipe, isWipe } from '../policy/wipe.ts';
 import { order } from './listing.ts';
 import type { Listing, ListOrder, SortFields } from './listing.ts';
 import { parseDevice, parseUser } from './names.ts';
 import { among, containing, matching } from './text-filter.ts';
 
-/** `active` or `expired`; of a wipe how far it has come. */
-export type DecisionState = 'active' | 'expired' | 'pending' | 'failed' | 'acknowledged';
+/** `active` or `expired`; of a wipe how far it has come (`suspended`: the directory was restored since it was ordered). */
+export type DecisionState = 'active' | 'expired' | 'pending' | 'failed' | 'suspended' | 'acknowledged';
 
 /** All of {@link DecisionState}. */
 export const DECISION_STATES: readonly DecisionState[] = [
@@ -17,6 +17,7 @@ export const DECISION_STATES: readonly DecisionState[] = [
   'expired',
   'pending',
   'failed',
+  'suspended',
   'acknowledged',
 ];
 /** Every action of a decision. */
@@ -87,7 +88,8 @@ function compare(a: string, b: string): number {
 
 /** Whether a decision holds; of a wipe how far it has come. */
 export function decisionState(decision: ManualDecision, now: number): DecisionState {
-  if (isWipe(decision)) return decision.wipe.state;
+  if (isWipe(decision))
+    return isOpenWipe(decision) && !isStandingWipe(decision) ? 'suspended' : decision.wipe.state;
   return decision.expiresAt !== null && decision.expiresAt <= now ? 'expired' : 'active';
 }
 

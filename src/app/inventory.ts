@@ -126,6 +126,11 @@ export function stateOf({ record }: PartnershipListing): AccessState {
   return STATES[record.lastVerdict] ?? 'unseen';
 }
 
+/** Records of a row that are not understood, by name: the device is kept out until they are written anew. */
+export function unreadableOf({ listing, partnership }: InventoryRow): readonly string[] {
+  return [...(listing?.unreadable ?? []), ...(partnership?.unreadable ?? [])];
+}
+
 /** The decision on a partnership or its device that a list shows; null = none. */
 export function decisionOf({ listing, partnership }: InventoryRow): ManualDecision | null {
   return decisive(partnership?.decision ?? null, listing?.decision ?? null);
@@ -223,6 +228,8 @@ export interface DeviceDetails {
   /** Other spellings of its id. */
   readonly aliases: readonly string[];
   readonly record: DeviceListing['record'];
+  /** What of it is not understood; absent = nothing. */
+  readonly unreadable?: readonly string[];
   readonly decision: ManualDecision | null;
   readonly partnerships: readonly PartnershipListing[];
 }
@@ -237,6 +244,7 @@ export async function showDevice(store: DirectoryStore, id: string): Promise<Dev
     key,
     aliases: otherSpellings(key),
     record: device?.record ?? null,
+    ...(device?.unreadable === undefined ? {} : { unreadable: device.unreadable }),
     decision: device?.decision ?? null,
     partnerships,
   };

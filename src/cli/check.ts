@@ -4,11 +4,13 @@ import { checkConfig } from '../config/check.ts';
 import { configurationSchema, configurationTable } from '../config/describe.ts';
 import { answersTable } from '../gateway/access/describe-local-replies.ts';
 import { errorsTable } from '../describe-errors.ts';
+import type { DirectoryStore } from '../directory/store.ts';
 import { readConfigSource } from '../config/load.ts';
 import { ConfigFileError, report, summary } from '../config/problems.ts';
 import { ProgramError } from '../errors.ts';
 import { configPath } from './config-path.ts';
-import { print } from './output.ts';
+import { withStore } from './context.ts';
+import { print, printable } from './output.ts';
 
 /** Options of `check`. */
 export interface CheckOptions {
@@ -17,15 +19,23 @@ export interface CheckOptions {
   readonly answers?: true;
   readonly errors?: true;
   readonly commands?: true;
+  readonly store?: true;
   readonly strict?: true;
 }
 
 /** `check`: a file, or (by option) one of the pages that are made from the program. */
-export function check(file: string | undefined, options: CheckOptions, command: Command): void {
+export async function check(
+  file: string | undefined,
+  options: CheckOptions,
+  command: Command,
+): Promise<void> {
   if (options.answers || options.errors) print(options.answers ? answersTable() : errorsTable());
   else if (options.schema || options.fields)
     print(options.schema ? configurationSchema() : configurationTable());
-  else checkFile(fileOf(file, command), options.strict === true);
+  else {
+    checkFile(fileOf(file, command), options.strict === true);
+    if (options.store) await withStore(command, checkStore);
+  }
 }
 
 function fileOf(file: string | undefined, command: Command): string {
@@ -42,4 +52,20 @@ function checkFile(path: string, strict: boolean): void {
     throw new ConfigFileError(path, problems);
   for (const problem of problems) process.stderr.write(`${report(path, problem)}\n\n`);
   print(`${path}: ${problems.length === 0 ? 'ok' : summary(problems)}\n`);
+}
+
+async function checkStore(store: DirectoryStore): Promise<void> {
+  const unreadable = await store.unreadable();
+  if (unreadable.length === 0) {
+    print('directory: ok\n');
+    return;
+  }
+  throw new ProgramError(
+    'EASGATE_CORRUPT_RECORD',
+    [
+      `${unreadable.length} record${unreadable.length === 1 ? '' : 's'} of the directory not understood: their devices are ` +
+        'kept out; `devices clear`, `block`, `allow` or `set` overwrites them',
+      ...unreadable.map((name) => `  - ${printable(name)}`),
+    ].join('\n'),
+  );
 }

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { listDecisions } from '../app/decision-list.ts';
 import type { DecisionRow, DecisionState } from '../app/decision-list.ts';
 import { describeDecision } from '../app/decisions.ts';
-import { decisionOf, listInventory, modelOf, systemOf } from '../app/inventory.ts';
+import { decisionOf, listInventory, modelOf, systemOf, unreadableOf } from '../app/inventory.ts';
 import type { AccessState, InventoryFilter, InventoryRow } from '../app/inventory.ts';
 import { withStore } from './context.ts';
 import { momentOf, orderOf, printList, timeWriter, yesNoUnknown } from './list-options.ts';
@@ -99,7 +99,10 @@ function deviceColumns(time: Times): Column<InventoryRow>[] {
   ];
 }
 
-function decisionText(row: InventoryRow): string {
+function decisionText(row: InventoryRow): Cell {
+  const unreadable = unreadableOf(row);
+  if (unreadable.length > 0)
+    return { text: `not understood: ${printable(unreadable.join(', '))}`, tone: 'bad' };
   const decision = decisionOf(row);
   return decision === null ? '-' : describeDecision(decision);
 }
@@ -191,6 +194,7 @@ const DECISION_TONES: Readonly<Record<DecisionState, Tone>> = {
   expired: 'quiet',
   pending: 'warning',
   failed: 'bad',
+  suspended: 'warning',
   acknowledged: 'quiet',
 };
 

@@ -6,6 +6,7 @@ import { registerDevices } from './commands/devices.ts';
 import { registerDirectory } from './commands/directory.ts';
 import { registerGateway } from './commands/gateway.ts';
 import { registerPolicy } from './commands/policy.ts';
+import { registerStore } from './commands/store.ts';
 import { registerTools } from './commands/tools.ts';
 import { defaultConfig } from './config-path.ts';
 import { toned } from './output.ts';
@@ -40,6 +41,7 @@ export function defineProgram(): Command {
   registerDevices(program);
   registerDirectory(program);
   registerPolicy(program);
+  registerStore(program);
   program.commandsGroup('Tools:');
   registerTools(program);
   return program.addHelpText(

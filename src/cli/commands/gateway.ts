@@ -25,10 +25,11 @@ export function registerGateway(program: Command): void {
       .option('--answers', 'print what refused phones are told as Markdown instead')
       .option('--errors', 'print all errors as Markdown instead')
       .option('--commands', 'print all commands as Markdown instead')
+      .option('--store', 'read every record of the directory too; lists those that are not understood')
       .action(async (file: string | undefined, options: CheckOptions, command: Command) => {
         if (options.commands)
           process.stdout.write((await import('../reference.ts')).commandsReference(program));
-        else (await import('../check.ts')).check(file, options, command);
+        else await (await import('../check.ts')).check(file, options, command);
       }),
     ['check', 'the file that serve would take'],
     ['check --strict new.yaml', 'before it goes to a gateway; warnings fail too'],

@@ -1,0 +1,84 @@
+// Owns the work of `easgate store`: which store the directory is, and what an operator says of it.
+import type { Command } from 'commander';
+import { acceptStore, initStore, lookAtStore, suspendedWipes } from '../app/store-identity.ts';
+import type { StoreLook } from '../app/store-identity.ts';
+import { target } from '../app/names.ts';
+import { loadConfig } from '../config/load.ts';
+import { storeOptions } from '../config/store-settings.ts';
+import { configPath } from './config-path.ts';
+import { withStore } from './context.ts';
+import { print, toned } from './output.ts';
+
+function look(command: Command, work: (seen: StoreLook) => Promise<void> | void): Promise<void> {
+  return lookAtStore(storeOptions(loadConfig(configPath(command))), work);
+}
+
+/** `store status`; the exit code is 1 when the store is not the known one. */
+export function status({ json }: { readonly json?: true }, command: Command): Promise<void> {
+  return look(command, (seen) => {
+    const { keeper, known, found, finding, memory } = seen;
+    const trouble = finding.kind === 'outage' ? finding.error : null;
+    if (trouble !== null) process.exitCode = 1;
+    if (!json) {
+      print(statusText(seen));
+      return;
+    }
+    const said = trouble === null ? null : { code: trouble.code, message: trouble.message };
+    const document = {
+      place: keeper.place,
+      ok: trouble === null,
+      trouble: said,
+      store: found,
+      known,
+      memory,
+    };
+    print(`${JSON.stringify(document, null, 2)}\n`);
+  });
+}
+
+function statusText({ keeper, known, found, finding, memory }: StoreLook): string {
+  const trouble = finding.kind === 'outage' ? finding.error : null;
+  const lines = [
+    `store: ${keeper.place}`,
+    found === null
+      ? 'holds no directory'
+      : `id ${found.id}, epoch ${found.epoch}, beat ${seconds(found.beat)}, schema ${found.schema}`,
+    known === null
+      ? 'this gateway knows no store yet'
+      : `this gateway knows id ${known.id}, epoch ${known.epoch}, beat ${seconds(known.beat)} (${memory?.path})`,
+    trouble === null ? toned('good', 'ok') : `${toned('bad', trouble.code)}: ${trouble.message}`,
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function seconds(beat: number): string {
+  return `${Math.round(beat / 1_000)} s`;
+}
+
+/** `store init`. */
+export function init(command: Command): Promise<void> {
+  return look(command, async (seen) => {
+    const made = await initStore(seen);
+    const { place } = seen.keeper;
+    print(
+      made === null ? `${place} is store ${seen.found?.id} already\n` : `made store ${made.id}: ${place}\n`,
+    );
+  });
+}
+
+/** `store accept`. An operator who takes a store must know what it no longer does by itself. */
+export async function accept(command: Command): Promise<void> {
+  await look(command, async (seen) => {
+    const accepted = await acceptStore(seen);
+    const { place } = seen.keeper;
+    print(
+      accepted === null
+        ? `${place} is the known store: nothing to accept\n`
+        : `accepted store ${accepted.id}, epoch ${accepted.epoch}: ${place}\n`,
+    );
+  });
+  await withStore(command, async (store) => {
+    for (const { device, user } of await suspendedWipes(store))
+      print(`suspended wipe: ${target(device, user)}; order it again, or clear it\n`);
+  });
+}
