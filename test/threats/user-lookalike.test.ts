@@ -25,6 +25,8 @@ afterEach(async () => {
 
 const named = (login: string): UserKey => userKey(login) as UserKey;
 
+const CHALLENGE = 'HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm="m"\r\nContent-Length: 0\r\n\r\n';
+
 describe('a name that a directory takes for another one', () => {
   it.each([
     ['dave', 'dàve'],
@@ -114,7 +116,10 @@ describe('what is counted by users', () => {
 });
 
 it('a blocked user does not get mail by an accent, a second domain or a dot', async () => {
-  const backend = await startRawBackend(({ connection }) => void connection.socket.write(ok('mail', OFFER)));
+  const backend = await startRawBackend((asked) => {
+    const answer = asked.header('authorization') === undefined ? CHALLENGE : ok('mail', OFFER);
+    asked.connection.socket.write(answer);
+  });
   cleanups.push(() => backend.close());
   const office = await openOffice('embedded', {
     policy: { unknownDevice: 'allow' },
