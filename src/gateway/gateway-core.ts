@@ -3,7 +3,7 @@ import { ERRORS } from '../errors.ts';
 import type { MailboxNotice } from '../quarantine/model.ts';
 import { plain } from '../plain-text.ts';
 import { inRanges, parseRange } from '../identity/client-address.ts';
-import type { Verdict, WipeOrder } from '../policy/model.ts';
+import type { Verdict, WipeOrder } from '../model/verdict.ts';
 import { underSpelling } from '../policy/wipe.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { SeenFacts } from '../directory/partnership-recorder.ts';

@@ -1,7 +1,7 @@
 // Owns which allowed phones are known to show the folders of the mail server, as far as a poll without folders may pass.
 import type { MailboxAnswer } from '../../quarantine/model.ts';
 import { answerIssued, restsOnMemory, sendAll } from '../../quarantine/transition.ts';
-import type { Verdict } from '../../policy/model.ts';
+import type { Verdict } from '../../model/verdict.ts';
 import { treeOf } from './body-tree.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import type { RequestBody } from '../connection/request-body.ts';

@@ -4,7 +4,7 @@ import { checkBodyStart } from '../../eas/body-gate.ts';
 import { sendsMail } from '../../eas/commands.ts';
 import { CONTINUE, answerReply, statusReply, textReply, wbxmlReply } from '../../http/reply.ts';
 import { localPart } from '../../identity/user-names.ts';
-import type { Verdict } from '../../policy/model.ts';
+import type { Verdict } from '../../model/verdict.ts';
 import { drainReply, startOver } from './local-replies.ts';
 import type { Challenge } from '../credentials/challenge-cache.ts';
 import { Denial } from './denial.ts';

@@ -17,7 +17,7 @@ import type { WipeAnswer } from '../../eas/wipe.ts';
 import type { HttpErrorCode } from '../../errors.ts';
 import { statusReply, wbxmlReply } from '../../http/reply.ts';
 import { headerValue, withoutHeaders } from '../../http/request-head.ts';
-import type { Verdict, WipeOrder } from '../../policy/model.ts';
+import type { Verdict, WipeOrder } from '../../model/verdict.ts';
 import { refusal } from './local-replies.ts';
 import { treeOf } from './body-tree.ts';
 import { claimedDevice } from '../credential-question.ts';

@@ -5,7 +5,8 @@ import type { EasAnswer, Refusal } from '../../eas/refusals.ts';
 import type { ProtocolVersion } from '../../eas/versions.ts';
 import { PING_EXPIRED, PING_HIERARCHY_CHANGED, SYNC_HIERARCHY_CHANGED } from '../../eas/replies.ts';
 import { answerReply, statusReply } from '../../http/reply.ts';
-import type { VerdictAction, VerdictReason } from '../../policy/model.ts';
+import type { VerdictAction } from '../../model/verdict.ts';
+import type { VerdictReason } from '../../model/reason.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 
 const EMPTY = Buffer.alloc(0);

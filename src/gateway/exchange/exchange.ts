@@ -10,7 +10,7 @@ import type { BodyFraming } from '../../http/request-head.ts';
 import type { HttpErrorCode } from '../../errors.ts';
 import type { ResponseFraming } from '../../http/response-head.ts';
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
-import type { Verdict } from '../../policy/model.ts';
+import type { Verdict } from '../../model/verdict.ts';
 import type { DeviceUse } from '../access/throttle.ts';
 import type { UpstreamConnection } from '../upstream/upstream-connection.ts';
 import type { UpstreamServer } from '../upstream/upstream-server.ts';

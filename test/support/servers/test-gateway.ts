@@ -7,7 +7,7 @@ import { HALF_CLOSE_GRACE_MS } from '../../../src/gateway/settings.ts';
 import type { GatewaySettings, UpstreamServerSettings } from '../../../src/gateway/settings.ts';
 import type { FinishedPassage } from '../../../src/telemetry/finished-request.ts';
 import type { Exchange } from '../../../src/gateway/exchange/exchange.ts';
-import type { Verdict, VerdictAction, WipeOrder } from '../../../src/policy/model.ts';
+import type { Verdict, VerdictAction, WipeOrder } from '../../../src/model/verdict.ts';
 import { watchGateway } from '../checks/leaks.ts';
 import { untilRead } from '../phones/raw-client.ts';
 import { TestClock } from '../checks/test-clock.ts';
