@@ -76,13 +76,13 @@ export class ChallengeMemory {
     https: new Map(),
   };
 
-  /** `ownLines` are the header lines of the gateway's own challenge, for a server that does not challenge. */
+  /** `own` is the gateway's own challenge, for a server that does not challenge. */
   constructor(
     upstream: UpstreamSettings,
     balancer: Balancer,
     forwarding: ForwardingRules,
     now: () => number,
-    ownLines: string,
+    own: LocalAnswer,
     openOptions: OpenOptions,
   ) {
     this.openOptions = openOptions;
@@ -91,7 +91,7 @@ export class ChallengeMemory {
     this.forwarding = forwarding;
     this.now = now;
     this.pools = new QuestionPools(now, CONNECTIONS);
-    this.own = { status: 401, reason: 'Unauthorized', headers: ownLines, body: null };
+    this.own = own;
   }
 
   /** The challenge for a stranger, from memory or by asking; another server is asked when one cannot be. Never rejects. */
