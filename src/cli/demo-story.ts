@@ -7,15 +7,15 @@ import { loadConfig } from '../config/load.ts';
 import { deviceKey } from '../identity/device.ts';
 import type { UserKey } from '../identity/keys.ts';
 import { isUserError, userKey } from '../identity/user.ts';
-import type { Verdict } from '../policy/model.ts';
+import type { Verdict } from '../model/verdict.ts';
 import type { PhoneFamily } from '../sample/phone/families.ts';
 import type { PhoneEvent } from '../sample/phone/options.ts';
 import { Phone } from '../sample/phone/phone.ts';
 import type { AccountState, Screen } from '../sample/phone/screen.ts';
 import { startSampleServer } from '../sample/server.ts';
 import type { SampleServer } from '../sample/server.ts';
+import { registerDevices } from './commands/devices.ts';
 import { readablePart } from './demo-text.ts';
-import { registerDevices } from './devices.ts';
 import { startServing } from '../worker/runtime.ts';
 import type { Serving } from '../worker/runtime.ts';
 

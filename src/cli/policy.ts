@@ -1,46 +1,116 @@
-// Owns `easgate policy`: check, test, evaluate and explain a policy document.
+// Owns the work of `easgate policy`: check, test, evaluate and explain a policy document.
 import { createInterface } from 'node:readline';
-import type { Command } from 'commander';
+import { loadPolicyCases, runPolicyCases } from '../app/policy-cases.ts';
+import type { CaseResult } from '../app/policy-cases.ts';
 import { evaluateLine } from '../app/policy-evaluate.ts';
 import { loadPolicyFile } from '../app/policy-file.ts';
 import type { PlacedProblem } from '../app/policy-file.ts';
-import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
-import { CommandError } from './context.ts';
+import { policyReference, policySchemaText } from '../app/policy-reference.ts';
+import { ProgramError } from '../errors.ts';
+import { readStdin } from './context.ts';
+import { print } from './output.ts';
+import { explainFacts, openPolicy, problemLine } from './policy-file.ts';
 
-/** Registers `policy` and its subcommands. */
-export function registerPolicy(program: Command): void {
-  const policy = program.command('policy').description('policy documents: check, test, evaluate, explain');
-
-  policy
-    .command('evaluate')
-    .description('decides facts on stdin, one JSON object a line; prints one verdict a line')
-    .requiredOption('--policy <file>', 'policy document')
-    .action(async (options: { policy: string }) => {
-      const compiled = openPolicy(options.policy);
-      endWithReader();
-      const lines = createInterface({ input: process.stdin, crlfDelay: Infinity });
-      for await (const line of lines) {
-        if (line.trim() === '') continue;
-        await print(evaluateLine(compiled, line, Date.now()) + '\n');
-      }
-    });
+/** Options of `policy check`. */
+export interface CheckOptions {
+  readonly json?: true;
+  readonly strict?: true;
+  readonly schema?: true;
+  readonly fields?: true;
 }
 
-/** Reads a policy that can be used. @throws CommandError that lists every problem */
-export function openPolicy(path: string): CompiledPolicy {
-  const { policy, problems } = loadPolicyFile(path);
-  if (policy !== null) return policy;
-  const errors = problems.filter(({ severity }) => severity === 'error');
-  throw new CommandError(
-    'EASGATE_POLICY',
-    `${path}: ${errors.length} problem${errors.length === 1 ? '' : 's'}\n${errors.map((one) => problemLine(path, one)).join('\n')}`,
-  );
+/** `policy check`. */
+export function check(file: string | undefined, options: CheckOptions): void {
+  if (options.schema || options.fields) print(options.schema ? policySchemaText() : policyReference());
+  else if (file === undefined) throw new ProgramError('EASGATE_USAGE', 'policy check needs a file');
+  else checkFile(file, options);
 }
 
-/** `FILE:LINE:COLUMN: error: PATH: MESSAGE`, as compilers write it. */
-export function problemLine(file: string, { severity, path, message, place }: PlacedProblem): string {
-  const where = place === null ? file : `${file}:${place.line}:${place.column}`;
-  return `${where}: ${severity}: ${path === '' ? '' : `${path}: `}${message}`;
+/** `policy test`. */
+export function test(
+  file: string,
+  { policy, json }: { readonly policy?: string; readonly json?: true },
+): void {
+  const { policy: named, cases } = read(() => loadPolicyCases(file));
+  const path = policy ?? named;
+  if (path === null || path === undefined)
+    throw new ProgramError(
+      'EASGATE_USAGE',
+      'name the policy document: --policy FILE, or `policy:` in the cases',
+    );
+  const results = runPolicyCases(openPolicy(path), cases, Date.now());
+  print(json ? `${JSON.stringify(results, null, 2)}\n` : resultsText(results));
+  if (results.some(({ differences }) => differences.length > 0)) process.exitCode = 1;
+}
+
+/** `policy evaluate`. */
+export async function evaluate({ policy }: { readonly policy: string }): Promise<void> {
+  const compiled = openPolicy(policy);
+  endWithReader();
+  const lines = createInterface({ input: process.stdin, crlfDelay: Infinity });
+  for await (const line of lines) {
+    if (line.trim() === '') continue;
+    await printLine(evaluateLine(compiled, line, Date.now()));
+  }
+}
+
+/** `policy explain`. */
+export async function explain({
+  policy,
+  json,
+}: {
+  readonly policy: string;
+  readonly json?: true;
+}): Promise<void> {
+  const compiled = openPolicy(policy);
+  let facts: unknown;
+  try {
+    facts = JSON.parse((await readStdin()).toString('utf8'));
+  } catch {
+    throw new ProgramError('EASGATE_POLICY_FACTS', 'standard input is not one JSON object');
+  }
+  print(explainFacts(compiled, facts, json === true));
+}
+
+function checkFile(file: string, { json, strict }: CheckOptions): void {
+  const { problems } = read(() => loadPolicyFile(file));
+  const errors = problems.filter(({ severity }) => severity === 'error').length;
+  if (json) print(`${JSON.stringify(problems, null, 2)}\n`);
+  else {
+    for (const problem of problems) print(`${problemLine(file, problem)}\n`);
+    print(`${file}: ${summary(problems, errors)}\n`);
+  }
+  if (errors > 0 || (strict && problems.length > 0)) process.exitCode = 1;
+}
+
+function summary(problems: readonly PlacedProblem[], errors: number): string {
+  if (problems.length === 0) return 'ok';
+  return `${count(errors, 'error')}, ${count(problems.length - errors, 'warning')}`;
+}
+
+function count(number: number, word: string): string {
+  return `${number} ${word}${number === 1 ? '' : 's'}`;
+}
+
+function resultsText(results: readonly CaseResult[]): string {
+  const failed = results.filter(({ differences }) => differences.length > 0).length;
+  const lines = results.flatMap(({ name, differences }) => [
+    `${differences.length === 0 ? 'ok  ' : 'FAIL'}  ${name}`,
+    ...differences.map(
+      ({ part, expected, actual }) =>
+        `      ${part}: expected ${JSON.stringify(expected)}, got ${JSON.stringify(actual)}`,
+    ),
+  ]);
+  return `${lines.join('\n')}\n\n${results.length} cases, ${failed} failed\n`;
+}
+
+/** A file that cannot be read ends the command without a stack. */
+function read<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw new ProgramError('EASGATE_FILE', error instanceof Error ? error.message : String(error));
+  }
 }
 
 /** Ends quietly when whoever reads the output has gone (`| head`). */
@@ -51,8 +121,8 @@ function endWithReader(): void {
   });
 }
 
-/** Writes to standard output and waits until there is room for more. */
-async function print(text: string): Promise<void> {
-  if (process.stdout.write(text)) return;
+/** Writes a line to standard output and waits until there is room for more. */
+async function printLine(text: string): Promise<void> {
+  if (process.stdout.write(`${text}\n`)) return;
   await new Promise<void>((resolve) => process.stdout.once('drain', resolve));
 }

@@ -4,13 +4,14 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
-import { Command, CommanderError } from 'commander';
+import { CommanderError } from 'commander';
+import type { Command } from 'commander';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { registerDevices } from '../../src/cli/devices.ts';
-import { registerExplain } from '../../src/cli/explain.ts';
+import { failureText } from '../../src/cli/failure.ts';
+import { defineProgram } from '../../src/cli/program.ts';
 import { ask } from '../../src/cli/wipe.ts';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
-import type { PartnershipRecord } from '../../src/directory/records.ts';
+import type { PartnershipRecord } from '../../src/model/partnership.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
 import { decision, deviceRecord } from '../directory/store-contract.ts';
 
@@ -46,9 +47,7 @@ function overrideExit(command: Command, onError: (text: string) => void): void {
 /** The command in this process: starting one costs a third of a second. */
 async function run(...words: string[]): Promise<Ended> {
   let [out, error] = ['', ''];
-  const program = new Command('easgate').option('--config <file>');
-  registerDevices(program);
-  registerExplain(program);
+  const program = defineProgram();
   overrideExit(program, (text) => (error += text));
   const written = vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
     out += String(text);
@@ -59,8 +58,7 @@ async function run(...words: string[]): Promise<Ended> {
     return { code: 0, out, error };
   } catch (failure) {
     if (failure instanceof CommanderError) return { code: 2, out, error };
-    const { code, message } = failure as Error & { code: string };
-    return { code: 1, out, error: `${code}: ${message}\n` };
+    return { code: 1, out, error: `${failureText(failure)}\n` };
   } finally {
     written.mockRestore();
   }
@@ -402,6 +400,19 @@ describe('a decision by hand', () => {
     expect(out).toContain('replaces quarantine on alice on phone1 by admin');
     expect(out).toContain('has no effect while this holds: block on alice@eas.test by admin');
     expect(await onPartnership(alice)).toMatchObject({ action: 'allow' });
+  });
+
+  it('says nothing of a decision that has expired', async () => {
+    await store.decide(upn, device, { ...decision('block'), expiresAt: 1 });
+    await store.decide(null, device, { ...decision('block'), expiresAt: 1 });
+    expect((await devices('allow', 'phone1', '--user', 'alice')).out).not.toContain('has no effect');
+    expect((await devices('quarantine', 'phone1')).out).not.toContain(`does not hold for ${upn}`);
+  });
+
+  it('names a login with an accent among those that a block holds for', async () => {
+    await seen('x\\àlice' as UserKey, '16.1');
+    const { out } = await devices('block', 'phone1', '--user', 'alice');
+    expect(out).toContain('(seen: x\\àlice)');
   });
 
   it('takes the place of one on another alias of the user', async () => {

@@ -8,7 +8,7 @@ import type { Supervisor, WorkerPlan } from '../../src/supervisor/supervisor.ts'
 import { withoutSchemes } from '../../src/http/challenges.ts';
 import { parseRange } from '../../src/identity/client-address.ts';
 import { userFromAuthorization } from '../../src/identity/user.ts';
-import type { Verdict } from '../../src/policy/model.ts';
+import type { Verdict } from '../../src/model/verdict.ts';
 import { freePort } from '../support/free-port.ts';
 import { SERVER_CERTIFICATE, SERVER_KEY } from '../fixtures/tls.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
@@ -193,6 +193,8 @@ describe('a change', () => {
     await until(() => asked.other1 > before, 'it to be asked again about what it did not answer');
     expect([asked.abc123, phone.received]).toEqual([4, '']);
     answerOk(backend.requests[2] as BackendRequest);
+    await until(() => backend.requests.length === 4, 'the same question without credentials');
+    answerOk(backend.requests[3] as BackendRequest);
     // MS-ASCMD 2.2.2: DeviceIsBlockedForThisUser.
     expect((await phone.response()).body.toString('latin1')).toContain('129');
   });

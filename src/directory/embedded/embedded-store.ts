@@ -4,24 +4,22 @@ import { monotonicNow } from '../../clock.ts';
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
 import { NO_GROUPS } from '../../identity/user-names.ts';
 import type { UserNames } from '../../identity/user-names.ts';
-import type { ManualDecision } from '../../policy/model.ts';
+import type { ManualDecision } from '../../model/decision.ts';
 import { noteTold, settleWipe } from '../../policy/wipe.ts';
 import type { WipeNotice, WipeOutcome } from '../../policy/wipe.ts';
+import { TolerantReader } from '../tolerant-reader.ts';
 import {
-  TolerantReader,
   blankPartnership,
-  boundRequirements,
-  decisionText,
   joinSpellings,
-  readDecision,
-  readDevice,
   readPartnership,
-  readUser,
-  sameFacts,
-  sameState,
   seenPartnership,
-} from '../records.ts';
-import type { DeviceRecord, DeviceReport, NewSpelling, PartnershipRecord, UserRecord } from '../records.ts';
+} from '../../model/partnership.ts';
+import { boundRequirements, readDevice, sameFacts, sameState } from '../../model/device.ts';
+import { decisionText, readDecision } from '../../model/decision.ts';
+import { readUser } from '../../model/user.ts';
+import type { DeviceRecord, DeviceReport } from '../../model/device.ts';
+import type { NewSpelling, PartnershipRecord } from '../../model/partnership.ts';
+import type { UserRecord } from '../../model/user.ts';
 import { SHARED_SECRET, newSecret } from '../secret.ts';
 import type {
   Change,
@@ -31,6 +29,7 @@ import type {
   LogPosition,
   LookupResult,
   PartnershipListing,
+  StoredDecision,
   UserDecision,
 } from '../store.ts';
 import { concerning } from '../user-decisions.ts';
@@ -164,6 +163,19 @@ export class EmbeddedStore implements DirectoryStore {
       this.userDecisions(device, new TolerantReader()).flatMap(({ user, read }) => {
         const decision = read();
         return decision === null ? [] : [{ user, decision }];
+      }),
+    );
+  }
+
+  async listDecisions(): Promise<readonly StoredDecision[]> {
+    return this.database.read(() =>
+      this.all('SELECT device, user FROM decisions ORDER BY device, user').flatMap((row) => {
+        const device = String(row['device']) as DeviceKey;
+        const user = String(row['user']);
+        const decision = this.decision(device, user, new TolerantReader());
+        return decision === null
+          ? []
+          : [{ device, user: user === EVERY_USER ? null : (user as UserKey), decision }];
       }),
     );
   }

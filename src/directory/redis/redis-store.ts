@@ -4,22 +4,22 @@ import type { Redis } from 'ioredis';
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
 import { NO_GROUPS } from '../../identity/user-names.ts';
 import type { UserNames } from '../../identity/user-names.ts';
-import type { ManualDecision } from '../../policy/model.ts';
+import type { ManualDecision } from '../../model/decision.ts';
 import { noteTold, settleWipe } from '../../policy/wipe.ts';
 import type { WipeNotice, WipeOutcome } from '../../policy/wipe.ts';
 import {
   MAX_SPELLINGS,
-  TolerantReader,
   blankPartnership,
-  boundRequirements,
-  decisionText,
-  readDecision,
-  readDevice,
   readPartnership,
-  readUser,
   seenPartnership,
-} from '../records.ts';
-import type { DeviceReport, NewSpelling, PartnershipRecord, UserRecord } from '../records.ts';
+} from '../../model/partnership.ts';
+import { TolerantReader } from '../tolerant-reader.ts';
+import { boundRequirements, readDevice } from '../../model/device.ts';
+import { decisionText, readDecision } from '../../model/decision.ts';
+import { readUser } from '../../model/user.ts';
+import type { DeviceReport } from '../../model/device.ts';
+import type { NewSpelling, PartnershipRecord } from '../../model/partnership.ts';
+import type { UserRecord } from '../../model/user.ts';
 import { SHARED_SECRET, newSecret } from '../secret.ts';
 import type {
   ChangeBatch,
@@ -28,6 +28,7 @@ import type {
   LogPosition,
   LookupResult,
   PartnershipListing,
+  StoredDecision,
   UserDecision,
 } from '../store.ts';
 import { UNGUARDED } from '../store-guard.ts';
@@ -199,7 +200,7 @@ export class RedisStore implements DirectoryStore {
       const values = [device, user === null ? '' : encodeUser(user), stored, decisionText(told, this.epoch)];
       if ((await this.guard.script(AMEND_DECISION, values)) === 1) return true;
     }
-    throw new Error(`the decision on ${device} keeps changing`);
+    throw new Error('the decision keeps changing');
   }
 
   async acknowledgeWipe(user: UserKey | null, device: DeviceKey, outcome: WipeOutcome): Promise<boolean> {
@@ -221,6 +222,27 @@ export class RedisStore implements DirectoryStore {
       const decision = this.decision(stored[index] ?? null, device, reader);
       return decision === null ? [] : [{ user, decision }];
     });
+  }
+
+  async listDecisions(): Promise<readonly StoredDecision[]> {
+    await this.guard.verified();
+    // Whatever was decided on has its device in this index.
+    const devices = (await this.scan(this.keys.deviceIndex)) as DeviceKey[];
+    const found: StoredDecision[] = [];
+    for (let at = 0; at < devices.length; at += LIST_BATCH) {
+      const batch = devices.slice(at, at + LIST_BATCH);
+      const stored = await readTexts(
+        this.client,
+        batch.map((device) => this.keys.decision(null, device)),
+      );
+      const onUsers = await Promise.all(batch.map((device) => this.listUserDecisions(device)));
+      for (const [index, device] of batch.entries()) {
+        const decision = this.decision(stored[index] ?? null, device, new TolerantReader());
+        if (decision !== null) found.push({ device, user: null, decision });
+        for (const one of onUsers[index] ?? []) found.push({ device, ...one });
+      }
+    }
+    return found;
   }
 
   async listDevices(): Promise<readonly DeviceListing[]> {
@@ -391,7 +413,7 @@ export class RedisStore implements DirectoryStore {
       const values = [device, name, stored ?? '', next, String(MAX_CHANGES)];
       if ((await this.guard.script(REPLACE_DECISION, values)) === 1) return true;
     }
-    throw new Error(`the decision on ${device} keeps changing`);
+    throw new Error('the decision keeps changing');
   }
 
   private async readDevices(keys: readonly DeviceKey[]): Promise<DeviceListing[]> {

@@ -8,7 +8,8 @@ import { PING_EXPIRED, PING_HIERARCHY_CHANGED, SYNC_HIERARCHY_CHANGED } from '..
 import { encodeWbxml } from '../../eas/wbxml/encode.ts';
 import type { FinalAnswer } from '../../quarantine/model.ts';
 import { answerReply, statusReply, textReply, wbxmlReply } from '../../http/reply.ts';
-import type { VerdictAction, VerdictReason } from '../../policy/model.ts';
+import type { VerdictAction } from '../../model/verdict.ts';
+import type { VerdictReason } from '../../model/reason.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import type { Reply } from '../exchange/steps.ts';
 

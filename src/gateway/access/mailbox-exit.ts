@@ -13,7 +13,7 @@ import {
 } from '../../quarantine/transition.ts';
 import { queryParameters } from '../../eas/query.ts';
 import type { HttpErrorCode } from '../../errors.ts';
-import type { Verdict } from '../../policy/model.ts';
+import type { Verdict } from '../../model/verdict.ts';
 import { beginningOf, plainBytes, treeOf } from './body-tree.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import type { RequestBody } from '../connection/request-body.ts';

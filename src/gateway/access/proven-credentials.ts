@@ -1,5 +1,6 @@
 // Owns which credentials of one client connection the mail server took lately, and asking about others.
-import type { Proof } from '../credentials/credential-check.ts';
+import { claimedDevice } from '../credentials/credential-question.ts';
+import type { Proof } from '../credentials/credential-question.ts';
 import type { CredentialsState, Exchange } from '../exchange/exchange.ts';
 import type { ClientOrigin } from '../upstream/client-origin.ts';
 import type { GatewayCore } from '../gateway-core.ts';
@@ -26,7 +27,13 @@ export class ProvenCredentials {
     // A connection or certificate was authenticated before; the leg that would do it now cannot be tried elsewhere.
     if (authorization === null || user === null || device === null || leg !== 'none') return 'bound';
     if (authorization === this.proven && this.provenUntil > this.core.deadlines.now) return 'accepted';
-    return this.core.credentials.check({ user, routeKey: device, authorization, origin });
+    return this.core.credentials.check({
+      user,
+      routeKey: device,
+      authorization,
+      origin,
+      device: claimedDevice(exchange.query),
+    });
   }
 
   /** The mail server took these credentials when it was asked. */

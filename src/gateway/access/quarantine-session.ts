@@ -10,7 +10,7 @@ import { syncsInbox } from '../../quarantine/sync.ts';
 import type { WbxmlElement } from '../../eas/wbxml/element.ts';
 import { encodeWbxml } from '../../eas/wbxml/encode.ts';
 import { headerValue, withoutHeaders } from '../../http/request-head.ts';
-import type { Verdict } from '../../policy/model.ts';
+import type { Verdict } from '../../model/verdict.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import type { Reply } from '../exchange/steps.ts';
 import type { GatewayCore } from '../gateway-core.ts';

@@ -2,7 +2,7 @@
 // theirs: a few at a time, and again until the directory answers.
 // Threat: one change may concern ten thousand held polls, more than the verdict cache looks up at a time. A poll that was
 // passed over would be held on for its whole heartbeat on a decision that no longer stands.
-import type { Verdict } from '../../policy/model.ts';
+import type { Verdict } from '../../model/verdict.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 
 /** What a new verdict means for an exchange that is held or on its way to the mail server. */

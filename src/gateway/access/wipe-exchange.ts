@@ -3,7 +3,7 @@
 import type { WbxmlElement } from '../../eas/wbxml/element.ts';
 import { answerProvisionDuringWipe } from '../../eas/wipe.ts';
 import type { WipeAnswer } from '../../eas/wipe.ts';
-import type { Verdict, WipeOrder } from '../../policy/model.ts';
+import type { Verdict, WipeOrder } from '../../model/verdict.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import { MAX_OVERTAKINGS } from '../exchange/steps.ts';
 import type { Reply } from '../exchange/steps.ts';

@@ -7,6 +7,7 @@ import { ERRORS } from '../../errors.ts';
 import type { HttpErrorCode } from '../../errors.ts';
 import { errorReply } from '../../http/reply.ts';
 import type { RequestHead } from '../../http/request-head.ts';
+import type { ResponseHead } from '../../http/response-head.ts';
 import type { UserKey } from '../../identity/keys.ts';
 import { AdmissionMemo, detach } from '../access/gate.ts';
 import { localReply } from '../access/local-replies.ts';
@@ -231,8 +232,12 @@ export class ClientConnection implements Timed, RequestSource {
   // ---------------------------------------------------------------------------------------------- the end of an exchange
 
   noteSeen(exchange: Exchange, status: number): void {
-    if (exchange.arrivesUnder !== null && status === 200) this.core.arrivals.note(exchange.arrivesUnder);
     this.account.noteSeen(exchange, status);
+  }
+
+  noteAnswer(exchange: Exchange, head: ResponseHead): void {
+    if (exchange.arrivesUnder !== null && head.status === 200) this.core.arrivals.note(exchange.arrivesUnder);
+    this.account.noteAnswer(exchange, head);
   }
 
   begin(exchange: Exchange): void {
@@ -281,7 +286,8 @@ export class ClientConnection implements Timed, RequestSource {
   private finish(exchange: Exchange, status: number): void {
     if (!this.enter(exchange, 'done')) return;
     exchange.status = status;
-    if (exchange.use !== null) exchange.use.inFlight--;
+    const { use, command, bodyDigest } = exchange;
+    if (use !== null) this.core.guard.noteEnd(use, command, bodyDigest, this.core.deadlines.now);
     if (exchange.pingTicket !== null) this.core.guard.forgetPing(exchange.pingTicket, this.driver);
     this.core.onFinished(exchange, this.address);
   }

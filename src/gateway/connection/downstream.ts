@@ -1,6 +1,7 @@
 // Owns what the parts that serve an exchange may use of the client connection it came on.
 import type { Socket } from 'node:net';
 import type { HttpErrorCode } from '../../errors.ts';
+import type { ResponseHead } from '../../http/response-head.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import type { Reply } from '../exchange/steps.ts';
 import type { ExchangePhase } from '../exchange/transitions.ts';
@@ -42,6 +43,8 @@ export interface Downstream {
   withhold(exchange: Exchange, finding: 'issued' | 'odd'): void;
   /** The mail server answered a request with these credentials, or took them when it was asked about them. */
   noteSeen(exchange: Exchange, status: number): void;
+  /** The head of the mail server's answer is known: it shows whether the credentials were taken. */
+  noteAnswer(exchange: Exchange, head: ResponseHead): void;
   /** The response went out whole. */
   end(exchange: Exchange, status: number): void;
   /** Ends a response in the middle, visibly. */

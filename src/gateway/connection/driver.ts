@@ -4,7 +4,7 @@ import { ERRORS } from '../../errors.ts';
 import { CONTINUE } from '../../http/reply.ts';
 import type { WbxmlElement } from '../../eas/wbxml/element.ts';
 import { localPart } from '../../identity/user-names.ts';
-import type { Verdict } from '../../policy/model.ts';
+import type { Verdict } from '../../model/verdict.ts';
 import { MailboxExit, answerLate } from '../access/mailbox-exit.ts';
 import { ProvenCredentials } from '../access/proven-credentials.ts';
 import { QuarantineSession } from '../access/quarantine-session.ts';
@@ -193,7 +193,7 @@ export class Driver implements StepInputs, HeldPing, Revalidated {
       exchange.verdict = verdict;
       return verdict === null ? failWith('EASGATE_STORE_UNAVAILABLE') : null;
     };
-    void this.ask(exchange, () => this.core.decide(exchange), settle, true);
+    void this.ask(exchange, () => this.core.decide(exchange, this.downstream.address), settle, true);
     return null;
   }
 
@@ -354,7 +354,8 @@ export class Driver implements StepInputs, HeldPing, Revalidated {
     if (exchange === null || exchange !== this.concerned) return true;
     const { user, device, spelling } = exchange;
     if (user === null || device === null) return true;
-    const verdict = this.core.peek(user, device, spelling) ?? (await this.core.decide(exchange));
+    const verdict =
+      this.core.peek(user, device, spelling) ?? (await this.core.decide(exchange, this.downstream.address));
     if (this.downstream.exchange !== exchange) return true;
     if (verdict === null) return false;
     this.changeVerdict(exchange, verdict);

@@ -1,5 +1,5 @@
 // Owns the one deadline of a client connection: what is waited for, and how long.
-import type { Verdict } from '../../policy/model.ts';
+import type { Verdict } from '../../model/verdict.ts';
 import type { Deadlines } from '../io/deadlines.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import { HALF_CLOSE_GRACE_MS, LINGER_MS, MAX_HEARTBEAT_SECONDS } from '../settings.ts';

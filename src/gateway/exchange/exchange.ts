@@ -11,7 +11,7 @@ import type { BodyFraming } from '../../http/request-head.ts';
 import type { HttpErrorCode } from '../../errors.ts';
 import type { ResponseFraming } from '../../http/response-head.ts';
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
-import type { Verdict } from '../../policy/model.ts';
+import type { Verdict } from '../../model/verdict.ts';
 import type { DeviceUse } from '../access/throttle.ts';
 import { isLegal } from './transitions.ts';
 import type { ExchangePhase } from './transitions.ts';
@@ -112,6 +112,8 @@ export class Exchange {
   leg: 'none' | 'opening' | 'closing' = 'none';
   /** Ticket of a held Ping with the device guard. */
   pingTicket: string | null = null;
+  /** Tells its body from others, where that was read whole: for the battery guard. 0 = not. */
+  bodyDigest = 0;
   /** Where the device's use is counted; null = no device, or no guard. */
   use: DeviceUse | null = null;
   /** Seconds to tell the phone to wait; 0 = as configured. */

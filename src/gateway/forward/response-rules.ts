@@ -41,7 +41,7 @@ export function acceptHead(
     downstream.fail(exchange, 'EASGATE_UPSTREAM_REDIRECT');
     return null;
   }
-  downstream.noteSeen(exchange, head.status);
+  downstream.noteAnswer(exchange, head);
   return exchange.persistent;
 }
 

@@ -4,7 +4,7 @@ import { RevalidationQueue, consequenceOf } from '../../../src/gateway/access/re
 import type { Consequence, Revalidated } from '../../../src/gateway/access/revalidation.ts';
 import { Exchange } from '../../../src/gateway/exchange/exchange.ts';
 import type { ExchangePhase } from '../../../src/gateway/exchange/transitions.ts';
-import type { VerdictAction } from '../../../src/policy/model.ts';
+import type { VerdictAction } from '../../../src/model/verdict.ts';
 import { verdict } from '../../support/servers/test-gateway.ts';
 import { until } from '../../support/checks/until.ts';
 

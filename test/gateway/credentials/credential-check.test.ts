@@ -6,7 +6,7 @@ import { guarded, openQuarantine } from '../../support/servers/quarantine.ts';
 import type { Quarantine } from '../../support/servers/quarantine.ts';
 import type { BackendRequest } from '../../support/servers/raw-backend.ts';
 import { OFFER, ok, startRawBackend } from '../../support/servers/raw-backend.ts';
-import { RawClient } from '../../support/phones/raw-client.ts';
+import { RawClient, untilRead } from '../../support/phones/raw-client.ts';
 import type { RawResponse } from '../../support/phones/raw-client.ts';
 import { FOLDER_SYNC } from '../../support/servers/test-gateway.ts';
 import type { SettingsOverrides, TestGateway } from '../../support/servers/test-gateway.ts';
@@ -142,7 +142,10 @@ describe('a quarantined device', () => {
     const answers = Array.from({ length: 50 }, () => ask(basic('alice:secret')));
     await until(() => waiting.length > 0, 'the question');
     await until(() => world.gateway.connections() === 50, 'all phones');
-    for (const request of waiting) guarded()(request);
+    for (const request of waiting.splice(0)) guarded()(request);
+    // Once more, without a password: whether the answer proves anything.
+    await until(() => waiting.length > 0, 'the second question');
+    for (const request of waiting.splice(0)) guarded()(request);
     for (const answer of answers) expect((await answer).status).toBe(200);
     expect((await ask(basic('alice:secret'))).status).toBe(200);
     expect(questions()).toHaveLength(1);
@@ -204,11 +207,11 @@ describe('guesses', () => {
     await time.advance(60_001);
     const guesses = times(200, (index) => ({ login: `alice:guess-${index}`, from: `198.51.100.${index}` }));
     expect(await askAll(guesses)).toEqual({ 401: 60, 503: 140 });
-    expect(asked()).toEqual({ with: 1 + 60, without: 1 });
+    expect(asked()).toEqual({ with: 1 + 60, without: 2 });
     // Not remembered any more: asked about again, from the same place and from elsewhere.
     expect((await ask(basic('alice:secret'), 'PHONE1', '192.0.2.1')).status).toBe(200);
     expect((await ask(basic('alice:secret'), 'PHONE1', '198.51.100.7')).status).toBe(200);
-    expect(asked()).toEqual({ with: 1 + 60 + 1, without: 1 });
+    expect(asked()).toEqual({ with: 1 + 60 + 1, without: 3 });
   });
 
   it('from an office with a thousand honest phones lock none of them out', async () => {
@@ -226,7 +229,8 @@ describe('guesses', () => {
     await time.advance(10_001);
     expect(await askAll(guesses.slice(100))).toEqual({ 401: 100, 503: 100 });
     expect(await askTogether(office)).toEqual({ 200: 1_000 });
-    expect(asked()).toEqual({ with: 1_000 + 100 + 100 + 1_000, without: 2 });
+    // Challenges, and questions whether a yes proves anything: of each, one in a minute.
+    expect(asked()).toEqual({ with: 1_000 + 100 + 100 + 1_000, without: 4 });
   });
 
   it('of many users at once do not become as many questions at once, from one address least of all', async () => {
@@ -310,6 +314,42 @@ describe('the challenge', () => {
       if (status === 401) expect(response.header('www-authenticate')).toBe('Basic realm="ActiveSync"');
     }
     expect(asked()).toEqual({ with: 0, without: 1 });
+  });
+
+  /** A mail server whose front end has banned one address. */
+  const banning = (request: BackendRequest): string =>
+    request.header('x-forwarded-for')?.startsWith('192.0.2.66') === true
+      ? 'HTTP/1.1 403 Banned\r\nContent-Length: 0\r\n\r\n'
+      : said('m');
+
+  it('of an address that the mail server has banned is told to that address alone', async () => {
+    world = await openQuarantine(
+      (request) => void request.connection.socket.write(banning(request)),
+      proxied,
+    );
+    const statusFor = async (from: string, host?: string) => (await ask(null, 'PHONE1', from, host)).status;
+    for (let round = 0; round < 3; round++) expect(await statusFor('192.0.2.66')).toBe(403);
+    expect(asked()).toEqual({ with: 0, without: 1 });
+    expect(await statusFor('192.0.2.7')).toBe(401);
+    expect(await statusFor('192.0.2.66')).toBe(401);
+    expect(asked()).toEqual({ with: 0, without: 2 });
+    for (let name = 0; name < 30; name++)
+      expect(await statusFor('192.0.2.66', `name${name}.example`)).toBe(403);
+    expect(asked()).toEqual({ with: 0, without: 2 + 7 + 1 });
+  });
+
+  it('of a banned address is not told to those that wait for the same answer', async () => {
+    const waiting: BackendRequest[] = [];
+    world = await openQuarantine((request) => void waiting.push(request), proxied);
+    const banned = ask(null, 'PHONE1', '192.0.2.66');
+    await until(() => waiting.length === 1, 'the question');
+    const other = ask(null, 'PHONE1', '192.0.2.7');
+    await until(() => world.gateway.connections() === 2, 'the other phone');
+    await untilRead(world.gateway);
+    for (const request of waiting) request.connection.socket.write(banning(request));
+    expect((await banned).status).toBe(403);
+    const answer = await other;
+    expect([answer.status, answer.header('www-authenticate')]).toEqual([401, 'Basic realm="ActiveSync"']);
   });
 
   it('comes from another server when the first cannot be asked', async () => {
@@ -467,6 +507,8 @@ describe('a phone that leaves', () => {
       authorization: null,
     });
     waiting[0]?.connection.socket.write(ok('ok', OFFER));
+    await until(() => waiting.length === 2, 'the question without a password');
+    guarded()(waiting[1] as BackendRequest);
     expect((await ask(basic('alice:secret'))).status).toBe(200);
     expect(questions()).toHaveLength(1);
   });

@@ -6,7 +6,7 @@ import { Exchange } from '../../../src/gateway/exchange/exchange.ts';
 import type { CredentialsState } from '../../../src/gateway/exchange/exchange.ts';
 import type { StepInputs } from '../../../src/gateway/exchange/steps.ts';
 import type { DeviceKey, UserKey } from '../../../src/identity/keys.ts';
-import type { Verdict, VerdictAction } from '../../../src/policy/model.ts';
+import type { Verdict, VerdictAction } from '../../../src/model/verdict.ts';
 import { verdict, wipeOrder } from '../servers/test-gateway.ts';
 
 const QUERY = parseEasQuery('Cmd=Sync&User=u&DeviceId=D&DeviceType=T', false);

@@ -7,7 +7,7 @@ import { HALF_CLOSE_GRACE_MS } from '../../../src/gateway/settings.ts';
 import type { GatewaySettings, UpstreamServerSettings } from '../../../src/gateway/settings.ts';
 import type { FinishedPassage } from '../../../src/telemetry/finished-request.ts';
 import type { Exchange } from '../../../src/gateway/exchange/exchange.ts';
-import type { Verdict, VerdictAction, WipeOrder } from '../../../src/policy/model.ts';
+import type { Verdict, VerdictAction, WipeOrder } from '../../../src/model/verdict.ts';
 import { throwingAtBugs } from '../checks/bugs.ts';
 import { watchGateway } from '../checks/leaks.ts';
 import { untilRead } from '../phones/raw-client.ts';
@@ -113,7 +113,15 @@ export function testSettings(upstreamPort: number, overrides: SettingsOverrides 
     autodiscover: overrides.autodiscover ?? null,
     passThrough: overrides.passThrough ?? null,
     retryAfterSeconds: 30,
-    throttle: { burst: 0, perMinute: 60, maxDevices: 1_000, ...overrides.throttle },
+    throttle: {
+      burst: 0,
+      perMinute: 60,
+      repeats: 0,
+      repeatsPerMinute: 30,
+      pauseSeconds: 30,
+      maxDevices: 1_000,
+      ...overrides.throttle,
+    },
     upstream: {
       path: '/Microsoft-Server-ActiveSync',
       servers: [upstreamPort, ...(overrides.morePorts ?? [])].map((port, index) => ({
