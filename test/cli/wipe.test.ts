@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { Command, CommanderError } from 'commander';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { registerDevices } from '../../src/cli/devices.ts';
 import { registerExplain } from '../../src/cli/explain.ts';
 import { ask } from '../../src/cli/wipe.ts';
@@ -13,6 +13,7 @@ import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
 import type { PartnershipRecord } from '../../src/directory/records.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
 import { decision, deviceRecord } from '../directory/store-contract.ts';
+import { closeAtEnd } from '../support/checks/leaks.ts';
 
 const device = 'phone1' as DeviceKey;
 const alice = 'alice' as UserKey;
@@ -22,14 +23,11 @@ let folder = '';
 let store: EmbeddedStore;
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'easgate-wipe-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
   const path = join(folder, 'directory.db');
   writeFileSync(join(folder, 'easgate.yaml'), `store: { kind: embedded, path: ${path} }\n`);
-  store = new EmbeddedStore(path);
+  store = closeAtEnd(new EmbeddedStore(path));
   await store.putDevice(deviceRecord(device, { os: 'iOS 17.5' }));
-});
-afterEach(async () => {
-  await store.close();
-  rmSync(folder, { recursive: true });
 });
 
 interface Ended {

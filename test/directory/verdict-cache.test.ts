@@ -1,5 +1,5 @@
 // Owns the promises of the verdict cache: freshness, the race of read and change, outage, bounds.
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
 import { PartnershipRecorder } from '../../src/directory/partnership-recorder.ts';
 import type { DirectoryStore, LookupResult } from '../../src/directory/store.ts';
@@ -48,11 +48,6 @@ class SlowStore {
   }
 }
 
-const cleanups: (() => Promise<void> | void)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
-
 async function setUp(more: Partial<VerdictCacheOptions> = {}) {
   const inner = new EmbeddedStore(':memory:');
   const slow = new SlowStore(inner);
@@ -61,10 +56,8 @@ async function setUp(more: Partial<VerdictCacheOptions> = {}) {
   await cache.start();
   const changes: ChangedKeys[] = [];
   cache.onChange((changed) => changes.push(changed));
-  cleanups.push(
-    () => inner.close(),
-    () => cache.stop(),
-  );
+  onTestFinished(() => inner.close());
+  onTestFinished(() => cache.stop());
   return { inner, slow, cache, clock, changes };
 }
 

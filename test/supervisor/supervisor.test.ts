@@ -5,7 +5,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { configSchema } from '../../src/config/schema.ts';
 import { SYSTEM_SHARES_PORT } from '../../src/supervisor/door.ts';
 import { startSupervisor } from '../../src/supervisor/supervisor.ts';
@@ -26,16 +26,11 @@ interface Seen {
 
 let folder = '';
 let events: Seen[] = [];
-const running: Supervisor[] = [];
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'easgate-supervisor-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
   events = [];
 });
-afterEach(async () => {
-  for (const supervisor of running.splice(0)) await supervisor.stop();
-  rmSync(folder, { recursive: true });
-});
-
 /** Workers that do as `task` says; see the fake worker. */
 function plan(task: string, count = 2, port = 0, address = '127.0.0.1'): WorkerPlan {
   const config = configSchema.parse({ listen: { address, port } });
@@ -59,7 +54,7 @@ async function start(
     },
     ...(options.sharesPort === undefined ? {} : { sharesPort: options.sharesPort }),
   });
-  running.push(supervisor);
+  onTestFinished(() => supervisor.stop());
   return supervisor;
 }
 

@@ -1,5 +1,5 @@
 // Owns the promises of the battery guard on real connections: who is told to wait, and which Ping of a device counts.
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { checkLeaks } from '../../support/checks/leaks.ts';
 import { RawClient } from '../../support/phones/raw-client.ts';
 import { ok, startRawBackend } from '../../support/servers/raw-backend.ts';
@@ -9,11 +9,6 @@ import type { SettingsOverrides, TestGateway } from '../../support/servers/test-
 import { until } from '../../support/checks/until.ts';
 
 checkLeaks();
-
-const cleanups: (() => Promise<void> | void)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
 
 interface SetUp {
   /** Answers everything but Ping, which it holds. */
@@ -27,12 +22,12 @@ async function setUp(overrides: SettingsOverrides = {}): Promise<SetUp> {
   const backend = await startRawBackend(({ connection, target }) => {
     if (!target.includes('Cmd=Ping')) connection.socket.write(ok());
   });
-  cleanups.push(() => backend.close());
+  onTestFinished(() => backend.close());
   const gateway = await startTestGateway(backend.port, overrides);
-  cleanups.push(() => gateway.close());
+  onTestFinished(() => gateway.close());
   const open = async (): Promise<RawClient> => {
     const client = await RawClient.open(gateway.port);
-    cleanups.push(() => client.destroy());
+    onTestFinished(() => client.destroy());
     return client;
   };
   return { backend, gateway, open };
