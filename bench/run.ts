@@ -8,7 +8,7 @@ import { writeCertificate } from './core/certificate.ts';
 import type { CertificateFiles } from './core/certificate.ts';
 import { LOAD_CORE, freePort, line, start, stopAll } from './core/processes.ts';
 import { chart, machine, summarise, tableOf, versions } from './core/report.ts';
-import type { BenchResult } from './core/report.ts';
+import type { BenchResult, Sample } from './core/report.ts';
 import { writeTables } from './core/published.ts';
 import { RIVALS } from './servers/rivals.ts';
 import type { Rival, RivalContext } from './servers/rival.ts';
@@ -46,6 +46,11 @@ try {
 }
 
 async function run(scenario: Scenario): Promise<void> {
+  const effort = { rounds: Number(values.rounds), seconds: Number(values.seconds) };
+  if (scenario.alone !== undefined) {
+    publishSamples(scenario, scenario.alone(effort));
+    return;
+  }
   const folder = mkdtempSync(join(tmpdir(), 'easgate-bench-'));
   const upstreamPort = await freePort();
   const backend = start(LOAD_CORE, process.execPath, ['bench/servers/backend.ts', String(upstreamPort)]);
@@ -56,16 +61,23 @@ async function run(scenario: Scenario): Promise<void> {
   for (const rival of participants(scenario)) {
     runs.push(await launch(rival, { folder, upstreamPort, logged: scenario.logged, tls, redisPort }));
   }
-  await scenario.measure(runs, { rounds: Number(values.rounds), seconds: Number(values.seconds) }, scenario);
+  await scenario.measure(runs, effort, scenario);
   await stopAll();
   rmSync(folder, { recursive: true, force: true });
+  publishSamples(scenario, Object.fromEntries(runs.map(({ rival, samples }) => [rival.name, samples])));
+}
+
+function publishSamples(
+  { name, figure }: Scenario,
+  samples: Readonly<Record<string, readonly Sample[]>>,
+): void {
   publish({
-    scenario: scenario.name,
-    figure: scenario.figure,
+    scenario: name,
+    figure,
     at: new Date().toISOString(),
     machine: machine(),
     versions: versions(),
-    rivals: Object.fromEntries(runs.map(({ rival, samples }) => [rival.name, summarise(samples)])),
+    rivals: Object.fromEntries(Object.entries(samples).map(([rival, its]) => [rival, summarise(its)])),
   });
 }
 

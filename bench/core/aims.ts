@@ -48,6 +48,8 @@ export const AIMS: readonly Aim[] = [
     digits: 1,
     values: (result) => paired(result, 'easgate-cold', 'p99Ms', 'easgate', 'p99Ms', (a, b) => a - b),
   },
+  micros('policy', 'evaluate', 2),
+  micros('policy', 'explain', 50),
 ];
 
 /** Rounds that lie further apart than this factor are no evidence, whatever their median is. */
@@ -84,6 +86,20 @@ function against(scenario: string, limit: number, rival: string, atMost: boolean
     atMost,
     digits: 2,
     values: (result) => ratios(result, 'easgate', rival),
+  };
+}
+
+function micros(scenario: string, variant: string, limit: number): Aim {
+  return {
+    scenario,
+    text: `${variant}: at most ${limit} µs`,
+    limit,
+    atMost: true,
+    digits: 2,
+    values: ({ rivals }) =>
+      (rivals[variant]?.samples ?? []).flatMap(({ cpuMicrosPerDecision }) =>
+        cpuMicrosPerDecision === undefined ? [] : [cpuMicrosPerDecision],
+      ),
   };
 }
 

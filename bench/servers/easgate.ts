@@ -15,11 +15,16 @@ interface EasgateVariant {
 
 async function seedEasgate(config: string, cold: boolean): Promise<void> {
   // The directory is filled through the store's own interface, as a feed would.
-  const { openStore } = await import('../../src/directory/open-store.ts');
+  const { openKeeper, openStore } = await import('../../src/directory/open-store.ts');
+  const { newIdentity } = await import('../../src/directory/store-identity.ts');
   const { storeOptions } = await import('../../src/config/gateway-settings.ts');
   const { loadConfig } = await import('../../src/config/load.ts');
   const { seedDirectory } = await import('../../src/sample/seed.ts');
-  const store = await openStore(storeOptions(loadConfig(config)));
+  const options = storeOptions(loadConfig(config));
+  const keeper = await openKeeper(options);
+  if ((await keeper.read()) === null) await keeper.replace(null, newIdentity());
+  await keeper.close();
+  const store = await openStore(options);
   const ids = [...ALLOWED, ...(cold ? numbered(COLD_DEVICES, coldDevice) : [])];
   const known = ids.map((id) => ({ id, managed: true, compliant: true }));
   await seedDirectory(store, [
@@ -45,7 +50,7 @@ function easgateVariant(name: string, variant: EasgateVariant): Rival {
       const store =
         redisPort === null
           ? '{ kind: embedded, path: directory.db }'
-          : `{ kind: redis, url: "redis://127.0.0.1:${redisPort}", keyPrefix: "${name}:" }`;
+          : `{ kind: redis, url: "redis://127.0.0.1:${redisPort}", keyPrefix: "${name}:", identityFile: "${name}.json" }`;
       writeFileSync(
         config,
         [

@@ -3,6 +3,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { readYaml } from '../config/yaml-source.ts';
 import type { Place } from '../config/yaml-source.ts';
+import { allCommands } from '../eas/commands.ts';
 import { compilePolicy } from '../policy/compile/compile.ts';
 import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
 import type { Known } from '../policy/compile/warnings.ts';
@@ -26,6 +27,9 @@ export interface LoadedPolicy {
 /** Largest document and largest list file, in bytes. */
 const MAX_BYTES = 16 * 1024 * 1024;
 
+/** What is known without a directory. */
+const COMMANDS: Known = { commands: new Set(allCommands().map(({ name }) => name.toLowerCase())) };
+
 /** Reads and compiles a file. @throws when it cannot be read */
 export function loadPolicyFile(path: string, known: Known = {}): LoadedPolicy {
   return loadPolicyText(readText(path), { folder: dirname(resolve(path)), known });
@@ -48,7 +52,7 @@ export function loadPolicyText(
   }
   // An empty file is an empty document: every default.
   const { policy, problems } = compilePolicy(source.value ?? {}, {
-    known,
+    known: { ...COMMANDS, ...known },
     ...(folder !== null && { readList: (file: string) => readList(resolve(folder, file)) }),
   });
   const placed = problems.map((problem): PlacedProblem => ({
@@ -76,7 +80,8 @@ function readList(path: string): string[] {
     .filter((line) => line !== '' && !line.startsWith('#'));
 }
 
-function readText(path: string): string {
+/** Reads a text file of a bounded size. @throws when it cannot be read */
+export function readText(path: string): string {
   let text: string;
   try {
     if (statSync(path).size > MAX_BYTES) throw new Error(`is larger than ${MAX_BYTES} bytes`);

@@ -109,7 +109,10 @@ export async function refuseOverWipe(
   device: DeviceKey,
   user: UserKey | null,
 ): Promise<void> {
-  const wipes = (await decidedOn(store, device)).filter(({ decision }) => isWipe(decision));
+  // A wipe that was suspended is confirmed by ordering it again.
+  const wipes = (await decidedOn(store, device)).filter(
+    ({ decision }) => isWipe(decision) && decision.wipe.suspended !== true,
+  );
   for (const wipe of wipes) {
     const concerns =
       wipe.user === null || (user === null ? isOpenWipe(wipe.decision) : store.names.meets(wipe.user, user));
@@ -118,7 +121,9 @@ export async function refuseOverWipe(
   if (user === null) return;
   // Under another name of the same user, by the directory's aliases.
   const { exactDecisions, namesakeDecisions } = await store.lookup(user, device);
-  const other = [...exactDecisions, ...namesakeDecisions].find(({ decision }) => isWipe(decision));
+  const other = [...exactDecisions, ...namesakeDecisions].find(
+    ({ decision }) => isWipe(decision) && decision.wipe.suspended !== true,
+  );
   if (other !== undefined) throw inTheWay(device, other);
 }
 

@@ -2,7 +2,7 @@
 import { userInfo } from 'node:os';
 import type { Command } from 'commander';
 import { stringify } from 'yaml';
-import type { DirectoryStore } from '../directory/store.ts';
+import type { DeviceListing, DirectoryStore, PartnershipListing } from '../directory/store.ts';
 import { otherSpellings } from '../identity/device.ts';
 import type { DeviceKey } from '../identity/keys.ts';
 import type { AccessDecision, ManualDecision } from '../policy/model.ts';
@@ -66,6 +66,7 @@ export function registerDevices(program: Command): void {
           key,
           aliases: otherSpellings(key),
           record: device?.record ?? null,
+          ...(device?.unreadable === undefined ? {} : { unreadable: device.unreadable }),
           decision: device?.decision ?? null,
           partnerships,
         };
@@ -229,9 +230,19 @@ function listTable(rows: readonly ListRow[]): string {
       yesNo(listing?.record?.compliant),
       partnership === null ? '-' : `${partnership.record.lastVerdict} (${partnership.record.lastReason})`,
       partnership === null ? '-' : isoTime(partnership.record.lastSeen),
-      ...decisionCells(decisive(partnership?.decision ?? null, listing?.decision ?? null)),
+      ...(unreadableCells(listing, partnership) ??
+        decisionCells(decisive(partnership?.decision ?? null, listing?.decision ?? null))),
     ]),
   );
+}
+
+/** Null = all is understood. */
+function unreadableCells(
+  listing: DeviceListing | null,
+  partnership: PartnershipListing | null,
+): string[] | null {
+  const names = [...(listing?.unreadable ?? []), ...(partnership?.unreadable ?? [])];
+  return names.length === 0 ? null : [`not understood: ${printable(names.join(', '))}`, '-', '-', '-'];
 }
 
 function decisionCells(decision: ManualDecision | null): string[] {

@@ -18,6 +18,8 @@ async function register(program: Command, name: string | undefined): Promise<voi
   if (wanted('demo')) (await import('./demo.ts')).registerDemo(program);
   if (wanted('health')) (await import('./health.ts')).registerHealth(program);
   if (wanted('policy')) (await import('./policy.ts')).registerPolicy(program);
+  if (wanted('store')) (await import('./store.ts')).registerStore(program);
+  if (wanted('simulate')) (await import('./simulate.ts')).registerSimulate(program);
   if (wanted('wbxml')) (await import('./wbxml.ts')).registerWbxml(program);
 }
 
@@ -29,7 +31,9 @@ const SUBCOMMANDS: ReadonlySet<string> = new Set([
   'explain',
   'identify',
   'health',
+  'simulate',
   'policy',
+  'store',
   'wbxml',
   'demo',
 ]);

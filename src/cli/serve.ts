@@ -15,7 +15,11 @@ import type { Config } from '../config/schema.ts';
 import { CertificateWatch } from '../supervisor/certificate-watch.ts';
 import { HealthServer } from '../supervisor/health-server.ts';
 import type { GatewayState } from '../supervisor/health-server.ts';
-import { removePidFile, writePidFile } from '../supervisor/pid-file.ts';
+import { killStopped, startBeside } from '../supervisor/orphans.ts';
+import { PidFileHeldError, recordWorkers, removePidFile, writePidFile } from '../supervisor/pid-file.ts';
+import { identityOf } from '../supervisor/process-identity.ts';
+import type { ProcessIdentity } from '../supervisor/process-identity.ts';
+import type { OnEvent } from '../supervisor/slot.ts';
 import { startSupervisor } from '../supervisor/supervisor.ts';
 import type { Supervisor, WorkerPlan } from '../supervisor/supervisor.ts';
 import { openStore } from '../directory/open-store.ts';
@@ -48,6 +52,7 @@ class Primary {
   private health: HealthServer | null = null;
   private phase: GatewayState['phase'] = 'starting';
   private reloading: Promise<void> = Promise.resolve();
+  private workers: readonly ProcessIdentity[] = [];
   private stopping = false;
 
   constructor(path: string) {
@@ -62,17 +67,20 @@ class Primary {
     const { config, source } = this.loaded;
     this.warn(this.loaded);
     try {
+      const orphans = await killStopped(this.writePid(config.workers.pidFile), this.onEvent);
       this.health = (await this.openHealth(config)) ?? null;
       this.sample = await startSample(config);
       const plan = this.plan(config, source);
-      this.supervisor = await startSupervisor({
-        plan,
-        entry: process.argv[1] ?? '',
-        args: ['worker'],
-        onEvent: (level, facts, text) => this.log.logger[level](facts, text),
-      });
+      this.supervisor = await startBeside(orphans, this.onEvent, () =>
+        startSupervisor({
+          plan,
+          entry: process.argv[1] ?? '',
+          args: ['worker'],
+          onEvent: this.onEvent,
+          onWorkers: (pids) => this.recordWorkers(pids),
+        }),
+      );
       this.phase = 'serving';
-      this.writePid();
       this.watchCertificates();
       const { port } = this.supervisor;
       const facts = { path: this.path, port, workers: plan.count, sampleUrl: this.sample?.url ?? null };
@@ -90,15 +98,29 @@ class Primary {
     });
   }
 
-  private writePid(): void {
-    const { pidFile } = this.config.workers;
+  private readonly onEvent: OnEvent = (level, facts, text) => this.log.logger[level](facts, text);
+
+  /** Returns what a gateway before left running. @throws PidFileHeldError when another one runs with the file */
+  private writePid(pidFile: string): readonly ProcessIdentity[] {
     try {
-      writePidFile(pidFile);
+      return writePidFile(pidFile);
     } catch (error) {
+      if (error instanceof PidFileHeldError) throw error;
       this.log.logger.warn(
         { code: 'EASGATE_PID_FILE', path: pidFile, cause: String(error) },
         '`easgate reload` will not find this gateway: send SIGHUP instead, or set workers.pidFile',
       );
+      return [];
+    }
+  }
+
+  /** For the gateway after this one, if this one is killed. */
+  private recordWorkers(pids: readonly number[]): void {
+    this.workers = pids.map((pid) => this.workers.find((known) => known.pid === pid) ?? identityOf(pid));
+    try {
+      recordWorkers(this.config.workers.pidFile, this.workers);
+    } catch {
+      // The file beside it could not be written either, and the log says so.
     }
   }
 
@@ -121,12 +143,17 @@ class Primary {
       const loaded = loadUsable(this.path);
       const { config, source } = loaded;
       this.sample ??= await startSample(config);
-      await this.replaceWorkers(config, source);
+      // Another gateway may run with the new file.
+      this.writePid(config.workers.pidFile);
+      await this.replaceWorkers(config, source).catch((error: unknown) => {
+        if (config.workers.pidFile !== this.config.workers.pidFile) removePidFile(config.workers.pidFile);
+        throw error;
+      });
       if (config.workers.pidFile !== this.config.workers.pidFile) removePidFile(this.config.workers.pidFile);
       this.config = config;
+      this.recordWorkers(this.workers.map(({ pid }) => pid));
       // Workers that were replaced have opened it by themselves.
       this.reopenOwnLog();
-      this.writePid();
       this.watchCertificates();
       this.warn(loaded);
       logger.info({ code: 'EASGATE_RELOADED' }, 'all workers are replaced');
@@ -222,7 +249,7 @@ class Primary {
     await this.reloading;
     this.watch?.close();
     await this.supervisor?.stop();
-    if (this.supervisor !== null) removePidFile(this.config.workers.pidFile);
+    removePidFile(this.config.workers.pidFile);
     this.supervisor = null;
     await this.sample?.close();
     this.sample = null;

@@ -1,10 +1,10 @@
 // Owns the paths of a configuration: which fields are paths, and what relative ones are relative to.
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { Config, Secret } from './schema.ts';
 
 /** Makes every path absolute: relative ones are relative to the folder of the file. */
 export function withPaths(config: Config, folder: string): Config {
-  const { store, sample } = config;
+  const { sample } = config;
   const { destination } = config.log;
   const at = (path: string): string => absolute(path, folder);
   return {
@@ -16,10 +16,7 @@ export function withPaths(config: Config, folder: string): Config {
     },
     workers: { ...config.workers, pidFile: at(config.workers.pidFile) },
     upstream: { ...config.upstream, tls: upstreamTlsPaths(config.upstream.tls, at) },
-    store:
-      store.kind === 'embedded'
-        ? { ...store, path: at(store.path) }
-        : { ...store, url: secretPath(store.url, folder) },
+    store: storePaths(config, folder),
     log: {
       ...config.log,
       destination: destination === 'stdout' ? destination : at(destination),
@@ -29,6 +26,15 @@ export function withPaths(config: Config, folder: string): Config {
       users: sample.users.map((user) => ({ ...user, password: secretPath(user.password, folder) })),
     },
   };
+}
+
+/** Where the store is remembered: where its file is, or, of a store elsewhere, where this gateway keeps its own. */
+function storePaths({ store, workers }: Config, folder: string): Config['store'] {
+  const local = store.kind === 'embedded' ? store.path : workers.pidFile;
+  const identityFile = absolute(store.identityFile ?? join(dirname(local), 'store.json'), folder);
+  return store.kind === 'embedded'
+    ? { ...store, path: absolute(store.path, folder), identityFile }
+    : { ...store, url: secretPath(store.url, folder), identityFile };
 }
 
 type ResolvePath = (path: string) => string;

@@ -297,16 +297,40 @@ const passThrough = z.strictObject({
   maxBodyBytes: count(104_857_600, 'request body, in bytes'),
 });
 
+/** What is known of the store, whatever its kind. */
+const knownStore = {
+  id: z
+    .string()
+    .regex(/^[0-9a-f]{16}$/, 'must be 16 hexadecimal digits, as `easgate store status` shows them')
+    .optional()
+    .describe(
+      'the store that this must be; absent = the one that was seen first, as identityFile remembers it',
+    ),
+  identityFile: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'where this machine remembers the store; absent = store.json beside the SQLite file, or for Redis beside workers.pidFile',
+    ),
+  maxRollbackSeconds: seconds(
+    10,
+    'a store that lost more of its latest writes is an outage until `easgate store accept`',
+  ),
+};
+
 const store = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('embedded').describe('a file, for one gateway'),
-    path: z.string().min(1).default('data/easgate.db').describe('SQLite file, made when missing'),
+    path: z.string().min(1).default('data/easgate.db').describe('SQLite file, made at the first start'),
+    ...knownStore,
   }),
   z.strictObject({
     kind: z.literal('redis').describe('a Redis server, for any number of gateways'),
     url: secret.describe('redis://[user:password@]host:port/database, or { env: NAME } or { file: PATH }'),
     keyPrefix: z.string().default('easgate:').describe('prefix of all keys'),
     commandTimeoutMs: count(150, 'longest wait for one command, in milliseconds'),
+    ...knownStore,
   }),
 ]);
 

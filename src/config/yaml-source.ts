@@ -33,7 +33,7 @@ export interface YamlSource {
 /** Reads a YAML (or JSON) text; never throws. */
 export function readYaml(text: string): YamlSource {
   const lines = new LineCounter();
-  const document = parseDocument(text, { uniqueKeys: true, lineCounter: lines });
+  const document = parseDocument(text, { uniqueKeys: true, merge: true, lineCounter: lines });
   const at = (offset: number): Place => {
     const { line, col } = lines.linePos(offset);
     return { line, column: col };

@@ -6,7 +6,14 @@ import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { ManualDecision } from '../policy/model.ts';
 import { stricter } from '../policy/strictness.ts';
 import { isWipe } from '../policy/wipe.ts';
-import { joinSpellings, readDecision, readDevice, readPartnership, sameState } from './records.ts';
+import {
+  decisionText,
+  joinSpellings,
+  readDecision,
+  readDevice,
+  readPartnership,
+  sameState,
+} from './records.ts';
 import type { PartnershipRecord } from './records.ts';
 
 /** Stored text under one key of a device. `user` '' = the decision for every user. */
@@ -35,8 +42,8 @@ function isWipeOfBefore({ record }: { readonly record: string }): boolean {
   return record.includes('"wipe"') && !record.includes('"partnerships"');
 }
 
-/** Everything stored under the keys of one device, under its one key. */
-export function underOneKey(stored: readonly StoredDevice[], now: number): StoredDevice {
+/** Everything stored under the keys of one device, under its one key. `epoch`: of the store, for its wipes. */
+export function underOneKey(stored: readonly StoredDevice[], now: number, epoch: number): StoredDevice {
   const [first] = stored;
   if (first === undefined) throw new Error('no records');
   const key = deviceKey(first.key);
@@ -46,7 +53,7 @@ export function underOneKey(stored: readonly StoredDevice[], now: number): Store
   for (const one of stored) {
     record = laterReport(key, record, one.record);
     for (const decision of one.decisions) {
-      const next = withPartnerships(one, decision);
+      const next = withPartnerships(one, decision, epoch);
       const before = decisions.get(decision.user);
       decisions.set(decision.user, before === undefined ? next : stricterText(before, next, now));
     }
@@ -82,13 +89,14 @@ function stricterText(a: string, b: string, now: number): string {
 }
 
 function decisionOf(text: string): ManualDecision | null {
-  return understood(() => readDecision(text, 'decision'));
+  return understood(() => readDecision(text, 'decision', 0));
 }
 
 /** Names in a wipe of before whom it was for: the partnerships that had been seen under this very spelling by then. */
 function withPartnerships(
   { key, partnerships }: StoredDevice,
   stored: { readonly user: string; readonly record: string },
+  epoch: number,
 ): string {
   if (!isWipeOfBefore(stored)) return stored.record;
   const decision = decisionOf(stored.record);
@@ -102,7 +110,9 @@ function withPartnerships(
     .sort((a, b) => a.firstSeen - b.firstSeen)
     .slice(0, MAX_WIPE_PARTNERSHIPS)
     .map(({ user, spellings }) => ({ user, spellings, toldAt: null }));
-  return JSON.stringify({ ...decision, wipe: { ...decision.wipe, partnerships: named } });
+  // Ordered before stores had epochs, in this very store: it goes on.
+  const { suspended: _none, ...wipe } = decision.wipe;
+  return decisionText({ ...decision, wipe: { ...wipe, partnerships: named } }, epoch);
 }
 
 function withSpelling(user: string, key: DeviceKey, text: string): string | null {

@@ -1,6 +1,7 @@
 // Owns the records of the directory and the reading of stored JSON back into them.
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { ManualDecision, WipePartnership, WipeProgress } from '../policy/model.ts';
+import { isWipe } from '../policy/wipe.ts';
 
 /** What a feed knows of a device. `null` = the feed did not say. Times are milliseconds since the epoch. */
 export interface DeviceRecord {
@@ -107,8 +108,41 @@ export interface NewSpelling {
 /** A stored record could not be understood. */
 export class CorruptRecordError extends Error {
   readonly code = 'EASGATE_CORRUPT_RECORD';
+  /** Which one, and what of it. */
+  readonly record: string;
   constructor(what: string, cause?: unknown) {
     super(`the directory holds a record that is not understood: ${what}`, { cause });
+    this.record = what;
+  }
+}
+
+/**
+ * Reads the records of one answer. One that is not understood concerns its device only: it counts as none, and is named, so
+ * that whoever decides keeps the device out, and whoever lists shows the others.
+ */
+export class TolerantReader {
+  private readonly failed: string[] = [];
+
+  /** Null = nothing stored, or not understood. */
+  read<T>(stored: string | null | undefined, parse: (stored: string) => T): T | null {
+    if (stored === null || stored === undefined) return null;
+    try {
+      return parse(stored);
+    } catch (error) {
+      if (!(error instanceof CorruptRecordError)) throw error;
+      this.failed.push(error.record);
+      return null;
+    }
+  }
+
+  /** Something under the name of a record is no record at all. */
+  fail(what: string): void {
+    this.failed.push(what);
+  }
+
+  /** Part of an answer: absent when all was understood. */
+  unreadable(): { readonly unreadable?: readonly string[] } {
+    return this.failed.length === 0 ? {} : { unreadable: this.failed };
   }
 }
 
@@ -224,8 +258,20 @@ export function seenPartnership(
   }
 }
 
-/** Reads a stored decision. @throws CorruptRecordError */
-export function readDecision(stored: string, what: string): ManualDecision {
+/** A partnership of which nothing is known but its names. */
+export function blankPartnership(user: UserKey, device: DeviceKey): PartnershipRecord {
+  return readPartnership(user, device, '{}');
+}
+
+/** A decision as it is stored: a wipe with the epoch of the store that orders it. */
+export function decisionText(decision: ManualDecision, epoch: number): string {
+  if (!isWipe(decision)) return JSON.stringify(decision);
+  const { suspended, ...wipe } = decision.wipe;
+  return JSON.stringify({ ...decision, wipe: { ...wipe, epoch: suspended === true ? 0 : epoch } });
+}
+
+/** Reads a stored decision; a wipe of another epoch than the store's is suspended. @throws CorruptRecordError */
+export function readDecision(stored: string, what: string, epoch: number): ManualDecision {
   const json = parse(stored, what);
   const { action } = json;
   const base = {
@@ -238,18 +284,18 @@ export function readDecision(stored: string, what: string): ManualDecision {
     return { action, ...base, expiresAt };
   if ((action !== 'wipe' && action !== 'accountWipe') || expiresAt !== null)
     throw new CorruptRecordError(what);
-  return { action, ...base, expiresAt, wipe: readWipe(json['wipe'], `${what}.wipe`) };
+  return { action, ...base, expiresAt, wipe: readWipe(json['wipe'], `${what}.wipe`, epoch) };
 }
 
 /** Nothing is filled in here: what was not written clearly must erase no device. */
-function readWipe(value: unknown, what: string): WipeProgress {
+function readWipe(value: unknown, what: string, epoch: number): WipeProgress {
   if (typeof value !== 'object' || value === null) throw new CorruptRecordError(what);
   const json = value as Json;
   const { state } = json;
   const requestedAt = time(json, 'requestedAt', what);
   if (requestedAt === null || (state !== 'pending' && state !== 'acknowledged' && state !== 'failed'))
     throw new CorruptRecordError(what);
-  return {
+  const progress: WipeProgress = {
     requestedAt,
     partnerships: readWipePartnerships(json['partnerships'] ?? [], `${what}.partnerships`),
     state,
@@ -257,6 +303,8 @@ function readWipe(value: unknown, what: string): WipeProgress {
     deviceStatus: time(json, 'deviceStatus', what),
     acknowledgedBy: text(json, 'acknowledgedBy', what),
   };
+  const isOpen = state !== 'acknowledged';
+  return isOpen && time(json, 'epoch', what) !== epoch ? { ...progress, suspended: true } : progress;
 }
 
 /** None named = nobody is told, everybody is kept out. */

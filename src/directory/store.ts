@@ -35,6 +35,8 @@ export interface LookupResult {
   readonly partnership: PartnershipRecord | null;
   /** Every change up to this place is in the answer. */
   readonly position: LogPosition;
+  /** Records of this device that are not understood; they count as none above. Absent = all are. */
+  readonly unreadable?: readonly string[];
 }
 
 /** What changed. `null` = not about a device (or user). */
@@ -57,17 +59,22 @@ export interface DeviceListing {
   readonly key: DeviceKey;
   readonly record: DeviceRecord | null;
   readonly decision: ManualDecision | null;
+  /** What of it is not understood, and stands as null above. Absent = nothing. */
+  readonly unreadable?: readonly string[];
 }
 
 /** A partnership with its decision, for lists. */
 export interface PartnershipListing {
+  /** Nothing but the names, when it is not understood. */
   readonly record: PartnershipRecord;
   readonly decision: ManualDecision | null;
+  readonly unreadable?: readonly string[];
 }
 
 /**
  * Records and their change log. Every write that can change a verdict appends to the log in the same transaction.
- * All methods reject with an Error that has a `code` when the store is unreachable.
+ * All methods reject with an Error that has a `code` when the store is unreachable, or not the known one (store-identity.ts).
+ * A record that is not understood fails nothing but the verdict of its device; every write overwrites it.
  */
 export interface DirectoryStore {
   readonly kind: 'embedded' | 'redis';
@@ -86,8 +93,8 @@ export interface DirectoryStore {
   /** `user` null = for every user of the device, else the name to store it under; `decision` null = clears it. */
   decide(user: UserKey | null, device: DeviceKey, decision: ManualDecision | null): Promise<void>;
   /**
-   * Like {@link decide}, but only while `expected` is what is stored (null = nothing); false when it is something else
-   * by now.
+   * Like {@link decide}, but only while `expected` is what is stored (null = nothing, or nothing that is understood); false
+   * when it is something else by now.
    */
   replaceDecision(
     user: UserKey | null,
@@ -110,6 +117,8 @@ export interface DirectoryStore {
   listUserDecisions(device: DeviceKey): Promise<readonly UserDecision[]>;
   listDevices(): Promise<readonly DeviceListing[]>;
   listPartnerships(): Promise<readonly PartnershipListing[]>;
+  /** Every record that is not understood, by name; walks the whole store. */
+  unreadable(): Promise<readonly string[]>;
   /**
    * Writes what was seen; `firstSeen` and spellings of a known partnership stay. Appends nothing to the log: no verdict
    * changes. Returns the known partnerships that were seen under a new spelling of their device id.

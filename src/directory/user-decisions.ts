@@ -14,8 +14,8 @@ export interface StoredUserDecision {
   readonly target: UserKey;
   /** Other names of that user. */
   readonly aliases: readonly UserKey[];
-  /** Reads the record: one that is not understood fails the look-ups that it concerns, and no others. */
-  readonly read: () => ManualDecision;
+  /** Reads the record, only where it concerns the login; null = it is not understood, which the reader notes. */
+  readonly read: () => ManualDecision | null;
 }
 
 /** Who signs in. */
@@ -38,7 +38,7 @@ type Concerned = Pick<
   | 'partnershipWipe'
 >;
 
-/** Chooses among all decisions of a device. @throws CorruptRecordError */
+/** Chooses among all decisions of a device. */
 export function concerning(
   names: UserNames,
   login: Login,
@@ -48,10 +48,14 @@ export function concerning(
   const exactDecisions: UserDecision[] = [];
   const namesakeDecisions: UserDecision[] = [];
   for (const { user, target, aliases, read } of stored) {
-    if (isUser(names, login, user) || isUser(names, login, target))
-      exactDecisions.push({ user, decision: read() });
-    else if (mayBeUser(names, login, [user, target, ...aliases]))
-      namesakeDecisions.push({ user, decision: read() });
+    const list =
+      isUser(names, login, user) || isUser(names, login, target)
+        ? exactDecisions
+        : mayBeUser(names, login, [user, target, ...aliases])
+          ? namesakeDecisions
+          : null;
+    const decision = list === null ? null : read();
+    if (decision !== null) list?.push({ user, decision });
   }
   const now = Date.now();
   const strictest = exactDecisions.reduce<UserDecision | null>((found, next) => {

@@ -7,6 +7,7 @@ import { evaluate } from '../policy/evaluate.ts';
 import type { Policy, Verdict, WipeOrder } from '../policy/model.ts';
 import { ChangeFollower } from './change-follower.ts';
 import type { StoreStateListener } from './change-follower.ts';
+import { CorruptRecordError } from './records.ts';
 import { withDeadline } from './deadline.ts';
 import type { ChangeBatch, DirectoryStore, LogPosition, LookupResult } from './store.ts';
 
@@ -21,7 +22,7 @@ export interface VerdictCacheOptions {
   /** How long the last known verdict serves while the store is away: for allowed devices, and for all others. */
   readonly staleAllowedMs: number;
   readonly staleBlockedMs: number;
-  /** Told of every look-up that failed: store away, too slow, or a record that is not understood. */
+  /** Called for every look-up that failed: store away, too slow, or a record that is not understood. */
   readonly onLookupError: (error: unknown) => void;
   /** Told when the store is away, also without traffic, and when it is back. */
   readonly onStoreState?: StoreStateListener;
@@ -58,6 +59,8 @@ interface Flight {
   readonly promise: Promise<Decision>;
   /** The latest change of this user or device that was seen while the look-up was under way. */
   changedAt: LogPosition | null;
+  /** All that was read before is void, whatever its place in the log. */
+  dropped: boolean;
 }
 
 /** Users remembered per device; one is the rule. */
@@ -169,7 +172,7 @@ export class VerdictCache {
     if (this.flights.size >= this.options.maxConcurrentLookups)
       return Promise.resolve(this.stale(user, device));
     const { promise, resolve } = Promise.withResolvers<Decision>();
-    const flight: Flight = { promise, changedAt: null };
+    const flight: Flight = { promise, changedAt: null, dropped: false };
     this.flights.set(key, flight);
     void this.lookUp(user, device, flight)
       .catch((error: unknown) => {
@@ -228,11 +231,13 @@ export class VerdictCache {
     const end = this.now() + this.options.lookupTimeoutMs;
     for (let attempt = 1; ; attempt++) {
       flight.changedAt = null;
+      flight.dropped = false;
       const result = await withDeadline(this.store.lookup(user, device), end - this.now());
       const verdict = this.evaluate(result);
       // Read before a change, stored after it: such a verdict must not survive (compare places in the log).
       const changedAt: LogPosition | null = flight.changedAt;
-      const overtaken = changedAt !== null && this.store.isBefore(result.position, changedAt);
+      const overtaken =
+        isDropped(flight) || (changedAt !== null && this.store.isBefore(result.position, changedAt));
       if (!overtaken) return { verdict: this.keep(user, device, result, verdict), source: 'store' };
       if (attempt === MAX_ATTEMPTS) return { verdict, source: 'store' };
     }
@@ -241,6 +246,8 @@ export class VerdictCache {
   /** A verdict that lapses carries that moment on the monotonic clock too: it is converted here, once. */
   private evaluate(result: LookupResult): Verdict {
     const now = this.wall();
+    const { unreadable } = result;
+    if (unreadable !== undefined) this.options.onLookupError(new CorruptRecordError(unreadable.join(', ')));
     const verdict = evaluate(this.policy, { ...result, now });
     if (verdict.validUntil === Infinity) return verdict;
     return Object.freeze({ ...verdict, lapsesAt: monotonicAt(verdict.validUntil, this.now(), now) });
@@ -321,6 +328,7 @@ export class VerdictCache {
       const [device = ''] = key.split('\0');
       // Which user an alias means is not known yet: any change of a user may concern a look-up under way.
       if (batch.trimmed || devices.has(device) || users.size > 0) flight.changedAt = batch.position;
+      if (batch.trimmed) flight.dropped = true;
     }
     const changed = { devices, users, all: batch.trimmed };
     for (const listener of this.listeners) listener(changed);
@@ -336,6 +344,11 @@ export class VerdictCache {
       }
     }
   }
+}
+
+/** Read afresh: it may have changed during a wait. */
+function isDropped({ dropped }: Flight): boolean {
+  return dropped;
 }
 
 function withoutUser(entries: readonly CachedVerdict[] | undefined, user: UserKey): CachedVerdict[] {

@@ -9,7 +9,7 @@ import type {
   VerdictAction,
   VerdictReason,
 } from './model.ts';
-import { describeWipe, isOpenWipe, isWipe } from './wipe.ts';
+import { describeWipe, isOpenWipe, isStandingWipe, isWipe } from './wipe.ts';
 
 /** One rule that was looked at. */
 export interface PolicyStep {
@@ -65,6 +65,13 @@ function walk(policy: Policy, facts: PolicyFacts, steps: PolicyStep[] | null): V
       ...(action === 'allow' ? {} : { ...modelOf(facts), ...lastReasonOf(facts) }),
     });
 
+  // Any of them may be a block or a wipe.
+  const { unreadable } = facts;
+  if (unreadable !== undefined && unreadable.length > 0) {
+    const rule = `a record that is not understood: ${unreadable.join(', ')}`;
+    note('unreadable record', true, unreadable.join(', '));
+    return say('block', 'storeUnavailable', rule);
+  }
   const ordered = wipeOf(facts, note);
   if (ordered !== null) return ordered;
   // A block under any name that may be this user is a block: mail servers take them for one mailbox. What such a name is to
@@ -150,6 +157,12 @@ function wipeOf(facts: PolicyFacts, note: Note): Verdict | null {
     rule: `${scope} wipe by ${owner}, for others`,
     validUntil: Infinity,
   });
+  if (!isStandingWipe(decision))
+    return Object.freeze({
+      ...elsewhere,
+      reason: 'storeUnavailable',
+      rule: `${scope} wipe by ${owner}, suspended`,
+    });
   if (named === null) return elsewhere;
   return Object.freeze({
     action,

@@ -94,6 +94,11 @@ export interface WipeProgress {
   readonly deviceStatus: number | null;
   /** Whose partnership answered; `null` = none yet. */
   readonly acknowledgedBy: string | null;
+  /**
+   * The store was restored or replaced since the wipe was ordered: nobody knows whether it was taken back. The device is
+   * kept out, and not told, until an operator orders the wipe again. The store says so; it is not kept.
+   */
+  readonly suspended?: true;
 }
 
 /** An operator has the device erased (`wipe`), or only what it holds of the account (`accountWipe`). */
@@ -152,6 +157,8 @@ export interface PolicyFacts {
   readonly device: DeviceState | null;
   /** `null` or absent = never seen. */
   readonly partnership?: SeenState | null;
+  /** Records of the device that the store holds and nobody understands: it is kept out. Absent = none. */
+  readonly unreadable?: readonly string[];
 }
 
 /** The configured defaults of the policy. */

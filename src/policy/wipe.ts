@@ -33,6 +33,11 @@ export function isOpenWipe(decision: ManualDecision | null): decision is WipeDec
   return isWipe(decision) && decision.wipe.state !== 'acknowledged';
 }
 
+/** Whether the device is to be told now: open, and ordered in the store as it is. */
+export function isStandingWipe(decision: WipeDecision): boolean {
+  return isOpenWipe(decision) && decision.wipe.suspended !== true;
+}
+
 /** The verdict under one spelling of the device id: a wipe is carried out only under those it names. Allocates nothing. */
 export function underSpelling(verdict: Verdict, spelling: string): Verdict {
   const { wipe } = verdict;
@@ -66,6 +71,8 @@ export function settleWipe(decision: ManualDecision | null, outcome: WipeOutcome
 /** The progress in words for an operator, e.g. `pending since 2026-01-01T00:00:00.000Z`. */
 export function describeWipe(progress: WipeProgress): string {
   const { requestedAt, state, acknowledgedAt, deviceStatus, acknowledgedBy } = progress;
+  if (progress.suspended === true)
+    return `suspended (requested ${iso(requestedAt)}): the directory was restored since; order it again`;
   if (state === 'pending') return `pending since ${iso(requestedAt)}`;
   const answered = acknowledgedAt === null ? 'at an unknown time' : iso(acknowledgedAt);
   const said = deviceStatus === null ? '' : `, status ${deviceStatus}`;

@@ -1,16 +1,60 @@
-// Owns the file that says which process the gateway is, for `easgate reload`.
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+// Owns the file that says which process the gateway is, for `easgate reload`, and that there is one gateway per file; and the
+// record beside it, by which a gateway that starts finds what one before it left behind.
+import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { z } from 'zod';
+import { identityOf, isAlive } from './process-identity.ts';
+import type { ProcessIdentity } from './process-identity.ts';
 
-/** Names this process in the file. Throws when it cannot be written. */
-export function writePidFile(path: string): void {
+/** Another gateway runs with this file. */
+export class PidFileHeldError extends Error {
+  readonly code = 'EASGATE_ALREADY_RUNNING';
+  constructor(path: string, pid: number) {
+    super(`process ${pid} runs with ${path}: stop it first, or give this gateway another workers.pidFile`);
+  }
+}
+
+const processSchema = z.object({ pid: z.int().min(1), started: z.string().nullable() });
+const recordSchema = z.object({ primary: processSchema, workers: z.array(processSchema).max(10_000) });
+type GatewayRecord = z.infer<typeof recordSchema>;
+
+/** Tries against others that start at the same moment. */
+const MAX_ATTEMPTS = 5;
+
+/**
+ * Names this process in the file. Returns the workers of a gateway before that live on without their primary.
+ * @throws PidFileHeldError when another gateway runs with the file; other errors when it cannot be written
+ */
+export function writePidFile(path: string): readonly ProcessIdentity[] {
   mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, `${process.pid}\n`);
+  const before = readRecord(path);
+  const own = identityOf(process.pid);
+  for (let attempt = 1; !create(path); attempt++) {
+    const pid = readPidFile(path);
+    if (pid === process.pid && isSame(readRecord(path)?.primary, own)) return [];
+    if (pid !== null && (isHeld(path, pid) || attempt === MAX_ATTEMPTS))
+      throw new PidFileHeldError(path, pid);
+    discard(path, pid);
+  }
+  recordWorkers(path, []);
+  if (before === null || isAlive(before.primary)) return [];
+  return before.workers.filter(isAlive);
 }
 
 /** Removes the file, unless another gateway wrote it since. */
 export function removePidFile(path: string): void {
-  if (readPidFile(path) === process.pid) rmSync(path, { force: true });
+  if (readPidFile(path) !== process.pid || !isSame(readRecord(path)?.primary, identityOf(process.pid)))
+    return;
+  rmSync(path, { force: true });
+  rmSync(recordPath(path), { force: true });
+}
+
+/** Writes down which workers there are. Throws when it cannot be written. */
+export function recordWorkers(path: string, workers: readonly ProcessIdentity[]): void {
+  const record: GatewayRecord = { primary: identityOf(process.pid), workers: [...workers] };
+  const draft = `${recordPath(path)}.${process.pid}`;
+  writeFileSync(draft, JSON.stringify(record));
+  renameSync(draft, recordPath(path));
 }
 
 /** The process the file names; null when there is no file, or no process id in it. */
@@ -37,4 +81,73 @@ export function mayBeGateway(pid: number): boolean {
     return (error as NodeJS.ErrnoException).code !== 'ENOENT' || process.platform !== 'linux';
   }
   return commandLine.split('\0').includes('serve');
+}
+
+function recordPath(path: string): string {
+  return `${path}.json`;
+}
+
+function readRecord(path: string): GatewayRecord | null {
+  try {
+    return recordSchema.parse(JSON.parse(readFileSync(recordPath(path), 'utf8')));
+  } catch {
+    return null;
+  }
+}
+
+function isSame(one: ProcessIdentity | undefined, other: ProcessIdentity): boolean {
+  return one?.pid === other.pid && one.started === other.started;
+}
+
+/** False = there is a file already. It appears with its content: nobody reads an empty one. */
+function create(path: string): boolean {
+  const text = `${process.pid}\n`;
+  const draft = `${path}.${process.pid}`;
+  writeFileSync(draft, text);
+  try {
+    linkSync(draft, path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    return createWithoutLinks(path, text);
+  } finally {
+    rmSync(draft, { force: true });
+  }
+}
+
+/** Some file systems know no hard links. */
+function createWithoutLinks(path: string, text: string): boolean {
+  try {
+    writeFileSync(path, text, { flag: 'wx' });
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+/** Whether the process that the file names is a gateway that runs; its number may be another process's by now. */
+function isHeld(path: string, pid: number): boolean {
+  const primary = readRecord(path)?.primary;
+  if (primary?.pid === pid) return isAlive(primary);
+  // A gateway that is just starting has no record yet. This process is none of them.
+  return pid !== process.pid && isAlive(identityOf(pid)) && mayBeGateway(pid);
+}
+
+/** Takes a stale file away; puts it back when it is another one by now: somebody else was faster. */
+function discard(path: string, stale: number | null): void {
+  const aside = `${path}.stale.${process.pid}`;
+  try {
+    renameSync(path, aside);
+  } catch {
+    return;
+  }
+  if (readPidFile(aside) !== stale) {
+    try {
+      linkSync(aside, path);
+    } catch {
+      // There is a file again: whoever wrote it is asked next.
+    }
+  }
+  rmSync(aside, { force: true });
 }

@@ -26,6 +26,8 @@ export interface SupervisorOptions {
   readonly entry: string;
   readonly args: readonly string[];
   readonly onEvent: OnEvent;
+  /** Called with the process ids of all workers, leaving ones too, whenever one was started or is gone. */
+  readonly onWorkers?: (pids: readonly number[]) => void;
   /** A socket for each worker, or one for all; absent = as the system can. */
   readonly sharesPort?: boolean;
   readonly times?: RestartTimes;
@@ -80,6 +82,7 @@ class Workers implements Supervisor, SlotOwner<WorkerPlan> {
   /** How often certificates changed. */
   private certificates = 0;
   private readonly leaving = new Set<ChildProcess>();
+  private readonly alive = new Set<ChildProcess>();
 
   constructor(options: SupervisorOptions) {
     this.options = options;
@@ -184,12 +187,8 @@ class Workers implements Supervisor, SlotOwner<WorkerPlan> {
   async launch(socket: BoundSocket, { source, sampleUrl }: WorkerPlan): Promise<ChildProcess> {
     const { entry, args } = this.options;
     const { certificates } = this;
-    const worker = await launchWorker(entry, args, socket, {
-      type: 'start',
-      source,
-      sampleUrl,
-      fd: LISTEN_FD,
-    });
+    const message = { type: 'start', source, sampleUrl, fd: LISTEN_FD } as const;
+    const worker = await launchWorker(entry, args, socket, message, (spawned) => this.track(spawned));
     // It may have read the files a moment too early.
     if (certificates !== this.certificates) tell(worker, { type: 'certificates' });
     return worker;
@@ -208,6 +207,18 @@ class Workers implements Supervisor, SlotOwner<WorkerPlan> {
       timeoutMs: drainSeconds * 1_000,
       pollWindowMs: Math.min(pollWindowSeconds, drainSeconds) * 1_000,
     });
+  }
+
+  private track(worker: ChildProcess): void {
+    if (worker.pid === undefined) return;
+    this.alive.add(worker);
+    const tellPids = (): void =>
+      this.options.onWorkers?.([...this.alive].flatMap(({ pid }) => (pid === undefined ? [] : [pid])));
+    worker.once('exit', () => {
+      this.alive.delete(worker);
+      tellPids();
+    });
+    tellPids();
   }
 
   private openDoor(before: Door | null): Door {

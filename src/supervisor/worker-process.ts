@@ -18,17 +18,19 @@ const WORKER_FLAGS: readonly string[] = [
   '--disable-warning=DEP0060',
 ];
 
-/** Starts a worker that listens on the socket, and waits until it serves. */
+/** Starts a worker that listens on the socket, and waits until it serves; `onSpawn` gets it before. */
 export async function launchWorker(
   entry: string,
   args: readonly string[],
   socket: BoundSocket,
   start: StartMessage,
+  onSpawn: (worker: ChildProcess) => void,
 ): Promise<ChildProcess> {
   const worker = fork(entry, args, {
     execArgv: [...WORKER_FLAGS, ...process.execArgv],
     stdio: ['ignore', 'inherit', 'inherit', 'ipc', socket.fd()],
   });
+  onSpawn(worker);
   tell(worker, start);
   await serving(worker);
   return worker;

@@ -6,6 +6,8 @@ import type { StoreStateListener } from '../directory/change-follower.ts';
 import type { WorkerHealth } from '../supervisor/messages.ts';
 import { openStore } from '../directory/open-store.ts';
 import { PartnershipRecorder } from '../directory/partnership-recorder.ts';
+import { CorruptRecordError } from '../directory/records.ts';
+import { StoreOutageError } from '../directory/store-identity.ts';
 import type { DirectoryStore } from '../directory/store.ts';
 import { VerdictCache } from '../directory/verdict-cache.ts';
 import { startGateway } from '../gateway/gateway.ts';
@@ -47,7 +49,10 @@ export async function startServing(config: Config, options: ServingOptions): Pro
     for (const step of undo.splice(0).reverse()) await step();
   };
   try {
-    const store = await openStore(storeOptions(config));
+    const store = await openStore(storeOptions(config), {
+      serves: true,
+      onEvent: (level, facts, text) => log.logger[level](facts, text),
+    });
     undo.push(() => store.close());
     const storeState = watchStore(log);
     const lookups = { ...cacheOptions(config), onLookupError: warnOf(log), onStoreState: storeState.listen };
@@ -137,19 +142,38 @@ function watchStore({ logger }: ProcessLog): { readonly away: boolean; readonly 
   return state;
 }
 
-/** One line for the first of many failed look-ups, and again while they go on. */
+/** One line for the first of many failed look-ups, and again while they go on. An unknown store has lines of its own. */
 function warnOf({ logger }: ProcessLog): (error: unknown) => void {
-  let last = -Infinity;
-  let unreported = 0;
+  const away = new Repeated();
+  const unreadable = new Repeated();
   return (error) => {
-    unreported++;
-    const now = monotonicNow();
-    if (now - last < WARN_AGAIN_MS) return;
-    logger.warn(
-      { code: 'EASGATE_LOOKUP_FAILED', failures: unreported, cause: String(error) },
-      'the directory failed',
-    );
-    last = now;
-    unreported = 0;
+    if (error instanceof StoreOutageError) return;
+    const isUnreadable = error instanceof CorruptRecordError;
+    const failures = (isUnreadable ? unreadable : away).count();
+    if (failures === 0) return;
+    const cause = String(error);
+    if (isUnreadable)
+      logger.warn(
+        { code: error.code, record: error.record, failures },
+        'its device is kept out: see `easgate check --store`',
+      );
+    else logger.warn({ code: 'EASGATE_LOOKUP_FAILED', failures, cause }, 'the directory failed');
   };
+}
+
+/** Something that may happen a thousand times a second, and is said every ten seconds. */
+class Repeated {
+  private last = -Infinity;
+  private unreported = 0;
+
+  /** How many are to be reported now, this one included; 0 = not yet. */
+  count(): number {
+    this.unreported++;
+    const now = monotonicNow();
+    if (now - this.last < WARN_AGAIN_MS) return 0;
+    const reported = this.unreported;
+    this.last = now;
+    this.unreported = 0;
+    return reported;
+  }
 }

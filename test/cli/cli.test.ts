@@ -271,7 +271,7 @@ describe('easgate serve', () => {
     const taken = join(folder, 'taken.yaml');
     writeFileSync(
       taken,
-      `listen: { address: 127.0.0.1, port: ${port} }\nstore: { kind: embedded, path: taken.db }\n`,
+      `listen: { address: 127.0.0.1, port: ${port} }\nstore: { kind: embedded, path: taken.db }\nworkers: { pidFile: taken.pid }\n`,
     );
     const second = await run('serve', '--config', taken);
     first.child.kill('SIGTERM');

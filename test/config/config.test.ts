@@ -30,7 +30,12 @@ describe('parseConfig', () => {
   it('fills an empty file with defaults', () => {
     const config = parseConfig('', '/etc/easgate.yaml');
     expect(config.listen).toEqual({ address: '0.0.0.0', port: 8780 });
-    expect(config.store).toEqual({ kind: 'embedded', path: '/etc/data/easgate.db' });
+    expect(config.store).toEqual({
+      kind: 'embedded',
+      path: '/etc/data/easgate.db',
+      identityFile: '/etc/data/store.json',
+      maxRollbackSeconds: 10,
+    });
     expect(config.policy).toEqual({
       unknownDevice: 'quarantine',
       notEnrolled: 'quarantine',

@@ -27,8 +27,8 @@ describe('a file of the directory', () => {
     const path = join(folder, 'easgate.db');
     writeFileSync(path, 'this is a text of some length, and no database at all'.repeat(100));
     expect(await opened(path)).toMatchObject({
-      code: 'EASGATE_STORE_FILE',
-      message: expect.stringContaining(`${path}: this is no directory of easgate`),
+      code: 'EASGATE_STORE_DAMAGED',
+      message: expect.stringContaining(`${path}: it is no SQLite database`),
     });
   });
 
@@ -43,7 +43,11 @@ describe('a file of the directory', () => {
     const path = join(folder, 'easgate.db');
     writeFileSync(path, '');
     if (isRoot) chownSync(path, NOBODY, NOBODY);
-    const { message } = fileError(new Error('attempt to write a readonly database'), path);
+    const { message } = fileError(
+      path,
+      Object.assign(new Error('attempt to write a readonly database'), { errcode: 8, errstr: 'readonly' }),
+      '',
+    );
     expect(message).toContain(`${path}: `);
     expect(message).toMatch(/may not write it/);
     expect(message).toMatch(/sudo -u USER easgate/);

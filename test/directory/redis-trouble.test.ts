@@ -12,7 +12,7 @@ import { openStore } from '../../src/directory/open-store.ts';
 import { createAuthority } from '../support/certificates.ts';
 import { freePort } from '../support/free-port.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
-import { startRedis } from '../support/servers/redis.ts';
+import { initDirectory, startRedis } from '../support/servers/redis.ts';
 import type { TestRedis } from '../support/servers/redis.ts';
 import { untilListening } from '../support/checks/until-listening.ts';
 
@@ -116,7 +116,9 @@ describe('a Redis that cannot be used', () => {
   );
 
   it('opens with the right password', async () => {
-    const store = await opened(`redis://:right@127.0.0.1:${ports.guarded}`);
+    const url = `redis://:right@127.0.0.1:${ports.guarded}`;
+    await initDirectory(url);
+    const store = await opened(url);
     await store.close();
   });
 });

@@ -2,7 +2,7 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
 import { PartnershipRecorder } from '../../src/directory/partnership-recorder.ts';
-import type { DirectoryStore, LookupResult } from '../../src/directory/store.ts';
+import type { ChangeBatch, DirectoryStore, LogPosition, LookupResult } from '../../src/directory/store.ts';
 import { VerdictCache } from '../../src/directory/verdict-cache.ts';
 import type { ChangedKeys, VerdictCacheOptions } from '../../src/directory/verdict-cache.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
@@ -159,6 +159,37 @@ describe('the verdict cache', () => {
     resolve();
     expect((await deciding).verdict?.action).toBe('block');
     expect(cache.peek(alice, phone)?.action).toBe('block');
+  });
+
+  it('keeps no verdict that was read from a store before everything in memory became void', async () => {
+    const inner = new EmbeddedStore(':memory:');
+    const slow = new SlowStore(inner);
+    const drop = Promise.withResolvers<ChangeBatch>();
+    let batches = 0;
+    const store = Object.create(slow.store, {
+      // The log of a restored store ends before the place of the look-up.
+      changesAfter: {
+        value: async (position: LogPosition) =>
+          batches++ === 0 ? drop.promise : inner.changesAfter(position),
+      },
+    }) as DirectoryStore;
+    const cache = new VerdictCache(store, policy, { ...options, lookupTimeoutMs: 5_000 });
+    await inner.putDevice(deviceRecord(phone));
+    await cache.start();
+    let dropped = false;
+    cache.onChange(({ all }) => (dropped ||= all));
+    const { promise, resolve } = Promise.withResolvers<void>();
+    slow.gate = promise;
+    const deciding = cache.decide(alice, phone);
+    await until(() => slow.lookups === 1);
+    drop.resolve({ changes: [], position: '0', trimmed: true });
+    await until(() => dropped);
+    slow.gate = null;
+    resolve();
+    await deciding;
+    expect(slow.lookups).toBe(2);
+    await cache.stop();
+    await inner.close();
   });
 
   it('serves the last known verdict while the store is away, for a while, and knows nothing of others', async () => {

@@ -1,8 +1,4 @@
 // Owns the embedded directory: one SQLite file, shared by the gateway and the command line, survives restarts.
-import { mkdirSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
-import type { StatementSync } from 'node:sqlite';
 import { isDeepStrictEqual } from 'node:util';
 import { monotonicNow } from '../../clock.ts';
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
@@ -12,7 +8,10 @@ import type { ManualDecision } from '../../policy/model.ts';
 import { noteTold, settleWipe } from '../../policy/wipe.ts';
 import type { WipeNotice, WipeOutcome } from '../../policy/wipe.ts';
 import {
+  TolerantReader,
+  blankPartnership,
   boundRequirements,
+  decisionText,
   joinSpellings,
   readDecision,
   readDevice,
@@ -36,76 +35,61 @@ import type {
 } from '../store.ts';
 import { concerning } from '../user-decisions.ts';
 import type { StoredUserDecision } from '../user-decisions.ts';
-import { migrate } from './migrations.ts';
-import { SCHEMA, SCHEMA_VERSION, SECRETS } from './schema.ts';
+import { UNGUARDED } from '../store-guard.ts';
+import type { GuardOptions } from '../store-guard.ts';
+import { GuardedDatabase } from './guarded-database.ts';
+import type { Row } from './guarded-database.ts';
 
 /** Changes kept; a worker that lags further drops its cache. */
 const MAX_CHANGES = 100_000;
 /** How often a waiting {@link EmbeddedStore.changesAfter} looks, and for how long. */
 const POLL_MS = 50;
 const WAIT_MS = 5_000;
-/** Longest wait for another process that writes; its transactions take milliseconds. */
-const BUSY_MS = 500;
 /** `user` of a decision that holds for every user of the device. */
 const EVERY_USER = '';
 
-interface Row {
-  readonly [column: string]: unknown;
-}
-
-/** Opens or creates the file. @throws Error when it cannot be opened or has another schema. */
+/** Opens the file, or makes it. Throws when it cannot be opened, or is not the known one (guarded-database.ts). */
 export class EmbeddedStore implements DirectoryStore {
   readonly kind = 'embedded';
   readonly names: UserNames;
-  private readonly database: DatabaseSync;
-  private readonly statements = new Map<string, StatementSync>();
+  private readonly database: GuardedDatabase;
+  /** Of the guard's generation, up to which changes were announced. */
+  private announced: number;
   private closed = false;
   private wake: (() => void) | null = null;
 
-  constructor(path: string, names: UserNames = NO_GROUPS) {
+  constructor(path: string, names: UserNames = NO_GROUPS, options: GuardOptions = UNGUARDED) {
     this.names = names;
-    if (path !== ':memory:') mkdirSync(dirname(path), { recursive: true });
-    this.database = new DatabaseSync(path, { timeout: BUSY_MS });
-    this.database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;');
-    this.transaction(() => {
-      const version = Number(this.get('PRAGMA user_version')?.['user_version'] ?? 0);
-      if (version === 0) this.database.exec(`${SCHEMA} PRAGMA user_version = ${SCHEMA_VERSION};`);
-      else if (version > SCHEMA_VERSION)
-        throw new Error(`${path}: schema version ${version} is not known here`);
-      else migrate(this.database, version);
-      this.database.exec(SECRETS);
-    });
+    this.database = new GuardedDatabase(path, options);
+    this.announced = this.database.guard.generation;
   }
 
   async lookup(name: UserKey, key: DeviceKey): Promise<LookupResult> {
-    return this.snapshot(() => {
+    return this.database.read(() => {
       const user = this.canonical(name);
-      const record = this.get('SELECT record FROM devices WHERE key = ?', key);
-      const deviceDecision = this.decision(key, EVERY_USER);
-      const stored = this.userDecisions(key);
-      const login = { name, user, aliases: stored.length === 0 ? [] : this.aliases(user) };
+      const reader = new TolerantReader();
+      const deviceDecision = this.decision(key, EVERY_USER, reader);
+      const stored = this.userDecisions(key, reader);
+      const login = { name, user, aliases: stored.length === 0 ? [] : this.aliases(user, reader) };
       return {
         user,
-        device: record === undefined ? null : readDevice(key, String(record['record'])),
+        device: this.device(key, reader),
         deviceDecision,
         ...concerning(this.names, login, deviceDecision, stored),
         partnership: this.partnership(user, key),
         position: this.lastId(),
+        ...reader.unreadable(),
       };
     });
   }
 
   async getDevice(key: DeviceKey): Promise<DeviceListing | null> {
-    const row = this.get('SELECT record FROM devices WHERE key = ?', key);
-    const decision = this.decision(key, EVERY_USER);
-    if (row === undefined && decision === null) return null;
-    return { key, record: row === undefined ? null : readDevice(key, String(row['record'])), decision };
+    return this.database.read(() => this.listing(key));
   }
 
   async putDevice(report: DeviceReport): Promise<boolean> {
-    return this.transaction(() => {
-      const row = this.get('SELECT record FROM devices WHERE key = ?', report.key);
-      const stored = row === undefined ? null : readDevice(report.key, String(row['record']));
+    return this.database.write(() => {
+      const stored = this.device(report.key, new TolerantReader());
       if (stored !== null && stored.source === report.source && stored.version > report.version) return false;
       const record: DeviceRecord = {
         ...report,
@@ -120,12 +104,14 @@ export class EmbeddedStore implements DirectoryStore {
   }
 
   async getUser(key: UserKey): Promise<UserRecord | null> {
-    const row = this.get('SELECT record FROM users WHERE key = ?', key);
-    return row === undefined ? null : readUser(key, String(row['record']));
+    return this.database.read(() => {
+      const row = this.get('SELECT record FROM users WHERE key = ?', key);
+      return row === undefined ? null : readUser(key, String(row['record']));
+    });
   }
 
   async putUser(record: UserRecord): Promise<void> {
-    this.transaction(() => {
+    this.database.write(() => {
       const before = this.all('SELECT alias FROM aliases WHERE user = ?', record.key).map((row) =>
         String(row['alias']),
       );
@@ -139,7 +125,7 @@ export class EmbeddedStore implements DirectoryStore {
   }
 
   async decide(user: UserKey | null, device: DeviceKey, decision: ManualDecision | null): Promise<void> {
-    this.transaction(() => this.write(user, device, decision));
+    this.database.write(() => this.write(user, device, decision));
   }
 
   async replaceDecision(
@@ -148,16 +134,17 @@ export class EmbeddedStore implements DirectoryStore {
     expected: ManualDecision | null,
     decision: ManualDecision | null,
   ): Promise<boolean> {
-    return this.transaction(() => {
-      if (!isDeepStrictEqual(this.decision(device, user ?? EVERY_USER), expected)) return false;
+    return this.database.write(() => {
+      const stored = this.decision(device, user ?? EVERY_USER, new TolerantReader());
+      if (!isDeepStrictEqual(stored, expected)) return false;
       this.write(user, device, decision);
       return true;
     });
   }
 
   async noteWipeTold(user: UserKey | null, device: DeviceKey, notice: WipeNotice): Promise<boolean> {
-    return this.transaction(() => {
-      const stored = this.decision(device, user ?? EVERY_USER);
+    return this.database.write(() => {
+      const stored = this.decision(device, user ?? EVERY_USER, new TolerantReader());
       const told = noteTold(stored, notice);
       if (told !== null && told !== stored) this.put(user, device, told);
       return told !== null;
@@ -165,39 +152,74 @@ export class EmbeddedStore implements DirectoryStore {
   }
 
   async acknowledgeWipe(user: UserKey | null, device: DeviceKey, outcome: WipeOutcome): Promise<boolean> {
-    return this.transaction(() => {
-      const settled = settleWipe(this.decision(device, user ?? EVERY_USER), outcome);
+    return this.database.write(() => {
+      const settled = settleWipe(this.decision(device, user ?? EVERY_USER, new TolerantReader()), outcome);
       if (settled !== null) this.write(user, device, settled);
       return settled !== null;
     });
   }
 
   async listUserDecisions(device: DeviceKey): Promise<readonly UserDecision[]> {
-    return this.userDecisions(device).map(({ user, read }) => ({ user, decision: read() }));
+    return this.database.read(() =>
+      this.userDecisions(device, new TolerantReader()).flatMap(({ user, read }) => {
+        const decision = read();
+        return decision === null ? [] : [{ user, decision }];
+      }),
+    );
   }
 
   async listDevices(): Promise<readonly DeviceListing[]> {
-    const keys = this.all(
-      'SELECT key FROM devices UNION SELECT device AS key FROM decisions WHERE user = ? ORDER BY key',
-      EVERY_USER,
-    );
-    const listings = await Promise.all(keys.map((row) => this.getDevice(String(row['key']) as DeviceKey)));
-    return listings.flatMap((listing) => (listing === null ? [] : [listing]));
+    return this.database.read(() => {
+      const keys = this.all(
+        'SELECT key FROM devices UNION SELECT device AS key FROM decisions WHERE user = ? ORDER BY key',
+        EVERY_USER,
+      );
+      const listings = keys.map((row) => this.listing(String(row['key']) as DeviceKey));
+      return listings.flatMap((listing) => (listing === null ? [] : [listing]));
+    });
   }
 
   async listPartnerships(): Promise<readonly PartnershipListing[]> {
-    return this.all('SELECT user, device, record FROM partnerships ORDER BY user, device').map((row) => {
-      const user = String(row['user']) as UserKey;
-      const device = String(row['device']) as DeviceKey;
-      return {
-        record: readPartnership(user, device, String(row['record'])),
-        decision: this.decision(device, user),
+    return this.database.read(() =>
+      this.all('SELECT user, device, record FROM partnerships ORDER BY user, device').map((row) => {
+        const user = String(row['user']) as UserKey;
+        const device = String(row['device']) as DeviceKey;
+        const reader = new TolerantReader();
+        const record = reader.read(String(row['record']), (stored) => readPartnership(user, device, stored));
+        const decision = this.decision(device, user, reader);
+        return { record: record ?? blankPartnership(user, device), decision, ...reader.unreadable() };
+      }),
+    );
+  }
+
+  async unreadable(): Promise<readonly string[]> {
+    return this.database.read(() => {
+      const reader = new TolerantReader();
+      const { epoch } = this.database.guard;
+      const each = (sql: string, parse: (stored: string, one: string, two: string) => unknown): void => {
+        for (const { record, one, two } of this.all(sql))
+          reader.read(String(record), (stored) => parse(stored, String(one), String(two)));
       };
+      each('SELECT record, key AS one FROM devices ORDER BY key', (stored, key) =>
+        readDevice(key as DeviceKey, stored),
+      );
+      each('SELECT record, key AS one FROM users ORDER BY key', (stored, key) =>
+        readUser(key as UserKey, stored),
+      );
+      each(
+        'SELECT record, user AS one, device AS two FROM partnerships ORDER BY user, device',
+        (stored, user, device) => readPartnership(user as UserKey, device as DeviceKey, stored),
+      );
+      each(
+        'SELECT record, device AS one, user AS two FROM decisions ORDER BY device, user',
+        (stored, device, user) => readDecision(stored, decisionName(device, user), epoch),
+      );
+      return reader.unreadable().unreadable ?? [];
     });
   }
 
   async recordSeen(batch: readonly PartnershipRecord[]): Promise<readonly NewSpelling[]> {
-    return this.transaction(() => {
+    return this.database.write(() => {
       const added: NewSpelling[] = [];
       for (const { user: name, device, ...rest } of batch) {
         const user = this.canonical(name);
@@ -220,21 +242,21 @@ export class EmbeddedStore implements DirectoryStore {
   }
 
   async sharedSecret(): Promise<string> {
-    return this.transaction(() => {
+    return this.database.write(() => {
       this.run('INSERT OR IGNORE INTO secrets VALUES (?, ?)', SHARED_SECRET, newSecret());
       return String(this.get('SELECT value FROM secrets WHERE name = ?', SHARED_SECRET)?.['value']);
     });
   }
 
   async position(): Promise<LogPosition> {
-    return this.lastId();
+    return this.database.read(() => this.lastId());
   }
 
   async changesAfter(position: LogPosition): Promise<ChangeBatch> {
     const end = monotonicNow() + WAIT_MS;
     while (!this.closed) {
-      const last = this.lastId();
-      if (last !== position) return this.read(position, last);
+      const found = this.database.read(() => this.changed(position));
+      if (found !== null) return found;
       if (monotonicNow() >= end) break;
       await this.pause();
     }
@@ -252,7 +274,15 @@ export class EmbeddedStore implements DirectoryStore {
     this.database.close();
   }
 
-  private read(position: LogPosition, last: LogPosition): ChangeBatch {
+  /** Null = nothing. */
+  private changed(position: LogPosition): ChangeBatch | null {
+    const last = this.lastId();
+    const { generation } = this.database.guard;
+    if (this.announced !== generation) {
+      this.announced = generation;
+      return { changes: [], position: last, trimmed: true };
+    }
+    if (last === position) return null;
     const rows = this.all('SELECT id, device, user FROM changes WHERE id > ? ORDER BY id', Number(position));
     const first = rows[0];
     // Ids are without gaps: another next id, or an end before our place, means that changes are gone.
@@ -281,9 +311,27 @@ export class EmbeddedStore implements DirectoryStore {
     return seenPartnership(user, device, row === undefined ? null : String(row['record']));
   }
 
-  private decision(device: DeviceKey, user: string): ManualDecision | null {
+  private device(key: DeviceKey, reader: TolerantReader): DeviceRecord | null {
+    const row = this.get('SELECT record FROM devices WHERE key = ?', key);
+    return row === undefined ? null : reader.read(String(row['record']), (stored) => readDevice(key, stored));
+  }
+
+  private listing(key: DeviceKey): DeviceListing | null {
+    const reader = new TolerantReader();
+    const record = this.device(key, reader);
+    const decision = this.decision(key, EVERY_USER, reader);
+    const unreadable = reader.unreadable();
+    if (record === null && decision === null && unreadable.unreadable === undefined) return null;
+    return { key, record, decision, ...unreadable };
+  }
+
+  private decision(device: DeviceKey, user: string, reader: TolerantReader): ManualDecision | null {
     const row = this.get('SELECT record FROM decisions WHERE device = ? AND user = ?', device, user);
-    return row === undefined ? null : readDecision(String(row['record']), `decision ${device} ${user}`);
+    if (row === undefined) return null;
+    const { epoch } = this.database.guard;
+    return reader.read(String(row['record']), (stored) =>
+      readDecision(stored, decisionName(device, user), epoch),
+    );
   }
 
   private write(user: UserKey | null, device: DeviceKey, decision: ManualDecision | null): void {
@@ -294,12 +342,12 @@ export class EmbeddedStore implements DirectoryStore {
   }
 
   private put(user: UserKey | null, device: DeviceKey, decision: ManualDecision): void {
-    const record = JSON.stringify(decision);
+    const record = decisionText(decision, this.database.guard.epoch);
     this.run('INSERT OR REPLACE INTO decisions VALUES (?, ?, ?)', device, user ?? EVERY_USER, record);
   }
 
   /** All decisions on users of the device; an operator writes few. */
-  private userDecisions(device: DeviceKey): StoredUserDecision[] {
+  private userDecisions(device: DeviceKey, reader: TolerantReader): StoredUserDecision[] {
     const rows = this.all(
       'SELECT user, record FROM decisions WHERE device = ? AND user <> ?',
       device,
@@ -308,14 +356,18 @@ export class EmbeddedStore implements DirectoryStore {
     return rows.map((row) => {
       const user = String(row['user']) as UserKey;
       const target = this.targetOf(user) ?? user;
-      const read = (): ManualDecision => readDecision(String(row['record']), `decision ${device} ${user}`);
-      return { user, target, aliases: this.aliases(target), read };
+      const read = (): ManualDecision | null =>
+        reader.read(String(row['record']), (text) =>
+          readDecision(text, decisionName(device, user), this.database.guard.epoch),
+        );
+      return { user, target, aliases: this.aliases(target, reader), read };
     });
   }
 
-  private aliases(user: UserKey): readonly UserKey[] {
+  private aliases(user: UserKey, reader: TolerantReader): readonly UserKey[] {
     const row = this.get('SELECT record FROM users WHERE key = ?', user);
-    return row === undefined ? [] : readUser(user, String(row['record'])).aliases;
+    const stored = row === undefined ? null : String(row['record']);
+    return reader.read(stored, (text) => readUser(user, text).aliases) ?? [];
   }
 
   private canonical(name: UserKey): UserKey {
@@ -338,45 +390,19 @@ export class EmbeddedStore implements DirectoryStore {
     return String(Number(this.get("SELECT seq FROM sqlite_sequence WHERE name = 'changes'")?.['seq'] ?? 0));
   }
 
-  /** One consistent view for reads; waits for no writer. */
-  private snapshot<T>(work: () => T): T {
-    return this.within('BEGIN', work);
-  }
-
-  private transaction<T>(work: () => T): T {
-    return this.within('BEGIN IMMEDIATE', work);
-  }
-
-  private within<T>(begin: string, work: () => T): T {
-    this.database.exec(begin);
-    try {
-      const result = work();
-      this.database.exec('COMMIT');
-      return result;
-    } catch (error) {
-      this.database.exec('ROLLBACK');
-      throw error;
-    }
-  }
-
-  private prepare(sql: string): StatementSync {
-    let statement = this.statements.get(sql);
-    if (statement === undefined) {
-      statement = this.database.prepare(sql);
-      this.statements.set(sql, statement);
-    }
-    return statement;
-  }
-
   private get(sql: string, ...values: (string | number | null)[]): Row | undefined {
-    return this.prepare(sql).get(...values);
+    return this.database.statement(sql).get(...values);
   }
 
   private all(sql: string, ...values: (string | number | null)[]): Row[] {
-    return this.prepare(sql).all(...values);
+    return this.database.statement(sql).all(...values);
   }
 
   private run(sql: string, ...values: (string | number | null)[]): void {
-    this.prepare(sql).run(...values);
+    this.database.statement(sql).run(...values);
   }
+}
+
+function decisionName(device: string, user: string): string {
+  return user === EVERY_USER ? `decision ${device}` : `decision ${device} ${user}`;
 }

@@ -1,10 +1,14 @@
-// Owns the rights on the file of the embedded directory: who it belongs to, and what to say when they are missing.
+// Owns the rights on the file of the embedded directory, and its errors in plain words.
 import { accessSync, chownSync, constants, existsSync, mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 
-/** The file cannot be opened or written. */
+/** The directory's SQLite file, or the disk under it, does not do what is asked of it. */
 export class StoreFileError extends Error {
-  readonly code = 'EASGATE_STORE_FILE';
+  readonly code: string;
+  constructor(code: string, message: string, cause?: unknown) {
+    super(message, { cause });
+    this.code = code;
+  }
 }
 
 /**
@@ -15,14 +19,14 @@ export function prepareFile(path: string): boolean {
   try {
     mkdirSync(dirname(path), { recursive: true });
   } catch (error) {
-    throw fileError(error, dirname(path));
+    throw fileError(dirname(path), error, '');
   }
   const files = [path, `${path}-wal`, `${path}-shm`].filter((file) => existsSync(file));
   for (const file of [...files, dirname(path)]) {
     try {
       accessSync(file, constants.W_OK);
     } catch (error) {
-      throw fileError(error, path);
+      throw fileError(path, error, '');
     }
   }
   return files[0] !== path;
@@ -39,20 +43,47 @@ export function giveToOwner(path: string): void {
   for (const file of [path, `${path}-wal`, `${path}-shm`]) if (existsSync(file)) chownSync(file, uid, gid);
 }
 
-/** What is wrong with the file, and what to do. */
-export function fileError(error: unknown, path: string): Error {
-  const { code, message } = error as NodeJS.ErrnoException;
-  const denied = /readonly database|unable to open database file|EACCES|EPERM/.test(`${code} ${message}`);
-  if (denied) return new StoreFileError(`${path}: ${rights(path)}`, { cause: error });
-  if (/EROFS|read-only file system/i.test(`${code} ${message}`))
-    return new StoreFileError(`${path}: it lies on a file system that is read-only; set store.path`, {
-      cause: error,
-    });
-  if (/not a database|disk image is malformed/.test(message))
-    return new StoreFileError(`${path}: this is no directory of easgate, or it is damaged: ${message}`, {
-      cause: error,
-    });
-  return new StoreFileError(message.startsWith(path) ? message : `${path}: ${message}`, { cause: error });
+/** Primary result codes of SQLite (sqlite.org/rescode.html), as codes of easgate and in words. */
+const MEANINGS: ReadonlyMap<number, readonly [string, string]> = new Map([
+  [5, ['EASGATE_STORE_BUSY', 'another process writes to it for too long']],
+  [10, ['EASGATE_STORE_IO', 'the disk failed, or a limit on file sizes was reached']],
+  [11, ['EASGATE_STORE_DAMAGED', 'the file is damaged: restore a backup']],
+  [13, ['EASGATE_STORE_FULL', 'the disk is full']],
+  [26, ['EASGATE_STORE_DAMAGED', 'it is no SQLite database']],
+]);
+
+/** SQLITE_PERM, SQLITE_READONLY, SQLITE_CANTOPEN: the account may not do it. */
+const DENIED: ReadonlySet<number> = new Set([3, 8, 14]);
+
+interface SqliteError extends Error {
+  readonly errcode: number;
+  readonly errstr: string;
+}
+
+/** An error of SQLite or of the file system with the path, a code, what it means and its outcome; others as they are. */
+export function fileError(path: string, error: unknown, outcome: string): Error {
+  if (!(error instanceof Error)) return new Error(String(error));
+  if ('errcode' in error) {
+    const { errcode, errstr } = error as SqliteError;
+    if (DENIED.has(errcode & 0xff))
+      return new StoreFileError('EASGATE_STORE_FILE', `${path}: ${rights(path)}${outcome}`, error);
+    const [code, words] = MEANINGS.get(errcode & 0xff) ?? ['EASGATE_STORE_FILE', error.message];
+    return new StoreFileError(code, `${path}: ${words} (SQLite ${errcode}: ${errstr})${outcome}`, error);
+  }
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === 'ENOSPC')
+    return new StoreFileError('EASGATE_STORE_FULL', `${path}: the disk is full (${code})`, error);
+  if (code === 'EACCES' || code === 'EPERM')
+    return new StoreFileError('EASGATE_STORE_FILE', `${path}: ${rights(path)}`, error);
+  if (code === 'EROFS')
+    return new StoreFileError(
+      'EASGATE_STORE_FILE',
+      `${path}: it lies on a file system that is read-only; set store.path`,
+      error,
+    );
+  if (code === 'ENOTDIR' || code === 'EISDIR')
+    return new StoreFileError('EASGATE_STORE_FILE', `${path}: ${error.message}`, error);
+  return error;
 }
 
 function rights(path: string): string {

@@ -7,16 +7,16 @@ import type { StoredDevice } from '../one-key.ts';
 import { SCHEMA_VERSION } from './schema.ts';
 
 /** From each version to the next. */
-const STEPS: ReadonlyMap<number, (database: DatabaseSync) => void> = new Map([[1, toOneKey]]);
+const STEPS: ReadonlyMap<number, (database: DatabaseSync, epoch: number) => void> = new Map([[1, toOneKey]]);
 
-/** Brings the file from `version` to {@link SCHEMA_VERSION}; the caller has begun a transaction. */
-export function migrate(database: DatabaseSync, version: number): void {
-  for (let from = version; from < SCHEMA_VERSION; from++) STEPS.get(from)?.(database);
+/** Brings the file from `version` to {@link SCHEMA_VERSION}; the caller has begun a transaction, and knows the store's epoch. */
+export function migrate(database: DatabaseSync, version: number, epoch: number): void {
+  for (let from = version; from < SCHEMA_VERSION; from++) STEPS.get(from)?.(database, epoch);
   if (version < SCHEMA_VERSION) database.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);
 }
 
 /** 2: one key per device, whatever its id is spelled as; wipes name the partnerships they are for. */
-function toOneKey(database: DatabaseSync): void {
+function toOneKey(database: DatabaseSync, epoch: number): void {
   // The primary key of partnerships begins with the user.
   database.exec('CREATE INDEX by_device ON partnerships (device)');
   const statements = {
@@ -43,7 +43,7 @@ function toOneKey(database: DatabaseSync): void {
     .map((row) => String(row['key']) as DeviceKey);
   for (const spelled of Map.groupBy(keys, deviceKey).values()) {
     const stored = spelled.map(read);
-    if (needsOneKey(stored)) replace(database, stored, underOneKey(stored, Date.now()));
+    if (needsOneKey(stored)) replace(database, stored, underOneKey(stored, Date.now(), epoch));
   }
   database.exec('DROP INDEX by_device');
 }

@@ -23,6 +23,8 @@ export interface StoredFacts {
   readonly userRecord: string | null;
   readonly userDecisions: readonly StoredUserRow[];
   readonly position: string;
+  /** A key that holds something else than text; null = none. */
+  readonly failure: string | null;
 }
 
 /** Runs the script LOOKUP with these values behind the prefix. */
@@ -46,7 +48,7 @@ export class LookupBatch {
     this.run = run;
   }
 
-  /** `grouped`: the user by the groups of domains. Rejects when Redis does not answer, or what it keeps is no text. */
+  /** `grouped`: the user by the groups of domains. Rejects when Redis does not answer. */
   read(login: UserKey, grouped: UserKey, device: DeviceKey): Promise<StoredFacts> {
     return new Promise((resolve, reject) => {
       if (this.waiting.length === 0) setImmediate(() => this.flush());
@@ -77,10 +79,18 @@ export class LookupBatch {
           userRecord = null,
           ...rows
         ] = replies[index] ?? [];
-        if (typeof failure === 'string') reject(new Error(failure));
-        else if (typeof user === 'string') {
+        if (typeof user === 'string') {
           const userDecisions = rowsOf(rows);
-          resolve({ user, device, partnership, deviceDecision, userRecord, userDecisions, position });
+          resolve({
+            user,
+            device,
+            partnership,
+            deviceDecision,
+            userRecord,
+            userDecisions,
+            position,
+            failure: failure ?? null,
+          });
         } else reject(new Error('Redis answered a look-up with something else'));
       }
     } catch (error) {

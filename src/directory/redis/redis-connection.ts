@@ -42,6 +42,12 @@ export function connect(options: RedisStoreOptions, commandTimeout: number | und
   return client;
 }
 
+/** Where the directory is, for messages: never with the password. */
+export function placeOf({ url, keyPrefix }: RedisStoreOptions): string {
+  const { host, pathname } = URL.canParse(url) ? new URL(url) : { host: 'redis', pathname: '' };
+  return `Redis ${host}${pathname} (prefix ${keyPrefix})`;
+}
+
 function ignore(): void {
   // The first error of the socket was reported.
 }

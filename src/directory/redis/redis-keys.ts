@@ -19,16 +19,21 @@ export class RedisKeys {
   readonly changes: string;
   readonly deviceIndex: string;
   readonly partnershipIndex: string;
-  /** Version of the records. */
+  /** Version, id and epoch of the store; and its beat. */
   readonly schema: string;
-  private readonly prefix: string;
+  readonly beat: string;
+  /** Version of the records. */
+  readonly recordsVersion: string;
+  readonly prefix: string;
 
   constructor(prefix: string) {
     this.prefix = prefix;
+    this.schema = `${prefix}schema`;
+    this.beat = `${prefix}beat`;
     this.changes = `${prefix}changes`;
     this.deviceIndex = `${prefix}index:devices`;
     this.partnershipIndex = `${prefix}index:partnerships`;
-    this.schema = `${prefix}schema`;
+    this.recordsVersion = `${prefix}records-version`;
   }
 
   device(key: DeviceKey): string {

@@ -6,10 +6,10 @@ import { deviceKey } from '../../identity/device.ts';
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
 import { needsOneKey, underOneKey } from '../one-key.ts';
 import type { StoredDevice } from '../one-key.ts';
+import type { RedisGuard } from './redis-guard.ts';
 import { decodeUser, encodeUser } from './redis-keys.ts';
 import type { RedisKeys } from './redis-keys.ts';
 import { REWRITE } from './redis-scripts.ts';
-import { runScript } from './run-script.ts';
 
 /** 2: one key per device, users of a device with decisions in a set, wipes that name their partnerships. */
 const VERSION = 2;
@@ -27,24 +27,24 @@ interface Holders {
 /** One run. */
 export class RedisMigration {
   private readonly client: Redis;
-  private readonly prefix: string;
+  private readonly guard: RedisGuard;
   private readonly keys: RedisKeys;
   private readonly holders = new Map<DeviceKey, Holders>();
 
-  constructor(client: Redis, prefix: string, keys: RedisKeys) {
+  constructor(client: Redis, guard: RedisGuard, keys: RedisKeys) {
     this.client = client;
-    this.prefix = prefix;
+    this.guard = guard;
     this.keys = keys;
   }
 
   /** Does nothing where it was done. Rejects when Redis does not answer, or a later version wrote the records. */
   async run(): Promise<void> {
-    const version = Number((await this.client.get(this.keys.schema)) ?? 1);
+    const version = Number((await this.client.get(this.keys.recordsVersion)) ?? 1);
     if (version > VERSION) throw new Error(`Redis: schema version ${version} is not known here`);
     if (version === VERSION) return;
     await this.findHolders();
     for (const spelled of Map.groupBy(this.holders.keys(), deviceKey).values()) await this.bringOver(spelled);
-    await this.client.set(this.keys.schema, VERSION);
+    await this.client.set(this.keys.recordsVersion, VERSION);
   }
 
   private async findHolders(): Promise<void> {
@@ -53,7 +53,7 @@ export class RedisMigration {
       const [user = '', device = ''] = member.split(':');
       this.holdersOf(device).partnerships.add(decodeUser(user));
     }
-    const begin = `${this.prefix}decision:`;
+    const begin = `${this.keys.prefix}decision:`;
     let cursor = '0';
     do {
       const pattern = `${begin.replaceAll(/[\\*?[\]]/g, '\\$&')}*`;
@@ -101,7 +101,7 @@ export class RedisMigration {
     const stored: StoredDevice[] = [];
     // Also what another gateway wrote under the one key since.
     for (const key of new Set([...spelled, canonical])) stored.push(await this.read(key, spelled, before));
-    const after = underOneKey(stored, Date.now());
+    const after = underOneKey(stored, Date.now(), this.guard.guard.epoch);
     const texts = new Map([...before.keys()].map((name) => [name, '']));
     if (after.record !== null) texts.set(this.keys.device(canonical), after.record);
     for (const { user, record } of after.decisions) texts.set(this.decisionName(canonical, user), record);
@@ -121,7 +121,7 @@ export class RedisMigration {
       String(MAX_CHANGES),
       ...(moved ? new Set([...spelled, canonical]) : []),
     ];
-    return (await runScript(this.client, REWRITE, [this.prefix, ...values])) === 1;
+    return (await this.guard.script(REWRITE, values)) === 1;
   }
 
   private async read(
@@ -175,6 +175,6 @@ export class RedisMigration {
   }
 
   private short(name: string): string {
-    return name.slice(this.prefix.length);
+    return name.slice(this.keys.prefix.length);
   }
 }

@@ -9,7 +9,10 @@ import { noteTold, settleWipe } from '../../policy/wipe.ts';
 import type { WipeNotice, WipeOutcome } from '../../policy/wipe.ts';
 import {
   MAX_SPELLINGS,
+  TolerantReader,
+  blankPartnership,
   boundRequirements,
+  decisionText,
   readDecision,
   readDevice,
   readPartnership,
@@ -27,13 +30,16 @@ import type {
   PartnershipListing,
   UserDecision,
 } from '../store.ts';
+import { UNGUARDED } from '../store-guard.ts';
+import type { GuardOptions } from '../store-guard.ts';
 import { concerning } from '../user-decisions.ts';
 import { LookupBatch } from './lookup-batch.ts';
-import { connect, ready } from './redis-connection.ts';
+import { readTexts, unreadableRecords } from './redis-check.ts';
+import { connect, placeOf, ready } from './redis-connection.ts';
 import type { RedisStoreOptions } from './redis-connection.ts';
+import { RedisGuard } from './redis-guard.ts';
 import { RedisKeys, decodeUser, encodeUser } from './redis-keys.ts';
 import { RedisMigration } from './redis-migration.ts';
-import { runScript } from './run-script.ts';
 import {
   AMEND_DECISION,
   DECIDE,
@@ -43,7 +49,6 @@ import {
   RECORD_SEEN,
   REPLACE_DECISION,
 } from './redis-scripts.ts';
-import type { Script } from './redis-scripts.ts';
 
 /** Changes kept in the Stream, approximately. */
 const MAX_CHANGES = 100_000;
@@ -64,24 +69,40 @@ export class RedisStore implements DirectoryStore {
   /** XREAD blocks its connection, so it has one of its own, without a command time-out. */
   private readonly reader: Redis;
   private readonly keys: RedisKeys;
-  private readonly prefix: string;
-  private readonly lookups = new LookupBatch((values) => this.script(LOOKUP, values));
+  private readonly guard: RedisGuard;
+  /** Of the guard's generation, up to which changes were announced. */
+  private announced = 0;
+  private readonly lookups = new LookupBatch((values) => this.guard.script(LOOKUP, values));
   private closed = false;
 
-  private constructor(options: RedisStoreOptions, names: UserNames) {
+  private constructor(options: RedisStoreOptions, names: UserNames, guard: GuardOptions) {
     this.names = names;
     this.client = connect(options, options.commandTimeoutMs);
     this.reader = connect(options, undefined);
-    this.prefix = options.keyPrefix;
     this.keys = new RedisKeys(options.keyPrefix);
+    this.guard = new RedisGuard(this.client, this.keys, placeOf(options), guard);
+    this.reader.on('close', () => this.guard.doubt());
   }
 
-  /** Connects, and brings records of older versions over; rejects with the reason as soon as it is known that Redis cannot be used. */
-  static async open(options: RedisStoreOptions, names: UserNames = NO_GROUPS): Promise<RedisStore> {
-    const store = new RedisStore(options, names);
+  /**
+   * Connects, and brings records of older versions over. Rejects with the reason as soon as it is known that Redis cannot be
+   * used, or is not the known store (redis-guard.ts).
+   */
+  static async open(
+    options: RedisStoreOptions,
+    names: UserNames = NO_GROUPS,
+    guard: GuardOptions = UNGUARDED,
+  ): Promise<RedisStore> {
+    const store = new RedisStore(options, names, guard);
     try {
       await Promise.all([ready(store.client, options.url), ready(store.reader, options.url)]);
-      await new RedisMigration(store.client, store.prefix, store.keys).run();
+      await store.guard.check();
+      // The first beat shows whether the server takes writes.
+      if (guard.serves) await store.guard.check();
+      await new RedisMigration(store.client, store.guard, store.keys).run();
+      // A reader that waits on the log of before would wait on.
+      store.guard.onNewEpoch = () => store.reader.disconnect(true);
+      store.announced = store.guard.guard.generation;
     } catch (error) {
       await store.close();
       throw error;
@@ -92,9 +113,11 @@ export class RedisStore implements DirectoryStore {
   async lookup(name: UserKey, key: DeviceKey): Promise<LookupResult> {
     const stored = await this.lookups.read(name, this.names.canonical(name), key);
     const user = decodeUser(stored.user);
-    const { device, position } = stored;
-    const deviceDecision =
-      stored.deviceDecision === null ? null : readDecision(stored.deviceDecision, `decision ${key}`);
+    const reader = new TolerantReader();
+    if (stored.failure !== null) reader.fail(stored.failure);
+    const deviceDecision = this.decision(stored.deviceDecision, key, reader);
+    const aliasesOf = (of: UserKey, record: string | null): readonly UserKey[] =>
+      reader.read(record, (text) => readUser(of, text).aliases) ?? [];
     const login = { name, user, aliases: aliasesOf(user, stored.userRecord) };
     const decisions = stored.userDecisions.map((row) => {
       const target = decodeUser(row.target);
@@ -102,16 +125,17 @@ export class RedisStore implements DirectoryStore {
         user: decodeUser(row.name),
         target,
         aliases: aliasesOf(target, row.record),
-        read: () => readDecision(row.decision, `decision ${key}`),
+        read: () => this.decision(row.decision, key, reader),
       };
     });
     return {
       user,
-      device: device === null ? null : readDevice(key, device),
+      device: reader.read(stored.device, (text) => readDevice(key, text)),
       deviceDecision,
       ...concerning(this.names, login, deviceDecision, decisions),
       partnership: seenPartnership(user, key, stored.partnership),
-      position,
+      position: stored.position,
+      ...reader.unreadable(),
     };
   }
 
@@ -127,10 +151,11 @@ export class RedisStore implements DirectoryStore {
     const said = { managed, compliant, model, os, encrypted, compromised, owner, lastCheckIn };
     const text = JSON.stringify({ ...said, source, version, observedAt, unmetRequirements }).slice(0, -1);
     const values = [key, text, source, String(version), String(MAX_CHANGES), String(observedAt)];
-    return (await this.script(PUT_DEVICE, values)) === 1;
+    return (await this.guard.script(PUT_DEVICE, values)) === 1;
   }
 
   async getUser(key: UserKey): Promise<UserRecord | null> {
+    await this.guard.verified();
     const stored = await this.client.get(this.keys.user(key));
     return stored === null ? null : readUser(key, stored);
   }
@@ -139,12 +164,17 @@ export class RedisStore implements DirectoryStore {
     const { key, ...rest } = record;
     const aliases = record.aliases.map(encodeUser);
     const stored = JSON.stringify({ ...rest, encodedAliases: aliases });
-    await this.script(PUT_USER, [encodeUser(key), stored, String(MAX_CHANGES), ...aliases]);
+    await this.guard.script(PUT_USER, [encodeUser(key), stored, String(MAX_CHANGES), ...aliases]);
   }
 
   async decide(user: UserKey | null, device: DeviceKey, decision: ManualDecision | null): Promise<void> {
-    const stored = decision === null ? '' : JSON.stringify(decision);
-    await this.script(DECIDE, [device, user === null ? '' : encodeUser(user), stored, String(MAX_CHANGES)]);
+    const stored = decision === null ? '' : decisionText(decision, this.epoch);
+    await this.guard.script(DECIDE, [
+      device,
+      user === null ? '' : encodeUser(user),
+      stored,
+      String(MAX_CHANGES),
+    ]);
   }
 
   async replaceDecision(
@@ -159,14 +189,15 @@ export class RedisStore implements DirectoryStore {
   }
 
   async noteWipeTold(user: UserKey | null, device: DeviceKey, notice: WipeNotice): Promise<boolean> {
+    await this.guard.verified();
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
-      const stored = await this.client.get(this.keys.decision(user, device));
-      const decision = stored === null ? null : readDecision(stored, `decision ${device}`);
+      const [stored] = await readTexts(this.client, [this.keys.decision(user, device)]);
+      const decision = this.decision(stored ?? null, device, new TolerantReader());
       const told = noteTold(decision, notice);
-      if (stored === null || told === null) return false;
+      if (typeof stored !== 'string' || told === null) return false;
       if (told === decision) return true;
-      const values = [device, user === null ? '' : encodeUser(user), stored, JSON.stringify(told)];
-      if ((await this.script(AMEND_DECISION, values)) === 1) return true;
+      const values = [device, user === null ? '' : encodeUser(user), stored, decisionText(told, this.epoch)];
+      if ((await this.guard.script(AMEND_DECISION, values)) === 1) return true;
     }
     throw new Error(`the decision on ${device} keeps changing`);
   }
@@ -179,16 +210,21 @@ export class RedisStore implements DirectoryStore {
   }
 
   async listUserDecisions(device: DeviceKey): Promise<readonly UserDecision[]> {
+    await this.guard.verified();
     const users = (await this.scan(this.keys.decisionIndex(device))).map(decodeUser);
-    if (users.length === 0) return [];
-    const stored = await this.client.mget(users.map((user) => this.keys.decision(user, device)));
+    const stored = await readTexts(
+      this.client,
+      users.map((user) => this.keys.decision(user, device)),
+    );
+    const reader = new TolerantReader();
     return users.flatMap((user, index) => {
-      const text = stored[index] ?? null;
-      return text === null ? [] : [{ user, decision: readDecision(text, `decision ${device}`) }];
+      const decision = this.decision(stored[index] ?? null, device, reader);
+      return decision === null ? [] : [{ user, decision }];
     });
   }
 
   async listDevices(): Promise<readonly DeviceListing[]> {
+    await this.guard.verified();
     const keys = (await this.scan(this.keys.deviceIndex)) as DeviceKey[];
     const listings: DeviceListing[] = [];
     for (let at = 0; at < keys.length; at += LIST_BATCH) {
@@ -198,6 +234,7 @@ export class RedisStore implements DirectoryStore {
   }
 
   async listPartnerships(): Promise<readonly PartnershipListing[]> {
+    await this.guard.verified();
     const members = await this.scan(this.keys.partnershipIndex);
     const listings: PartnershipListing[] = [];
     for (let at = 0; at < members.length; at += LIST_BATCH) {
@@ -205,19 +242,25 @@ export class RedisStore implements DirectoryStore {
         const [user = '', device = ''] = member.split(':');
         return { user: decodeUser(user), device: device as DeviceKey };
       });
-      const records = await this.client.mget(
+      const records = await readTexts(
+        this.client,
         pairs.map(({ user, device }) => this.keys.partnership(user, device)),
       );
-      const decisions = await this.client.mget(
+      const decisions = await readTexts(
+        this.client,
         pairs.map(({ user, device }) => this.keys.decision(user, device)),
       );
       for (const [index, { user, device }] of pairs.entries()) {
-        const record = records[index] ?? null;
-        const decision = decisions[index] ?? null;
-        if (record === null) continue;
+        const stored = records[index];
+        if (stored === null) continue;
+        const reader = new TolerantReader();
+        if (stored === undefined) reader.fail(`partnership ${user} ${device}`);
+        const record = reader.read(stored, (text) => readPartnership(user, device, text));
+        const decision = this.decision(decisions[index], device, reader);
         listings.push({
-          record: readPartnership(user, device, record),
-          decision: decision === null ? null : readDecision(decision, `decision ${device}`),
+          record: record ?? blankPartnership(user, device),
+          decision,
+          ...reader.unreadable(),
         });
       }
     }
@@ -231,7 +274,7 @@ export class RedisStore implements DirectoryStore {
         const grouped = encodeUser(this.names.canonical(user));
         return [encodeUser(user), grouped, device, JSON.stringify(rest)];
       });
-      const reply = (await this.script(RECORD_SEEN, [String(MAX_SPELLINGS), ...values])) as string[];
+      const reply = (await this.guard.script(RECORD_SEEN, [String(MAX_SPELLINGS), ...values])) as string[];
       for (let index = 0; index + 2 < reply.length; index += 3) {
         const [user = '', device = '', spellings = '[]'] = reply.slice(index, index + 3);
         added.push({
@@ -244,7 +287,13 @@ export class RedisStore implements DirectoryStore {
     return added;
   }
 
+  async unreadable(): Promise<readonly string[]> {
+    await this.guard.verified();
+    return unreadableRecords(this.client, this.keys.prefix, this.epoch);
+  }
+
   async sharedSecret(): Promise<string> {
+    await this.guard.verified();
     const key = this.keys.secret(SHARED_SECRET);
     await this.client.set(key, newSecret(), 'NX');
     const stored = await this.client.get(key);
@@ -258,6 +307,18 @@ export class RedisStore implements DirectoryStore {
   }
 
   async changesAfter(position: LogPosition): Promise<ChangeBatch> {
+    await this.guard.verified();
+    const batch = await this.read(position);
+    // The log of another store says nothing of this one: what it lacks is no news.
+    if (batch.trimmed) await this.guard.check();
+    else await this.guard.verified();
+    const { generation } = this.guard.guard;
+    if (this.announced === generation) return batch;
+    this.announced = generation;
+    return { changes: [], position: await this.position(), trimmed: true };
+  }
+
+  private async read(position: LogPosition): Promise<ChangeBatch> {
     const reply = await this.reader.xread(
       'COUNT',
       READ_COUNT,
@@ -300,6 +361,7 @@ export class RedisStore implements DirectoryStore {
   async close(): Promise<void> {
     if (this.closed) return;
     this.closed = true;
+    this.guard.close();
     this.client.disconnect();
     this.reader.disconnect();
   }
@@ -320,32 +382,52 @@ export class RedisStore implements DirectoryStore {
     work: (stored: ManualDecision | null) => { readonly next: ManualDecision | null } | null,
   ): Promise<boolean> {
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
-      const stored = await this.client.get(this.keys.decision(user, device));
-      const changed = work(stored === null ? null : readDecision(stored, `decision ${device}`));
+      await this.guard.verified();
+      const [stored = null] = await readTexts(this.client, [this.keys.decision(user, device)]);
+      const changed = work(this.decision(stored, device, new TolerantReader()));
       if (changed === null) return false;
-      const next = changed.next === null ? '' : JSON.stringify(changed.next);
+      const next = changed.next === null ? '' : decisionText(changed.next, this.epoch);
       const name = user === null ? '' : encodeUser(user);
       const values = [device, name, stored ?? '', next, String(MAX_CHANGES)];
-      if ((await this.script(REPLACE_DECISION, values)) === 1) return true;
+      if ((await this.guard.script(REPLACE_DECISION, values)) === 1) return true;
     }
     throw new Error(`the decision on ${device} keeps changing`);
   }
 
   private async readDevices(keys: readonly DeviceKey[]): Promise<DeviceListing[]> {
-    const records = await this.client.mget(keys.map((key) => this.keys.device(key)));
-    const decisions = await this.client.mget(keys.map((key) => this.keys.decision(null, key)));
+    await this.guard.verified();
+    const records = await readTexts(
+      this.client,
+      keys.map((key) => this.keys.device(key)),
+    );
+    const decisions = await readTexts(
+      this.client,
+      keys.map((key) => this.keys.decision(null, key)),
+    );
     return keys.flatMap((key, index) => {
-      const record = records[index] ?? null;
-      const decision = decisions[index] ?? null;
-      if (record === null && decision === null) return [];
-      return [
-        {
-          key,
-          record: record === null ? null : readDevice(key, record),
-          decision: decision === null ? null : readDecision(decision, `decision ${key}`),
-        },
-      ];
+      const reader = new TolerantReader();
+      if (records[index] === undefined) reader.fail(`device ${key}`);
+      const record = reader.read(records[index], (stored) => readDevice(key, stored));
+      const decision = this.decision(decisions[index], key, reader);
+      const unreadable = reader.unreadable();
+      const isNothing = record === null && decision === null && unreadable.unreadable === undefined;
+      return isNothing ? [] : [{ key, record, decision, ...unreadable }];
     });
+  }
+
+  private get epoch(): number {
+    return this.guard.guard.epoch;
+  }
+
+  /** `undefined` = what is stored is no text. */
+  private decision(
+    stored: string | null | undefined,
+    device: DeviceKey,
+    reader: TolerantReader,
+  ): ManualDecision | null {
+    const what = `decision ${device}`;
+    if (stored === undefined) reader.fail(what);
+    return reader.read(stored, (text) => readDecision(text, what, this.epoch));
   }
 
   private async scan(index: string): Promise<string[]> {
@@ -358,12 +440,4 @@ export class RedisStore implements DirectoryStore {
     } while (cursor !== '0');
     return [...members].sort();
   }
-
-  private script(script: Script, values: readonly string[]): Promise<unknown> {
-    return runScript(this.client, script, [this.prefix, ...values]);
-  }
-}
-
-function aliasesOf(user: UserKey, record: string | null): readonly UserKey[] {
-  return record === null ? [] : readUser(user, record).aliases;
 }

@@ -89,7 +89,7 @@ export const REFUSAL_BY_REASON: Readonly<Record<VerdictReason, VerdictRefusal | 
   wiped: null,
   storeUnavailable: told(
     'tryLater',
-    'nobody decided that it stays out: an order to wipe it could not be confirmed by the directory',
+    'nobody decided that it stays out: the directory could not confirm an order to wipe it, or holds a record of it that is not understood',
   ),
 };
 

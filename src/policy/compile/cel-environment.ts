@@ -32,16 +32,12 @@ const TOLD = {
   os: 'string',
   model: 'string',
   manufacturer: 'string',
-};
-/** The fields of each variable. */
+} as const;
+
+/** The fields of each kind of object; a field that is undefined is unknown, and reading it fails. */
 const SHAPES = {
-  user: {
-    names: 'list<string>',
-    groups: 'list<string>',
-    enabled: 'bool',
-    attributes: 'map<string, dyn>',
-  },
-  device: {
+  User: { names: 'list<string>', groups: 'list<string>', enabled: 'bool', attributes: 'map<string, dyn>' },
+  Device: {
     managed: 'bool',
     compliant: 'bool',
     encrypted: 'bool',
@@ -52,13 +48,14 @@ const SHAPES = {
     lastCheckIn: TIME,
     graceUntil: TIME,
     reportedSince: TIME,
-    unmetSince: { compliant: TIME, encrypted: TIME, compromised: TIME, managedMailProfile: TIME },
+    unmetSince: 'UnmetSince',
     attributes: 'map<string, dyn>',
   },
-  partnership: {
+  UnmetSince: { compliant: TIME, encrypted: TIME, compromised: TIME, managedMailProfile: TIME },
+  Partnership: {
     deviceId: 'string',
     deviceType: 'string',
-    told: TOLD,
+    told: 'Told',
     firstSeen: TIME,
     lastAllowed: TIME,
     rank: 'int',
@@ -66,7 +63,8 @@ const SHAPES = {
     usersOnDevice: 'int',
     userAgentChanges: 'int',
   },
-  request: {
+  Told: TOLD,
+  Request: {
     userAgent: 'string',
     protocolVersion: 'string',
     address: 'string',
@@ -74,14 +72,41 @@ const SHAPES = {
     auth: 'string',
     certificateIssuer: 'string',
   },
-};
+} as const;
+
+type Shape = keyof typeof SHAPES;
+
+/** The values of an object of an expression. */
+export type CelFields<Name extends Shape> = Readonly<Record<keyof (typeof SHAPES)[Name], unknown>>;
+
+class CelObject {
+  constructor(fields: object) {
+    Object.assign(this, fields);
+  }
+
+  /** For error messages of the library. */
+  get [Symbol.toStringTag](): string {
+    return 'facts';
+  }
+}
+
+/** The library knows the kind of an object by its class. */
+const CLASSES = Object.fromEntries(
+  Object.keys(SHAPES).map((name) => [name, class extends CelObject {}]),
+) as unknown as Readonly<Record<Shape, new (fields: object) => object>>;
+
+/** Makes an object of an expression. */
+export function celObject<Name extends Shape>(name: Name, fields: CelFields<Name>): object {
+  return new CLASSES[name](fields);
+}
+
 /** Every field of a variable, for suggestions. */
 export const CEL_KEYS: ReadonlySet<string> = new Set(
-  Object.values(SHAPES).flatMap((shape) => [...Object.keys(shape), ...Object.keys(TOLD)]),
+  Object.values(SHAPES).flatMap((shape) => Object.keys(shape)),
 );
 
 /** The variables of an expression. */
-export const CEL_VARIABLES = [...Object.keys(SHAPES), 'now'];
+export const CEL_VARIABLES = ['user', 'device', 'partnership', 'request', 'now'];
 
 /** The evaluation under way: the library hands functions no context. It is synchronous and never nested. */
 let clock: Clock = { now: 0, note: () => undefined };
@@ -119,6 +144,9 @@ function makeEnvironment(): Environment {
       .registerOperator(`Version ${operator} Version`, (a: VersionValue, b: VersionValue) =>
         holds(compareVersions(a.version, b.version), 0),
       )
+      .registerOperator(`Version ${operator} string`, (a: VersionValue, b: string) =>
+        holds(compareVersions(a.version, versionOf(b).version), 0),
+      )
       .registerOperator(`Age ${operator} Age`, (a: AgeValue, b: AgeValue) => holds(b.time, a.time))
       .registerOperator(`Age ${operator} ${LENGTH}`, (a: AgeValue, b: { valueOf(): number }) =>
         holds(ageAgainst(a, Number(b)), Number(b)),
@@ -131,9 +159,14 @@ function makeEnvironment(): Environment {
     'Version == Version',
     (a: VersionValue, b: VersionValue) => compareVersions(a.version, b.version) === 0,
   );
-  for (const name of ['user', 'device', 'partnership', 'request'] as const)
-    made.registerVariable({ name, schema: SHAPES[name] });
-  return made.registerVariable('now', TIME);
+  for (const name of ['UnmetSince', 'Told', 'User', 'Device', 'Partnership', 'Request'] as const)
+    made.registerType(name, { ctor: CLASSES[name], fields: SHAPES[name] });
+  return made
+    .registerVariable('user', 'User')
+    .registerVariable('device', 'Device')
+    .registerVariable('partnership', 'Partnership')
+    .registerVariable('request', 'Request')
+    .registerVariable('now', TIME);
 }
 
 /** An age, with a note of when it passes a length of time. */

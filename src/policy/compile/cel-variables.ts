@@ -1,100 +1,118 @@
-// Owns the facts as the variables of CEL expressions.
-import type { Attributes, DeviceFacts, PartnershipFacts, Text, ToldFacts } from '../engine/facts.ts';
+// Owns the facts as the variables of CEL expressions, each made when an expression first reads it.
+import type { Attributes, ToldFacts } from '../engine/facts.ts';
+import { celObject } from './cel-environment.ts';
+import type { CelFields } from './cel-environment.ts';
 import type { Scene } from './scene.ts';
 
-/** The facts as variables; unknown values are absent, so that reading one fails. */
-export function variablesOf(scene: Scene): object {
-  const { user, device, partnership, request } = scene.facts;
-  return {
-    now: new Date(scene.now),
-    user: present({
-      names: user.names.length === 0 ? null : user.names.map(({ as }) => as),
+/** The variables of one evaluation. Unknown values are undefined, so that reading one fails. */
+export class CelVariables {
+  readonly #scene: Scene;
+  #user: object | null = null;
+  #device: object | null = null;
+  #partnership: object | null = null;
+  #request: object | null = null;
+
+  constructor(scene: Scene) {
+    this.#scene = scene;
+  }
+
+  get now(): Date {
+    return new Date(this.#scene.now);
+  }
+
+  get user(): object {
+    const { user } = this.#scene.facts;
+    this.#user ??= celObject('User', {
+      names: user.names.length === 0 ? undefined : user.names.map(({ as }) => as),
       groups: user.groups?.map(({ as }) => as),
-      enabled: user.enabled,
+      enabled: user.enabled ?? undefined,
       attributes: attributesOf(user.attributes),
-    }),
-    device: device === null ? { unmetSince: {}, attributes: {} } : deviceOf(device, scene.compliant),
-    partnership: partnership === null ? { told: {} } : partnershipOf(partnership),
-    request: present({
+    });
+    return this.#user;
+  }
+
+  get device(): object {
+    this.#device ??= deviceOf(this.#scene);
+    return this.#device;
+  }
+
+  get partnership(): object {
+    const { partnership } = this.#scene.facts;
+    this.#partnership ??= celObject('Partnership', {
+      deviceId: partnership?.deviceId?.as,
+      deviceType: partnership?.deviceType?.as,
+      told: celObject('Told', toldOf(partnership?.told)),
+      firstSeen: dateOf(partnership?.firstSeen),
+      lastAllowed: dateOf(partnership?.lastAllowed),
+      rank: integerOf(partnership?.rank),
+      devicesOfUser: integerOf(partnership?.devicesOfUser),
+      usersOnDevice: integerOf(partnership?.usersOnDevice),
+      userAgentChanges: integerOf(partnership?.userAgentChanges),
+    });
+    return this.#partnership;
+  }
+
+  get request(): object {
+    const { request } = this.#scene.facts;
+    this.#request ??= celObject('Request', {
       userAgent: request.userAgent?.as,
       protocolVersion: request.protocolVersion?.as,
-      address: request.addressText,
+      address: request.addressText ?? undefined,
       command: request.command?.as,
       auth: request.auth?.as,
       certificateIssuer: request.certificateIssuer?.as,
-    }),
-  };
+    });
+    return this.#request;
+  }
 }
 
-function deviceOf(device: DeviceFacts, compliant: boolean | null): object {
-  const { unmetSince } = device;
-  return present({
-    managed: device.managed,
-    compliant,
-    encrypted: device.encrypted,
-    compromised: device.compromised,
-    managedMailProfile: device.managedMailProfile,
+function deviceOf(scene: Scene): object {
+  const { device } = scene.facts;
+  const since = device?.unmetSince;
+  return celObject('Device', {
+    managed: device?.managed ?? undefined,
+    compliant: scene.compliant ?? undefined,
+    encrypted: device?.encrypted ?? undefined,
+    compromised: device?.compromised ?? undefined,
+    managedMailProfile: device?.managedMailProfile ?? undefined,
     ...toldOf(device),
-    ownership: textOf(device.ownership),
-    lastCheckIn: dateOf(device.lastCheckIn),
-    graceUntil: dateOf(device.graceUntil),
-    reportedSince: dateOf(device.reportedSince),
-    unmetSince: present({
-      compliant: dateOf(unmetSince.compliant),
-      encrypted: dateOf(unmetSince.encrypted),
-      compromised: dateOf(unmetSince.compromised),
-      managedMailProfile: dateOf(unmetSince.managedMailProfile),
+    ownership: device?.ownership?.as,
+    lastCheckIn: dateOf(device?.lastCheckIn),
+    graceUntil: dateOf(device?.graceUntil),
+    reportedSince: dateOf(device?.reportedSince),
+    unmetSince: celObject('UnmetSince', {
+      compliant: dateOf(since?.compliant),
+      encrypted: dateOf(since?.encrypted),
+      compromised: dateOf(since?.compromised),
+      managedMailProfile: dateOf(since?.managedMailProfile),
     }),
-    attributes: attributesOf(device.attributes),
+    attributes: attributesOf(device?.attributes ?? new Map()),
   });
 }
 
-function partnershipOf(partnership: PartnershipFacts): object {
-  return present({
-    deviceId: textOf(partnership.deviceId),
-    deviceType: textOf(partnership.deviceType),
-    told: present(toldOf(partnership.told)),
-    firstSeen: dateOf(partnership.firstSeen),
-    lastAllowed: dateOf(partnership.lastAllowed),
-    rank: integerOf(partnership.rank),
-    devicesOfUser: integerOf(partnership.devicesOfUser),
-    usersOnDevice: integerOf(partnership.usersOnDevice),
-    userAgentChanges: integerOf(partnership.userAgentChanges),
-  });
-}
-
-function toldOf(told: ToldFacts): Record<string, unknown> {
+function toldOf(told: ToldFacts | null | undefined): CelFields<'Told'> {
   return {
-    platform: textOf(told.platform),
-    osVersion: textOf(told.osVersion),
-    os: textOf(told.os),
-    model: textOf(told.model),
-    manufacturer: textOf(told.manufacturer),
+    platform: told?.platform?.as,
+    osVersion: told?.osVersion?.as,
+    os: told?.os?.as,
+    model: told?.model?.as,
+    manufacturer: told?.manufacturer?.as,
   };
 }
 
-function attributesOf(attributes: Attributes): object {
+function attributesOf(attributes: Attributes): ReadonlyMap<string, unknown> {
   const values = new Map<string, unknown>();
   for (const [name, { value }] of attributes)
     values.set(name, typeof value === 'number' && Number.isSafeInteger(value) ? BigInt(value) : value);
   return values;
 }
 
-function textOf(text: Text | null): string | null {
-  return text?.as ?? null;
+function dateOf(time: number | null | undefined): Date | undefined {
+  return time === null || time === undefined ? undefined : new Date(time);
 }
 
-function dateOf(time: number | null): Date | null {
-  return time === null ? null : new Date(time);
-}
-
-function integerOf(number: number | null): bigint | null {
-  return number === null || !Number.isSafeInteger(number) ? null : BigInt(number);
-}
-
-/** Without what is unknown. */
-function present(values: Readonly<Record<string, unknown>>): object {
-  return Object.fromEntries(
-    Object.entries(values).filter(([, value]) => value !== null && value !== undefined),
-  );
+function integerOf(number: number | null | undefined): bigint | undefined {
+  return number === null || number === undefined || !Number.isSafeInteger(number)
+    ? undefined
+    : BigInt(number);
 }

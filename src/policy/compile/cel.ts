@@ -1,7 +1,7 @@
 // Owns `when`: CEL expressions over the facts, checked when the policy is compiled, bounded in what they may cost.
 import { didYouMean } from '../document/suggest.ts';
 import { CEL_KEYS, CEL_VARIABLES, environment, runWith } from './cel-environment.ts';
-import { variablesOf } from './cel-variables.ts';
+import { CelVariables } from './cel-variables.ts';
 import type { Scene } from './scene.ts';
 
 /** A compiled expression. */
@@ -82,7 +82,7 @@ export function compileExpression(text: string): Expression | ExpressionProblem 
     perRequest: uses.variables.has('request'),
     changesOften: uses.changesOften,
     holds: (scene) => {
-      scene.variables ??= variablesOf(scene);
+      scene.variables ??= new CelVariables(scene);
       if (readsNow) scene.note(scene.now + READS_NOW_MS);
       try {
         const answer = runWith(scene, parsed, scene.variables);

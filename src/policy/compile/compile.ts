@@ -2,11 +2,12 @@
 import { shapeProblems } from '../document/shape.ts';
 import { Problems } from '../document/problem.ts';
 import type { Problem } from '../document/problem.ts';
+import { pruneDocument } from '../document/prune.ts';
 import { policySchema } from '../document/schema.ts';
 import type { PolicyDocument } from '../document/schema.ts';
 import { parseLength, parseTime } from '../document/times.ts';
 import type { Lists } from '../document/value.ts';
-import { FIELDS, REASONS, REQUIREMENTS, fieldInfo } from '../document/vocabulary.ts';
+import { REASONS, REQUIREMENTS, fieldInfo } from '../document/vocabulary.ts';
 import { didYouMean } from '../document/suggest.ts';
 import type { CompiledPolicy, Grandfather, StandingAction } from './compiled-policy.ts';
 import { DEFAULT_COMPLIANCE, compileCompliancePolicy } from './compliance.ts';
@@ -38,7 +39,9 @@ export function compilePolicy(value: unknown, options: CompileOptions = {}): Com
   const parsed = policySchema.safeParse(value);
   if (!parsed.success) {
     problems.all.push(...shapeProblems(parsed.error.issues, value));
-    return { policy: null, problems: problems.all };
+    const rest = pruneDocument(value, problems.all);
+    if (rest !== null) compileDocument(rest, options, problems);
+    return { policy: null, problems: problems.all.filter(({ severity }) => severity === 'error') };
   }
   const policy = compileDocument(parsed.data, options, problems);
   if (problems.failed) return { policy: null, problems: problems.all };
@@ -96,12 +99,14 @@ function compileDocument(
           },
     grandfather: compileGrandfather(document.grandfather, problems),
     messages: document.messages ?? {},
-    requests: compileRequestKeys(rules, isTargeted),
+    ...compileRequestKeys(rules, isTargeted),
   };
 }
 
 function standing(
-  item: { readonly action: StandingAction['action']; readonly mode?: string | undefined } | undefined,
+  item:
+    | { readonly action?: StandingAction['action'] | undefined; readonly mode?: string | undefined }
+    | undefined,
   preset: StandingAction['action'],
 ): StandingAction {
   return { action: item?.action ?? preset, reportOnly: item?.mode === 'reportOnly' };
@@ -181,6 +186,3 @@ function checkMessages({ messages }: PolicyDocument, problems: Problems): void {
 }
 
 const MESSAGE_VARIABLES: ReadonlySet<string> = new Set(['user', 'model', 'until', 'link']);
-
-/** Names of fields, for those who show them. */
-export const POLICY_FIELDS = Object.keys(FIELDS);

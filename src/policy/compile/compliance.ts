@@ -1,15 +1,16 @@
 // Owns compliance policies, compiled: to whom each is deployed, what it requires, and what is due when.
 import type { CompliancePolicyDocument, RequirementsDocument } from '../document/schema.ts';
 import type { Problems } from '../document/problem.ts';
-import { parseLength, parseTime } from '../document/times.ts';
+import { formatAge, parseLength, parseTime } from '../document/times.ts';
 import { namesUnknown, readNames, readValue } from '../document/value.ts';
 import type { Lists, Value } from '../document/value.ts';
 import { REQUIREMENTS, REQUIREMENT_REASONS } from '../document/vocabulary.ts';
 import type { Reason, RequirementName, StepAction } from '../document/vocabulary.ts';
-import type { TimedValue } from '../engine/facts.ts';
+import type { Text, TimedValue } from '../engine/facts.ts';
 import { compileAlternatives } from './alternatives.ts';
 import type { Condition, Found } from './conditions.ts';
-import { attributeMatch } from './matcher.ts';
+import { attributeMatch, textsMatch } from './matcher.ts';
+import type { Match } from './matcher.ts';
 import type { Scene } from './scene.ts';
 import { compareVersions, isPlainVersion, parseVersion } from './version.ts';
 import type { Version } from './version.ts';
@@ -43,6 +44,8 @@ export interface CompiledCompliancePolicy {
   readonly name: string | null;
   /** Groups it is deployed to; null = every targeted user. */
   readonly groups: Value | null;
+  /** Whether it is deployed to one of known groups; null likewise. */
+  readonly deployedTo: Match<readonly Text[]> | null;
   readonly match: readonly (readonly Condition[])[];
   readonly except: readonly (readonly Condition[])[];
   readonly requirements: readonly Requirement[];
@@ -68,13 +71,15 @@ export function compileCompliancePolicy(
 ): CompiledCompliancePolicy {
   const at: readonly PropertyKey[] = ['compliance', index];
   const { groups, match, except, from } = document;
+  const deployed =
+    groups === undefined
+      ? null
+      : readNames(groups, lists, (message, path) => problems.error([...at, 'groups', ...path], message));
   return {
     index,
     name: document.name ?? null,
-    groups:
-      groups === undefined
-        ? null
-        : readNames(groups, lists, (message, path) => problems.error([...at, 'groups', ...path], message)),
+    groups: deployed,
+    deployedTo: deployed === null ? null : textsMatch(deployed, true),
     match: compileAlternatives(match, true, lists, problems, [...at, 'match']) ?? [[]],
     except: compileAlternatives(except, false, lists, problems, [...at, 'except']) ?? [],
     requirements: compileRequirements(document.require, lists, problems, [...at, 'require']),
@@ -221,7 +226,7 @@ function checkIn(written: string): Requirement {
     },
     found: ({ facts, now }) => {
       const last = facts.device?.lastCheckIn ?? null;
-      return last === null ? null : now - last;
+      return last === null ? null : formatAge(now - last);
     },
   };
 }

@@ -2,6 +2,7 @@
 import type { RawConditions, RawValue } from '../document/schema.ts';
 import { readValue } from '../document/value.ts';
 import type { Complain, Lists, Value } from '../document/value.ts';
+import { formatAge } from '../document/times.ts';
 import { FIELD_NAMES, fieldInfo } from '../document/vocabulary.ts';
 import type { FieldName } from '../document/vocabulary.ts';
 import type { Attributes, Text, VersionText } from '../engine/facts.ts';
@@ -24,6 +25,8 @@ export type Found = string | number | boolean | readonly string[] | null;
 /** One condition. */
 export interface Condition {
   readonly field: FieldName;
+  /** The field, with the name of the attribute where it is one. */
+  readonly label: string;
   /** Name of the attribute, for `attributes` and `userAttributes`. */
   readonly attribute: string | null;
   /** As the document has it. */
@@ -76,6 +79,7 @@ function attributeCondition(
   const read = field === 'attributes' ? deviceAttributes : userAttributes;
   return {
     field,
+    label: `${field}.${name}`,
     attribute: name,
     wanted,
     value,
@@ -94,7 +98,15 @@ function userAttributes({ facts }: Scene): Attributes {
 }
 
 function condition(field: FieldName, wanted: RawValue, value: Value, refuses: boolean): Condition {
-  return { field, attribute: null, wanted, value, refuses, ...compileField(field, value, refuses) };
+  return {
+    field,
+    label: field,
+    attribute: null,
+    wanted,
+    value,
+    refuses,
+    ...compileField(field, value, refuses),
+  };
 }
 
 function compileField(field: FieldName, value: Value, refuses: boolean): Pick<Condition, 'holds' | 'found'> {
@@ -125,7 +137,7 @@ function compileField(field: FieldName, value: Value, refuses: boolean): Pick<Co
       holds: (scene) => match(read(scene), scene) === 1,
       found: (scene) => {
         const time = read(scene);
-        return time === null ? null : scene.now - time;
+        return time === null ? null : formatAge(scene.now - time);
       },
     };
   }
@@ -201,9 +213,11 @@ function addressOf({ facts }: Scene): Address | null {
 /** What the index looks a field up by: its text in lower case, null = unknown. */
 export type IndexedField = (scene: Scene) => string | null;
 
-/** Fields with one value that the index knows. */
+/** Fields that the index knows: they have one value, and a fleet has few of them. */
 export const INDEXED_FIELDS: Readonly<Partial<Record<FieldName, IndexedField>>> = {
   deviceType: (scene) => TEXTS.deviceType(scene)?.lower ?? null,
   platform: (scene) => TEXTS.platform(scene)?.lower ?? null,
   protocolVersion: (scene) => VERSIONS.protocolVersion(scene)?.lower ?? null,
+  model: (scene) => TEXTS.model(scene)?.lower ?? null,
+  osVersion: (scene) => VERSIONS.osVersion(scene)?.lower ?? null,
 };

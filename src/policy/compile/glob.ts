@@ -20,10 +20,12 @@ export function compileGlob(pattern: string): (text: string) => boolean {
     .filter((piece) => piece !== '')
     .map(compilePiece);
   const fixed = head.length + tail.length;
+  const startsAs = fixedPiece(head);
+  const endsAs = fixedPiece(tail);
   return (text) => {
-    if (text.length < fixed || !matchesAt(head, text, 0)) return false;
+    if (text.length < fixed || !startsAs(text)) return false;
     const end = text.length - tail.length;
-    if (!matchesAt(tail, text, end)) return false;
+    if (!endsAs(text, end)) return false;
     let from = head.length;
     for (const find of middle) {
       from = find(text, from, end);
@@ -31,6 +33,12 @@ export function compileGlob(pattern: string): (text: string) => boolean {
     }
     return true;
   };
+}
+
+/** Compares a piece with the text at a place (the start where none is given). */
+function fixedPiece(piece: string): (text: string, at?: number) => boolean {
+  if (piece.includes('?')) return (text, at = 0) => matchesAt(piece, text, at);
+  return (text, at = 0) => text.startsWith(piece, at);
 }
 
 /** Finds a piece in text[from, end); returns the place behind it, or -1. */
@@ -43,7 +51,7 @@ function compilePiece(piece: string): FindPiece {
       return at === -1 || at + piece.length > end ? -1 : at + piece.length;
     };
   }
-  return piece.length <= 31 ? shiftAnd(piece) : search(piece);
+  return piece.length <= 32 ? shiftAnd(piece) : longShiftAnd(piece);
 }
 
 /** The shift-and search (Baeza-Yates, Gonnet 1992): one bit for each place in the piece, one step for each character. */
@@ -66,13 +74,38 @@ function shiftAnd(piece: string): FindPiece {
   };
 }
 
-/** The plain search, for long pieces with `?`: its cost is bounded by the longest pattern, which the schema bounds. */
-function search(piece: string): FindPiece {
+/** The same for a piece longer than a word: several words for each character, the highest bit carried into the next. */
+function longShiftAnd(piece: string): FindPiece {
+  const words = (piece.length + 31) >> 5;
+  const any = new Int32Array(words);
+  for (let at = 0; at < piece.length; at++) if (piece[at] === '?') setBit(any, at);
+  const masks = new Map<number, Int32Array>();
+  for (let at = 0; at < piece.length; at++) {
+    if (piece[at] === '?') continue;
+    const code = piece.charCodeAt(at);
+    const mask = masks.get(code) ?? any.slice();
+    setBit(mask, at);
+    masks.set(code, mask);
+  }
+  const found = 1 << ((piece.length - 1) & 31);
   return (text, from, end) => {
-    for (let at = from; at + piece.length <= end; at++)
-      if (matchesAt(piece, text, at)) return at + piece.length;
+    const state = new Int32Array(words);
+    for (let at = from; at < end; at++) {
+      const mask = masks.get(text.charCodeAt(at)) ?? any;
+      let carry = 1;
+      for (let word = 0; word < words; word++) {
+        const before = state[word] ?? 0;
+        state[word] = ((before << 1) | carry) & (mask[word] ?? 0);
+        carry = before >>> 31;
+      }
+      if (((state[words - 1] ?? 0) & found) !== 0) return at + 1;
+    }
     return -1;
   };
+}
+
+function setBit(bits: Int32Array, at: number): void {
+  bits[at >> 5] = (bits[at >> 5] ?? 0) | (1 << (at & 31));
 }
 
 function matchesAt(piece: string, text: string, at: number): boolean {

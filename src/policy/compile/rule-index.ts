@@ -65,9 +65,9 @@ export class RuleIndex {
 
   /** Calls `visit` for each row that the index leaves, in order, until it returns true. */
   first(scene: Scene, visit: (row: number, rest: readonly Condition[]) => boolean): void {
-    const bits = this.candidates(scene);
+    const bits = this.#candidates(scene);
     for (let word = 0; word < this.#words; word++) {
-      let left = bits[word] ?? 0;
+      let left = at(bits, word);
       while (left !== 0) {
         const bit = 31 - Math.clz32(left & -left);
         left &= left - 1;
@@ -78,7 +78,7 @@ export class RuleIndex {
   }
 
   /** The rows that the index leaves; valid until the next call. */
-  candidates(scene: Scene): Bits {
+  #candidates(scene: Scene): Bits {
     const bits = this.#bits;
     bits.set(this.#all);
     for (const dimension of this.#scalars) dimension.restrict(bits, scene);
@@ -103,7 +103,7 @@ class ScalarDimension {
   restrict(bits: Bits, scene: Scene): void {
     const key = this.#key(scene);
     const matching = this.#kept.get(key) ?? this.#add(key, scene);
-    for (let word = 0; word < bits.length; word++) bits[word] = (bits[word] ?? 0) & (matching[word] ?? 0);
+    keep(bits, matching);
   }
 
   #add(key: string | null, scene: Scene): Bits {
@@ -137,11 +137,14 @@ class GroupDimension {
   /** Rows that match unless a group keeps them from it. */
   readonly #unless: Bits;
   readonly #unknown: Bits;
+  /** Some row is kept from matching by a group. */
+  readonly #negative: boolean;
   readonly #kept = new Map<string, GroupBits>();
 
   constructor(restrictions: readonly (GroupRestriction | null)[], words: number) {
     this.#restrictions = restrictions;
     this.#words = words;
+    this.#negative = restrictions.some((one) => one?.negative === true);
     this.#unless = new Uint32Array(words);
     this.#unknown = new Uint32Array(words);
     for (const [row, one] of restrictions.entries()) {
@@ -153,20 +156,20 @@ class GroupDimension {
   restrict(bits: Bits, { facts }: Scene, union: Bits): void {
     const { groups } = facts.user;
     if (groups === null) {
-      for (let word = 0; word < bits.length; word++)
-        bits[word] = (bits[word] ?? 0) & (this.#unknown[word] ?? 0);
+      keep(bits, this.#unknown);
       return;
     }
     union.set(this.#unless);
     for (const group of groups) {
       const { lets } = this.#kept.get(group.lower) ?? this.#add(group);
-      for (let word = 0; word < bits.length; word++) union[word] = (union[word] ?? 0) | (lets[word] ?? 0);
+      for (let word = 0; word < union.length; word++) union[word] = at(union, word) | at(lets, word);
     }
+    keep(bits, union);
+    if (!this.#negative) return;
     for (const group of groups) {
       const { keeps } = this.#kept.get(group.lower) ?? this.#add(group);
-      for (let word = 0; word < bits.length; word++) union[word] = (union[word] ?? 0) & ~(keeps[word] ?? 0);
+      for (let word = 0; word < bits.length; word++) bits[word] = at(bits, word) & ~at(keeps, word);
     }
-    for (let word = 0; word < bits.length; word++) bits[word] = (bits[word] ?? 0) & (union[word] ?? 0);
   }
 
   #add(group: Text): GroupBits {
@@ -193,6 +196,15 @@ function isOneWay(value: Value): boolean {
   return !someValue(positive, ({ type }) => type === 'not');
 }
 
+/** Leaves the bits that both have. */
+function keep(bits: Bits, other: Bits): void {
+  for (let word = 0; word < bits.length; word++) bits[word] = at(bits, word) & at(other, word);
+}
+
+function at(bits: Bits, word: number): number {
+  return bits[word] as number;
+}
+
 function set(bits: Bits, row: number): void {
-  bits[row >> 5] = (bits[row >> 5] ?? 0) | (1 << (row & 31));
+  bits[row >> 5] = at(bits, row >> 5) | (1 << (row & 31));
 }

@@ -51,7 +51,7 @@ export function compileRule(
     until: until === undefined ? null : parseTime(until),
   };
   if (rule.from !== null && rule.until !== null && rule.until <= rule.from)
-    problems.error([...at, 'until'], 'is not later than from: the rule never counts');
+    problems.warning([...at, 'until'], 'is not later than from: the rule never counts');
   if (action === 'quarantine') checkQuarantine(rule, problems, at);
   return rule;
 }

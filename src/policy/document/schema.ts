@@ -161,14 +161,13 @@ const compliancePolicy = z.strictObject({
   action: z.enum(STEP_ACTIONS).optional().describe('when a requirement is unmet; default quarantine'),
   grace: lengthOfTime.optional().describe('time before `action`, during which it warns; default none'),
   mode,
-  from: time('requirements count as met before it; what would be refused is reported'),
+  from: time('before it, the policy only reports'),
 });
 
-const standing = (
-  what: string,
-  preset: string,
-): z.ZodType<{ action: z.infer<typeof action>; mode?: z.infer<typeof mode> }> =>
-  z.strictObject({ action: action.describe(`default ${preset}`), mode }).describe(what);
+const standing = (what: string, preset: (typeof ACTIONS)[number]) =>
+  z
+    .strictObject({ action: action.optional().describe(`what happens; default ${preset}`), mode })
+    .describe(what);
 
 const listSchema = z.union(
   [
@@ -212,7 +211,7 @@ export const policySchema = z
       .describe('access rules, for everyone: the first that matches decides'),
     unknownDevice: z
       .strictObject({
-        action: action.describe('default quarantine'),
+        action: action.optional().describe('what happens; default quarantine'),
         mode,
         hold: lengthOfTime
           .optional()

@@ -11,7 +11,9 @@ export function nearest(word: string, known: Iterable<string>): string | null {
   let least = Math.max(1, Math.floor(word.length / 3)) + 1;
   for (const candidate of known) {
     if (candidate.length > MAX_LENGTH) continue;
-    const distance = edits(lower, candidate.toLowerCase());
+    const other = candidate.toLowerCase();
+    // The beginning of a word means the word.
+    const distance = lower.length >= 4 && other.startsWith(lower) ? 1 : edits(lower, other);
     if (distance < least) {
       least = distance;
       best = candidate;

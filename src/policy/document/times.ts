@@ -60,11 +60,17 @@ export function formatTime(time: number): string | null {
   return new Date(time).toISOString().replace('.000Z', 'Z');
 }
 
-/** A length of time in its largest unit that fits, e.g. `30d`. */
-export function formatLength(milliseconds: number): string {
-  for (const unit of ['w', 'd', 'h', 'm'] as const) {
+/** How long something takes or was ago, in its two largest units, e.g. `61d 4h`. */
+export function formatAge(milliseconds: number): string {
+  if (milliseconds < 0) return `-${formatAge(-milliseconds)}`;
+  const parts: string[] = [];
+  let left = milliseconds;
+  for (const unit of ['d', 'h', 'm', 's'] as const) {
     const size = UNITS[unit] ?? 1;
-    if (milliseconds >= size && milliseconds % size === 0) return `${milliseconds / size}${unit}`;
+    const count = Math.floor(left / size);
+    left -= count * size;
+    if (count > 0) parts.push(`${count}${unit}`);
+    if (parts.length === 2) break;
   }
-  return `${Math.round(milliseconds / 1_000)}s`;
+  return parts.length === 0 ? '0s' : parts.join(' ');
 }

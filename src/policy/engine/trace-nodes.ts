@@ -1,18 +1,20 @@
 // Owns how rules and compliance policies are shown in a trace: what each condition wanted and found. It decides nothing.
-import { anyHolds } from '../compile/alternatives.ts';
 import type { CompiledCompliancePolicy, Requirement } from '../compile/compliance.ts';
 import type { CompiledPolicy } from '../compile/compiled-policy.ts';
 import type { Condition } from '../compile/conditions.ts';
-import { textsMatch } from '../compile/matcher.ts';
 import type { CompiledRule } from '../compile/rules.ts';
 import type { Scene } from '../compile/scene.ts';
 import { timingOf } from './compliance-step.ts';
 import type { ComplianceOutcome } from './compliance-step.ts';
 import type { AlternativesTrace, ConditionTrace, Outcome, RequirementTrace, TraceNode } from './trace.ts';
 
-/** A rule that was looked at. */
+/** A rule that was looked at; what comes after the part that fails is left out. */
 export function traceRule(rule: CompiledRule, scene: Scene, decides: boolean): TraceNode {
-  const state = stateOfRule(rule, scene);
+  const match = traceAlternatives(rule.match, scene);
+  const matches = someHolds(match);
+  const except = matches ? traceAlternatives(rule.except, scene) : NOTHING;
+  const holds = matches && rule.when !== null ? rule.when.holds(scene) : null;
+  const state = stateOfRule(rule, scene, matches, someHolds(except), holds);
   const reported = (state === 'notYet' || state === 'reportOnly') && rule.action !== 'allow';
   return {
     step: 'rule',
@@ -20,19 +22,31 @@ export function traceRule(rule: CompiledRule, scene: Scene, decides: boolean): T
     rule: rule.name,
     index: rule.index,
     state,
-    match: traceAlternatives(rule.match, scene),
-    except: traceAlternatives(rule.except, scene),
-    when: rule.when === null ? null : { expression: rule.when.text, holds: rule.when.holds(scene) },
+    match,
+    except,
+    when: matches && rule.when !== null ? { expression: rule.when.text, holds } : null,
   };
 }
 
-function stateOfRule(rule: CompiledRule, scene: Scene): Extract<TraceNode, { step: 'rule' }>['state'] {
+function stateOfRule(
+  rule: CompiledRule,
+  scene: Scene,
+  matches: boolean,
+  excepted: boolean,
+  whenHolds: boolean | null,
+): Extract<TraceNode, { step: 'rule' }>['state'] {
   if (rule.until !== null && rule.until <= scene.now) return 'over';
-  if (!anyHolds(rule.match, scene)) return 'doesNotMatch';
-  if (anyHolds(rule.except, scene)) return 'excepted';
-  if (rule.when !== null && !(rule.when.holds(scene) ?? rule.action !== 'allow')) return 'doesNotMatch';
+  if (!matches) return 'doesNotMatch';
+  if (excepted) return 'excepted';
+  if (rule.when !== null && !(whenHolds ?? rule.action !== 'allow')) return 'doesNotMatch';
   if (rule.from !== null && rule.from > scene.now) return 'notYet';
   return rule.reportOnly ? 'reportOnly' : 'matches';
+}
+
+/** Whether one of the maps holds: each ends with the condition that fails, if one does. */
+function someHolds(maps: AlternativesTrace): boolean {
+  for (const conditions of maps) if (conditions.at(-1)?.holds !== false) return true;
+  return false;
 }
 
 /** The compliance policies, deployed or not. */
@@ -49,7 +63,11 @@ function traceCompliancePolicy(
   scene: Scene,
   { refusal, grace, reported }: ComplianceOutcome,
 ): TraceNode {
-  const state = stateOfPolicy(policy, scene);
+  const toUser = isDeployedTo(policy, scene);
+  const match = toUser ? traceAlternatives(policy.match, scene) : NOTHING;
+  const matches = someHolds(match);
+  const except = matches ? traceAlternatives(policy.except, scene) : NOTHING;
+  const state = stateOfPolicy(policy, scene, toUser, matches, someHolds(except));
   const deployed = state === 'deployed' || state === 'notYet' || state === 'reportOnly';
   const deciding = refusal ?? grace;
   const outcome: Outcome =
@@ -60,24 +78,28 @@ function traceCompliancePolicy(
     policy: policy.name,
     index: policy.index,
     state,
-    match: traceAlternatives(policy.match, scene),
-    except: traceAlternatives(policy.except, scene),
-    requirements: deployed ? policy.requirements.map((one) => traceRequirement(policy, one, scene)) : [],
+    match,
+    except,
+    requirements: deployed ? policy.requirements.map((one) => traceRequirement(policy, one, scene)) : NOTHING,
   };
+}
+
+function isDeployedTo({ deployedTo }: CompiledCompliancePolicy, scene: Scene): boolean {
+  if (deployedTo === null) return scene.targeted;
+  const { groups } = scene.facts.user;
+  return groups === null || deployedTo(groups, scene) === 1;
 }
 
 function stateOfPolicy(
   policy: CompiledCompliancePolicy,
   scene: Scene,
+  toUser: boolean,
+  matches: boolean,
+  excepted: boolean,
 ): Extract<TraceNode, { step: 'compliancePolicy' }>['state'] {
-  const { groups } = scene.facts.user;
-  const toUser =
-    policy.groups === null
-      ? scene.targeted
-      : groups === null || textsMatch(policy.groups, true)(groups, scene) === 1;
   if (!toUser) return 'otherGroups';
-  if (!anyHolds(policy.match, scene)) return 'otherDevices';
-  if (anyHolds(policy.except, scene)) return 'excepted';
+  if (!matches) return 'otherDevices';
+  if (excepted) return 'excepted';
   if (policy.from !== null && policy.from > scene.now) return 'notYet';
   return policy.reportOnly ? 'reportOnly' : 'deployed';
 }
@@ -96,13 +118,29 @@ function traceRequirement(
   return { requirement: key, wanted, found, state, since, due: due?.action ?? null, next };
 }
 
+/** Each map up to the condition that fails. Most maps fail at once, so the arrays are made with one entry. */
 function traceAlternatives(maps: readonly (readonly Condition[])[], scene: Scene): AlternativesTrace {
-  return maps.map((conditions) =>
-    conditions.map((condition): ConditionTrace => ({
-      field: condition.attribute === null ? condition.field : `${condition.field}.${condition.attribute}`,
-      wanted: condition.wanted,
-      found: condition.found(scene),
-      holds: condition.holds(scene),
-    })),
-  );
+  const [only] = maps;
+  if (only === undefined) return NOTHING;
+  return maps.length === 1 ? [traceMap(only, scene)] : maps.map((conditions) => traceMap(conditions, scene));
+}
+
+function traceMap(conditions: readonly Condition[], scene: Scene): readonly ConditionTrace[] {
+  const [first] = conditions;
+  if (first === undefined) return NOTHING;
+  const trace = [traceCondition(first, scene)];
+  for (let index = 1; index < conditions.length && trace[index - 1]?.holds === true; index++)
+    trace.push(traceCondition(conditions[index] as Condition, scene));
+  return trace;
+}
+
+const NOTHING: readonly never[] = [];
+
+function traceCondition(condition: Condition, scene: Scene): ConditionTrace {
+  return {
+    field: condition.label,
+    wanted: condition.wanted,
+    found: condition.found(scene),
+    holds: condition.holds(scene),
+  };
 }

@@ -29,7 +29,7 @@ export interface ConditionTrace {
   readonly holds: boolean;
 }
 
-/** Maps of conditions of which one must hold. */
+/** Maps of conditions of which one must hold, each up to the condition that fails. */
 export type AlternativesTrace = readonly (readonly ConditionTrace[])[];
 
 /** A requirement of a compliance policy. Times are milliseconds since the epoch. */

@@ -72,7 +72,7 @@ export const EXPRESSIONS: Expressions = {
 function wish(...plain: readonly Json[]): fc.Arbitrary<Json> {
   const one = fc.oneof(
     { weight: 5, arbitrary: pick(...plain) },
-    { weight: 1, arbitrary: fc.constant('unknown' as Json) },
+    { weight: 1, arbitrary: fc.constant('unknown') },
   );
   const several = fc.array(one, { maxLength: 3 });
   const not = fc.oneof(one, several).map((value): Json => ({ not: value }));
@@ -135,8 +135,8 @@ function alternatives(shape: Readonly<Record<string, fc.Arbitrary<Json>>>): fc.A
       partial(Object.fromEntries(chosen.map((name) => [name, shape[name] as fc.Arbitrary<Json>])), chosen),
     );
   return fc.oneof(
-    { weight: 3, arbitrary: map as fc.Arbitrary<Json> },
-    { weight: 1, arbitrary: fc.array(map, { minLength: 1, maxLength: 2 }) as fc.Arbitrary<Json> },
+    { weight: 3, arbitrary: map },
+    { weight: 1, arbitrary: fc.array(map, { minLength: 1, maxLength: 2 }) },
   );
 }
 
@@ -183,16 +183,13 @@ const compliancePolicy = (index: number): fc.Arbitrary<Obj> =>
     partial(
       {
         name: fc.constant(`policy ${index}`),
-        groups: fc.oneof(
-          fc.array(pick<Json>(...GROUPS, 'b*'), { maxLength: 2 }),
-          fc.constant('@crew' as Json),
-        ) as fc.Arbitrary<Json>,
+        groups: fc.oneof(fc.array(pick<Json>(...GROUPS, 'b*'), { maxLength: 2 }), fc.constant('@crew')),
         match: alternatives(DEVICE_WISHES),
         except: alternatives(DEVICE_WISHES),
         require: requirements,
         unreported: pick('fail', 'pass'),
         ...(stepped
-          ? { steps: fc.array(step, { minLength: 1, maxLength: 4 }) as fc.Arbitrary<Json> }
+          ? { steps: fc.array(step, { minLength: 1, maxLength: 4 }) }
           : { action: pick('warn', 'quarantine', 'block'), grace: span }),
         mode,
         from: date,
@@ -202,8 +199,8 @@ const compliancePolicy = (index: number): fc.Arbitrary<Obj> =>
   );
 
 const who = partial({
-  groups: fc.array(pick<Json>(...GROUPS, 'b*'), { maxLength: 2 }) as fc.Arbitrary<Json>,
-  users: fc.array(pick<Json>(...USERS, 'svc-*'), { maxLength: 2 }) as fc.Arbitrary<Json>,
+  groups: fc.array(pick<Json>(...GROUPS, 'b*'), { maxLength: 2 }),
+  users: fc.array(pick<Json>(...USERS, 'svc-*'), { maxLength: 2 }),
 });
 
 /** Documents that the checker accepts. */
@@ -217,18 +214,12 @@ export const documents: fc.Arbitrary<Obj> = partial({
   targets: partial({ include: who, exclude: who }),
   untargeted: standing,
   disabledUsers: pick('block', 'ignore'),
-  rules: fc
-    .nat(4)
-    .chain((count) =>
-      fc.tuple(...Array.from({ length: count }, (_, index) => rule(index))),
-    ) as fc.Arbitrary<Json>,
+  rules: fc.nat(4).chain((count) => fc.tuple(...Array.from({ length: count }, (_, index) => rule(index)))),
   unknownDevice: partial({ action, mode, hold: pick('10m', '1d') }, ['action']),
   notEnrolled: standing,
   compliance: fc
     .nat(3)
-    .chain((count) =>
-      fc.tuple(...Array.from({ length: count }, (_, index) => compliancePolicy(index))),
-    ) as fc.Arbitrary<Json>,
+    .chain((count) => fc.tuple(...Array.from({ length: count }, (_, index) => compliancePolicy(index)))),
   noCompliancePolicy: standing,
   limits: partial({ devicesPerUser: pick(0, 1, 2), activeWithin: fc.constant('90d'), action, mode }, [
     'devicesPerUser',
@@ -242,6 +233,17 @@ export const documents: fc.Arbitrary<Obj> = partial({
     ['firstSeenBefore', 'until'],
   ),
 }).map((document) => ({ ...document, lists: LISTS }));
+
+/** Documents of many rules with one or two conditions each, so that rules decide. */
+export const ruleDocuments: fc.Arbitrary<Obj> = fc
+  .tuple(documents, fc.array(fc.nat(), { minLength: 3, maxLength: 8 }))
+  .chain(([document, several]) =>
+    fc.tuple(...several.map((_, index) => rule(index))).map((rules) => ({
+      ...document,
+      rules: rules as Json,
+      untargeted: { action: 'block', mode: 'reportOnly' },
+    })),
+  );
 
 const attributes = partial({
   threat: nullable(pick<Json>('secured', 'low', 'high')),
@@ -257,10 +259,7 @@ const told = {
 };
 const flag = nullable(fc.boolean());
 const device = partial({
-  managed: fc.oneof(
-    { weight: 4, arbitrary: fc.constant(true as Json) },
-    { weight: 1, arbitrary: flag },
-  ) as fc.Arbitrary<Json>,
+  managed: fc.oneof({ weight: 4, arbitrary: fc.constant(true) }, { weight: 1, arbitrary: flag }),
   compliant: flag,
   encrypted: flag,
   compromised: flag,
@@ -303,21 +302,15 @@ export const facts: fc.Arbitrary<Obj> = partial({
     {
       weight: 9,
       arbitrary: partial({
-        names: fc.uniqueArray(pick<Json>(...USERS), { maxLength: 2 }) as fc.Arbitrary<Json>,
-        groups: nullable(fc.uniqueArray(pick<Json>(...GROUPS), { maxLength: 3 })) as fc.Arbitrary<Json>,
-        enabled: fc.oneof(
-          { weight: 4, arbitrary: fc.constant(true as Json) },
-          { weight: 1, arbitrary: flag },
-        ) as fc.Arbitrary<Json>,
+        names: fc.uniqueArray(pick<Json>(...USERS), { maxLength: 2 }),
+        groups: nullable(fc.uniqueArray(pick<Json>(...GROUPS), { maxLength: 3 })),
+        enabled: fc.oneof({ weight: 4, arbitrary: fc.constant(true) }, { weight: 1, arbitrary: flag }),
         attributes: partial({ employeeType: nullable(pick('contractor', 'employee')) }),
-      }) as fc.Arbitrary<Json>,
+      }),
     },
     { weight: 1, arbitrary: fc.constant(null as Json) },
   ),
-  device: fc.oneof(
-    { weight: 9, arbitrary: device as fc.Arbitrary<Json> },
-    { weight: 1, arbitrary: fc.constant(null as Json) },
-  ),
+  device: fc.oneof({ weight: 9, arbitrary: device }, { weight: 1, arbitrary: fc.constant(null as Json) }),
   partnership: partial({
     deviceId: nullable(pick('ApplDNPHG6NVDT9V', 'android11')),
     deviceType: nullable(pick('iPhone', 'WindowsMail', 'SamsungPhone')),
@@ -339,6 +332,6 @@ export const facts: fc.Arbitrary<Obj> = partial({
   }),
   decisions: fc.oneof(
     { weight: 5, arbitrary: fc.constant([] as Json) },
-    { weight: 2, arbitrary: fc.array(decision, { maxLength: 4 }) as fc.Arbitrary<Json> },
+    { weight: 2, arbitrary: fc.array(decision, { maxLength: 4 }) },
   ),
 }).map((all) => ({ now: '2026-12-01T10:00:00Z', ...all }));

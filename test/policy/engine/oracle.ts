@@ -21,13 +21,15 @@ const obj = (value: Json | undefined): Obj =>
 const list = (value: Json | undefined): readonly Json[] =>
   Array.isArray(value) ? (value as readonly Json[]) : [];
 const text = (value: Json | undefined): string | null => (typeof value === 'string' ? value : null);
+const str = (value: Json | undefined): string =>
+  typeof value === 'string' ? value : JSON.stringify(value ?? null);
 const known = (value: Json | undefined): boolean => value !== null && value !== undefined;
 const at = (value: Json | undefined): number | null => (typeof value === 'string' ? Date.parse(value) : null);
 const iso = (time: number | null): string | null =>
   time === null ? null : new Date(time).toISOString().replace('.000Z', 'Z');
 const UNIT: Readonly<Record<string, number>> = { m: 60e3, h: 3600e3, d: 86400e3 };
 const span = (value: Json | undefined): number =>
-  Number(String(value).slice(0, -1)) * (UNIT[String(value).slice(-1)] ?? Number.NaN);
+  Number(str(value).slice(0, -1)) * (UNIT[str(value).slice(-1)] ?? Number.NaN);
 const refusing = (action: string): boolean => action === 'block' || action === 'quarantine';
 
 /** Patterns with `*` and `?`, by trying every way. */
@@ -130,18 +132,18 @@ export function oracle(doc: Obj, facts: Obj, expressions: Expressions, lists: Ob
   /** Whether a known value matches a positive wish. */
   const matchesKnown = (name: string, wish: Json, value: Json): boolean => {
     if (Array.isArray(value)) return (value as readonly Json[]).some((one) => matchesKnown(name, wish, one));
-    if (name === 'network') return inBlock(String(value), String(wish));
-    if (typeof wish === 'boolean') return value === wish || String(value).toLowerCase() === String(wish);
+    if (name === 'network') return inBlock(str(value), str(wish));
+    if (typeof wish === 'boolean') return value === wish || str(value).toLowerCase() === str(wish);
     if (typeof wish === 'number')
       return value === wish || (typeof value === 'string' && Number(value) === wish);
-    const [, operator, operand] = /^(<=|>=|<|>) ?(.*)$/.exec(String(wish)) ?? [];
+    const [, operator, operand] = /^(<=|>=|<|>) ?(.*)$/.exec(str(wish)) ?? [];
     if (operator === undefined || operand === undefined) {
       const version = name === 'osVersion' || name === 'protocolVersion';
-      if (version && /^[0-9.]+$/.test(String(wish))) return order(String(value), String(wish)) === 0;
-      return same(String(wish), String(value));
+      if (version && /^[0-9.]+$/.test(str(wish))) return order(str(value), str(wish)) === 0;
+      return same(str(wish), str(value));
     }
     if (name === 'osVersion' || name === 'protocolVersion')
-      return against(operator, order(String(value), operand));
+      return against(operator, order(str(value), operand));
     if (/^[0-9]+[mhd]$/.test(operand)) return against(operator, now - (at(value) ?? 0) - span(operand));
     if (/^[0-9]{4}-/.test(operand)) return against(operator, (at(value) ?? 0) - Date.parse(operand));
     return against(operator, Number(value) - Number(operand));
@@ -149,7 +151,7 @@ export function oracle(doc: Obj, facts: Obj, expressions: Expressions, lists: Ob
   /** Whether two things can be compared at all. */
   const comparable = (name: string, wish: Json, value: Json): boolean => {
     if (!name.startsWith('attribute')) return true;
-    const [, operand] = /^[<>]=? ?(.*)$/.exec(String(wish)) ?? [];
+    const [, operand] = /^[<>]=? ?(.*)$/.exec(str(wish)) ?? [];
     if (operand === undefined) return true;
     if (/^[0-9]+[mhd]$|^[0-9]{4}-/.test(operand))
       return typeof value === 'string' && !Number.isNaN(Date.parse(value)) && /^\d{4}-/.test(value);
@@ -195,7 +197,7 @@ export function oracle(doc: Obj, facts: Obj, expressions: Expressions, lists: Ob
   const oneOf = (wanted: Json | undefined, have: readonly Json[]): boolean => {
     const wishes = wanted === undefined ? [] : expand(wanted);
     return (Array.isArray(wishes) ? (wishes as readonly Json[]) : [wishes]).some((wish) =>
-      have.some((one) => same(String(wish), String(one))),
+      have.some((one) => same(str(wish), str(one))),
     );
   };
   const isTargeted = (): boolean => {
@@ -204,9 +206,7 @@ export function oracle(doc: Obj, facts: Obj, expressions: Expressions, lists: Ob
     const exclude = obj(obj(doc['targets'])['exclude']);
     if (groups === null) {
       const wishes = exclude['users'] === undefined ? [] : list(expand(exclude['users']));
-      return !wishes.some((wish) =>
-        names.some((one) => String(wish).toLowerCase() === String(one).toLowerCase()),
-      );
+      return !wishes.some((wish) => names.some((one) => str(wish).toLowerCase() === str(one).toLowerCase()));
     }
     if (oneOf(exclude['users'], names) || oneOf(exclude['groups'], groups)) return false;
     if (include === undefined) return true;
@@ -241,7 +241,7 @@ export function oracle(doc: Obj, facts: Obj, expressions: Expressions, lists: Ob
   const strictest = (some: readonly Obj[]): Obj | null =>
     [...some].sort(
       (a, b) =>
-        severity.indexOf(String(b['action'])) - severity.indexOf(String(a['action'])) ||
+        severity.indexOf(str(b['action'])) - severity.indexOf(str(a['action'])) ||
         (at(b['expiresAt']) ?? Infinity) - (at(a['expiresAt']) ?? Infinity) ||
         0,
     )[0] ?? null;
@@ -249,7 +249,7 @@ export function oracle(doc: Obj, facts: Obj, expressions: Expressions, lists: Ob
   for (const scope of ['device', 'partnership']) {
     const open = strictest(live.filter((one) => one['scope'] === scope && wipe(one) && !acknowledged(one)));
     if (open !== null)
-      return verdict(String(open['action']), 'wipeRequested', { validUntil: iso(at(open['expiresAt'])) });
+      return verdict(str(open['action']), 'wipeRequested', { validUntil: iso(at(open['expiresAt'])) });
   }
   for (const scope of ['device', 'partnership']) {
     const done = strictest(live.filter((one) => one['scope'] === scope && wipe(one)));
@@ -261,7 +261,7 @@ export function oracle(doc: Obj, facts: Obj, expressions: Expressions, lists: Ob
     return strictest(here.filter((one) => !known(one['source']))) ?? strictest(here);
   };
   const byHand = (one: Obj): Outcome =>
-    verdict(String(one['action']), 'individualRule', { validUntil: iso(at(one['expiresAt'])) });
+    verdict(str(one['action']), 'individualRule', { validUntil: iso(at(one['expiresAt'])) });
   for (const scope of ['user', 'device', 'partnership']) {
     const one = inScope(scope);
     if (one?.['action'] === 'block') return byHand(one);
@@ -281,12 +281,12 @@ export function oracle(doc: Obj, facts: Obj, expressions: Expressions, lists: Ob
   // --- step 6 ---
   function fromRules(): Outcome {
     for (const rule of list(doc['rules']).map(obj)) {
-      const action = String(rule['action']);
+      const action = str(rule['action']);
       if (known(rule['until']) && (at(rule['until']) ?? 0) <= now) continue;
       if (!mapsHold(rule['match'], action !== 'allow', true)) continue;
       if (mapsHold(rule['except'], false, false)) continue;
       if (rule['when'] !== undefined) {
-        const answer = expressions[String(rule['when'])]?.(facts, now) ?? null;
+        const answer = expressions[str(rule['when'])]?.(facts, now) ?? null;
         if (answer === null ? action === 'allow' : !answer) continue;
       }
       const reason = text(rule['reason']) ?? 'deviceRule';
@@ -301,7 +301,7 @@ export function oracle(doc: Obj, facts: Obj, expressions: Expressions, lists: Ob
   // --- step 7 ---
   function untargeted(): Outcome {
     const item = obj(doc['untargeted'] ?? { action: 'allow' });
-    const action = String(item['action']);
+    const action = str(item['action']);
     if (!targeted) {
       if (action === 'allow' || item['mode'] !== 'reportOnly') return verdict(action, 'notTargeted');
       would(action, 'notTargeted', null);
@@ -340,7 +340,7 @@ export function oracle(doc: Obj, facts: Obj, expressions: Expressions, lists: Ob
   function unknownDevice(): Outcome {
     if (reported && known(device['managed'])) return notEnrolled();
     const item = obj(doc['unknownDevice'] ?? { action: 'quarantine' });
-    const action = String(item['action']);
+    const action = str(item['action']);
     if (item['hold'] !== undefined && refusing(action)) {
       const end = (at(partnership['firstSeen']) ?? now) + span(item['hold']);
       if (now < end) return stand(item, 'quarantine', 'awaitingReport', 'unknownDevice', iso(end));
@@ -350,7 +350,7 @@ export function oracle(doc: Obj, facts: Obj, expressions: Expressions, lists: Ob
   function notEnrolled(): Outcome {
     if (device['managed'] === true) return compliance();
     const item = obj(doc['notEnrolled'] ?? { action: 'quarantine' });
-    return stand(item, String(item['action']), 'notEnrolled', 'notEnrolled', null);
+    return stand(item, str(item['action']), 'notEnrolled', 'notEnrolled', null);
   }
 
   // --- step 10 ---
@@ -365,7 +365,7 @@ export function oracle(doc: Obj, facts: Obj, expressions: Expressions, lists: Ob
     });
     if (targeted && deployed.length === 0) {
       const item = obj(doc['noCompliancePolicy'] ?? { action: 'quarantine' });
-      const action = String(item['action']);
+      const action = str(item['action']);
       if (item['mode'] !== 'reportOnly' || !refusing(action)) return verdict(action, 'noCompliancePolicy');
       would(action, 'noCompliancePolicy', null);
       return verdict('allow', 'compliant');
@@ -421,7 +421,7 @@ export function oracle(doc: Obj, facts: Obj, expressions: Expressions, lists: Ob
         .map(obj)
         .map((step) => ({
           after: span(step['after']),
-          action: String(step['action']),
+          action: str(step['action']),
           reportOnly: step['mode'] === 'reportOnly',
         }))
         .sort((a, b) => a.after - b.after);
@@ -456,7 +456,7 @@ export function oracle(doc: Obj, facts: Obj, expressions: Expressions, lists: Ob
       const version = text(device['osVersion']);
       if (platform === null || (wanted !== undefined && version === null))
         found.push({ key: 'minimumOs', since: reportedSince, unreported: true });
-      else if (wanted !== undefined && order(version ?? '', String(wanted)) < 0)
+      else if (wanted !== undefined && order(version ?? '', str(wanted)) < 0)
         found.push({ key: 'minimumOs', since: reportedSince, unreported: false });
     }
     if (require['checkInWithin'] !== undefined) {
@@ -493,8 +493,8 @@ export function oracle(doc: Obj, facts: Obj, expressions: Expressions, lists: Ob
     const { devicesPerUser, action = 'block', mode } = limits as Obj;
     const rank = Number(partnership['rank'] ?? Number(partnership['devicesOfUser'] ?? 0) + 1);
     if (rank <= Number(devicesPerUser) || action === 'allow') return access;
-    if (mode !== 'reportOnly') return verdict(String(action), 'tooManyDevices');
-    would(String(action), 'tooManyDevices', null);
+    if (mode !== 'reportOnly') return verdict(str(action), 'tooManyDevices');
+    would(str(action), 'tooManyDevices', null);
     return access;
   }
 }

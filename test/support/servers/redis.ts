@@ -1,7 +1,13 @@
 // Owns a real Redis server for tests, on a port of its own.
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import { RedisKeeper } from '../../../src/directory/redis/redis-keeper.ts';
+import { newIdentity } from '../../../src/directory/store-identity.ts';
 import { freePort } from '../free-port.ts';
 import { eventually } from '../checks/until.ts';
 
@@ -9,25 +15,53 @@ import { eventually } from '../checks/until.ts';
 export interface TestRedis {
   readonly url: string;
   readonly port: number;
-  /** Stops the process at once; data is gone. */
+  /** Stops the process at once; what it did not save is gone. */
   kill(): Promise<void>;
-  /** Starts it again on the same port, empty. */
+  /** Starts it again on the same port: empty, or with what it saved. */
   restart(): Promise<void>;
+  /** Empties the directory; it stays the same store. */
+  clear(): Promise<void>;
   /** Stops and continues the process: connections stay open, nothing answers. */
   freeze(): void;
   thaw(): void;
 }
 
-/** Starts redis-server without persistence; says what to install when it is missing. */
-export async function startRedis(): Promise<TestRedis> {
+/** Makes the directory, as `easgate store init` does. */
+export async function initDirectory(url: string, keyPrefix = 'easgate:'): Promise<void> {
+  const keeper = await RedisKeeper.open({ url, keyPrefix, commandTimeoutMs: 5_000 });
+  await keeper.replace(null, newIdentity());
+  await keeper.close();
+}
+
+/**
+ * Starts redis-server with an empty directory; without persistence unless `args` says otherwise. Says what to install when it
+ * is missing.
+ */
+export async function startRedis(args: readonly string[] = [], init = true): Promise<TestRedis> {
   const port = await freePort();
-  let child = await launch(port);
+  const url = `redis://127.0.0.1:${port}/0`;
+  const folder = mkdtempSync(join(tmpdir(), 'easgate-redis-'));
+  let child = await launch(port, folder, args);
+  if (init) await initDirectory(url);
   return {
-    url: `redis://127.0.0.1:${port}/0`,
+    url,
     port,
-    kill: () => stop(child),
+    clear: async () => {
+      const client = new Redis(url);
+      const [schema = '', beat] = await client.mget('easgate:schema', 'easgate:beat');
+      const emptied = client
+        .multi()
+        .flushall()
+        .set('easgate:schema', schema ?? '');
+      await (typeof beat === 'string' ? emptied.set('easgate:beat', beat) : emptied).exec();
+      client.disconnect();
+    },
+    kill: async () => {
+      await stop(child);
+      rmSync(folder, { recursive: true, force: true });
+    },
     restart: async () => {
-      child = await launch(port);
+      child = await launch(port, folder, args);
     },
     freeze: () => void child.kill('SIGSTOP'),
     thaw: () => void child.kill('SIGCONT'),
@@ -45,12 +79,27 @@ function stop(child: ChildProcess): Promise<void> {
   });
 }
 
-/** Starts the server; rejects when it ends, or answers nothing. */
-async function launch(port: number): Promise<ChildProcess> {
+/** Starts the server; rejects when it ends, or answers nothing. What a replica copies, and what is saved, goes into the folder. */
+async function launch(port: number, folder: string, args: readonly string[]): Promise<ChildProcess> {
+  mkdirSync(folder, { recursive: true });
   const child = spawn(
     'redis-server',
-    ['--port', String(port), '--save', '', '--appendonly', 'no', '--bind', '127.0.0.1'],
-    { stdio: 'ignore' },
+    [
+      '--port',
+      String(port),
+      '--save',
+      '',
+      '--appendonly',
+      'no',
+      '--bind',
+      '127.0.0.1',
+      '--dir',
+      folder,
+      ...args,
+    ],
+    {
+      stdio: 'ignore',
+    },
   );
   let failure: Error | null = null;
   child.once('error', (cause) => {

@@ -1,0 +1,160 @@
+// Owns how an explanation of a policy is shown to people.
+import { formatTime } from '../policy/document/times.ts';
+import type {
+  ConditionTrace,
+  DecisionTrace,
+  Explanation,
+  RequirementTrace,
+  TraceNode,
+} from '../policy/engine/trace.ts';
+import { verdictDocument } from '../policy/engine/verdict.ts';
+import { table } from './table.ts';
+
+/** The verdict in one line, then the walk as a table; `=>` marks what decided, `..` what is only reported. */
+export function explanationText({ verdict, steps }: Explanation): string {
+  const document = verdictDocument(verdict) as Readonly<Record<string, unknown>>;
+  const parts = [
+    verdict.reason,
+    ...(verdict.rule === null ? [] : [`"${verdict.rule}"`]),
+    ...(verdict.requirement === null ? [] : [`requirement ${verdict.requirement}`]),
+    ...(verdict.validUntil === null ? [] : [`until ${String(document['validUntil'])}`]),
+  ];
+  const { wouldBe } = verdict;
+  const would =
+    wouldBe === null
+      ? ''
+      : `would be: ${wouldBe.action} (${wouldBe.reason}${wouldBe.rule === null ? '' : `; "${wouldBe.rule}"`})\n`;
+  const recheck = Number.isFinite(verdict.recheckAt)
+    ? `may change at ${formatTime(verdict.recheckAt)}\n`
+    : '';
+  const rows = steps.flatMap(rowsOf);
+  return `${verdict.action} (${parts.join('; ')})\n${would}${recheck}\n${table(['', 'STEP', 'FOUND'], rows)}`;
+}
+
+function rowsOf(node: TraceNode): string[][] {
+  const mark = node.outcome === 'decides' ? '=>' : node.outcome === 'reported' ? '..' : '';
+  const [title, detail, ...below] = textOf(node);
+  return [[mark, title ?? '', detail ?? ''], ...below.map((text) => ['', '', text])];
+}
+
+/** The title of a step, what was found, and further lines. */
+function textOf(node: TraceNode): string[] {
+  switch (node.step) {
+    case 'openWipe':
+      return ['open wipe', ...decisionLines(node.decisions)];
+    case 'acknowledgedWipe':
+      return ['acknowledged wipe', ...decisionLines(node.decisions)];
+    case 'blockByHand':
+      return ['block by hand', ...decisionLines(node.decisions)];
+    case 'otherDecision':
+      return ['other decision by hand', ...decisionLines(node.decisions)];
+    case 'disabledUser':
+      return ['disabled user', node.enabled === null ? 'unknown' : node.enabled ? 'enabled' : 'disabled'];
+    case 'rule':
+      return [`rule ${nameOf(node.rule, node.index)}`, ...ruleLines(node)];
+    case 'untargeted':
+      return [
+        'targeted',
+        `${node.targeted ? 'yes' : 'no'}${node.groupsKnown ? '' : ' (groups of the user are unknown)'}`,
+      ];
+    case 'unknownDevice':
+      return [
+        'unknown device',
+        node.reported ? 'a feed knows the device' : 'no feed knows the device',
+        ...(node.held === null ? [] : [`held until ${formatTime(node.held)}`]),
+      ];
+    case 'notEnrolled':
+      return ['not enrolled', node.managed === true ? 'managed' : 'not managed'];
+    case 'compliancePolicy':
+      return [`compliance ${nameOf(node.policy, node.index)}`, ...policyLines(node)];
+    case 'noCompliancePolicy':
+      return ['no compliance policy', 'none is deployed to this user and device'];
+    case 'grandfather':
+      return [
+        'grandfathered',
+        `first seen ${timeOf(node.firstSeen)}, last allowed ${timeOf(node.lastAllowed)}, until ${timeOf(node.until)}`,
+      ];
+    case 'deviceLimit':
+      return ['device limit', `device ${node.rank} of ${node.limit}`];
+    case 'allow':
+      return ['allow', node.reason];
+    default:
+      return ['document only reports', `would be ${node.wouldBe.action}`];
+  }
+}
+
+const DECISION_STATES: Readonly<Record<DecisionTrace['state'], string>> = {
+  inForce: 'in force',
+  expired: 'expired',
+  outweighed: 'another one counts',
+  notAllowed: 'not allowed: wipes are ordered by operators, on devices and partnerships',
+};
+
+function decisionLines(decisions: readonly DecisionTrace[]): string[] {
+  if (decisions.length === 0) return ['none'];
+  return decisions.map(({ scope, action, by, source, expiresAt, state }) => {
+    const owner = source === null ? `by ${by ?? 'unknown'}` : `imported from ${source}`;
+    const end = expiresAt === null ? '' : ` until ${timeOf(expiresAt)}`;
+    return `${action} of the ${scope} ${owner}${end}: ${DECISION_STATES[state]}`;
+  });
+}
+
+const RULE_STATES: Readonly<Record<Extract<TraceNode, { step: 'rule' }>['state'], string>> = {
+  matches: 'matches',
+  doesNotMatch: 'does not match',
+  excepted: 'an exception lifts it',
+  over: 'is over',
+  notYet: 'matches, but does not count yet',
+  reportOnly: 'matches, but only reports',
+};
+
+function ruleLines(node: Extract<TraceNode, { step: 'rule' }>): string[] {
+  const { when } = node;
+  return [
+    RULE_STATES[node.state],
+    ...node.match.flatMap((conditions) => conditions.map(conditionLine)),
+    ...node.except.flatMap((conditions) => conditions.map((one) => `except ${conditionLine(one)}`)),
+    ...(when === null
+      ? []
+      : [`when ${when.expression}: ${when.holds === null ? 'cannot be evaluated' : String(when.holds)}`]),
+  ];
+}
+
+const POLICY_STATES: Readonly<Record<Extract<TraceNode, { step: 'compliancePolicy' }>['state'], string>> = {
+  deployed: 'deployed',
+  otherGroups: 'not deployed to the user',
+  otherDevices: 'not deployed to such devices',
+  excepted: 'an exception lifts it',
+  notYet: 'deployed, but does not count yet',
+  reportOnly: 'deployed, but only reports',
+};
+
+function policyLines(node: Extract<TraceNode, { step: 'compliancePolicy' }>): string[] {
+  const conditions = node.state === 'otherDevices' ? node.match.flatMap((map) => map.map(conditionLine)) : [];
+  return [POLICY_STATES[node.state], ...conditions, ...node.requirements.map(requirementLine)];
+}
+
+function conditionLine({ field, wanted, found, holds }: ConditionTrace): string {
+  return `${field}: ${show(found)} ${holds ? 'matches' : 'does not match'} ${JSON.stringify(wanted)}`;
+}
+
+function requirementLine({ requirement, wanted, found, state, since, due, next }: RequirementTrace): string {
+  const text = `${requirement} ${wanted}: ${show(found)}, ${state}`;
+  if (state === 'met') return text;
+  const start = since === null ? '' : ` since ${timeOf(since)}`;
+  const step = due === null ? '' : `, now ${due}`;
+  return `${text}${start}${step}${next === null ? '' : `, next step ${timeOf(next)}`}`;
+}
+
+function nameOf(name: string | null, index: number): string {
+  return name === null ? `${index + 1}` : `"${name}"`;
+}
+
+function show(found: ConditionTrace['found']): string {
+  if (found === null) return 'unknown';
+  return Array.isArray(found) ? found.join(', ') || 'none' : JSON.stringify(found);
+}
+
+function timeOf(time: number | null): string {
+  return time === null ? 'unknown' : (formatTime(time) ?? 'never');
+}

@@ -1,0 +1,244 @@
+// Owns the open SQLite file of the directory: made, judged by its identity, watched, given up when it is another one, opened
+// again when the known one is back.
+import { DatabaseSync } from 'node:sqlite';
+import type { StatementSync } from 'node:sqlite';
+import { monotonicNow } from '../../clock.ts';
+import { StoreGuard } from '../store-guard.ts';
+import type { GuardOptions } from '../store-guard.ts';
+import { StoreOutageError, newIdentity } from '../store-identity.ts';
+import { IDENTITY_TABLE, readIdentity, writeBeat, writeIdentity } from './identity-table.ts';
+import { migrate } from './migrations.ts';
+import { SCHEMA, SCHEMA_VERSION, SECRETS } from './schema.ts';
+import { StoreFileError, fileError } from './file-trouble.ts';
+import { FileWatch, createPrivately, inodeOf, narrow, release } from './store-file.ts';
+
+/** Longest wait for another process that writes; its transactions take milliseconds. */
+const BUSY_MS = 500;
+/** How often a gateway looks whether the beat is due. */
+const BEAT_MS = 1_000;
+/** A file that is not the known one is looked at again after so long. */
+const RETRY_MS = 100;
+/** A database in memory: there is no file to watch. */
+const IN_MEMORY = ':memory:';
+const NOTHING_WRITTEN = '; nothing was written';
+
+/** A value of a row. */
+export interface Row {
+  readonly [column: string]: unknown;
+}
+
+interface OpenFile {
+  readonly database: DatabaseSync;
+  readonly watch: FileWatch | null;
+  readonly statements: Map<string, StatementSync>;
+}
+
+/** All reading and writing goes through {@link read} and {@link write}: each looks first whether the file is the known one. */
+export class GuardedDatabase {
+  readonly guard: StoreGuard;
+  private readonly path: string;
+  /** Null = the known file is not there. */
+  private file: OpenFile | null = null;
+  private readonly beat: NodeJS.Timeout | null;
+  private triedAt = -Infinity;
+  private closed = false;
+
+  /** Opens the file; makes it when nothing is known that it would take the place of. @throws StoreOutageError */
+  constructor(path: string, options: GuardOptions) {
+    this.path = path;
+    this.guard = new StoreGuard(path, options);
+    this.file = this.open();
+    this.beat = options.serves ? setInterval(() => this.writeBeat(), BEAT_MS) : null;
+    this.beat?.unref();
+  }
+
+  /** One consistent view; waits for no writer. @throws StoreOutageError, StoreFileError */
+  read<T>(work: () => T): T {
+    const { database } = this.settle();
+    try {
+      return inTransaction(database, 'BEGIN', () => {
+        if (!this.isKnown()) this.guard.see(readIdentity(database));
+        return work();
+      });
+    } catch (error) {
+      throw fileError(this.path, error, '');
+    }
+  }
+
+  /** The only writer; all of it, or nothing. @throws StoreOutageError, StoreFileError */
+  write<T>(work: (database: DatabaseSync) => T): T {
+    const { database, watch } = this.settle();
+    let result: T;
+    try {
+      result = inTransaction(database, 'BEGIN IMMEDIATE', () => {
+        // An epoch that another process raised is taken up before anything is written.
+        if (!this.isKnown()) this.judge(database);
+        return work(database);
+      });
+    } catch (error) {
+      throw fileError(this.path, error, NOTHING_WRITTEN);
+    }
+    if (watch?.isSame() ?? true) return result;
+    const text = `${this.path}: removed or replaced while it was written to; the change is lost`;
+    throw new StoreFileError('EASGATE_STORE_FILE', text);
+  }
+
+  /** Within {@link read} or {@link write}. */
+  statement(sql: string): StatementSync {
+    const { database, statements } = this.file as OpenFile;
+    let statement = statements.get(sql);
+    if (statement === undefined) {
+      statement = database.prepare(sql);
+      statements.set(sql, statement);
+    }
+    return statement;
+  }
+
+  close(): void {
+    this.closed = true;
+    if (this.beat !== null) clearInterval(this.beat);
+    this.guard.close();
+    this.giveUp();
+  }
+
+  /**
+   * The database of the known file. While that is away the open one is kept: it goes on when the file is moved back. One
+   * that was replaced is given up, and the other file is looked at.
+   */
+  private settle(): OpenFile {
+    if (this.closed) throw new Error(`${this.path}: closed`);
+    const { path, file, guard } = this;
+    if (file !== null) {
+      const { watch } = file;
+      if (watch?.isSame() ?? true) return file;
+      if (inodeOf(path) === null) guard.see(null);
+      if (watch?.hasFile() === true) {
+        const text = `${path}-wal was removed or replaced: put it back, or restart the gateway`;
+        guard.fail(new StoreOutageError('EASGATE_STORE_MISSING', text));
+      }
+      watch?.setLogAside();
+      this.giveUp();
+      this.triedAt = -Infinity;
+    }
+    const { trouble } = guard;
+    if (trouble !== null && monotonicNow() - this.triedAt < RETRY_MS) throw trouble;
+    try {
+      this.file = this.open();
+    } catch (error) {
+      if (error instanceof StoreFileError) guard.fail(error);
+      throw error;
+    }
+    return this.file;
+  }
+
+  private giveUp(): void {
+    const { file } = this;
+    this.file = null;
+    if (file !== null) release(file.database, file.watch);
+  }
+
+  private open(): OpenFile {
+    const { path, guard } = this;
+    this.triedAt = monotonicNow();
+    if (path === IN_MEMORY) return { database: this.prepare(), watch: null, statements: new Map() };
+    if (inodeOf(path) === null) {
+      if (!guard.mayCreate) guard.see(null);
+      createPrivately(path);
+    }
+    const inode = inodeOf(path);
+    const database = this.prepare();
+    const watch = new FileWatch(path, inode ?? '');
+    if (!watch.isSame()) {
+      release(database, watch);
+      throw new StoreFileError('EASGATE_STORE_FILE', `${path}: replaced while it was opened`);
+    }
+    this.narrow();
+    return { database, watch, statements: new Map() };
+  }
+
+  private prepare(): DatabaseSync {
+    let database: DatabaseSync | null = null;
+    try {
+      database = new DatabaseSync(this.path, { timeout: BUSY_MS });
+      // Nothing is changed in a file that is not ours.
+      const version = versionOf(database);
+      if (version === 0 && !this.guard.mayCreate) this.guard.see(null);
+      if (version > SCHEMA_VERSION) {
+        const text = `${this.path}: schema version ${version} is not known here`;
+        this.guard.fail(new StoreOutageError('EASGATE_STORE_SCHEMA', text));
+      }
+      database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;');
+      this.prepareTables(database);
+      return database;
+    } catch (error) {
+      database?.close();
+      throw fileError(this.path, error, '');
+    }
+  }
+
+  /** Tables of an empty file, and the identity of one that has none; judges what is there. */
+  private prepareTables(database: DatabaseSync): void {
+    inTransaction(database, 'BEGIN IMMEDIATE', () => {
+      const version = versionOf(database);
+      if (version === 0) database.exec(`${SCHEMA} PRAGMA user_version = ${SCHEMA_VERSION};`);
+      database.exec(SECRETS + IDENTITY_TABLE);
+      if (this.guard.mayCreate && readIdentity(database) === null) writeIdentity(database, newIdentity());
+      this.judge(database);
+      if (version > 0) migrate(database, version, this.guard.epoch);
+    });
+  }
+
+  /** @throws StoreOutageError */
+  private judge(database: DatabaseSync): void {
+    const found = readIdentity(database);
+    if (!this.guard.see(found) || found === null) return;
+    const raised = { ...found, epoch: found.epoch + 1 };
+    writeIdentity(database, raised);
+    this.guard.see(raised);
+  }
+
+  private isKnown(): boolean {
+    const row: Row | undefined = this.statement('SELECT id, epoch FROM store').get();
+    const { known, trouble } = this.guard;
+    return trouble === null && row !== undefined && row['id'] === known?.id && row['epoch'] === known?.epoch;
+  }
+
+  private narrow(): void {
+    const mode = narrow(this.path);
+    if (mode === null) return;
+    const facts = { code: 'EASGATE_STORE_MODE', path: this.path, mode: mode.toString(8) };
+    this.guard.options.onEvent(
+      'warn',
+      facts,
+      'others can read the directory, which holds secrets: chmod 600',
+    );
+  }
+
+  private writeBeat(): void {
+    try {
+      this.write((database) => {
+        writeBeat(database);
+        this.judge(database);
+      });
+    } catch {
+      // Whatever reads or writes next says what is wrong; it is tried again in a second.
+    }
+  }
+}
+
+function versionOf(database: DatabaseSync): number {
+  return Number(database.prepare('PRAGMA user_version').get()?.['user_version'] ?? 0);
+}
+
+/** SQLite rolls back by itself when the disk is full: to do it once more would hide why. */
+function inTransaction<T>(database: DatabaseSync, begin: string, work: () => T): T {
+  database.exec(begin);
+  try {
+    const result = work();
+    database.exec('COMMIT');
+    return result;
+  } catch (error) {
+    if (database.isTransaction) database.exec('ROLLBACK');
+    throw error;
+  }
+}

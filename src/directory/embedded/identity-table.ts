@@ -1,0 +1,39 @@
+// Owns the identity of the store in a SQLite file: one row.
+import type { DatabaseSync } from 'node:sqlite';
+import { STORE_SCHEMA, nextBeat } from '../store-identity.ts';
+import type { StoreIdentity } from '../store-identity.ts';
+
+/** Came later than the other tables; an older version of easgate does not mind it. */
+export const IDENTITY_TABLE = `
+  CREATE TABLE IF NOT EXISTS store (one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER NOT NULL, id TEXT NOT NULL,
+    epoch INTEGER NOT NULL, beat INTEGER NOT NULL, beat_at INTEGER NOT NULL, replaces TEXT NOT NULL);
+`;
+
+/** Null = the file has none yet. */
+export function readIdentity(database: DatabaseSync): StoreIdentity | null {
+  const row = database.prepare('SELECT version, id, epoch, beat, replaces FROM store').get();
+  if (row === undefined) return null;
+  const { version, id, epoch, beat, replaces } = row;
+  return {
+    schema: Number(version),
+    id: String(id),
+    epoch: Number(epoch),
+    beat: Number(beat),
+    replaces: String(replaces).split(' ').filter(Boolean),
+  };
+}
+
+export function writeIdentity(database: DatabaseSync, { id, epoch, beat, replaces }: StoreIdentity): void {
+  database
+    .prepare('INSERT OR REPLACE INTO store VALUES (1, ?, ?, ?, ?, ?, ?)')
+    .run(STORE_SCHEMA, id, epoch, beat, Date.now(), replaces.join(' '));
+}
+
+/** Advances the beat when it is time; several workers do it by turns. */
+export function writeBeat(database: DatabaseSync): void {
+  const row = database.prepare('SELECT beat, beat_at FROM store').get();
+  if (row === undefined) return;
+  const now = Date.now();
+  const beat = nextBeat(Number(row['beat']), now - Number(row['beat_at']));
+  if (beat !== null) database.prepare('UPDATE store SET beat = ?, beat_at = ?').run(beat, now);
+}

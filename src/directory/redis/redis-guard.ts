@@ -1,0 +1,145 @@
+// Owns that everything in Redis is read from and written to the known store: scripts that compare its identity, a check
+// after every lost connection, and the beat of a gateway.
+import type { Redis } from 'ioredis';
+import { monotonicNow } from '../../clock.ts';
+import { StoreGuard } from '../store-guard.ts';
+import type { GuardOptions } from '../store-guard.ts';
+import { StoreOutageError } from '../store-identity.ts';
+import { Freshness, pulse, readIdentity, replaceIdentity } from './redis-identity.ts';
+import type { Pulse, StoredIdentity } from './redis-identity.ts';
+import type { RedisKeys } from './redis-keys.ts';
+import { STORE_CHANGED } from './redis-scripts.ts';
+import type { Script } from './redis-scripts.ts';
+
+/** How often a gateway looks. */
+const BEAT_MS = 1_000;
+
+/** Redis took a command and refused it; its scripts check first, so nothing was written. */
+export class RedisRefusalError extends Error {
+  readonly code = 'EASGATE_STORE_REFUSED';
+}
+
+/** The way to Redis for everything but waiting for changes. */
+export class RedisGuard {
+  readonly guard: StoreGuard;
+  /** Everything that was read before is void. */
+  onNewEpoch: () => void = () => undefined;
+  private readonly client: Redis;
+  private readonly keys: RedisKeys;
+  private readonly freshness: Freshness;
+  private readonly timer: NodeJS.Timeout | null;
+  /** The identity as it is stored; '' = none was seen yet. */
+  private known = '';
+  /** A connection was lost: whatever is behind it now must be looked at first. */
+  private doubted = true;
+  private checking: Promise<void> | null = null;
+
+  constructor(client: Redis, keys: RedisKeys, place: string, options: GuardOptions) {
+    this.client = client;
+    this.keys = keys;
+    this.guard = new StoreGuard(place, options);
+    this.freshness = new Freshness(place, options.maxRollbackMs, monotonicNow);
+    client.on('close', () => this.doubt());
+    // What it found stands in the guard: whoever reads or writes next gets it.
+    this.timer = options.serves ? setInterval(() => void this.check().catch(() => undefined), BEAT_MS) : null;
+    this.timer?.unref();
+  }
+
+  close(): void {
+    if (this.timer !== null) clearInterval(this.timer);
+    this.guard.close();
+  }
+
+  doubt(): void {
+    this.doubted = true;
+  }
+
+  /** Before anything that no script compares. Rejects with why the store is not to be used. */
+  async verified(): Promise<void> {
+    const { trouble, options } = this.guard;
+    // A gateway looks once a second; look-ups must not wait for each other meanwhile.
+    if (trouble !== null && options.serves && !this.doubted) throw trouble;
+    if (trouble !== null || this.doubted) await this.check();
+  }
+
+  /** Looks at the identity now; one look at a time. Rejects with why the store is not to be used. */
+  check(): Promise<void> {
+    this.checking ??= this.look().finally(() => {
+      this.checking = null;
+    });
+    return this.checking;
+  }
+
+  /** Runs a script on the known store; `values` follow the prefix. */
+  async script(script: Script, values: readonly string[]): Promise<unknown> {
+    await this.verified();
+    try {
+      return await this.run(script, values);
+    } catch (error) {
+      if (!isReply(error)) throw error;
+      if (!error.message.startsWith(STORE_CHANGED)) throw refusal(error);
+    }
+    await this.check();
+    return this.run(script, values);
+  }
+
+  /** By name; by its text where Redis does not have it (yet, or since it was restarted): then nothing of it was done. */
+  private async run({ sha, text }: Script, values: readonly string[]): Promise<unknown> {
+    const { prefix } = this.keys;
+    try {
+      return await this.client.evalsha(sha, 0, prefix, ...values, this.known);
+    } catch (error) {
+      if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
+      return this.client.eval(text, 0, prefix, ...values, this.known);
+    }
+  }
+
+  private async look(): Promise<void> {
+    const { client, keys, guard } = this;
+    if (!guard.options.serves) {
+      await this.take(await readIdentity(client, keys));
+      return;
+    }
+    const found = await pulse(client, keys, this.known, guard.known?.beat ?? 0);
+    await this.takeFresh(found);
+  }
+
+  private async takeFresh(found: Pulse): Promise<void> {
+    const info = (): Promise<string> => this.client.info('replication');
+    const stale = await this.freshness.judge(found, this.guard.known, info);
+    if (stale !== null) this.guard.fail(stale);
+    await this.take(found);
+  }
+
+  private async take({ identity, text }: StoredIdentity): Promise<void> {
+    const { client, keys, guard } = this;
+    const { generation } = guard;
+    this.doubted = false;
+    if (guard.see(identity) && identity !== null) {
+      // Whoever sees it first raises the epoch; the others find it raised.
+      await replaceIdentity(client, keys, text, { ...identity, epoch: identity.epoch + 1 }).catch(
+        (error: unknown) =>
+          guard.fail(
+            new StoreOutageError(
+              'EASGATE_STORE_STALE',
+              `${guard.place} lost writes and takes none: ${String(error)}`,
+            ),
+          ),
+      );
+      await this.take(await readIdentity(client, keys));
+      return;
+    }
+    this.known = text;
+    if (guard.generation !== generation) this.onNewEpoch();
+  }
+}
+
+function isReply(error: unknown): error is Error {
+  return error instanceof Error && error.name === 'ReplyError';
+}
+
+function refusal(error: Error): Error {
+  return new RedisRefusalError(`Redis refused it, and nothing was written: ${error.message}`, {
+    cause: error,
+  });
+}

@@ -1,0 +1,46 @@
+// Owns the identity of a directory in Redis for `easgate store`: read and written whatever this gateway knows.
+import type { Redis } from 'ioredis';
+import type { StoreIdentity } from '../store-identity.ts';
+import type { StoreKeeper } from '../store-keeper.ts';
+import { connect, placeOf, ready } from './redis-connection.ts';
+import type { RedisStoreOptions } from './redis-connection.ts';
+import { readIdentity, replaceIdentity } from './redis-identity.ts';
+import { RedisKeys } from './redis-keys.ts';
+
+export class RedisKeeper implements StoreKeeper {
+  readonly place: string;
+  private readonly client: Redis;
+  private readonly keys: RedisKeys;
+
+  private constructor(options: RedisStoreOptions) {
+    this.place = placeOf(options);
+    this.client = connect(options, options.commandTimeoutMs);
+    this.keys = new RedisKeys(options.keyPrefix);
+  }
+
+  /** Connects; rejects with the reason as soon as it is known that Redis cannot be used. */
+  static async open(options: RedisStoreOptions): Promise<RedisKeeper> {
+    const keeper = new RedisKeeper(options);
+    try {
+      await ready(keeper.client, options.url);
+    } catch (error) {
+      await keeper.close();
+      throw error;
+    }
+    return keeper;
+  }
+
+  async read(): Promise<StoreIdentity | null> {
+    return (await readIdentity(this.client, this.keys)).identity;
+  }
+
+  async replace(before: StoreIdentity | null, after: StoreIdentity): Promise<boolean> {
+    const { identity, text } = await readIdentity(this.client, this.keys);
+    if (identity?.id !== before?.id || identity?.epoch !== before?.epoch) return false;
+    return replaceIdentity(this.client, this.keys, text, after);
+  }
+
+  async close(): Promise<void> {
+    this.client.disconnect();
+  }
+}

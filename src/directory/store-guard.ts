@@ -1,0 +1,170 @@
+// Owns whether the store in use is the known one: judges every identity that is seen, remembers, reports, and tells the
+// store when to refuse work and when everything that was read before is void.
+import { judge } from './store-identity.ts';
+import type { Finding, KnownStore, StoreIdentity } from './store-identity.ts';
+import { readMemory, writeMemory } from './store-memory.ts';
+import type { StoreMemory } from './store-memory.ts';
+
+/** A log line about the store; `facts` has a `code`. */
+export type OnStoreEvent = (
+  level: 'info' | 'warn' | 'error',
+  facts: Readonly<Record<string, unknown>>,
+  text: string,
+) => void;
+
+/** What a process holds against its store. */
+export interface GuardOptions {
+  /** Where the store is remembered; null = nowhere: it is what it is when it is opened. */
+  readonly memory: StoreMemory | null;
+  /** `store.id`; null = any. */
+  readonly id: string | null;
+  /** A store that lost more is an outage, milliseconds. */
+  readonly maxRollbackMs: number;
+  /** This process serves: it writes the beat and remembers the store. Commands only compare. */
+  readonly serves: boolean;
+  readonly onEvent: OnStoreEvent;
+}
+
+/** Why a store cannot be used, with a stable code. */
+export type StoreTrouble = Error & { readonly code: string };
+
+/** For a store that nothing is known of. */
+export const UNGUARDED: GuardOptions = {
+  memory: null,
+  id: null,
+  maxRollbackMs: 10_000,
+  serves: false,
+  onEvent: () => undefined,
+};
+
+/** The remembered beat is at most so much behind. */
+const REMEMBER_EVERY_MS = 5_000;
+
+/** One per opened store. */
+export class StoreGuard {
+  readonly options: GuardOptions;
+  readonly place: string;
+  /** Why nothing may be read or written now; null = nothing is wrong. */
+  trouble: StoreTrouble | null = null;
+  /** Grows when everything that was read before may be wrong. */
+  generation = 0;
+  private remembered: KnownStore | null;
+  private current: KnownStore | null;
+  private writable = true;
+
+  /** @throws StoreMemoryError */
+  constructor(place: string, options: GuardOptions) {
+    this.place = place;
+    this.options = options;
+    this.remembered = options.memory === null ? null : readMemory(options.memory);
+    this.current = this.remembered;
+  }
+
+  /** Null until a store was seen, now or before. */
+  get known(): KnownStore | null {
+    return this.current;
+  }
+
+  /** The epoch of the store in use; 0 = none was seen yet. */
+  get epoch(): number {
+    return this.current?.epoch ?? 0;
+  }
+
+  /** Whether a store may be made here: nothing is remembered that it would take the place of. */
+  get mayCreate(): boolean {
+    return this.current === null && this.options.id === null;
+  }
+
+  judge(found: StoreIdentity | null): Finding {
+    const { id, maxRollbackMs } = this.options;
+    return judge(this.current, found, { place: this.place, pinnedId: id, maxRollbackMs });
+  }
+
+  /**
+   * Judges what was found. True = it lost a little and its epoch must be raised; then call again with the new identity.
+   * @throws StoreOutageError
+   */
+  see(found: StoreIdentity | null): boolean {
+    const finding = this.judge(found);
+    if (finding.kind === 'outage') this.fail(finding.error);
+    if (finding.kind === 'setBack') {
+      this.tellSetBack(finding.byMs);
+      return true;
+    }
+    const { id, epoch, beat } = found as StoreIdentity;
+    this.current = { id, epoch, beat };
+    if (finding.kind === 'newEpoch') {
+      this.generation++;
+      const facts = {
+        code: 'EASGATE_STORE_EPOCH_RAISED',
+        event: 'store_epoch_raised',
+        store: this.place,
+        id,
+        epoch,
+      };
+      this.options.onEvent(
+        'warn',
+        facts,
+        'everything is read anew; wipes wait until they are confirmed again',
+      );
+    }
+    this.recover();
+    this.remember(finding.kind !== 'same');
+    return false;
+  }
+
+  /** The store cannot be used; said once. @throws the error */
+  fail(error: StoreTrouble): never {
+    if (this.trouble?.code !== error.code) {
+      const facts = { code: error.code, event: 'store_outage', store: this.place, cause: error.message };
+      this.options.onEvent('error', facts, 'the directory is not the known one: last known verdicts serve');
+    }
+    this.trouble = error;
+    throw error;
+  }
+
+  /** Remembers the last beat too. */
+  close(): void {
+    if (this.trouble === null) this.remember(true);
+  }
+
+  private recover(): void {
+    if (this.trouble === null) return;
+    this.trouble = null;
+    const facts = { code: 'EASGATE_STORE_BACK', event: 'store_back', store: this.place };
+    this.options.onEvent('info', facts, 'the directory is the known one again');
+  }
+
+  private tellSetBack(byMs: number): void {
+    if (this.trouble !== null) return;
+    const facts = {
+      code: 'EASGATE_STORE_SET_BACK',
+      event: 'store_set_back',
+      store: this.place,
+      lost_ms: byMs,
+    };
+    this.options.onEvent('warn', facts, 'the directory lost its latest writes: look at recent decisions');
+  }
+
+  /** Another process of this machine may have written something newer. */
+  private remember(now: boolean): void {
+    const { memory, serves } = this.options;
+    const { current, remembered } = this;
+    if (memory === null || !serves || current === null || !this.writable) return;
+    if (!now && remembered !== null && current.beat - remembered.beat < REMEMBER_EVERY_MS) return;
+    try {
+      const stored = readMemory(memory);
+      const isNewer =
+        stored !== null &&
+        stored.id === current.id &&
+        (stored.epoch > current.epoch || (stored.epoch === current.epoch && stored.beat >= current.beat));
+      if (!isNewer && (now || stored === null || stored.id === current.id)) writeMemory(memory, current);
+      this.remembered = current;
+    } catch (error) {
+      this.writable = false;
+      const facts = { code: 'EASGATE_STORE_MEMORY', path: memory.path, cause: String(error) };
+      const text = 'the store is not remembered across a restart: make the folder writable, or set store.id';
+      this.options.onEvent('warn', facts, text);
+    }
+  }
+}

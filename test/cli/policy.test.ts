@@ -1,0 +1,195 @@
+// Owns the promises of `easgate policy` and `easgate simulate` as processes: what they print where, and how they end.
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { checkLeaks } from '../support/checks/leaks.ts';
+
+checkLeaks();
+
+const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+const POLICY = `
+rules:
+  - { name: old, match: { platform: android, osVersion: ["< 12", unknown] }, action: quarantine, reason: osTooOld }
+`;
+const CASES = `
+policy: policy.yaml
+cases:
+  - { name: old phones wait, facts: { device: { managed: true, platform: android, osVersion: "11" } }, expect: { action: quarantine, rule: old } }
+  - { name: new phones wait too, facts: { now: 2026-12-01, device: { managed: true, compliant: true, platform: android, osVersion: "13" } }, expect: { action: quarantine, wouldBe: { action: block } } }
+`;
+
+let folder = '';
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'easgate-policy-'));
+  writeFileSync(join(folder, 'policy.yaml'), POLICY);
+  writeFileSync(
+    join(folder, 'bad.yaml'),
+    'rules:\n  - { name: a, match: { platfrom: ios }, action: block }\n',
+  );
+  writeFileSync(join(folder, 'cases.yaml'), CASES);
+  writeFileSync(join(folder, 'facts.json'), '{"now":"2026-12-01T10:00:00Z","device":{"managed":true}}');
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+interface Ended {
+  readonly code: number | null;
+  readonly out: string;
+  readonly error: string;
+}
+
+async function run(words: readonly string[], input = ''): Promise<Ended> {
+  const child = spawn(process.execPath, [MAIN, ...words], { cwd: folder, stdio: 'pipe' });
+  let out = '';
+  let error = '';
+  child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (error += chunk.toString()));
+  child.stdin.end(input);
+  const code = await new Promise<number | null>((resolve) => child.on('close', resolve));
+  return { code, out, error };
+}
+
+describe('policy evaluate', { timeout: 90_000 }, () => {
+  it('prints one verdict a line, and an error for a line that is none', async () => {
+    const lines = [
+      '{"device":{"managed":true,"compliant":true,"platform":"ios"}}',
+      '',
+      'nonsense',
+      '[]',
+      '{"device":{"managed":true,"compliant":true,"platform":"Android"}}',
+      '{"now":"2026-12-01T10:00:00Z","decisions":[{"scope":"user","action":"allow","expiresAt":"2026-12-24T00:00:00.5Z"}]}',
+    ];
+    const { code, out, error } = await run(
+      ['policy', 'evaluate', '--policy', 'policy.yaml'],
+      lines.join('\r\n'),
+    );
+    expect({ code, error }).toEqual({ code: 0, error: '' });
+    expect(out.split('\n')).toEqual([
+      '{"action":"allow","reason":"compliant","rule":null,"requirement":null,"wouldBe":null,"validUntil":null}',
+      '{"error":"not a line of JSON","code":"EASGATE_POLICY_FACTS"}',
+      '{"error":"not a JSON object","code":"EASGATE_POLICY_FACTS"}',
+      '{"action":"quarantine","reason":"osTooOld","rule":"old","requirement":null,"wouldBe":null,"validUntil":null}',
+      '{"action":"allow","reason":"individualRule","rule":null,"requirement":null,"wouldBe":null,"validUntil":"2026-12-24T00:00:00.500Z"}',
+      '',
+    ]);
+  });
+
+  it('refuses a broken document with its problems', async () => {
+    const { code, out, error } = await run(['policy', 'evaluate', '--policy', 'bad.yaml'], '{}');
+    expect({ code, out }).toEqual({ code: 1, out: '' });
+    expect(error).toContain('EASGATE_POLICY: bad.yaml: 1 problem');
+    expect(error).toContain(
+      'bad.yaml:2:25: error: rules.0.match.platfrom: unknown field "platfrom" (did you mean "platform"?)',
+    );
+  });
+});
+
+describe('policy check', { timeout: 90_000 }, () => {
+  it('ends with 0 for a document that works, 1 for one that does not, and with --strict for warnings', async () => {
+    expect(await run(['policy', 'check', 'policy.yaml'])).toEqual({
+      code: 0,
+      out: 'policy.yaml: ok\n',
+      error: '',
+    });
+    const bad = await run(['policy', 'check', 'bad.yaml']);
+    expect(bad.code).toBe(1);
+    expect(bad.out).toMatch(/^bad\.yaml:2:25: error: .*\nbad\.yaml: 1 error, 0 warnings\n$/);
+    writeFileSync(join(folder, 'doubtful.yaml'), 'noCompliancePolicy: { action: allow }\n');
+    expect((await run(['policy', 'check', 'doubtful.yaml'])).code).toBe(0);
+    const strict = await run(['policy', 'check', 'doubtful.yaml', '--strict', '--json']);
+    expect(strict.code).toBe(1);
+    expect(JSON.parse(strict.out)).toMatchObject([{ severity: 'warning', place: { line: 1, column: 31 } }]);
+    expect((await run(['policy', 'check', 'none.yaml'])).error).toContain('none.yaml cannot be read');
+  });
+});
+
+describe('policy test', { timeout: 90_000 }, () => {
+  it('says how a verdict differs, and fails', async () => {
+    const { code, out } = await run(['policy', 'test', 'cases.yaml']);
+    expect(code).toBe(1);
+    expect(out).toBe(
+      [
+        'ok    old phones wait',
+        'FAIL  new phones wait too',
+        '      action: expected "quarantine", got "allow"',
+        '      wouldBe: expected {"action":"block"}, got null',
+        '',
+        '2 cases, 1 failed',
+        '',
+      ].join('\n'),
+    );
+  });
+
+  it('refuses cases that expect parts a verdict has not', async () => {
+    writeFileSync(join(folder, 'odd.yaml'), '- { name: a, facts: {}, expect: { acton: allow } }\n');
+    const { code, error } = await run(['policy', 'test', 'odd.yaml', '--policy', 'policy.yaml']);
+    expect(code).toBe(1);
+    expect(error).toMatch(/odd\.yaml:1: 0\.expect: .*acton/);
+  });
+});
+
+describe('explain and simulate', { timeout: 90_000 }, () => {
+  it('show the same walk with what each step found', async () => {
+    const explained = await run(
+      ['policy', 'explain', '--policy', 'policy.yaml'],
+      '{"device":{"managed":true,"platform":"android","osVersion":"11"},"user":{"groups":[]}}',
+    );
+    const simulated = await run([
+      'simulate',
+      '--policy',
+      'policy.yaml',
+      '--managed',
+      'yes',
+      '--platform',
+      'android',
+      '--os-version',
+      '11',
+    ]);
+    expect(explained).toEqual({ ...simulated, error: '' });
+    expect(simulated.out).toContain('quarantine (osTooOld; "old")');
+    expect(simulated.out).toMatch(/=> {2}rule "old" +matches\n +platform: "android" matches "android"\n/);
+  });
+
+  it('give the steps as JSON', async () => {
+    const { out } = await run([
+      'simulate',
+      '--policy',
+      'policy.yaml',
+      '--facts',
+      'facts.json',
+      '--compliant',
+      'no',
+      '--json',
+    ]);
+    expect(JSON.parse(out)).toMatchObject({
+      verdict: {
+        action: 'quarantine',
+        reason: 'notCompliant',
+        rule: 'default',
+        requirement: 'compliant',
+        recheckAt: null,
+      },
+      steps: [
+        { step: 'disabledUser', outcome: 'goesOn' },
+        { step: 'rule', state: 'doesNotMatch', match: [[{ field: 'platform', found: null, holds: false }]] },
+        { step: 'untargeted', targeted: true },
+        { step: 'unknownDevice', outcome: 'goesOn' },
+        { step: 'notEnrolled', outcome: 'goesOn' },
+        {
+          step: 'compliancePolicy',
+          outcome: 'decides',
+          requirements: [{ requirement: 'compliant', state: 'unmet', due: 'quarantine', since: null }],
+        },
+      ],
+    });
+  });
+
+  it('refuse values that are none', async () => {
+    expect((await run(['simulate', '--policy', 'policy.yaml', '--managed', 'maybe'])).code).toBe(2);
+    expect((await run(['policy', 'explain', '--policy', 'policy.yaml'], 'x')).error).toContain(
+      'EASGATE_POLICY_FACTS',
+    );
+  });
+});

@@ -1,0 +1,148 @@
+// Owns the promises of `easgate store` and `easgate check --store`: what they say, do, and leave as exit code.
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { DatabaseSync } from 'node:sqlite';
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openStore } from '../../src/directory/open-store.ts';
+import { storeOptions } from '../../src/config/gateway-settings.ts';
+import { loadConfig } from '../../src/config/load.ts';
+import { decision, phone, wipeDecision } from '../directory/store-contract.ts';
+import { checkLeaksAtEnd } from '../support/checks/leaks.ts';
+import { startRedis } from '../support/servers/redis.ts';
+import type { TestRedis } from '../support/servers/redis.ts';
+
+checkLeaksAtEnd();
+
+const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+let folder = '';
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'easgate-store-cli-'));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** Writes a configuration; returns the way to run commands with it. */
+function configured(name: string, store: string): (...words: string[]) => { code: number; text: string } {
+  const config = join(folder, name);
+  writeFileSync(config, `store: ${store}\n`);
+  return (...words) => {
+    const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...words, '--config', config], {
+      encoding: 'utf8',
+    });
+    return { code: status ?? -1, text: stdout + stderr };
+  };
+}
+
+describe('easgate store with Redis', () => {
+  let redis: TestRedis;
+  let client: Redis;
+  beforeAll(async () => {
+    redis = await startRedis([], false);
+    client = new Redis(redis.url);
+  });
+  afterAll(async () => {
+    client.disconnect();
+    await redis.kill();
+  });
+
+  it('makes the directory once, tells of one that was lost, and takes it when it is accepted', async () => {
+    const run = configured('redis.yaml', `{ kind: redis, url: "${redis.url}" }`);
+    expect(run('devices', 'list')).toMatchObject({
+      code: 1,
+      text: expect.stringMatching(/EASGATE_STORE_UNINITIALISED: .*easgate store init/) as string,
+    });
+    expect(run('store', 'init')).toMatchObject({
+      code: 0,
+      text: expect.stringMatching(/^made store /) as string,
+    });
+    expect(run('store', 'init')).toMatchObject({
+      code: 0,
+      text: expect.stringContaining('already') as string,
+    });
+    expect(run('store', 'status')).toMatchObject({
+      code: 0,
+      text: expect.stringMatching(/\nok\n$/) as string,
+    });
+    const { store } = JSON.parse(run('store', 'status', '--json').text) as { store: { id: string } };
+    expect(run('devices', 'block', 'PHONE1').code).toBe(0);
+    await client.flushall();
+    expect(run('devices', 'block', 'PHONE2')).toMatchObject({
+      code: 1,
+      text: expect.stringContaining('EASGATE_STORE_MISSING') as string,
+    });
+    expect(run('store', 'status')).toMatchObject({
+      code: 1,
+      text: expect.stringContaining('EASGATE_STORE_MISSING') as string,
+    });
+    expect(run('store', 'init')).toMatchObject({
+      code: 1,
+      text: expect.stringContaining('easgate store accept') as string,
+    });
+    expect(run('store', 'accept')).toMatchObject({
+      code: 0,
+      text: expect.stringContaining(`accepted store ${store.id}, epoch 2`) as string,
+    });
+    expect(run('store', 'accept').text).toContain('nothing to accept');
+    expect(run('devices', 'block', 'PHONE2').code).toBe(0);
+  }, 120_000);
+});
+
+describe('easgate store with a file', () => {
+  it('lists the wipes that wait in a store that was accepted, and a wipe ordered again stands', async () => {
+    const run = configured('embedded.yaml', '{ kind: embedded, path: embedded.db }');
+    expect(run('store', 'init').code).toBe(0);
+    const store = await openStore(storeOptions(loadConfig(join(folder, 'embedded.yaml'))));
+    await store.decide(null, phone, wipeDecision(100));
+    await store.close();
+    // What a gateway knew is a later state than what was restored.
+    const known = { 'embedded.db': { ...identity('embedded.db'), beat: 60_000 } };
+    writeFileSync(join(folder, 'store.json'), JSON.stringify(known));
+    expect(run('devices', 'list')).toMatchObject({
+      code: 1,
+      text: expect.stringContaining('EASGATE_STORE_ROLLED_BACK') as string,
+    });
+    expect(run('store', 'accept').text).toContain(`suspended wipe: ${phone}`);
+    expect(run('devices', 'list').text).toContain('suspended');
+    expect(run('explain', 'alice', phone).text).toContain('block (storeUnavailable');
+    expect(run('devices', 'wipe', phone, '--reason', 'still stolen', '--confirm', phone).code).toBe(0);
+    expect(run('explain', 'alice', phone).text).toContain('wipe (wipeRequested');
+  }, 120_000);
+
+  function identity(name: string): { id: string; epoch: number } {
+    const database = new DatabaseSync(join(folder, name));
+    const row = database.prepare('SELECT id, epoch FROM store').get();
+    database.close();
+    return { id: String(row?.['id']), epoch: Number(row?.['epoch']) };
+  }
+
+  it('is checked record by record, and commands overwrite what nobody understands', async () => {
+    const run = configured('broken.yaml', '{ kind: embedded, path: broken.db }');
+    const store = await openStore(storeOptions(loadConfig(join(folder, 'broken.yaml'))));
+    await store.decide(null, phone, decision('block'));
+    await store.close();
+    const database = new DatabaseSync(join(folder, 'broken.db'));
+    database.exec(`INSERT INTO decisions VALUES ('broken1', '', 'nonsense')`);
+    database.close();
+    expect(run('check', '--store')).toMatchObject({
+      code: 1,
+      text: expect.stringMatching(/EASGATE_CORRUPT_RECORD: 1 record .*\n {2}- decision broken1\n/) as string,
+    });
+    const list = run('devices', 'list');
+    expect([list.code, list.text]).toEqual([
+      0,
+      expect.stringMatching(/broken1 .*not understood: decision broken1/),
+    ]);
+    expect(list.text).toMatch(/phone1 .*block/);
+    expect(run('devices', 'clear', 'PHONE1').code).toBe(0);
+    expect(run('explain', 'alice', 'BROKEN1').text).toContain('block (storeUnavailable');
+    expect(run('devices', 'block', 'BROKEN1').code).toBe(0);
+    expect(run('devices', 'clear', 'BROKEN1').code).toBe(0);
+    expect(run('check', '--store')).toMatchObject({
+      code: 0,
+      text: expect.stringContaining('directory: ok') as string,
+    });
+  }, 120_000);
+});

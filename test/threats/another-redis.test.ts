@@ -1,0 +1,343 @@
+// Owns the threat of a Redis that comes back as another store: empty, restored from an old dump, replaced, or a replica whose
+// link is down. Its silence about a device is no news, and its old decisions are none.
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { RedisKeeper } from '../../src/directory/redis/redis-keeper.ts';
+import { RedisStore } from '../../src/directory/redis/redis-store.ts';
+import { acceptedIdentity, newIdentity } from '../../src/directory/store-identity.ts';
+import { readMemory } from '../../src/directory/store-memory.ts';
+import type { StoreMemory } from '../../src/directory/store-memory.ts';
+import { alice, decision, phone, wipeDecision } from '../directory/store-contract.ts';
+import { openGuarded } from '../support/guarded-store.ts';
+import type { GuardedGateway } from '../support/guarded-store.ts';
+import { checkLeaks } from '../support/checks/leaks.ts';
+import { initDirectory, startRedis } from '../support/servers/redis.ts';
+import type { TestRedis } from '../support/servers/redis.ts';
+import { until } from '../support/checks/until.ts';
+
+checkLeaks();
+
+const reach = ({ url }: TestRedis) => ({ url, keyPrefix: 'easgate:', commandTimeoutMs: 2_000 });
+
+let folder: string;
+let memory: StoreMemory;
+let redis: TestRedis;
+let client: Redis;
+let gateway: GuardedGateway;
+
+const start = (more: { maxRollbackMs?: number; lifetimeMs?: number } = {}): Promise<GuardedGateway> =>
+  openGuarded({ kind: 'redis', ...reach(redis) }, { memory, ...more });
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'easgate-redis-'));
+  memory = { path: join(folder, 'store.json'), name: 'store' };
+  redis = await startRedis(['--dir', folder, '--dbfilename', 'dump.rdb']);
+  client = new Redis(redis.url);
+  client.on('error', () => undefined);
+  gateway = await start();
+  await gateway.store.decide(null, phone, decision('block'));
+});
+afterEach(async () => {
+  await gateway.close();
+  client.disconnect();
+  await redis.kill();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function beat(): Promise<number> {
+  return Number((await client.get('easgate:beat'))?.split(' ')[0] ?? 0);
+}
+
+async function beats(ms: number): Promise<void> {
+  const before = await beat();
+  let now = before;
+  await until(
+    () => {
+      void beat().then((found) => (now = found));
+      return now >= before + ms;
+    },
+    'beats',
+    20_000,
+  );
+}
+
+/** What `easgate store accept` does on this machine. */
+async function accept(): Promise<void> {
+  const keeper = await RedisKeeper.open(reach(redis));
+  const found = await keeper.read();
+  expect(await keeper.replace(found, acceptedIdentity(readMemory(memory), found))).toBe(true);
+  await keeper.close();
+}
+
+describe('a Redis that lost everything', () => {
+  it.each([
+    ['by FLUSHALL', async () => void (await client.flushall())],
+    [
+      'by a restart without persistence',
+      async () => {
+        await redis.kill();
+        await redis.restart();
+      },
+    ],
+  ])(
+    '%s lets nobody in: a blocked phone stays blocked, an unknown one gets no verdict',
+    async (_how, lose) => {
+      expect((await gateway.ask(phone)).verdict?.action).toBe('block');
+      await lose();
+      await until(() => gateway.codes().includes('EASGATE_STORE_MISSING'), 'the log to say so', 20_000);
+      expect(await gateway.ask(phone)).toMatchObject({ source: 'stale', verdict: { action: 'block' } });
+      expect(await gateway.ask('stranger')).toEqual({ source: 'none', verdict: null });
+      await expect(gateway.store.decide(null, phone, null)).rejects.toMatchObject({
+        code: 'EASGATE_STORE_MISSING',
+      });
+      // Nothing was written to it: it is no directory.
+      expect(await client.dbsize()).toBe(0);
+    },
+  );
+
+  it('answers no look-up that comes between the loss and the next look', async () => {
+    await client.flushall();
+    expect((await gateway.ask('stranger')).verdict).toBeNull();
+    expect((await gateway.ask(phone)).verdict?.action).not.toBe('allow');
+  });
+
+  it('drops nothing from memory', async () => {
+    await gateway.close();
+    gateway = await start({ lifetimeMs: 600_000 });
+    await gateway.ask(phone);
+    let dropped = false;
+    gateway.verdicts.onChange(({ all }) => (dropped ||= all));
+    await client.flushall();
+    await until(() => gateway.codes().length > 0, 'the log to say so', 20_000);
+    await expect(gateway.store.changesAfter('9000000000000-0')).rejects.toMatchObject({
+      code: 'EASGATE_STORE_MISSING',
+    });
+    expect([dropped, gateway.verdicts.peek(alice, phone)?.action]).toEqual([false, 'block']);
+  });
+
+  it('serves again when an operator accepts it, and all is read anew', async () => {
+    await gateway.ask(phone);
+    await client.flushall();
+    await gateway.untilServed(phone, false);
+    let dropped = false;
+    gateway.verdicts.onChange(({ all }) => (dropped ||= all));
+    await accept();
+    await gateway.untilServed(phone, true);
+    await until(() => dropped, 'everything to be read anew', 20_000);
+    expect((await gateway.ask(phone)).verdict?.action).toBe('allow');
+    expect(gateway.codes()).toEqual([
+      'EASGATE_STORE_MISSING',
+      'EASGATE_STORE_EPOCH_RAISED',
+      'EASGATE_STORE_BACK',
+    ]);
+  });
+
+  it('is refused by a gateway that starts, and by commands', async () => {
+    await gateway.close();
+    await client.flushall();
+    await expect(start()).rejects.toMatchObject({ code: 'EASGATE_STORE_MISSING' });
+  });
+});
+
+describe('a Redis without a directory', () => {
+  it('is not made one by a gateway that knows none: the error says how', async () => {
+    await client.flushall();
+    await expect(RedisStore.open(reach(redis))).rejects.toMatchObject({
+      code: 'EASGATE_STORE_UNINITIALISED',
+      message: expect.stringContaining('easgate store init') as string,
+    });
+    expect(await client.dbsize()).toBe(0);
+    await initDirectory(redis.url);
+    await (await RedisStore.open(reach(redis))).close();
+  });
+});
+
+describe('a Redis that is another store', () => {
+  it('is an outage, and the log says which', async () => {
+    await gateway.ask(phone);
+    const { id } = newIdentity();
+    await client.set('easgate:schema', JSON.stringify({ version: 1, id, epoch: 9, replaces: [] }));
+    await gateway.untilServed(phone, false);
+    expect(gateway.codes()).toEqual(['EASGATE_STORE_OTHER']);
+    expect((await gateway.ask(phone)).verdict?.action).toBe('block');
+  });
+
+  it('is taken by every gateway once an operator accepted it on one', async () => {
+    await gateway.ask(phone);
+    const elsewhere = await openGuarded({ kind: 'redis', ...reach(redis) });
+    const { id } = newIdentity();
+    await client.set('easgate:schema', JSON.stringify({ version: 1, id, epoch: 1, replaces: [] }));
+    await gateway.untilServed(phone, false);
+    await elsewhere.untilServed(phone, false);
+    await accept();
+    await gateway.untilServed(phone, true);
+    await elsewhere.untilServed(phone, true);
+    await elsewhere.close();
+    expect(readMemory(memory)).toMatchObject({ id, epoch: 2 });
+  });
+
+  it('of an earlier epoch is an outage', async () => {
+    const before = (await client.get('easgate:schema')) ?? '';
+    await client.set('easgate:schema', JSON.stringify({ ...(JSON.parse(before) as object), epoch: 2 }));
+    await until(() => gateway.codes().includes('EASGATE_STORE_EPOCH_RAISED'), 'the new epoch', 20_000);
+    await client.set('easgate:schema', before);
+    await gateway.untilServed(phone, false);
+    expect(gateway.codes()).toEqual(['EASGATE_STORE_EPOCH_RAISED', 'EASGATE_STORE_EPOCH']);
+  });
+
+  it.each(['nonsense', '{"version":1}', '[]'])(
+    'of an identity that is not understood (%s) is an outage',
+    async (text) => {
+      await gateway.ask(phone);
+      await client.set('easgate:schema', text);
+      await gateway.untilServed(phone, false);
+      expect(gateway.codes()).toEqual(['EASGATE_STORE_MISSING']);
+    },
+  );
+
+  it('of a schema that is not known is an outage', async () => {
+    await client.set('easgate:schema', JSON.stringify({ version: 2, id: newIdentity().id, epoch: 1 }));
+    await gateway.untilServed(phone, false);
+    expect(gateway.codes()).toEqual(['EASGATE_STORE_SCHEMA']);
+  });
+});
+
+describe('a Redis that was restored from an old dump', () => {
+  /** Saves, lets time pass with changes, and comes back with what was saved. */
+  async function restore(meanwhile: () => Promise<void>): Promise<void> {
+    await client.save();
+    copyFileSync(join(folder, 'dump.rdb'), join(folder, 'old.rdb'));
+    await meanwhile();
+    await redis.kill();
+    copyFileSync(join(folder, 'old.rdb'), join(folder, 'dump.rdb'));
+    await redis.restart();
+  }
+
+  it('is an outage when it lost more than allowed: a phone blocked since stays blocked', async () => {
+    await gateway.close();
+    gateway = await start({ maxRollbackMs: 500 });
+    await restore(async () => {
+      await gateway.store.decide(null, 'stolen' as typeof phone, decision('block'));
+      await gateway.ask('stolen');
+      await beats(1_000);
+    });
+    await until(() => gateway.codes().includes('EASGATE_STORE_ROLLED_BACK'), 'the log to say so', 20_000);
+    expect(await gateway.ask('stolen')).toMatchObject({ source: 'stale', verdict: { action: 'block' } });
+    expect((await gateway.ask('stranger')).verdict).toBeNull();
+    await accept();
+    await gateway.untilServed('stolen', true);
+    expect((await gateway.ask('stolen')).verdict?.action).toBe('allow');
+  });
+
+  it('is an outage for a gateway that starts later, too', async () => {
+    await restore(() => beats(1_000));
+    await gateway.close();
+    await expect(start({ maxRollbackMs: 500 })).rejects.toMatchObject({ code: 'EASGATE_STORE_ROLLED_BACK' });
+  });
+
+  it('that lost a little is read anew, and a wipe that was taken back meanwhile is not carried out', async () => {
+    await gateway.store.decide(null, phone, wipeDecision(100));
+    expect((await gateway.ask(phone)).verdict?.action).toBe('wipe');
+    await restore(async () => {
+      await gateway.store.decide(null, phone, null);
+      await beats(1_000);
+    });
+    await until(() => gateway.codes().includes('EASGATE_STORE_EPOCH_RAISED'), 'the new epoch', 20_000);
+    await gateway.untilServed(phone, true);
+    expect(await gateway.ask(phone)).toMatchObject({
+      verdict: { action: 'block', reason: 'storeUnavailable' },
+    });
+    expect((await gateway.verdicts.confirm(alice, phone))?.action).toBe('block');
+    expect((await gateway.store.listDevices())[0]?.decision).toMatchObject({ wipe: { suspended: true } });
+    await gateway.store.decide(null, phone, wipeDecision(200));
+    expect((await gateway.verdicts.confirm(alice, phone))?.action).toBe('wipe');
+  });
+
+  it('is seen by each of several gateways, whichever looks first', async () => {
+    const other = await openGuarded({ kind: 'redis', ...reach(redis) });
+    await restore(() => beats(2_000));
+    const both = [gateway, other];
+    await until(
+      () => both.every((one) => one.codes().includes('EASGATE_STORE_EPOCH_RAISED')),
+      'both to read everything anew',
+      20_000,
+    );
+    await other.close();
+    expect(JSON.parse((await client.get('easgate:schema')) ?? '')).toMatchObject({ epoch: 2 });
+  });
+});
+
+/** Resolves when what a connection says meets the condition. */
+async function untilSays(what: string, ask: () => Promise<string>, condition: RegExp): Promise<void> {
+  let said = '';
+  await until(
+    () => {
+      void ask().then((text) => (said = text));
+      return condition.test(said);
+    },
+    what,
+    20_000,
+  );
+}
+
+describe('a replica', () => {
+  let replica: TestRedis;
+  let admin: Redis;
+  beforeEach(async () => {
+    replica = await startRedis(['--replicaof', '127.0.0.1', String(redis.port)], false);
+    admin = new Redis(replica.url);
+    await untilSays('the link', () => admin.info('replication'), /master_link_status:up/);
+  });
+  afterEach(async () => {
+    admin.disconnect();
+    await replica.kill();
+  });
+
+  it('whose link to its primary is down is an outage, until the link is up', async () => {
+    const reader = await openGuarded({ kind: 'redis', ...reach(replica) });
+    expect((await reader.ask(phone)).verdict?.action).toBe('block');
+    await gateway.store.decide(null, 'newly' as typeof phone, decision('block'));
+    await reader.untilServed('newly', true);
+    await admin.replicaof('127.0.0.1', 1);
+    await reader.untilServed(phone, false);
+    expect(reader.codes()).toEqual(['EASGATE_STORE_STALE']);
+    expect((await reader.ask(phone)).verdict?.action).toBe('block');
+    expect((await reader.ask('stranger')).verdict).toBeNull();
+    await admin.replicaof('127.0.0.1', redis.port);
+    await reader.untilServed(phone, true);
+    expect(reader.codes()).toEqual(['EASGATE_STORE_STALE', 'EASGATE_STORE_BACK']);
+    await reader.close();
+  });
+
+  it('is no longer served when the beat of its primary stands still', async () => {
+    const reader = await openGuarded({ kind: 'redis', ...reach(replica) }, { maxRollbackMs: 2_500 });
+    await reader.ask(phone);
+    // No gateway at the primary: nobody proves that the replica follows it.
+    await gateway.close();
+    await reader.untilServed(phone, false);
+    expect(reader.codes()).toEqual(['EASGATE_STORE_STALE']);
+    await reader.close();
+  });
+
+  it('takes no decision, and says so', async () => {
+    const reader = await openGuarded({ kind: 'redis', ...reach(replica) });
+    await expect(reader.store.decide(null, phone, null)).rejects.toMatchObject({
+      code: 'EASGATE_STORE_REFUSED',
+      message: expect.stringMatching(/nothing was written: .*READONLY/) as string,
+    });
+    await reader.close();
+  });
+});
+
+describe('a primary that takes no writes for want of memory', () => {
+  it('is still the truth: look-ups are answered', async () => {
+    await client.config('SET', 'maxmemory', '1');
+    await untilSays('two beats to be refused', () => client.info('errorstats'), /errorstat_OOM:count=[2-9]/);
+    expect((await gateway.ask(phone)).source).toBe('store');
+    expect(gateway.codes()).toEqual([]);
+    await client.config('SET', 'maxmemory', '0');
+  });
+});

@@ -1,0 +1,208 @@
+// Owns the threat of a record that nobody understands, written by something else or by a newer version: its device is kept
+// out, and no other device, list or command suffers.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { Redis } from 'ioredis';
+import { afterEach, describe, expect, it } from 'vitest';
+import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
+import { RedisStore } from '../../src/directory/redis/redis-store.ts';
+import type { DirectoryStore } from '../../src/directory/store.ts';
+import { VerdictCache } from '../../src/directory/verdict-cache.ts';
+import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
+import { evaluate } from '../../src/policy/evaluate.ts';
+import { alice, decision, deviceRecord, phone } from '../directory/store-contract.ts';
+import { startRedis } from '../support/servers/redis.ts';
+
+const other = 'phone2' as DeviceKey;
+const OPEN = { unknownDevice: 'allow', notEnrolled: 'quarantine', notCompliant: 'quarantine' } as const;
+const cleanups: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const clean of cleanups.splice(0).reverse()) await clean();
+});
+
+/** A store, and the way to write anything under the name of a record. */
+interface Vandal {
+  readonly store: DirectoryStore;
+  readonly device: (text: string) => Promise<unknown>;
+  readonly decision: (text: string, user?: UserKey) => Promise<unknown>;
+  readonly partnership: (text: string) => Promise<unknown>;
+  readonly user: (text: string) => Promise<unknown>;
+}
+
+const STORES: readonly [string, () => Promise<Vandal>][] = [
+  [
+    'embedded',
+    async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'easgate-unreadable-'));
+      cleanups.push(() => rmSync(folder, { recursive: true }));
+      const path = join(folder, 'directory.db');
+      const store = new EmbeddedStore(path);
+      const raw = new DatabaseSync(path);
+      cleanups.push(
+        () => raw.close(),
+        () => store.close(),
+      );
+      const write = (table: string, ...values: string[]): unknown =>
+        raw
+          .prepare(`INSERT OR REPLACE INTO ${table} VALUES (${values.map(() => '?').join(', ')})`)
+          .run(...values);
+      return {
+        store,
+        device: async (text) => write('devices', phone, text),
+        decision: async (text, user) => write('decisions', phone, user ?? '', text),
+        partnership: async (text) => write('partnerships', alice, phone, text),
+        user: async (text) => write('users', alice, text),
+      };
+    },
+  ],
+  [
+    'redis',
+    async () => {
+      const redis = await startRedis();
+      const store = await RedisStore.open({
+        url: redis.url,
+        keyPrefix: 'easgate:',
+        commandTimeoutMs: 2_000,
+      });
+      const raw = new Redis(redis.url);
+      cleanups.push(
+        () => redis.kill(),
+        () => raw.disconnect(),
+        () => store.close(),
+      );
+      const name = Buffer.from(alice).toString('base64url');
+      await raw.sadd('easgate:index:devices', phone);
+      const set = async (key: string, text: string): Promise<unknown> => {
+        if (text !== WRONG_TYPE) return raw.set(`easgate:${key}`, text);
+        await raw.del(`easgate:${key}`);
+        return raw.lpush(`easgate:${key}`, text);
+      };
+      return {
+        store,
+        device: (text) => set(`device:${phone}`, text),
+        decision: (text, user) => set(`decision:${phone}:${user === undefined ? '' : name}`, text),
+        partnership: async (text) => {
+          await raw.sadd('easgate:index:partnerships', `${name}:${phone}`);
+          return set(`partnership:${name}:${phone}`, text);
+        },
+        user: (text) => set(`user:${name}`, text),
+      };
+    },
+  ],
+];
+
+/** In Redis another type of key, elsewhere just text. */
+const WRONG_TYPE = 'wrong type';
+const NONSENSE = ['', 'nonsense', '[]', '{"action":"explode"}', '{"action":"wipe"}', WRONG_TYPE];
+
+async function verdictOf(store: DirectoryStore, device: DeviceKey): Promise<string> {
+  const found = await store.lookup(alice, device);
+  const { action, reason } = evaluate(OPEN, { ...found, now: 1_000 });
+  return `${action} ${reason}`;
+}
+
+describe.each(STORES)('a record that is not understood, in the %s store', (_kind, open) => {
+  it.each(NONSENSE)('as a decision (%j) keeps its device out, and no other', async (text) => {
+    const { store, decision: write } = await open();
+    await store.putDevice(deviceRecord(phone));
+    await store.decide(null, other, decision('block'));
+    await write(text);
+    expect(await verdictOf(store, phone)).toBe('block storeUnavailable');
+    expect(await verdictOf(store, other)).toBe('block individualRule');
+    const listed = await store.listDevices();
+    expect(listed.map(({ key, unreadable }) => [key, unreadable?.length ?? 0])).toEqual([
+      [phone, 1],
+      [other, 0],
+    ]);
+    expect(await store.unreadable()).toEqual([expect.stringContaining(phone) as string]);
+    // It can be overwritten, and taken back.
+    expect(await store.replaceDecision(null, phone, null, decision('allow'))).toBe(true);
+    expect(await verdictOf(store, phone)).toBe('allow individualRule');
+    await write(text);
+    expect(await store.replaceDecision(null, phone, null, null)).toBe(true);
+    expect(await store.unreadable()).toEqual([]);
+    expect(await verdictOf(store, phone)).toBe('allow compliant');
+  });
+
+  it.each(NONSENSE)('as a decision on a partnership (%j) keeps that user out on it', async (text) => {
+    const { store, decision: write } = await open();
+    await write(text, alice);
+    expect(await verdictOf(store, phone)).toBe('block storeUnavailable');
+    expect((await store.lookup('bob' as UserKey, phone)).unreadable).toBeUndefined();
+    expect(await store.replaceDecision(alice, phone, null, null)).toBe(true);
+    expect(await verdictOf(store, phone)).toBe('allow unknownDevice');
+  });
+
+  it.each(['', 'nonsense', '{"managed":"yes"}', WRONG_TYPE])(
+    'as a device report (%j) keeps its device out until the next report',
+    async (text) => {
+      const { store, device } = await open();
+      await device(text);
+      expect(await verdictOf(store, phone)).toBe('block storeUnavailable');
+      expect((await store.getDevice(phone))?.unreadable).toHaveLength(1);
+      expect(await store.putDevice(deviceRecord(phone))).toBe(true);
+      expect(await verdictOf(store, phone)).toBe('allow compliant');
+    },
+  );
+
+  it.each(['', 'nonsense', '{"firstSeen":"noon"}', WRONG_TYPE])(
+    'as a partnership (%j) decides nothing, and is listed',
+    async (text) => {
+      const { store, partnership } = await open();
+      await partnership(text);
+      expect(await verdictOf(store, phone)).toMatch(/^allow/);
+      expect(await store.listPartnerships()).toMatchObject([
+        {
+          record: { user: alice, device: phone },
+          unreadable: [expect.stringContaining(`partnership ${alice} ${phone}`) as string],
+        },
+      ]);
+    },
+  );
+
+  it.each(['', 'nonsense', '{"aliases":1}', WRONG_TYPE])(
+    'as a user (%j) is found, and overwritten',
+    async (text) => {
+      const { store, user } = await open();
+      await user(text);
+      expect(await store.unreadable()).toHaveLength(1);
+      await store.putUser({ key: alice, aliases: ['al' as UserKey], groups: [] });
+      expect(await store.unreadable()).toEqual([]);
+      expect((await store.lookup('al' as UserKey, phone)).user).toBe(alice);
+    },
+  );
+
+  it('is said in the log, and no verdict of before serves in its place', async () => {
+    const { store, decision: write } = await open();
+    const errors: unknown[] = [];
+    const cache = new VerdictCache(
+      store,
+      OPEN,
+      {
+        maxEntries: 9,
+        maxUnknownEntries: 9,
+        lifetimeMs: 1_000,
+        unknownLifetimeMs: 1_000,
+        maxConcurrentLookups: 9,
+        lookupTimeoutMs: 2_000,
+        staleAllowedMs: 900_000,
+        staleBlockedMs: 900_000,
+        onLookupError: (error) => errors.push(error),
+      },
+      () => now,
+    );
+    let now = 1_000;
+    expect((await cache.decide(alice, phone)).verdict?.action).toBe('allow');
+    await write('nonsense');
+    now += 2_000;
+    expect(await cache.decide(alice, phone)).toMatchObject({
+      source: 'store',
+      verdict: { action: 'block', reason: 'storeUnavailable' },
+    });
+    expect(errors).toMatchObject([
+      { code: 'EASGATE_CORRUPT_RECORD', record: expect.stringContaining(phone) as string },
+    ]);
+  });
+});
