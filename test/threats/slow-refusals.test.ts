@@ -29,7 +29,7 @@ async function ask(login: string): Promise<RawResponse> {
 }
 
 /** Wrong passwords wait in `waiting`. */
-async function openSlow(waiting: BackendRequest[], clock?: () => number): Promise<void> {
+async function openSlow(waiting: BackendRequest[], time = new TestClock()): Promise<void> {
   const answer = guarded();
   world = await openQuarantine(
     (asked) => {
@@ -37,7 +37,7 @@ async function openSlow(waiting: BackendRequest[], clock?: () => number): Promis
       if (wrong) waiting.push(asked);
       else answer(asked);
     },
-    { upstream: { responseTimeoutMs: 120_000 }, ...(clock === undefined ? {} : { clock }) },
+    { upstream: { responseTimeoutMs: 120_000 }, time },
   );
 }
 
@@ -49,7 +49,7 @@ describe('a password that the mail server refuses slowly', () => {
   it.each([6, 12, 36, 60])('brings the phone its 401 after %i seconds', async (seconds) => {
     const time = new TestClock();
     const waiting: BackendRequest[] = [];
-    await openSlow(waiting, time.now);
+    await openSlow(waiting, time);
     const answer = ask('alice:wrong');
     await until(() => waiting.length === 1, 'the question');
     await time.advance(seconds * 1_000);
