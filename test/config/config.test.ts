@@ -8,7 +8,7 @@ import { cacheOptions, gatewaySettings, storeOptions } from '../../src/config/ga
 import { configurationSchema, configurationTable } from '../../src/config/describe.ts';
 import { loadConfig, parseConfig, readSecret } from '../../src/config/load.ts';
 import { ConfigError } from '../../src/config/problems.ts';
-import { createAuthority } from '../support/certificates.ts';
+import { createAuthority } from '../support/servers/certificates.ts';
 
 let folder = '';
 beforeAll(() => {

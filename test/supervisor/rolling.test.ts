@@ -8,7 +8,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { parseConfig } from '../../src/config/load.ts';
 import { startSupervisor } from '../../src/supervisor/supervisor.ts';
 import { startSampleServer } from '../../src/sample/server.ts';
-import { createAuthority } from '../support/certificates.ts';
+import { createAuthority } from '../support/servers/certificates.ts';
 import { startGatewayProcess } from '../support/servers/gateway-process.ts';
 import { HeldPolls } from '../support/phones/held-polls.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';

@@ -10,7 +10,7 @@ import { configSchema } from '../../src/config/schema.ts';
 import { SYSTEM_SHARES_PORT } from '../../src/supervisor/door.ts';
 import { startSupervisor } from '../../src/supervisor/supervisor.ts';
 import type { Supervisor, WorkerPlan } from '../../src/supervisor/supervisor.ts';
-import { freePort } from '../support/free-port.ts';
+import { freePort } from '../support/servers/free-port.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
 import { stopTimers } from '../support/checks/test-clock.ts';
 import { eventually, until } from '../support/checks/until.ts';

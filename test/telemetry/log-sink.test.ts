@@ -2,7 +2,7 @@
 import { readFileSync, renameSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { openLog } from '../../src/telemetry/logger.ts';
-import { openLogFile } from '../support/log-file.ts';
+import { openLogFile } from '../support/checks/log-file.ts';
 import { until } from '../support/checks/until.ts';
 
 describe('a log on a full disk', () => {

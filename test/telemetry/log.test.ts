@@ -6,8 +6,8 @@ import { deviceKey } from '../../src/identity/device.ts';
 import { AccessLog } from '../../src/telemetry/access-log.ts';
 import { openLog } from '../../src/telemetry/logger.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
-import { openLogFile } from '../support/log-file.ts';
-import type { LogFile } from '../support/log-file.ts';
+import { openLogFile } from '../support/checks/log-file.ts';
+import type { LogFile } from '../support/checks/log-file.ts';
 import { verdict } from '../support/servers/test-gateway.ts';
 import { until } from '../support/checks/until.ts';
 

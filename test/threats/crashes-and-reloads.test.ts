@@ -9,7 +9,7 @@ import { startSupervisor } from '../../src/supervisor/supervisor.ts';
 import type { Supervisor, WorkerPlan } from '../../src/supervisor/supervisor.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
 import { until } from '../support/checks/until.ts';
-import { freePort } from '../support/free-port.ts';
+import { freePort } from '../support/servers/free-port.ts';
 
 checkLeaks();
 

@@ -2,8 +2,8 @@
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { ConnectionOptions } from 'node:tls';
 import type { ClientCertificateSettings } from '../../../src/gateway/settings.ts';
-import { createAuthority, createSelfSigned } from '../../support/certificates.ts';
-import type { Authority, Credentials, LeafFacts } from '../../support/certificates.ts';
+import { createAuthority, createSelfSigned } from '../../support/servers/certificates.ts';
+import type { Authority, Credentials, LeafFacts } from '../../support/servers/certificates.ts';
 import { ok } from '../../support/servers/raw-backend.ts';
 import type { BackendRequest, RawBackend } from '../../support/servers/raw-backend.ts';
 import { FOLDER_SYNC, request } from '../../support/servers/test-gateway.ts';

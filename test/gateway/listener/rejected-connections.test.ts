@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { GatewayCounters } from '../../../src/gateway/gateway-core.ts';
 import { TurnedAway } from '../../../src/gateway/listener/rejected-connections.ts';
-import { createAuthority } from '../../support/certificates.ts';
+import { createAuthority } from '../../support/servers/certificates.ts';
 import { checkLeaks } from '../../support/checks/leaks.ts';
 import type { SettingsOverrides, TestGateway } from '../../support/servers/test-gateway.ts';
 import { until } from '../../support/checks/until.ts';

@@ -3,7 +3,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import type { HealthSettings, UpstreamServerSettings } from '../../../src/gateway/settings.ts';
 import { HealthChecks } from '../../../src/gateway/upstream/health-checks.ts';
 import { UpstreamServer } from '../../../src/gateway/upstream/upstream-server.ts';
-import { freePort } from '../../support/free-port.ts';
+import { freePort } from '../../support/servers/free-port.ts';
 import { checkLeaks } from '../../support/checks/leaks.ts';
 import { startRawBackend } from '../../support/servers/raw-backend.ts';
 import type { BackendRequest, RawBackend } from '../../support/servers/raw-backend.ts';

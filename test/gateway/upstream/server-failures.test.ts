@@ -1,7 +1,7 @@
 // Owns the promises of mail servers that fail: who is left out, for how long, and which request another one gets.
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { HealthSettings } from '../../../src/gateway/settings.ts';
-import { freePort } from '../../support/free-port.ts';
+import { freePort } from '../../support/servers/free-port.ts';
 import { ok } from '../../support/servers/raw-backend.ts';
 import type { BackendRequest } from '../../support/servers/raw-backend.ts';
 import { startServerGroup } from '../../support/servers/server-group.ts';

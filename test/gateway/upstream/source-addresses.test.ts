@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import type { UpstreamServerSettings } from '../../../src/gateway/settings.ts';
 import { SourceAddresses, isOutOfPorts } from '../../../src/gateway/upstream/source-addresses.ts';
-import { createAuthority } from '../../support/certificates.ts';
+import { createAuthority } from '../../support/servers/certificates.ts';
 import { checkLeaks } from '../../support/checks/leaks.ts';
 import type { BackendRequest, RawBackend } from '../../support/servers/raw-backend.ts';
 import { RawClient } from '../../support/phones/raw-client.ts';
@@ -246,7 +246,7 @@ if (!permitted)
 
 describe.skipIf(!permitted)('in a network with twenty ports', () => {
   it('all ports of the next address are used, then phones are refused, and served again when one is free', () => {
-    const script = fileURLToPath(new URL('../../support/few-ports.ts', import.meta.url));
+    const script = fileURLToPath(new URL('../../support/servers/few-ports.ts', import.meta.url));
     const run = spawnSync('unshare', ['-rn', process.execPath, script], {
       encoding: 'utf8',
       timeout: 200_000,

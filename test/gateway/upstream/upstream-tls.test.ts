@@ -2,8 +2,8 @@
 import type { TLSSocket, TlsOptions } from 'node:tls';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { UpstreamTlsSettings } from '../../../src/gateway/settings.ts';
-import { createAuthority, createSelfSigned } from '../../support/certificates.ts';
-import type { Authority, Credentials } from '../../support/certificates.ts';
+import { createAuthority, createSelfSigned } from '../../support/servers/certificates.ts';
+import type { Authority, Credentials } from '../../support/servers/certificates.ts';
 import { ok } from '../../support/servers/raw-backend.ts';
 import type { RawBackend } from '../../support/servers/raw-backend.ts';
 import { RawClient } from '../../support/phones/raw-client.ts';
