@@ -1,6 +1,6 @@
-// Owns the document made from the table of errors (docs/reference/errors.md). Pure.
-import { ERRORS } from './errors.ts';
-import type { ErrorSource } from './errors.ts';
+// Owns the document made from the tables of errors (docs/reference/errors.md). Pure.
+import { ERRORS, PROGRAM_ERRORS } from './errors.ts';
+import type { ErrorSource, ProgramPart } from './errors.ts';
 
 const BLAMED: Readonly<Record<ErrorSource, string>> = {
   client: 'the client',
@@ -9,19 +9,38 @@ const BLAMED: Readonly<Record<ErrorSource, string>> = {
   internal: 'this gateway',
 };
 
-/** Every error a request can end in, as Markdown (docs/reference/errors.md). */
+const ENDS: Readonly<Record<ProgramPart, string>> = {
+  command: 'a command',
+  start: 'a start: of the gateway, or of any command that needs what is missing',
+};
+
+/** Every error of requests, commands and starts, as Markdown (docs/reference/errors.md). */
 export function errorsTable(): string {
   return [
-    '# Errors of requests',
+    '# Errors',
     '',
-    'This page is made from the table in src/errors.ts (`easgate check --errors`). The code stands in the access log as',
-    '`error`; clients see the status alone. 499: nothing could be sent any more. What to do about the frequent ones:',
-    'operations.md.',
+    'This page is made from the tables in src/errors.ts (`easgate check --errors`). What the log says of the gateway itself:',
+    'docs/guide/operations.md.',
+    '',
+    '## Of requests',
+    '',
+    'The code stands in the access log as `error`; clients see the status alone. 499: nothing could be sent any more. What to do',
+    'about the frequent ones: docs/guide/operations.md.',
     '',
     '| code | status | caused by | meaning |',
     '| --- | --- | --- | --- |',
     ...Object.entries(ERRORS).map(
       ([code, { status, source, help }]) => `| \`${code}\` | ${status} | ${BLAMED[source]} | ${help} |`,
+    ),
+    '',
+    '## Of commands and starts',
+    '',
+    'On standard error, `easgate: CODE: text`; the exit code is 1. Wrong usage (an unknown option, a missing argument) ends with 2.',
+    '',
+    '| code | ends | meaning |',
+    '| --- | --- | --- |',
+    ...Object.entries(PROGRAM_ERRORS).map(
+      ([code, { part, help }]) => `| \`${code}\` | ${ENDS[part]} | ${help} |`,
     ),
     '',
   ].join('\n');

@@ -1,4 +1,5 @@
-// Owns the table of errors a request can end in: code, HTTP status, who is to blame. Knows no sockets.
+// Owns the two tables of errors: those a request can end in (code, HTTP status, who is to blame), and those that a command or
+// the start of the gateway ends with. Knows no sockets.
 
 /** Who caused a failed request; a column of docs/reference/errors.md. */
 export type ErrorSource = 'client' | 'upstream' | 'policy' | 'internal';
@@ -165,7 +166,7 @@ export const ERRORS = {
   EASGATE_DEVICE_THROTTLED: {
     status: 503,
     source: 'policy',
-    help: 'the device repeats one command in a tight loop (throttle); a mail app that spins empties its battery',
+    help: 'the device sends one command too often, or repeats the same request without news (throttle); a mail app that spins empties its battery',
   },
   EASGATE_DEVICE_BUSY: {
     status: 503,
@@ -195,7 +196,7 @@ export const ERRORS = {
   EASGATE_CREDENTIALS_UNKNOWN: {
     status: 503,
     source: 'internal',
-    help: 'the mail server could not be asked about the credentials (what answers its OPTIONS must offer Exchange ActiveSync, as MS-ASHTTP 2.2.4 demands), or too many wrong ones came from this address or for this user',
+    help: 'the mail server could not be asked about the credentials (what answers its OPTIONS must demand credentials and offer Exchange ActiveSync, as MS-ASHTTP 2.2.3.1.2 and 2.2.4 say: see EASGATE_OPTIONS_OPEN), or too many wrong ones came from this address or for this user',
   },
   EASGATE_DRAINING: { status: 503, source: 'internal', help: 'the gateway is stopping' },
   EASGATE_DECISION_CHANGED: {
@@ -207,3 +208,118 @@ export const ERRORS = {
 
 /** A code of {@link ERRORS}. */
 export type HttpErrorCode = keyof typeof ERRORS;
+
+/** What ends with an error of {@link PROGRAM_ERRORS}; a column of docs/reference/errors.md. */
+export type ProgramPart = 'command' | 'start';
+
+/** One row of the second table. */
+export interface ProgramErrorInfo {
+  /** `command`: what was asked for was not done. `start`: the gateway, or the command, could not begin. */
+  readonly part: ProgramPart;
+  /** What it means, and what to do. */
+  readonly help: string;
+}
+
+const command = (help: string): ProgramErrorInfo => ({ part: 'command', help });
+const start = (help: string): ProgramErrorInfo => ({ part: 'start', help });
+
+/** Every way a command or a start fails. Codes are stable: scripts may rely on them. */
+export const PROGRAM_ERRORS = {
+  EASGATE_USAGE: command('the arguments contradict each other; `--help` behind the command has examples'),
+  EASGATE_DEVICE_ID: command('the argument is no device id: it is letters and digits, 64 at most'),
+  EASGATE_EXPIRY: command(
+    'the argument is no time to come: write a length (30m, 12h, 7d, 1w) or an ISO date',
+  ),
+  EASGATE_TIME: command('the argument is no time: write a length (30m, 12h, 7d, 1w) or an ISO date'),
+  EASGATE_FLAG: command('the argument is not true or false'),
+  EASGATE_FILTER: command(
+    'the value of a filter, of `--sort` or of `--limit` is none of those that the text names',
+  ),
+  EASGATE_FORMAT: command('the format, or what was read, is neither hex nor base64'),
+  EASGATE_NOT_FOUND: command('the directory does not know the device or user; the text names near ones'),
+  EASGATE_CHANGED: command('somebody else, or the device, changed the decision meanwhile; look, and repeat'),
+  EASGATE_REASON: command('a wipe needs a reason, and the one given is blank'),
+  EASGATE_WIPE_CONFIRM: command('the wipe was not confirmed, or there was nobody to ask; nothing was done'),
+  EASGATE_WIPE_USER: command(
+    'it is not clear whose device to wipe (`--user`, `--all-users`), or the user was never seen with the device under this name',
+  ),
+  EASGATE_WIPE_VERSION: command('the client is too old for an account-only wipe, or its version is unknown'),
+  EASGATE_WIPE_IN_PLACE: command('a wipe waits for the device; take it back first (`easgate devices clear`)'),
+  EASGATE_WIPED: command('the device acknowledged a wipe; `easgate devices clear --force` lets it in again'),
+  EASGATE_NOT_RUNNING: command('`workers.pidFile` names no running gateway'),
+  EASGATE_HEALTH: command(
+    'the gateway does not answer, or answers 503 with this reason, or has no address for probes',
+  ),
+  EASGATE_FILE: command('a file that the command names cannot be read, or is not understood'),
+  EASGATE_POLICY: command('the policy document cannot be used; every problem has its line and column'),
+  EASGATE_POLICY_FACTS: command('the facts are not one JSON object a line'),
+  EASGATE_WBXML: command('what was given is no WBXML of Exchange ActiveSync, or no XML of it'),
+  EASGATE_WBXML_HEADER: command('the document does not begin as WBXML 03 01 6A 00 (MS-ASWBXML 2.1)'),
+  EASGATE_WBXML_LIMIT: command('the document is larger or deeper than any of Exchange ActiveSync'),
+  EASGATE_WBXML_TEXT: command('a text of the document is not UTF-8'),
+  EASGATE_WBXML_TOKEN: command('the document has a token that WBXML does not have there'),
+  EASGATE_WBXML_TRAILING: command('bytes follow the end of the document'),
+  EASGATE_WBXML_TRUNCATED: command('the document ends too early'),
+  EASGATE_WBXML_UNKNOWN_TAG: command('no code page lists this tag; `--unknown` keeps it'),
+  EASGATE_WBXML_XML: command('the XML has no form in WBXML; the text says where'),
+  EASGATE_CONFIG: start(
+    'the configuration cannot be used; every problem has its line, its column and what is wanted there',
+  ),
+  EASGATE_TEMPLATE: start('a text of `messages.templatesDir` is wrong, with line and column'),
+  EASGATE_LISTEN: start(
+    'an address cannot be listened on: taken, not allowed, or not of this host; the text says what to do',
+  ),
+  EASGATE_REDIS: start(
+    'Redis cannot be used: nobody there, wrong password, TLS or not, or no Redis at all; the text says which',
+  ),
+  EASGATE_ALREADY_RUNNING: start('another gateway runs with the same `workers.pidFile`; each needs its own'),
+  EASGATE_STORE_UNINITIALISED: start('Redis holds no directory yet: `easgate store init`, once'),
+  EASGATE_STORE_MISSING: start(
+    'the directory that this machine knows is gone: put it back, or take what is there (`easgate store accept`)',
+  ),
+  EASGATE_STORE_OTHER: start(
+    'another directory is in the place of the known one: is `store.path`, `store.url` or `store.id` right?',
+  ),
+  EASGATE_STORE_EPOCH: start(
+    'the directory is an old copy, with a lower epoch: `easgate store accept` takes it',
+  ),
+  EASGATE_STORE_ROLLED_BACK: start(
+    'the directory lost more than `store.maxRollbackSeconds` of what was written: `easgate store accept` takes it',
+  ),
+  EASGATE_STORE_SCHEMA: start('the directory was made by a version of easgate with other records'),
+  EASGATE_STORE_STALE: start(
+    'Redis is a replica whose link to its primary is down, or takes no writes while the beat stands still',
+  ),
+  EASGATE_STORE_MEMORY: start(
+    '`store.identityFile` is not understood: remove it, and look at `easgate store status`',
+  ),
+  EASGATE_STORE_FULL: start(
+    'the disk of the SQLite file is full; the text says whether something was written',
+  ),
+  EASGATE_STORE_IO: start('the disk of the SQLite file fails; the text says whether something was written'),
+  EASGATE_STORE_BUSY: start('another process writes to the SQLite file for too long'),
+  EASGATE_STORE_DAMAGED: start('the SQLite file is damaged: put a backup back'),
+  EASGATE_STORE_FILE: start(
+    'the SQLite file cannot be opened or written, or was replaced meanwhile; the text has its path and what to do',
+  ),
+  EASGATE_STORE_REFUSED: start(
+    'Redis refused the change (no memory, a replica, no permission, a key of another type); nothing was written',
+  ),
+  EASGATE_CORRUPT_RECORD: start(
+    'a record of the directory was written by something else, or by a newer easgate',
+  ),
+  EASGATE_NODE: start('this Node.js is too old; the text says where a newer one is'),
+  EASGATE_FAILED: start('anything else, in the words of the system; also why a worker did not start'),
+} as const satisfies Record<string, ProgramErrorInfo>;
+
+/** A code of {@link PROGRAM_ERRORS}. */
+export type ProgramErrorCode = keyof typeof PROGRAM_ERRORS;
+
+/** A failure that a person can act on: it has a code, and its message needs no stack. */
+export class ProgramError extends Error {
+  readonly code: ProgramErrorCode | HttpErrorCode;
+  constructor(code: ProgramErrorCode | HttpErrorCode, message: string) {
+    super(message);
+    this.code = code;
+  }
+}

@@ -4,6 +4,8 @@ import { nodeTrouble } from './node-version.ts';
 
 const trouble = nodeTrouble(process.versions.node);
 if (trouble === null) {
+  const { useCompileCache } = await import('./compile-cache.ts');
+  useCompileCache();
   const { runProgram } = await import('./cli/program.ts');
   await runProgram(process.argv.slice(2));
 } else {

@@ -17,7 +17,7 @@ async function seedEasgate(config: string, cold: boolean): Promise<void> {
   // The directory is filled through the store's own interface, as a feed would.
   const { openKeeper, openStore } = await import('../../src/directory/open-store.ts');
   const { newIdentity } = await import('../../src/directory/store-identity.ts');
-  const { storeOptions } = await import('../../src/config/gateway-settings.ts');
+  const { storeOptions } = await import('../../src/config/store-settings.ts');
   const { loadConfig } = await import('../../src/config/load.ts');
   const { seedDirectory } = await import('../../src/sample/seed.ts');
   const options = storeOptions(loadConfig(config));

@@ -3,7 +3,8 @@ import { basename, relative } from 'node:path';
 import { isLoopback } from '../config/cross-checks.ts';
 import { endpointText } from '../config/endpoint.ts';
 import type { Config } from '../config/schema.ts';
-import { defaultConfig } from './context.ts';
+import { defaultConfig } from './config-path.ts';
+import { quoted } from './output.ts';
 
 /** What only the running process knows. */
 export interface ServingFacts {
@@ -59,9 +60,4 @@ function commandLine(program: string, path: string): (words: string) => string {
       : `node ${quoted(script)}`;
   const config = path === defaultConfig() ? '' : ` --config ${quoted(path)}`;
   return (words) => `${start} ${words}${config}`;
-}
-
-/** For a shell. */
-function quoted(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

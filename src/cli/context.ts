@@ -1,21 +1,12 @@
-// Owns what the subcommands share: the configuration file, the store it names, and how a failure is told.
+// Owns what the subcommands share: the store that the configuration names, the login name, standard input.
+import { userInfo } from 'node:os';
 import type { Command } from 'commander';
-import { storeOptions } from '../config/gateway-settings.ts';
 import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
+import { storeOptions } from '../config/store-settings.ts';
 import { openStore } from '../directory/open-store.ts';
 import type { DirectoryStore } from '../directory/store.ts';
-
-/** The file when `--config` is not given: as EASGATE_CONFIG says, which the container image sets. */
-export function defaultConfig(): string {
-  return process.env['EASGATE_CONFIG'] ?? 'config/easgate.yaml';
-}
-
-/** The value of the global `--config` option. */
-export function configPath(command: Command): string {
-  const { config } = command.optsWithGlobals<{ config?: string }>();
-  return config ?? defaultConfig();
-}
+import { configPath } from './config-path.ts';
 
 /** Opens the store of the configuration for one piece of work, and closes it. */
 export async function withStore<T>(
@@ -31,13 +22,9 @@ export async function withStore<T>(
   }
 }
 
-/** A failure that a person can act on; ends the command with exit code 1, without a stack. */
-export class CommandError extends Error {
-  readonly code: string;
-  constructor(code: string, message: string) {
-    super(message);
-    this.code = code;
-  }
+/** Who decides when the command does not say. */
+export function loginName(): string {
+  return userInfo().username;
 }
 
 /** Reads all of standard input. */

@@ -14,8 +14,8 @@ import { Phone } from '../sample/phone/phone.ts';
 import type { AccountState, Screen } from '../sample/phone/screen.ts';
 import { startSampleServer } from '../sample/server.ts';
 import type { SampleServer } from '../sample/server.ts';
+import { registerDevices } from './commands/devices.ts';
 import { readablePart } from './demo-text.ts';
-import { registerDevices } from './devices.ts';
 import { startServing } from '../worker/runtime.ts';
 import type { Serving } from '../worker/runtime.ts';
 

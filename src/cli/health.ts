@@ -5,27 +5,23 @@ import { healthEndpoint } from '../config/health.ts';
 import { endpointText } from '../config/endpoint.ts';
 import type { Endpoint } from '../config/endpoint.ts';
 import { loadConfig } from '../config/load.ts';
-import { CommandError, configPath } from './context.ts';
+import { ProgramError } from '../errors.ts';
+import { configPath } from './config-path.ts';
+import { print } from './output.ts';
 
 const TIMEOUT_MS = 3_000;
 /** A small JSON document. */
 const MAX_SHOWN = 500;
 
-/** Registers `health`. */
-export function registerHealth(program: Command): void {
-  program
-    .command('health')
-    .description('ask the running gateway on this host whether its workers answer (health.listen)')
-    .option('--ready', 'whether phones should be sent to it')
-    .action(async (options: { ready?: true }, command: Command) => {
-      const endpoint = healthEndpoint(loadConfig(configPath(command)));
-      if (endpoint === null)
-        throw new CommandError(
-          'EASGATE_HEALTH',
-          'the gateway has no address for it: set health.listen, for example 127.0.0.1:8782',
-        );
-      process.stdout.write(await ask(endpoint, options.ready === true ? '/readyz' : '/healthz'));
-    });
+/** `health`: whether the workers answer, or (`ready`) whether phones should be sent to the gateway. */
+export async function health({ ready }: { readonly ready?: true }, command: Command): Promise<void> {
+  const endpoint = healthEndpoint(loadConfig(configPath(command)));
+  if (endpoint === null)
+    throw new ProgramError(
+      'EASGATE_HEALTH',
+      'the gateway has no address for it: set health.listen, for example 127.0.0.1:8782',
+    );
+  print(await ask(endpoint, ready === true ? '/readyz' : '/healthz'));
 }
 
 async function ask(endpoint: Endpoint, path: string): Promise<string> {
@@ -39,9 +35,9 @@ async function ask(endpoint: Endpoint, path: string): Promise<string> {
     text = (await response.body.text()).slice(0, MAX_SHOWN);
   } catch (error) {
     const cause = error instanceof Error ? error.message : String(error);
-    throw new CommandError('EASGATE_HEALTH', `${url}: no answer, is the gateway running? (${cause})`);
+    throw new ProgramError('EASGATE_HEALTH', `${url}: no answer, is the gateway running? (${cause})`);
   }
-  if (status !== 200) throw new CommandError('EASGATE_HEALTH', `${url}: ${status} ${text.trim()}`);
+  if (status !== 200) throw new ProgramError('EASGATE_HEALTH', `${url}: ${status} ${text.trim()}`);
   return text;
 }
 

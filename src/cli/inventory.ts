@@ -1,54 +1,229 @@
-// Owns the list of devices and partnerships that commands show and search.
-import type { DeviceListing, DirectoryStore, PartnershipListing } from '../directory/store.ts';
-import type { DeviceKey, UserKey } from '../identity/keys.ts';
-import { CommandError } from './context.ts';
+// Owns the work of `easgate devices list`, `partnerships list` and `decisions list`: filters, columns.
+import type { Command } from 'commander';
+import { listDecisions } from '../app/decision-list.ts';
+import type { DecisionRow, DecisionState } from '../app/decision-list.ts';
+import { describeDecision } from '../app/decisions.ts';
+import { decisionOf, listInventory, modelOf, systemOf, unreadableOf } from '../app/inventory.ts';
+import type { AccessState, InventoryFilter, InventoryRow } from '../app/inventory.ts';
+import { withStore } from './context.ts';
+import { momentOf, orderOf, printList, timeWriter, yesNoUnknown } from './list-options.ts';
+import type { ListOptions } from './list-options.ts';
+import { printable } from './output.ts';
+import type { Tone } from './output.ts';
+import type { Cell, Column } from './table.ts';
+import { parseMomentToCome } from './times.ts';
 
-/** One partnership, or a device that nobody was seen with. */
-export interface ListRow {
-  readonly device: DeviceKey;
-  readonly user: UserKey | null;
-  readonly listing: DeviceListing | null;
-  readonly partnership: PartnershipListing | null;
+/** Options of `devices list` and `partnerships list`. */
+export interface InventoryOptions extends ListOptions {
+  readonly user?: string;
+  readonly device?: string;
+  readonly state?: readonly string[];
+  readonly reason?: readonly string[];
+  readonly seen?: string;
+  readonly notSeen?: string;
+  readonly type?: string;
+  readonly model?: string;
+  readonly os?: string;
+  readonly managed?: string;
+  readonly compliant?: string;
+  readonly decision?: readonly string[];
+  readonly search?: string;
 }
 
-/** Everything, in the order of device and user; `user` null = of all users, else of every name that may be this user. */
-export async function collect(store: DirectoryStore, user: UserKey | null): Promise<ListRow[]> {
-  const devices = new Map((await store.listDevices()).map((listing) => [listing.key, listing]));
-  const partnerships = (await store.listPartnerships()).filter(
-    ({ record }) => user === null || store.names.meets(record.user, user),
-  );
-  const rows: ListRow[] = partnerships.map((partnership) => ({
-    device: partnership.record.device,
-    user: partnership.record.user,
-    listing: devices.get(partnership.record.device) ?? null,
-    partnership,
-  }));
-  if (user === null) {
-    const paired = new Set(rows.map((row) => row.device));
-    for (const [device, listing] of devices) {
-      if (!paired.has(device)) rows.push({ device, user: null, listing, partnership: null });
-    }
-  }
-  return rows.sort((a, b) => a.device.localeCompare(b.device) || (a.user ?? '').localeCompare(b.user ?? ''));
+function filterOf(options: InventoryOptions): InventoryFilter {
+  const { user, device, type, model, os, search } = options;
+  return {
+    user,
+    device,
+    type,
+    model,
+    os,
+    search,
+    states: options.state,
+    reasons: options.reason,
+    decisions: options.decision,
+    seenSince: momentOf(options.seen, '--seen'),
+    unseenSince: momentOf(options.notSeen, '--not-seen'),
+    managed: yesNoUnknown(options.managed, '--managed'),
+    compliant: yesNoUnknown(options.compliant, '--compliant'),
+  };
 }
 
-/** What a device calls itself, else what its feed calls it; null = neither said. */
-export function modelOf(
-  listing: DeviceListing | null,
-  partnership: PartnershipListing | null,
-): string | null {
-  return partnership?.record.model ?? listing?.record?.model ?? null;
+const STATE_TONES: Readonly<Record<AccessState, Tone>> = {
+  allowed: 'good',
+  quarantined: 'warning',
+  blocked: 'bad',
+  wiping: 'bad',
+  unseen: 'quiet',
+};
+
+/** A state in its colour. */
+export function stateCell(state: AccessState): Cell {
+  return { text: state, tone: STATE_TONES[state] };
 }
 
-/** A phone chooses its names itself: no line end or escape sequence of one may repaint what is being shown. */
-export function printable(text: string | null, missing = '?'): string {
-  return text === null ? missing : text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '?');
+type Times = (at: number | null | undefined) => string;
+
+/** The verdict that the gateway last gave, in the colour of its state. */
+function verdictCell({ partnership, state }: InventoryRow): Cell {
+  if (partnership === null) return '-';
+  const { lastVerdict, lastReason } = partnership.record;
+  return { text: printable(`${lastVerdict} (${lastReason})`), tone: STATE_TONES[state] };
 }
 
-/** Says that there is no such device, and which ones may have been meant. */
-export async function notFound(store: DirectoryStore, key: DeviceKey): Promise<CommandError> {
-  const near = (await collect(store, null)).filter((row) => row.device.startsWith(key.slice(0, 6)));
-  const hint =
-    near.length === 0 ? '' : `; near: ${[...new Set(near.map((row) => row.device))].slice(0, 5).join(', ')}`;
-  return new CommandError('EASGATE_NOT_FOUND', `no device ${key}${hint}`);
+function deviceColumns(time: Times): Column<InventoryRow>[] {
+  const now = Date.now();
+  return [
+    { title: 'DEVICE', cell: ({ device }) => device },
+    { title: 'USER', cell: ({ user }) => printable(user, '-') },
+    {
+      title: 'TYPE',
+      cell: ({ partnership }) => printable(partnership?.record.deviceType ?? null, '-'),
+      min: 8,
+      spare: 4,
+    },
+    {
+      title: 'MODEL',
+      cell: ({ listing, partnership }) => printable(modelOf(listing, partnership), '-'),
+      min: 8,
+      spare: 3,
+    },
+    { title: 'MANAGED', cell: ({ listing }) => yesNo(listing?.record?.managed), spare: 6 },
+    { title: 'COMPLIANT', cell: ({ listing }) => yesNo(listing?.record?.compliant), spare: 5 },
+    { title: 'LAST VERDICT', cell: verdictCell },
+    { title: 'LAST SEEN', cell: ({ partnership }) => time(partnership?.record.lastSeen), spare: 1 },
+    { title: 'DECISION', cell: (row) => decisionText(row), min: 10 },
+    { title: 'UNTIL', cell: (row) => until(row, time, now), spare: 2 },
+    { title: 'BY', cell: (row) => printable(decisionOf(row)?.owner ?? null, '-'), min: 6, spare: 7 },
+    { title: 'REASON', cell: (row) => printable(decisionOf(row)?.reason ?? null, '-'), min: 12, spare: 8 },
+  ];
+}
+
+function decisionText(row: InventoryRow): Cell {
+  const unreadable = unreadableOf(row);
+  if (unreadable.length > 0)
+    return { text: `not understood: ${printable(unreadable.join(', '))}`, tone: 'bad' };
+  const decision = decisionOf(row);
+  return decision === null ? '-' : describeDecision(decision);
+}
+
+function until(row: InventoryRow, time: Times, now: number): string {
+  const expiresAt = decisionOf(row)?.expiresAt ?? null;
+  if (expiresAt === null) return '-';
+  return time(expiresAt) + (expiresAt <= now ? ' (over)' : '');
+}
+
+function yesNo(value: boolean | null | undefined): Cell {
+  if (value === null || value === undefined) return { text: '?', tone: 'quiet' };
+  return value ? 'yes' : { text: 'no', tone: 'bad' };
+}
+
+function partnershipColumns(time: Times): Column<InventoryRow>[] {
+  return [
+    { title: 'USER', cell: ({ user }) => printable(user, '-') },
+    { title: 'DEVICE', cell: ({ device }) => device },
+    {
+      title: 'TYPE',
+      cell: ({ partnership }) => printable(partnership?.record.deviceType ?? null, '-'),
+      min: 8,
+      spare: 3,
+    },
+    {
+      title: 'MODEL',
+      cell: ({ listing, partnership }) => printable(modelOf(listing, partnership), '-'),
+      min: 8,
+      spare: 4,
+    },
+    {
+      title: 'SYSTEM',
+      cell: ({ listing, partnership }) => printable(systemOf(listing, partnership), '-'),
+      min: 8,
+      spare: 6,
+    },
+    {
+      title: 'VERSION',
+      cell: ({ partnership }) => printable(partnership?.record.protocolVersion ?? null, '-'),
+      spare: 5,
+    },
+    {
+      title: 'CLIENT',
+      cell: ({ partnership }) => printable(partnership?.record.userAgent ?? null, '-'),
+      min: 12,
+      spare: 7,
+    },
+    { title: 'LAST VERDICT', cell: verdictCell },
+    { title: 'FIRST SEEN', cell: ({ partnership }) => time(partnership?.record.firstSeen), spare: 2 },
+    { title: 'LAST SEEN', cell: ({ partnership }) => time(partnership?.record.lastSeen), spare: 1 },
+  ];
+}
+
+/** `devices list`. */
+export function listDevices(options: InventoryOptions, command: Command): Promise<void> {
+  return withStore(command, async (store) => {
+    const listing = await listInventory(store, filterOf(options), orderOf(options));
+    printList(listing, options, { columns: deviceColumns(timeWriter(options)), none: 'no devices' });
+  });
+}
+
+/** `partnerships list`. */
+export function listPartnerships(options: InventoryOptions, command: Command): Promise<void> {
+  return withStore(command, async (store) => {
+    const only = { onlyPartnerships: true };
+    const listing = await listInventory(store, filterOf(options), orderOf(options), only);
+    printList(listing, options, {
+      columns: partnershipColumns(timeWriter(options)),
+      none: 'no partnerships',
+    });
+  });
+}
+
+/** Options of `decisions list`. */
+export interface DecisionOptions extends ListOptions {
+  readonly device?: string;
+  readonly user?: string;
+  readonly action?: readonly string[];
+  readonly state?: readonly string[];
+  readonly by?: string;
+  readonly decided?: string;
+  readonly ends?: string;
+  readonly search?: string;
+}
+
+const DECISION_TONES: Readonly<Record<DecisionState, Tone>> = {
+  active: 'good',
+  expired: 'quiet',
+  pending: 'warning',
+  failed: 'bad',
+  suspended: 'warning',
+  acknowledged: 'quiet',
+};
+
+/** `decisions list`. */
+export function listAllDecisions(options: DecisionOptions, command: Command): Promise<void> {
+  const { device, user, by, search, ends } = options;
+  const time = timeWriter(options);
+  const columns: Column<DecisionRow>[] = [
+    { title: 'DEVICE', cell: (row) => row.device },
+    { title: 'USER', cell: (row) => printable(row.user, 'every user') },
+    { title: 'DECISION', cell: ({ decision }) => describeDecision(decision), min: 10 },
+    { title: 'STATE', cell: ({ state }) => ({ text: state, tone: DECISION_TONES[state] }) },
+    { title: 'DECIDED', cell: ({ decision }) => time(decision.decidedAt), spare: 2 },
+    { title: 'UNTIL', cell: ({ decision }) => time(decision.expiresAt), spare: 1 },
+    { title: 'BY', cell: ({ decision }) => printable(decision.owner), min: 6, spare: 3 },
+    { title: 'REASON', cell: ({ decision }) => printable(decision.reason, '-'), min: 12, spare: 4 },
+  ];
+  const filter = {
+    device,
+    user,
+    by,
+    search,
+    actions: options.action,
+    states: options.state,
+    decidedSince: momentOf(options.decided, '--decided'),
+    endsBefore: ends === undefined ? undefined : parseMomentToCome(ends, '--ends'),
+  };
+  return withStore(command, async (store) => {
+    const listing = await listDecisions(store, filter, orderOf(options), Date.now());
+    printList(listing, options, { columns, none: 'no decisions' });
+  });
 }

@@ -5,21 +5,21 @@ import type { LoadedPolicy, PlacedProblem } from '../app/policy-file.ts';
 import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
 import { explain } from '../policy/engine/evaluate.ts';
 import { readFacts } from '../policy/engine/read-facts.ts';
-import { CommandError } from './context.ts';
+import { ProgramError } from '../errors.ts';
 import { explanationText } from './policy-walk.ts';
 
-/** Reads a policy that can be used. @throws CommandError that lists every problem */
+/** Reads a policy that can be used. @throws ProgramError that lists every problem */
 export function openPolicy(path: string): CompiledPolicy {
   let loaded: LoadedPolicy;
   try {
     loaded = loadPolicyFile(path);
   } catch (error) {
-    throw new CommandError('EASGATE_POLICY', error instanceof Error ? error.message : String(error));
+    throw new ProgramError('EASGATE_POLICY', error instanceof Error ? error.message : String(error));
   }
   const { policy, problems } = loaded;
   if (policy !== null) return policy;
   const errors = problems.filter(({ severity }) => severity === 'error');
-  throw new CommandError(
+  throw new ProgramError(
     'EASGATE_POLICY',
     `${path}: ${errors.length} problem${errors.length === 1 ? '' : 's'}\n${errors.map((one) => problemLine(path, one)).join('\n')}`,
   );
@@ -31,10 +31,10 @@ export function problemLine(file: string, { severity, path, message, place }: Pl
   return `${where}: ${severity}: ${path === '' ? '' : `${path}: `}${message}`;
 }
 
-/** Decides facts and shows every step, as JSON or for people. @throws CommandError when they are no object */
+/** Decides facts and shows every step, as JSON or for people. @throws ProgramError when they are no object */
 export function explainFacts(policy: CompiledPolicy, facts: unknown, json: boolean): string {
   if (typeof facts !== 'object' || facts === null || Array.isArray(facts))
-    throw new CommandError('EASGATE_POLICY_FACTS', 'the facts are not one JSON object');
+    throw new ProgramError('EASGATE_POLICY_FACTS', 'the facts are not one JSON object');
   const explanation = explain(policy, readFacts(facts, Date.now()));
   return json
     ? JSON.stringify(explanationDocument(explanation), null, 2) + '\n'

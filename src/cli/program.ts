@@ -1,80 +1,101 @@
-// Owns the easgate command: which subcommands there are, and how a failure leaves the process.
+// Owns the easgate command: its definition, help and version, and how a failure leaves the process.
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
-import { defaultConfig } from './context.ts';
+import type { Option } from 'commander';
+import { registerDevices } from './commands/devices.ts';
+import { registerDirectory } from './commands/directory.ts';
+import { registerGateway } from './commands/gateway.ts';
+import { registerPolicy } from './commands/policy.ts';
+import { registerStore } from './commands/store.ts';
+import { registerTools } from './commands/tools.ts';
+import { defaultConfig } from './config-path.ts';
+import { toned } from './output.ts';
 
 const USAGE = 2;
 
-/** Loads only what the chosen subcommand needs, so that short commands start fast. */
-async function register(program: Command, name: string | undefined): Promise<void> {
-  const wanted = (command: string): boolean =>
-    name === undefined || name === command || !SUBCOMMANDS.has(name);
-  if (wanted('serve')) (await import('./serve.ts')).registerServe(program);
-  if (wanted('reload')) (await import('./reload.ts')).registerReload(program);
-  if (wanted('check')) (await import('./check.ts')).registerCheck(program);
-  if (wanted('devices')) (await import('./devices.ts')).registerDevices(program);
-  if (wanted('explain')) (await import('./explain.ts')).registerExplain(program);
-  if (wanted('identify')) (await import('./identify.ts')).registerIdentify(program);
-  if (wanted('demo')) (await import('./demo.ts')).registerDemo(program);
-  if (wanted('health')) (await import('./health.ts')).registerHealth(program);
-  if (wanted('policy')) (await import('./policy.ts')).registerPolicy(program);
-  if (wanted('store')) (await import('./store.ts')).registerStore(program);
-  if (wanted('simulate')) (await import('./simulate.ts')).registerSimulate(program);
-  if (wanted('wbxml')) (await import('./wbxml.ts')).registerWbxml(program);
-}
-
-const SUBCOMMANDS: ReadonlySet<string> = new Set([
-  'serve',
-  'reload',
-  'check',
-  'devices',
-  'explain',
-  'identify',
-  'health',
-  'simulate',
-  'policy',
-  'store',
-  'wbxml',
-  'demo',
-]);
-
-async function dispatch(words: readonly string[]): Promise<void> {
-  const program = new Command('easgate')
+/**
+ * The definition of every command. It is small: what a command does is loaded when it runs, so that each starts fast, and help,
+ * completion and docs/reference/commands.md all come from here.
+ */
+export function defineProgram(): Command {
+  const program = new Command('easgate');
+  program
     .description('Exchange ActiveSync gateway')
+    .usage('NOUN VERB [options]')
     .version(readVersion(), '--version', 'print the version')
     .option('--config <file>', `configuration file (default: ${defaultConfig()})`)
+    .helpOption('-h, --help', 'show help; examples too')
+    .addHelpCommand(helpCommand())
+    .configureHelp({
+      showGlobalOptions: true,
+      visibleGlobalOptions: (command) => (command.parent === null ? [] : program.options.filter(isGlobal)),
+      subcommandTerm: (command) => command.name(),
+      subcommandDescription: (command) => `${command.description()}${verbsOf(command)}`,
+      optionDescription,
+      styleTitle: (title) => toned('heading', title),
+    })
     .exitOverride();
-  await register(
-    program,
-    words.find((word) => SUBCOMMANDS.has(word)),
+  program.commandsGroup('Gateway:');
+  registerGateway(program);
+  program.commandsGroup('Look and decide:');
+  registerDevices(program);
+  registerDirectory(program);
+  registerPolicy(program);
+  registerStore(program);
+  program.commandsGroup('Tools:');
+  registerTools(program);
+  return program.addHelpText(
+    'after',
+    '\nMore, and examples: easgate NOUN --help, easgate NOUN VERB --help. All commands: docs/reference/commands.md.',
   );
-  for (const command of program.commands) overrideExit(command);
-  await program.parseAsync([...words], { from: 'user' });
 }
 
-function overrideExit(command: Command): void {
-  command.exitOverride();
-  // `--config` may stand behind the subcommand too.
-  command.option('--config <file>', 'configuration file');
-  for (const below of command.commands) overrideExit(below);
+function helpCommand(): Command {
+  return new Command('help')
+    .argument('[command]')
+    .description('show help of a command')
+    .helpOption(false)
+    .helpGroup('Tools:');
+}
+
+/** Holds behind every command. */
+function isGlobal(option: Option): boolean {
+  return option.long === '--config';
+}
+
+/** ` (list, show, …)`, behind the description of a noun. */
+function verbsOf(command: Command): string {
+  const verbs = command.commands.map((verb) => verb.name());
+  return verbs.length === 0 ? '' : ` (${verbs.join(', ')})`;
+}
+
+/** The description with choices and default; the fields of `--sort` stand in its description already. */
+function optionDescription({ long, description, argChoices, defaultValue }: Option): string {
+  const choices = long === '--sort' ? undefined : argChoices;
+  const more = [
+    ...(choices === undefined ? [] : [choices.join(', ')]),
+    ...(typeof defaultValue === 'string' ? [`default: ${defaultValue}`] : []),
+  ];
+  return more.length === 0 ? description : `${description} (${more.join('; ')})`;
 }
 
 /** Not a command for people: what `serve` starts. */
 const WORKER = 'worker';
 
 /** Runs one command; the exit code is set, or the process ended. Never rejects. */
-export async function runProgram(words: readonly string[]): Promise<void> {
+export async function runProgram(arguments_: readonly string[]): Promise<void> {
   toleratePipes();
   try {
-    if (words[0] === WORKER && process.send !== undefined) (await import('../worker/worker.ts')).runWorker();
-    else await dispatch(words);
+    if (arguments_[0] === WORKER && process.send !== undefined)
+      (await import('../worker/worker.ts')).runWorker();
+    else await defineProgram().parseAsync([...arguments_], { from: 'user' });
   } catch (error) {
     if (error instanceof CommanderError) {
       process.exitCode = error.exitCode === 0 ? 0 : USAGE;
       return;
     }
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'EASGATE_FAILED';
-    process.stderr.write(`easgate: ${code}: ${error instanceof Error ? error.message : String(error)}\n`);
+    const { failureText } = await import('./failure.ts');
+    process.stderr.write(`easgate: ${failureText(error)}\n`);
     // A start that failed half-way has sockets and a store open; nothing would end the process. Output to pipes and files
     // is written already (it is synchronous on POSIX).
     process.exit(1);

@@ -3,34 +3,26 @@ import type { Command } from 'commander';
 import { loadUsable } from '../config/check.ts';
 import { report } from '../config/problems.ts';
 import { mayBeGateway, readPidFile } from '../supervisor/pid-file.ts';
-import { CommandError, configPath } from './context.ts';
+import { ProgramError } from '../errors.ts';
+import { configPath } from './config-path.ts';
+import { print } from './output.ts';
 
-/** Registers `reload`. */
-export function registerReload(program: Command): void {
-  program
-    .command('reload')
-    .description(
-      'replace all workers of the running gateway, one by one, with the configuration as it is now',
-    )
-    .action((_options, command: Command) => {
-      const path = configPath(command);
-      const { config, problems } = loadUsable(path);
-      for (const problem of problems) process.stderr.write(`${report(path, problem)}\n`);
-      const { pidFile } = config.workers;
-      const pid = readPidFile(pidFile);
-      if (pid === null)
-        throw new CommandError('EASGATE_NOT_RUNNING', `${pidFile} names no process: is the gateway running?`);
-      if (!mayBeGateway(pid))
-        throw new CommandError('EASGATE_NOT_RUNNING', `process ${pid} of ${pidFile} is no gateway any more`);
-      try {
-        process.kill(pid, 'SIGHUP');
-      } catch (error) {
-        const cause = error instanceof Error ? error.message : String(error);
-        throw new CommandError(
-          'EASGATE_NOT_RUNNING',
-          `process ${pid} of ${pidFile} cannot be told: ${cause}`,
-        );
-      }
-      process.stdout.write('the configuration is good; the gateway replaces its workers (see its log)\n');
-    });
+/** `reload`. */
+export function reload(command: Command): void {
+  const path = configPath(command);
+  const { config, problems } = loadUsable(path);
+  for (const problem of problems) process.stderr.write(`${report(path, problem)}\n`);
+  const { pidFile } = config.workers;
+  const pid = readPidFile(pidFile);
+  if (pid === null)
+    throw new ProgramError('EASGATE_NOT_RUNNING', `${pidFile} names no process: is the gateway running?`);
+  if (!mayBeGateway(pid))
+    throw new ProgramError('EASGATE_NOT_RUNNING', `process ${pid} of ${pidFile} is no gateway any more`);
+  try {
+    process.kill(pid, 'SIGHUP');
+  } catch (error) {
+    const cause = error instanceof Error ? error.message : String(error);
+    throw new ProgramError('EASGATE_NOT_RUNNING', `process ${pid} of ${pidFile} cannot be told: ${cause}`);
+  }
+  print('the configuration is good; the gateway replaces its workers (see its log)\n');
 }

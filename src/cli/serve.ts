@@ -1,17 +1,17 @@
 // Owns `easgate serve`: the primary process. Reads the configuration, starts the workers, reloads, stops.
 import { availableParallelism } from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
-import type { Command } from 'commander';
 import { certificateRemarks } from '../config/certificate-checks.ts';
 import { loadUsable } from '../config/check.ts';
 import type { UsableConfig } from '../config/check.ts';
 import { fileTrouble } from '../config/file-words.ts';
-import { readCertificates, readClientCa, storeOptions } from '../config/gateway-settings.ts';
+import { readCertificates, readClientCa } from '../config/gateway-settings.ts';
 import { healthEndpoint } from '../config/health.ts';
 import { readSecret } from '../config/load.ts';
 import type { ConfigSource } from '../config/load.ts';
 import { ConfigError, oneLine } from '../config/problems.ts';
 import type { Config } from '../config/schema.ts';
+import { storeOptions } from '../config/store-settings.ts';
 import { CertificateWatch } from '../supervisor/certificate-watch.ts';
 import { HealthServer } from '../supervisor/health-server.ts';
 import type { GatewayState } from '../supervisor/health-server.ts';
@@ -29,16 +29,10 @@ import { seedDirectory } from '../sample/seed.ts';
 import { startSampleServer } from '../sample/server.ts';
 import type { SampleServer } from '../sample/server.ts';
 import { announcement } from './announcement.ts';
-import { configPath } from './context.ts';
 
-/** Registers `serve`. */
-export function registerServe(program: Command): void {
-  program
-    .command('serve')
-    .description('run the gateway')
-    .action(async (_options, command: Command) => {
-      await new Primary(configPath(command)).run();
-    });
+/** Runs the gateway with a configuration file; resolves once it serves. Rejects when it cannot start. */
+export async function serve(path: string): Promise<void> {
+  await new Primary(path).run();
 }
 
 class Primary {

@@ -1,14 +1,123 @@
-// Owns plain-text tables for people.
+// Owns plain-text tables for people: aligned columns that fit the terminal. In a pipe or a file nothing is cut.
+import { toned } from './output.ts';
+import type { Tone } from './output.ts';
 
-/** Rows under a header, columns aligned with two spaces between them. */
-export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = header.map((name, column) =>
-    Math.max(name.length, ...rows.map((row) => (row[column] ?? '').length)),
+/** One cell: a text, or a text with a tone. */
+export type Cell = string | { readonly text: string; readonly tone: Tone };
+
+/** One column of a table. */
+export interface Column<Row> {
+  readonly title: string;
+  readonly cell: (row: Row) => Cell;
+  /** Narrowest useful width, in characters; absent = it is never cut, as ids must not be. */
+  readonly min?: number;
+  /** Of columns that may be left out, the highest goes first; absent = it always stays. */
+  readonly spare?: number;
+}
+
+/** A table, and the titles of columns that did not fit. */
+export interface FittedTable {
+  readonly text: string;
+  readonly hidden: readonly string[];
+}
+
+const GAP = '  ';
+/** Two cells wide on a terminal: East Asian letters, full-width forms, most pictures (Unicode TR 11). */
+const WIDE =
+  /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u;
+/** No cell of its own. */
+const COMBINING = /\p{Mn}|\p{Me}/u;
+
+/** Rows under a header. `width` in characters; null = as wide as it is. */
+export function fitTable<Row>(
+  columns: readonly Column<Row>[],
+  rows: readonly Row[],
+  width: number | null,
+): FittedTable {
+  const cells = columns.map(({ cell }) => rows.map((row) => cell(row)));
+  const natural = columns.map(({ title }, index) =>
+    Math.max(widthOf(title), ...(cells[index] ?? []).map((cell) => widthOf(textOf(cell)))),
   );
-  const line = (cells: readonly string[]): string =>
-    cells
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd();
-  return [line(header), ...rows.map(line)].join('\n') + '\n';
+  const { shown, widths } = fit(columns, natural, width ?? Infinity);
+  const line = (cellOf: (index: number) => Cell): string =>
+    shown
+      .map((index, place) => padded(cellOf(index), widths[index] ?? 0, place === shown.length - 1))
+      .join(GAP);
+  const header = line((index) => ({ text: columns[index]?.title ?? '', tone: 'heading' }));
+  const lines = rows.map((_, row) => line((index) => cells[index]?.[row] ?? ''));
+  return {
+    text: `${[header, ...lines].join('\n')}\n`,
+    hidden: columns.filter((_, index) => !shown.includes(index)).map(({ title }) => title),
+  };
+}
+
+/** Width of the terminal that standard output is; null = it is none. */
+export function terminalWidth(): number | null {
+  return process.stdout.isTTY ? process.stdout.columns : null;
+}
+
+/** Rows under a header, as wide as they are. */
+export function table(header: readonly string[], rows: readonly (readonly Cell[])[]): string {
+  const columns = header.map((title, index) => ({ title, cell: (row: readonly Cell[]) => row[index] ?? '' }));
+  return fitTable(columns, rows, null).text;
+}
+
+/** Leaves columns out until the narrowest widths fit, then gives what is left to those that are cut. */
+function fit(
+  columns: readonly { readonly min?: number; readonly spare?: number }[],
+  natural: readonly number[],
+  width: number,
+): { readonly shown: readonly number[]; readonly widths: readonly number[] } {
+  const least = columns.map(({ min }, index) => Math.min(natural[index] ?? 0, min ?? Infinity));
+  let shown = columns.map((_, index) => index);
+  while (total(shown, least) > width) {
+    const spare = shown
+      .filter((index) => columns[index]?.spare !== undefined)
+      .sort((a, b) => (columns[b]?.spare ?? 0) - (columns[a]?.spare ?? 0))[0];
+    if (spare === undefined) break;
+    shown = shown.filter((index) => index !== spare);
+  }
+  const widths = [...natural];
+  // The widest is cut first; each round takes one character, of a few hundred at most.
+  while (total(shown, widths) > width) {
+    const widest = shown
+      .filter((index) => (widths[index] ?? 0) > (least[index] ?? 0))
+      .sort((a, b) => (widths[b] ?? 0) - (widths[a] ?? 0))[0];
+    if (widest === undefined) break;
+    widths[widest] = (widths[widest] ?? 0) - 1;
+  }
+  return { shown, widths };
+}
+
+/** Characters of one line. */
+function total(shown: readonly number[], widths: readonly number[]): number {
+  return shown.reduce((sum, index) => sum + (widths[index] ?? 0), GAP.length * (shown.length - 1));
+}
+
+function textOf(cell: Cell): string {
+  return typeof cell === 'string' ? cell : cell.text;
+}
+
+function padded(cell: Cell, width: number, last: boolean): string {
+  const text = cut(textOf(cell), width);
+  const styled = typeof cell === 'string' || text === '' ? text : toned(cell.tone, text);
+  return last ? styled : styled + ' '.repeat(Math.max(0, width - widthOf(text)));
+}
+
+/** How many cells of a terminal a text takes. */
+export function widthOf(text: string): number {
+  let width = 0;
+  for (const letter of text) width += COMBINING.test(letter) ? 0 : WIDE.test(letter) ? 2 : 1;
+  return width;
+}
+
+function cut(text: string, width: number): string {
+  if (widthOf(text) <= width) return text;
+  let [kept, used] = ['', 0];
+  for (const letter of text) {
+    used += widthOf(letter);
+    if (used > width - 1) break;
+    kept += letter;
+  }
+  return `${kept}…`;
 }

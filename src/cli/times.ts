@@ -1,5 +1,5 @@
 // Owns times as people write and read them: lengths of time and ISO dates in, ISO out.
-import { CommandError } from './context.ts';
+import { ProgramError } from '../errors.ts';
 
 const UNITS: Readonly<Record<string, number>> = {
   s: 1_000,
@@ -37,17 +37,39 @@ export function parseDate(text: string): number | null {
   return new Date(midnight).toISOString().startsWith(day) ? at : null;
 }
 
-/** A moment to come: so long from now, or a date. @throws CommandError */
+/** A moment to come: so long from now, or a date. @throws ProgramError */
 export function parseMomentToCome(text: string, option: string, now = Date.now()): number {
   const length = parseLength(text);
   const at = length === null ? parseDate(text) : now + length;
   if (at === null)
-    throw new CommandError(
+    throw new ProgramError(
       'EASGATE_EXPIRY',
       `${option} ${text}: write how long (30m, 12h, 7d, 1w) or until when (2026-12-31, 2026-12-31T18:00Z)`,
     );
-  if (at <= now) throw new CommandError('EASGATE_EXPIRY', `${option} ${text}: that is over (${isoTime(at)})`);
+  if (at <= now) throw new ProgramError('EASGATE_EXPIRY', `${option} ${text}: that is over (${isoTime(at)})`);
   return at;
+}
+
+/** A moment that is over: so long ago, or a date. @throws ProgramError */
+export function parseMomentPast(text: string, option: string, now = Date.now()): number {
+  const length = parseLength(text);
+  const at = length === null ? parseDate(text) : now - length;
+  if (at === null)
+    throw new ProgramError(
+      'EASGATE_TIME',
+      `${option} ${text}: write how long ago (30m, 12h, 7d, 1w) or since when (2026-11-30, 2026-11-30T18:00Z)`,
+    );
+  return at;
+}
+
+/** How far away a moment is, in its largest unit: `3d ago`, `in 12h`, `now`. */
+export function relativeTime(at: number, now = Date.now()): string {
+  const distance = Math.abs(at - now);
+  const unit = Object.entries(UNITS).findLast(([, length]) => distance >= length);
+  if (unit === undefined) return 'now';
+  const [name, length] = unit;
+  const text = `${Math.floor(distance / length)}${name}`;
+  return at < now ? `${text} ago` : `in ${text}`;
 }
 
 /** A time for people, to the second. */

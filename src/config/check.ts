@@ -10,7 +10,6 @@ import {
   readCertificate,
   readLongSecret,
   readPem,
-  storeOptions,
   ticketKeyMaterial,
 } from './gateway-settings.ts';
 import { readConfigSource, readSecret } from './load.ts';
@@ -22,6 +21,7 @@ import { ConfigError, ConfigFileError } from './problems.ts';
 import type { Problem } from './problems.ts';
 import { pathOf, readText } from './read-text.ts';
 import type { ConfigText } from './read-text.ts';
+import { storeOptions } from './store-settings.ts';
 
 /** What {@link checkConfig} found. */
 export interface Checked {

@@ -4,8 +4,6 @@ import { giveToOwner, prepareFile } from './embedded/file-trouble.ts';
 import { EmbeddedKeeper } from './embedded/embedded-keeper.ts';
 import { EmbeddedStore } from './embedded/embedded-store.ts';
 import type { RedisStoreOptions } from './redis/redis-connection.ts';
-import { RedisKeeper } from './redis/redis-keeper.ts';
-import { RedisStore } from './redis/redis-store.ts';
 import { UNGUARDED } from './store-guard.ts';
 import type { GuardOptions } from './store-guard.ts';
 import type { StoreKeeper } from './store-keeper.ts';
@@ -39,7 +37,11 @@ export async function openStore(options: StoreOptions, role: StoreRole = UNGUARD
   const { serves, onEvent } = role;
   const guard: GuardOptions = { ...UNGUARDED, ...options.known, serves, onEvent };
   const names = new UserNames(options.domains ?? []);
-  if (options.kind === 'redis') return RedisStore.open(options, names, guard);
+  if (options.kind === 'redis') {
+    // Loaded only where it is used: the client of Redis takes longer to load than a short command takes in all.
+    const { RedisStore } = await import('./redis/redis-store.ts');
+    return RedisStore.open(options, names, guard);
+  }
   const isFile = options.path !== IN_MEMORY;
   const fresh = isFile && prepareFile(options.path);
   const store = new EmbeddedStore(options.path, names, guard);
@@ -49,5 +51,7 @@ export async function openStore(options: StoreOptions, role: StoreRole = UNGUARD
 
 /** Opens the identity of the store alone. */
 export async function openKeeper(options: StoreOptions): Promise<StoreKeeper> {
-  return options.kind === 'embedded' ? new EmbeddedKeeper(options.path) : RedisKeeper.open(options);
+  if (options.kind === 'embedded') return new EmbeddedKeeper(options.path);
+  const { RedisKeeper } = await import('./redis/redis-keeper.ts');
+  return RedisKeeper.open(options);
 }

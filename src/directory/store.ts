@@ -71,6 +71,13 @@ export interface PartnershipListing {
   readonly unreadable?: readonly string[];
 }
 
+/** A decision by hand and what it is on; `user` null = the device, for every user. */
+export interface StoredDecision {
+  readonly device: DeviceKey;
+  readonly user: UserKey | null;
+  readonly decision: ManualDecision;
+}
+
 /**
  * Records and their change log. Every write that can change a verdict appends to the log in the same transaction.
  * All methods reject with an Error that has a `code` when the store is unreachable, or not the known one (store-identity.ts).
@@ -115,6 +122,8 @@ export interface DirectoryStore {
   acknowledgeWipe(user: UserKey | null, device: DeviceKey, outcome: WipeOutcome): Promise<boolean>;
   /** Decisions on partnerships of one device, by the names they are stored under. */
   listUserDecisions(device: DeviceKey): Promise<readonly UserDecision[]>;
+  /** Every decision that is understood, also on devices and partnerships that were never seen. */
+  listDecisions(): Promise<readonly StoredDecision[]>;
   listDevices(): Promise<readonly DeviceListing[]>;
   listPartnerships(): Promise<readonly PartnershipListing[]>;
   /** Every record that is not understood, by name; walks the whole store. */

@@ -1,6 +1,7 @@
 // Owns one serving gateway: store, verdicts, recorder and data plane put together as a configuration says, and taken down.
 import { monotonicNow } from '../clock.ts';
-import { cacheOptions, gatewaySettings, storeOptions } from '../config/gateway-settings.ts';
+import { cacheOptions, gatewaySettings } from '../config/gateway-settings.ts';
+import { storeOptions } from '../config/store-settings.ts';
 import type { Config } from '../config/schema.ts';
 import type { StoreStateListener } from '../directory/change-follower.ts';
 import type { WorkerHealth } from '../supervisor/messages.ts';

@@ -88,7 +88,7 @@ describe('easgate', () => {
     ['check', '--schema'],
     ['check', '--answers'],
     ['devices', 'list', '--config', 'easgate.yaml'],
-    ['devices', 'block', 'SOMEPHONE', '--config', 'easgate.yaml'],
+    ['devices', 'set', 'SOMEPHONE', '--config', 'easgate.yaml'],
     ['--help'],
   ])('ends in peace when nobody reads what %s %s prints', async (...words) => {
     const child = spawn(process.execPath, [MAIN, ...words], {

@@ -8,7 +8,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openStore } from '../../src/directory/open-store.ts';
-import { storeOptions } from '../../src/config/gateway-settings.ts';
+import { storeOptions } from '../../src/config/store-settings.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { decision, phone, wipeDecision } from '../directory/store-contract.ts';
 import { checkLeaksAtEnd } from '../support/checks/leaks.ts';

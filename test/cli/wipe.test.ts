@@ -4,10 +4,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
-import { Command, CommanderError } from 'commander';
+import { CommanderError } from 'commander';
+import type { Command } from 'commander';
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { registerDevices } from '../../src/cli/devices.ts';
-import { registerExplain } from '../../src/cli/explain.ts';
+import { failureText } from '../../src/cli/failure.ts';
+import { defineProgram } from '../../src/cli/program.ts';
 import { ask } from '../../src/cli/wipe.ts';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
 import type { PartnershipRecord } from '../../src/directory/records.ts';
@@ -44,9 +45,7 @@ function overrideExit(command: Command, onError: (text: string) => void): void {
 /** The command in this process: starting one costs a third of a second. */
 async function run(...words: string[]): Promise<Ended> {
   let [out, error] = ['', ''];
-  const program = new Command('easgate').option('--config <file>');
-  registerDevices(program);
-  registerExplain(program);
+  const program = defineProgram();
   overrideExit(program, (text) => (error += text));
   const written = vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
     out += String(text);
@@ -57,8 +56,7 @@ async function run(...words: string[]): Promise<Ended> {
     return { code: 0, out, error };
   } catch (failure) {
     if (failure instanceof CommanderError) return { code: 2, out, error };
-    const { code, message } = failure as Error & { code: string };
-    return { code: 1, out, error: `${code}: ${message}\n` };
+    return { code: 1, out, error: `${failureText(failure)}\n` };
   } finally {
     written.mockRestore();
   }

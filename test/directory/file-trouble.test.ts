@@ -6,6 +6,9 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { fileError } from '../../src/directory/embedded/file-trouble.ts';
 import { openStore } from '../../src/directory/open-store.ts';
+import { checkLeaks } from '../support/checks/leaks.ts';
+
+checkLeaks();
 
 const NOBODY = 65_534;
 const isRoot = process.geteuid?.() === 0;

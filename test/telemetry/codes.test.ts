@@ -30,14 +30,14 @@ function explained(document: string): string[] {
 
 describe('the codes of easgate', () => {
   it('each have a row of a table in docs/guide/operations.md or docs/reference/errors.md', () => {
-    const known = new Set([...explained('operations.md'), ...explained('errors.md')]);
+    const known = new Set([...explained('guide/operations.md'), ...explained('reference/errors.md')]);
     const missing = [...codesOf('src')].filter(([code]) => !known.has(code));
     expect(missing).toEqual([]);
   });
 
   it('are in the documents only as long as they are in the program', () => {
     const codes = codesOf('src');
-    const stale = [...explained('operations.md'), ...explained('errors.md')].filter(
+    const stale = [...explained('guide/operations.md'), ...explained('reference/errors.md')].filter(
       (code) => !codes.has(code),
     );
     expect(stale).toEqual([]);

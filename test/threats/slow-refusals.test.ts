@@ -7,11 +7,10 @@ import type { Quarantine } from '../support/servers/quarantine.ts';
 import type { BackendRequest } from '../support/servers/raw-backend.ts';
 import { RawClient } from '../support/phones/raw-client.ts';
 import type { RawResponse } from '../support/phones/raw-client.ts';
-import { TestClock } from '../support/checks/test-clock.ts';
 import { FOLDER_SYNC, request, verdict } from '../support/servers/test-gateway.ts';
 import { until } from '../support/checks/until.ts';
+import { OFFER, UNAUTHORIZED, isBare, ok } from '../support/servers/raw-backend.ts';
 import { backendOf, gatewayOf, phoneOf } from '../support/servers/openings.ts';
-import { OFFER, ok } from '../support/servers/raw-backend.ts';
 
 checkLeaks();
 
@@ -29,7 +28,7 @@ async function ask(login: string): Promise<RawResponse> {
 }
 
 /** Wrong passwords wait in `waiting`. */
-async function openSlow(waiting: BackendRequest[], time = new TestClock()): Promise<void> {
+async function openSlow(waiting: BackendRequest[]): Promise<void> {
   const answer = guarded();
   world = await openQuarantine(
     (asked) => {
@@ -37,7 +36,7 @@ async function openSlow(waiting: BackendRequest[], time = new TestClock()): Prom
       if (wrong) waiting.push(asked);
       else answer(asked);
     },
-    { upstream: { responseTimeoutMs: 120_000 }, time },
+    { upstream: { responseTimeoutMs: 120_000 } },
   );
 }
 
@@ -47,9 +46,9 @@ const refuse = (waiting: BackendRequest[]): void => {
 
 describe('a password that the mail server refuses slowly', () => {
   it.each([6, 12, 36, 60])('brings the phone its 401 after %i seconds', async (seconds) => {
-    const time = new TestClock();
     const waiting: BackendRequest[] = [];
-    await openSlow(waiting, time);
+    await openSlow(waiting);
+    const { time } = world.gateway;
     const answer = ask('alice:wrong');
     await until(() => waiting.length === 1, 'the question');
     await time.advance(seconds * 1_000);
@@ -73,7 +72,8 @@ describe('a password that the mail server refuses slowly', () => {
 describe('wrong passwords that the mail server refuses slowly', () => {
   it('keep no phone waiting whose password was accepted before', async () => {
     const backend = await backendOf((asked) => {
-      if (asked.header('authorization') === 'Basic YWxpY2U6c2VjcmV0')
+      if (isBare(asked)) asked.connection.socket.write(UNAUTHORIZED);
+      else if (asked.header('authorization') === 'Basic YWxpY2U6c2VjcmV0')
         asked.connection.socket.write(ok('ok', OFFER));
     });
     const gateway = await gatewayOf(backend, {

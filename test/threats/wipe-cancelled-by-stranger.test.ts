@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { registerDevices } from '../../src/cli/devices.ts';
+import { registerDevices } from '../../src/cli/commands/devices.ts';
 import { fromXml, toXml } from '../../src/eas/wbxml/xml.ts';
 import { deviceKey } from '../../src/identity/device.ts';
 import type { UserKey } from '../../src/identity/keys.ts';

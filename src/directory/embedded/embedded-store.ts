@@ -31,6 +31,7 @@ import type {
   LogPosition,
   LookupResult,
   PartnershipListing,
+  StoredDecision,
   UserDecision,
 } from '../store.ts';
 import { concerning } from '../user-decisions.ts';
@@ -164,6 +165,19 @@ export class EmbeddedStore implements DirectoryStore {
       this.userDecisions(device, new TolerantReader()).flatMap(({ user, read }) => {
         const decision = read();
         return decision === null ? [] : [{ user, decision }];
+      }),
+    );
+  }
+
+  async listDecisions(): Promise<readonly StoredDecision[]> {
+    return this.database.read(() =>
+      this.all('SELECT device, user FROM decisions ORDER BY device, user').flatMap((row) => {
+        const device = String(row['device']) as DeviceKey;
+        const user = String(row['user']);
+        const decision = this.decision(device, user, new TolerantReader());
+        return decision === null
+          ? []
+          : [{ device, user: user === EVERY_USER ? null : (user as UserKey), decision }];
       }),
     );
   }

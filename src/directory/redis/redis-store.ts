@@ -28,6 +28,7 @@ import type {
   LogPosition,
   LookupResult,
   PartnershipListing,
+  StoredDecision,
   UserDecision,
 } from '../store.ts';
 import { UNGUARDED } from '../store-guard.ts';
@@ -221,6 +222,27 @@ export class RedisStore implements DirectoryStore {
       const decision = this.decision(stored[index] ?? null, device, reader);
       return decision === null ? [] : [{ user, decision }];
     });
+  }
+
+  async listDecisions(): Promise<readonly StoredDecision[]> {
+    await this.guard.verified();
+    // Whatever was decided on has its device in this index.
+    const devices = (await this.scan(this.keys.deviceIndex)) as DeviceKey[];
+    const found: StoredDecision[] = [];
+    for (let at = 0; at < devices.length; at += LIST_BATCH) {
+      const batch = devices.slice(at, at + LIST_BATCH);
+      const stored = await readTexts(
+        this.client,
+        batch.map((device) => this.keys.decision(null, device)),
+      );
+      const onUsers = await Promise.all(batch.map((device) => this.listUserDecisions(device)));
+      for (const [index, device] of batch.entries()) {
+        const decision = this.decision(stored[index] ?? null, device, new TolerantReader());
+        if (decision !== null) found.push({ device, user: null, decision });
+        for (const one of onUsers[index] ?? []) found.push({ device, ...one });
+      }
+    }
+    return found;
   }
 
   async listDevices(): Promise<readonly DeviceListing[]> {

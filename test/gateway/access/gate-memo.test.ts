@@ -1,12 +1,11 @@
 // Owns the promise that what a connection said before never stands for what its next request says.
 import { describe, expect, it } from 'vitest';
 import { checkLeaks } from '../../support/checks/leaks.ts';
-import { ok } from '../../support/servers/raw-backend.ts';
 import type { RawBackend } from '../../support/servers/raw-backend.ts';
 import type { RawClient } from '../../support/phones/raw-client.ts';
 import { FOLDER_SYNC } from '../../support/servers/test-gateway.ts';
 import type { SettingsOverrides, TestGateway } from '../../support/servers/test-gateway.ts';
-import { backendOf, gatewayOf, phoneOf } from '../../support/servers/openings.ts';
+import { answerOk, backendOf, gatewayOf, phoneOf } from '../../support/servers/openings.ts';
 
 checkLeaks();
 
@@ -15,7 +14,7 @@ let gateway: TestGateway;
 let client: RawClient;
 
 async function open(overrides: SettingsOverrides = {}): Promise<void> {
-  backend = await backendOf(({ connection }) => connection.socket.write(ok()));
+  backend = await backendOf(answerOk);
   gateway = await gatewayOf(backend, overrides);
   client = await phoneOf(gateway);
 }

@@ -21,6 +21,7 @@ export const WALLS: readonly Wall[] = [
   { name: 'plain-text.ts', holds: 'texts of phones, bounded, without control characters', may: [], pure: [] },
   { name: 'clock.ts', holds: 'the monotonic clock of all deadlines', may: [] },
   { name: 'node-version.ts', holds: 'which Node.js the program needs', may: [], pure: [] },
+  { name: 'compile-cache.ts', holds: 'where Node.js keeps the compiled program', may: [] },
   { name: 'describe-errors.ts', holds: 'docs/reference/errors.md', may: ['errors.ts'], pure: [] },
   { name: 'http', holds: 'HTTP/1.1 heads, framing, replies', may: PROTOCOLS, pure: [] },
   {
@@ -130,7 +131,7 @@ export const WALLS: readonly Wall[] = [
   {
     name: 'main.ts',
     holds: 'the easgate command: checks Node.js, dispatches',
-    may: ['node-version.ts', 'cli'],
+    may: ['node-version.ts', 'compile-cache.ts', 'cli'],
   },
 ];
 

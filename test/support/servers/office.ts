@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startServing } from '../../../src/worker/runtime.ts';
-import { storeOptions } from '../../../src/config/gateway-settings.ts';
+import { storeOptions } from '../../../src/config/store-settings.ts';
 import { configSchema } from '../../../src/config/schema.ts';
 import type { Config } from '../../../src/config/schema.ts';
 import { openStore } from '../../../src/directory/open-store.ts';

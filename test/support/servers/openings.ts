@@ -8,8 +8,8 @@ import type { VerdictSource } from '../../../src/gateway/gateway-core.ts';
 import type { PassThroughSettings } from '../../../src/gateway/pass-through/settings.ts';
 import type { UpstreamServerSettings } from '../../../src/gateway/settings.ts';
 import { closeAtEnd, watchGateway } from '../checks/leaks.ts';
+import { OFFER, UNAUTHORIZED, isBare, ok, startRawBackend } from './raw-backend.ts';
 import { TestClock } from '../checks/test-clock.ts';
-import { OFFER, ok, startRawBackend } from './raw-backend.ts';
 import type { BackendRequest, RawBackend } from './raw-backend.ts';
 import { RawClient } from '../phones/raw-client.ts';
 import { startTestGateway, testSettings } from './test-gateway.ts';
@@ -25,9 +25,9 @@ export interface DecidedGateway extends Gateway {
   readonly change: () => void;
 }
 
-/** Answers every request with 200. */
-export const answerOk = ({ connection }: BackendRequest): void =>
-  void connection.socket.write(ok('ok', OFFER));
+/** Answers 200, and 401 to OPTIONS without credentials. */
+export const answerOk = (request: BackendRequest): void =>
+  void request.connection.socket.write(isBare(request) ? UNAUTHORIZED : ok('ok', OFFER));
 
 /** Starts a mail server double; without a behaviour it answers nothing. */
 export async function backendOf(...behaviour: Parameters<typeof startRawBackend>): Promise<RawBackend> {

@@ -1,10 +1,10 @@
-// Owns how commands write decisions by hand: never over a wipe unasked, never over what changed meanwhile.
+// Owns how decisions by hand are written and taken back: never over a wipe unasked, never over what changed meanwhile.
 import type { DirectoryStore } from '../directory/store.ts';
+import { ProgramError } from '../errors.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { AccessDecision, ManualDecision } from '../policy/model.ts';
 import { describeWipe, isOpenWipe, isWipe } from '../policy/wipe.ts';
-import { CommandError } from './context.ts';
-import { parseUser, target } from './device-names.ts';
+import { target } from './names.ts';
 
 /** A decision, and where it is stored; `user` null = on the device, for everyone. */
 export interface Decided {
@@ -12,13 +12,19 @@ export interface Decided {
   readonly decision: ManualDecision;
 }
 
-/** The user that a typed name means, by the directory's aliases and the groups of domains; null for none given. */
-export async function canonicalUser(
-  store: DirectoryStore,
-  device: DeviceKey,
-  name: string | undefined,
-): Promise<UserKey | null> {
-  return name === undefined ? null : (await store.lookup(parseUser(name), device)).user;
+/** A wipe is in the place of what was asked for; `decided` says which, so that callers can say how to take it back. */
+export class WipeInTheWay extends ProgramError {
+  readonly device: DeviceKey;
+  readonly decided: Decided;
+  constructor(device: DeviceKey, decided: Decided) {
+    const open = isOpenWipe(decided.decision);
+    super(
+      open ? 'EASGATE_WIPE_IN_PLACE' : 'EASGATE_WIPED',
+      `${target(device, decided.user)}: ${describeDecision(decided.decision)}`,
+    );
+    this.device = device;
+    this.decided = decided;
+  }
 }
 
 /** Everything decided on a device and its users. */
@@ -38,7 +44,7 @@ export async function storedDecisions(
   return (await store.lookup(user, device)).exactDecisions;
 }
 
-/** Writes over exactly the decision that was looked at. @throws CommandError when it is another one by now */
+/** Writes over exactly the decision that was looked at. @throws ProgramError when it is another one by now */
 async function replace(
   store: DirectoryStore,
   device: DeviceKey,
@@ -47,7 +53,7 @@ async function replace(
   decision: ManualDecision | null,
 ): Promise<void> {
   if (await store.replaceDecision(user, device, before, decision)) return;
-  throw new CommandError(
+  throw new ProgramError(
     'EASGATE_CHANGED',
     `${target(device, user)}: decided anew meanwhile; look, and repeat`,
   );
@@ -55,9 +61,9 @@ async function replace(
 
 /**
  * Writes a decision in place of those on the same device or partnership, which are returned. A decision on another name of
- * the same user is taken away once the new one stands. @throws CommandError over a wipe
+ * the same user is taken away once the new one stands. @throws ProgramError over a wipe
  */
-export async function decide(
+export async function write(
   store: DirectoryStore,
   device: DeviceKey,
   user: UserKey | null,
@@ -67,7 +73,7 @@ export async function decide(
   return overwrite(store, device, user, await storedDecisions(store, device, user), decision);
 }
 
-/** Like {@link decide}, over decisions that were looked at before. */
+/** Like {@link write}, over decisions that were looked at before. */
 export async function overwrite(
   store: DirectoryStore,
   device: DeviceKey,
@@ -84,7 +90,7 @@ export async function overwrite(
 
 /**
  * Takes decisions back, which are returned; none = there was nothing. A wipe that the device acknowledged is taken back only
- * with `force`. @throws CommandError
+ * with `force`. @throws ProgramError
  */
 export async function clear(
   store: DirectoryStore,
@@ -94,14 +100,15 @@ export async function clear(
 ): Promise<readonly Decided[]> {
   const before = await storedDecisions(store, device, user);
   for (const { user: name, decision } of before)
-    if (!force && isWipe(decision) && !isOpenWipe(decision)) throw inTheWay(device, { user: name, decision });
+    if (!force && isWipe(decision) && !isOpenWipe(decision))
+      throw new WipeInTheWay(device, { user: name, decision });
   for (const { user: name, decision } of before) await replace(store, device, name, decision, null);
   return before;
 }
 
 /**
  * A wipe goes before all other decisions: one that is written beside it would do nothing, and look as if it did.
- * @throws CommandError while a wipe of the device, or of any of its users where the decision is for all of them, waits for
+ * @throws ProgramError while a wipe of the device, or of any of its users where the decision is for all of them, waits for
  * the device; or was carried out where the decision would hold
  */
 export async function refuseOverWipe(
@@ -116,7 +123,7 @@ export async function refuseOverWipe(
   for (const wipe of wipes) {
     const concerns =
       wipe.user === null || (user === null ? isOpenWipe(wipe.decision) : store.names.meets(wipe.user, user));
-    if (concerns) throw inTheWay(device, wipe);
+    if (concerns) throw new WipeInTheWay(device, wipe);
   }
   if (user === null) return;
   // Under another name of the same user, by the directory's aliases.
@@ -124,32 +131,7 @@ export async function refuseOverWipe(
   const other = [...exactDecisions, ...namesakeDecisions].find(
     ({ decision }) => isWipe(decision) && decision.wipe.suspended !== true,
   );
-  if (other !== undefined) throw inTheWay(device, other);
-}
-
-function inTheWay(device: DeviceKey, { user, decision }: Decided): CommandError {
-  const clear = clearCommand(device, user);
-  return isOpenWipe(decision)
-    ? new CommandError(
-        'EASGATE_WIPE_IN_PLACE',
-        `${target(device, user)}: ${wipeText(decision)}; take it back first: ${clear}`,
-      )
-    : new CommandError(
-        'EASGATE_WIPED',
-        `${target(device, user)}: ${wipeText(decision)}; too late to take back; to let the device in again: ${clear} --force`,
-      );
-}
-
-/** How to take back what is stored there. */
-export function clearCommand(device: DeviceKey, user: UserKey | null): string {
-  // A shell reads a backslash.
-  return `easgate devices clear ${device}${user === null ? '' : ` --user ${user.includes('\\') ? `'${user}'` : user}`}`;
-}
-
-/** One cell for the decisions on a partnership and its device: a wipe first, then the narrower one. */
-export function decisionText(partnership: ManualDecision | null, device: ManualDecision | null): string {
-  const decision = decisive(partnership, device);
-  return decision === null ? '-' : wipeText(decision);
+  if (other !== undefined) throw new WipeInTheWay(device, other);
 }
 
 /** Which of the decisions on a partnership and its device a list shows: a wipe first, then the narrower one. */
@@ -161,8 +143,8 @@ export function decisive(
   return wipe ?? partnership ?? device;
 }
 
-/** A wipe and how far it has come, in words. */
-export function wipeText(decision: ManualDecision): string {
+/** The action; of a wipe also how far it has come, in words. */
+export function describeDecision(decision: ManualDecision): string {
   return isWipe(decision)
     ? `${decision.action === 'wipe' ? 'wipe' : 'account-only wipe'} ${describeWipe(decision.wipe)}`
     : decision.action;

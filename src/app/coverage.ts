@@ -1,0 +1,138 @@
+// Owns what a decision by hand holds for, and for whom not; and what about it looks like a slip. As data, without sentences.
+import type { DirectoryStore, PartnershipListing } from '../directory/store.ts';
+import type { DeviceKey, UserKey } from '../identity/keys.ts';
+import { localPart } from '../identity/user-names.ts';
+import type { AccessDecision, ManualDecision } from '../policy/model.ts';
+import { isWipe } from '../policy/wipe.ts';
+import { decidedOn } from './decisions.ts';
+import type { Decided } from './decisions.ts';
+
+/** One thing to know about whom a decision holds for. */
+export type CoverageNote =
+  /** Holds for every user of the device, under every spelling of its id; `seen`: who was seen with it. */
+  | { readonly kind: 'everyUser'; readonly seen: readonly UserKey[] }
+  /** Does not hold for a user who has a decision of their own. */
+  | { readonly kind: 'exceptUser'; readonly user: UserKey; readonly decision: ManualDecision }
+  /** Holds for exactly this login, and for names that identity.domains makes the same. */
+  | { readonly kind: 'exactLogin'; readonly user: UserKey }
+  /** Does not hold for other spellings of the login; `seen`: those seen with the device. */
+  | { readonly kind: 'notOtherSpellings'; readonly user: UserKey; readonly seen: readonly UserKey[] }
+  /** Holds for every login that may be this user: of any domain, or (`notOtherSuffixes`) of none but this DNS domain. */
+  | {
+      readonly kind: 'alikeLogins';
+      readonly user: UserKey;
+      readonly notOtherSuffixes: boolean;
+      readonly seen: readonly UserKey[];
+    }
+  /** Does not hold for these, seen with the device: they are of another DNS domain. */
+  | { readonly kind: 'notOtherDomains'; readonly seen: readonly UserKey[] }
+  /** Has no effect while this stricter decision holds; `user` null = it is the device's. */
+  | { readonly kind: 'overruledBy'; readonly user: UserKey | null; readonly decision: ManualDecision };
+
+/** A warning: an id or a user that nobody has seen may be a slip of the pen. */
+export type Doubt =
+  | { readonly kind: 'unknownDevice'; readonly device: DeviceKey }
+  | {
+      readonly kind: 'unknownUser';
+      readonly device: DeviceKey;
+      readonly user: UserKey;
+      readonly seen: readonly UserKey[];
+    };
+
+/** Whom the directory knows on a device. */
+export interface Acquaintance {
+  readonly device: DeviceKey;
+  /** A feed reported it, or a user was seen with it. */
+  readonly known: boolean;
+  readonly users: readonly UserKey[];
+}
+
+/** Reads who was seen with a device. */
+export async function acquaintanceOf(store: DirectoryStore, device: DeviceKey): Promise<Acquaintance> {
+  const users = usersOf(await store.listPartnerships(), device);
+  const record = (await store.getDevice(device))?.record ?? null;
+  return { device, known: record !== null || users.length > 0, users };
+}
+
+function usersOf(partnerships: readonly PartnershipListing[], device: DeviceKey): UserKey[] {
+  return partnerships.filter(({ record }) => record.device === device).map(({ record }) => record.user);
+}
+
+/** What about the subject of a decision looks like a slip. */
+export function doubts(
+  store: DirectoryStore,
+  { device, known, users }: Acquaintance,
+  user: UserKey | null,
+): Doubt[] {
+  if (!known) return [{ kind: 'unknownDevice', device }];
+  if (user === null || users.some((seen) => store.names.meets(seen, user))) return [];
+  return [{ kind: 'unknownUser', device, user, seen: users }];
+}
+
+/** Whom a decision that was just written holds for. */
+export async function coverage(
+  store: DirectoryStore,
+  { device, users }: Acquaintance,
+  user: UserKey | null,
+  action: AccessDecision['action'],
+): Promise<CoverageNote[]> {
+  const others = (await decidedOn(store, device)).filter((stored) => stored.user !== user);
+  return user === null
+    ? deviceCoverage(users, action, others)
+    : [...userCoverage(store, users, user, action), ...stricterOnes(store, user, action, others)];
+}
+
+function deviceCoverage(
+  users: readonly UserKey[],
+  action: AccessDecision['action'],
+  others: readonly Decided[],
+): CoverageNote[] {
+  const notes: CoverageNote[] = [{ kind: 'everyUser', seen: users }];
+  if (action === 'block') return notes;
+  for (const { user, decision } of others)
+    if (user !== null && decision.action !== action) notes.push({ kind: 'exceptUser', user, decision });
+  return notes;
+}
+
+function userCoverage(
+  store: DirectoryStore,
+  users: readonly UserKey[],
+  user: UserKey,
+  action: AccessDecision['action'],
+): CoverageNote[] {
+  const { names } = store;
+  const local = localPart(user);
+  const alike = users.filter((seen) => localPart(seen) === local && !names.same(seen, user));
+  const apart = alike.filter((seen) => action === 'allow' || !names.meets(seen, user));
+  if (action === 'allow')
+    return [
+      { kind: 'exactLogin', user },
+      { kind: 'notOtherSpellings', user, seen: apart },
+    ];
+  const notOtherSuffixes = user.includes('@') && !user.includes('\\');
+  const met = alike.filter((seen) => !apart.includes(seen));
+  const notes: CoverageNote[] = [{ kind: 'alikeLogins', user, notOtherSuffixes, seen: met }];
+  if (apart.length > 0) notes.push({ kind: 'notOtherDomains', seen: apart });
+  return notes;
+}
+
+/** What holds in place of a decision on a user. */
+function stricterOnes(
+  store: DirectoryStore,
+  user: UserKey,
+  action: AccessDecision['action'],
+  others: readonly Decided[],
+): CoverageNote[] {
+  return others
+    .filter(({ user: name, decision }) => {
+      if (decision.action === 'block' || isWipe(decision))
+        return action !== 'block' && (name === null || store.names.meets(name, user));
+      return (
+        decision.action === 'quarantine' &&
+        action === 'allow' &&
+        name !== null &&
+        store.names.meets(name, user)
+      );
+    })
+    .map(({ user: name, decision }) => ({ kind: 'overruledBy', user: name, decision }));
+}

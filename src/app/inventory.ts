@@ -1,0 +1,259 @@
+// Owns the inventory: devices and partnerships as the directory has them, filtered, ordered and cut.
+import type { DeviceListing, DirectoryStore, PartnershipListing } from '../directory/store.ts';
+import { ProgramError } from '../errors.ts';
+import type { DeviceKey, UserKey } from '../identity/keys.ts';
+import { otherSpellings } from '../identity/device.ts';
+import type { ManualDecision } from '../policy/model.ts';
+import { decisive } from './decisions.ts';
+import { order } from './listing.ts';
+import type { Listing, ListOrder, SortFields } from './listing.ts';
+import { parseDevice, parseUser } from './names.ts';
+import { among, containing, matching } from './text-filter.ts';
+
+/** The verdict that a gateway last gave: `wiping` = it was ordered to wipe, `unseen` = no user was seen with the device. */
+export type AccessState = 'allowed' | 'quarantined' | 'blocked' | 'wiping' | 'unseen';
+
+/** All of {@link AccessState}. */
+export const ACCESS_STATES: readonly AccessState[] = [
+  'allowed',
+  'quarantined',
+  'blocked',
+  'wiping',
+  'unseen',
+];
+
+/** One partnership, or a device that nobody was seen with. */
+export interface InventoryRow {
+  readonly device: DeviceKey;
+  readonly user: UserKey | null;
+  readonly state: AccessState;
+  readonly listing: DeviceListing | null;
+  readonly partnership: PartnershipListing | null;
+}
+
+/** Which rows; all that are given must hold. Texts compare without case and may have `*` and `?`. */
+export interface InventoryFilter {
+  /** Every name that may be this user. */
+  readonly user?: string | undefined;
+  readonly device?: string | undefined;
+  /** Any of them. */
+  readonly states?: readonly string[] | undefined;
+  /** Reason of the last verdict, any of them. */
+  readonly reasons?: readonly string[] | undefined;
+  /** Seen at or after this moment, milliseconds since the epoch. */
+  readonly seenSince?: number | undefined;
+  /** Not seen since this moment, milliseconds since the epoch; never seen counts too. */
+  readonly unseenSince?: number | undefined;
+  readonly type?: string | undefined;
+  readonly model?: string | undefined;
+  readonly os?: string | undefined;
+  /** null = never reported. */
+  readonly managed?: boolean | null | undefined;
+  readonly compliant?: boolean | null | undefined;
+  /** Action of the decision in force, any of them; `none` = there is no decision. */
+  readonly decisions?: readonly string[] | undefined;
+  /** Part of any name: of device, user, type, model, system, client, owner. */
+  readonly search?: string | undefined;
+}
+
+/** Fields that the inventory can be ordered by. */
+export const INVENTORY_FIELDS: SortFields<InventoryRow> = {
+  device: ({ device }) => device,
+  user: ({ user }) => user,
+  state: ({ state }) => state,
+  reason: ({ partnership }) => partnership?.record.lastReason ?? null,
+  type: ({ partnership }) => partnership?.record.deviceType ?? null,
+  model: ({ listing, partnership }) => modelOf(listing, partnership),
+  os: ({ listing, partnership }) => systemOf(listing, partnership),
+  firstSeen: ({ partnership }) => partnership?.record.firstSeen ?? null,
+  lastSeen: ({ partnership }) => partnership?.record.lastSeen ?? null,
+  lastCheckIn: ({ listing }) => listing?.record?.lastCheckIn ?? null,
+};
+
+/** Words for a decision in filters. */
+const DECISION_WORDS = ['allow', 'block', 'quarantine', 'wipe', 'accountWipe', 'none'];
+
+/** Devices with their users, and (unless `onlyPartnerships`) those that nobody was seen with. @throws ProgramError */
+export async function listInventory(
+  store: DirectoryStore,
+  filter: InventoryFilter,
+  listOrder: ListOrder,
+  { onlyPartnerships = false }: { readonly onlyPartnerships?: boolean } = {},
+): Promise<Listing<InventoryRow>> {
+  const keeps = compileFilter(filter);
+  const user = filter.user === undefined ? null : parseUser(filter.user);
+  const rows = (await collect(store, user)).filter(
+    (row) => (!onlyPartnerships || row.partnership !== null) && keeps(row),
+  );
+  return order(rows, INVENTORY_FIELDS, listOrder);
+}
+
+/** Everything, in the order of device and user; `user` null = of all users, else of every name that may be this user. */
+export async function collect(store: DirectoryStore, user: UserKey | null): Promise<InventoryRow[]> {
+  const devices = new Map((await store.listDevices()).map((listing) => [listing.key, listing]));
+  const partnerships = (await store.listPartnerships()).filter(
+    ({ record }) => user === null || store.names.meets(record.user, user),
+  );
+  const rows: InventoryRow[] = partnerships.map((partnership) => ({
+    device: partnership.record.device,
+    user: partnership.record.user,
+    state: stateOf(partnership),
+    listing: devices.get(partnership.record.device) ?? null,
+    partnership,
+  }));
+  if (user === null) {
+    const paired = new Set(rows.map((row) => row.device));
+    for (const [device, listing] of devices)
+      if (!paired.has(device)) rows.push({ device, user: null, state: 'unseen', listing, partnership: null });
+  }
+  return rows.sort((a, b) => compare(a.device, b.device) || compare(a.user ?? '', b.user ?? ''));
+}
+
+function compare(a: string, b: string): number {
+  return a === b ? 0 : a < b ? -1 : 1;
+}
+
+const STATES: Readonly<Record<string, AccessState>> = {
+  allow: 'allowed',
+  quarantine: 'quarantined',
+  block: 'blocked',
+  wipe: 'wiping',
+  accountWipe: 'wiping',
+};
+
+/** The state of a partnership by its last verdict. */
+export function stateOf({ record }: PartnershipListing): AccessState {
+  return STATES[record.lastVerdict] ?? 'unseen';
+}
+
+/** Records of a row that are not understood, by name: the device is kept out until they are written anew. */
+export function unreadableOf({ listing, partnership }: InventoryRow): readonly string[] {
+  return [...(listing?.unreadable ?? []), ...(partnership?.unreadable ?? [])];
+}
+
+/** The decision on a partnership or its device that a list shows; null = none. */
+export function decisionOf({ listing, partnership }: InventoryRow): ManualDecision | null {
+  return decisive(partnership?.decision ?? null, listing?.decision ?? null);
+}
+
+/** What a device calls itself, else what its feed calls it; null = neither said. */
+export function modelOf(
+  listing: DeviceListing | null,
+  partnership: PartnershipListing | null,
+): string | null {
+  return partnership?.record.model ?? listing?.record?.model ?? null;
+}
+
+/** The operating system, likewise. */
+export function systemOf(
+  listing: DeviceListing | null,
+  partnership: PartnershipListing | null,
+): string | null {
+  return partnership?.record.os ?? listing?.record?.os ?? null;
+}
+
+type Keeps = (row: InventoryRow) => boolean;
+
+function seenAt({ partnership }: InventoryRow): number {
+  return partnership?.record.lastSeen ?? -Infinity;
+}
+
+function compileFilter(filter: InventoryFilter): Keeps {
+  const { seenSince, unseenSince, managed, compliant } = filter;
+  const conditions: Keeps[] = [];
+  if (filter.device !== undefined) {
+    const matches = matching(filter.device, (text) => parseDevice(text));
+    conditions.push((row) => matches(row.device));
+  }
+  if (filter.states !== undefined) {
+    const matches = among(filter.states, ACCESS_STATES, STATES);
+    conditions.push((row) => matches(row.state));
+  }
+  if (filter.reasons !== undefined) {
+    const patterns = filter.reasons.map((reason) => matching(reason));
+    conditions.push(({ partnership }) =>
+      patterns.some((matches) => matches(partnership?.record.lastReason ?? '')),
+    );
+  }
+  if (seenSince !== undefined) conditions.push((row) => seenAt(row) >= seenSince);
+  if (unseenSince !== undefined) conditions.push((row) => seenAt(row) < unseenSince);
+  if (filter.type !== undefined) {
+    const matches = matching(filter.type);
+    conditions.push(({ partnership }) => matches(partnership?.record.deviceType ?? ''));
+  }
+  if (filter.model !== undefined) {
+    const matches = matching(filter.model);
+    conditions.push(({ listing, partnership }) => matches(modelOf(listing, partnership) ?? ''));
+  }
+  if (filter.os !== undefined) {
+    const matches = matching(filter.os);
+    conditions.push(({ listing, partnership }) => matches(systemOf(listing, partnership) ?? ''));
+  }
+  if (managed !== undefined) conditions.push(({ listing }) => (listing?.record?.managed ?? null) === managed);
+  if (compliant !== undefined)
+    conditions.push(({ listing }) => (listing?.record?.compliant ?? null) === compliant);
+  if (filter.decisions !== undefined) {
+    const matches = among(filter.decisions, DECISION_WORDS);
+    conditions.push((row) => matches(decisionOf(row)?.action ?? 'none'));
+  }
+  if (filter.search !== undefined) {
+    const contains = containing(filter.search);
+    conditions.push((row) => contains(namesOf(row)));
+  }
+  return (row) => conditions.every((keeps) => keeps(row));
+}
+
+/** What a search looks at. */
+function namesOf({ device, user, listing, partnership }: InventoryRow): (string | null | undefined)[] {
+  const { record: seen } = partnership ?? {};
+  const { record: reported } = listing ?? {};
+  return [
+    device,
+    user,
+    seen?.deviceType,
+    seen?.model,
+    seen?.os,
+    seen?.userAgent,
+    seen?.imei,
+    ...(seen?.spellings ?? []),
+    reported?.model,
+    reported?.os,
+    reported?.owner,
+  ];
+}
+
+/** Everything known of one device. */
+export interface DeviceDetails {
+  readonly key: DeviceKey;
+  /** Other spellings of its id. */
+  readonly aliases: readonly string[];
+  readonly record: DeviceListing['record'];
+  /** What of it is not understood; absent = nothing. */
+  readonly unreadable?: readonly string[];
+  readonly decision: ManualDecision | null;
+  readonly partnerships: readonly PartnershipListing[];
+}
+
+/** Reads one device. @throws ProgramError when nothing is known of it */
+export async function showDevice(store: DirectoryStore, id: string): Promise<DeviceDetails> {
+  const key = parseDevice(id);
+  const device = await store.getDevice(key);
+  const partnerships = (await store.listPartnerships()).filter(({ record }) => record.device === key);
+  if (device === null && partnerships.length === 0) throw await deviceNotFound(store, key);
+  return {
+    key,
+    aliases: otherSpellings(key),
+    record: device?.record ?? null,
+    ...(device?.unreadable === undefined ? {} : { unreadable: device.unreadable }),
+    decision: device?.decision ?? null,
+    partnerships,
+  };
+}
+
+/** Says that there is no such device, and which ones may have been meant. */
+export async function deviceNotFound(store: DirectoryStore, key: DeviceKey): Promise<ProgramError> {
+  const near = (await collect(store, null)).filter((row) => row.device.startsWith(key.slice(0, 6)));
+  const hint =
+    near.length === 0 ? '' : `; near: ${[...new Set(near.map((row) => row.device))].slice(0, 5).join(', ')}`;
+  return new ProgramError('EASGATE_NOT_FOUND', `no device ${key}${hint}`);
+}

@@ -1,0 +1,42 @@
+// Owns the use case that writes by hand what a feed would report of a device.
+import type { DirectoryStore } from '../directory/store.ts';
+import type { DeviceKey } from '../identity/keys.ts';
+import { parseDevice } from './names.ts';
+
+/** Values to write; absent = as they were. */
+export interface ReportedValues {
+  readonly managed?: boolean | undefined;
+  readonly compliant?: boolean | undefined;
+  readonly model?: string | undefined;
+  readonly os?: string | undefined;
+  /** Requirements that are not met, in the words shown to the user. None are kept of a compliant device. */
+  readonly requirements?: readonly string[] | undefined;
+}
+
+/** Writes a report at `now`, milliseconds since the epoch, under the name of a feed. @throws ProgramError */
+export async function reportDevice(
+  store: DirectoryStore,
+  id: string,
+  values: ReportedValues,
+  { source, now }: { readonly source: string; readonly now: number },
+): Promise<DeviceKey> {
+  const key = parseDevice(id);
+  const before = (await store.getDevice(key))?.record ?? null;
+  const compliant = values.compliant ?? before?.compliant ?? null;
+  await store.putDevice({
+    key,
+    managed: values.managed ?? before?.managed ?? null,
+    compliant,
+    model: values.model ?? before?.model ?? null,
+    os: values.os ?? before?.os ?? null,
+    encrypted: before?.encrypted ?? null,
+    compromised: before?.compromised ?? null,
+    owner: before?.owner ?? null,
+    lastCheckIn: now,
+    source,
+    version: now,
+    observedAt: now,
+    unmetRequirements: compliant === true ? [] : (values.requirements ?? before?.unmetRequirements ?? []),
+  });
+  return key;
+}

@@ -1,0 +1,139 @@
+// Owns what the directory knows of users: everybody who was seen with a device, and one user in full.
+import type { DirectoryStore, PartnershipListing, StoredDecision } from '../directory/store.ts';
+import { ProgramError } from '../errors.ts';
+import type { DeviceKey, UserKey } from '../identity/keys.ts';
+import { localPart } from '../identity/user-names.ts';
+import { ACCESS_STATES, stateOf } from './inventory.ts';
+import type { AccessState } from './inventory.ts';
+import { order } from './listing.ts';
+import type { Listing, ListOrder, SortFields } from './listing.ts';
+import { parseUser } from './names.ts';
+import { among, matching } from './text-filter.ts';
+
+/** One user, by the devices that were seen with this name. */
+export interface UserRow {
+  readonly user: UserKey;
+  readonly devices: number;
+  /** How many of the devices are in each state. */
+  readonly states: Readonly<Record<AccessState, number>>;
+  /** Milliseconds since the epoch. */
+  readonly firstSeen: number;
+  readonly lastSeen: number;
+}
+
+/** Which users; all that are given must hold. */
+export interface UserFilter {
+  /** Every name that may be this user; with `*` or `?` a pattern. */
+  readonly user?: string | undefined;
+  /** At least one device is in any of these states. */
+  readonly states?: readonly string[] | undefined;
+  /** Seen at or after this moment, milliseconds since the epoch. */
+  readonly seenSince?: number | undefined;
+  /** Not seen since this moment, milliseconds since the epoch. */
+  readonly unseenSince?: number | undefined;
+  /** At least so many devices. */
+  readonly minDevices?: number | undefined;
+}
+
+/** Fields that users can be ordered by. */
+export const USER_FIELDS: SortFields<UserRow> = {
+  user: ({ user }) => user,
+  devices: ({ devices }) => devices,
+  allowed: ({ states }) => states.allowed,
+  quarantined: ({ states }) => states.quarantined,
+  blocked: ({ states }) => states.blocked,
+  firstSeen: ({ firstSeen }) => firstSeen,
+  lastSeen: ({ lastSeen }) => lastSeen,
+};
+
+/** Users by name. @throws ProgramError */
+export async function listUsers(
+  store: DirectoryStore,
+  filter: UserFilter,
+  listOrder: ListOrder,
+): Promise<Listing<UserRow>> {
+  const byUser = Map.groupBy(await store.listPartnerships(), ({ record }) => record.user);
+  const rows = [...byUser].map(([user, partnerships]) => userRow(user, partnerships));
+  const { seenSince = -Infinity, unseenSince = Infinity, minDevices = 0 } = filter;
+  const isState = filter.states === undefined ? null : among(filter.states, ACCESS_STATES);
+  const isUser = filter.user === undefined ? null : userMatcher(store, filter.user);
+  const kept = rows.filter(
+    (row) =>
+      row.lastSeen >= seenSince &&
+      row.lastSeen < unseenSince &&
+      row.devices >= minDevices &&
+      (isUser === null || isUser(row.user)) &&
+      (isState === null || ACCESS_STATES.some((state) => row.states[state] > 0 && isState(state))),
+  );
+  kept.sort((a, b) => (a.user < b.user ? -1 : 1));
+  return order(kept, USER_FIELDS, listOrder);
+}
+
+function userMatcher(store: DirectoryStore, name: string): (user: UserKey) => boolean {
+  if (/[*?]/.test(name)) return matching(name);
+  const key = parseUser(name);
+  return (user) => store.names.meets(user, key);
+}
+
+function userRow(user: UserKey, partnerships: readonly PartnershipListing[]): UserRow {
+  const states: Record<AccessState, number> = {
+    allowed: 0,
+    quarantined: 0,
+    blocked: 0,
+    wiping: 0,
+    unseen: 0,
+  };
+  let [firstSeen, lastSeen] = [Infinity, -Infinity];
+  for (const partnership of partnerships) {
+    states[stateOf(partnership)]++;
+    firstSeen = Math.min(firstSeen, partnership.record.firstSeen);
+    lastSeen = Math.max(lastSeen, partnership.record.lastSeen);
+  }
+  return { user, devices: partnerships.length, states, firstSeen, lastSeen };
+}
+
+/** Everything known of one user. */
+export interface UserDetails {
+  /** As the name was given. */
+  readonly user: UserKey;
+  /** What the directory says the names are; null = it has no record of this name. */
+  readonly record: { readonly aliases: readonly UserKey[]; readonly groups: readonly string[] } | null;
+  /** Names that were seen and may be this user. */
+  readonly names: readonly UserKey[];
+  readonly partnerships: readonly PartnershipListing[];
+  /** Decisions on partnerships of this user, also with devices that were never seen. */
+  readonly decisions: readonly {
+    readonly device: DeviceKey;
+    readonly decision: StoredDecision['decision'];
+  }[];
+}
+
+/** Reads one user, under every name that may be this user. @throws ProgramError when nothing is known of the name */
+export async function showUser(store: DirectoryStore, name: string): Promise<UserDetails> {
+  const user = parseUser(name);
+  const record = await store.getUser(user);
+  const all = await store.listPartnerships();
+  const known = [user, ...(record?.aliases ?? [])];
+  const isUser = (other: UserKey): boolean => known.some((one) => store.names.meets(other, one));
+  const partnerships = all.filter((partnership) => isUser(partnership.record.user));
+  const decisions = (await store.listDecisions()).filter(
+    (stored) => stored.user !== null && isUser(stored.user),
+  );
+  if (record === null && partnerships.length === 0 && decisions.length === 0) throw userNotFound(all, user);
+  return {
+    user,
+    record: record === null ? null : { aliases: record.aliases, groups: record.groups },
+    names: [...new Set(partnerships.map((partnership) => partnership.record.user))],
+    partnerships,
+    decisions: decisions.map(({ device, decision }) => ({ device, decision })),
+  };
+}
+
+function userNotFound(partnerships: readonly PartnershipListing[], user: UserKey): ProgramError {
+  const start = localPart(user).slice(0, 3);
+  const near = partnerships
+    .map(({ record }) => record.user)
+    .filter((other) => localPart(other).startsWith(start));
+  const hint = near.length === 0 ? '' : `; near: ${[...new Set(near)].slice(0, 5).join(', ')}`;
+  return new ProgramError('EASGATE_NOT_FOUND', `no user ${user} was seen${hint}`);
+}

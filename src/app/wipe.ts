@@ -1,0 +1,166 @@
+// Owns the use case of a wipe: what would be erased and whose device is told (the plan), and the order, which names exactly
+// what the plan showed and needs the device id once more.
+import { MAX_WIPE_PARTNERSHIPS } from '../directory/one-key.ts';
+import type { PartnershipRecord } from '../directory/records.ts';
+import type { DeviceListing, DirectoryStore, PartnershipListing } from '../directory/store.ts';
+import { clientFamily } from '../eas/refusals.ts';
+import { ProgramError } from '../errors.ts';
+import { deviceKey } from '../identity/device.ts';
+import type { DeviceKey, UserKey } from '../identity/keys.ts';
+import type { WipeDecision } from '../policy/model.ts';
+import type { Subject } from './decide.ts';
+import { overwrite, refuseOverWipe, storedDecisions } from './decisions.ts';
+import type { Decided } from './decisions.ts';
+import { deviceNotFound } from './inventory.ts';
+import { canonicalUser, parseDevice, target } from './names.ts';
+
+/** The only version whose clients know a wipe of the account alone (MS-ASPROV 2.2.2.1). */
+export const ACCOUNT_ONLY_VERSION = '16.1';
+
+/** What is to be erased. */
+export interface WipeRequest extends Subject {
+  readonly reason: string;
+  /** Only the mail account of one user. */
+  readonly accountOnly: boolean;
+  /** Of an id that several users were seen with: whichever of them asks for mail. */
+  readonly allUsers: boolean;
+}
+
+/** What a wipe would do; nothing is written yet. */
+export interface WipePlan {
+  readonly device: DeviceKey;
+  /** Whose partnership it is written to; null = the device's, for all users. */
+  readonly user: UserKey | null;
+  readonly accountOnly: boolean;
+  readonly reason: string;
+  readonly listing: DeviceListing | null;
+  /** Everybody who was seen with the device. */
+  readonly partnerships: readonly PartnershipListing[];
+  /** Of these, who is told to wipe; the first seen first. */
+  readonly named: readonly PartnershipListing[];
+  /** The decisions it takes the place of. */
+  readonly replaces: readonly Decided[];
+  /** Outlook mobile is among the clients: it obeys an account-only wipe alone. */
+  readonly hasOutlookMobile: boolean;
+}
+
+/** It is not clear whom a wipe is for: `missing` says what the caller has to name. */
+export class WipeUserError extends ProgramError {
+  /** `user`: whose device; `account`: whose account; null = the user was never seen with the device. */
+  readonly missing: 'user' | 'account' | null;
+  constructor(message: string, missing: 'user' | 'account' | null) {
+    super('EASGATE_WIPE_USER', message);
+    this.missing = missing;
+  }
+}
+
+/** Looks at what a wipe would do. @throws ProgramError where it cannot be ordered */
+export async function planWipe(store: DirectoryStore, request: WipeRequest): Promise<WipePlan> {
+  const { reason, accountOnly } = request;
+  const device = parseDevice(request.device);
+  if (reason.trim() === '') throw new ProgramError('EASGATE_REASON', 'a wipe needs a reason');
+  const listing = await store.getDevice(device);
+  const partnerships = (await store.listPartnerships()).filter(({ record }) => record.device === device);
+  if (listing === null && partnerships.length === 0) throw await deviceNotFound(store, device);
+  const user = await chooseUser(store, device, partnerships, request);
+  await refuseOverWipe(store, device, user);
+  return {
+    device,
+    user,
+    accountOnly,
+    reason,
+    listing,
+    partnerships,
+    named: namedBy(store, partnerships, user),
+    replaces: await storedDecisions(store, device, user),
+    hasOutlookMobile: partnerships.some(({ record }) => isOutlookMobile(record)),
+  };
+}
+
+/**
+ * Orders what the plan says. `confirmation`: the device id, typed once more in any spelling. @throws ProgramError when it is
+ * another one, or the decision changed since the plan was made
+ */
+export async function orderWipe(
+  store: DirectoryStore,
+  plan: WipePlan,
+  { owner, confirmation }: { readonly owner: string; readonly confirmation: string },
+): Promise<WipeDecision> {
+  const { device, user, accountOnly, reason, named, replaces } = plan;
+  if (deviceKey(confirmation.trim()) !== device)
+    throw new ProgramError('EASGATE_WIPE_CONFIRM', `not confirmed: that is not ${device}; nothing was done`);
+  const now = Date.now();
+  const decision: WipeDecision = {
+    action: accountOnly ? 'accountWipe' : 'wipe',
+    owner,
+    reason,
+    decidedAt: now,
+    expiresAt: null,
+    wipe: {
+      requestedAt: now,
+      partnerships: named.map(({ record }) => ({
+        user: record.user,
+        spellings: record.spellings,
+        toldAt: null,
+      })),
+      state: 'pending',
+      acknowledgedAt: null,
+      deviceStatus: null,
+      acknowledgedBy: null,
+    },
+  };
+  await overwrite(store, device, user, replaces, decision);
+  return decision;
+}
+
+/** The partnerships that the wipe names: those known now, the first seen first. */
+function namedBy(
+  store: DirectoryStore,
+  partnerships: readonly PartnershipListing[],
+  user: UserKey | null,
+): PartnershipListing[] {
+  return partnerships
+    .filter(({ record }) => user === null || store.names.same(record.user, user))
+    .sort((a, b) => a.record.firstSeen - b.record.firstSeen)
+    .slice(0, MAX_WIPE_PARTNERSHIPS);
+}
+
+/** Whose partnership the wipe is written to; null = the device's, for all users. */
+async function chooseUser(
+  store: DirectoryStore,
+  device: DeviceKey,
+  partnerships: readonly PartnershipListing[],
+  { user: name, accountOnly, allUsers }: WipeRequest,
+): Promise<UserKey | null> {
+  const users = partnerships.map(({ record }) => record.user);
+  if (name === undefined && users.length > 1 && (accountOnly || !allUsers))
+    throw new WipeUserError(
+      `${device} is used by ${users.join(', ')}: whose ${accountOnly ? 'account' : 'phone'}?`,
+      accountOnly ? 'account' : 'user',
+    );
+  if (name === undefined && !accountOnly) return null;
+  const user = (await canonicalUser(store, device, name)) ?? users[0];
+  const seen = partnerships.filter(({ record }) => user !== undefined && store.names.same(record.user, user));
+  if (user === undefined || seen.length === 0) {
+    const who = user === undefined ? 'no user was ever' : `${user} was never`;
+    const alike = users.filter((other) => user !== undefined && store.names.meets(other, user));
+    const hint = alike.length === 0 ? '' : `; ${alike.join(', ')} was: a wipe is for exact names`;
+    throw new WipeUserError(`${who} seen with ${device}${hint}`, null);
+  }
+  if (accountOnly) for (const { record } of seen) requireAccountOnly(record);
+  return user;
+}
+
+function requireAccountOnly({ user, device, protocolVersion }: PartnershipRecord): void {
+  if (protocolVersion === ACCOUNT_ONLY_VERSION) return;
+  const version = protocolVersion === null ? 'an unknown protocol version' : `version ${protocolVersion}`;
+  throw new ProgramError(
+    'EASGATE_WIPE_VERSION',
+    `${target(device, user)} was last seen with ${version}: only clients of ${ACCOUNT_ONLY_VERSION} know an account-only ` +
+      'wipe, older ones cannot be told; block the device, or wipe all of it',
+  );
+}
+
+function isOutlookMobile({ userAgent, deviceType }: PartnershipRecord): boolean {
+  return clientFamily(userAgent, deviceType) === 'outlook';
+}

@@ -1,0 +1,112 @@
+// Owns the definitions of `easgate users`, `partnerships` and `decisions`, and of `explain`.
+import type { Command } from 'commander';
+import { DECISION_ACTIONS, DECISION_FIELDS, DECISION_STATES } from '../../app/decision-list.ts';
+import { ACCESS_STATES } from '../../app/inventory.ts';
+import { USER_FIELDS } from '../../app/users.ts';
+import type { DecisionOptions, InventoryOptions } from '../inventory.ts';
+import type { UserOptions } from '../users.ts';
+import { addInventoryOptions } from './devices.ts';
+import { addExamples, addListOptions, words } from './options.ts';
+
+/** Registers `users`, `partnerships`, `decisions` and `explain`. */
+export function registerDirectory(program: Command): void {
+  registerUsers(program);
+  registerPartnerships(program);
+  registerDecisions(program);
+  addExamples(
+    program
+      .command('explain')
+      .argument('<user>', 'user name, in any spelling')
+      .argument('<device>', 'device id, in any spelling')
+      .description('why a device of a user may or may not pass, step by step')
+      .option('--json', 'one JSON document, with ISO times')
+      .action(async (user: string, device: string, options: { json?: true }, command: Command) =>
+        (await import('../explain.ts')).explain(user, device, options, command),
+      ),
+    ['explain alice OLDPHONE2', ''],
+    ["explain 'CONTOSO\\alice' OLDPHONE2 --json", ''],
+  );
+}
+
+function registerUsers(program: Command): void {
+  const users = program.command('users').description('who was seen, with which devices');
+  const list = users
+    .command('list')
+    .description('users and how many devices they have in each state')
+    .option('--user <user>', 'every name that may be this user, or with * and ?')
+    .addOption(words('--state <states>', 'has a device whose last verdict was this', ACCESS_STATES))
+    .option('--seen <time>', 'seen in the last 30m, 12h, 7d, or since a date')
+    .option('--not-seen <time>', 'not seen since then')
+    .option('--min-devices <number>', 'has so many devices or more')
+    .action(async (options: UserOptions, command: Command) =>
+      (await import('../users.ts')).list(options, command),
+    );
+  addExamples(
+    addListOptions(list, Object.keys(USER_FIELDS)),
+    ['users list --min-devices 5 --sort -devices', 'who has many'],
+    ['users list --state quarantined --seen 1d', 'who was turned away today'],
+  );
+  addExamples(
+    users
+      .command('show')
+      .argument('<user>', 'user name, in any spelling')
+      .description('one user: names, groups, devices, decisions')
+      .option('--json', 'one JSON document, with ISO times')
+      .action(async (name: string, options: { json?: true }, command: Command) =>
+        (await import('../users.ts')).show(name, options, command),
+      ),
+    ['users show alice', ''],
+  );
+  addExamples(users, ['users list', ''], ['users show alice', '']);
+}
+
+function registerPartnerships(program: Command): void {
+  const partnerships = program
+    .command('partnerships')
+    .description('users on devices, as the mail server saw them: clients, versions, times');
+  addExamples(
+    addInventoryOptions(
+      partnerships
+        .command('list')
+        .description('every user on every device that was seen')
+        .action(async (options: InventoryOptions, command: Command) =>
+          (await import('../inventory.ts')).listPartnerships(options, command),
+        ),
+    ),
+    ['partnerships list --sort -firstSeen --limit 20', 'the newest'],
+    ['partnerships list --search Outlook --relative', ''],
+  );
+  addExamples(partnerships, ['partnerships list --user alice', '']);
+}
+
+function registerDecisions(program: Command): void {
+  const decisions = program
+    .command('decisions')
+    .description('decisions by hand and wipes, wherever they are; `devices` makes them and takes them back');
+  const list = decisions
+    .command('list')
+    .description('every decision, also on devices that were never seen')
+    .option('--device <id>', 'device id in any spelling, or with * and ?')
+    .option('--user <user>', 'those for every name that may be this user')
+    .addOption(words('--action <actions>', 'what was decided', DECISION_ACTIONS))
+    .addOption(words('--state <states>', 'whether it holds; of a wipe how far it has come', DECISION_STATES))
+    .option('--by <name>', 'who decided, or with * and ?')
+    .option('--decided <time>', 'in the last 30m, 12h, 7d, or since a date')
+    .option('--ends <time>', 'ends within 30m, 12h, 7d, or before a date; ended ones too')
+    .option('--search <text>', 'part of any id, name or reason')
+    .action(async (options: DecisionOptions, command: Command) =>
+      (await import('../inventory.ts')).listAllDecisions(options, command),
+    );
+  addExamples(
+    addListOptions(list, Object.keys(DECISION_FIELDS)),
+    ['decisions list --action allow --state active --ends 7d', 'exceptions that end soon'],
+    ['decisions list --action wipe,accountWipe --state pending,failed', 'open wipes'],
+    ['decisions list --decided 1d --sort -decidedAt', 'who decided what today'],
+  );
+  addExamples(
+    decisions,
+    ['decisions list', ''],
+    ['devices block PHONE1 --reason "stolen"', 'makes one'],
+    ['devices clear PHONE1', 'takes it back'],
+  );
+}

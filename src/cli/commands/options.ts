@@ -1,0 +1,45 @@
+// Owns options that several commands share, and the examples below their help.
+import { Option } from 'commander';
+import type { Command } from 'commander';
+
+/** `blocked,quarantined`, or the option again for each: any of several words. */
+export function words(flags: string, description: string, choices?: readonly string[]): Option {
+  const option = new Option(flags, description);
+  // The choices are for help and completion; the use case checks the words, several of which may stand here.
+  if (choices !== undefined) option.choices(choices);
+  return option.argParser((text: string, before: readonly string[] | undefined) => [
+    ...(before ?? []),
+    ...text.split(',').map((word) => word.trim()),
+  ]);
+}
+
+/** Adds what every list takes. `fields`: what it can be ordered by. */
+export function addListOptions(command: Command, fields: readonly string[]): Command {
+  const sort = new Option('--sort <fields>', `order: ${fields.join(', ')}; with - in front: largest first`);
+  sort.argChoices = fields.flatMap((field) => [field, `-${field}`]);
+  return command
+    .addOption(sort)
+    .option('--limit <number>', 'at most so many rows')
+    .option('--relative', 'times as lengths from now, 3d ago')
+    .option('--json', 'one JSON document, with ISO times');
+}
+
+/** One example: what is typed behind `easgate`, and what it does. */
+export type Example = readonly [command: string, meaning: string];
+
+const examples = new WeakMap<Command, readonly Example[]>();
+
+/** Shows examples below the help of a command. */
+export function addExamples(command: Command, ...shown: Example[]): Command {
+  examples.set(command, shown);
+  return command.addHelpText('after', () => {
+    const width = Math.max(...shown.map(([text]) => text.length));
+    const lines = shown.map(([text, meaning]) => `  easgate ${text.padEnd(width)}  ${meaning}`.trimEnd());
+    return `\nExamples:\n${lines.join('\n')}`;
+  });
+}
+
+/** The examples of a command. */
+export function examplesOf(command: Command): readonly Example[] {
+  return examples.get(command) ?? [];
+}

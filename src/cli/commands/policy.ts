@@ -1,0 +1,83 @@
+// Owns the definitions of `easgate policy` and `easgate simulate`.
+import type { Command } from 'commander';
+import type { CheckOptions } from '../policy.ts';
+import { FACT_OPTIONS, yesOrNo } from './fact-options.ts';
+import { addExamples } from './options.ts';
+
+/** Registers `policy` with its verbs, and `simulate`. */
+export function registerPolicy(program: Command): void {
+  const policy = program.command('policy').description('policy documents');
+  addExamples(
+    policy
+      .command('check')
+      .argument('[file]', 'policy document')
+      .description('list every problem of a policy document, with line and column')
+      .option('--strict', 'warnings fail too')
+      .option('--json', 'one JSON document')
+      .option('--schema', 'print the JSON Schema of policy documents instead')
+      .option('--fields', 'print all fields as Markdown instead')
+      .action(async (file: string | undefined, options: CheckOptions) =>
+        (await import('../policy.ts')).check(file, options),
+      ),
+    ['policy check policy.yaml', ''],
+    ['policy check --strict --json policy.yaml', 'for pipelines: warnings fail too'],
+  );
+  addExamples(
+    policy
+      .command('test')
+      .argument('<cases>', 'YAML or JSON file: a list of { name, facts, expect }')
+      .description('run test cases against a policy document')
+      .option('--policy <file>', 'policy document; default: the one the file of cases names')
+      .option('--json', 'one JSON document')
+      .action(async (file: string, options: { policy?: string; json?: true }) =>
+        (await import('../policy.ts')).test(file, options),
+      ),
+    ['policy test cases.yaml --policy policy.yaml', 'ends with 1 when a case fails'],
+  );
+  addExamples(
+    policy
+      .command('evaluate')
+      .description('decide facts on stdin, one JSON object a line; prints one verdict a line')
+      .requiredOption('--policy <file>', 'policy document')
+      .action(async (options: { policy: string }) => (await import('../policy.ts')).evaluate(options)),
+    ['policy evaluate --policy policy.yaml < facts.ndjson', ''],
+  );
+  addExamples(
+    policy
+      .command('explain')
+      .description('decide one JSON object of facts on stdin, and show every step')
+      .requiredOption('--policy <file>', 'policy document')
+      .option('--json', 'one JSON document')
+      .action(async (options: { policy: string; json?: true }) =>
+        (await import('../policy.ts')).explain(options),
+      ),
+    ['policy explain --policy policy.yaml < facts.json', ''],
+  );
+  addExamples(policy, ['policy check policy.yaml', ''], ['policy test cases.yaml --policy policy.yaml', '']);
+  registerSimulate(program);
+}
+
+function registerSimulate(program: Command): void {
+  const simulate = program
+    .command('simulate')
+    .description('what a policy decides about made-up facts; a fact that is not given is unknown')
+    .requiredOption('--policy <file>', 'policy document')
+    .option('--facts <file>', 'JSON file of facts to begin with')
+    .option('--json', 'one JSON document');
+  for (const { flag, text, kind } of FACT_OPTIONS) {
+    if (kind === 'flag') simulate.option(flag, text, yesOrNo);
+    else if (kind === 'number') simulate.option(flag, text, Number);
+    else simulate.option(flag, text);
+  }
+  simulate.action(async (options: Record<string, unknown>) =>
+    (await import('../simulate.ts')).simulate(options),
+  );
+  addExamples(
+    simulate,
+    ['simulate --policy policy.yaml --user alice --group staff --managed yes --compliant no', ''],
+    [
+      'simulate --policy policy.yaml --facts facts.json --os-version 17.4',
+      'the facts of a file, but for one',
+    ],
+  );
+}

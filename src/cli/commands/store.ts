@@ -1,0 +1,35 @@
+// Owns the definitions of `easgate store`.
+import type { Command } from 'commander';
+import { addExamples } from './options.ts';
+
+/** Registers `store` and its verbs. */
+export function registerStore(program: Command): void {
+  const store = program.command('store').description('which store the directory is');
+  addExamples(
+    store
+      .command('status')
+      .description('the store, what this gateway knows of it, and whether they agree')
+      .option('--json', 'one JSON document')
+      .action(async (options: { json?: true }, command: Command) =>
+        (await import('../store.ts')).status(options, command),
+      ),
+    ['store status', 'ends with 1 when they do not agree'],
+  );
+  addExamples(
+    store
+      .command('init')
+      .description('make the directory where there is none')
+      .action(async (_options, command: Command) => (await import('../store.ts')).init(command)),
+    ['store init', 'once, for a new Redis'],
+  );
+  addExamples(
+    store
+      .command('accept')
+      .description(
+        'take the store as it is: restored, replaced or empty; wipes in it wait until they are ordered again',
+      )
+      .action(async (_options, command: Command) => (await import('../store.ts')).accept(command)),
+    ['store accept', 'after a backup was put back'],
+  );
+  addExamples(store, ['store status', '']);
+}

@@ -1,0 +1,96 @@
+// Owns the sentences of decisions by hand: what a command says of a decision it wrote or took back.
+import type { CoverageNote, Doubt } from '../app/coverage.ts';
+import type { ClearResult, DecideResult } from '../app/decide.ts';
+import { describeDecision } from '../app/decisions.ts';
+import type { Decided } from '../app/decisions.ts';
+import { target } from '../app/names.ts';
+import type { DeviceKey, UserKey } from '../identity/keys.ts';
+import { localPart } from '../identity/user-names.ts';
+import { isOpenWipe, isWipe } from '../policy/wipe.ts';
+import { quoted } from './output.ts';
+import { isoTime } from './times.ts';
+
+/** Names listed of one kind. */
+const MAX_NAMES = 5;
+
+/** A decision that was written: what it replaced, whom it holds for. */
+export function decidedText({ device, user, decision, replaced, covers }: DecideResult): string {
+  const lines = [...replaced.map((one) => replacedLine(device, one)), ...covers.map(coverageLine)];
+  return `${decision.action}: ${target(device, user)}\n${lines.map((line) => `  ${line}\n`).join('')}`;
+}
+
+/** Decisions that were taken back, and those that are left: whoever takes one back must not believe that all are gone. */
+export function clearedText({ device, user, cleared, left }: ClearResult): string {
+  const lines = cleared.map(
+    (stored) => `cleared: ${target(device, stored.user)} (was: ${describeDecision(stored.decision)})`,
+  );
+  if (lines.length === 0) lines.push(`nothing to clear: no decision on ${target(device, user)}`);
+  for (const { user: name, decision } of left) {
+    const state = isOpenWipe(decision) ? 'still to be wiped' : 'still decided';
+    const force = isWipe(decision) && !isOpenWipe(decision) ? ' --force' : '';
+    const command = `${clearCommand(device, name)}${force}`;
+    lines.push(
+      `${state}: ${target(device, name)}: ${describeDecision(decision)}; to take it back: ${command}`,
+    );
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+/** How to take back what is stored there. */
+export function clearCommand(device: DeviceKey, user: UserKey | null): string {
+  return `easgate devices clear ${device}${user === null ? '' : ` --user ${quoted(user)}`}`;
+}
+
+/** What looks like a slip. */
+export function doubtText(doubt: Doubt): string {
+  const { device } = doubt;
+  if (doubt.kind === 'unknownDevice')
+    return `no feed reported ${device} and no user was seen with it: is the id right?`;
+  const others = doubt.seen.length === 0 ? 'nobody was' : `only ${listed(doubt.seen)}`;
+  return `${doubt.user} was never seen with ${device}, ${others}: is the name right?`;
+}
+
+function replacedLine(device: DeviceKey, { user, decision }: Decided): string {
+  const { owner, reason, expiresAt } = decision;
+  const why = reason === null ? '' : ` (${reason})`;
+  const until = expiresAt === null ? '' : `, until ${isoTime(expiresAt)}`;
+  return `replaces ${describeDecision(decision)} on ${target(device, user)} by ${owner}${why}${until}`;
+}
+
+function coverageLine(note: CoverageNote): string {
+  switch (note.kind) {
+    case 'everyUser':
+      return `holds for every user of the device${seen(note.seen)}, however its id is spelled`;
+    case 'exceptUser':
+      return `does not hold for ${note.user}: ${describeDecision(note.decision)} by ${note.decision.owner}`;
+    case 'exactLogin':
+      return `holds for the login ${note.user} alone, and for names that identity.domains makes the same`;
+    case 'notOtherSpellings': {
+      if (note.seen.length > 0)
+        return `does not hold for ${listed(note.seen)}, seen with the device: name it too`;
+      const local = localPart(note.user);
+      const example = note.user.includes('@') ? `${local} or DOMAIN\\${local}` : `${local}@a.domain`;
+      return `does not hold for other spellings of the login, such as ${example}`;
+    }
+    case 'alikeLogins': {
+      const suffix = note.notOtherSuffixes ? 'but those of another DNS domain' : 'of any domain';
+      return `holds for ${note.user}, and for all logins named ${localPart(note.user)} ${suffix}${seen(note.seen)}`;
+    }
+    case 'notOtherDomains':
+      return `does not hold for ${listed(note.seen)}, of another DNS domain`;
+    case 'overruledBy':
+    default: {
+      const where = note.user === null ? 'the device' : note.user;
+      return `has no effect while this holds: ${describeDecision(note.decision)} on ${where} by ${note.decision.owner}`;
+    }
+  }
+}
+
+function seen(names: readonly string[]): string {
+  return names.length === 0 ? '' : ` (seen: ${listed(names)})`;
+}
+
+function listed(names: readonly string[]): string {
+  const more = names.length > MAX_NAMES ? ` and ${names.length - MAX_NAMES} more` : '';
+  return names.slice(0, MAX_NAMES).join(', ') + more;
+}

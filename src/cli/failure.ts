@@ -1,0 +1,24 @@
+// Owns how a failure is written: its code, its message, and which command helps.
+import { WipeInTheWay } from '../app/decisions.ts';
+import { WipeUserError } from '../app/wipe.ts';
+import { isOpenWipe } from '../policy/wipe.ts';
+import { clearCommand } from './decision-text.ts';
+
+/** `CODE: message`, and what to type next where that is known. */
+export function failureText(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : 'EASGATE_FAILED';
+  return `${code}: ${error instanceof Error ? error.message : String(error)}${hint(error)}`;
+}
+
+function hint(error: unknown): string {
+  if (error instanceof WipeInTheWay) {
+    const { device, decided } = error;
+    const clear = clearCommand(device, decided.user);
+    return isOpenWipe(decided.decision)
+      ? `; take it back first: ${clear}`
+      : `; too late to take back; to let the device in again: ${clear} --force`;
+  }
+  if (error instanceof WipeUserError && error.missing !== null)
+    return error.missing === 'account' ? ' (--user)' : ' (--user, or --all-users for each of them)';
+  return '';
+}
