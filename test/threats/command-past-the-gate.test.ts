@@ -12,15 +12,15 @@ describe('OPTIONS with a command in a base64 query', () => {
   const disguised = request('FolderSync', Buffer.alloc(0)).replace(/^POST (\S+)\?\S+/, `OPTIONS $1?${query}`);
 
   it.each([
-    ['of a blocked device', disguised],
-    ['without credentials', disguised.replace(/Authorization: .*\r\n/, '')],
-  ])('reaches the mail server without the command: %s', async (_whose, sent) => {
+    ['of a blocked device', disguised, 200],
+    ['without credentials', disguised.replace(/Authorization: .*\r\n/, ''), 401],
+  ])('reaches the mail server without the command: %s', async (_whose, sent, status) => {
     const backend = await backendOf(answerOk);
     const gateway = await gatewayOf(backend);
     gateway.change('abc123', 'block');
     const phone = await phoneOf(gateway);
     phone.send(sent);
-    expect((await phone.response()).status).toBe(200);
+    expect((await phone.response()).status).toBe(status);
     expect(backend.requests.map(({ method, target }) => [method, target])).toEqual([
       ['OPTIONS', '/Microsoft-Server-ActiveSync'],
     ]);
