@@ -44,7 +44,7 @@ async function leaf(...hosts: string[]): Promise<Credentials> {
 async function start(
   tls: Partial<ListenerTlsSettings> = {},
   overrides: SettingsOverrides = {},
-  onRequest?: (request: BackendRequest) => void,
+  onRequest: (request: BackendRequest) => void = answerOk,
 ): Promise<TestGateway> {
   const backend = await backendOf(onRequest);
   return gatewayOf(backend, { ...overrides, listen: { tls: listenerTls([mail], tls) } });

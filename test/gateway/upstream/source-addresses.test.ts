@@ -26,7 +26,7 @@ interface SetUp {
 async function setUp(
   upstream: Partial<UpstreamServerSettings>,
   overrides: SettingsOverrides = {},
-  onRequest?: (request: BackendRequest) => void,
+  onRequest: (request: BackendRequest) => void = answerOk,
 ): Promise<SetUp> {
   const backend = await backendOf(onRequest);
   const gateway = await gatewayOf(backend, { ...overrides, upstream });
