@@ -225,7 +225,9 @@ const start = (help: string): ProgramErrorInfo => ({ part: 'start', help });
 
 /** Every way a command or a start fails. Codes are stable: scripts may rely on them. */
 export const PROGRAM_ERRORS = {
-  EASGATE_USAGE: command('the arguments contradict each other; `--help` behind the command has examples'),
+  EASGATE_USAGE: command(
+    'there is no such command or option, an argument is missing (exit code 2), or arguments contradict each other; `--help` behind the command has examples',
+  ),
   EASGATE_DEVICE_ID: command('the argument is no device id: it is letters and digits, 64 at most'),
   EASGATE_EXPIRY: command(
     'the argument is no time to come: write a length (30m, 12h, 7d, 1w) or an ISO date',
