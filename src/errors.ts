@@ -166,7 +166,7 @@ export const ERRORS = {
   EASGATE_DEVICE_THROTTLED: {
     status: 503,
     source: 'policy',
-    help: 'the device repeats one command in a tight loop (throttle); a mail app that spins empties its battery',
+    help: 'the device sends one command too often, or repeats the same request without news (throttle); a mail app that spins empties its battery',
   },
   EASGATE_DEVICE_BUSY: {
     status: 503,
@@ -196,7 +196,7 @@ export const ERRORS = {
   EASGATE_CREDENTIALS_UNKNOWN: {
     status: 503,
     source: 'internal',
-    help: 'the mail server could not be asked about the credentials (what answers its OPTIONS must offer Exchange ActiveSync, as MS-ASHTTP 2.2.4 demands), or too many wrong ones came from this address or for this user',
+    help: 'the mail server could not be asked about the credentials (what answers its OPTIONS must demand credentials and offer Exchange ActiveSync, as MS-ASHTTP 2.2.3.1.2 and 2.2.4 say: see EASGATE_OPTIONS_OPEN), or too many wrong ones came from this address or for this user',
   },
   EASGATE_DRAINING: { status: 503, source: 'internal', help: 'the gateway is stopping' },
   EASGATE_DECISION_CHANGED: {

@@ -116,6 +116,12 @@ const workers = z.strictObject({
 const throttle = z.strictObject({
   burst: atLeastZero(300, 'requests of one command a device may make at once; 0 = no guard'),
   perMinute: count(120, 'and per minute in the long run'),
+  repeats: atLeastZero(
+    45,
+    'times a mail app may repeat the same request without news, beyond repeatsPerMinute, until it is paused: once a second for 90 seconds; 0 = no limit',
+  ),
+  repeatsPerMinute: count(30, 'repeats per minute that are no loop'),
+  pauseSeconds: seconds(30, 'for how long; it may then ask once, and again after as long'),
   maxDevices: count(50_000, 'devices counted at most'),
 });
 
@@ -345,7 +351,10 @@ const cache = z.strictObject({
   maxUnknownEntries: count(20_000, 'verdicts about unknown devices kept at most'),
   lifetimeSeconds: seconds(60, 'how long a verdict is used without asking the directory again'),
   unknownLifetimeSeconds: seconds(10, 'the same for unknown devices'),
-  maxConcurrentLookups: count(256, 'look-ups in the directory at one time'),
+  maxConcurrentLookups: count(
+    256,
+    'look-ups in the directory at one time of phones that are known, and as many of strangers, of which one address gets half',
+  ),
   lookupTimeoutMs: count(500, 'longest wait for the directory, in milliseconds'),
 });
 

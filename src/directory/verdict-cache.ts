@@ -5,10 +5,12 @@ import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import { localPart } from '../identity/user-names.ts';
 import { evaluate } from '../policy/evaluate.ts';
 import type { Policy, Verdict, WipeOrder } from '../policy/model.ts';
+import { clientBlock } from '../identity/client-address.ts';
 import { ChangeFollower } from './change-follower.ts';
 import type { StoreStateListener } from './change-follower.ts';
 import { CorruptRecordError } from './records.ts';
 import { withDeadline } from './deadline.ts';
+import { LookupPlaces } from './lookup-places.ts';
 import type { ChangeBatch, DirectoryStore, LogPosition, LookupResult } from './store.ts';
 
 /** Bounds and lifetimes; milliseconds. */
@@ -55,7 +57,20 @@ interface CachedVerdict {
   readonly lapsesAt: number;
 }
 
+/** Who wants to know. */
+export interface Asker {
+  /** The client's address. */
+  readonly address: string;
+  /** The mail server took the credentials of this request before. */
+  readonly proven: boolean;
+}
+
+/** A part of the gateway itself. */
+const ITSELF: Asker = { address: '', proven: true };
+
 interface Flight {
+  readonly user: UserKey;
+  readonly device: DeviceKey;
   readonly promise: Promise<Decision>;
   /** The latest change of this user or device that was seen while the look-up was under way. */
   changedAt: LogPosition | null;
@@ -114,6 +129,9 @@ export class VerdictCache {
   private readonly known: LRUCache<DeviceKey, CachedVerdict[]>;
   private readonly unknown: LRUCache<DeviceKey, CachedVerdict[]>;
   private readonly flights = new Map<string, Flight>();
+  /** Of known phones, and of those that nobody vouched for: these never keep the places of the others busy. */
+  private readonly knownPlaces: LookupPlaces;
+  private readonly strangerPlaces: LookupPlaces;
   private confirming = 0;
   private readonly listeners = new Set<(changed: ChangedKeys) => void>();
   private readonly follower: ChangeFollower;
@@ -132,6 +150,9 @@ export class VerdictCache {
     this.wall = wall;
     this.known = new LRUCache({ max: options.maxEntries });
     this.unknown = new LRUCache({ max: options.maxUnknownEntries });
+    const { maxConcurrentLookups, lookupTimeoutMs } = options;
+    this.knownPlaces = new LookupPlaces(maxConcurrentLookups, lookupTimeoutMs);
+    this.strangerPlaces = new LookupPlaces(maxConcurrentLookups, lookupTimeoutMs);
     this.follower = new ChangeFollower(store, (batch) => this.apply(batch), options.onStoreState);
   }
 
@@ -141,6 +162,8 @@ export class VerdictCache {
   }
 
   async stop(): Promise<void> {
+    this.knownPlaces.close();
+    this.strangerPlaces.close();
     await this.follower.stop();
   }
 
@@ -163,27 +186,44 @@ export class VerdictCache {
     return found.verdict;
   }
 
-  /** One look-up per key at a time, bounded in number and time. Never rejects. */
-  decide(user: UserKey, device: DeviceKey): Promise<Decision> {
-    const key = `${device}\0${user}`;
+  /**
+   * One look-up per key at a time, bounded in number and time. Phones whose credentials were taken before, or whose partnership
+   * is known, have places of their own; strangers share theirs by address. Never rejects.
+   */
+  decide(user: UserKey, device: DeviceKey, asker: Asker = ITSELF): Promise<Decision> {
+    const isKnown = asker.proven || this.find(user, device)?.seen === true;
+    // A known phone does not wait for the look-up of a stranger who names it.
+    const key = `${isKnown ? 'k' : 's'}\0${device}\0${user}`;
     const under = this.flights.get(key);
     if (under !== undefined) return under.promise;
     this.misses++;
-    if (this.flights.size >= this.options.maxConcurrentLookups)
-      return Promise.resolve(this.stale(user, device));
+    // Known phones may all come from one address; strangers make up devices, not addresses.
+    const [places, holder] = isKnown
+      ? [this.knownPlaces, device]
+      : [this.strangerPlaces, clientBlock(asker.address)];
     const { promise, resolve } = Promise.withResolvers<Decision>();
-    const flight: Flight = { promise, changedAt: null, dropped: false };
+    const flight: Flight = { user, device, promise, changedAt: null, dropped: false };
     this.flights.set(key, flight);
-    void this.lookUp(user, device, flight)
-      .catch((error: unknown) => {
-        this.options.onLookupError(error);
-        return this.stale(user, device);
-      })
-      .then((decision) => {
-        this.flights.delete(key);
-        resolve(decision);
-      });
+    void this.lookUpInTurn(flight, places, holder).then((decision) => {
+      this.flights.delete(key);
+      resolve(decision);
+    });
     return promise;
+  }
+
+  /** The last known verdict where there is no place in time, or no answer. */
+  private async lookUpInTurn(flight: Flight, places: LookupPlaces, holder: string): Promise<Decision> {
+    const { user, device } = flight;
+    const entered = places.enter(holder);
+    if (!(typeof entered === 'boolean' ? entered : await entered)) return this.stale(user, device);
+    try {
+      return await this.lookUp(user, device, flight);
+    } catch (error) {
+      this.options.onLookupError(error);
+      return this.stale(user, device);
+    } finally {
+      places.leave(holder);
+    }
   }
 
   /**
@@ -192,7 +232,7 @@ export class VerdictCache {
    * {@link peek} and {@link decide} may say `wipe` for seconds after it was taken back. Never rejects.
    */
   async confirm(user: UserKey, device: DeviceKey): Promise<Verdict | null> {
-    if (this.flights.size + this.confirming >= this.options.maxConcurrentLookups) return null;
+    if (this.confirming >= this.options.maxConcurrentLookups) return null;
     this.confirming++;
     try {
       return this.evaluate(await withDeadline(this.store.lookup(user, device), this.options.lookupTimeoutMs));
@@ -324,8 +364,8 @@ export class VerdictCache {
         this.dropUsers(this.unknown, users);
       }
     }
-    for (const [key, flight] of this.flights) {
-      const [device = ''] = key.split('\0');
+    for (const flight of this.flights.values()) {
+      const { device } = flight;
       // Which user an alias means is not known yet: any change of a user may concern a look-up under way.
       if (batch.trimmed || devices.has(device) || users.size > 0) flight.changedAt = batch.position;
       if (batch.trimmed) flight.dropped = true;

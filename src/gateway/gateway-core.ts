@@ -7,10 +7,11 @@ import type { Verdict, WipeOrder } from '../policy/model.ts';
 import { underSpelling } from '../policy/wipe.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { SeenFacts } from '../directory/partnership-recorder.ts';
-import type { ChangedKeys, Decision } from '../directory/verdict-cache.ts';
+import type { Asker, ChangedKeys, Decision } from '../directory/verdict-cache.ts';
 import { Arrivals } from './access/arrivals.ts';
 import { ChallengeMemory } from './credentials/challenge-cache.ts';
 import type { ClientConnection } from './connection/client-connection.ts';
+import { showsAcceptance } from './credentials/credential-proof.ts';
 import { CredentialCheck } from './credentials/credential-check.ts';
 import type { Deadlines } from './io/deadlines.ts';
 import { DeviceGuard } from './access/throttle.ts';
@@ -20,6 +21,7 @@ import { forwardedHeaders } from './upstream/client-origin.ts';
 import type { ClientOrigin, ForwardingRules } from './upstream/client-origin.ts';
 import { Notices } from './access/notice-cache.ts';
 import type { NoticeReader } from './access/notice-cache.ts';
+import { OpenOptions } from './open-options.ts';
 import { MAX_USER_AGENT, VIA_PSEUDONYM } from './settings.ts';
 import type { GatewaySettings, QuarantineSettings } from './settings.ts';
 import type { FinishedPassage } from '../telemetry/finished-request.ts';
@@ -56,7 +58,7 @@ export interface VerdictSource {
   /** Synchronous hit, or undefined. The same object for as long as nothing changes for this user and device. */
   peek(user: UserKey, device: DeviceKey): Verdict | undefined;
   /** The miss path; never rejects. */
-  decide(user: UserKey, device: DeviceKey): Promise<Pick<Decision, 'verdict'>>;
+  decide(user: UserKey, device: DeviceKey, asker: Asker): Promise<Pick<Decision, 'verdict'>>;
   /** What the store says now; null when it did not answer. Never rejects. */
   confirm(user: UserKey, device: DeviceKey): Promise<Verdict | null>;
   /** Writes down that the order is about to be sent; false when it was taken back. Rejects when the store is away. */
@@ -165,8 +167,16 @@ export class GatewayCore {
       publicHosts: identity.publicHosts,
     };
     const { forwarding, challengeLines } = this;
-    this.credentials = new CredentialCheck(upstream, parts.upstreams, forwarding, now);
-    this.challenges = new ChallengeMemory(upstream, parts.upstreams, forwarding, now, challengeLines);
+    const openOptions = new OpenOptions(parts.onTrouble);
+    this.credentials = new CredentialCheck(upstream, parts.upstreams, forwarding, now, openOptions);
+    this.challenges = new ChallengeMemory(
+      upstream,
+      parts.upstreams,
+      forwarding,
+      now,
+      challengeLines,
+      openOptions,
+    );
     this.discovery =
       autodiscover === null
         ? null
@@ -230,11 +240,13 @@ export class GatewayCore {
     return verdict === undefined ? undefined : underSpelling(verdict, spelling);
   }
 
-  /** The miss path: one bounded look-up. Null when no usable verdict is known. */
-  async decide(exchange: Exchange): Promise<Verdict | null> {
-    const { user, device, spelling } = exchange;
+  /** The miss path: one bounded look-up, for the client at `address`. Null when no usable verdict is known. */
+  async decide(exchange: Exchange, address: string): Promise<Verdict | null> {
+    const { user, device, spelling, authorization, leg } = exchange;
     if (user === null || device === null) return null;
-    const { verdict } = await this.verdicts.decide(user, device);
+    // Who brings no credentials was authenticated with its connection or by its certificate, or has been let through already.
+    const proven = leg !== 'closing' && (authorization === null || this.credentials.wereGood(authorization));
+    const { verdict } = await this.verdicts.decide(user, device, { address, proven });
     return verdict === null ? null : underSpelling(verdict, spelling);
   }
 
@@ -248,9 +260,8 @@ export class GatewayCore {
   recordSeen(exchange: Exchange, status: number): boolean {
     const { user, device, verdict } = exchange;
     if (user === null || device === null || verdict === null) return false;
-    // Servers and front ends answer 400, 403 (SOGo), 404, 413 ... before they look at credentials: a stranger could fill
-    // the inventory. 449 orders provisioning, 451 names the user's own server (MS-ASHTTP 2.2.2.1.1.2).
-    if (status !== 449 && status !== 451 && (status < 200 || status > 299)) return false;
+    // A stranger could fill the inventory, or overwrite what is known of a device.
+    if (!showsAcceptance(status)) return false;
     this.recorder.seen({
       user,
       device,

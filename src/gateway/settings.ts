@@ -111,6 +111,10 @@ export interface ThrottleSettings {
   readonly burst: number;
   /** And per minute in the long run. */
   readonly perMinute: number;
+  /** Repeats of one request without news before the device is paused, beyond what `repeatsPerMinute` allows; 0 = never. */
+  readonly repeats: number;
+  readonly repeatsPerMinute: number;
+  readonly pauseSeconds: number;
   readonly maxDevices: number;
 }
 

@@ -97,7 +97,7 @@ identity:
   domains: [[example.com, EXAMPLE]]
   trustedProxies: [10.2.0.0/16, "2001:db8::1"]
   forwardedHeader: forwarded
-throttle: { burst: 132, perMinute: 133, maxDevices: 134 }
+throttle: { burst: 132, perMinute: 133, repeats: 135, repeatsPerMinute: 136, pauseSeconds: 137, maxDevices: 134 }
 limits:
   maxHeadBytes: 2048
   maxHeaders: 20
@@ -206,7 +206,14 @@ describe('a file with every field away from its default', () => {
     expect({ publicUrl, retryAfterSeconds, throttle }).toEqual({
       publicUrl: 'https://mail.example.com/Microsoft-Server-ActiveSync',
       retryAfterSeconds: 125,
-      throttle: { burst: 132, perMinute: 133, maxDevices: 134 },
+      throttle: {
+        burst: 132,
+        perMinute: 133,
+        repeats: 135,
+        repeatsPerMinute: 136,
+        pauseSeconds: 137,
+        maxDevices: 134,
+      },
     });
   });
 

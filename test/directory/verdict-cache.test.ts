@@ -6,6 +6,7 @@ import type { ChangeBatch, DirectoryStore, LogPosition, LookupResult } from '../
 import { VerdictCache } from '../../src/directory/verdict-cache.ts';
 import type { ChangedKeys, VerdictCacheOptions } from '../../src/directory/verdict-cache.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
+import type { Verdict } from '../../src/policy/model.ts';
 import { until } from '../support/checks/until.ts';
 import { alice, decision, deviceRecord, phone, wipeDecision } from './store-contract.ts';
 
@@ -29,6 +30,9 @@ const policy = {
 /** A store whose look-ups a test can count, hold back, and break. */
 class SlowStore {
   lookups = 0;
+  /** At one time, and the most there were. */
+  underWay = 0;
+  most = 0;
   broken = false;
   gate: Promise<void> | null = null;
   readonly store: DirectoryStore;
@@ -39,8 +43,11 @@ class SlowStore {
         value: async (user: UserKey, device: DeviceKey): Promise<LookupResult> => {
           this.lookups++;
           if (this.broken) throw new Error('away');
+          this.most = Math.max(this.most, ++this.underWay);
+          const { gate } = this;
           const result = await inner.lookup(user, device);
-          if (this.gate !== null) await this.gate;
+          if (gate !== null) await gate;
+          this.underWay--;
           return result;
         },
       },
@@ -218,12 +225,84 @@ describe('the verdict cache', () => {
     expect(await cache.decide(alice, phone)).toEqual({ verdict: null, source: 'none' });
   });
 
-  it('has no more look-ups under way than it may', async () => {
-    const { slow, cache } = await setUp();
+  it.each([
+    ['of known phones', { address: '192.0.2.1', proven: true }, 4],
+    // One address leaves half of the places to others.
+    ['of strangers at one address', { address: '192.0.2.1', proven: false }, 2],
+  ])(
+    'has no more look-ups under way %s than it may, and the others wait their turn',
+    async (_, asker, most) => {
+      const { slow, cache } = await setUp({ lookupTimeoutMs: 30_000 });
+      const gate = Promise.withResolvers<void>();
+      slow.gate = gate.promise;
+      const decisions = Array.from({ length: 8 }, (_unused, index) =>
+        cache.decide(alice, `p${index}` as DeviceKey, asker),
+      );
+      await until(() => slow.lookups === most, 'the look-ups that may be under way');
+      gate.resolve();
+      const decided = await Promise.all(decisions);
+      expect(decided.map(({ source }) => source)).toEqual(Array(8).fill('store'));
+      expect(slow.most).toBe(most);
+    },
+  );
+
+  it('gives the last known verdict to who waits longer than a look-up may take', async () => {
+    const { slow, cache } = await setUp({ lookupTimeoutMs: 50 });
     slow.gate = new Promise(() => undefined);
-    const decisions = Array.from({ length: 20 }, (_, index) => cache.decide(alice, `p${index}` as DeviceKey));
-    await Promise.all(decisions);
-    expect(slow.lookups).toBe(4);
+    const decided = await Promise.all(
+      Array.from({ length: 40 }, (_, index) => cache.decide(alice, `p${index}` as DeviceKey)),
+    );
+    expect(decided.map(({ source }) => source)).toEqual(Array(40).fill('none'));
+  });
+
+  it('looks up known phones at once while strangers have all their places and fill their queue', async () => {
+    const { inner, slow, cache, clock } = await setUp({ lookupTimeoutMs: 30_000, lifetimeMs: 1_000 });
+    const recorder = new PartnershipRecorder(inner);
+    cleanups.push(() => recorder.close());
+    await inner.putDevice(deviceRecord(phone));
+    recorder.seen({
+      user: alice,
+      device: phone,
+      deviceType: 'iPhone',
+      userAgent: null,
+      protocolVersion: null,
+      verdict: (await cache.decide(alice, phone)).verdict as Verdict,
+      information: null,
+      spelling: 'phone1',
+    });
+    await recorder.flush();
+    clock.now += 2_000;
+    await cache.decide(alice, phone);
+    clock.now += 2_000;
+    const gate = Promise.withResolvers<void>();
+    slow.gate = gate.promise;
+    const strangers = Array.from({ length: 60 }, (_, index) =>
+      cache.decide(`user${index}` as UserKey, phone, { address: `192.0.2.${index % 3}`, proven: false }),
+    );
+    await until(
+      () => slow.underWay === 3,
+      'the places of strangers to be taken, but for one of a fourth address',
+    );
+    slow.gate = null;
+    // By its partnership, and by its credentials.
+    const stranger = { address: '192.0.2.1', proven: false };
+    expect((await cache.decide(alice, phone, stranger)).source).toBe('store');
+    const unseen = 'NEW1' as DeviceKey;
+    expect((await cache.decide(alice, unseen, { ...stranger, proven: true })).source).toBe('store');
+    gate.resolve();
+    await Promise.all(strangers);
+  });
+
+  it('does not make a known phone wait for the look-up of a stranger who names it', async () => {
+    const { slow, cache } = await setUp({ lookupTimeoutMs: 30_000 });
+    const gate = Promise.withResolvers<void>();
+    slow.gate = gate.promise;
+    const stranger = cache.decide(alice, phone, { address: '192.0.2.1', proven: false });
+    await until(() => slow.lookups === 1, 'the look-up of the stranger');
+    slow.gate = null;
+    expect((await cache.decide(alice, phone, { address: '192.0.2.1', proven: true })).source).toBe('store');
+    gate.resolve();
+    await stranger;
   });
 
   it('stays within its bounds', async () => {

@@ -8,7 +8,7 @@ import { checkLeaks } from '../support/checks/leaks.ts';
 import { proof, startNtlmBackend } from '../support/servers/ntlm-backend.ts';
 import { authenticateMessage, credentials, negotiateMessage } from '../support/phones/ntlm-tokens.ts';
 import { startTestLane } from '../support/servers/test-lane.ts';
-import { OFFER, ok, startRawBackend } from '../support/servers/raw-backend.ts';
+import { OFFER, UNAUTHORIZED, isBare, ok, startRawBackend } from '../support/servers/raw-backend.ts';
 import type { BackendRequest } from '../support/servers/raw-backend.ts';
 import { RawClient, untilRead } from '../support/phones/raw-client.ts';
 import type { RawResponse } from '../support/phones/raw-client.ts';
@@ -219,7 +219,8 @@ describe('an address that a client claims', () => {
 describe('wrong passwords that the mail server takes long to refuse', () => {
   it('keep no phone waiting whose password was good before', async () => {
     const backend = await startRawBackend((asked) => {
-      if (asked.header('authorization') === 'Basic YWxpY2U6c2VjcmV0')
+      if (isBare(asked)) asked.connection.socket.write(UNAUTHORIZED);
+      else if (asked.header('authorization') === 'Basic YWxpY2U6c2VjcmV0')
         asked.connection.socket.write(ok('ok', OFFER));
     });
     const gateway = await startTestGateway(backend.port, {

@@ -193,6 +193,8 @@ describe('a change', () => {
     await until(() => asked.other1 > before, 'it to be asked again about what it did not answer');
     expect([asked.abc123, phone.received]).toEqual([4, '']);
     answerOk(backend.requests[2] as BackendRequest);
+    await until(() => backend.requests.length === 4, 'the same question without credentials');
+    answerOk(backend.requests[3] as BackendRequest);
     // MS-ASCMD 2.2.2: DeviceIsBlockedForThisUser.
     expect((await phone.response()).body.toString('latin1')).toContain('129');
   });

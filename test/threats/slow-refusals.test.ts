@@ -7,7 +7,6 @@ import type { Quarantine } from '../support/servers/quarantine.ts';
 import type { BackendRequest } from '../support/servers/raw-backend.ts';
 import { RawClient } from '../support/phones/raw-client.ts';
 import type { RawResponse } from '../support/phones/raw-client.ts';
-import { TestClock } from '../support/checks/test-clock.ts';
 import { FOLDER_SYNC, request } from '../support/servers/test-gateway.ts';
 import { until } from '../support/checks/until.ts';
 
@@ -33,7 +32,7 @@ async function ask(login: string): Promise<RawResponse> {
 }
 
 /** Wrong passwords wait in `waiting`. */
-async function openSlow(waiting: BackendRequest[], clock?: () => number): Promise<void> {
+async function openSlow(waiting: BackendRequest[]): Promise<void> {
   const answer = guarded();
   world = await openQuarantine(
     (asked) => {
@@ -41,7 +40,7 @@ async function openSlow(waiting: BackendRequest[], clock?: () => number): Promis
       if (wrong) waiting.push(asked);
       else answer(asked);
     },
-    { upstream: { responseTimeoutMs: 120_000 }, ...(clock === undefined ? {} : { clock }) },
+    { upstream: { responseTimeoutMs: 120_000 } },
   );
 }
 
@@ -51,9 +50,9 @@ const refuse = (waiting: BackendRequest[]): void => {
 
 describe('a password that the mail server refuses slowly', () => {
   it.each([6, 12, 36, 60])('brings the phone its 401 after %i seconds', async (seconds) => {
-    const time = new TestClock();
     const waiting: BackendRequest[] = [];
-    await openSlow(waiting, time.now);
+    await openSlow(waiting);
+    const { time } = world.gateway;
     const answer = ask('alice:wrong');
     await until(() => waiting.length === 1, 'the question');
     await time.advance(seconds * 1_000);

@@ -252,7 +252,7 @@ export class Decision implements HeldPing, WayOn {
     let verdict: Verdict | null = null;
     for (let attempt = 1; attempt <= MAX_DECISIONS; attempt++) {
       exchange.overtaken = false;
-      verdict = await this.core.decide(exchange);
+      verdict = await this.core.decide(exchange, this.phone.address);
       // The client may have left meanwhile.
       if (this.phone.exchange !== exchange || exchange.phase !== 'verdict') return;
       if (!exchange.overtaken) break;
@@ -322,7 +322,8 @@ export class Decision implements HeldPing, WayOn {
     if (exchange === null || exchange !== this.concerned) return true;
     const { user, device, spelling } = exchange;
     if (user === null || device === null) return true;
-    const verdict = this.core.peek(user, device, spelling) ?? (await this.core.decide(exchange));
+    const verdict =
+      this.core.peek(user, device, spelling) ?? (await this.core.decide(exchange, this.phone.address));
     if (this.phone.exchange !== exchange) return true;
     if (verdict === null) return false;
     if (verdict.action === 'allow') {

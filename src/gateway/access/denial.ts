@@ -20,7 +20,8 @@ import { headerValue, withoutHeaders } from '../../http/request-head.ts';
 import type { Verdict, WipeOrder } from '../../policy/model.ts';
 import { refusal } from './local-replies.ts';
 import { treeOf } from './body-tree.ts';
-import type { Proof } from '../credentials/credential-check.ts';
+import { claimedDevice } from '../credential-question.ts';
+import type { Proof } from '../credential-question.ts';
 import { DeniedBody } from './denied-body.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import type { ClientOrigin } from '../upstream/client-origin.ts';
@@ -116,6 +117,7 @@ export class Denial {
       routeKey: device,
       authorization,
       origin: this.phone.origin,
+      device: claimedDevice(exchange.query),
     });
   }
 

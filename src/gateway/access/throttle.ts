@@ -3,6 +3,8 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { EasCommand } from '../../eas/commands.ts';
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
+import { RepeatGuard } from '../repeat-guard.ts';
+import type { RepeatsOfDevice } from '../repeat-guard.ts';
 import type { ThrottleSettings } from '../settings.ts';
 
 /** What one device, as seen from one address and with one set of credentials, is doing. */
@@ -11,6 +13,8 @@ export interface DeviceUse {
   inFlight: number;
   /** By command: the time at which a steady sender would be due next (GCRA, ITU-T I.371 annex A). */
   readonly due: Map<EasCommand, number>;
+  /** By command: how often the same request was repeated. */
+  readonly repeats: RepeatsOfDevice;
 }
 
 /** A held Ping that a newer one may end. */
@@ -30,8 +34,10 @@ export class DeviceGuard {
   /** Bounded by the open client connections. */
   private readonly pings = new Map<string, HeldPing>();
   private readonly key = randomBytes(32);
+  private readonly loops: RepeatGuard;
 
   constructor(settings: ThrottleSettings) {
+    this.loops = new RepeatGuard(settings);
     this.intervalMs = 60_000 / settings.perMinute;
     this.burstMs = settings.burst * this.intervalMs;
     this.uses = new LRUCache({ max: settings.maxDevices });
@@ -46,7 +52,7 @@ export class DeviceGuard {
     const name = `${address}\0${user}\0${device}\0${proof}`;
     let use = this.uses.get(name);
     if (use === undefined) {
-      use = { inFlight: 0, due: new Map() };
+      use = { inFlight: 0, due: new Map(), repeats: new Map() };
       this.uses.set(name, use);
     }
     return use;
@@ -55,11 +61,19 @@ export class DeviceGuard {
   /** Counts one request; returns 0 when it may go on, else the milliseconds to wait. */
   admit(use: DeviceUse, command: EasCommand, now: number): number {
     if (this.burstMs === 0) return 0;
+    const pause = this.loops.wait(use.repeats, command, now);
+    if (pause > 0) return pause;
     const due = Math.max(use.due.get(command) ?? 0, now);
     const wait = due - now - this.burstMs + this.intervalMs;
     if (wait > 0) return wait;
     use.due.set(command, due + this.intervalMs);
     return 0;
+  }
+
+  /** A request that was counted is over; `body` is the digest of its body. */
+  noteEnd(use: DeviceUse, command: EasCommand | null, body: number, now: number): void {
+    use.inFlight--;
+    if (this.burstMs > 0) this.loops.note(use.repeats, command, body, now);
   }
 
   /**

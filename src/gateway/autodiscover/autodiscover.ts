@@ -10,7 +10,8 @@ import {
   writeSettings,
 } from '../../eas/autodiscover/pox.ts';
 import type { HttpErrorCode } from '../../errors.ts';
-import type { Claim, CredentialCheck } from '../credentials/credential-check.ts';
+import type { Claim } from '../credential-question.ts';
+import type { CredentialCheck } from '../credentials/credential-check.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import { forwardedFields } from '../upstream/client-origin.ts';
 import type { ClientOrigin, ForwardingRules } from '../upstream/client-origin.ts';
@@ -81,7 +82,7 @@ export class Discovery {
     if (user === null || authorization === null) return CHALLENGE;
     const email = readRequest(body);
     // A stranger learns nothing by a request that is wrong either: who is wrong with a password is told so.
-    return this.proven(exchange, email, { user, routeKey: user, authorization, origin });
+    return this.proven(exchange, email, { user, routeKey: user, authorization, origin, device: null });
   }
 
   private async proven(

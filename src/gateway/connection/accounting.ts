@@ -1,7 +1,11 @@
 // Owns what is counted of the phone behind one connection: its requests, for the battery guard, and that it was seen.
+import type { DeviceInformation } from '../../quarantine/provision.ts';
 import type { HttpErrorCode } from '../../errors.ts';
+import { headerValue } from '../../http/request-head.ts';
+import type { ResponseHead } from '../../http/response-head.ts';
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
 import type { Verdict } from '../../policy/model.ts';
+import { isAuthenticated, isPage, showsAcceptance } from '../credentials/credential-proof.ts';
 import type { DeviceUse } from '../access/throttle.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import type { GatewayCore } from '../gateway-core.ts';
@@ -23,6 +27,8 @@ export class PhoneAccount {
   private seenVerdict: Verdict | null = null;
   private seenSpelling = '';
   private seenAt = 0;
+  /** What the device said of itself while nobody knew whether its credentials are good. */
+  private information: DeviceInformation | null = null;
 
   constructor(core: GatewayCore) {
     this.core = core;
@@ -47,6 +53,7 @@ export class PhoneAccount {
       this.authorization = authorization;
       this.use = guard.useOf(address, user, device, authorization);
       this.seenVerdict = null;
+      this.information = null;
     }
     const use = this.use;
     const { maxInFlightPerDevice } = settings.client;
@@ -62,20 +69,43 @@ export class PhoneAccount {
   }
 
   /**
-   * Makes the partnership known once the mail server took the credentials, which its `status` shows. One connection is one
-   * phone, so it is said once in a while.
+   * The mail server answered: makes the partnership known if that shows that it took the credentials. What a phone says of
+   * itself in Provision is kept until they were taken otherwise.
    */
+  noteAnswer(exchange: Exchange, head: ResponseHead): void {
+    if (head.status === 401 && this.authorization !== null) this.core.credentials.noteBad(this.authorization);
+    if (!showsAcceptance(head.status) || this.isSeen(exchange)) return;
+    if (isPage(headerValue(head.headerLines, 'content-type'))) return;
+    const { credentials } = this.core;
+    const { authorization } = this;
+    // Who has no credentials of its own was authenticated with its connection, or by its certificate.
+    const bound = authorization === null || exchange.leg !== 'none';
+    if (bound || isAuthenticated(exchange.command) || credentials.wereGood(authorization)) {
+      exchange.information ??= this.information;
+      this.information = null;
+      if (!bound) credentials.noteGood(authorization);
+      this.noteSeen(exchange, head.status);
+    } else {
+      this.information = exchange.information ?? this.information;
+    }
+  }
+
+  /** The mail server took the credentials: makes the partnership known. One connection is one phone, so it is said once in a while. */
   noteSeen(exchange: Exchange, status: number): void {
-    const { now } = this.core.deadlines;
-    const { device, spelling, verdict, information } = exchange;
-    if (device === null || verdict === null) return;
-    // Another device or user clears seenVerdict.
-    const same = verdict === this.seenVerdict && spelling === this.seenSpelling;
-    if (information === null && same && now - this.seenAt < SEEN_AGAIN_MS) return;
+    const { device, spelling, verdict } = exchange;
+    if (device === null || verdict === null || this.isSeen(exchange)) return;
     if (!this.core.recordSeen(exchange, status)) return;
     if (verdict.action !== 'allow') this.core.journal?.refused(exchange, this.address);
     this.seenVerdict = verdict;
     this.seenSpelling = spelling;
-    this.seenAt = now;
+    this.seenAt = this.core.deadlines.now;
+  }
+
+  /** Whether it was said a moment ago; another device or user clears seenVerdict. */
+  private isSeen({ verdict, spelling, information }: Exchange): boolean {
+    const { now } = this.core.deadlines;
+    const isNews = information !== null || this.information !== null;
+    const same = verdict === this.seenVerdict && spelling === this.seenSpelling;
+    return !isNews && same && now - this.seenAt < SEEN_AGAIN_MS;
   }
 }

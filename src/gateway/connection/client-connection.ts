@@ -7,6 +7,7 @@ import { ERRORS } from '../../errors.ts';
 import type { HttpErrorCode } from '../../errors.ts';
 import { errorReply } from '../../http/reply.ts';
 import type { RequestHead } from '../../http/request-head.ts';
+import type { ResponseHead } from '../../http/response-head.ts';
 import type { UserKey } from '../../identity/keys.ts';
 import { AdmissionMemo, detach } from '../access/gate.ts';
 import type { Timed } from '../io/deadlines.ts';
@@ -227,8 +228,12 @@ export class ClientConnection implements Timed, TimedPhone, ReadPhone {
   // ---------------------------------------------------------------------------------------------- the end of an exchange
 
   noteSeen(exchange: Exchange, status: number): void {
-    if (exchange.arrivesUnder !== null && status === 200) this.core.arrivals.note(exchange.arrivesUnder);
     this.account.noteSeen(exchange, status);
+  }
+
+  noteAnswer(exchange: Exchange, head: ResponseHead): void {
+    if (exchange.arrivesUnder !== null && head.status === 200) this.core.arrivals.note(exchange.arrivesUnder);
+    this.account.noteAnswer(exchange, head);
   }
 
   /** Writes a whole local response and ends the exchange. What is still to come of its body is never read as a request. */
@@ -262,7 +267,8 @@ export class ClientConnection implements Timed, TimedPhone, ReadPhone {
   private finish(exchange: Exchange, status: number): void {
     exchange.phase = 'done';
     exchange.status = status;
-    if (exchange.use !== null) exchange.use.inFlight--;
+    const { use, command, bodyDigest } = exchange;
+    if (use !== null) this.core.guard.noteEnd(use, command, bodyDigest, this.core.deadlines.now);
     if (exchange.pingTicket !== null) this.core.guard.forgetPing(exchange.pingTicket, this.decision);
     this.core.onFinished(exchange, this);
   }

@@ -1,6 +1,7 @@
 // Owns what the parts of a client connection that send, relay and decide may use of it.
 import type { Socket } from 'node:net';
 import type { HttpErrorCode } from '../../errors.ts';
+import type { ResponseHead } from '../../http/response-head.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import type { ClientOrigin } from '../upstream/client-origin.ts';
 import type { GatewayCore } from '../gateway-core.ts';
@@ -32,8 +33,10 @@ export interface PhoneSide {
   resumeBody(): void;
   /** What comes of the body must not reach the mail server, and so the request does not. */
   withhold(exchange: Exchange, finding: 'issued' | 'odd'): void;
-  /** The response head is known; the credentials are proven or not. */
+  /** The mail server took the credentials, as it showed by `status`. */
   noteSeen(exchange: Exchange, status: number): void;
+  /** The head of the mail server's answer is known: it shows whether the credentials were taken. */
+  noteAnswer(exchange: Exchange, head: ResponseHead): void;
   /** The response went out whole. */
   end(exchange: Exchange, status: number): void;
   /** Ends a response in the middle, visibly. */

@@ -3,8 +3,10 @@
 import { withoutConnectionOffers } from '../../http/challenges.ts';
 import type { HttpErrorCode } from '../../errors.ts';
 import type { LocalAnswer } from '../../http/reply.ts';
+import { showsAcceptance } from './credential-proof.ts';
 import { forwardedFields } from '../upstream/client-origin.ts';
 import type { ClientOrigin, ForwardingRules, Scheme } from '../upstream/client-origin.ts';
+import type { OpenOptions } from '../open-options.ts';
 import type { UpstreamSettings } from '../settings.ts';
 import type { Balancer } from '../upstream/balancer.ts';
 import { QuestionPools, questionError } from '../upstream/subrequests.ts';
@@ -59,6 +61,7 @@ export class ChallengeMemory {
   private readonly forwarding: ForwardingRules;
   private readonly now: () => number;
   private readonly own: LocalAnswer;
+  private readonly openOptions: OpenOptions;
   /** What is told to phones that came by http may be a redirect, and to those by https a challenge. */
   private readonly servers: Readonly<Record<Scheme, Map<UpstreamServer, OfServer>>> = {
     http: new Map(),
@@ -72,7 +75,9 @@ export class ChallengeMemory {
     forwarding: ForwardingRules,
     now: () => number,
     ownLines: string,
+    openOptions: OpenOptions,
   ) {
+    this.openOptions = openOptions;
     this.upstream = upstream;
     this.balancer = balancer;
     this.forwarding = forwarding;
@@ -141,6 +146,7 @@ export class ChallengeMemory {
     const headers = { host, ...forwardedFields(client, this.forwarding) };
     const path = this.upstream.path;
     const said = await this.pools.ask(server, { method: 'OPTIONS', path, headers, maxBytes: MAX_BODY_BYTES });
+    if (showsAcceptance(said.status)) this.openOptions.note(server, true);
     if (said.status !== 401 && said.status !== 403) return this.own;
     const lines = linesOf(said);
     const strip = said.status === 401 && this.upstream.connectionAuth === 'strip';

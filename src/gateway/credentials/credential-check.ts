@@ -3,29 +3,17 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { clientBlock } from '../../identity/client-address.ts';
-import type { UserKey } from '../../identity/keys.ts';
-import { FairPlaces } from '../access/fair-places.ts';
-import { forwardedFields } from '../upstream/client-origin.ts';
-import type { ClientOrigin, ForwardingRules } from '../upstream/client-origin.ts';
+import { CredentialQuestion } from '../credential-question.ts';
+import type { Claim, Proof } from '../credential-question.ts';
+import { FairPlaces } from '../../directory/fair-places.ts';
+import type { ForwardingRules } from '../upstream/client-origin.ts';
 import { GuessLimits } from './login-limiter.ts';
 import type { Charge } from './login-limiter.ts';
+import type { OpenOptions } from '../open-options.ts';
 import type { UpstreamSettings } from '../settings.ts';
 import type { Balancer } from '../upstream/balancer.ts';
 import { QuestionPools } from '../upstream/subrequests.ts';
 import type { UpstreamServer } from '../upstream/upstream-server.ts';
-
-/** Whether the mail server takes credentials; `unknown` = it could not be asked now. */
-export type Proof = 'accepted' | 'refused' | 'unknown';
-
-/** Credentials, and whose they are said to be. */
-export interface Claim {
-  readonly user: UserKey;
-  /** Chooses the server: the device, or the user where no device is named. */
-  readonly routeKey: string;
-  readonly authorization: string;
-  /** The phone: who guesses passwords is it, and not this gateway (servers ban by address). */
-  readonly origin: ClientOrigin;
-}
 
 interface Answer {
   readonly proof: Proof;
@@ -50,10 +38,8 @@ const MAX_GOOD = 50_000;
  * good when they were last asked about: strangers do not keep their places busy.
  */
 const MAX_IN_FLIGHT = 128;
-/** Read so that the connection can be used again; a longer answer costs it. */
-const MAX_BODY_BYTES = 64 * 1024;
 /** In place of a charge. */
-const GOOD_BEFORE: Charge = [];
+const GOOD_BEFORE: Charge = { buckets: [0, 0, 0], until: [0, 0, 0] };
 
 /** Of each mail server. */
 type Places = Map<UpstreamServer, FairPlaces>;
@@ -71,9 +57,8 @@ function placesOf(all: Places, server: UpstreamServer): FairPlaces {
 export class CredentialCheck {
   private readonly pools: QuestionPools;
   private readonly goodPools: QuestionPools;
-  private readonly upstream: UpstreamSettings;
+  private readonly question: CredentialQuestion;
   private readonly balancer: Balancer;
-  private readonly forwarding: ForwardingRules;
   private readonly now: () => number;
   private readonly key = randomBytes(32);
   private readonly remembered = new LRUCache<string, Answer>({ max: MAX_REMEMBERED });
@@ -88,10 +73,10 @@ export class CredentialCheck {
     balancer: Balancer,
     forwarding: ForwardingRules,
     now: () => number,
+    openOptions: OpenOptions,
   ) {
-    this.upstream = upstream;
+    this.question = new CredentialQuestion(upstream, forwarding, now, openOptions);
     this.balancer = balancer;
-    this.forwarding = forwarding;
     this.now = now;
     this.pools = new QuestionPools(now, MAX_IN_FLIGHT);
     this.goodPools = new QuestionPools(now, MAX_IN_FLIGHT);
@@ -119,7 +104,8 @@ export class CredentialCheck {
       places.leave(block);
       return 'unknown';
     }
-    const proof = this.ask(good ? this.goodPools : this.pools, server, claim)
+    const proof = this.question
+      .ask(good ? this.goodPools : this.pools, server, claim)
       .catch((): Proof => 'unknown')
       .then((proof) => {
         this.flights.delete(question);
@@ -130,6 +116,21 @@ export class CredentialCheck {
       });
     this.flights.set(question, proof);
     return proof;
+  }
+
+  /** Whether these credentials were good when the mail server last judged them, here or in a request of an allowed phone. */
+  wereGood(authorization: string): boolean {
+    return this.good.has(this.hash(authorization));
+  }
+
+  /** The mail server took these credentials. */
+  noteGood(authorization: string): void {
+    this.good.set(this.hash(authorization), true);
+  }
+
+  /** The mail server refused these credentials. */
+  noteBad(authorization: string): void {
+    this.good.delete(this.hash(authorization));
   }
 
   /** Ends questions that have waited too long. */
@@ -163,45 +164,4 @@ export class CredentialCheck {
     const until = this.now() + (proof === 'accepted' ? REMEMBER_MS : REMEMBER_REFUSED_MS);
     this.remembered.set(question, { proof, until });
   }
-
-  private async ask(
-    pools: QuestionPools,
-    server: UpstreamServer,
-    { authorization, origin }: Claim,
-  ): Promise<Proof> {
-    const { hostHeader } = server.settings;
-    const { status, headers } = await pools.ask(server, {
-      method: 'OPTIONS',
-      path: this.upstream.path,
-      headers: {
-        authorization,
-        // The server that answers a name which the phone made up may take anyone's OPTIONS; and the header that carries
-        // the user of a client certificate would prove no password.
-        ...(hostHeader === null ? {} : { host: hostHeader }),
-        ...forwardedFields(origin, this.forwarding),
-      },
-      maxBytes: MAX_BODY_BYTES,
-    });
-    if (status >= 200 && status < 300) return offersEas(headers) ? 'accepted' : 'unknown';
-    // SOGo says 403 where others say 401. A redirect may lead to a form that asks for them; others prove nothing.
-    return status === 401 || status === 403 ? 'refused' : 'unknown';
-  }
 }
-
-/**
- * Whether an answer to OPTIONS is one of Exchange ActiveSync (MS-ASHTTP 2.2.4). A web server or proxy that answers
- * OPTIONS itself, as for CORS or by its default site, takes any password.
- */
-function offersEas(headers: readonly string[]): boolean {
-  for (let at = 0; at < headers.length; at += 2) {
-    const name = headers[at]?.toLowerCase();
-    if (name !== undefined && OFFERS.has(name)) return true;
-  }
-  return false;
-}
-
-const OFFERS: ReadonlySet<string> = new Set([
-  'ms-asprotocolversions',
-  'ms-asprotocolcommands',
-  'ms-server-activesync',
-]);

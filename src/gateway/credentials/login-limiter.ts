@@ -1,35 +1,60 @@
 // Owns how many passwords may turn out wrong in a while before no more are tried: for a user from one address, for a user,
 // for an address. What was right before is never counted ahead: no stranger can lock a user out.
-import { LRUCache } from 'lru-cache';
+// Threat: who makes up users pushes the counts of a real one out of memory, and guesses on. Rule: counts stand in a fixed
+// number of buckets that nobody can choose (a keyed hash), and end with their minute alone.
+import { createHmac, randomBytes } from 'node:crypto';
 import { clientBlock } from '../../identity/client-address.ts';
 import type { UserKey } from '../../identity/keys.ts';
 import { withoutNetbios } from '../../identity/user-names.ts';
 
-interface Count {
-  /** Questions that were refused, or are not answered yet. */
-  count: number;
-  /** Clock milliseconds. */
-  readonly until: number;
+/** Where one question was counted, and in which minute of each bucket. */
+export interface Charge {
+  readonly buckets: readonly [pair: number, user: number, address: number];
+  readonly until: readonly [pair: number, user: number, address: number];
 }
 
-/** What one question is counted by. */
-export type Charge = readonly Count[];
-
 const WINDOW_MS = 60_000;
-/** Of each kind, at most so many are counted at a time. */
-const MAX_COUNTED = 10_000;
+/** 640 KB of each kind. With 12,000 made-up users in a minute one count in six is shared with one of them. */
+const BUCKETS = 65_536;
 const PER_USER_AND_ADDRESS = 10;
 /** More than a person mistypes on all devices, less than a mail server should hear of one user. */
 const PER_USER = 60;
 /** A whole office may stand behind one address: what the mail server takes is not counted. */
 const PER_ADDRESS = 100;
 
-/** Counts per minute, from the first question on. */
+/** Counts per minute, from the first question on. Two that share a bucket count together, from the first question of either on. */
+class Buckets {
+  private readonly counts = new Uint16Array(BUCKETS);
+  /** Clock milliseconds at which a count ends. */
+  private readonly ends = new Float64Array(BUCKETS);
+
+  count(bucket: number, now: number): number {
+    return (this.ends[bucket] as number) > now ? (this.counts[bucket] as number) : 0;
+  }
+
+  /** Counts one more; returns when the count ends. */
+  add(bucket: number, now: number): number {
+    if ((this.ends[bucket] as number) <= now) {
+      this.counts[bucket] = 0;
+      this.ends[bucket] = now + WINDOW_MS;
+    }
+    if ((this.counts[bucket] as number) < 0xffff) (this.counts[bucket] as number)++;
+    return this.ends[bucket] as number;
+  }
+
+  /** Takes back what was counted in the minute that ends at `until`. */
+  take(bucket: number, until: number): void {
+    if (this.ends[bucket] === until && (this.counts[bucket] as number) > 0) (this.counts[bucket] as number)--;
+  }
+}
+
+/** The three limits. */
 export class GuessLimits {
   private readonly now: () => number;
-  private readonly pairs = new LRUCache<string, Count>({ max: MAX_COUNTED });
-  private readonly users = new LRUCache<string, Count>({ max: MAX_COUNTED });
-  private readonly addresses = new LRUCache<string, Count>({ max: MAX_COUNTED });
+  private readonly key = randomBytes(32);
+  private readonly pairs = new Buckets();
+  private readonly users = new Buckets();
+  private readonly addresses = new Buckets();
 
   constructor(now: () => number) {
     this.now = now;
@@ -37,41 +62,43 @@ export class GuessLimits {
 
   /** Counts a question as if it would be refused; null = it must not be asked now. */
   charge(user: UserKey, address: string): Charge | null {
-    const counts = this.countsOf(user, address);
-    const [pair, ofUser, ofAddress] = counts;
-    if (pair.count >= PER_USER_AND_ADDRESS || ofUser.count >= PER_USER || ofAddress.count >= PER_ADDRESS)
-      return null;
-    for (const count of counts) count.count++;
-    return counts;
+    const [pair, ofUser, ofAddress] = this.bucketsOf(user, address);
+    const now = this.now();
+    const isFull =
+      this.pairs.count(pair, now) >= PER_USER_AND_ADDRESS ||
+      this.users.count(ofUser, now) >= PER_USER ||
+      this.addresses.count(ofAddress, now) >= PER_ADDRESS;
+    return isFull ? null : this.note(user, address);
   }
 
   /** Counts a question that was refused and not charged. */
-  note(user: UserKey, address: string): void {
-    for (const count of this.countsOf(user, address)) count.count++;
+  note(user: UserKey, address: string): Charge {
+    const buckets = this.bucketsOf(user, address);
+    const now = this.now();
+    const [pair, ofUser, ofAddress] = buckets;
+    const until = [
+      this.pairs.add(pair, now),
+      this.users.add(ofUser, now),
+      this.addresses.add(ofAddress, now),
+    ] as const;
+    return { buckets, until };
   }
 
   /** The question was not refused. */
-  refund(charge: Charge): void {
-    for (const count of charge) count.count--;
+  refund({ buckets, until }: Charge): void {
+    this.pairs.take(buckets[0], until[0]);
+    this.users.take(buckets[1], until[1]);
+    this.addresses.take(buckets[2], until[2]);
   }
 
-  private countsOf(user: UserKey, address: string): readonly [Count, Count, Count] {
+  private bucketsOf(user: UserKey, address: string): Charge['buckets'] {
     const block = clientBlock(address);
     // Most servers ignore a NetBIOS domain: with made-up ones a user would have any number of guesses.
     const name = withoutNetbios(user);
-    return [
-      this.of(this.pairs, `${name}\0${block}`),
-      this.of(this.users, name),
-      this.of(this.addresses, block),
-    ];
+    return [this.bucketOf(`${name}\0${block}`), this.bucketOf(name), this.bucketOf(block)];
   }
 
-  private of(counts: LRUCache<string, Count>, key: string): Count {
-    const now = this.now();
-    const known = counts.get(key);
-    if (known !== undefined && known.until > now) return known;
-    const fresh: Count = { count: 0, until: now + WINDOW_MS };
-    counts.set(key, fresh);
-    return fresh;
+  private bucketOf(name: string): number {
+    return createHmac('sha256', this.key).update(name).digest().readUInt32LE(0) % BUCKETS;
   }
 }

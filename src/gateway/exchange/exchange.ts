@@ -110,6 +110,8 @@ export class Exchange {
   leg: 'none' | 'opening' | 'closing' = 'none';
   /** Ticket of a held Ping with the device guard. */
   pingTicket: string | null = null;
+  /** Tells its body from others, where that was read whole: for the battery guard. 0 = not. */
+  bodyDigest = 0;
   /** Where the device's use is counted; null = no device, or no guard. */
   use: DeviceUse | null = null;
   /** Seconds to tell the phone to wait; 0 = as configured. */

@@ -43,7 +43,7 @@ export function acceptHead(
     phone.fail(exchange, 'EASGATE_UPSTREAM_REDIRECT');
     return null;
   }
-  phone.noteSeen(exchange, head.status);
+  phone.noteAnswer(exchange, head);
   return exchange.persistent;
 }
 

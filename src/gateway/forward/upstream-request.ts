@@ -4,6 +4,7 @@ import { writeCopy } from '../io/buffer-pool.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import type { PhoneSide } from '../connection/downstream.ts';
 import type { RequestBody } from '../connection/request-body.ts';
+import { digestOf } from '../repeat-guard.ts';
 import { expectResponse } from './response-deadline.ts';
 import type { UpstreamServer } from '../upstream/upstream-server.ts';
 
@@ -19,6 +20,7 @@ export function requestData(
   let head = takeHead(exchange, server);
   // A body that is looked through on its way may yet have to be answered here, and only to who has a password.
   if (exchange.scan === null) exchange.authorization = null;
+  if (complete) exchange.bodyDigest = digestOf(kept);
   // sogod refuses chunked bodies, so one that was read whole is sent on with its length.
   if (exchange.framing === 'length') head += 'Content-Length: ' + exchange.contentLength + '\r\n\r\n';
   else if (exchange.framing === 'none')

@@ -14,6 +14,7 @@ import {
   closingHead,
   hostOf,
   leadsToMail,
+  opensNtlm,
   responseHeaders,
   upgradeHeaders,
   upstreamErrorCode,
@@ -240,7 +241,9 @@ export class HttpProxyAdapter {
     }
     passage.status = status;
     // The handshake is over: the next request of a proxy may be another client's, and opens its own.
-    if (passage.connection.shared && status !== 401) passage.connection.pinnedFor = '';
+    const { connection, request } = passage;
+    if (connection.shared && status !== 401 && !opensNtlm(request.headers.authorization))
+      connection.pinnedFor = '';
     // A body still under way could be taken for the next request.
     passage.keepAlive &&= passage.request.complete;
     response.shouldKeepAlive = passage.keepAlive;

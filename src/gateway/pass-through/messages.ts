@@ -174,6 +174,11 @@ export function bindsConnection(authorization: string | null | undefined): boole
   return authorization !== undefined && authorization !== null && /^(?:ntlm|nego)/i.test(authorization);
 }
 
+/** Whether they are the message that opens NTLM (MS-NLMP 2.2.1.1), by the beginning of its base64: they name nobody. */
+export function opensNtlm(authorization: string | undefined): boolean {
+  return authorization !== undefined && /^[nN][tT][lL][mM] +TlRMTVNTUAAB/.test(authorization);
+}
+
 /** The Host of a server, as a client would write it. */
 export function hostOf({ host, port, tls }: UpstreamServerSettings): string {
   const name = host.includes(':') ? `[${host}]` : host;

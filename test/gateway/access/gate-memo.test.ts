@@ -1,7 +1,8 @@
 // Owns the promise that what a connection said before never stands for what its next request says.
 import { afterEach, describe, expect, it } from 'vitest';
 import { checkLeaks } from '../../support/checks/leaks.ts';
-import { ok, startRawBackend } from '../../support/servers/raw-backend.ts';
+import { answerOk } from '../../support/servers/openings.ts';
+import { startRawBackend } from '../../support/servers/raw-backend.ts';
 import type { RawBackend } from '../../support/servers/raw-backend.ts';
 import { RawClient } from '../../support/phones/raw-client.ts';
 import { FOLDER_SYNC, startTestGateway } from '../../support/servers/test-gateway.ts';
@@ -19,7 +20,7 @@ afterEach(async () => {
 });
 
 async function open(overrides: SettingsOverrides = {}): Promise<void> {
-  backend = await startRawBackend(({ connection }) => connection.socket.write(ok()));
+  backend = await startRawBackend(answerOk);
   gateway = await startTestGateway(backend.port, overrides);
   client = await RawClient.open(gateway.port);
 }

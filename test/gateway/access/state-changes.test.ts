@@ -12,7 +12,7 @@ import { deviceKey } from '../../../src/identity/device.ts';
 import { decision, deviceRecord } from '../../directory/store-contract.ts';
 import { checkLeaks, watchGateway } from '../../support/checks/leaks.ts';
 import { RawClient } from '../../support/phones/raw-client.ts';
-import { OFFER, ok, startRawBackend } from '../../support/servers/raw-backend.ts';
+import { OFFER, UNAUTHORIZED, isBare, ok, startRawBackend } from '../../support/servers/raw-backend.ts';
 import { startRedis } from '../../support/servers/redis.ts';
 import { FOLDER_SYNC, PING, request, testSettings } from '../../support/servers/test-gateway.ts';
 import { TestClock } from '../../support/checks/test-clock.ts';
@@ -51,8 +51,9 @@ describe.each(stores)('with the %s store', (_name, prepare) => {
     const elsewhere = await openStore(options);
     const phone = deviceKey('ABC123');
     await elsewhere.putDevice(deviceRecord(phone));
-    const backend = await startRawBackend(({ connection, target }) => {
-      if (!target.includes('Cmd=Ping')) connection.socket.write(ok('folders', OFFER));
+    const backend = await startRawBackend((asked) => {
+      if (isBare(asked)) asked.connection.socket.write(UNAUTHORIZED);
+      else if (!asked.target.includes('Cmd=Ping')) asked.connection.socket.write(ok('folders', OFFER));
     });
     const cache = new VerdictCache(
       store,

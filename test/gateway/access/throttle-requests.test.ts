@@ -2,8 +2,10 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { checkLeaks } from '../../support/checks/leaks.ts';
 import { RawClient } from '../../support/phones/raw-client.ts';
+import type { RawResponse } from '../../support/phones/raw-client.ts';
 import { ok, startRawBackend } from '../../support/servers/raw-backend.ts';
 import type { RawBackend } from '../../support/servers/raw-backend.ts';
+import { TestClock } from '../../support/checks/test-clock.ts';
 import { FOLDER_SYNC, PING, request, startTestGateway } from '../../support/servers/test-gateway.ts';
 import type { SettingsOverrides, TestGateway } from '../../support/servers/test-gateway.ts';
 import { until } from '../../support/checks/until.ts';
@@ -115,6 +117,39 @@ describe('a device', () => {
     }
     expect(statuses).toEqual([200, 503, 200]);
     expect(gateway.counters.throttled).toBe(1);
+  });
+
+  it('that repeats a Ping which is answered at once is told to wait, though it asks twice a second only', async () => {
+    const time = new TestClock();
+    const backend = await startRawBackend(({ connection }) => connection.socket.write(ok()));
+    cleanups.push(() => backend.close());
+    const gateway = await startTestGateway(backend.port, {
+      time,
+      throttle: { burst: 300, perMinute: 120, repeats: 45, repeatsPerMinute: 30, pauseSeconds: 30 },
+    });
+    cleanups.push(() => gateway.close());
+    const phone = await RawClient.open(gateway.port);
+    cleanups.push(() => phone.destroy());
+    let seconds = 0;
+    let told: RawResponse | undefined;
+    while (told === undefined && seconds < 150) {
+      for (let count = 0; count < 10; count++) {
+        phone.send(request('Ping', PING));
+        const response = await phone.response();
+        if (response.status !== 200) told ??= response;
+      }
+      await time.advance(5_000);
+      seconds += 5;
+    }
+    expect(told?.status).toBe(503);
+    // What is left of the pause.
+    expect(Number(told?.header('retry-after'))).toBeGreaterThan(20);
+    expect(Number(told?.header('retry-after'))).toBeLessThanOrEqual(30);
+    expect(seconds).toBeLessThan(60);
+    expect(gateway.finished.at(-1)?.error).toBe('EASGATE_DEVICE_THROTTLED');
+    // A Sync is not the Ping that loops.
+    phone.send(request('FolderSync', FOLDER_SYNC));
+    expect((await phone.response()).status).toBe(200);
   });
 
   it('that opens a newer Ping has the older one ended as if nothing had happened', async () => {

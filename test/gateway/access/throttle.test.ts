@@ -15,7 +15,15 @@ const GUESS = 'Basic YWxpY2U6Z3Vlc3M=';
 const START = 1_800_000_000_000;
 
 const guardWith = (settings: Partial<ThrottleSettings> = {}): DeviceGuard =>
-  new DeviceGuard({ burst: 3, perMinute: 60, maxDevices: 100, ...settings });
+  new DeviceGuard({
+    burst: 3,
+    perMinute: 60,
+    repeats: 0,
+    repeatsPerMinute: 30,
+    pauseSeconds: 30,
+    maxDevices: 100,
+    ...settings,
+  });
 
 /** A held Ping that counts how often it was ended. */
 function heldPing(): HeldPing & { ended: number } {

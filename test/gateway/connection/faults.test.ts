@@ -4,7 +4,8 @@ import { freePort } from '../../support/free-port.ts';
 import { SWEEP_INTERVAL_MS } from '../../../src/gateway/settings.ts';
 import { checkLeaks } from '../../support/checks/leaks.ts';
 import { RawClient, untilRead } from '../../support/phones/raw-client.ts';
-import { OFFER, ok, startRawBackend } from '../../support/servers/raw-backend.ts';
+import { answerOk } from '../../support/servers/openings.ts';
+import { OFFER, UNAUTHORIZED, isBare, ok, startRawBackend } from '../../support/servers/raw-backend.ts';
 import type { BackendConnection, BackendRequest, RawBackend } from '../../support/servers/raw-backend.ts';
 import {
   FOLDER_SYNC,
@@ -24,7 +25,7 @@ afterEach(async () => {
 });
 
 async function setUp(
-  onRequest: (request: BackendRequest) => void = ({ connection }) => connection.socket.write(ok('ok', OFFER)),
+  onRequest: (request: BackendRequest) => void = answerOk,
   overrides: SettingsOverrides = {},
   onData?: (connection: BackendConnection) => void,
 ): Promise<{ backend: RawBackend; gateway: TestGateway; client: RawClient }> {
@@ -337,8 +338,10 @@ describe('the verdict', () => {
 
   it('makes a refused device known when the mail server takes its credentials, and only then', async () => {
     let status = '401 No';
-    const { backend, gateway, client } = await setUp(({ connection }) =>
-      connection.socket.write(`HTTP/1.1 ${status}\r\n${OFFER}Content-Length: 0\r\n\r\n`),
+    const { backend, gateway, client } = await setUp((asked) =>
+      asked.connection.socket.write(
+        isBare(asked) ? UNAUTHORIZED : `HTTP/1.1 ${status}\r\n${OFFER}Content-Length: 0\r\n\r\n`,
+      ),
     );
     gateway.change('abc123', 'quarantine');
     client.send(request('FolderSync', FOLDER_SYNC));

@@ -2,7 +2,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { checkLeaks } from '../../support/checks/leaks.ts';
 import { RawClient } from '../../support/phones/raw-client.ts';
-import { OFFER, ok, startRawBackend } from '../../support/servers/raw-backend.ts';
+import { answerOk } from '../../support/servers/openings.ts';
+import { ok, startRawBackend } from '../../support/servers/raw-backend.ts';
 import type { BackendRequest, RawBackend } from '../../support/servers/raw-backend.ts';
 import { FOLDER_SYNC, PING, request, startTestGateway } from '../../support/servers/test-gateway.ts';
 import type { SettingsOverrides, TestGateway } from '../../support/servers/test-gateway.ts';
@@ -16,7 +17,7 @@ afterEach(async () => {
 });
 
 async function setUp(
-  onRequest: (request: BackendRequest) => void = ({ connection }) => connection.socket.write(ok('ok', OFFER)),
+  onRequest: (request: BackendRequest) => void = answerOk,
   overrides: SettingsOverrides = {},
 ): Promise<{ backend: RawBackend; gateway: TestGateway; client: RawClient }> {
   const backend = await startRawBackend(onRequest);

@@ -2,7 +2,8 @@
 import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { parseProxyHeader, proxyHeader } from '../../../src/http/proxy-protocol.ts';
-import { OFFER, ok, startRawBackend } from '../../support/servers/raw-backend.ts';
+import { answerOk } from '../../support/servers/openings.ts';
+import { ok, startRawBackend } from '../../support/servers/raw-backend.ts';
 import type { BackendConnection, BackendRequest, RawBackend } from '../../support/servers/raw-backend.ts';
 import { RawClient } from '../../support/phones/raw-client.ts';
 import { FOLDER_SYNC, request, startTestGateway } from '../../support/servers/test-gateway.ts';
@@ -19,7 +20,7 @@ afterEach(async () => {
 
 async function setUp(
   overrides: SettingsOverrides,
-  onRequest: (request: BackendRequest) => void = ({ connection }) => connection.socket.write(ok('ok', OFFER)),
+  onRequest: (request: BackendRequest) => void = answerOk,
 ): Promise<{ backend: RawBackend; gateway: TestGateway }> {
   const backend = await startRawBackend(onRequest);
   cleanups.push(() => backend.close());

@@ -195,6 +195,7 @@ describe('a question of the gateway', () => {
       ['POST', '/Microsoft-Server-ActiveSync'],
       ['OPTIONS', '/Microsoft-Server-ActiveSync'],
       ['OPTIONS', '/Microsoft-Server-ActiveSync'],
+      ['OPTIONS', '/Microsoft-Server-ActiveSync'],
       ['POST', PATH],
     ]);
     const [ofRequest, ...ofQuestions] = requests.map(claims);

@@ -5,8 +5,8 @@ import { startGateway } from '../../../src/gateway/gateway.ts';
 import type { Gateway } from '../../../src/gateway/gateway.ts';
 import type { VerdictSource } from '../../../src/gateway/gateway-core.ts';
 import { watchGateway } from '../checks/leaks.ts';
+import { OFFER, UNAUTHORIZED, isBare, ok, startRawBackend } from './raw-backend.ts';
 import { TestClock } from '../checks/test-clock.ts';
-import { OFFER, ok, startRawBackend } from './raw-backend.ts';
 import type { BackendRequest, RawBackend } from './raw-backend.ts';
 import { RawClient } from '../phones/raw-client.ts';
 import { startTestGateway, testSettings } from './test-gateway.ts';
@@ -35,9 +35,9 @@ export interface Openings {
   readonly phoneOf: (gateway: { readonly port: number }) => Promise<RawClient>;
 }
 
-/** What a mail server says to all. */
-export const answerOk = ({ connection }: BackendRequest): void =>
-  void connection.socket.write(ok('ok', OFFER));
+/** What a mail server says to all, but for OPTIONS without credentials. */
+export const answerOk = (request: BackendRequest): void =>
+  void request.connection.socket.write(isBare(request) ? UNAUTHORIZED : ok('ok', OFFER));
 
 /** Call it once, at the top of a file, below `checkLeaks()`. */
 export function openings(): Openings {

@@ -145,6 +145,15 @@ function cutRequest(
 /** What the answer to OPTIONS says of a server of Exchange ActiveSync, to who has a password. */
 export const OFFER = 'MS-ASProtocolVersions: 14.1,16.1\r\n';
 
+/** A minimal refusal. */
+export const UNAUTHORIZED =
+  'HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm="corp"\r\nContent-Length: 0\r\n\r\n';
+
+/** Whether a request is an OPTIONS without credentials, which a mail server must refuse (MS-ASHTTP 2.2.3.1.2). */
+export function isBare(request: BackendRequest): boolean {
+  return request.method === 'OPTIONS' && request.header('authorization') === undefined;
+}
+
 /** A minimal good response. */
 export function ok(body = 'ok', extra = ''): string {
   return `HTTP/1.1 200 OK\r\n${extra}Content-Length: ${body.length}\r\n\r\n${body}`;

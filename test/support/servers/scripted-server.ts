@@ -86,7 +86,7 @@ export async function startScriptedServer(): Promise<ScriptedServer> {
         root: isTree ? decodeWbxml(body) : null,
       };
       asked.push(one);
-      const { http = 200, headers = {}, body: answer = '' } = scripted.script(one) ?? usual(one);
+      const { http = 200, headers = {}, body: answer = '' } = scripted.script(one) ?? answerOf(one);
       response.writeHead(http, { ...headers, 'Content-Length': Buffer.byteLength(answer) });
       response.end(answer);
     });
@@ -110,6 +110,13 @@ function commandOf(query: string): string | null {
 }
 
 const SUBJECTS = ['First', 'Second'];
+
+/** Nothing is said to who brings no credentials. */
+function answerOf(asked: Asked): Scripted {
+  return asked.headers.authorization === undefined
+    ? { http: 401, headers: { 'WWW-Authenticate': 'Basic realm="scripted"' } }
+    : usual(asked);
+}
 
 function usual({ command, root }: Asked): Scripted {
   switch (command) {

@@ -112,7 +112,15 @@ export function testSettings(upstreamPort: number, overrides: SettingsOverrides 
     autodiscover: overrides.autodiscover ?? null,
     passThrough: overrides.passThrough ?? null,
     retryAfterSeconds: 30,
-    throttle: { burst: 0, perMinute: 60, maxDevices: 1_000, ...overrides.throttle },
+    throttle: {
+      burst: 0,
+      perMinute: 60,
+      repeats: 0,
+      repeatsPerMinute: 30,
+      pauseSeconds: 30,
+      maxDevices: 1_000,
+      ...overrides.throttle,
+    },
     upstream: {
       path: '/Microsoft-Server-ActiveSync',
       servers: [upstreamPort, ...(overrides.morePorts ?? [])].map((port, index) => ({

@@ -1,6 +1,7 @@
 // Owns what one test opens: gateways and mail servers that are closed behind it, with proof that nothing stays open.
 import type { TlsOptions } from 'node:tls';
-import { OFFER, ok, startRawBackend } from './raw-backend.ts';
+import { answerOk } from './openings.ts';
+import { startRawBackend } from './raw-backend.ts';
 import type { BackendRequest, RawBackend } from './raw-backend.ts';
 import { startTestGateway } from './test-gateway.ts';
 import type { SettingsOverrides, TestGateway } from './test-gateway.ts';
@@ -11,11 +12,10 @@ export class Workbench {
   private readonly gateways: TestGateway[] = [];
   private readonly backends: RawBackend[] = [];
 
-  /** A mail server that answers 200, or as told. */
+  /** A mail server that answers as {@link answerOk}, or as told. */
   async backend(
     tls: TlsOptions | null = null,
-    onRequest: (request: BackendRequest) => void = ({ connection }) =>
-      connection.socket.write(ok('ok', OFFER)),
+    onRequest: (request: BackendRequest) => void = answerOk,
   ): Promise<RawBackend> {
     const backend = await startRawBackend(onRequest, undefined, tls);
     this.backends.push(backend);

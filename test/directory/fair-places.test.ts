@@ -1,6 +1,6 @@
 // Owns the promises of places that many share.
 import { describe, expect, it } from 'vitest';
-import { FairPlaces } from '../../../src/gateway/access/fair-places.ts';
+import { FairPlaces } from '../../src/directory/fair-places.ts';
 
 describe('shared places', () => {
   const taken = (places: FairPlaces, holder: string, count: number): number =>

@@ -1,0 +1,58 @@
+// Owns the promises of the queue for look-ups: bounded, in turn by holder, for a limited time.
+import { afterEach, describe, expect, it } from 'vitest';
+import { LookupPlaces } from '../../src/directory/lookup-places.ts';
+
+const PATIENCE_MS = 60_000;
+let places: LookupPlaces;
+afterEach(() => places.close());
+
+/** Enters once for each name; what each led to, in order. */
+function enterAll(names: readonly string[], order: string[]): (boolean | Promise<boolean>)[] {
+  return names.map((name) => {
+    const entered = places.enter(name);
+    if (typeof entered !== 'boolean') void entered.then((got) => got && order.push(name));
+    return entered;
+  });
+}
+
+describe('places for look-ups', () => {
+  it('are given in turn by holder: who asks for many does not go before who asks once', async () => {
+    places = new LookupPlaces(2, PATIENCE_MS);
+    const order: string[] = [];
+    void enterAll(['flood', 'other', 'flood', 'flood', 'flood', 'phone'], order);
+    for (let count = 0; count < 3; count++) {
+      places.leave(count === 0 ? 'flood' : (order.at(-1) ?? ''));
+      await Promise.resolve();
+      await Promise.resolve();
+    }
+    expect(order).toEqual(['flood', 'phone', 'flood']);
+  });
+
+  it('leave half for others, and a newcomer gets one at once', () => {
+    places = new LookupPlaces(8, PATIENCE_MS);
+    const flood = enterAll(Array(20).fill('flood'), []);
+    expect(flood.filter((entered) => entered === true)).toHaveLength(4);
+    expect(places.enter('phone')).toBe(true);
+  });
+
+  it('are waited for by so many only', () => {
+    places = new LookupPlaces(1, PATIENCE_MS);
+    const entered = enterAll(
+      Array.from({ length: 20 }, (_, index) => `h${index}`),
+      [],
+    );
+    expect(entered.filter((one) => one === true)).toHaveLength(1);
+    expect(entered.filter((one) => one === false)).toHaveLength(15);
+  });
+
+  it('are waited for so long only, and a place that comes later goes to who still waits', async () => {
+    places = new LookupPlaces(1, 20);
+    expect(places.enter('a')).toBe(true);
+    expect(await places.enter('b')).toBe(false);
+    const waiting = places.enter('c');
+    places.leave('a');
+    expect(await waiting).toBe(true);
+    places.leave('c');
+    expect(places.enter('d')).toBe(true);
+  });
+});
