@@ -118,7 +118,11 @@ describe('decisions', () => {
     expect(error).toContain('easgate devices allow, block, quarantine and wipe');
   });
 
-  it('are documents with --json', async () => {
+  it('are documents with --json, wipes too', async () => {
+    const wipe = await run('devices', 'wipe', 'good1', '--reason', 'x', '--json', '--confirm', 'good1');
+    expect(JSON.parse(wipe.out)).toMatchObject({ device: 'good1', decision: { wipe: { state: 'pending' } } });
+    const set = await run('devices', 'set', 'bad2', '--managed', 'true', '--json');
+    expect(JSON.parse(set.out)).toMatchObject({ key: 'bad2', managed: true, source: 'cli' });
     const block = JSON.parse((await run('devices', 'allow', 'bad2', '--json')).out) as object;
     expect(block).toMatchObject({
       device: 'bad2',
