@@ -6,6 +6,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { isPrivate } from '../src/compile-cache.ts';
+import { checkLeaks } from './support/checks/leaks.ts';
+
+checkLeaks();
 
 const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 

@@ -1,6 +1,6 @@
 // Owns a directory in memory with a few users, devices and decisions, for tests of use cases.
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
-import type { PartnershipRecord } from '../../src/directory/records.ts';
+import type { PartnershipRecord } from '../../src/model/partnership.ts';
 import type { DirectoryStore } from '../../src/directory/store.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
 import { decision, deviceRecord, wipeDecision } from '../directory/store-contract.ts';

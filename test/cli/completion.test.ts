@@ -8,6 +8,9 @@ import { allCommands, commandTree } from '../../src/cli/command-tree.ts';
 import { completionScript } from '../../src/cli/completion.ts';
 import { defineProgram } from '../../src/cli/program.ts';
 import { FISH, ZSH, mayUse } from '../support/programs.ts';
+import { checkLeaks } from '../support/checks/leaks.ts';
+
+checkLeaks();
 
 let folder = '';
 beforeAll(() => {

@@ -230,7 +230,7 @@ export function storeContract(fixture: StoreFixture): void {
         user,
         action,
       ]);
-      expect(listed.sort()).toEqual([
+      expect(listed.toSorted((a, b) => (String(a) < String(b) ? -1 : 1))).toEqual([
         [phone, null, 'block'],
         [phone, alice, 'allow'],
         [other, alice, 'quarantine'],
