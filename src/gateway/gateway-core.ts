@@ -21,7 +21,7 @@ import { forwardedHeaders } from './upstream/client-origin.ts';
 import type { ClientOrigin, ForwardingRules } from './upstream/client-origin.ts';
 import { Notices } from './access/notice-cache.ts';
 import type { NoticeReader } from './access/notice-cache.ts';
-import { OpenOptions } from './open-options.ts';
+import { OpenOptions } from './credentials/open-options.ts';
 import { MAX_USER_AGENT, VIA_PSEUDONYM } from './settings.ts';
 import type { GatewaySettings, QuarantineSettings } from './settings.ts';
 import type { FinishedPassage } from '../telemetry/finished-request.ts';
