@@ -2,8 +2,8 @@
 import type { DirectoryStore, PartnershipListing } from '../directory/store.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import { localPart, lookAlike } from '../identity/user-names.ts';
-import type { AccessDecision, ManualDecision } from '../policy/model.ts';
-import { isWipe } from '../policy/wipe.ts';
+import type { AccessDecision, ManualDecision } from '../model/decision.ts';
+import { isWipe } from '../model/decision.ts';
 import { decidedOn } from './decisions.ts';
 import type { Decided } from './decisions.ts';
 

@@ -3,10 +3,10 @@ import { LRUCache } from 'lru-cache';
 import { monotonicNow } from '../clock.ts';
 import { detached } from '../plain-text.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
-import type { Verdict } from '../policy/model.ts';
+import type { Verdict } from '../model/verdict.ts';
 import { countedAs } from '../identity/user-names.ts';
-import { MAX_SPELLINGS, joinSpellings } from './records.ts';
-import type { NewSpelling, PartnershipRecord } from './records.ts';
+import { MAX_SPELLINGS, joinSpellings } from '../model/partnership.ts';
+import type { NewSpelling, PartnershipRecord } from '../model/partnership.ts';
 import type { DirectoryStore } from './store.ts';
 
 /** What one accepted request says about a partnership. */

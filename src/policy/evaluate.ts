@@ -1,15 +1,11 @@
 // Owns the decision: one walk over the rules, used by evaluate (the verdict) and explain (the verdict and every step).
 // Pure, synchronous, total.
-import type {
-  ManualDecision,
-  NamedDecision,
-  Policy,
-  PolicyFacts,
-  Verdict,
-  VerdictAction,
-  VerdictReason,
-} from './model.ts';
-import { describeWipe, isOpenWipe, isStandingWipe, isWipe } from './wipe.ts';
+import type { ManualDecision } from '../model/decision.ts';
+import type { NamedDecision, Policy, PolicyFacts } from './model.ts';
+import type { Verdict, VerdictAction } from '../model/verdict.ts';
+import type { VerdictReason } from '../model/reason.ts';
+import { describeWipe } from './wipe.ts';
+import { isOpenWipe, isStandingWipe, isWipe } from '../model/decision.ts';
 
 /** One rule that was looked at. */
 export interface PolicyStep {

@@ -7,7 +7,7 @@ import type { StoreStateListener } from '../directory/change-follower.ts';
 import type { WorkerHealth } from '../supervisor/messages.ts';
 import { openStore } from '../directory/open-store.ts';
 import { PartnershipRecorder } from '../directory/partnership-recorder.ts';
-import { CorruptRecordError } from '../directory/records.ts';
+import { CorruptRecordError } from '../model/corrupt-record.ts';
 import { StoreOutageError } from '../directory/store-identity.ts';
 import type { DirectoryStore } from '../directory/store.ts';
 import { VerdictCache } from '../directory/verdict-cache.ts';

@@ -11,7 +11,7 @@ import { failureText } from '../../src/cli/failure.ts';
 import { defineProgram } from '../../src/cli/program.ts';
 import { ask } from '../../src/cli/wipe.ts';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
-import type { PartnershipRecord } from '../../src/directory/records.ts';
+import type { PartnershipRecord } from '../../src/model/partnership.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
 import { decision, deviceRecord } from '../directory/store-contract.ts';
 

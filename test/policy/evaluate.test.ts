@@ -2,14 +2,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { evaluate, explain } from '../../src/policy/evaluate.ts';
-import { isOpenWipe, noteTold, settleWipe, underSpelling } from '../../src/policy/wipe.ts';
-import type {
-  AccessDecision,
-  Policy,
-  PolicyFacts,
-  WipeDecision,
-  WipeProgress,
-} from '../../src/policy/model.ts';
+import { isOpenWipe } from '../../src/model/decision.ts';
+import { noteTold, settleWipe, underSpelling } from '../../src/policy/wipe.ts';
+import type { AccessDecision, WipeDecision, WipeProgress } from '../../src/model/decision.ts';
+import type { Policy, PolicyFacts } from '../../src/policy/model.ts';
 
 const policy: Policy = { unknownDevice: 'quarantine', notEnrolled: 'quarantine', notCompliant: 'block' };
 const nothing: PolicyFacts = {

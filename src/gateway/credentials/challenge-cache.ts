@@ -8,7 +8,7 @@ import { clientBlock } from '../../identity/client-address.ts';
 import { showsAcceptance } from './credential-proof.ts';
 import { forwardedFields } from '../upstream/client-origin.ts';
 import type { ClientOrigin, ForwardingRules, Scheme } from '../upstream/client-origin.ts';
-import type { OpenOptions } from '../open-options.ts';
+import type { OpenOptions } from './open-options.ts';
 import type { UpstreamSettings } from '../settings.ts';
 import type { Balancer } from '../upstream/balancer.ts';
 import { QuestionPools, questionError } from '../upstream/subrequests.ts';
@@ -76,13 +76,13 @@ export class ChallengeMemory {
     https: new Map(),
   };
 
-  /** `ownLines` are the header lines of the gateway's own challenge, for a server that does not challenge. */
+  /** `own` is the gateway's own challenge, for a server that does not challenge. */
   constructor(
     upstream: UpstreamSettings,
     balancer: Balancer,
     forwarding: ForwardingRules,
     now: () => number,
-    ownLines: string,
+    own: LocalAnswer,
     openOptions: OpenOptions,
   ) {
     this.openOptions = openOptions;
@@ -91,7 +91,7 @@ export class ChallengeMemory {
     this.forwarding = forwarding;
     this.now = now;
     this.pools = new QuestionPools(now, CONNECTIONS);
-    this.own = { status: 401, reason: 'Unauthorized', headers: ownLines, body: null };
+    this.own = own;
   }
 
   /** The challenge for a stranger, from memory or by asking; another server is asked when one cannot be. Never rejects. */
