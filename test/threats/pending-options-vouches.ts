@@ -21,9 +21,10 @@ const PROVISION = Buffer.concat([
 ]);
 
 it('an OPTIONS that the mail server answers vouches for nobody named before on its connection', async () => {
-  const backend = await backendOf(({ method, target, header, connection }) => {
+  const backend = await backendOf((asked) => {
+    const { method, target, connection } = asked;
     const open = method === 'POST' && target.includes('Cmd=Provision');
-    connection.socket.write(open || header('authorization') === MALLORY ? ok('ok', OFFER) : CHALLENGE);
+    connection.socket.write(open || asked.header('authorization') === MALLORY ? ok('ok', OFFER) : CHALLENGE);
   });
   const gateway = await gatewayOf(backend);
   // What was never said counts as said long ago.
