@@ -108,7 +108,7 @@ export const ERRORS = {
   ),
   EASGATE_USER_NAME: client(
     401,
-    'the client got the challenge of the mail server, which asks its user for the name again: the user name is empty, too long, asks for impersonation (# or !), has / or a second \\, or what directories leave out or take for other letters (RFC 4518)',
+    'the client got the challenge of the mail server, which asks its user for the name again: the user name is empty, too long, asks for impersonation (# or !), has /, a second \\ or a second @, or what directories leave out or take for other letters (RFC 4518)',
   ),
   EASGATE_USER_MISMATCH: client(
     403,
