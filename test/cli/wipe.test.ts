@@ -402,6 +402,19 @@ describe('a decision by hand', () => {
     expect(await onPartnership(alice)).toMatchObject({ action: 'allow' });
   });
 
+  it('says nothing of a decision that has expired', async () => {
+    await store.decide(upn, device, { ...decision('block'), expiresAt: 1 });
+    await store.decide(null, device, { ...decision('block'), expiresAt: 1 });
+    expect((await devices('allow', 'phone1', '--user', 'alice')).out).not.toContain('has no effect');
+    expect((await devices('quarantine', 'phone1')).out).not.toContain(`does not hold for ${upn}`);
+  });
+
+  it('names a login with an accent among those that a block holds for', async () => {
+    await seen('x\\àlice' as UserKey, '16.1');
+    const { out } = await devices('block', 'phone1', '--user', 'alice');
+    expect(out).toContain('(seen: x\\àlice)');
+  });
+
   it('takes the place of one on another alias of the user', async () => {
     const smtp = 'a.smith@eas.test' as UserKey;
     await store.decide(smtp, device, decision('allow'));

@@ -46,6 +46,16 @@ const wipe = (
 const decide = (facts: Partial<PolicyFacts>) => evaluate(policy, { ...nothing, ...facts });
 
 describe('evaluate', () => {
+  it.each(['block', 'quarantine'] as const)(
+    'names in its rule nobody that a %s of another name is about: the rule is logged',
+    (action) => {
+      const facts = { namesakeDecisions: [{ user: 'x\\alice', decision: by(action) }] };
+      expect(decide(facts)).toMatchObject({ action, rule: 'decision on another name by admin' });
+      const steps = explain(policy, { ...nothing, ...facts }).steps;
+      expect(steps.some(({ detail }) => detail.includes('x\\alice'))).toBe(true);
+    },
+  );
+
   it.each([
     ['a compliant device', { device: { managed: true, compliant: true } }, 'allow', 'compliant'],
     [

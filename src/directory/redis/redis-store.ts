@@ -200,7 +200,7 @@ export class RedisStore implements DirectoryStore {
       const values = [device, user === null ? '' : encodeUser(user), stored, decisionText(told, this.epoch)];
       if ((await this.guard.script(AMEND_DECISION, values)) === 1) return true;
     }
-    throw new Error(`the decision on ${device} keeps changing`);
+    throw new Error('the decision keeps changing');
   }
 
   async acknowledgeWipe(user: UserKey | null, device: DeviceKey, outcome: WipeOutcome): Promise<boolean> {
@@ -413,7 +413,7 @@ export class RedisStore implements DirectoryStore {
       const values = [device, name, stored ?? '', next, String(MAX_CHANGES)];
       if ((await this.guard.script(REPLACE_DECISION, values)) === 1) return true;
     }
-    throw new Error(`the decision on ${device} keeps changing`);
+    throw new Error('the decision keeps changing');
   }
 
   private async readDevices(keys: readonly DeviceKey[]): Promise<DeviceListing[]> {
