@@ -8,7 +8,7 @@ import type { StoreKeeper } from '../directory/store-keeper.ts';
 import { readMemory, writeMemory } from '../directory/store-memory.ts';
 import type { StoreMemory } from '../directory/store-memory.ts';
 import { ProgramError } from '../errors.ts';
-import { isOpenWipe, isStandingWipe } from '../policy/wipe.ts';
+import { isOpenWipe, isStandingWipe } from '../model/decision.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 
 /** The store as it was found, and what is known of it. */
@@ -88,7 +88,7 @@ async function replace({ keeper, found, memory }: StoreLook, identity: StoreIden
 export async function suspendedWipes(
   store: DirectoryStore,
 ): Promise<readonly { readonly device: DeviceKey; readonly user: UserKey | null }[]> {
-  return (await store.listDecisions()).filter(
-    ({ decision }) => isOpenWipe(decision) && !isStandingWipe(decision),
-  );
+  return (await store.listDecisions())
+    .filter(({ decision }) => isOpenWipe(decision) && !isStandingWipe(decision))
+    .map(({ device, user }) => ({ device, user }));
 }

@@ -8,8 +8,8 @@ import type { DeviceDetails } from '../app/inventory.ts';
 import { target } from '../app/names.ts';
 import { reportDevice } from '../app/report-device.ts';
 import { ProgramError } from '../errors.ts';
-import type { AccessDecision } from '../policy/model.ts';
-import { isWipe } from '../policy/wipe.ts';
+import type { AccessDecision } from '../model/decision.ts';
+import { isWipe } from '../model/decision.ts';
 import { loginName, withStore } from './context.ts';
 import { clearedText, decidedText, doubtText } from './decision-text.ts';
 import { print, printJson, warn } from './output.ts';
@@ -89,6 +89,7 @@ export interface SetOptions {
   readonly os?: string;
   readonly requirement?: readonly string[];
   readonly source: string;
+  readonly json?: true;
 }
 
 /** `devices set`. */
@@ -102,7 +103,8 @@ export function set(id: string, options: SetOptions, command: Command): Promise<
   };
   return withStore(command, async (store) => {
     const key = await reportDevice(store, id, values, { source: options.source, now: Date.now() });
-    print(`set: ${key}\n`);
+    if (options.json) printJson((await showDevice(store, id)).record);
+    else print(`set: ${key}\n`);
   });
 }
 

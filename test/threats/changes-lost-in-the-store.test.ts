@@ -5,7 +5,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
-import type { UserRecord } from '../../src/directory/records.ts';
+import type { UserRecord } from '../../src/model/user.ts';
 import { RedisStore } from '../../src/directory/redis/redis-store.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
 import { alice, decision } from '../directory/store-contract.ts';

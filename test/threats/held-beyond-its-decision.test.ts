@@ -1,6 +1,6 @@
 // Threat: a poll, which is held for up to an hour, keeps a phone in, or out, after the decision that it rests on has ended.
 import { describe, expect, it } from 'vitest';
-import type { Verdict } from '../../src/policy/model.ts';
+import type { Verdict } from '../../src/model/verdict.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
 import { until } from '../support/checks/until.ts';
 import type { EasAnswer } from '../support/phones/eas-client.ts';

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { encodeWbxml } from '../../src/eas/wbxml/encode.ts';
 import { fromXml, toXml } from '../../src/eas/wbxml/xml.ts';
-import type { Verdict } from '../../src/policy/model.ts';
+import type { Verdict } from '../../src/model/verdict.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
 import { until } from '../support/checks/until.ts';
 import type { EasAnswer, EasClient } from '../support/phones/eas-client.ts';

@@ -4,7 +4,7 @@ import type { HttpErrorCode } from '../../errors.ts';
 import { headerValue } from '../../http/request-head.ts';
 import type { ResponseHead } from '../../http/response-head.ts';
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
-import type { Verdict } from '../../policy/model.ts';
+import type { Verdict } from '../../model/verdict.ts';
 import { isAuthenticated, isPage, showsAcceptance } from '../credentials/credential-proof.ts';
 import type { DeviceUse } from '../access/throttle.ts';
 import type { Exchange } from '../exchange/exchange.ts';
@@ -73,6 +73,9 @@ export class PhoneAccount {
    * itself in Provision is kept until they were taken otherwise.
    */
   noteAnswer(exchange: Exchange, head: ResponseHead): void {
+    // Only a counted request brought the credentials kept here. The credentials of another one (OPTIONS, an opening leg) prove
+    // nothing about them.
+    if (exchange.use === null) return;
     if (head.status === 401 && this.authorization !== null) this.core.credentials.noteBad(this.authorization);
     if (!showsAcceptance(head.status) || this.isSeen(exchange)) return;
     if (isPage(headerValue(head.headerLines, 'content-type'))) return;

@@ -7,6 +7,7 @@ import type { Gateway } from '../../../src/gateway/gateway.ts';
 import type { VerdictSource } from '../../../src/gateway/gateway-core.ts';
 import type { PassThroughSettings } from '../../../src/gateway/pass-through/settings.ts';
 import type { UpstreamServerSettings } from '../../../src/gateway/settings.ts';
+import { throwingAtBugs } from '../checks/bugs.ts';
 import { closeAtEnd, watchGateway } from '../checks/leaks.ts';
 import { OFFER, UNAUTHORIZED, isBare, ok, startRawBackend } from './raw-backend.ts';
 import { TestClock } from '../checks/test-clock.ts';
@@ -100,6 +101,7 @@ async function startDecided(
     },
     recorder: { seen: () => undefined },
     accessLog: { record: (exchange) => void finished.push(exchange), recordPassage: () => undefined },
+    onTrouble: throwingAtBugs(),
   });
   watchGateway(gateway);
   return { ...gateway, time, finished, change: () => tell() };

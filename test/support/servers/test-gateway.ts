@@ -4,10 +4,12 @@ import { startGateway } from '../../../src/gateway/gateway.ts';
 import type { ChangedKeys } from '../../../src/directory/verdict-cache.ts';
 import type { Gateway } from '../../../src/gateway/gateway.ts';
 import { HALF_CLOSE_GRACE_MS } from '../../../src/gateway/settings.ts';
-import type { GatewaySettings, UpstreamServerSettings } from '../../../src/gateway/settings.ts';
+import type { GatewaySettings } from '../../../src/gateway/gateway-settings.ts';
+import type { UpstreamServerSettings } from '../../../src/gateway/settings.ts';
 import type { FinishedPassage } from '../../../src/telemetry/finished-request.ts';
 import type { Exchange } from '../../../src/gateway/exchange/exchange.ts';
-import type { Verdict, VerdictAction, WipeOrder } from '../../../src/policy/model.ts';
+import type { Verdict, VerdictAction, WipeOrder } from '../../../src/model/verdict.ts';
+import { throwingAtBugs } from '../checks/bugs.ts';
 import { watchGateway } from '../checks/leaks.ts';
 import { untilRead } from '../phones/raw-client.ts';
 import { TestClock } from '../checks/test-clock.ts';
@@ -252,7 +254,7 @@ export async function startTestGateway(
       },
       recordPassage: (line) => passages.push(line),
     },
-    onTrouble: (code, facts) => trouble.push({ code, ...facts }),
+    onTrouble: throwingAtBugs((code, facts) => void trouble.push({ code, ...facts })),
   });
   watchGateway(gateway);
   return {

@@ -1,0 +1,148 @@
+// Owns the decision taken by hand on a device or a partnership, and the progress of a wipe.
+import { z } from 'zod';
+import { CorruptRecordError } from './corrupt-record.ts';
+import { number, numberOr, text, textOr, texts, word } from './fields.ts';
+import type { Immutable } from './fields.ts';
+import { parseObject, readerOf } from './read-record.ts';
+
+const who = {
+  owner: textOr('unknown', 'Who decided'),
+  reason: text('Why, in the words of who decided; the user of the phone may read it'),
+  decidedAt: numberOr(0, 'When it was decided, milliseconds since the epoch'),
+};
+
+/** An operator lets a device or a partnership pass, or keeps it out. */
+export const accessDecisionSchema = z.object({
+  action: word(
+    {
+      allow: 'its requests go to the mail server',
+      block: 'its requests are refused',
+      quarantine: 'it sees a mailbox with a message about why, and nothing else',
+    },
+    'What is decided',
+  ),
+  ...who,
+  expiresAt: number(
+    'When it ends, milliseconds since the epoch; null = when it is cleared. A decision that expired is no decision',
+  ),
+});
+
+/** A partnership that a wipe names: it was known before the order. */
+export const wipePartnershipSchema = z.object({
+  user: z.string().describe('Its user'),
+  spellings: texts('The spellings of the device id under which it had been seen by then'),
+  toldAt: number('When the order was first sent to it, milliseconds since the epoch; null = not yet'),
+});
+
+const progress = z.object({
+  requestedAt: z.number().describe('When it was ordered, milliseconds since the epoch; names this one wipe'),
+  partnerships: z.array(wipePartnershipSchema).meta({
+    description: 'Who is told; whoever else comes with the device id is kept out',
+    default: [],
+  }),
+  state: word(
+    {
+      pending: 'the device did not answer yet',
+      acknowledged: 'the device said that it erases itself',
+      failed: 'the device said that it could not; it is told again',
+    },
+    'How far it is',
+  ),
+  acknowledgedAt: number(
+    'When the device last answered, with success or failure, milliseconds since the epoch; null = not yet',
+  ),
+  deviceStatus: number('What it answered: 1 = wiped, 2 = failed (MS-ASPROV 2.2.2.54.3); null = nothing yet'),
+  acknowledgedBy: text('Whose partnership answered; null = none yet'),
+});
+
+/** A wipe as it is stored. */
+export const storedWipeSchema = progress.extend({
+  epoch: number(
+    'The epoch of the store that ordered it. In a store of another epoch nobody knows whether it was taken back: while it is ' +
+      'not acknowledged, it is suspended there. The device is kept out, and not told, until an operator orders the wipe again',
+  ),
+});
+
+/** How far a wipe is. */
+export const wipeProgressSchema = progress.extend({
+  suspended: z
+    .literal(true)
+    .exactOptional()
+    .describe('It was ordered in another epoch of the store; the store works it out, it is not stored'),
+});
+
+const wipeAction = word(
+  { wipe: 'the device is erased', accountWipe: 'what the device holds of the account is erased' },
+  'What is ordered',
+);
+const wipeExpiry = z.null().meta({
+  description: 'A wipe is taken back by hand or carried out; it never expires',
+  default: null,
+});
+
+/** The stored form of {@link wipeDecisionSchema}. Of what orders a wipe nothing has a default: it erases a device. */
+export const storedWipeDecisionSchema = z.object({
+  action: wipeAction,
+  ...who,
+  expiresAt: wipeExpiry,
+  wipe: storedWipeSchema.describe('The order and its progress'),
+});
+
+/** An operator has the device erased (`wipe`), or only what it holds of the account (`accountWipe`). */
+export const wipeDecisionSchema = storedWipeDecisionSchema.extend({
+  wipe: wipeProgressSchema.describe('The order and its progress'),
+});
+
+/** A decision an operator took by hand on a device or a partnership (user + device). */
+export const manualDecisionSchema = z.discriminatedUnion('action', [
+  accessDecisionSchema,
+  wipeDecisionSchema,
+]);
+
+/** An operator lets a device or a partnership pass, or keeps it out. */
+export type AccessDecision = Immutable<z.infer<typeof accessDecisionSchema>>;
+/** A partnership that a wipe names. */
+export type WipePartnership = Immutable<z.infer<typeof wipePartnershipSchema>>;
+/** How far a wipe is. */
+export type WipeProgress = Immutable<z.infer<typeof wipeProgressSchema>>;
+/** An operator has something erased. */
+export type WipeDecision = Immutable<z.infer<typeof wipeDecisionSchema>>;
+/** A decision an operator took by hand on a device or a partnership (user + device). */
+export type ManualDecision = Immutable<z.infer<typeof manualDecisionSchema>>;
+
+/** Whether a decision asks, or asked, for a wipe. */
+export function isWipe(decision: ManualDecision | null): decision is WipeDecision {
+  return decision !== null && (decision.action === 'wipe' || decision.action === 'accountWipe');
+}
+
+/** Whether the device is still to be told: nothing came back yet, or it said that it failed. */
+export function isOpenWipe(decision: ManualDecision | null): decision is WipeDecision {
+  return isWipe(decision) && decision.wipe.state !== 'acknowledged';
+}
+
+/** Whether the device is to be told now: open, and ordered in the store as it is. */
+export function isStandingWipe(decision: WipeDecision): boolean {
+  return isOpenWipe(decision) && decision.wipe.suspended !== true;
+}
+
+/** A decision as it is stored: a wipe with the epoch of the store that orders it. */
+export function decisionText(decision: ManualDecision, epoch: number): string {
+  if (!isWipe(decision)) return JSON.stringify(decision);
+  const { suspended, ...wipe } = decision.wipe;
+  return JSON.stringify({ ...decision, wipe: { ...wipe, epoch: suspended === true ? 0 : epoch } });
+}
+
+const readAccess = readerOf(accessDecisionSchema);
+const readWipe = readerOf(storedWipeDecisionSchema);
+
+/** Reads a stored decision; a wipe of another epoch than the store's is suspended. @throws CorruptRecordError */
+export function readDecision(stored: string, what: string, epoch: number): ManualDecision {
+  const json = parseObject(stored, what);
+  const { action } = json;
+  if (action === 'allow' || action === 'block' || action === 'quarantine') return readAccess(json, what);
+  if (action !== 'wipe' && action !== 'accountWipe') throw new CorruptRecordError(what);
+  const decision = readWipe(json, what);
+  const { epoch: ordered, ...wipe } = decision.wipe;
+  const isSuspended = wipe.state !== 'acknowledged' && ordered !== epoch;
+  return { ...decision, wipe: isSuspended ? { ...wipe, suspended: true } : wipe };
+}

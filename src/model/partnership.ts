@@ -1,0 +1,80 @@
+// Owns the partnership: a user on a device, as seen at the mail server.
+import { z } from 'zod';
+import type { DeviceKey, UserKey } from '../identity/keys.ts';
+import { deviceKey, numberOr, text, textOr, userKey } from './fields.ts';
+import type { Immutable } from './fields.ts';
+import { parseObject, readerOf } from './read-record.ts';
+
+/** More than a device id has; what a record holds beyond is not kept. */
+export const MAX_SPELLINGS = 8;
+
+/** A user on a device, as seen at the mail server. */
+export const partnershipSchema = z.object({
+  user: userKey('The user'),
+  device: deviceKey('The device'),
+  firstSeen: numberOr(0, 'When the mail server first accepted its credentials, milliseconds since the epoch'),
+  lastSeen: numberOr(0, 'When the mail server last accepted its credentials, milliseconds since the epoch'),
+  deviceType: textOr('', 'The DeviceType of its requests'),
+  userAgent: text('The User-Agent of its requests'),
+  protocolVersion: text('The version of Exchange ActiveSync it speaks, e.g. `16.1`'),
+  lastVerdict: textOr('', 'What the gateway last did with its requests'),
+  lastReason: textOr('', 'The reason of that verdict'),
+  model: text('Its model, as the device says (MS-ASCMD DeviceInformation)'),
+  os: text('Its operating system, as the device says (MS-ASCMD DeviceInformation)'),
+  imei: text('Its IMEI, as the device says (MS-ASCMD DeviceInformation)'),
+  spellings: z.array(z.string()).meta({
+    description: `The spellings of the device id it was seen under, the first one first: ${MAX_SPELLINGS} at most`,
+    otherwise: '`device` alone',
+  }),
+});
+
+/** A user on a device, as seen at the mail server. */
+export type PartnershipRecord = Immutable<z.infer<typeof partnershipSchema>>;
+
+/** Spellings seen before and now, each once. */
+export function joinSpellings(before: readonly string[], now: readonly string[]): string[] {
+  return [...new Set([...before, ...now])].slice(0, MAX_SPELLINGS);
+}
+
+/** A partnership that was seen under one more spelling of its device id than before. */
+export interface NewSpelling {
+  readonly user: UserKey;
+  readonly device: DeviceKey;
+  /** All it was seen under. */
+  readonly spellings: readonly string[];
+}
+
+const read = readerOf(partnershipSchema);
+
+/** Reads a stored partnership. @throws CorruptRecordError */
+export function readPartnership(user: UserKey, device: DeviceKey, stored: string): PartnershipRecord {
+  const what = `partnership ${user} ${device}`;
+  const json = parseObject(stored, what);
+  json['user'] = user;
+  json['device'] = device;
+  json['spellings'] ??= [];
+  const record = read(json, what);
+  // Records of before spellings were kept: the key was the spelling.
+  if (record.spellings.length === 0) record.spellings.push(device);
+  else if (record.spellings.length > MAX_SPELLINGS) record.spellings.length = MAX_SPELLINGS;
+  return record;
+}
+
+/** The partnership of a look-up: it decides nothing, so one that is not understood is as good as none. */
+export function seenPartnership(
+  user: UserKey,
+  device: DeviceKey,
+  stored: string | null,
+): PartnershipRecord | null {
+  if (stored === null) return null;
+  try {
+    return readPartnership(user, device, stored);
+  } catch {
+    return null;
+  }
+}
+
+/** A partnership of which nothing is known but its names. */
+export function blankPartnership(user: UserKey, device: DeviceKey): PartnershipRecord {
+  return readPartnership(user, device, '{}');
+}
