@@ -57,9 +57,11 @@ describe('a decision that changes while it is looked up', () => {
     await until(() => backend.requests.length === 1, 'the question');
     gateway.change('abc123', 'allow');
     backend.requests[0]?.connection.socket.write(ok('ok', OFFER));
-    await until(() => backend.requests.length === 2, 'the request at the mail server');
-    expect(backend.requests[1]?.method).toBe('POST');
-    backend.requests[1]?.connection.socket.write(ok('mail'));
+    await until(() => backend.requests.length === 2, 'the same question without credentials');
+    backend.requests[1]?.connection.socket.write('HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n');
+    await until(() => backend.requests.length === 3, 'the request at the mail server');
+    expect(backend.requests[2]?.method).toBe('POST');
+    backend.requests[2]?.connection.socket.write(ok('mail'));
     expect((await client.response()).body.toString()).toBe('mail');
   });
 });
