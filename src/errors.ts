@@ -1,7 +1,7 @@
-// Owns the two tables of errors: those a request can end in (code, HTTP status, who is to blame), and those that a command or
-// the start of the gateway ends with. Knows no sockets.
+// Owns the two tables of errors: of requests (code, HTTP status, source), and of commands and start-up. Imports no
+// sockets.
 
-/** Who caused a failed request; a column of docs/reference/errors.md. */
+/** The cause of a failed request; a column of docs/reference/errors.md. */
 export type ErrorSource = 'client' | 'upstream' | 'policy' | 'internal';
 
 /** One row of the table. */
@@ -9,7 +9,7 @@ export interface ErrorInfo {
   /** HTTP status sent to the phone. */
   readonly status: number;
   readonly source: ErrorSource;
-  /** What the operator reads; never sent to a phone. */
+  /** Explanation for the operator; never sent to a phone. */
   readonly help: string;
 }
 
@@ -209,14 +209,14 @@ export const ERRORS = {
 /** A code of {@link ERRORS}. */
 export type HttpErrorCode = keyof typeof ERRORS;
 
-/** What ends with an error of {@link PROGRAM_ERRORS}; a column of docs/reference/errors.md. */
+/** What failed; a column of docs/reference/errors.md. */
 export type ProgramPart = 'command' | 'start';
 
 /** One row of the second table. */
 export interface ProgramErrorInfo {
-  /** `command`: what was asked for was not done. `start`: the gateway, or the command, could not begin. */
+  /** `command`: a command was not carried out. `start`: the gateway or a command could not start. */
   readonly part: ProgramPart;
-  /** What it means, and what to do. */
+  /** Meaning and remedy. */
   readonly help: string;
 }
 
@@ -315,7 +315,7 @@ export const PROGRAM_ERRORS = {
 /** A code of {@link PROGRAM_ERRORS}. */
 export type ProgramErrorCode = keyof typeof PROGRAM_ERRORS;
 
-/** A failure that a person can act on: it has a code, and its message needs no stack. */
+/** A failure that a person can fix: it has a code and needs no stack trace. */
 export class ProgramError extends Error {
   readonly code: ProgramErrorCode | HttpErrorCode;
   constructor(code: ProgramErrorCode | HttpErrorCode, message: string) {

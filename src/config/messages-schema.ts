@@ -1,4 +1,4 @@
-// Owns the `messages` section of the configuration: who writes to a quarantined reader, and in which words.
+// Owns the `messages` section of the configuration: sender, contact and language of the quarantine message.
 import { z } from 'zod';
 import { isAddress } from '../notices/mime.ts';
 

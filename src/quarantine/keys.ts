@@ -1,5 +1,5 @@
-// Owns the sync keys and ids that the gateway issues: they carry their state in themselves, authenticated, so that they
-// outlive restarts and mean the same on every node. Pure.
+// Owns the sync keys and ids that the gateway issues. Each key contains its authenticated state, so that it survives
+// restarts and is valid on every node. Pure.
 import { createHmac, timingSafeEqual } from 'node:crypto';
 
 /** Prefix of every key and id issued here; no mail server uses it. */

@@ -100,8 +100,8 @@ function echo(parent: WbxmlElement, name: string): string {
 }
 
 /**
- * The answer to mail of an allowed phone that is made from the message of the gateway by parameters of its query (up to
- * 12.1, MS-ASHTTP 2.2.1.1.1.2.5); null = it is not.
+ * The answer to an allowed phone's mail that refers to the gateway's message by query parameters (up to 12.1, MS-ASHTTP
+ * 2.2.1.1.1.2.5); null = it does not.
  */
 export function answerIssuedSource(
   command: EasCommand,
