@@ -1,9 +1,9 @@
-// Owns the records of the directory and the reading of stored JSON back into them.
+// Owns the records of the directory, and parsing of their stored JSON.
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { ManualDecision, WipePartnership, WipeProgress } from '../policy/model.ts';
 import { isWipe } from '../policy/wipe.ts';
 
-/** What a feed knows of a device. `null` = the feed did not say. Times are milliseconds since the epoch. */
+/** A feed's report on a device. `null` = not reported. Times are milliseconds since the epoch. */
 export interface DeviceRecord {
   readonly key: DeviceKey;
   readonly managed: boolean | null;
@@ -14,29 +14,29 @@ export interface DeviceRecord {
   readonly compromised: boolean | null;
   readonly owner: string | null;
   readonly lastCheckIn: number | null;
-  /** Which feed said so. */
+  /** Name of the feed. */
   readonly source: string;
-  /** Grows with every observation of one source: an older one never overwrites a newer one. */
+  /** Grows with every observation of one source, so that an older one never overwrites a newer one. */
   readonly version: number;
   readonly observedAt: number;
-  /** Which requirements the device does not meet, in the feed's words, e.g. `encryption`; see {@link boundRequirements}. */
+  /** Unmet requirements in the feed's words, e.g. `encryption`; see {@link boundRequirements}. */
   readonly unmetRequirements: readonly string[];
   /**
-   * When the device came to be managed or not, compliant or not, as it is: `observedAt` of the first report that said so.
-   * The store keeps it.
+   * Since when `managed` and `compliant` have their values: `observedAt` of the first such report. Maintained by the
+   * store.
    */
   readonly stateSince: number;
 }
 
-/** What a feed reports. */
+/** A report as a feed sends it. */
 export type DeviceReport = Omit<DeviceRecord, 'stateSince'>;
 
 const MAX_REQUIREMENTS = 10;
 const MAX_REQUIREMENT = 64;
-/** What no reader could show, or would read as something else: control characters, line ends, turned directions. */
+/** Invisible or misleading characters: control characters, line ends, direction marks. */
 const UNSHOWN = /[\p{Cc}\p{Cf}\u2028\u2029]+/gu;
 
-/** Requirements as they are kept and shown to the phone's user: one line each, a few, none twice. */
+/** Requirements for storage and display: one line each, bounded, without duplicates. */
 export function boundRequirements(said: readonly string[]): string[] {
   const kept = said
     .slice(0, MAX_REQUIREMENTS * 2)
@@ -45,12 +45,12 @@ export function boundRequirements(said: readonly string[]): string[] {
   return [...new Set(kept)].slice(0, MAX_REQUIREMENTS);
 }
 
-/** Managed and compliant as far as it matters how long that has been so: never reported is not compliant. */
+/** Whether two reports have the same state with regard to `stateSince`; an unreported value counts as not compliant. */
 export function sameState(a: DeviceReport, b: DeviceReport): boolean {
   return a.managed === b.managed && (a.managed !== true || (a.compliant === true) === (b.compliant === true));
 }
 
-/** Whether two reports say the same to whoever decides or explains: then nothing needs to be decided anew. */
+/** Whether two reports are equal for decisions and explanations, so that no new decision is needed. */
 export function sameFacts(a: DeviceReport, b: DeviceReport): boolean {
   return (
     a.managed === b.managed &&
@@ -63,14 +63,14 @@ export function sameFacts(a: DeviceReport, b: DeviceReport): boolean {
   );
 }
 
-/** A user and the other names that mean the same user. */
+/** A user and the other names of the same user. */
 export interface UserRecord {
   readonly key: UserKey;
   readonly aliases: readonly UserKey[];
   readonly groups: readonly string[];
 }
 
-/** A user on a device, as seen at the mail server. */
+/** A user with a device, as seen at the mail server. */
 export interface PartnershipRecord {
   readonly user: UserKey;
   readonly device: DeviceKey;
@@ -81,34 +81,34 @@ export interface PartnershipRecord {
   readonly protocolVersion: string | null;
   readonly lastVerdict: string;
   readonly lastReason: string;
-  /** What the device said of itself (MS-ASCMD DeviceInformation); `null` = nothing yet. */
+  /** The device's description of itself (MS-ASCMD DeviceInformation); `null` = none yet. */
   readonly model: string | null;
   readonly os: string | null;
   readonly imei: string | null;
-  /** The spellings of the device id it was seen under, the first one first (device.ts); at least one. */
+  /** Spellings of the device id in requests, the first one first (device.ts); at least one. */
   readonly spellings: readonly string[];
 }
 
-/** More than a device id has; what a record holds beyond is not kept. */
+/** Most spellings per record; a device id has fewer. */
 export const MAX_SPELLINGS = 8;
 
-/** Spellings seen before and now, each once. */
+/** Union of two lists of spellings. */
 export function joinSpellings(before: readonly string[], now: readonly string[]): string[] {
   return [...new Set([...before, ...now])].slice(0, MAX_SPELLINGS);
 }
 
-/** A partnership that was seen under one more spelling of its device id than before. */
+/** A partnership that used another spelling of its device id. */
 export interface NewSpelling {
   readonly user: UserKey;
   readonly device: DeviceKey;
-  /** All it was seen under. */
+  /** All its spellings. */
   readonly spellings: readonly string[];
 }
 
-/** A stored record could not be understood. */
+/** A stored record is malformed. */
 export class CorruptRecordError extends Error {
   readonly code = 'EASGATE_CORRUPT_RECORD';
-  /** Which one, and what of it. */
+  /** Name of the record, and the faulty part. */
   readonly record: string;
   constructor(what: string, cause?: unknown) {
     super(`the directory holds a record that is not understood: ${what}`, { cause });
@@ -117,13 +117,13 @@ export class CorruptRecordError extends Error {
 }
 
 /**
- * Reads the records of one answer. One that is not understood concerns its device only: it counts as none, and is named, so
- * that whoever decides keeps the device out, and whoever lists shows the others.
+ * Reads the records of one answer. A malformed record affects its device only: it counts as missing and is listed by
+ * name. A decision then denies the device, and a list shows the others.
  */
 export class TolerantReader {
   private readonly failed: string[] = [];
 
-  /** Null = nothing stored, or not understood. */
+  /** Null = not stored, or malformed. */
   read<T>(stored: string | null | undefined, parse: (stored: string) => T): T | null {
     if (stored === null || stored === undefined) return null;
     try {
@@ -135,12 +135,12 @@ export class TolerantReader {
     }
   }
 
-  /** Something under the name of a record is no record at all. */
+  /** The key of a record holds another type. */
   fail(what: string): void {
     this.failed.push(what);
   }
 
-  /** Part of an answer: absent when all was understood. */
+  /** Part of an answer; absent when everything was read. */
   unreadable(): { readonly unreadable?: readonly string[] } {
     return this.failed.length === 0 ? {} : { unreadable: this.failed };
   }
@@ -205,7 +205,7 @@ export function readDevice(key: DeviceKey, stored: string): DeviceRecord {
     version: time(json, 'version', what) ?? 0,
     observedAt: time(json, 'observedAt', what) ?? 0,
     unmetRequirements: boundRequirements(texts(json, 'unmetRequirements', what)),
-    // Records of before this was kept: at least since the last report.
+    // Older records lack the field: the state exists at least since the last report.
     stateSince: time(json, 'stateSince', what) ?? time(json, 'observedAt', what) ?? 0,
   };
 }
@@ -238,13 +238,13 @@ export function readPartnership(user: UserKey, device: DeviceKey, stored: string
   };
 }
 
-/** Records of before spellings were kept: the key was the spelling. */
+/** Older records lack spellings: the key was the spelling. */
 function spellingsOf(json: Json, device: DeviceKey, what: string): string[] {
   const kept = texts(json, 'spellings', what).slice(0, MAX_SPELLINGS);
   return kept.length === 0 ? [device] : kept;
 }
 
-/** The partnership of a look-up: it decides nothing, so one that is not understood is as good as none. */
+/** The partnership of a look-up. It does not affect the decision, so a malformed one counts as missing. */
 export function seenPartnership(
   user: UserKey,
   device: DeviceKey,
@@ -258,19 +258,19 @@ export function seenPartnership(
   }
 }
 
-/** A partnership of which nothing is known but its names. */
+/** A partnership of which only the names are known. */
 export function blankPartnership(user: UserKey, device: DeviceKey): PartnershipRecord {
   return readPartnership(user, device, '{}');
 }
 
-/** A decision as it is stored: a wipe with the epoch of the store that orders it. */
+/** The stored form of a decision; a wipe carries the epoch of the store. */
 export function decisionText(decision: ManualDecision, epoch: number): string {
   if (!isWipe(decision)) return JSON.stringify(decision);
   const { suspended, ...wipe } = decision.wipe;
   return JSON.stringify({ ...decision, wipe: { ...wipe, epoch: suspended === true ? 0 : epoch } });
 }
 
-/** Reads a stored decision; a wipe of another epoch than the store's is suspended. @throws CorruptRecordError */
+/** Reads a stored decision; a wipe from another epoch is suspended. @throws CorruptRecordError */
 export function readDecision(stored: string, what: string, epoch: number): ManualDecision {
   const json = parse(stored, what);
   const { action } = json;
@@ -287,7 +287,7 @@ export function readDecision(stored: string, what: string, epoch: number): Manua
   return { action, ...base, expiresAt, wipe: readWipe(json['wipe'], `${what}.wipe`, epoch) };
 }
 
-/** Nothing is filled in here: what was not written clearly must erase no device. */
+/** No field has a default: an incomplete record must not erase a device. */
 function readWipe(value: unknown, what: string, epoch: number): WipeProgress {
   if (typeof value !== 'object' || value === null) throw new CorruptRecordError(what);
   const json = value as Json;
@@ -307,7 +307,7 @@ function readWipe(value: unknown, what: string, epoch: number): WipeProgress {
   return isOpen && time(json, 'epoch', what) !== epoch ? { ...progress, suspended: true } : progress;
 }
 
-/** None named = nobody is told, everybody is kept out. */
+/** None named = the order is sent to nobody, and everybody is refused. */
 function readWipePartnerships(value: unknown, what: string): WipePartnership[] {
   if (!Array.isArray(value)) throw new CorruptRecordError(what);
   return value.map((entry: unknown) => {

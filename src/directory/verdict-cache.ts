@@ -1,4 +1,5 @@
-// Owns the L1: verdicts by device and user, fresh by the change log, bounded, and what holds while the store is away.
+// Owns the verdict cache: verdicts by device and user, kept current by the change log, bounded, and used for a limited
+// time while the store is unavailable.
 import { LRUCache } from 'lru-cache';
 import { monotonicAt, monotonicNow } from '../clock.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
@@ -21,71 +22,73 @@ export interface VerdictCacheOptions {
   readonly unknownLifetimeMs: number;
   readonly maxConcurrentLookups: number;
   readonly lookupTimeoutMs: number;
-  /** How long the last known verdict serves while the store is away: for allowed devices, and for all others. */
+  /**
+   * How long the last known verdict is used while the store is unavailable: for allowed devices, and for all others.
+   */
   readonly staleAllowedMs: number;
   readonly staleBlockedMs: number;
-  /** Called for every look-up that failed: store away, too slow, or a record that is not understood. */
+  /** Called for every failed look-up: store unavailable, too slow, or a malformed record. */
   readonly onLookupError: (error: unknown) => void;
-  /** Told when the store is away, also without traffic, and when it is back. */
+  /** Called when the store becomes unavailable, even without traffic, and when it is available again. */
   readonly onStoreState?: StoreStateListener;
 }
 
-/** A verdict, and where it came from; null = the store is away and nothing usable is known. */
+/** A verdict and its source; null = the store is unavailable and no usable verdict is known. */
 export interface Decision {
   readonly verdict: Verdict | null;
   readonly source: 'store' | 'stale' | 'none';
 }
 
-/** What changed. */
+/** The keys that changed. */
 export interface ChangedKeys {
   readonly devices: ReadonlySet<string>;
-  /** Local parts of the names that changed: a decision on one name may hold for others (user-names.ts). */
+  /** Local parts of the changed names: a decision on one name may apply to others (user-names.ts). */
   readonly users: ReadonlySet<string>;
   readonly all: boolean;
 }
 
 interface CachedVerdict {
   readonly user: UserKey;
-  /** The user that the name means, by the directory's aliases. */
+  /** The user that the name stands for, by the directory's aliases. */
   readonly canonical: UserKey;
-  /** The mail server knows the user with this device: nobody else can take the place of this verdict. */
+  /** The mail server has accepted this user with this device: other users cannot evict this verdict. */
   readonly seen: boolean;
   readonly verdict: Verdict;
   readonly decidedAt: number;
   readonly expiresAt: number;
-  /** When the decision it rests on lapses; `Infinity` = never. */
+  /** When the underlying decision lapses; `Infinity` = never. */
   readonly lapsesAt: number;
 }
 
-/** Who wants to know. */
+/** The origin of a request, for fairness between look-ups. */
 export interface Asker {
   /** The client's address. */
   readonly address: string;
-  /** The mail server took the credentials of this request before. */
+  /** The mail server accepted the credentials of this request before. */
   readonly proven: boolean;
 }
 
-/** A part of the gateway itself. */
+/** The gateway itself. */
 const ITSELF: Asker = { address: '', proven: true };
 
 interface Flight {
   readonly user: UserKey;
   readonly device: DeviceKey;
   readonly promise: Promise<Decision>;
-  /** The latest change of this user or device that was seen while the look-up was under way. */
+  /** The latest change of this user or device during the look-up. */
   changedAt: LogPosition | null;
-  /** All that was read before is void, whatever its place in the log. */
+  /** Everything read before is invalid, at any position of the log. */
   dropped: boolean;
 }
 
-/** Users remembered per device; one is the rule. */
+/** Users cached per device; usually there is one. */
 const MAX_USERS_PER_DEVICE = 8;
-/** A wipe may be taken back until it is carried out, so it is remembered for no longer than this. */
+/** A wipe can be cancelled until it is carried out, so it is cached no longer than this. */
 const MAX_WIPE_LIFETIME_MS = 5_000;
-/** A verdict that keeps changing under the look-up is served, but not kept. */
+/** A verdict that changes repeatedly during its look-up is used, but not cached. */
 const MAX_ATTEMPTS = 3;
 
-/** Serves in place of a wipe that cannot be read from the store: nobody knows whether it was taken back. */
+/** Replaces a wipe that cannot be confirmed by the store: it may have been cancelled. */
 const WIPE_UNCONFIRMED: Verdict = Object.freeze({
   action: 'block',
   reason: 'storeUnavailable',
@@ -97,10 +100,10 @@ function isWipe({ action }: Verdict): boolean {
   return action === 'wipe' || action === 'accountWipe';
 }
 
-/** Two conversions of one moment differ by rounding; a larger difference means that the wall clock was set. */
+/** Two conversions of one time differ by rounding; a larger difference means that the wall clock was set. */
 const SAME_MOMENT_MS = 1_000;
 
-/** `lastReason` is no part of what is decided. Orders to wipe are never the same: each says when it was read. */
+/** Compares decisions without `lastReason`. Two wipe orders are never equal: each carries the time it was read. */
 function isSame(a: Verdict, b: Verdict): boolean {
   return (
     a.action === b.action &&
@@ -116,7 +119,7 @@ function isSame(a: Verdict, b: Verdict): boolean {
   );
 }
 
-/** Decides (user, device): from memory synchronously, else by one look-up. */
+/** Decides for (user, device): from memory synchronously, else by one look-up. */
 export class VerdictCache {
   hits = 0;
   misses = 0;
@@ -129,7 +132,7 @@ export class VerdictCache {
   private readonly known: LRUCache<DeviceKey, CachedVerdict[]>;
   private readonly unknown: LRUCache<DeviceKey, CachedVerdict[]>;
   private readonly flights = new Map<string, Flight>();
-  /** Of known phones, and of those that nobody vouched for: these never keep the places of the others busy. */
+  /** Places of known phones are separate from those of unknown ones, which cannot occupy them. */
   private readonly knownPlaces: LookupPlaces;
   private readonly strangerPlaces: LookupPlaces;
   private confirming = 0;
@@ -156,7 +159,7 @@ export class VerdictCache {
     this.follower = new ChangeFollower(store, (batch) => this.apply(batch), options.onStoreState);
   }
 
-  /** Follows the change log from now on. Rejects when the store is not reachable. */
+  /** Follows the change log from now on. Rejects when the store is unavailable. */
   async start(): Promise<void> {
     await this.follower.start();
   }
@@ -167,12 +170,12 @@ export class VerdictCache {
     await this.follower.stop();
   }
 
-  /** Age in milliseconds of the state that decisions rest on. */
+  /** Age in milliseconds of the state behind decisions. */
   stateAgeMs(): number {
     return Math.max(0, monotonicNow() - this.follower.lastReadAt);
   }
 
-  /** Calls after a change was applied; returns the way to stop listening. */
+  /** Called after a change was applied; returns a function that unsubscribes. */
   onChange(listener: (changed: ChangedKeys) => void): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
@@ -187,17 +190,17 @@ export class VerdictCache {
   }
 
   /**
-   * One look-up per key at a time, bounded in number and time. Phones whose credentials were taken before, or whose partnership
-   * is known, have places of their own; strangers share theirs by address. Never rejects.
+   * One look-up per key at a time, bounded in number and time. Phones with accepted credentials or a known partnership
+   * have their own places; others share places by address. Never rejects.
    */
   decide(user: UserKey, device: DeviceKey, asker: Asker = ITSELF): Promise<Decision> {
     const isKnown = asker.proven || this.find(user, device)?.seen === true;
-    // A known phone does not wait for the look-up of a stranger who names it.
+    // The look-up of an unknown client must not delay a known phone with the same key.
     const key = `${isKnown ? 'k' : 's'}\0${device}\0${user}`;
     const under = this.flights.get(key);
     if (under !== undefined) return under.promise;
     this.misses++;
-    // Known phones may all come from one address; strangers make up devices, not addresses.
+    // Known phones may share one address. Unknown clients can invent devices, but not addresses.
     const [places, holder] = isKnown
       ? [this.knownPlaces, device]
       : [this.strangerPlaces, clientBlock(asker.address)];
@@ -211,7 +214,7 @@ export class VerdictCache {
     return promise;
   }
 
-  /** The last known verdict where there is no place in time, or no answer. */
+  /** The last known verdict when there is no place or no answer in time. */
   private async lookUpInTurn(flight: Flight, places: LookupPlaces, holder: string): Promise<Decision> {
     const { user, device } = flight;
     const entered = places.enter(holder);
@@ -227,9 +230,9 @@ export class VerdictCache {
   }
 
   /**
-   * The verdict as the store says it now, not from memory and not of a look-up already under way; null when the store
-   * did not answer in time or too many look-ups are under way. Nothing is to be wiped on the word of anything else:
-   * {@link peek} and {@link decide} may say `wipe` for seconds after it was taken back. Never rejects.
+   * The current verdict of the store, from neither the cache nor a running look-up; null when the store did not answer
+   * in time or too many look-ups are running. Required before every wipe order: {@link peek} and {@link decide} may
+   * return `wipe` for seconds after it was cancelled. Never rejects.
    */
   async confirm(user: UserKey, device: DeviceKey): Promise<Verdict | null> {
     if (this.confirming >= this.options.maxConcurrentLookups) return null;
@@ -245,8 +248,8 @@ export class VerdictCache {
   }
 
   /**
-   * Records that the order of a confirmed verdict is about to be sent. False when that wipe was taken back or acknowledged
-   * meanwhile. Rejects when the store did not answer in time.
+   * Records that the order of a confirmed verdict is about to be sent. False when that wipe was cancelled or
+   * acknowledged meanwhile. Rejects when the store did not answer in time.
    */
   noteWipeTold(device: DeviceKey, order: WipeOrder): Promise<boolean> {
     const { decidedFor, user, requestedAt } = order;
@@ -256,9 +259,9 @@ export class VerdictCache {
   }
 
   /**
-   * Records what a device answered to the wipe that a confirmed verdict ordered (`status` as in MS-ASPROV 2.2.2.54.3).
-   * False when that wipe was taken back or acknowledged meanwhile. Rejects when the store did not answer in time: the
-   * answer may or may not be recorded, and can be recorded again.
+   * Records a device's answer to a confirmed wipe (`status` as in MS-ASPROV 2.2.2.54.3). False when that wipe was
+   * cancelled or acknowledged meanwhile. Rejects when the store did not answer in time: the answer may or may not be
+   * recorded, and can be recorded again.
    */
   acknowledgeWipe(device: DeviceKey, order: WipeOrder, status: 1 | 2): Promise<boolean> {
     const { decidedFor, user, requestedAt } = order;
@@ -274,7 +277,7 @@ export class VerdictCache {
       flight.dropped = false;
       const result = await withDeadline(this.store.lookup(user, device), end - this.now());
       const verdict = this.evaluate(result);
-      // Read before a change, stored after it: such a verdict must not survive (compare places in the log).
+      // Read before a change and stored after it: such a verdict must not stay (compare log positions).
       const changedAt: LogPosition | null = flight.changedAt;
       const overtaken =
         isDropped(flight) || (changedAt !== null && this.store.isBefore(result.position, changedAt));
@@ -283,7 +286,7 @@ export class VerdictCache {
     }
   }
 
-  /** A verdict that lapses carries that moment on the monotonic clock too: it is converted here, once. */
+  /** The end of a verdict is converted to the monotonic clock once, here. */
   private evaluate(result: LookupResult): Verdict {
     const now = this.wall();
     const { unreadable } = result;
@@ -293,7 +296,7 @@ export class VerdictCache {
     return Object.freeze({ ...verdict, lapsesAt: monotonicAt(verdict.validUntil, this.now(), now) });
   }
 
-  /** Remembers a verdict. One that says the same as before stays the same object; a change drops the one before. */
+  /** Caches a verdict. An equal one keeps the same object; a changed one replaces it. */
   private keep(user: UserKey, device: DeviceKey, result: LookupResult, found: Verdict): Verdict {
     const before = this.find(user, device)?.verdict;
     const verdict = before !== undefined && isSame(before, found) ? before : found;
@@ -301,7 +304,7 @@ export class VerdictCache {
     const usual = unknown ? this.options.unknownLifetimeMs : this.options.lifetimeMs;
     const lifetime = isWipe(verdict) ? Math.min(usual, MAX_WIPE_LIFETIME_MS) : usual;
     const decidedAt = this.now();
-    // A tenth of jitter, so that a fleet that arrived together does not expire together.
+    // A tenth of jitter, so that verdicts of a fleet do not expire together.
     const lapsesAt = verdict.lapsesAt ?? Infinity;
     const expiresAt = Math.min(decidedAt + lifetime * (0.9 + Math.random() * 0.1), lapsesAt);
     const seen = result.partnership !== null;
@@ -309,7 +312,7 @@ export class VerdictCache {
     const entry: CachedVerdict = { user, canonical: result.user, seen, verdict, ...times };
     const [cache, other] = unknown ? [this.unknown, this.known] : [this.known, this.unknown];
     cache.set(device, bounded([entry, ...withoutUser(cache.get(device), user)]));
-    // Of other users the other cache may still know something.
+    // The other cache may hold verdicts of other users.
     const left = withoutUser(other.get(device), user);
     if (left.length === 0) other.delete(device);
     else other.set(device, left);
@@ -334,7 +337,7 @@ export class VerdictCache {
     return undefined;
   }
 
-  /** The last known verdict while it may still serve; expired manual decisions never do, and a wipe only keeps out. */
+  /** The last known verdict while it may be used; never an expired decision, and a wipe only as a denial. */
   private stale(user: UserKey, device: DeviceKey): Decision {
     const found = this.find(user, device);
     if (found === undefined || found.lapsesAt <= this.now()) return { verdict: null, source: 'none' };
@@ -366,7 +369,7 @@ export class VerdictCache {
     }
     for (const flight of this.flights.values()) {
       const { device } = flight;
-      // Which user an alias means is not known yet: any change of a user may concern a look-up under way.
+      // The user of an alias is not known yet, so any change of a user may affect a running look-up.
       if (batch.trimmed || devices.has(device) || users.size > 0) flight.changedAt = batch.position;
       if (batch.trimmed) flight.dropped = true;
     }
@@ -374,7 +377,7 @@ export class VerdictCache {
     for (const listener of this.listeners) listener(changed);
   }
 
-  /** Users change rarely, and a worker's cache is walked in milliseconds: no index is kept for them. */
+  /** Users change rarely, and the cache is scanned in milliseconds: it has no index by user. */
   private dropUsers(cache: LRUCache<DeviceKey, CachedVerdict[]>, users: Set<string>): void {
     for (const [device, entries] of cache.entries()) {
       for (const { user, canonical } of entries) {
@@ -386,7 +389,7 @@ export class VerdictCache {
   }
 }
 
-/** Read afresh: it may have changed during a wait. */
+/** Read again, because it may have changed during a wait. */
 function isDropped({ dropped }: Flight): boolean {
   return dropped;
 }
@@ -395,7 +398,7 @@ function withoutUser(entries: readonly CachedVerdict[] | undefined, user: UserKe
   return entries === undefined ? [] : entries.filter((entry) => entry.user !== user);
 }
 
-/** Anybody can name a device: beyond the bound goes the oldest user who was never seen with it, else the oldest. */
+/** Anyone can name a device: beyond the bound the oldest user never seen with it is evicted, else the oldest. */
 function bounded(entries: CachedVerdict[]): CachedVerdict[] {
   if (entries.length <= MAX_USERS_PER_DEVICE) return entries;
   const index = entries.findLastIndex(({ seen }) => !seen);

@@ -1,6 +1,6 @@
 // Owns the tables of the SQLite file.
 
-/** `PRAGMA user_version` of a file with these tables, whose records are as src/directory/records.ts reads them. */
+/** `PRAGMA user_version` of a file with these tables; src/directory/records.ts reads the records. */
 export const SCHEMA_VERSION = 2;
 
 /** Creates the tables in an empty file. */
@@ -13,7 +13,7 @@ export const SCHEMA = `
   CREATE TABLE changes (id INTEGER PRIMARY KEY AUTOINCREMENT, device TEXT, user TEXT);
 `;
 
-/** Came later than the other tables; an older version of easgate does not mind it. */
+/** Newer than the other tables; older versions of easgate ignore it. */
 export const SECRETS = `
   CREATE TABLE IF NOT EXISTS secrets (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 `;
