@@ -201,6 +201,16 @@ export const ERRORS = {
     source: 'internal',
     help: 'the credentials could not be checked with an OPTIONS request to the mail server (it must demand credentials and offer Exchange ActiveSync, MS-ASHTTP 2.2.3.1.2 and 2.2.4; see EASGATE_OPTIONS_OPEN), or there were too many wrong ones from this address or for this user',
   },
+  EASGATE_NO_CLEARANCE: {
+    status: 500,
+    source: 'internal',
+    help: 'a request was not forwarded because the gate had not cleared it: a bug of easgate, please report it',
+  },
+  EASGATE_ILLEGAL_TRANSITION: {
+    status: 500,
+    source: 'internal',
+    help: 'a request went from one phase to another that may not follow it, and its connection was closed: a bug of easgate, please report it with the log line',
+  },
   EASGATE_DRAINING: { status: 503, source: 'internal', help: 'the gateway is stopping' },
   EASGATE_DECISION_CHANGED: {
     status: 503,

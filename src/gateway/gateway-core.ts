@@ -1,16 +1,16 @@
 // Owns what all connections of one worker share: settings, pool, verdicts, clock, counters, the account of what happened.
 import { ERRORS } from '../errors.ts';
+import type { LocalAnswer } from '../http/reply.ts';
 import type { MailboxNotice } from '../quarantine/model.ts';
 import { plain } from '../plain-text.ts';
 import { inRanges, parseRange } from '../identity/client-address.ts';
-import type { Verdict, WipeOrder } from '../policy/model.ts';
+import type { Verdict, WipeOrder } from '../model/verdict.ts';
 import { underSpelling } from '../policy/wipe.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { SeenFacts } from '../directory/partnership-recorder.ts';
 import type { Asker, ChangedKeys, Decision } from '../directory/verdict-cache.ts';
-import { Arrivals } from './access/arrivals.ts';
+import { Arrivals } from './access/mailbox-exit.ts';
 import { ChallengeMemory } from './credentials/challenge-cache.ts';
-import type { ClientConnection } from './connection/client-connection.ts';
 import { showsAcceptance } from './credentials/credential-proof.ts';
 import { CredentialCheck } from './credentials/credential-check.ts';
 import type { Deadlines } from './io/deadlines.ts';
@@ -21,7 +21,7 @@ import { forwardedHeaders } from './upstream/client-origin.ts';
 import type { ClientOrigin, ForwardingRules } from './upstream/client-origin.ts';
 import { Notices } from './access/notice-cache.ts';
 import type { NoticeReader } from './access/notice-cache.ts';
-import { OpenOptions } from './open-options.ts';
+import { OpenOptions } from './credentials/open-options.ts';
 import { MAX_USER_AGENT, VIA_PSEUDONYM } from './settings.ts';
 import type { GatewaySettings, QuarantineSettings } from './settings.ts';
 import type { FinishedPassage } from '../telemetry/finished-request.ts';
@@ -124,8 +124,13 @@ export class GatewayCore {
     shed: 0,
     turnedAway: 0,
   };
-  /** Header lines of the gateway's own 401, for the case that the mail server does not challenge. */
-  readonly challengeLines = 'WWW-Authenticate: Basic realm="ActiveSync"\r\n';
+  /** The gateway's own challenge, for the case that the mail server does not send one. */
+  readonly ownChallenge: LocalAnswer = Object.freeze({
+    status: 401,
+    reason: 'Unauthorized',
+    headers: 'WWW-Authenticate: Basic realm="ActiveSync"\r\n',
+    body: null,
+  });
   readonly forwarding: ForwardingRules;
   /** For requests that may not pass: does the mail server take their credentials? */
   readonly credentials: CredentialCheck;
@@ -166,7 +171,7 @@ export class GatewayCore {
       sendsForwarded: upstream.forwarded,
       publicHosts: identity.publicHosts,
     };
-    const { forwarding, challengeLines } = this;
+    const { forwarding, ownChallenge } = this;
     const openOptions = new OpenOptions(parts.onTrouble);
     this.credentials = new CredentialCheck(upstream, parts.upstreams, forwarding, now, openOptions);
     this.challenges = new ChallengeMemory(
@@ -174,7 +179,7 @@ export class GatewayCore {
       parts.upstreams,
       forwarding,
       now,
-      challengeLines,
+      ownChallenge,
       openOptions,
     );
     this.discovery =
@@ -275,7 +280,7 @@ export class GatewayCore {
     return true;
   }
 
-  onFinished(exchange: Exchange, connection: ClientConnection): void {
+  onFinished(exchange: Exchange, address: string): void {
     exchange.authorization = null;
     this.counters.requests++;
     if (exchange.error !== null) {
@@ -286,8 +291,7 @@ export class GatewayCore {
       else if (exchange.status >= 500) this.counters.failed++;
       else this.counters.refused++;
     }
-    if (exchange.error !== null || exchange.wipe !== null)
-      this.journal?.finished(exchange, connection.address);
-    this.accessLog?.record(exchange, connection.address);
+    if (exchange.error !== null || exchange.wipe !== null) this.journal?.finished(exchange, address);
+    this.accessLog?.record(exchange, address);
   }
 }

@@ -1,15 +1,11 @@
 // Owns the decision: one walk over the rules, used by evaluate (the verdict) and explain (the verdict and every step).
 // Pure, synchronous, total.
-import type {
-  ManualDecision,
-  NamedDecision,
-  Policy,
-  PolicyFacts,
-  Verdict,
-  VerdictAction,
-  VerdictReason,
-} from './model.ts';
-import { describeWipe, isOpenWipe, isStandingWipe, isWipe } from './wipe.ts';
+import type { ManualDecision } from '../model/decision.ts';
+import type { NamedDecision, Policy, PolicyFacts } from './model.ts';
+import type { Verdict, VerdictAction } from '../model/verdict.ts';
+import type { VerdictReason } from '../model/reason.ts';
+import { describeWipe } from './wipe.ts';
+import { isOpenWipe, isStandingWipe, isWipe } from '../model/decision.ts';
 
 /** One rule that was looked at. */
 export interface PolicyStep {
@@ -24,6 +20,10 @@ export interface Explanation {
   readonly verdict: Verdict;
   readonly steps: readonly PolicyStep[];
 }
+
+/** Rules are logged also where the log names nobody (log.identities): the names are in the steps alone. */
+const OF_NAMESAKE = 'decision on another name';
+const UNREADABLE = 'a record that is not understood';
 
 /** Decides; the first rule that matches wins. */
 export function evaluate(policy: Policy, facts: PolicyFacts): Verdict {
@@ -68,9 +68,8 @@ function walk(policy: Policy, facts: PolicyFacts, steps: PolicyStep[] | null): V
   // Any of them may be a block or a wipe.
   const { unreadable } = facts;
   if (unreadable !== undefined && unreadable.length > 0) {
-    const rule = `a record that is not understood: ${unreadable.join(', ')}`;
     note('unreadable record', true, unreadable.join(', '));
-    return say('block', 'storeUnavailable', rule);
+    return say('block', 'storeUnavailable', UNREADABLE);
   }
   const ordered = wipeOf(facts, note);
   if (ordered !== null) return ordered;
@@ -81,9 +80,9 @@ function walk(policy: Policy, facts: PolicyFacts, steps: PolicyStep[] | null): V
     const { user, decision } = named;
     const found = live(decision);
     const blocks = found !== null && (found.action === 'block' || isWipe(found));
-    if (note('decision on another name', blocks, `${user}: ${describe(decision, now)}`)) {
+    if (note(OF_NAMESAKE, blocks, `${user}: ${describe(decision, now)}`)) {
       const reason = isOpenWipe(found) ? 'wipeRequested' : isWipe(found) ? 'wiped' : 'individualRule';
-      return say('block', reason, `decision on ${user} by ${decision.owner}`);
+      return say('block', reason, `${OF_NAMESAKE} by ${decision.owner}`);
     }
     if (found?.action === 'quarantine') namesake = named;
   }
@@ -94,7 +93,7 @@ function walk(policy: Policy, facts: PolicyFacts, steps: PolicyStep[] | null): V
   if (!keepsAllOut && namesake !== null && (onPartnership === null || onPartnership.action === 'allow')) {
     const { user, decision } = namesake;
     note('quarantine of another name', true, `${user}: ${describe(decision, now)}`);
-    return say('quarantine', 'individualRule', `decision on ${user} by ${decision.owner}`, saidOf(decision));
+    return say('quarantine', 'individualRule', `${OF_NAMESAKE} by ${decision.owner}`, saidOf(decision));
   }
   const chosen = keepsAllOut ? onDevice : (onPartnership ?? onDevice);
   note(

@@ -33,8 +33,8 @@ export interface MailboxRequest {
   readonly keys: KeyMint;
 }
 
-/** An answer of the mailbox. */
-export type MailboxAnswer =
+/** An answer that is sent now. */
+export type FinalAnswer =
   /** HTTP 200 with this document. */
   | { readonly kind: 'body'; readonly root: WbxmlElement }
   /** HTTP 200 with this encoded document. */
@@ -42,9 +42,13 @@ export type MailboxAnswer =
   /** HTTP 200 without a body: "no change" of a Sync (MS-ASCMD 2.2.1.21). */
   | { readonly kind: 'empty' }
   /** An HTTP status without a body. */
-  | { readonly kind: 'http'; readonly status: number }
-  /** Held by the gateway for that many seconds, then answered. */
-  | { readonly kind: 'hold'; readonly seconds: number; readonly expired: MailboxAnswer };
+  | { readonly kind: 'http'; readonly status: number };
+
+/** What the mailbox answers. */
+export type MailboxAnswer =
+  | FinalAnswer
+  /** Held by the gateway for so many seconds, then answered. */
+  | { readonly kind: 'hold'; readonly seconds: number; readonly expired: FinalAnswer };
 
 /** An element with one text. NUL is removed: an id from an OPAQUE can contain it, but WBXML text cannot. */
 export function node<N extends Namespace>(
@@ -60,7 +64,7 @@ export function isBefore(version: string, other: number): boolean {
   return Number(version) < other;
 }
 
-/** The answer with this document. */
-export function body(root: WbxmlElement): MailboxAnswer {
+/** The answer `root` carries. */
+export function body(root: WbxmlElement): FinalAnswer {
   return { kind: 'body', root };
 }

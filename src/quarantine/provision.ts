@@ -3,7 +3,7 @@
 import { child, element, textOf } from '../eas/wbxml/element.ts';
 import type { WbxmlContent, WbxmlElement } from '../eas/wbxml/element.ts';
 import { body, isBefore, node } from './model.ts';
-import type { MailboxAnswer, MailboxRequest } from './model.ts';
+import type { FinalAnswer, MailboxAnswer, MailboxRequest } from './model.ts';
 import { isDescription } from './passable.ts';
 import { plain } from '../plain-text.ts';
 
@@ -119,8 +119,8 @@ const PROVISION = { ok: 1, malformed: 2 } as const;
 /** MS-ASPROV 2.2.2.54.1 (Policy). */
 const POLICY = { ok: 1, unknownType: 3, wrongKey: 5 } as const;
 
-/** Answer to a Provision with unexpected elements. */
-export const PROVISION_MALFORMED: MailboxAnswer = body(
+/** A Provision that has more in it than Provision may have. */
+export const PROVISION_MALFORMED: FinalAnswer = body(
   element('Provision', 'Provision', node('Provision', 'Status', PROVISION.malformed)),
 );
 

@@ -2,14 +2,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { evaluate, explain } from '../../src/policy/evaluate.ts';
-import { isOpenWipe, noteTold, settleWipe, underSpelling } from '../../src/policy/wipe.ts';
-import type {
-  AccessDecision,
-  Policy,
-  PolicyFacts,
-  WipeDecision,
-  WipeProgress,
-} from '../../src/policy/model.ts';
+import { isOpenWipe } from '../../src/model/decision.ts';
+import { noteTold, settleWipe, underSpelling } from '../../src/policy/wipe.ts';
+import type { AccessDecision, WipeDecision, WipeProgress } from '../../src/model/decision.ts';
+import type { Policy, PolicyFacts } from '../../src/policy/model.ts';
 
 const policy: Policy = { unknownDevice: 'quarantine', notEnrolled: 'quarantine', notCompliant: 'block' };
 const nothing: PolicyFacts = {
@@ -50,6 +46,16 @@ const wipe = (
 const decide = (facts: Partial<PolicyFacts>) => evaluate(policy, { ...nothing, ...facts });
 
 describe('evaluate', () => {
+  it.each(['block', 'quarantine'] as const)(
+    'names in its rule nobody that a %s of another name is about: the rule is logged',
+    (action) => {
+      const facts = { namesakeDecisions: [{ user: 'x\\alice', decision: by(action) }] };
+      expect(decide(facts)).toMatchObject({ action, rule: 'decision on another name by admin' });
+      const steps = explain(policy, { ...nothing, ...facts }).steps;
+      expect(steps.some(({ detail }) => detail.includes('x\\alice'))).toBe(true);
+    },
+  );
+
   it.each([
     ['a compliant device', { device: { managed: true, compliant: true } }, 'allow', 'compliant'],
     [

@@ -173,7 +173,6 @@ function findAstray({ identity }: AdmissionRules, head: RequestHead): HttpErrorC
 function admitStranger(exchange: Exchange, why: UserErrorCode | null): null {
   exchange.error = why;
   exchange.challengeOnly = true;
-  exchange.bodyChecked = true;
   return null;
 }
 
@@ -287,7 +286,7 @@ export function admitDiscovery(
   if (astray !== null) return astray;
   if (typeof target === 'string') return target;
   exchange.discovery = target;
-  exchange.bodyChecked = true;
+  exchange.rootSeen = true;
   exchange.userAgent = head.userAgent;
   exchange.host = head.host;
   if (target.form === 'json') return head.framing === 'none' ? null : 'EASGATE_UNEXPECTED_BODY';
@@ -314,7 +313,7 @@ const XML_TYPE = /^(?:text|application)\/xml(?: ?; ?charset="?utf-8"?)?$/i;
 function nameBody(exchange: Exchange, query: EasQuery, head: RequestHead): HttpErrorCode | null {
   if (query.command === null) {
     if (head.framing !== 'none') return 'EASGATE_UNEXPECTED_BODY';
-    exchange.bodyChecked = true;
+    exchange.rootSeen = true;
     return null;
   }
   exchange.command = query.command.name;

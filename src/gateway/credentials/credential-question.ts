@@ -1,17 +1,17 @@
 // Owns how a mail server is asked whether credentials are good, and which of its answers count: only those that it gives to
 // authenticated requests. Where it answers the same question without credentials, what it says proves nothing.
 import { LRUCache } from 'lru-cache';
-import { element } from '../eas/wbxml/element.ts';
-import type { EasQuery } from '../eas/query.ts';
-import { encodeWbxml } from '../eas/wbxml/encode.ts';
-import type { UserKey } from '../identity/keys.ts';
-import { forwardedFields } from './upstream/client-origin.ts';
-import type { ClientOrigin, ForwardingRules } from './upstream/client-origin.ts';
-import { isPage, showsAcceptance } from './credentials/credential-proof.ts';
+import { element } from '../../eas/wbxml/element.ts';
+import type { EasQuery } from '../../eas/query.ts';
+import { encodeWbxml } from '../../eas/wbxml/encode.ts';
+import type { UserKey } from '../../identity/keys.ts';
+import { forwardedFields } from '../upstream/client-origin.ts';
+import type { ClientOrigin, ForwardingRules } from '../upstream/client-origin.ts';
+import { isPage, showsAcceptance } from './credential-proof.ts';
 import type { OpenOptions } from './open-options.ts';
-import type { UpstreamSettings } from './settings.ts';
-import type { Question, QuestionAnswer, QuestionPools } from './upstream/subrequests.ts';
-import type { UpstreamServer } from './upstream/upstream-server.ts';
+import type { UpstreamSettings } from '../settings.ts';
+import type { Question, QuestionAnswer, QuestionPools } from '../upstream/subrequests.ts';
+import type { UpstreamServer } from '../upstream/upstream-server.ts';
 
 /** Whether the mail server takes credentials; `unknown` = it could not be asked now, or its answer proves nothing. */
 export type Proof = 'accepted' | 'refused' | 'unknown';

@@ -1,7 +1,7 @@
 // Owns finding the loops of mail apps that are slow enough for the battery guard: the same request once or twice a second, for
 // minutes, and nothing comes of it. What brings news is no loop. Hot path; constant time and memory per device.
-import type { EasCommand } from '../eas/commands.ts';
-import type { ThrottleSettings } from './settings.ts';
+import type { EasCommand } from '../../eas/commands.ts';
+import type { ThrottleSettings } from '../settings.ts';
 
 /** Commands that a mail app sends by itself. What a user does often and fast (move, read, search, send) is no loop. */
 const WATCHED: ReadonlySet<EasCommand | null> = new Set<EasCommand | null>([

@@ -1,13 +1,13 @@
 // Owns the promises about requests whose decision changes under way: what the phone gets, and which code the log has.
 import { afterEach, describe, expect, it } from 'vitest';
-import { ERRORS } from '../../src/errors.ts';
-import { checkLeaks } from '../support/checks/leaks.ts';
-import { OFFER, ok } from '../support/servers/raw-backend.ts';
-import { RawClient } from '../support/phones/raw-client.ts';
-import { FOLDER_SYNC, PING, request, verdict } from '../support/servers/test-gateway.ts';
-import type { TestGateway } from '../support/servers/test-gateway.ts';
-import { until } from '../support/checks/until.ts';
-import { Workbench } from '../support/servers/workbench.ts';
+import { ERRORS } from '../../../src/errors.ts';
+import { checkLeaks } from '../../support/checks/leaks.ts';
+import { OFFER, ok } from '../../support/servers/raw-backend.ts';
+import { RawClient } from '../../support/phones/raw-client.ts';
+import { FOLDER_SYNC, PING, request, verdict } from '../../support/servers/test-gateway.ts';
+import type { TestGateway } from '../../support/servers/test-gateway.ts';
+import { until } from '../../support/checks/until.ts';
+import { Workbench } from '../../support/servers/workbench.ts';
 
 checkLeaks();
 

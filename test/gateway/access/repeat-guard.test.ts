@@ -1,12 +1,12 @@
 // Owns the promises about loops of mail apps that ask once or twice a second, on a clock that the test sets.
 import { describe, expect, it } from 'vitest';
-import type { EasCommand } from '../../src/eas/commands.ts';
-import { configSchema } from '../../src/config/schema.ts';
-import { DeviceGuard } from '../../src/gateway/access/throttle.ts';
-import type { DeviceUse } from '../../src/gateway/access/throttle.ts';
-import { digestOf } from '../../src/gateway/repeat-guard.ts';
-import type { ThrottleSettings } from '../../src/gateway/settings.ts';
-import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
+import type { EasCommand } from '../../../src/eas/commands.ts';
+import { configSchema } from '../../../src/config/schema.ts';
+import { DeviceGuard } from '../../../src/gateway/access/throttle.ts';
+import type { DeviceUse } from '../../../src/gateway/access/throttle.ts';
+import { digestOf } from '../../../src/gateway/access/repeat-guard.ts';
+import type { ThrottleSettings } from '../../../src/gateway/settings.ts';
+import type { DeviceKey, UserKey } from '../../../src/identity/keys.ts';
 
 const START = 1_800_000_000_000;
 

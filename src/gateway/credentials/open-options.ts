@@ -1,6 +1,6 @@
 // Owns the warning about mail servers that answer OPTIONS to requests without credentials, against MS-ASHTTP 2.2.3.1.2.
-import type { OnTrouble } from './gateway-core.ts';
-import type { UpstreamServer } from './upstream/upstream-server.ts';
+import type { OnTrouble } from '../gateway-core.ts';
+import type { UpstreamServer } from '../upstream/upstream-server.ts';
 
 /** Says it once for each server, and again when it was mended and came back. */
 export class OpenOptions {
