@@ -65,7 +65,7 @@ export interface VerdictSource {
   noteWipeTold(device: DeviceKey, order: WipeOrder): Promise<boolean>;
   /** Writes down what a phone said to a wipe; false when that wipe was taken back. Rejects when the store is away. */
   acknowledgeWipe(device: DeviceKey, order: WipeOrder, status: 1 | 2): Promise<boolean>;
-  /** Calls after a change was applied; returns the way to stop listening. */
+  /** Called after a change was applied; returns a function that unsubscribes. */
   onChange(listener: (changed: ChangedKeys) => void): () => void;
 }
 
@@ -84,9 +84,9 @@ export interface RequestLog {
 export interface EventJournal {
   /** A request ended with an error, or is part of a wipe. */
   finished(exchange: Exchange, address: string): void;
-  /** The mail server took the credentials of a request that may not pass. */
+  /** The mail server accepted the credentials of a refused request. */
   refused(exchange: Exchange, address: string): void;
-  /** A device answered to a wipe; `recorded` false: it had been taken back meanwhile. */
+  /** A device answered a wipe order; `recorded` false: the wipe had been cancelled. */
   wipeAnswered(exchange: Exchange, address: string, status: 1 | 2, recorded: boolean): void;
 }
 

@@ -73,14 +73,14 @@ export function isStandingWipe(decision: WipeDecision): boolean {
   return isOpenWipe(decision) && decision.wipe.suspended !== true;
 }
 
-/** A decision as it is stored: a wipe with the epoch of the store that orders it. */
+/** The stored form of a decision; a wipe carries the epoch of the store. */
 export function decisionText(decision: ManualDecision, epoch: number): string {
   if (!isWipe(decision)) return JSON.stringify(decision);
   const { suspended, ...wipe } = decision.wipe;
   return JSON.stringify({ ...decision, wipe: { ...wipe, epoch: suspended === true ? 0 : epoch } });
 }
 
-/** Reads a stored decision; a wipe of another epoch than the store's is suspended. @throws CorruptRecordError */
+/** Reads a stored decision; a wipe from another epoch is suspended. @throws CorruptRecordError */
 export function readDecision(stored: string, what: string, epoch: number): ManualDecision {
   const json = parse(stored, what);
   const { action } = json;
@@ -97,7 +97,7 @@ export function readDecision(stored: string, what: string, epoch: number): Manua
   return { action, ...base, expiresAt, wipe: readWipe(json['wipe'], `${what}.wipe`, epoch) };
 }
 
-/** Nothing is filled in here: what was not written clearly must erase no device. */
+/** No field has a default: an incomplete record must not erase a device. */
 function readWipe(value: unknown, what: string, epoch: number): WipeProgress {
   if (typeof value !== 'object' || value === null) throw new CorruptRecordError(what);
   const json = value as Json;
@@ -117,7 +117,7 @@ function readWipe(value: unknown, what: string, epoch: number): WipeProgress {
   return isOpen && time(json, 'epoch', what) !== epoch ? { ...progress, suspended: true } : progress;
 }
 
-/** None named = nobody is told, everybody is kept out. */
+/** None named = the order is sent to nobody, and everybody is refused. */
 function readWipePartnerships(value: unknown, what: string): WipePartnership[] {
   if (!Array.isArray(value)) throw new CorruptRecordError(what);
   return value.map((entry: unknown) => {

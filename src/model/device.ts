@@ -2,7 +2,7 @@
 import type { DeviceKey } from '../identity/keys.ts';
 import { flag, parse, text, texts, time } from './read-json.ts';
 
-/** What a feed knows of a device. `null` = the feed did not say. Times are milliseconds since the epoch. */
+/** A feed's report on a device. `null` = not reported. Times are milliseconds since the epoch. */
 export interface DeviceRecord {
   readonly key: DeviceKey;
   readonly managed: boolean | null;
@@ -13,29 +13,29 @@ export interface DeviceRecord {
   readonly compromised: boolean | null;
   readonly owner: string | null;
   readonly lastCheckIn: number | null;
-  /** Which feed said so. */
+  /** Name of the feed. */
   readonly source: string;
-  /** Grows with every observation of one source: an older one never overwrites a newer one. */
+  /** Grows with every observation of one source, so that an older one never overwrites a newer one. */
   readonly version: number;
   readonly observedAt: number;
-  /** Which requirements the device does not meet, in the feed's words, e.g. `encryption`; see {@link boundRequirements}. */
+  /** Unmet requirements in the feed's words, e.g. `encryption`; see {@link boundRequirements}. */
   readonly unmetRequirements: readonly string[];
   /**
-   * When the device came to be managed or not, compliant or not, as it is: `observedAt` of the first report that said so.
-   * The store keeps it.
+   * Since when `managed` and `compliant` have their values: `observedAt` of the first such report. Maintained by the
+   * store.
    */
   readonly stateSince: number;
 }
 
-/** What a feed reports. */
+/** A report as a feed sends it. */
 export type DeviceReport = Omit<DeviceRecord, 'stateSince'>;
 
 const MAX_REQUIREMENTS = 10;
 const MAX_REQUIREMENT = 64;
-/** What no reader could show, or would read as something else: control characters, line ends, turned directions. */
+/** Invisible or misleading characters: control characters, line ends, direction marks. */
 const UNSHOWN = /[\p{Cc}\p{Cf}\u2028\u2029]+/gu;
 
-/** Requirements as they are kept and shown to the phone's user: one line each, a few, none twice. */
+/** Requirements for storage and display: one line each, bounded, without duplicates. */
 export function boundRequirements(said: readonly string[]): string[] {
   const kept = said
     .slice(0, MAX_REQUIREMENTS * 2)
@@ -44,12 +44,12 @@ export function boundRequirements(said: readonly string[]): string[] {
   return [...new Set(kept)].slice(0, MAX_REQUIREMENTS);
 }
 
-/** Managed and compliant as far as it matters how long that has been so: never reported is not compliant. */
+/** Whether two reports have the same state with regard to `stateSince`; an unreported value counts as not compliant. */
 export function sameState(a: DeviceReport, b: DeviceReport): boolean {
   return a.managed === b.managed && (a.managed !== true || (a.compliant === true) === (b.compliant === true));
 }
 
-/** Whether two reports say the same to whoever decides or explains: then nothing needs to be decided anew. */
+/** Whether two reports are equal for decisions and explanations, so that no new decision is needed. */
 export function sameFacts(a: DeviceReport, b: DeviceReport): boolean {
   return (
     a.managed === b.managed &&
@@ -80,7 +80,7 @@ export function readDevice(key: DeviceKey, stored: string): DeviceRecord {
     version: time(json, 'version', what) ?? 0,
     observedAt: time(json, 'observedAt', what) ?? 0,
     unmetRequirements: boundRequirements(texts(json, 'unmetRequirements', what)),
-    // Records of before this was kept: at least since the last report.
+    // Older records lack the field: the state exists at least since the last report.
     stateSince: time(json, 'stateSince', what) ?? time(json, 'observedAt', what) ?? 0,
   };
 }

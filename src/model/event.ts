@@ -1,24 +1,24 @@
 // Owns the names of events.
 
-/** Names of events; stable, as operators search for them. */
+/** Names of events; stable, so that operators can search for them. */
 export type JournalEvent =
-  /** The battery guard told a device to wait. */
+  /** The battery guard paused a device. */
   | 'device_throttled'
   /** A device had too many requests under way. */
   | 'device_busy'
-  /** A device whose user the mail server knows may not pass. */
+  /** A device with valid credentials was refused. */
   | 'device_refused'
-  /** Pings of one device end each other again and again. */
+  /** Pings of one device keep ending each other. */
   | 'ping_superseded'
   /** A change of a decision ended a held poll. */
   | 'poll_ended'
   /** A change of a decision ended another request. */
   | 'request_ended'
-  /** A device was ordered to wipe. */
+  /** A wipe order was sent to a device. */
   | 'wipe_told'
-  /** A device said that it wipes itself. */
+  /** A device confirmed that it wipes itself. */
   | 'wipe_acknowledged'
-  /** A device said that it cannot. */
+  /** A device reported that it cannot wipe itself. */
   | 'wipe_failed'
-  /** A phone that was known comes under another spelling of its device id: a sign of somebody in its place. */
+  /** A known phone used another spelling of its device id: possibly somebody else. */
   | 'device_respelled';

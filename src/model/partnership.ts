@@ -3,7 +3,7 @@ import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import { parse, text, texts, time } from './read-json.ts';
 import type { Json } from './read-json.ts';
 
-/** A user on a device, as seen at the mail server. */
+/** A user with a device, as seen at the mail server. */
 export interface PartnershipRecord {
   readonly user: UserKey;
   readonly device: DeviceKey;
@@ -14,27 +14,27 @@ export interface PartnershipRecord {
   readonly protocolVersion: string | null;
   readonly lastVerdict: string;
   readonly lastReason: string;
-  /** What the device said of itself (MS-ASCMD DeviceInformation); `null` = nothing yet. */
+  /** The device's description of itself (MS-ASCMD DeviceInformation); `null` = none yet. */
   readonly model: string | null;
   readonly os: string | null;
   readonly imei: string | null;
-  /** The spellings of the device id it was seen under, the first one first (device.ts); at least one. */
+  /** Spellings of the device id in requests, the first one first (device.ts); at least one. */
   readonly spellings: readonly string[];
 }
 
-/** More than a device id has; what a record holds beyond is not kept. */
+/** Most spellings per record; a device id has fewer. */
 export const MAX_SPELLINGS = 8;
 
-/** Spellings seen before and now, each once. */
+/** Union of two lists of spellings. */
 export function joinSpellings(before: readonly string[], now: readonly string[]): string[] {
   return [...new Set([...before, ...now])].slice(0, MAX_SPELLINGS);
 }
 
-/** A partnership that was seen under one more spelling of its device id than before. */
+/** A partnership that used another spelling of its device id. */
 export interface NewSpelling {
   readonly user: UserKey;
   readonly device: DeviceKey;
-  /** All it was seen under. */
+  /** All its spellings. */
   readonly spellings: readonly string[];
 }
 
@@ -59,13 +59,13 @@ export function readPartnership(user: UserKey, device: DeviceKey, stored: string
   };
 }
 
-/** Records of before spellings were kept: the key was the spelling. */
+/** Older records lack spellings: the key was the spelling. */
 function spellingsOf(json: Json, device: DeviceKey, what: string): string[] {
   const kept = texts(json, 'spellings', what).slice(0, MAX_SPELLINGS);
   return kept.length === 0 ? [device] : kept;
 }
 
-/** The partnership of a look-up: it decides nothing, so one that is not understood is as good as none. */
+/** The partnership of a look-up. It does not affect the decision, so a malformed one counts as missing. */
 export function seenPartnership(
   user: UserKey,
   device: DeviceKey,
@@ -79,7 +79,7 @@ export function seenPartnership(
   }
 }
 
-/** A partnership of which nothing is known but its names. */
+/** A partnership of which only the names are known. */
 export function blankPartnership(user: UserKey, device: DeviceKey): PartnershipRecord {
   return readPartnership(user, device, '{}');
 }

@@ -2,7 +2,7 @@
 import type { UserKey } from '../identity/keys.ts';
 import { parse, texts } from './read-json.ts';
 
-/** A user and the other names that mean the same user. */
+/** A user and the other names of the same user. */
 export interface UserRecord {
   readonly key: UserKey;
   readonly aliases: readonly UserKey[];

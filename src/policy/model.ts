@@ -1,7 +1,7 @@
 // Owns what a verdict is decided from. Knows no sockets, no stores, no clock.
 import type { ManualDecision, WipePartnership } from '../model/decision.ts';
 
-/** A decision on a partnership, and the user it is stored under. */
+/** A decision on a partnership, and the user name it is stored under. */
 export interface NamedDecision {
   readonly user: string;
   readonly decision: ManualDecision;

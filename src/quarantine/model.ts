@@ -44,10 +44,10 @@ export type FinalAnswer =
   /** An HTTP status without a body. */
   | { readonly kind: 'http'; readonly status: number };
 
-/** What the mailbox answers. */
+/** An answer of the mailbox. */
 export type MailboxAnswer =
   | FinalAnswer
-  /** Held by the gateway for so many seconds, then answered. */
+  /** Held by the gateway for that many seconds, then answered. */
   | { readonly kind: 'hold'; readonly seconds: number; readonly expired: FinalAnswer };
 
 /** An element with one text. NUL is removed: an id from an OPAQUE can contain it, but WBXML text cannot. */
@@ -64,7 +64,7 @@ export function isBefore(version: string, other: number): boolean {
   return Number(version) < other;
 }
 
-/** The answer `root` carries. */
+/** The answer with this document. */
 export function body(root: WbxmlElement): FinalAnswer {
   return { kind: 'body', root };
 }

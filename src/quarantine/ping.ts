@@ -30,7 +30,7 @@ export function ping({ body: request }: MailboxRequest): MailboxAnswer {
   return { kind: 'hold', seconds, expired: status(PING_STATUS.expired) };
 }
 
-/** Ends a held Ping because the message is another one now. */
+/** Ends a held Ping because the message changed. */
 export function pingWithNews(folder: string): FinalAnswer {
   const folders = element('Ping', 'Folders', node('Ping', 'Folder', folder));
   return body(element('Ping', 'Ping', node('Ping', 'Status', PING_STATUS.changes), folders));

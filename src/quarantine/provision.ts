@@ -119,7 +119,7 @@ const PROVISION = { ok: 1, malformed: 2 } as const;
 /** MS-ASPROV 2.2.2.54.1 (Policy). */
 const POLICY = { ok: 1, unknownType: 3, wrongKey: 5 } as const;
 
-/** A Provision that has more in it than Provision may have. */
+/** Answer to a Provision with unexpected elements. */
 export const PROVISION_MALFORMED: FinalAnswer = body(
   element('Provision', 'Provision', node('Provision', 'Status', PROVISION.malformed)),
 );

@@ -134,7 +134,7 @@ export function restsOnMemory(command: 'Ping' | 'Sync', request: WbxmlElement | 
   );
 }
 
-/** Has a phone send such a poll once more, with all its folders. */
+/** Makes the phone repeat such a poll with all its folders. */
 export function sendAll(command: 'Ping' | 'Sync'): FinalAnswer {
   return plain(command, command === 'Ping' ? PING_STATUS.missingParameters : SYNC_SEND_ALL);
 }

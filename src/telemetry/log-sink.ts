@@ -11,7 +11,7 @@ const MAX_BUFFERED_BYTES = 16 * 1024 * 1024;
 const FLUSH_MS = 250;
 /** Of a file that is made: it says who has which phone, where from and when. A collector reads it by its group. */
 const FILE_MODE = 0o640;
-/** How long the end of the process waits for a reader that is busy. */
+/** Attempts at process exit while the reader is busy. */
 const LAST_TRIES = 50;
 const LAST_PAUSE_MS = 10;
 

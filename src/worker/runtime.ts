@@ -147,7 +147,7 @@ function watchStore({ logger }: ProcessLog): { readonly away: boolean; readonly 
   return state;
 }
 
-/** One line for the first of many failed look-ups, and again while they go on. An unknown store has lines of its own. */
+/** Logs the first of many failed look-ups, and repeats while they continue. An unknown store is logged elsewhere. */
 function warnOf({ logger }: ProcessLog, identities: boolean): (error: unknown) => void {
   const away = new Repeated();
   const unreadable = new Repeated();
