@@ -217,6 +217,26 @@ export function storeContract(fixture: StoreFixture): void {
       expect((await lookedUp(other)).namesakeDecisions).toEqual([]);
     });
 
+    it('lists every decision, also on devices and users that were never seen', async () => {
+      const other = 'phone2' as DeviceKey;
+      await store.putDevice(deviceRecord('phone3' as DeviceKey));
+      await store.decide(null, phone, decision('block'));
+      await store.decide(alice, phone, decision('allow'));
+      await store.decide(alice, other, decision('quarantine'));
+      await store.decide(null, other, decision('block'));
+      await store.decide(null, other, null);
+      const listed = (await store.listDecisions()).map(({ device, user, decision: { action } }) => [
+        device,
+        user,
+        action,
+      ]);
+      expect(listed.toSorted((a, b) => (String(a) < String(b) ? -1 : 1))).toEqual([
+        [phone, null, 'block'],
+        [phone, alice, 'allow'],
+        [other, alice, 'quarantine'],
+      ]);
+    });
+
     it('finds a decision on one name of a user under all its aliases, and what may be one of them', async () => {
       const smtp = 'a.smith@example.com' as UserKey;
       await store.decide(smtp, phone, decision('quarantine'));
