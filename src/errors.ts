@@ -111,7 +111,7 @@ export const ERRORS = {
   ),
   EASGATE_USER_NAME: client(
     401,
-    'the client got the challenge of the mail server, which asks its user for the name again: the user name is empty, too long, asks for impersonation (# or !), has /, a second \\ or a second @, or what directories leave out or take for other letters (RFC 4518)',
+    'the user name is empty, too long, requests impersonation (# or !), has /, a second \\ or a second @, or has characters that directories ignore or map to others (RFC 4518); the client received the 401 of the mail server and asks its user again',
   ),
   EASGATE_USER_MISMATCH: client(
     403,
