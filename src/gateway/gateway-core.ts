@@ -22,8 +22,11 @@ import type { ClientOrigin, ForwardingRules } from './upstream/client-origin.ts'
 import { Notices } from './access/notice-cache.ts';
 import type { NoticeReader } from './access/notice-cache.ts';
 import { OpenOptions } from './credentials/open-options.ts';
-import { MAX_USER_AGENT, VIA_PSEUDONYM } from './settings.ts';
-import type { GatewaySettings, QuarantineSettings } from './settings.ts';
+import { VIA_PSEUDONYM } from '../http/via.ts';
+import type { GatewaySettings } from './gateway-settings.ts';
+import type { OnTrouble } from './trouble.ts';
+import { MAX_USER_AGENT } from './settings.ts';
+import type { QuarantineSettings } from './settings.ts';
 import type { FinishedPassage } from '../telemetry/finished-request.ts';
 import type { PassThroughLane } from './pass-through/lane.ts';
 import type { Balancer } from './upstream/balancer.ts';
@@ -33,10 +36,7 @@ const MAX_QUESTIONS = 3;
 /** A question may end this much after its deadline. */
 const SWEEP_MARGIN_MS = 1_000;
 
-/** Reports an event for the operator; codes are stable. */
-export type OnTrouble = (code: string, facts: Readonly<Record<string, unknown>>) => void;
-
-/** Plain counters, cheap to increment. */
+/** Plain numbers, cheap to count; read by metrics. */
 export interface GatewayCounters {
   requests: number;
   refused: number;

@@ -2,7 +2,6 @@
 import type { UserNames } from '../identity/user-names.ts';
 import type { HeadLimits } from '../http/request-head.ts';
 import type { NoticeSettings } from '../notices/notice.ts';
-import type { PassThroughSettings } from './pass-through/settings.ts';
 
 /** TLS to a mail server; key material as PEM text. */
 export interface UpstreamTlsSettings {
@@ -192,27 +191,6 @@ export interface DiscoverySettings {
   /** Path of the mail server's Autodiscover. */
   readonly path: string;
 }
-
-/** All settings of the data plane. */
-export interface GatewaySettings {
-  readonly listen: ListenSettings;
-  readonly upstream: UpstreamSettings;
-  readonly client: ClientSettings;
-  readonly throttle: ThrottleSettings;
-  readonly identity: IdentitySettings;
-  /** URL of this gateway for phones, `https://host/Microsoft-Server-ActiveSync`; null = unknown. */
-  readonly publicUrl: string | null;
-  /** Null = quarantined phones get the answer for blocked ones. */
-  readonly quarantine: QuarantineSettings | null;
-  /** Null = Autodiscover is not served. */
-  readonly autodiscover: DiscoverySettings | null;
-  /** Other forwarded paths; null = none. */
-  readonly passThrough: PassThroughSettings | null;
-  readonly retryAfterSeconds: number;
-}
-
-/** Name of this gateway in Via (RFC 9110 7.6.3). */
-export const VIA_PSEUDONYM = 'easgate';
 
 /** Longest heartbeat a server accepts (MS-ASCMD Ping HeartbeatInterval, Sync Wait). */
 export const MAX_HEARTBEAT_SECONDS = 3540;

@@ -1,24 +1,24 @@
 // Owns the names of events.
+import type { z } from 'zod';
+import { word } from './fields.ts';
 
-/** Names of events; stable, so that operators can search for them. */
-export type JournalEvent =
-  /** The battery guard paused a device. */
-  | 'device_throttled'
-  /** A device had too many requests under way. */
-  | 'device_busy'
-  /** A device with valid credentials was refused. */
-  | 'device_refused'
-  /** Pings of one device keep ending each other. */
-  | 'ping_superseded'
-  /** A change of a decision ended a held poll. */
-  | 'poll_ended'
-  /** A change of a decision ended another request. */
-  | 'request_ended'
-  /** A wipe order was sent to a device. */
-  | 'wipe_told'
-  /** A device confirmed that it wipes itself. */
-  | 'wipe_acknowledged'
-  /** A device reported that it cannot wipe itself. */
-  | 'wipe_failed'
-  /** A known phone used another spelling of its device id: possibly somebody else. */
-  | 'device_respelled';
+/** Names of events; stable, as operators search for them. */
+export const journalEventSchema = word(
+  {
+    device_throttled: 'the throttle told a device to wait',
+    device_busy: 'a device had too many requests under way',
+    device_refused: 'a device whose user the mail server knows may not pass',
+    ping_superseded: 'Pings of one device end each other again and again',
+    poll_ended: 'a change of a decision ended a held poll',
+    request_ended: 'a change of a decision ended another request',
+    wipe_told: 'a device was ordered to wipe',
+    wipe_acknowledged: 'a device said that it wipes itself',
+    wipe_failed: 'a device said that it cannot',
+    device_respelled:
+      'a phone that was known comes under another spelling of its device id: a sign of somebody in its place',
+  },
+  'What happened',
+);
+
+/** Names of events. */
+export type JournalEvent = z.infer<typeof journalEventSchema>;

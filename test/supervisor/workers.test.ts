@@ -92,7 +92,7 @@ function twoReleases(): { readonly main: string; readonly upgrade: () => void } 
     if (!text.includes(from)) throw new Error(`${file} has no ${from}`);
     writeFileSync(path, text.replace(from, to));
   };
-  change('gateway/settings.ts', "VIA_PSEUDONYM = 'easgate'", "VIA_PSEUDONYM = 'upgraded'");
+  change('http/via.ts', "VIA_PSEUDONYM = 'easgate'", "VIA_PSEUDONYM = 'upgraded'");
   change(
     'config/schema.ts',
     'drainSeconds: ',

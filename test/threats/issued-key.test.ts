@@ -122,7 +122,7 @@ describe('a body with tokens that Exchange ActiveSync does not use', () => {
     await letIn();
     const body = Buffer.concat([hex('03016a00 0007 56 d2 01 52'), text('\x03easg1-A\0'), hex('01 01')]);
     expect((await send('FolderSync', body)).status).toBe(400);
-    expect(world.gateway.finished.at(-1)?.error).toBe('EASGATE_BODY_NOT_WBXML');
+    expect(world.gateway.finished.at(-1)?.error).toBe('EASGATE_BODY_MALFORMED');
     expect(world.mailRequests()).toEqual([]);
   });
 });

@@ -1,5 +1,5 @@
 // Owns the warning about mail servers that answer OPTIONS to requests without credentials, against MS-ASHTTP 2.2.3.1.2.
-import type { OnTrouble } from '../gateway-core.ts';
+import type { OnTrouble } from '../trouble.ts';
 import type { UpstreamServer } from '../upstream/upstream-server.ts';
 
 /** Logs it once per server, and again after it was fixed and returned. */

@@ -1,11 +1,10 @@
 // Owns the description of a client for the mail server: address, scheme and host, from the connection or from trusted
 // proxies; the same for both lanes and for subrequests. A client's own claims are never passed on.
 import type { RequestHead } from '../../http/request-head.ts';
-import { isHost } from '../../http/host.ts';
+import { isHost, isPublicHost } from '../../http/host.ts';
 import { clientChain, firstOf, isHidden } from '../../identity/client-address.ts';
 import type { AddressRange } from '../../identity/client-address.ts';
 import { forwardedClient, forwardedValue } from '../../identity/forwarded.ts';
-import { isPublicHost } from '../access/gate.ts';
 
 /** Scheme of the phone's request. */
 export type Scheme = 'http' | 'https';

@@ -6,8 +6,8 @@ import { checkLeaks } from '../support/checks/leaks.ts';
 import { until } from '../support/checks/until.ts';
 import { untilRead } from '../support/phones/raw-client.ts';
 import { openings } from '../support/servers/openings.ts';
-import { quarantineSettings } from '../support/servers/quarantine.ts';
-import { OFFER, ok } from '../support/servers/raw-backend.ts';
+import { guarded, quarantineSettings } from '../support/servers/quarantine.ts';
+import { ok } from '../support/servers/raw-backend.ts';
 import { FOLDER_SYNC, request } from '../support/servers/test-gateway.ts';
 
 checkLeaks();
@@ -21,9 +21,7 @@ const PROVISION = Buffer.concat([
 ]);
 
 it('a rewritten Provision in the queue is sent when a change leaves its phone quarantined', async () => {
-  const backend = await backendOf(({ connection, method }) => {
-    if (method === 'OPTIONS') connection.socket.write(ok('ok', OFFER));
-  });
+  const backend = await backendOf(guarded(() => undefined));
   const posts = () => backend.requests.filter(({ method }) => method === 'POST');
   const gateway = await gatewayOf(backend, {
     quarantine: quarantineSettings('server'),
