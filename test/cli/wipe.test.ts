@@ -4,12 +4,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { ask } from '../../src/cli/wipe.ts';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
 import type { PartnershipRecord } from '../../src/model/partnership.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
 import { decision, deviceRecord } from '../directory/store-contract.ts';
+import { closeAtEnd } from '../support/checks/leaks.ts';
 import { runInProcess } from './run-in-process.ts';
 import type { Ended } from './run-in-process.ts';
 
@@ -21,14 +22,11 @@ let folder = '';
 let store: EmbeddedStore;
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'easgate-wipe-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
   const path = join(folder, 'directory.db');
   writeFileSync(join(folder, 'easgate.yaml'), `store: { kind: embedded, path: ${path} }\n`);
-  store = new EmbeddedStore(path);
+  store = closeAtEnd(new EmbeddedStore(path));
   await store.putDevice(deviceRecord(device, { os: 'iOS 17.5' }));
-});
-afterEach(async () => {
-  await store.close();
-  rmSync(folder, { recursive: true });
 });
 
 const run = (...words: string[]): Promise<Ended> =>

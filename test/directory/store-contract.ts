@@ -1,10 +1,11 @@
 // Owns what every store promises; run on each of them.
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import type { DeviceRecord } from '../../src/model/device.ts';
 import type { PartnershipRecord } from '../../src/model/partnership.ts';
 import type { DirectoryStore } from '../../src/directory/store.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
 import type { AccessDecision, WipeDecision } from '../../src/model/decision.ts';
+import { closeAtEnd } from '../support/checks/leaks.ts';
 
 /** Opens handles on one and the same directory; `reset` gives the next test an empty one. */
 export interface StoreFixture {
@@ -86,12 +87,8 @@ export function storeContract(fixture: StoreFixture): void {
   let other: DirectoryStore;
   beforeEach(async () => {
     await fixture.reset();
-    store = await fixture.open();
-    other = await fixture.open();
-  });
-  afterEach(async () => {
-    await store.close();
-    await other.close();
+    store = closeAtEnd(await fixture.open());
+    other = closeAtEnd(await fixture.open());
   });
 
   const lookedUp = (user: UserKey) => other.lookup(user, phone);

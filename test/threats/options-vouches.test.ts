@@ -4,12 +4,11 @@
 // Provision writes a device of mallory's choice into alice's partnerships. Behind a trusted proxy the OPTIONS is anybody's.
 import { expect, it } from 'vitest';
 import { checkLeaks } from '../support/checks/leaks.ts';
-import { openings } from '../support/servers/openings.ts';
 import { OFFER, ok } from '../support/servers/raw-backend.ts';
 import { request } from '../support/servers/test-gateway.ts';
+import { backendOf, gatewayOf, phoneOf } from '../support/servers/openings.ts';
 
 checkLeaks();
-const { backendOf, gatewayOf, phoneOf } = openings();
 
 const MALLORY = `Basic ${btoa('mallory:his own')}`;
 const CHALLENGE = 'HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm="m"\r\nContent-Length: 0\r\n\r\n';

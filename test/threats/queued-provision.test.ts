@@ -5,13 +5,12 @@ import { expect, it } from 'vitest';
 import { checkLeaks } from '../support/checks/leaks.ts';
 import { until } from '../support/checks/until.ts';
 import { untilRead } from '../support/phones/raw-client.ts';
-import { openings } from '../support/servers/openings.ts';
 import { guarded, quarantineSettings } from '../support/servers/quarantine.ts';
 import { ok } from '../support/servers/raw-backend.ts';
 import { FOLDER_SYNC, request } from '../support/servers/test-gateway.ts';
+import { backendOf, gatewayOf, phoneOf } from '../support/servers/openings.ts';
 
 checkLeaks();
-const { backendOf, gatewayOf, phoneOf } = openings();
 
 /** A request for the policy. */
 const PROVISION = Buffer.concat([

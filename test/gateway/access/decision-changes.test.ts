@@ -1,33 +1,25 @@
 // Owns the promises about requests whose decision changes under way: what the phone gets, and which code the log has.
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { ERRORS } from '../../../src/errors.ts';
 import { checkLeaks } from '../../support/checks/leaks.ts';
 import { OFFER, ok } from '../../support/servers/raw-backend.ts';
-import { RawClient } from '../../support/phones/raw-client.ts';
+import type { RawClient } from '../../support/phones/raw-client.ts';
 import { FOLDER_SYNC, PING, request, verdict } from '../../support/servers/test-gateway.ts';
 import type { TestGateway } from '../../support/servers/test-gateway.ts';
 import { until } from '../../support/checks/until.ts';
-import { Workbench } from '../../support/servers/workbench.ts';
+import { answerOk, backendOf, gatewayOf, phoneOf } from '../../support/servers/openings.ts';
 
 checkLeaks();
 
-const bench = new Workbench();
-const clients: RawClient[] = [];
-afterEach(async () => {
-  for (const client of clients.splice(0)) client.destroy();
-  await bench.clear();
-});
-
 async function clientOf(gateway: TestGateway): Promise<RawClient> {
-  const client = await RawClient.open(gateway.port);
-  clients.push(client);
+  const client = await phoneOf(gateway);
   return client;
 }
 
 describe('a decision that changes while it is looked up', () => {
   it('counts, and not what was looked up', async () => {
-    const backend = await bench.backend();
-    const gateway = await bench.gateway(backend.port);
+    const backend = await backendOf(answerOk);
+    const gateway = await gatewayOf(backend);
     gateway.verdicts.set('abc123', 'miss');
     let lookUps = 0;
     gateway.lookUpWith(async () => {
@@ -41,8 +33,8 @@ describe('a decision that changes while it is looked up', () => {
   });
 
   it('again and again is told as "come again", by a code of its own and not as a store that is away', async () => {
-    const backend = await bench.backend();
-    const gateway = await bench.gateway(backend.port);
+    const backend = await backendOf(answerOk);
+    const gateway = await gatewayOf(backend);
     gateway.verdicts.set('abc123', 'miss');
     gateway.lookUpWith(async () => {
       gateway.change('abc123', 'allow');
@@ -57,17 +49,19 @@ describe('a decision that changes while it is looked up', () => {
   });
 
   it('while the mail server is asked about the credentials counts too: the request goes on under the new one', async () => {
-    const backend = await bench.backend(null, () => undefined);
-    const gateway = await bench.gateway(backend.port);
+    const backend = await backendOf(() => undefined);
+    const gateway = await gatewayOf(backend);
     gateway.verdicts.set('abc123', verdict('block'));
     const client = await clientOf(gateway);
     client.send(request('FolderSync', FOLDER_SYNC));
     await until(() => backend.requests.length === 1, 'the question');
     gateway.change('abc123', 'allow');
     backend.requests[0]?.connection.socket.write(ok('ok', OFFER));
-    await until(() => backend.requests.length === 2, 'the request at the mail server');
-    expect(backend.requests[1]?.method).toBe('POST');
-    backend.requests[1]?.connection.socket.write(ok('mail'));
+    await until(() => backend.requests.length === 2, 'the same question without credentials');
+    backend.requests[1]?.connection.socket.write('HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n');
+    await until(() => backend.requests.length === 3, 'the request at the mail server');
+    expect(backend.requests[2]?.method).toBe('POST');
+    backend.requests[2]?.connection.socket.write(ok('mail'));
     expect((await client.response()).body.toString()).toBe('mail');
   });
 });
@@ -77,8 +71,8 @@ describe('a request that a changed decision ends', () => {
     ['FolderSync', FOLDER_SYNC, 503],
     ['Ping', PING, 200],
   ] as const)('has the status of the documents: %s', async (command, body, status) => {
-    const backend = await bench.backend(null, () => undefined);
-    const gateway = await bench.gateway(backend.port);
+    const backend = await backendOf(() => undefined);
+    const gateway = await gatewayOf(backend);
     const client = await clientOf(gateway);
     client.send(request(command, body));
     await until(() => backend.requests.length === 1, 'the request at the mail server');
@@ -95,14 +89,14 @@ describe('a request that a changed decision ends', () => {
 describe('the bytes that the log counts of an answer of the gateway', () => {
   it('are those of its body', async () => {
     const page = 'sign in';
-    const backend = await bench.backend(null, (asked) =>
+    const backend = await backendOf((asked) =>
       asked.connection.socket.write(
         asked.header('authorization') === undefined
           ? `HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm="m"\r\nContent-Length: ${page.length}\r\n\r\n${page}`
           : ok('ok', OFFER),
       ),
     );
-    const gateway = await bench.gateway(backend.port, {
+    const gateway = await gatewayOf(backend, {
       autodiscover: { mode: 'answer', publicUrl: 'https://m.example/x', path: '/a' },
     });
     gateway.change('abc123', 'block');

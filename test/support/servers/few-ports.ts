@@ -5,11 +5,11 @@ import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
-import { gatewaySettings } from '../../src/config/gateway-settings.ts';
-import { parseConfig } from '../../src/config/load.ts';
-import { startGateway } from '../../src/gateway/gateway.ts';
-import type { Verdict } from '../../src/model/verdict.ts';
-import { until } from './checks/until.ts';
+import { gatewaySettings } from '../../../src/config/gateway-settings.ts';
+import { parseConfig } from '../../../src/config/load.ts';
+import { startGateway } from '../../../src/gateway/gateway.ts';
+import type { Verdict } from '../../../src/model/verdict.ts';
+import { until } from '../checks/until.ts';
 
 const PORTS = 20;
 const FIRST_PHONE_PORT = 30_000;

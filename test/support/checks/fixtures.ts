@@ -1,7 +1,7 @@
 // Owns reading the recorded vectors and captures.
 import { readFileSync, readdirSync } from 'node:fs';
 
-const folder = new URL('../fixtures/', import.meta.url);
+const folder = new URL('../../fixtures/', import.meta.url);
 
 /** A file of test/fixtures/vectors. */
 export function vectors<T>(name: string): T {

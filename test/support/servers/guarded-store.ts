@@ -1,14 +1,14 @@
 // Owns a store as a gateway has it: guarded, remembered, with verdicts in memory; and what was logged of it.
-import { openStore } from '../../src/directory/open-store.ts';
-import type { StoreOptions } from '../../src/directory/open-store.ts';
-import type { StoreMemory } from '../../src/directory/store-memory.ts';
-import type { DirectoryStore } from '../../src/directory/store.ts';
-import { VerdictCache } from '../../src/directory/verdict-cache.ts';
-import type { Decision } from '../../src/directory/verdict-cache.ts';
-import type { DeviceKey } from '../../src/identity/keys.ts';
-import type { Policy } from '../../src/policy/model.ts';
-import { alice } from '../directory/store-contract.ts';
-import { until } from './checks/until.ts';
+import { openStore } from '../../../src/directory/open-store.ts';
+import type { StoreOptions } from '../../../src/directory/open-store.ts';
+import type { StoreMemory } from '../../../src/directory/store-memory.ts';
+import type { DirectoryStore } from '../../../src/directory/store.ts';
+import { VerdictCache } from '../../../src/directory/verdict-cache.ts';
+import type { Decision } from '../../../src/directory/verdict-cache.ts';
+import type { DeviceKey } from '../../../src/identity/keys.ts';
+import type { Policy } from '../../../src/policy/model.ts';
+import { alice } from '../../directory/store-contract.ts';
+import { until } from '../checks/until.ts';
 
 /** Lets in whom nobody knows: an empty store would be good news for a blocked phone. */
 const OPEN: Policy = { unknownDevice: 'allow', notEnrolled: 'quarantine', notCompliant: 'quarantine' };
