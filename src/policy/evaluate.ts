@@ -1,5 +1,5 @@
-// Owns the decision: one walk over the rules, used by evaluate (the verdict) and explain (the verdict and every step).
-// Pure, synchronous, total.
+// Owns the decision: one evaluation of the rules, for evaluate (the verdict) and explain (the verdict with every step).
+// Pure, synchronous, never fails.
 import type { ManualDecision } from '../model/decision.ts';
 import type { NamedDecision, Policy, PolicyFacts } from './model.ts';
 import type { Verdict, VerdictAction } from '../model/verdict.ts';
@@ -7,30 +7,30 @@ import type { VerdictReason } from '../model/reason.ts';
 import { describeWipe } from './wipe.ts';
 import { isOpenWipe, isStandingWipe, isWipe } from '../model/decision.ts';
 
-/** One rule that was looked at. */
+/** One checked rule. */
 export interface PolicyStep {
   readonly rule: string;
   readonly matched: boolean;
-  /** What was found, in words for an operator. */
+  /** The values found, in words for an operator. */
   readonly detail: string;
 }
 
-/** A verdict and how it came about. */
+/** A verdict with its steps. */
 export interface Explanation {
   readonly verdict: Verdict;
   readonly steps: readonly PolicyStep[];
 }
 
-/** Rules are logged also where the log names nobody (log.identities): the names are in the steps alone. */
+/** Rules are logged even with `log.identities: false`, so names appear in the steps only. */
 const OF_NAMESAKE = 'decision on another name';
 const UNREADABLE = 'a record that is not understood';
 
-/** Decides; the first rule that matches wins. */
+/** Returns the verdict of the first matching rule. */
 export function evaluate(policy: Policy, facts: PolicyFacts): Verdict {
   return walk(policy, facts, null);
 }
 
-/** Decides and keeps every step of the same walk. */
+/** Returns the verdict with every step of the same evaluation. */
 export function explain(policy: Policy, facts: PolicyFacts): Explanation {
   const steps: PolicyStep[] = [];
   const verdict = walk(policy, facts, steps);
@@ -65,7 +65,7 @@ function walk(policy: Policy, facts: PolicyFacts, steps: PolicyStep[] | null): V
       ...(action === 'allow' ? {} : { ...modelOf(facts), ...lastReasonOf(facts) }),
     });
 
-  // Any of them may be a block or a wipe.
+  // An unreadable record may be a block or a wipe.
   const { unreadable } = facts;
   if (unreadable !== undefined && unreadable.length > 0) {
     note('unreadable record', true, unreadable.join(', '));
@@ -73,8 +73,8 @@ function walk(policy: Policy, facts: PolicyFacts, steps: PolicyStep[] | null): V
   }
   const ordered = wipeOf(facts, note);
   if (ordered !== null) return ordered;
-  // A block under any name that may be this user is a block: mail servers take them for one mailbox. What such a name is to
-  // have erased is kept out here, not erased: that it is the same user is likely, not certain.
+  // A block under any name that may be this user denies access, because mail servers treat such names as one mailbox. A
+  // wipe under such a name only denies access: the identity is likely, not certain.
   let namesake: NamedDecision | null = null;
   for (const named of facts.namesakeDecisions) {
     const { user, decision } = named;
@@ -88,7 +88,8 @@ function walk(policy: Policy, facts: PolicyFacts, steps: PolicyStep[] | null): V
   }
   const onDevice = live(facts.deviceDecision);
   const onPartnership = live(facts.partnershipDecision);
-  // The device's block holds for every user of it, so does a wipe that was carried out; otherwise the narrower wins.
+  // A block of the device, or a completed wipe, applies to all its users; otherwise the narrower decision takes
+  // precedence.
   const keepsAllOut = onDevice?.action === 'block' || isWipe(onDevice);
   if (!keepsAllOut && namesake !== null && (onPartnership === null || onPartnership.action === 'allow')) {
     const { user, decision } = namesake;
@@ -109,7 +110,7 @@ function walk(policy: Policy, facts: PolicyFacts, steps: PolicyStep[] | null): V
   }
   if (device === null || device.managed === null) {
     note('enrolment', true, 'no feed knows the device');
-    // A phone that may pass is the same before and after it was seen.
+    // For an allowed phone it does not matter whether it was seen before.
     const since =
       policy.unknownDevice === 'allow' ? {} : sinceOf(device?.stateSince ?? facts.partnership?.firstSeen);
     return say(policy.unknownDevice, 'unknownDevice', 'policy.unknownDevice', since);
@@ -130,12 +131,12 @@ function walk(policy: Policy, facts: PolicyFacts, steps: PolicyStep[] | null): V
   return say('allow', 'compliant', 'managed and compliant');
 }
 
-/** Keeps a step; returns `matched`. */
+/** Records a step; returns `matched`. */
 type Note = (rule: string, matched: boolean, detail: string) => boolean;
 
 /**
- * First of all decisions, and the device's before the partnership's: it erases more. Only a partnership that was known
- * before the order is told of it; anybody else who comes with the device id, or under another spelling, is kept out.
+ * Wipes come first, and the device's before the partnership's, because it erases more. The order applies only to a
+ * partnership that was known before it; other users of the device id, and other spellings, are denied.
  */
 function wipeOf(facts: PolicyFacts, note: Note): Verdict | null {
   const { deviceDecision, partnershipDecision, deviceWipe = null, partnershipWipe = null, now } = facts;
@@ -180,7 +181,7 @@ function wipeOf(facts: PolicyFacts, note: Note): Verdict | null {
   });
 }
 
-/** Since when, and in which words. */
+/** The time and the text of a decision. */
 function saidOf({ decidedAt, reason }: ManualDecision): Pick<Verdict, 'since' | 'requirement'> {
   return { since: decidedAt, ...(reason === null ? {} : { requirement: reason }) };
 }
@@ -189,7 +190,7 @@ function sinceOf(since: number | undefined): Pick<Verdict, 'since'> {
   return since === undefined ? {} : { since };
 }
 
-/** What its user knows the device by: its own name for itself, else its feed's. */
+/** The model as the device reported it, else as the feed did. */
 function modelOf({ device, partnership }: PolicyFacts): Pick<Verdict, 'model'> {
   const model = partnership?.model ?? device?.model ?? null;
   return model === null ? {} : { model };

@@ -1,4 +1,4 @@
-// Owns what a verdict is decided from. Knows no sockets, no stores, no clock.
+// Owns the inputs of a verdict. Imports no sockets, stores or clock.
 import type { ManualDecision, WipePartnership } from '../model/decision.ts';
 
 /** A decision on a partnership, and the user name it is stored under. */
@@ -7,55 +7,55 @@ export interface NamedDecision {
   readonly decision: ManualDecision;
 }
 
-/** What the feeds know of a device. `null` = they never said. */
+/** The feeds' data about a device. `null` = not reported. */
 export interface DeviceState {
   readonly managed: boolean | null;
   readonly compliant: boolean | null;
   readonly model?: string | null;
-  /** Which requirements it does not meet, in the feed's words. */
+  /** Unmet requirements in the feed's words. */
   readonly unmetRequirements?: readonly string[];
-  /** Since when it is so, milliseconds since the epoch. */
+  /** Since when the state exists, milliseconds since the epoch. */
   readonly stateSince?: number;
 }
 
-/** What the gateways saw of this user with this device. */
+/** The gateways' record of this user with this device. */
 export interface SeenState {
   /** Milliseconds since the epoch. */
   readonly firstSeen: number;
-  /** What the device calls itself; `null` = it did not say. */
+  /** The model as the device reported it; `null` = not reported. */
   readonly model: string | null;
-  /** The reason of the verdict that it last met. */
+  /** The reason of its last verdict. */
   readonly lastReason?: string;
 }
 
-/** Everything one evaluation looks at. */
+/** The inputs of one evaluation. */
 export interface PolicyFacts {
   /** Milliseconds since the epoch. */
   readonly now: number;
   readonly deviceDecision: ManualDecision | null;
-  /** On the partnership, under exactly this user. */
+  /** The decision on the partnership of exactly this user. */
   readonly partnershipDecision: ManualDecision | null;
-  /** The name it is stored under; `null` or absent = there is none. */
+  /** The name that decision is stored under; `null` or absent = none. */
   readonly decidedFor?: string | null;
-  /** On partnerships of names that may be this user: only what keeps out holds. */
+  /** Decisions on names that may be this user: only denials apply. */
   readonly namesakeDecisions: readonly NamedDecision[];
-  /** This user's entry in the device's and in the partnership's wipe; `null` or absent = the wipe does not name the user. */
+  /** This user's entry in the wipe of the device or partnership; `null` or absent = not named. */
   readonly deviceWipe?: WipePartnership | null;
   readonly partnershipWipe?: WipePartnership | null;
-  /** `null` = no feed knows the device. */
+  /** `null` = no feed reports the device. */
   readonly device: DeviceState | null;
   /** `null` or absent = never seen. */
   readonly partnership?: SeenState | null;
-  /** Records of the device that the store holds and nobody understands: it is kept out. Absent = none. */
+  /** Malformed records of the device: it is denied. Absent = none. */
   readonly unreadable?: readonly string[];
 }
 
 /** The configured defaults of the policy. */
 export interface Policy {
-  /** No feed knows the device. */
+  /** No feed reports the device. */
   readonly unknownDevice: 'allow' | 'block' | 'quarantine';
-  /** A feed knows the device and says it is not managed. */
+  /** A feed reports the device as not managed. */
   readonly notEnrolled: 'allow' | 'block' | 'quarantine';
-  /** Managed, but not compliant (or its compliance was never said). */
+  /** Managed, but not compliant (or compliance not reported). */
   readonly notCompliant: 'allow' | 'block' | 'quarantine';
 }
