@@ -15,7 +15,7 @@ export const deviceSchema = z.object({
   encrypted: flag('Whether its storage is encrypted'),
   compromised: flag('Whether it is jailbroken or rooted'),
   owner: text('Who it belongs to, in the words of the feed'),
-  lastCheckIn: number('When device management last heard of it, milliseconds since the epoch'),
+  lastCheckIn: number('Last contact with device management, milliseconds since the epoch'),
   source: textOr('unknown', 'The feed that reported it'),
   version: numberOr(
     0,
@@ -23,11 +23,11 @@ export const deviceSchema = z.object({
   ),
   observedAt: numberOr(0, 'When the feed saw it so, milliseconds since the epoch'),
   unmetRequirements: texts(
-    'Which requirements it does not meet, in the words of the feed, e.g. `encryption`: at most ten, of at most 64 characters',
+    'Unmet requirements in the words of the feed, e.g. `encryption`: at most ten, of at most 64 characters',
   ),
   stateSince: z.number().meta({
     description:
-      'When it came to be managed or not, compliant or not, as it is: `observedAt` of the first report that said so, ' +
+      'Since when `managed` and `compliant` have their values: `observedAt` of the first such report, ' +
       'milliseconds since the epoch. The store keeps it',
     otherwise: '`observedAt`',
   }),

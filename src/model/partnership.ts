@@ -17,7 +17,7 @@ export const partnershipSchema = z.object({
   deviceType: textOr('', 'The DeviceType of its requests'),
   userAgent: text('The User-Agent of its requests'),
   protocolVersion: text('The version of Exchange ActiveSync it speaks, e.g. `16.1`'),
-  lastVerdict: textOr('', 'What the gateway last did with its requests'),
+  lastVerdict: textOr('', 'The last verdict on its requests'),
   lastReason: textOr('', 'The reason of that verdict'),
   model: text('Its model, as the device says (MS-ASCMD DeviceInformation)'),
   os: text('Its operating system, as the device says (MS-ASCMD DeviceInformation)'),
