@@ -103,7 +103,7 @@ describe('the mail server', () => {
     ['chunked', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n10\r\nshort'],
     [
       'with a malformed chunk',
-      'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;x\r\nabc\r\n0\r\n\r\n',
+      'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3x\r\nabc\r\n0\r\n\r\n',
     ],
   ])('that ends in the middle of a response %s cuts the phone’s connection', async (_name, text) => {
     const { client, gateway } = await setUp(({ connection }) => connection.socket.end(text));
