@@ -4,7 +4,7 @@ import type { UserKey } from '../identity/keys.ts';
 import type { UserNames } from '../identity/user-names.ts';
 import type { ManualDecision, WipePartnership } from '../model/decision.ts';
 import { stricter } from '../policy/strictness.ts';
-import { isOpenWipe } from '../model/decision.ts';
+import { isOpenWipe } from '../model/wipe.ts';
 import type { LookupResult, UserDecision } from './store.ts';
 
 /** A stored decision on a partnership of the device. */

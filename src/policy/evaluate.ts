@@ -5,7 +5,7 @@ import type { NamedDecision, Policy, PolicyFacts } from './model.ts';
 import type { Verdict, VerdictAction } from '../model/verdict.ts';
 import type { VerdictReason } from '../model/reason.ts';
 import { describeWipe } from './wipe.ts';
-import { isOpenWipe, isStandingWipe, isWipe } from '../model/decision.ts';
+import { isOpenWipe, isStandingWipe, isWipe } from '../model/wipe.ts';
 
 /** One checked rule. */
 export interface PolicyStep {

@@ -1,6 +1,6 @@
 // Owns which of two decisions takes precedence. Pure.
 import type { ManualDecision } from '../model/decision.ts';
-import { isOpenWipe, isWipe } from '../model/decision.ts';
+import { isOpenWipe, isWipe } from '../model/wipe.ts';
 
 /** Wipe, block, quarantine, allow; an expired decision counts as none. */
 function rank(decision: ManualDecision | null, now: number): number {

@@ -1,5 +1,5 @@
 // Owns the state of a wipe: pending until the device answers, then acknowledged or failed. Pure.
-import { isOpenWipe } from '../model/decision.ts';
+import { isOpenWipe } from '../model/wipe.ts';
 import type { ManualDecision, WipeDecision, WipeProgress } from '../model/decision.ts';
 import type { Verdict } from '../model/verdict.ts';
 

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { evaluate, explain } from '../../src/policy/evaluate.ts';
-import { isOpenWipe } from '../../src/model/decision.ts';
+import { isOpenWipe } from '../../src/model/wipe.ts';
 import { noteTold, settleWipe, underSpelling } from '../../src/policy/wipe.ts';
 import type { AccessDecision, WipeDecision, WipeProgress } from '../../src/model/decision.ts';
 import type { Policy, PolicyFacts } from '../../src/policy/model.ts';

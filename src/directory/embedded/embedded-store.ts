@@ -15,7 +15,8 @@ import {
   seenPartnership,
 } from '../../model/partnership.ts';
 import { boundRequirements, readDevice, sameFacts, sameState } from '../../model/device.ts';
-import { decisionText, readDecision } from '../../model/decision.ts';
+import { readDecision } from '../../model/decision.ts';
+import { decisionText } from '../../model/wipe.ts';
 import { readUser } from '../../model/user.ts';
 import type { DeviceRecord, DeviceReport } from '../../model/device.ts';
 import type { NewSpelling, PartnershipRecord } from '../../model/partnership.ts';

@@ -15,7 +15,8 @@ import {
 } from '../../model/partnership.ts';
 import { TolerantReader } from '../tolerant-reader.ts';
 import { boundRequirements, readDevice } from '../../model/device.ts';
-import { decisionText, readDecision } from '../../model/decision.ts';
+import { readDecision } from '../../model/decision.ts';
+import { decisionText } from '../../model/wipe.ts';
 import { readUser } from '../../model/user.ts';
 import type { DeviceReport } from '../../model/device.ts';
 import type { NewSpelling, PartnershipRecord } from '../../model/partnership.ts';
