@@ -341,9 +341,22 @@ const store = z.discriminatedUnion('kind', [
 ]);
 
 const policy = z.strictObject({
-  unknownDevice: action.default('quarantine').describe('a device that no feed knows'),
-  notEnrolled: action.default('quarantine').describe('a device that a feed knows as not managed'),
-  notCompliant: action.default('quarantine').describe('a managed device that is not compliant'),
+  file: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'policy document (docs/reference/policy.md), read again whenever it changes; stands alone, without the three fields below',
+    ),
+  unknownDevice: action
+    .optional()
+    .describe('a device that no feed knows; quarantine when there is no file either'),
+  notEnrolled: action.optional().describe('a device that a feed knows as not managed; likewise'),
+  notCompliant: action.optional().describe('a managed device that is not compliant; likewise'),
+  releaseRate: count(
+    200,
+    'phones a second of one worker that a change of the policy lets in, where it concerns more than 200 open ones: each of them fetches its mail anew',
+  ),
 });
 
 const cache = z.strictObject({
@@ -525,7 +538,7 @@ export const configSchema = z.strictObject({
   health: probes.prefault({}).describe('probes of load balancers and container engines'),
   upstream: upstream.prefault({}).describe('the mail server, or several'),
   store: store.prefault({ kind: 'embedded' }).describe('where the directory is kept'),
-  policy: policy.prefault({}).describe('what happens to devices without a decision of their own'),
+  policy: policy.prefault({}).describe('which phones get mail, and what happens to the others'),
   cache: cache.prefault({}).describe('verdicts in memory'),
   outage: outage.prefault({}).describe('while the directory is away'),
   identity: identity.prefault({}).describe('how requests are named'),

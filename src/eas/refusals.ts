@@ -6,7 +6,7 @@ import { statusReply } from './replies.ts';
 import { carriesStatusInBody } from './versions.ts';
 
 /** Why a request may not pass, as far as a verdict leads to it (src/gateway/access/local-replies.ts), in the words of MS-ASCMD 2.2.2. */
-export type Refusal = 'deviceBlocked' | 'remoteWipe' | 'tryLater';
+export type Refusal = 'deviceBlocked' | 'remoteWipe' | 'tooManyDevices' | 'tryLater';
 
 /** What the phone is meant to do: give up, run Provision and repeat, or repeat after a while. */
 export type RefusalKind = 'deny' | 'provision' | 'wait';
@@ -30,6 +30,8 @@ export const REFUSALS: Readonly<Record<Refusal, RefusalInfo>> = Object.freeze({
   deviceBlocked: info('deny', 129, 403),
   // A phone that was never provisioned holds no policy to be told of a wipe by.
   remoteWipe: info('provision', 140, 449, 403),
+  // MaximumDevicesReached: the user removes another device, and this one gets in.
+  tooManyDevices: info('deny', 177, 403),
   tryLater: info('wait', 111, 503),
 });
 

@@ -1,18 +1,12 @@
 // Owns the words of the policy: what a verdict is, what it is decided from. Knows no sockets, no stores, no clock.
+import type { Action, Reason } from './document/vocabulary.ts';
+import type { WouldBe } from './engine/verdict.ts';
 
 /** What the gateway does with a request. */
-export type VerdictAction = 'allow' | 'block' | 'quarantine' | 'wipe' | 'accountWipe';
+export type VerdictAction = Action | 'wipe' | 'accountWipe';
 
-/** Published vocabulary of reasons; stable, used in logs, metrics and messages. */
-export type VerdictReason =
-  | 'compliant'
-  | 'notCompliant'
-  | 'notEnrolled'
-  | 'unknownDevice'
-  | 'individualRule'
-  | 'wipeRequested'
-  | 'wiped'
-  | 'storeUnavailable';
+/** Published vocabulary of reasons (document/vocabulary.ts); stable, used in logs, metrics and messages. */
+export type VerdictReason = Reason;
 
 /** Which wipe a verdict asks for, and of which partnership; what the device answers is recorded against it. */
 export interface WipeOrder {
@@ -36,7 +30,7 @@ export interface WipeOrder {
 export interface Verdict {
   readonly action: VerdictAction;
   readonly reason: VerdictReason;
-  /** Where the decision came from, e.g. `partnership decision by admin`; for operators, never sent to phones. */
+  /** Where the decision came from, e.g. `partnership decision by admin` or `rule "old Androids"`; never sent to phones. */
   readonly rule: string;
   /** Milliseconds since the epoch after which the verdict must be decided anew; `Infinity` when nothing expires. */
   readonly validUntil: number;
@@ -53,6 +47,12 @@ export interface Verdict {
   readonly model?: string;
   /** The reason of the verdict that the device last met at any gateway; absent = never seen, or not kept out. */
   readonly lastReason?: string;
+  /** What the policy would have decided, were all of it enforced; absent = the same. */
+  readonly wouldBe?: WouldBe;
+  /** When a step of the policy follows, or the deciding one ends, milliseconds since the epoch; absent = none does. */
+  readonly nextStep?: number;
+  /** The policy's own texts for the phone's user, by language, and `link`; absent = it has none for this reason. */
+  readonly message?: Readonly<Record<string, string>>;
   /** Only with `wipe` and `accountWipe`. */
   readonly wipe?: WipeOrder;
 }
@@ -118,35 +118,46 @@ export interface NamedDecision {
   readonly decision: ManualDecision;
 }
 
-/** What the feeds know of a device. `null` = they never said. */
+/** What the feeds know of a device. Null or absent = they never said; times are milliseconds since the epoch. */
 export interface DeviceState {
   readonly managed: boolean | null;
   readonly compliant: boolean | null;
+  readonly encrypted?: boolean | null;
+  readonly compromised?: boolean | null;
   readonly model?: string | null;
+  /** As the feed writes it, e.g. `iOS 17.4.1`. */
+  readonly os?: string | null;
+  readonly lastCheckIn?: number | null;
   /** Which requirements it does not meet, in the feed's words. */
   readonly unmetRequirements?: readonly string[];
-  /** Since when it is so, milliseconds since the epoch. */
+  /** Since when it is managed or not, compliant or not, as it is. */
   readonly stateSince?: number;
 }
 
-/** What the gateways saw of this user with this device. */
+/** What the gateways saw of this user with this device. Null or absent = nothing; times are milliseconds since the epoch. */
 export interface SeenState {
-  /** Milliseconds since the epoch. */
   readonly firstSeen: number;
-  /** What the device calls itself; `null` = it did not say. */
+  readonly lastSeen?: number;
+  readonly deviceType?: string;
+  /** What the device calls itself. */
   readonly model: string | null;
-  /** The reason of the verdict that it last met. */
+  /** Which operating system it says that it runs. */
+  readonly os?: string | null;
+  /** The verdict that it last met, and its reason. */
+  readonly lastVerdict?: string;
   readonly lastReason?: string;
 }
 
-/** Everything one evaluation looks at. */
-export interface PolicyFacts {
-  /** Milliseconds since the epoch. */
-  readonly now: number;
+/** The records that one decision rests on. */
+export interface AccessRecords {
+  /** The user that the login means; absent = not known. */
+  readonly user?: string;
   readonly deviceDecision: ManualDecision | null;
-  /** On the partnership, under exactly this user. */
+  /** On the partnership, under exactly this user: the strictest. */
   readonly partnershipDecision: ManualDecision | null;
-  /** The name it is stored under; `null` or absent = there is none. */
+  /** All of them; absent = no other one. */
+  readonly exactDecisions?: readonly NamedDecision[];
+  /** The name the strictest is stored under; `null` or absent = there is none. */
   readonly decidedFor?: string | null;
   /** On partnerships of names that may be this user: only what keeps out holds. */
   readonly namesakeDecisions: readonly NamedDecision[];
@@ -159,14 +170,4 @@ export interface PolicyFacts {
   readonly partnership?: SeenState | null;
   /** Records of the device that the store holds and nobody understands: it is kept out. Absent = none. */
   readonly unreadable?: readonly string[];
-}
-
-/** The configured defaults of the policy. */
-export interface Policy {
-  /** No feed knows the device. */
-  readonly unknownDevice: 'allow' | 'block' | 'quarantine';
-  /** A feed knows the device and says it is not managed. */
-  readonly notEnrolled: 'allow' | 'block' | 'quarantine';
-  /** Managed, but not compliant (or its compliance was never said). */
-  readonly notCompliant: 'allow' | 'block' | 'quarantine';
 }

@@ -1,6 +1,7 @@
 // Owns one serving gateway: store, verdicts, recorder and data plane put together as a configuration says, and taken down.
 import { monotonicNow } from '../clock.ts';
 import { cacheOptions, gatewaySettings } from '../config/gateway-settings.ts';
+import { servedPolicy } from '../config/served-policy.ts';
 import { storeOptions } from '../config/store-settings.ts';
 import type { Config } from '../config/schema.ts';
 import type { StoreStateListener } from '../directory/change-follower.ts';
@@ -57,7 +58,9 @@ export async function startServing(config: Config, options: ServingOptions): Pro
     undo.push(() => store.close());
     const storeState = watchStore(log);
     const lookups = { ...cacheOptions(config), onLookupError: warnOf(log), onStoreState: storeState.listen };
-    const verdicts = new VerdictCache(store, config.policy, lookups);
+    const { policy, warnings } = servedPolicy(config);
+    for (const warning of warnings) log.logger.warn({ code: 'EASGATE_POLICY_WARNING' }, warning);
+    const verdicts = new VerdictCache(store, policy, lookups);
     await verdicts.start();
     undo.push(() => verdicts.stop());
     const journal = openJournal(log, config.log.identities, undo);

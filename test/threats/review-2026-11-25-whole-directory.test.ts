@@ -14,6 +14,7 @@ import { checkLeaksAtEnd } from '../support/checks/leaks.ts';
 import { startRedis } from '../support/servers/redis.ts';
 import type { TestRedis } from '../support/servers/redis.ts';
 import { eventually } from '../support/checks/until.ts';
+import { compileSimplePolicy } from '../../src/policy/compile/simple-policy.ts';
 
 checkLeaksAtEnd();
 
@@ -194,7 +195,7 @@ describe('strangers who name the device of somebody else', () => {
       };
       const cache = new VerdictCache(
         store,
-        { unknownDevice: 'quarantine', notEnrolled: 'quarantine', notCompliant: 'quarantine' },
+        compileSimplePolicy({}),
         { ...bounds, ...times, onLookupError: () => undefined },
         () => clock.now,
       );

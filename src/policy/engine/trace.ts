@@ -17,6 +17,9 @@ export interface DecisionTrace {
   readonly by: string | null;
   readonly source: string | null;
   readonly expiresAt: number | null;
+  readonly reason: string | null;
+  readonly onName?: string;
+  readonly progress?: string;
   /** Whether it counts, or why not. */
   readonly state: 'inForce' | 'expired' | 'outweighed' | 'notAllowed';
 }
@@ -53,6 +56,7 @@ interface StepTrace<Step extends string> {
 
 /** One step of the walk. */
 export type TraceNode =
+  | (StepTrace<'unreadableRecord'> & { readonly records: readonly string[] })
   | (StepTrace<'openWipe' | 'acknowledgedWipe' | 'blockByHand' | 'otherDecision'> & {
       readonly decisions: readonly DecisionTrace[];
     })

@@ -1,5 +1,6 @@
 // Owns what a policy decides.
 import type { Action, Reason } from '../document/vocabulary.ts';
+import type { DecisionFacts } from './facts.ts';
 import { formatTime } from '../document/times.ts';
 
 /** What the gateway does with a request. */
@@ -28,6 +29,8 @@ export interface Verdict {
   readonly since: number | null;
   /** When the policy must be evaluated again: the next moment at which anything looked at may change; Infinity = none. */
   readonly recheckAt: number;
+  /** The decision by hand that decided; null = none did. */
+  readonly decision: DecisionFacts | null;
   /** Texts of the document for the user, by language, and `link`; null = the document has none for this reason. */
   readonly message: Readonly<Record<string, string>> | null;
 }

@@ -80,13 +80,23 @@ export const WALLS: readonly Wall[] = [
   {
     name: 'config',
     holds: 'the configuration: schema, loading, checks, reference pages',
-    may: ['identity', 'policy', 'notices', 'directory', 'gateway'],
+    may: ['identity', 'eas', 'policy', 'notices', 'directory', 'gateway'],
   },
   { name: 'supervisor', holds: 'the primary: workers, sockets, reload', may: ['clock.ts', 'config'] },
   {
     name: 'worker',
     holds: 'a worker process: the parts put together as the configuration says',
-    may: ['clock.ts', 'identity', 'config', 'directory', 'gateway', 'telemetry', 'journal', 'supervisor'],
+    may: [
+      'clock.ts',
+      'identity',
+      'policy',
+      'config',
+      'directory',
+      'gateway',
+      'telemetry',
+      'journal',
+      'supervisor',
+    ],
   },
   {
     name: 'sample',

@@ -1,8 +1,8 @@
 // Owns reading a policy document from a file, with the files it names, and saying where its problems are.
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { readYaml } from '../config/yaml-source.ts';
-import type { Place } from '../config/yaml-source.ts';
+import { readYaml } from './yaml-source.ts';
+import type { Place } from './yaml-source.ts';
 import { allCommands } from '../eas/commands.ts';
 import { compilePolicy } from '../policy/compile/compile.ts';
 import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
@@ -29,6 +29,12 @@ const MAX_BYTES = 16 * 1024 * 1024;
 
 /** What is known without a directory. */
 const COMMANDS: Known = { commands: new Set(allCommands().map(({ name }) => name.toLowerCase())) };
+
+/** `FILE:LINE:COLUMN: error: PATH: MESSAGE`, as compilers write it. */
+export function problemLine(file: string, { severity, path, message, place }: PlacedProblem): string {
+  const where = place === null ? file : `${file}:${place.line}:${place.column}`;
+  return `${where}: ${severity}: ${path === '' ? '' : `${path}: `}${message}`;
+}
 
 /** Reads and compiles a file. @throws when it cannot be read */
 export function loadPolicyFile(path: string, known: Known = {}): LoadedPolicy {
