@@ -198,6 +198,16 @@ export const ERRORS = {
     source: 'internal',
     help: 'the mail server could not be asked about the credentials (what answers its OPTIONS must demand credentials and offer Exchange ActiveSync, as MS-ASHTTP 2.2.3.1.2 and 2.2.4 say: see EASGATE_OPTIONS_OPEN), or too many wrong ones came from this address or for this user',
   },
+  EASGATE_NO_CLEARANCE: {
+    status: 500,
+    source: 'internal',
+    help: 'a request was not forwarded because the gate had not cleared it: a bug of easgate, please report it',
+  },
+  EASGATE_ILLEGAL_TRANSITION: {
+    status: 500,
+    source: 'internal',
+    help: 'a request went from one phase to another that may not follow it, and its connection was closed: a bug of easgate, please report it with the log line',
+  },
   EASGATE_DRAINING: { status: 503, source: 'internal', help: 'the gateway is stopping' },
   EASGATE_DECISION_CHANGED: {
     status: 503,

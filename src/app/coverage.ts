@@ -1,9 +1,9 @@
 // Owns what a decision by hand holds for, and for whom not; and what about it looks like a slip. As data, without sentences.
 import type { DirectoryStore, PartnershipListing } from '../directory/store.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
-import { localPart } from '../identity/user-names.ts';
-import type { AccessDecision, ManualDecision } from '../policy/model.ts';
-import { isWipe } from '../policy/wipe.ts';
+import { localPart, lookAlike } from '../identity/user-names.ts';
+import type { AccessDecision, ManualDecision } from '../model/decision.ts';
+import { isWipe } from '../model/decision.ts';
 import { decidedOn } from './decisions.ts';
 import type { Decided } from './decisions.ts';
 
@@ -76,7 +76,10 @@ export async function coverage(
   user: UserKey | null,
   action: AccessDecision['action'],
 ): Promise<CoverageNote[]> {
-  const others = (await decidedOn(store, device)).filter((stored) => stored.user !== user);
+  const now = Date.now();
+  const others = (await decidedOn(store, device)).filter(
+    ({ user: other, decision: { expiresAt } }) => other !== user && (expiresAt === null || expiresAt > now),
+  );
   return user === null
     ? deviceCoverage(users, action, others)
     : [...userCoverage(store, users, user, action), ...stricterOnes(store, user, action, others)];
@@ -102,7 +105,7 @@ function userCoverage(
 ): CoverageNote[] {
   const { names } = store;
   const local = localPart(user);
-  const alike = users.filter((seen) => localPart(seen) === local && !names.same(seen, user));
+  const alike = users.filter((seen) => lookAlike(localPart(seen), local) && !names.same(seen, user));
   const apart = alike.filter((seen) => action === 'allow' || !names.meets(seen, user));
   if (action === 'allow')
     return [

@@ -2,7 +2,7 @@
 // what was replaced, whom the decision holds for, and what looks like a slip.
 import type { DirectoryStore } from '../directory/store.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
-import type { AccessDecision } from '../policy/model.ts';
+import type { AccessDecision } from '../model/decision.ts';
 import { acquaintanceOf, coverage, doubts } from './coverage.ts';
 import type { CoverageNote, Doubt } from './coverage.ts';
 import { clear, decidedOn, write } from './decisions.ts';

@@ -1,8 +1,8 @@
 // Owns the list of decisions by hand, with how far each has come.
 import type { DirectoryStore } from '../directory/store.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
-import type { ManualDecision } from '../policy/model.ts';
-import { isOpenWipe, isStandingWipe, isWipe } from '../policy/wipe.ts';
+import type { ManualDecision } from '../model/decision.ts';
+import { isOpenWipe, isStandingWipe, isWipe } from '../model/decision.ts';
 import { order } from './listing.ts';
 import type { Listing, ListOrder, SortFields } from './listing.ts';
 import { parseDevice, parseUser } from './names.ts';

@@ -3,7 +3,7 @@ import type { DeviceListing, DirectoryStore, PartnershipListing } from '../direc
 import { ProgramError } from '../errors.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import { otherSpellings } from '../identity/device.ts';
-import type { ManualDecision } from '../policy/model.ts';
+import type { ManualDecision } from '../model/decision.ts';
 import { decisive } from './decisions.ts';
 import { order } from './listing.ts';
 import type { Listing, ListOrder, SortFields } from './listing.ts';

@@ -1,13 +1,13 @@
 // Owns the use case of a wipe: what would be erased and whose device is told (the plan), and the order, which names exactly
 // what the plan showed and needs the device id once more.
 import { MAX_WIPE_PARTNERSHIPS } from '../directory/one-key.ts';
-import type { PartnershipRecord } from '../directory/records.ts';
+import type { PartnershipRecord } from '../model/partnership.ts';
 import type { DeviceListing, DirectoryStore, PartnershipListing } from '../directory/store.ts';
 import { clientFamily } from '../eas/refusals.ts';
 import { ProgramError } from '../errors.ts';
 import { deviceKey } from '../identity/device.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
-import type { WipeDecision } from '../policy/model.ts';
+import type { WipeDecision } from '../model/decision.ts';
 import type { Subject } from './decide.ts';
 import { overwrite, refuseOverWipe, storedDecisions } from './decisions.ts';
 import type { Decided } from './decisions.ts';

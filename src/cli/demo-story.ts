@@ -7,7 +7,7 @@ import { loadConfig } from '../config/load.ts';
 import { deviceKey } from '../identity/device.ts';
 import type { UserKey } from '../identity/keys.ts';
 import { isUserError, userKey } from '../identity/user.ts';
-import type { Verdict } from '../policy/model.ts';
+import type { Verdict } from '../model/verdict.ts';
 import type { PhoneFamily } from '../sample/phone/families.ts';
 import type { PhoneEvent } from '../sample/phone/options.ts';
 import { Phone } from '../sample/phone/phone.ts';

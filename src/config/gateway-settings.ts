@@ -341,6 +341,9 @@ export function readClientCa(config: Config): string | null {
 
 /** The text of a PEM file; `name` is the field that names it. @throws ConfigError */
 export function readPem(path: string, name: string): string {
+  // Every message about a path repeats it.
+  if (path.includes('-----BEGIN '))
+    throw new ConfigError(name, ['is the text of a PEM file: write the path of the file']);
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {

@@ -20,6 +20,10 @@ const MAX_WIDTH = 100;
 /** Characters shown before the marked place of a long line. */
 const LEAD = 50;
 const HIDDEN = '…';
+/** A URL with a password, or the text of a key in place of its path (RFC 7468): no field should have these. */
+const LIKE_A_SECRET = /:\/\/.*@|-----BEGIN /;
+/** A line of base64 as in a key. */
+const BASE64_LINE = /[A-Za-z0-9+/=]{40}/;
 
 /** A configuration as text and as tree. */
 export class SourceMap {
@@ -110,7 +114,7 @@ export class SourceMap {
         const span = spanOf(scalar);
         if (span === null) return;
         scalars.push(span);
-        if (typeof scalar.value === 'string' && /:\/\/[^/]*@/.test(scalar.value)) spans.push(span);
+        if (typeof scalar.value === 'string' && LIKE_A_SECRET.test(scalar.value)) spans.push(span);
       },
     });
     const known = [...spans, ...scalars];
@@ -128,7 +132,8 @@ export class SourceMap {
     const names = namesOf(line);
     const above = this.text.slice(0, from).split('\n').reverse();
     const owner = names.length > 0 ? names : namesOf(above.find((one) => namesOf(one).length > 0) ?? '');
-    if (owner.every(isHarmless) && !line.includes('@')) return line;
+    const odd = line.includes('@') || LIKE_A_SECRET.test(line) || BASE64_LINE.test(line);
+    if (owner.every(isHarmless) && !odd) return line;
     const colon = line.indexOf(':');
     return names.length > 0 && colon !== -1 ? `${line.slice(0, colon + 1)} ${HIDDEN}` : HIDDEN;
   }

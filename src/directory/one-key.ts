@@ -3,18 +3,13 @@
 // gets the partnerships that were known before it.
 import { deviceKey } from '../identity/device.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
-import type { ManualDecision } from '../policy/model.ts';
+import type { ManualDecision } from '../model/decision.ts';
 import { stricter } from '../policy/strictness.ts';
-import { isWipe } from '../policy/wipe.ts';
-import {
-  decisionText,
-  joinSpellings,
-  readDecision,
-  readDevice,
-  readPartnership,
-  sameState,
-} from './records.ts';
-import type { PartnershipRecord } from './records.ts';
+import { isWipe } from '../model/decision.ts';
+import { decisionText, readDecision } from '../model/decision.ts';
+import { joinSpellings, readPartnership } from '../model/partnership.ts';
+import { readDevice, sameState } from '../model/device.ts';
+import type { PartnershipRecord } from '../model/partnership.ts';
 
 /** Stored text under one key of a device. `user` '' = the decision for every user. */
 export interface StoredDevice {

@@ -3,10 +3,10 @@ import { LRUCache } from 'lru-cache';
 import { monotonicNow } from '../clock.ts';
 import { detached } from '../plain-text.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
-import type { Verdict } from '../policy/model.ts';
-import { withoutNetbios } from '../identity/user-names.ts';
-import { MAX_SPELLINGS, joinSpellings } from './records.ts';
-import type { NewSpelling, PartnershipRecord } from './records.ts';
+import type { Verdict } from '../model/verdict.ts';
+import { countedAs } from '../identity/user-names.ts';
+import { MAX_SPELLINGS, joinSpellings } from '../model/partnership.ts';
+import type { NewSpelling, PartnershipRecord } from '../model/partnership.ts';
 import type { DirectoryStore } from './store.ts';
 
 /** What one accepted request says about a partnership. */
@@ -111,8 +111,8 @@ export class PartnershipRecorder {
   }
 
   private mayBeNew(user: UserKey, now: number): boolean {
-    // Most servers ignore a NetBIOS domain: with made-up ones a user would have any number of devices.
-    const name = withoutNetbios(user);
+    // Most servers ignore a NetBIOS domain, AD accents: with made-up ones a user would have any number of devices.
+    const name = countedAs(user);
     let counted = this.newDevices.get(name);
     if (counted === undefined || counted.until <= now) {
       counted = { count: 0, until: now + NEW_DEVICES_MS };

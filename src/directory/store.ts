@@ -1,9 +1,11 @@
 // Owns the one interface behind which the directory is kept, and what every store promises.
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { UserNames } from '../identity/user-names.ts';
-import type { ManualDecision, WipePartnership } from '../policy/model.ts';
+import type { ManualDecision, WipePartnership } from '../model/decision.ts';
 import type { WipeNotice, WipeOutcome } from '../policy/wipe.ts';
-import type { DeviceRecord, DeviceReport, NewSpelling, PartnershipRecord, UserRecord } from './records.ts';
+import type { DeviceRecord, DeviceReport } from '../model/device.ts';
+import type { NewSpelling, PartnershipRecord } from '../model/partnership.ts';
+import type { UserRecord } from '../model/user.ts';
 
 /** A place in the change log; opaque, compare with {@link DirectoryStore.isBefore}. */
 export type LogPosition = string;

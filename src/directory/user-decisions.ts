@@ -2,9 +2,9 @@
 // may be the same user. Pure.
 import type { UserKey } from '../identity/keys.ts';
 import type { UserNames } from '../identity/user-names.ts';
-import type { ManualDecision, WipePartnership } from '../policy/model.ts';
+import type { ManualDecision, WipePartnership } from '../model/decision.ts';
 import { stricter } from '../policy/strictness.ts';
-import { isOpenWipe } from '../policy/wipe.ts';
+import { isOpenWipe } from '../model/decision.ts';
 import type { LookupResult, UserDecision } from './store.ts';
 
 /** A stored decision on a partnership of the device, whoever its user is. */

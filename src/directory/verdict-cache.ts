@@ -8,11 +8,11 @@ import { NO_REQUEST, readAccess } from '../policy/access-facts.ts';
 import type { Access } from '../policy/access-facts.ts';
 import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
 import type { RequestFacts } from '../policy/engine/facts.ts';
-import type { Verdict, WipeOrder } from '../policy/model.ts';
+import type { Verdict, WipeOrder } from '../model/verdict.ts';
 import { clientBlock } from '../identity/client-address.ts';
 import { ChangeFollower } from './change-follower.ts';
 import type { StoreStateListener } from './change-follower.ts';
-import { CorruptRecordError } from './records.ts';
+import { CorruptRecordError } from '../model/corrupt-record.ts';
 import { withDeadline } from './deadline.ts';
 import { LookupPlaces } from './lookup-places.ts';
 import type { ChangeBatch, DirectoryStore, LogPosition, LookupResult } from './store.ts';
@@ -294,12 +294,16 @@ export class VerdictCache {
    * did not answer in time or too many look-ups are under way. Nothing is to be wiped on the word of anything else:
    * {@link peek} and {@link decide} may say `wipe` for seconds after it was taken back. Never rejects.
    */
-  async confirm(user: UserKey, device: DeviceKey): Promise<Verdict | null> {
+  async confirm(
+    user: UserKey,
+    device: DeviceKey,
+    request: RequestFacts = NO_REQUEST,
+  ): Promise<Verdict | null> {
     if (this.confirming >= this.options.maxConcurrentLookups) return null;
     this.confirming++;
     try {
       const work = withDeadline(this.store.lookup(user, device), this.options.lookupTimeoutMs);
-      return this.evaluate(this.read(await work, user, device, null), this.wall(), NO_REQUEST);
+      return this.evaluate(this.read(await work, user, device, null), this.wall(), request);
     } catch (error) {
       this.options.onLookupError(error);
       return null;

@@ -124,3 +124,19 @@ const CARRIES_MAIL: ReadonlySet<EasCommand> = new Set<EasCommand>([
 export function carriesMail(command: EasCommand): boolean {
   return CARRIES_MAIL.has(command);
 }
+
+/** Commands whose repetition changes nothing at the server; never SendMail, SmartReply, MoveItems, MeetingResponse. */
+const REPEATABLE: ReadonlySet<EasCommand> = new Set<EasCommand>([
+  'FolderSync',
+  'GetItemEstimate',
+  'GetAttachment',
+  'Ping',
+  'ResolveRecipients',
+  'Search',
+  'ValidateCert',
+]);
+
+/** Whether a request may be sent a second time after its connection failed before any response byte; null = OPTIONS. */
+export function isRepeatable(command: EasCommand | null): boolean {
+  return command === null || REPEATABLE.has(command);
+}

@@ -1,16 +1,17 @@
 // Owns what all connections of one worker share: settings, pool, verdicts, clock, counters, the account of what happened.
 import { ERRORS } from '../errors.ts';
+import type { LocalAnswer } from '../http/reply.ts';
 import type { MailboxNotice } from '../quarantine/model.ts';
 import { plain } from '../plain-text.ts';
 import { inRanges, parseRange } from '../identity/client-address.ts';
-import type { Verdict, WipeOrder } from '../policy/model.ts';
+import type { Verdict, WipeOrder } from '../model/verdict.ts';
+import type { RequestFacts } from '../policy/engine/facts.ts';
 import { underSpelling } from '../policy/wipe.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { SeenFacts } from '../directory/partnership-recorder.ts';
 import type { Asker, ChangedKeys, Decision } from '../directory/verdict-cache.ts';
-import { Arrivals } from './access/arrivals.ts';
+import { Arrivals } from './access/mailbox-exit.ts';
 import { ChallengeMemory } from './credentials/challenge-cache.ts';
-import type { ClientConnection } from './connection/client-connection.ts';
 import { showsAcceptance } from './credentials/credential-proof.ts';
 import { CredentialCheck } from './credentials/credential-check.ts';
 import type { Deadlines } from './io/deadlines.ts';
@@ -19,6 +20,7 @@ import { Discovery } from './autodiscover/autodiscover.ts';
 import type { Exchange } from './exchange/exchange.ts';
 import { forwardedHeaders } from './upstream/client-origin.ts';
 import type { ClientOrigin, ForwardingRules } from './upstream/client-origin.ts';
+import { requestFactsOf } from './access/request-facts.ts';
 import { Notices } from './access/notice-cache.ts';
 import type { NoticeReader } from './access/notice-cache.ts';
 import { OpenOptions } from './open-options.ts';
@@ -56,11 +58,18 @@ export interface GatewayCounters {
 /** What the data plane needs of the verdict cache. */
 export interface VerdictSource {
   /** Synchronous hit, or undefined. The same object for as long as nothing changes for this user and device. */
-  peek(user: UserKey, device: DeviceKey): Verdict | undefined;
+  peek(user: UserKey, device: DeviceKey, request?: RequestFacts): Verdict | undefined;
+  /** Whether verdicts depend on facts of the request; absent = they do not. */
+  readonly readsRequests?: boolean;
   /** The miss path; never rejects. */
-  decide(user: UserKey, device: DeviceKey, asker: Asker): Promise<Pick<Decision, 'verdict'>>;
+  decide(
+    user: UserKey,
+    device: DeviceKey,
+    asker: Asker,
+    request?: RequestFacts,
+  ): Promise<Pick<Decision, 'verdict'>>;
   /** What the store says now; null when it did not answer. Never rejects. */
-  confirm(user: UserKey, device: DeviceKey): Promise<Verdict | null>;
+  confirm(user: UserKey, device: DeviceKey, request?: RequestFacts): Promise<Verdict | null>;
   /** Writes down that the order is about to be sent; false when it was taken back. Rejects when the store is away. */
   noteWipeTold(device: DeviceKey, order: WipeOrder): Promise<boolean>;
   /** Writes down what a phone said to a wipe; false when that wipe was taken back. Rejects when the store is away. */
@@ -124,8 +133,13 @@ export class GatewayCore {
     shed: 0,
     turnedAway: 0,
   };
-  /** Header lines of the gateway's own 401, for the case that the mail server does not challenge. */
-  readonly challengeLines = 'WWW-Authenticate: Basic realm="ActiveSync"\r\n';
+  /** The gateway's own challenge, for the case that the mail server does not send one. */
+  readonly ownChallenge: LocalAnswer = Object.freeze({
+    status: 401,
+    reason: 'Unauthorized',
+    headers: 'WWW-Authenticate: Basic realm="ActiveSync"\r\n',
+    body: null,
+  });
   readonly forwarding: ForwardingRules;
   /** For requests that may not pass: does the mail server take their credentials? */
   readonly credentials: CredentialCheck;
@@ -166,7 +180,7 @@ export class GatewayCore {
       sendsForwarded: upstream.forwarded,
       publicHosts: identity.publicHosts,
     };
-    const { forwarding, challengeLines } = this;
+    const { forwarding, ownChallenge } = this;
     const openOptions = new OpenOptions(parts.onTrouble);
     this.credentials = new CredentialCheck(upstream, parts.upstreams, forwarding, now, openOptions);
     this.challenges = new ChallengeMemory(
@@ -174,7 +188,7 @@ export class GatewayCore {
       parts.upstreams,
       forwarding,
       now,
-      challengeLines,
+      ownChallenge,
       openOptions,
     );
     this.discovery =
@@ -234,10 +248,17 @@ export class GatewayCore {
     return trustedProxies.length > 0 && inRanges(address, trustedProxies);
   }
 
-  /** The verdict from memory, if it is there. Hot path. */
-  peek(user: UserKey, device: DeviceKey, spelling: string): Verdict | undefined {
-    const verdict = this.verdicts.peek(user, device);
+  /** The verdict from memory on a request of the client at `address`, if it is there. Hot path. */
+  peek(exchange: Exchange, address: string): Verdict | undefined {
+    const { user, device, spelling } = exchange;
+    if (user === null || device === null) return undefined;
+    const verdict = this.verdicts.peek(user, device, this.requestFacts(exchange, address));
     return verdict === undefined ? undefined : underSpelling(verdict, spelling);
+  }
+
+  /** Made only where the policy looks at requests. */
+  private requestFacts(exchange: Exchange, address: string): RequestFacts | undefined {
+    return this.verdicts.readsRequests === true ? requestFactsOf(exchange, address) : undefined;
   }
 
   /** The miss path: one bounded look-up, for the client at `address`. Null when no usable verdict is known. */
@@ -246,13 +267,17 @@ export class GatewayCore {
     if (user === null || device === null) return null;
     // Who brings no credentials was authenticated with its connection or by its certificate, or has been let through already.
     const proven = leg !== 'closing' && (authorization === null || this.credentials.wereGood(authorization));
-    const { verdict } = await this.verdicts.decide(user, device, { address, proven });
+    const asker = { address, proven, deviceType: exchange.deviceType };
+    const facts = this.requestFacts(exchange, address);
+    const { verdict } = await this.verdicts.decide(user, device, asker, facts);
     return verdict === null ? null : underSpelling(verdict, spelling);
   }
 
   /** What the store says now; null when it does not answer. */
-  async confirm(user: UserKey, device: DeviceKey, spelling: string): Promise<Verdict | null> {
-    const verdict = await this.verdicts.confirm(user, device);
+  async confirm(exchange: Exchange, address: string): Promise<Verdict | null> {
+    const { user, device, spelling } = exchange;
+    if (user === null || device === null) return null;
+    const verdict = await this.verdicts.confirm(user, device, this.requestFacts(exchange, address));
     return verdict === null ? null : underSpelling(verdict, spelling);
   }
 
@@ -275,7 +300,7 @@ export class GatewayCore {
     return true;
   }
 
-  onFinished(exchange: Exchange, connection: ClientConnection): void {
+  onFinished(exchange: Exchange, address: string): void {
     exchange.authorization = null;
     this.counters.requests++;
     if (exchange.error !== null) {
@@ -286,8 +311,7 @@ export class GatewayCore {
       else if (exchange.status >= 500) this.counters.failed++;
       else this.counters.refused++;
     }
-    if (exchange.error !== null || exchange.wipe !== null)
-      this.journal?.finished(exchange, connection.address);
-    this.accessLog?.record(exchange, connection.address);
+    if (exchange.error !== null || exchange.wipe !== null) this.journal?.finished(exchange, address);
+    this.accessLog?.record(exchange, address);
   }
 }

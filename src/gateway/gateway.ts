@@ -1,5 +1,6 @@
 // Owns the life of one worker's data plane: start, react to changed decisions, drain, stop.
 import type { Socket } from 'node:net';
+import { RevalidationQueue } from './access/revalidation.ts';
 import { ClientConnection } from './connection/client-connection.ts';
 import { Deadlines } from './io/deadlines.ts';
 import { GatewayCore } from './gateway-core.ts';
@@ -13,7 +14,6 @@ import type {
 } from './gateway-core.ts';
 import type { ChangedKeys } from '../directory/verdict-cache.ts';
 import { Listener } from './listener/listener.ts';
-import { Rechecks } from './access/revalidation.ts';
 import type { CertificateSettings, GatewaySettings, UpstreamSettings } from './settings.ts';
 import { PassThroughLane } from './pass-through/lane.ts';
 import { Balancer } from './upstream/balancer.ts';
@@ -70,11 +70,11 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const onTrouble = options.onTrouble ?? (() => undefined);
   let drained: (() => void) | null = null;
   let memoryAt = 0;
-  const rechecks = new Rechecks();
+  const revalidations = new RevalidationQueue();
   const deadlines: Deadlines = new Deadlines(
     (now) => {
       upstreams.sweep(now);
-      rechecks.sweep(now);
+      revalidations.sweep(now);
       core.sweep();
       listener.sweep(now);
       if (now - memoryAt >= MEMORY_INTERVAL_MS) {
@@ -114,7 +114,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     void new ClientConnection(socket, core, endpoint);
   };
   const listener: Listener = new Listener(settings, deadlines, core.counters, onPhone, onTrouble);
-  const stopListening = verdicts.onChange((changed) => recheckOpen(deadlines, rechecks, changed));
+  const stopListening = verdicts.onChange((changed) => revalidateOpen(deadlines, revalidations, changed));
   await listener.start();
   const { port } = listener;
   deadlines.start();
@@ -190,10 +190,9 @@ function watchMemory(core: GatewayCore, onTrouble: OnTrouble): void {
  * One pass over the open exchanges per batch of changes: held polls need no index of their own, and ten thousand of
  * them take about a millisecond.
  */
-function recheckOpen(deadlines: Deadlines, rechecks: Rechecks, changed: ChangedKeys): void {
-  forEachConnection(deadlines, (connection) => {
-    const { decision } = connection;
-    if (changed.all || decision.concerns(changed.devices, changed.users)) rechecks.add(decision);
+function revalidateOpen(deadlines: Deadlines, queue: RevalidationQueue, changed: ChangedKeys): void {
+  forEachConnection(deadlines, ({ driver }) => {
+    if (changed.all || driver.concerns(changed.devices, changed.users)) queue.add(driver);
   });
 }
 

@@ -12,10 +12,29 @@ export function localPart(user: string): string {
   return at === -1 ? user : user.slice(0, at);
 }
 
-/** The name without a NetBIOS domain in front: whoever counts by users must not count a made-up domain for a new one. */
+/**
+ * Active Directory compares names without their accents: `dàve` and `ďåvé` sign in as `dave`, `straße` as `strasse`
+ * (Microsoft KB 938447; Samba bug 14847). Base letters of the root collation are the same, but for more.
+ */
+const BASE_LETTERS = new Intl.Collator('und', { sensitivity: 'base' });
+
+/** Whether a directory may take two names, or parts of names, for one. */
+export function lookAlike(a: string, b: string): boolean {
+  return a === b || BASE_LETTERS.compare(a, b) === 0;
+}
+
+/** The name without a NetBIOS domain in front. */
 export function withoutNetbios(user: UserKey): UserKey {
   const slash = user.indexOf('\\');
   return slash === -1 ? user : (user.slice(slash + 1) as UserKey);
+}
+
+/**
+ * What a user is counted as: a made-up NetBIOS domain or an accent makes no new user of one. A DNS domain does: hosts have an
+ * `info` in each.
+ */
+export function countedAs(user: UserKey): UserKey {
+  return withoutNetbios(user).normalize('NFD').replaceAll(/\p{M}/gu, '') as UserKey;
 }
 
 /** The domain behind `@`, '' = none. */
@@ -61,15 +80,15 @@ export class UserNames {
   }
 
   /**
-   * Whether two names may be one user: the local parts are equal, and not two DNS domains tell them apart. Then what keeps
-   * one out keeps out the other.
+   * Whether two names may be one user: the local parts are equal but for accents, and not two DNS domains tell them apart.
+   * Then what keeps one out keeps out the other.
    */
   meets(a: UserKey, b: UserKey): boolean {
     const [one, other] = [this.canonical(a), this.canonical(b)];
     if (one === other) return true;
-    if (localPart(one) !== localPart(other)) return false;
+    if (!lookAlike(localPart(one), localPart(other))) return false;
     const [suffix, otherSuffix] = [dnsSuffix(one), dnsSuffix(other)];
-    return suffix === '' || otherSuffix === '' || suffix === otherSuffix;
+    return suffix === '' || otherSuffix === '' || lookAlike(suffix, otherSuffix);
   }
 }
 

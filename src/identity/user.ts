@@ -117,9 +117,20 @@ export function userKey(name: string | null): UserKey | UserErrorCode {
   if (slash !== name.indexOf('\\') || name.includes('/')) return 'EASGATE_USER_NAME';
   // A directory reads several spaces as one (RFC 4518 2.6.1).
   if (local.includes('  ')) return 'EASGATE_USER_NAME';
+  if (!hasOneDomain(name, slash)) return 'EASGATE_USER_NAME';
   const domain = slash === -1 || local.includes('@') ? '' : name.slice(0, slash);
   const key = domain === '' ? local : domain + '\\' + local;
   return isAscii(key) ? (key.toLowerCase() as UserKey) : wideKey(key);
+}
+
+/**
+ * Of two `@` Z-Push cuts a name off at the first and grommunio at the last, and one in front of the backslash ends the name for
+ * some: each has another user. A dot at the end of a domain is its root (RFC 1034 3.1): the same domain, spelled otherwise.
+ */
+function hasOneDomain(name: string, slash: number): boolean {
+  const at = name.indexOf('@');
+  if (at === -1) return true;
+  return at > slash && at === name.lastIndexOf('@') && !name.endsWith('.') && !name.includes(' ', at);
 }
 
 function isAscii(text: string): boolean {
@@ -129,6 +140,11 @@ function isAscii(text: string): boolean {
 
 /** What directories leave out when they compare (RFC 4518 2.2): soft hyphens, joiners, marks that choose a form. */
 const LEFT_OUT = /[\p{Cf}\p{Default_Ignorable_Code_Point}]/u;
+/**
+ * Beyond ASCII, letters, digits and marks alone (RFC 8264 4.2, IdentifierClass). Windows leaves out characters that it does
+ * not know when it compares names, such as new symbols; a line separator would end a line of a log.
+ */
+const NAME = /^[ -~\p{L}\p{Nd}\p{M}]+$/u;
 
 /**
  * The key of a name with letters beyond ASCII. Directories compare names by their compatibility form (RFC 4518 2.3): one with
@@ -137,7 +153,8 @@ const LEFT_OUT = /[\p{Cf}\p{Default_Ignorable_Code_Point}]/u;
  */
 function wideKey(name: string): UserKey | UserErrorCode {
   const composed = name.normalize('NFC');
-  if (LEFT_OUT.test(composed) || composed.normalize('NFKC') !== composed) return 'EASGATE_USER_NAME';
+  if (!NAME.test(composed) || LEFT_OUT.test(composed)) return 'EASGATE_USER_NAME';
+  if (composed.normalize('NFKC') !== composed) return 'EASGATE_USER_NAME';
   return composed.toLowerCase().normalize('NFC') as UserKey;
 }
 

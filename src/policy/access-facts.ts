@@ -13,8 +13,10 @@ import type {
   VersionText,
 } from './engine/facts.ts';
 import { textOf } from './engine/read-facts.ts';
-import type { AccessRecords, DeviceState, ManualDecision, NamedDecision, SeenState } from './model.ts';
-import { describeWipe, isWipe } from './wipe.ts';
+import { isWipe } from '../model/decision.ts';
+import type { ManualDecision } from '../model/decision.ts';
+import type { AccessRecords, DeviceState, NamedDecision, SeenState } from './model.ts';
+import { describeWipe } from './wipe.ts';
 
 /** Who asks, and for which device. */
 export interface Login {

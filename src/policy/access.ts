@@ -7,8 +7,10 @@ import type { DecisionFacts, Facts, RequestFacts } from './engine/facts.ts';
 import { evaluate, explain } from './engine/evaluate.ts';
 import type { TraceNode } from './engine/trace.ts';
 import type { Verdict as EngineVerdict } from './engine/verdict.ts';
-import type { AccessRecords, ManualDecision, Verdict } from './model.ts';
-import { isOpenWipe, isStandingWipe, isWipe } from './wipe.ts';
+import { isOpenWipe, isStandingWipe, isWipe } from '../model/decision.ts';
+import type { ManualDecision } from '../model/decision.ts';
+import type { Verdict } from '../model/verdict.ts';
+import type { AccessRecords } from './model.ts';
 
 /** A verdict and the walk that led to it. */
 export interface ExplainedVerdict {
@@ -55,7 +57,8 @@ function unreadable({ records }: Access): Verdict | null {
   return Object.freeze({
     action: 'block',
     reason: 'storeUnavailable',
-    rule: `a record that is not understood: ${names.join(', ')}`,
+    // Rules are logged also where the log names nobody (log.identities): the names are in the steps alone.
+    rule: 'a record that is not understood',
     validUntil: Infinity,
     ...aboutPhone(records),
   });
@@ -87,7 +90,7 @@ function byHand({ origins }: Access, facts: DecisionFacts): Origin {
   const { decision, namesake } = origin;
   const { owner, action } = decision;
   if (namesake !== null) {
-    const rule = `decision on ${namesake} by ${owner}`;
+    const rule = `decision on another name by ${owner}`;
     if (isWipe(decision)) return { rule, reason: isOpenWipe(decision) ? 'wipeRequested' : 'wiped' };
     return action === 'block' ? { rule } : { rule, ...saidOf(decision) };
   }

@@ -1,6 +1,6 @@
 // Owns which of two decisions on one thing holds where both do. Pure.
-import type { ManualDecision } from './model.ts';
-import { isOpenWipe, isWipe } from './wipe.ts';
+import type { ManualDecision } from '../model/decision.ts';
+import { isOpenWipe, isWipe } from '../model/decision.ts';
 
 /** Wipe, block, quarantine, allow; one that expired is none. */
 function rank(decision: ManualDecision | null, now: number): number {

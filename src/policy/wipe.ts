@@ -1,5 +1,7 @@
 // Owns the life of a wipe an operator asked for: pending until the device answers, what its answer makes of it. Pure.
-import type { ManualDecision, Verdict, WipeDecision, WipeProgress } from './model.ts';
+import { isOpenWipe } from '../model/decision.ts';
+import type { ManualDecision, WipeDecision, WipeProgress } from '../model/decision.ts';
+import type { Verdict } from '../model/verdict.ts';
 
 /** The order to wipe is about to be sent to a partnership. */
 export interface WipeNotice {
@@ -21,21 +23,6 @@ export interface WipeOutcome {
   readonly status: 1 | 2;
   /** Milliseconds since the epoch. */
   readonly at: number;
-}
-
-/** Whether a decision asks, or asked, for a wipe. */
-export function isWipe(decision: ManualDecision | null): decision is WipeDecision {
-  return decision !== null && (decision.action === 'wipe' || decision.action === 'accountWipe');
-}
-
-/** Whether the device is still to be told: nothing came back yet, or it said that it failed. */
-export function isOpenWipe(decision: ManualDecision | null): decision is WipeDecision {
-  return isWipe(decision) && decision.wipe.state !== 'acknowledged';
-}
-
-/** Whether the device is to be told now: open, and ordered in the store as it is. */
-export function isStandingWipe(decision: WipeDecision): boolean {
-  return isOpenWipe(decision) && decision.wipe.suspended !== true;
 }
 
 /** The verdict under one spelling of the device id: a wipe is carried out only under those it names. Allocates nothing. */

@@ -33,8 +33,8 @@ export interface MailboxRequest {
   readonly keys: KeyMint;
 }
 
-/** What the mailbox answers. */
-export type MailboxAnswer =
+/** An answer that is sent now. */
+export type FinalAnswer =
   /** HTTP 200 with this document. */
   | { readonly kind: 'body'; readonly root: WbxmlElement }
   /** The same, written already. */
@@ -42,9 +42,13 @@ export type MailboxAnswer =
   /** HTTP 200 without a body: "no change" of a Sync (MS-ASCMD 2.2.1.21). */
   | { readonly kind: 'empty' }
   /** An HTTP status without a body. */
-  | { readonly kind: 'http'; readonly status: number }
+  | { readonly kind: 'http'; readonly status: number };
+
+/** What the mailbox answers. */
+export type MailboxAnswer =
+  | FinalAnswer
   /** Held by the gateway for so many seconds, then answered. */
-  | { readonly kind: 'hold'; readonly seconds: number; readonly expired: MailboxAnswer };
+  | { readonly kind: 'hold'; readonly seconds: number; readonly expired: FinalAnswer };
 
 /** An element with one text. NUL is left out: an OPAQUE can bring it in an id, and no text of WBXML can echo it. */
 export function node<N extends Namespace>(
@@ -61,6 +65,6 @@ export function isBefore(version: string, other: number): boolean {
 }
 
 /** The answer `root` carries. */
-export function body(root: WbxmlElement): MailboxAnswer {
+export function body(root: WbxmlElement): FinalAnswer {
   return { kind: 'body', root };
 }

@@ -3,7 +3,7 @@ import { PING_STATUS } from '../eas/replies.ts';
 import { child, childrenNamed, element, textOf } from '../eas/wbxml/element.ts';
 import { folderOf } from './folders.ts';
 import { body, node } from './model.ts';
-import type { MailboxAnswer, MailboxRequest } from './model.ts';
+import type { FinalAnswer, MailboxAnswer, MailboxRequest } from './model.ts';
 
 const MIN_HEARTBEAT = 60;
 const MAX_HEARTBEAT = 3540;
@@ -30,11 +30,11 @@ export function ping({ body: request }: MailboxRequest): MailboxAnswer {
 }
 
 /** Ends a held Ping because the message is another one now. */
-export function pingWithNews(folder: string): MailboxAnswer {
+export function pingWithNews(folder: string): FinalAnswer {
   const folders = element('Ping', 'Folders', node('Ping', 'Folder', folder));
   return body(element('Ping', 'Ping', node('Ping', 'Status', PING_STATUS.changes), folders));
 }
 
-function status(value: number): MailboxAnswer {
+function status(value: number): FinalAnswer {
   return body(element('Ping', 'Ping', node('Ping', 'Status', value)));
 }

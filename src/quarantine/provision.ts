@@ -3,7 +3,7 @@
 import { child, element, textOf } from '../eas/wbxml/element.ts';
 import type { WbxmlContent, WbxmlElement } from '../eas/wbxml/element.ts';
 import { body, isBefore, node } from './model.ts';
-import type { MailboxAnswer, MailboxRequest } from './model.ts';
+import type { FinalAnswer, MailboxAnswer, MailboxRequest } from './model.ts';
 import { isDescription } from './passable.ts';
 import { plain } from '../plain-text.ts';
 
@@ -117,7 +117,7 @@ const PROVISION = { ok: 1, malformed: 2 } as const;
 const POLICY = { ok: 1, unknownType: 3, wrongKey: 5 } as const;
 
 /** A Provision that has more in it than Provision may have. */
-export const PROVISION_MALFORMED: MailboxAnswer = body(
+export const PROVISION_MALFORMED: FinalAnswer = body(
   element('Provision', 'Provision', node('Provision', 'Status', PROVISION.malformed)),
 );
 

@@ -7,7 +7,7 @@ import { child, childrenNamed, element, isElement, textOf } from '../eas/wbxml/e
 import type { WbxmlElement } from '../eas/wbxml/element.ts';
 import { isIssued } from './keys.ts';
 import { body, isBefore, node } from './model.ts';
-import type { MailboxAnswer } from './model.ts';
+import type { FinalAnswer } from './model.ts';
 import { plain as bounded } from '../plain-text.ts';
 
 const FOLDER_SYNC_BAD_KEY = 9;
@@ -29,7 +29,7 @@ export function answerIssued(
   command: EasCommand,
   version: string,
   request: WbxmlElement,
-): MailboxAnswer | null {
+): FinalAnswer | null {
   switch (command) {
     case 'FolderSync':
     case 'FolderCreate':
@@ -67,7 +67,7 @@ const FIND_FOLDER_SYNC = 3;
  * The answer to a request of an allowed phone that carries something issued here at a place that {@link answerIssued} does not
  * look at, or behind what is read of a large body.
  */
-export function answerIssuedAnywhere(command: EasCommand, version: string): MailboxAnswer {
+export function answerIssuedAnywhere(command: EasCommand, version: string): FinalAnswer {
   switch (command) {
     case 'FolderSync':
     case 'FolderCreate':
@@ -107,7 +107,7 @@ export function answerIssuedSource(
   command: EasCommand,
   version: string,
   parameters: Readonly<Record<string, string | number | boolean>>,
-): MailboxAnswer | null {
+): FinalAnswer | null {
   const names = ['CollectionId', 'ItemId', 'LongId'];
   return sendsMail(command) && names.some((name) => isIssued(String(parameters[name] ?? '')))
     ? withoutSource(command, version)
@@ -118,7 +118,7 @@ export function answerIssuedSource(
  * The message that the mail is made from is not there (MS-ASCMD 2.2.2, before 14.0 by HTTP): AOSP then sends the same mail
  * without it, so that it leaves the outbox.
  */
-function withoutSource(command: EasCommand, version: string): MailboxAnswer {
+function withoutSource(command: EasCommand, version: string): FinalAnswer {
   return isBefore(version, 14) ? { kind: 'http', status: 500 } : plain(command, ITEM_NOT_FOUND);
 }
 
@@ -135,7 +135,7 @@ export function restsOnMemory(command: 'Ping' | 'Sync', request: WbxmlElement | 
 }
 
 /** Has a phone send such a poll once more, with all its folders. */
-export function sendAll(command: 'Ping' | 'Sync'): MailboxAnswer {
+export function sendAll(command: 'Ping' | 'Sync'): FinalAnswer {
   return plain(command, command === 'Ping' ? PING_STATUS.missingParameters : SYNC_SEND_ALL);
 }
 
@@ -144,7 +144,7 @@ function carries(parent: WbxmlElement | undefined, ...names: readonly string[]):
   return names.some((name) => isIssued(textOf(child(parent, name)) ?? ''));
 }
 
-function plain(command: EasCommand, status: number): MailboxAnswer {
+function plain(command: EasCommand, status: number): FinalAnswer {
   return { kind: 'ready', bytes: statusReply(command, status) ?? Buffer.alloc(0) };
 }
 
@@ -152,7 +152,7 @@ function plain(command: EasCommand, status: number): MailboxAnswer {
  * 12 sends the phone to FolderSync, which then starts over; a mere key of ours starts that folder over. No collection is
  * left out of the answer: the phone would take its changes there for stored.
  */
-function syncs(version: string, request: WbxmlElement): MailboxAnswer | null {
+function syncs(version: string, request: WbxmlElement): FinalAnswer | null {
   const collections = childrenNamed(child(request, 'Collections'), 'Collection');
   if (collections.some((collection) => carries(collection, 'CollectionId'))) {
     return { kind: 'ready', bytes: SYNC_HIERARCHY_CHANGED };
@@ -183,7 +183,7 @@ function collectionStatus(
 const MAX_ITEMS = 100;
 const MAX_ID = 64;
 
-function estimates(request: WbxmlElement): MailboxAnswer | null {
+function estimates(request: WbxmlElement): FinalAnswer | null {
   const collections = childrenNamed(child(request, 'Collections'), 'Collection');
   const ours = collections.filter((collection) => carries(collection, 'CollectionId', 'SyncKey'));
   if (ours.length === 0) return null;
@@ -204,7 +204,7 @@ function estimates(request: WbxmlElement): MailboxAnswer | null {
 function operations(
   command: 'ItemOperations' | 'MoveItems' | 'MeetingResponse',
   request: WbxmlElement,
-): MailboxAnswer | null {
+): FinalAnswer | null {
   const items = request.children
     .filter(isElement)
     .filter((item) =>

@@ -38,7 +38,8 @@ export function writePidFile(path: string): readonly ProcessIdentity[] {
   }
   recordWorkers(path, []);
   if (before === null || isAlive(before.primary)) return [];
-  return before.workers.filter(isAlive);
+  // The file is no proof: whoever can write it would name any process, and it would be killed, perhaps by root.
+  return before.workers.filter((worker) => isAlive(worker) && mayRun(worker.pid, 'worker'));
 }
 
 /** Removes the file, unless another gateway wrote it since. */
@@ -74,13 +75,18 @@ export function readPidFile(path: string): number | null {
  * its number by now, which a signal would end. True where the system does not tell (no /proc).
  */
 export function mayBeGateway(pid: number): boolean {
+  return mayRun(pid, 'serve');
+}
+
+/** Whether the process can be easgate with this command. */
+function mayRun(pid: number, command: string): boolean {
   let commandLine: string;
   try {
     commandLine = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
   } catch (error) {
     return (error as NodeJS.ErrnoException).code !== 'ENOENT' || process.platform !== 'linux';
   }
-  return commandLine.split('\0').includes('serve');
+  return commandLine.split('\0').includes(command);
 }
 
 function recordPath(path: string): string {

@@ -1,12 +1,13 @@
 // Owns the access log: one line per finished request, written after the response and never waited for.
 import type { Logger } from 'pino';
 import { monotonicNow } from '../clock.ts';
+import { plain } from '../plain-text.ts';
 import type { FinishedPassage, FinishedRequest } from './finished-request.ts';
 
 /** Lines kept while the event loop is busy; beyond it the oldest facts are lost and counted. */
 const MAX_QUEUED = 10_000;
-/** Characters written of a User-Agent, and of a path: either may be as long as a head. */
-const MAX_USER_AGENT = 256;
+/** Characters written of what a phone says of itself, and of a path: either may be as long as a head. */
+const MAX_TEXT = 256;
 const MAX_PATH = 1_024;
 
 /** Writes finished requests to pino, off the hot path. */
@@ -62,8 +63,8 @@ export class AccessLog {
         command: exchange.command,
         autodiscover: exchange.discovery?.form,
         protocol_version: exchange.protocolVersion,
-        device_type: exchange.deviceType,
-        user_agent: exchange.userAgent?.slice(0, MAX_USER_AGENT) ?? null,
+        device_type: exchange.deviceType === null ? null : shown(exchange.deviceType),
+        user_agent: exchange.userAgent === null ? null : shown(exchange.userAgent),
         status: exchange.status,
         action: exchange.verdict?.action,
         reason: exchange.verdict?.reason,
@@ -78,4 +79,10 @@ export class AccessLog {
       });
     }
   }
+}
+
+/** JSON escapes no control characters above ASCII (RFC 8259 7), which a terminal obeys. Nearly all texts are ASCII. */
+function shown(text: string): string {
+  const cut = text.slice(0, MAX_TEXT);
+  return /[^ -~]/.test(cut) ? plain(text, MAX_TEXT) : cut;
 }

@@ -9,6 +9,8 @@ const BUFFER_BYTES = 4_096;
 const MAX_BUFFERED_BYTES = 16 * 1024 * 1024;
 /** A quiet gateway still shows its lines soon; also the pause after a write that failed. */
 const FLUSH_MS = 250;
+/** Of a file that is made: it says who has which phone, where from and when. A collector reads it by its group. */
+const FILE_MODE = 0o640;
 /** How long the end of the process waits for a reader that is busy. */
 const LAST_TRIES = 50;
 const LAST_PAUSE_MS = 10;
@@ -115,7 +117,7 @@ export class LogSink {
 function open(to: string): number {
   if (to === 'stdout') return STDOUT;
   mkdirSync(dirname(to), { recursive: true });
-  return openSync(to, 'a');
+  return openSync(to, 'a', FILE_MODE);
 }
 
 function close(fd: number): void {

@@ -8,7 +8,7 @@ import type { StoreStateListener } from '../directory/change-follower.ts';
 import type { WorkerHealth } from '../supervisor/messages.ts';
 import { openStore } from '../directory/open-store.ts';
 import { PartnershipRecorder } from '../directory/partnership-recorder.ts';
-import { CorruptRecordError } from '../directory/records.ts';
+import { CorruptRecordError } from '../model/corrupt-record.ts';
 import { StoreOutageError } from '../directory/store-identity.ts';
 import type { DirectoryStore } from '../directory/store.ts';
 import { VerdictCache } from '../directory/verdict-cache.ts';
@@ -57,7 +57,11 @@ export async function startServing(config: Config, options: ServingOptions): Pro
     });
     undo.push(() => store.close());
     const storeState = watchStore(log);
-    const lookups = { ...cacheOptions(config), onLookupError: warnOf(log), onStoreState: storeState.listen };
+    const lookups = {
+      ...cacheOptions(config),
+      onLookupError: warnOf(log, config.log.identities),
+      onStoreState: storeState.listen,
+    };
     const { policy, warnings } = servedPolicy(config);
     for (const warning of warnings) log.logger.warn({ code: 'EASGATE_POLICY_WARNING' }, warning);
     const verdicts = new VerdictCache(store, policy, lookups);
@@ -147,7 +151,7 @@ function watchStore({ logger }: ProcessLog): { readonly away: boolean; readonly 
 }
 
 /** One line for the first of many failed look-ups, and again while they go on. An unknown store has lines of its own. */
-function warnOf({ logger }: ProcessLog): (error: unknown) => void {
+function warnOf({ logger }: ProcessLog, identities: boolean): (error: unknown) => void {
   const away = new Repeated();
   const unreadable = new Repeated();
   return (error) => {
@@ -158,7 +162,8 @@ function warnOf({ logger }: ProcessLog): (error: unknown) => void {
     const cause = String(error);
     if (isUnreadable)
       logger.warn(
-        { code: error.code, record: error.record, failures },
+        // It names a device, and mostly a user.
+        { code: error.code, record: identities ? error.record : undefined, failures },
         'its device is kept out: see `easgate check --store`',
       );
     else logger.warn({ code: 'EASGATE_LOOKUP_FAILED', failures, cause }, 'the directory failed');

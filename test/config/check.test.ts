@@ -30,6 +30,8 @@ const shown = (text: string): string =>
 
 const REAL = 'upstream: { url: "http://mail:80" }';
 
+const PEM = 'listen: { tls: { certificates: [{ certificate: a.pem, key: ';
+
 describe('checkConfig', () => {
   it.each<[string, string, string[]]>([
     [
@@ -246,6 +248,12 @@ messages: { templatesDir: gone }
     'nonsense: { deep: [hunter2] }',
     'listen: { port: x } # hunter2',
     'hunter: hunter2\n  x: 1\n',
+    'upstream: { url: "https://u:a/hunter2@mail" }',
+    `${PEM}"-----BEGIN PRIVATE KEY-----\\nhunter2\\n-----END PRIVATE KEY-----" }] } }`,
+    `${PEM}"-----BEGIN PRIVATE KEY-----\\n${'hunter2'.repeat(40)}" }] } }`,
+    `${PEM}-----BEGIN PRIVATE KEY-----\n${'hunter2'.repeat(9)}\n-----END PRIVATE KEY----- }] } }`,
+    `listen:\n  tls:\n    certificates:\n      - certificate: a\n        key: |\n          -----BEGIN PRIVATE KEY-----\n${'hunter2'.repeat(9)}\n`,
+    'upstream: { url: "https://mail", tls: { ca: "-----BEGIN hunter2", key: "-----BEGIN hunter2" } }',
   ])('repeats no secret: %j', (text) => {
     expect(found(text).length).toBeGreaterThan(0);
     expect(shown(text)).not.toContain('hunter2');

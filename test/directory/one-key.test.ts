@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
 import { needsOneKey, underOneKey } from '../../src/directory/one-key.ts';
 import type { StoredDevice } from '../../src/directory/one-key.ts';
-import { readDecision } from '../../src/directory/records.ts';
+import { readDecision } from '../../src/model/decision.ts';
 import { RedisKeys, decodeUser, encodeUser } from '../../src/directory/redis/redis-keys.ts';
 import { RedisGuard } from '../../src/directory/redis/redis-guard.ts';
 import { UNGUARDED } from '../../src/directory/store-guard.ts';

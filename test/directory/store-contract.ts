@@ -1,9 +1,10 @@
 // Owns what every store promises; run on each of them.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { DeviceRecord, PartnershipRecord } from '../../src/directory/records.ts';
+import type { DeviceRecord } from '../../src/model/device.ts';
+import type { PartnershipRecord } from '../../src/model/partnership.ts';
 import type { DirectoryStore } from '../../src/directory/store.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
-import type { AccessDecision, WipeDecision } from '../../src/policy/model.ts';
+import type { AccessDecision, WipeDecision } from '../../src/model/decision.ts';
 
 /** Opens handles on one and the same directory; `reset` gives the next test an empty one. */
 export interface StoreFixture {

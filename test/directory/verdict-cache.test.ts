@@ -6,7 +6,7 @@ import type { ChangeBatch, DirectoryStore, LogPosition, LookupResult } from '../
 import { VerdictCache } from '../../src/directory/verdict-cache.ts';
 import type { ChangedKeys, VerdictCacheOptions } from '../../src/directory/verdict-cache.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
-import type { Verdict } from '../../src/policy/model.ts';
+import type { Verdict } from '../../src/model/verdict.ts';
 import { until } from '../support/checks/until.ts';
 import { alice, decision, deviceRecord, phone, wipeDecision } from './store-contract.ts';
 import { compileSimplePolicy } from '../../src/policy/compile/simple-policy.ts';

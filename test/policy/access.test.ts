@@ -5,8 +5,10 @@ import { decideAccess, explainAccess } from '../../src/policy/access.ts';
 import { readAccess } from '../../src/policy/access-facts.ts';
 import { compileSimplePolicy } from '../../src/policy/compile/simple-policy.ts';
 import type { CompiledPolicy } from '../../src/policy/compile/compiled-policy.ts';
-import { isOpenWipe, noteTold, settleWipe, underSpelling } from '../../src/policy/wipe.ts';
-import type { AccessDecision, AccessRecords, WipeDecision, WipeProgress } from '../../src/policy/model.ts';
+import { isOpenWipe } from '../../src/model/decision.ts';
+import { noteTold, settleWipe, underSpelling } from '../../src/policy/wipe.ts';
+import type { AccessDecision, WipeDecision, WipeProgress } from '../../src/model/decision.ts';
+import type { AccessRecords } from '../../src/policy/model.ts';
 
 const policy = compileSimplePolicy({ notCompliant: 'block' });
 const NOW = 1_000;
@@ -51,6 +53,16 @@ const explain = (by: CompiledPolicy, records: AccessRecords) => explainAccess(by
 const decide = (records: Partial<AccessRecords>) => evaluate(policy, { ...nothing, ...records });
 
 describe('a decision on an access', () => {
+  it.each(['block', 'quarantine'] as const)(
+    'names in its rule nobody that a %s of another name is about: the rule is logged',
+    (action) => {
+      const facts = { namesakeDecisions: [{ user: 'x\\alice', decision: by(action) }] };
+      expect(decide(facts)).toMatchObject({ action, rule: 'decision on another name by admin' });
+      const steps = explain(policy, { ...nothing, ...facts }).steps;
+      expect(JSON.stringify(steps)).toContain('x\\\\alice');
+    },
+  );
+
   it.each([
     ['a compliant device', { device: { managed: true, compliant: true } }, 'allow', 'compliant'],
     [

@@ -4,7 +4,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { deviceKey } from '../../src/identity/device.ts';
 import type { DeviceKey } from '../../src/identity/keys.ts';
-import type { DeviceRecord } from '../../src/directory/records.ts';
+import type { DeviceRecord } from '../../src/model/device.ts';
 import type { PhoneFamily } from '../../src/sample/phone/families.ts';
 import type { PhoneEvent } from '../../src/sample/phone/options.ts';
 import type { Phone } from '../../src/sample/phone/phone.ts';

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { commandByName } from '../../src/eas/commands.ts';
 import { EasQuery, parseEasQuery, queryParameters } from '../../src/eas/query.ts';
 import { deviceKey } from '../../src/identity/device.ts';
-import type { DeviceRecord } from '../../src/directory/records.ts';
+import type { DeviceRecord } from '../../src/model/device.ts';
 import type { PhoneOptions } from '../../src/sample/phone/options.ts';
 import { Phone } from '../../src/sample/phone/phone.ts';
 import { decision, deviceRecord, wipeDecision } from '../directory/store-contract.ts';

@@ -2,7 +2,7 @@
 // protocol versions and different mail apps. A phone is never asked for its password, and never shows two mailboxes mixed.
 import { afterEach, describe, expect, it } from 'vitest';
 import { deviceKey } from '../../src/identity/device.ts';
-import type { DeviceRecord } from '../../src/directory/records.ts';
+import type { DeviceRecord } from '../../src/model/device.ts';
 import type { PhoneFamily } from '../../src/sample/phone/families.ts';
 import type { Phone } from '../../src/sample/phone/phone.ts';
 import { decision, deviceRecord, wipeDecision } from '../directory/store-contract.ts';

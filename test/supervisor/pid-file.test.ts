@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { mayBeGateway, readPidFile, removePidFile, writePidFile } from '../../src/supervisor/pid-file.ts';
+import { identityOf } from '../../src/supervisor/process-identity.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
 
 checkLeaks();
@@ -55,6 +56,21 @@ describe('the pid file', () => {
 });
 
 describe.runIf(process.platform === 'linux')('a process', () => {
+  it.each([
+    ['worker', 1],
+    ['other', 0],
+  ])('that the record names is left from a gateway before only when it runs as one: %s', (word, found) => {
+    const path = join(folder, `record-${word}.pid`);
+    const child = spawn(process.execPath, ['-e', 'setInterval(() => 0, 1000)', word]);
+    try {
+      const worker = identityOf(child.pid ?? 0);
+      writeFileSync(`${path}.json`, JSON.stringify({ primary: { pid: 1, started: 'x' }, workers: [worker] }));
+      expect(writePidFile(path)).toHaveLength(found);
+    } finally {
+      child.kill('SIGKILL');
+    }
+  });
+
   it('is no gateway when it runs another program', () => {
     expect(mayBeGateway(process.pid)).toBe(false);
   });

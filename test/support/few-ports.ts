@@ -8,7 +8,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { gatewaySettings } from '../../src/config/gateway-settings.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { startGateway } from '../../src/gateway/gateway.ts';
-import type { Verdict } from '../../src/policy/model.ts';
+import type { Verdict } from '../../src/model/verdict.ts';
 import { until } from './checks/until.ts';
 
 const PORTS = 20;

@@ -1,5 +1,5 @@
 // Owns the promises of writing the log: no disk stops the process, and a line is whole or counted as lost.
-import { readFileSync, renameSync } from 'node:fs';
+import { readFileSync, renameSync, statSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
 import { openLog } from '../../src/telemetry/logger.ts';
 import { newLogFile } from '../support/log-file.ts';
@@ -28,6 +28,18 @@ describe('a log on a full disk', () => {
 });
 
 describe('a log on a disk with room', () => {
+  it('is read by nobody but its user and group: it names people, their phones and addresses', () => {
+    const log = newLogFile();
+    file = log;
+    const before = process.umask(0o022);
+    try {
+      openLog('info', log.path).flush();
+    } finally {
+      process.umask(before);
+    }
+    expect(statSync(log.path).mode & 0o777).toBe(0o640);
+  });
+
   it('has every line, in order and whole, however they are flushed', async () => {
     const log = newLogFile();
     file = log;

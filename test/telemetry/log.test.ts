@@ -79,6 +79,22 @@ describe('the access log', () => {
     expect(other?.['path']).toBe('/owa/'.repeat(1_000).slice(0, 1_024));
   });
 
+  it('has nothing that a terminal obeys, whatever a phone calls itself', async () => {
+    const log = openLog('info', file.path);
+    const access = new AccessLog(log.logger, true);
+    const exchange = fullExchange();
+    exchange.userAgent = 'Apple\u009b2J\u007f-iPhone';
+    exchange.deviceType = 'i\u202ePh\u2028one';
+    access.record(exchange, '192.0.2.1');
+    access.flush();
+    await until(() => {
+      log.flush();
+      return file.text() !== '';
+    });
+    expect(file.lines()[0]).toMatchObject({ user_agent: 'Apple2J-iPhone', device_type: 'iPhone' });
+    expect(file.text()).not.toMatch(/[^\n -~]/);
+  });
+
   it('has only keys that docs/guide/operations.md explains', async () => {
     await written(true);
     const docs = readFileSync(new URL('../../docs/guide/operations.md', import.meta.url), 'utf8');

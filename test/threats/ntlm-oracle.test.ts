@@ -1,7 +1,7 @@
 // Owns the promise that a made-up closing leg of NTLM tells a stranger nothing about a device: only the mail server knows
 // whether it holds (MS-NLMP 3.1.5.1.2), and until it has said so all devices are answered alike.
 import { describe, expect, it } from 'vitest';
-import type { VerdictAction } from '../../src/policy/model.ts';
+import type { VerdictAction } from '../../src/model/verdict.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
 import { proof, startNtlmBackend } from '../support/servers/ntlm-backend.ts';
 import type { NtlmBackend, NtlmBackendOptions } from '../support/servers/ntlm-backend.ts';

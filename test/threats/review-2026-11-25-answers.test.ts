@@ -8,7 +8,7 @@ import { encodeWbxml } from '../../src/eas/wbxml/encode.ts';
 import { fromXml, toXml } from '../../src/eas/wbxml/xml.ts';
 import { treeOf } from '../../src/gateway/access/body-tree.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
-import type { Verdict } from '../../src/policy/model.ts';
+import type { Verdict } from '../../src/model/verdict.ts';
 import type { EasAnswer, EasClient } from '../support/phones/eas-client.ts';
 import { collector } from '../support/checks/heap.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';

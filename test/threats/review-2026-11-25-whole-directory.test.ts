@@ -5,7 +5,7 @@ import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PartnershipRecorder } from '../../src/directory/partnership-recorder.ts';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
-import type { UserRecord } from '../../src/directory/records.ts';
+import type { UserRecord } from '../../src/model/user.ts';
 import { RedisStore } from '../../src/directory/redis/redis-store.ts';
 import { VerdictCache } from '../../src/directory/verdict-cache.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';

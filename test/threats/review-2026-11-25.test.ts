@@ -8,7 +8,7 @@ import type { Supervisor, WorkerPlan } from '../../src/supervisor/supervisor.ts'
 import { withoutSchemes } from '../../src/http/challenges.ts';
 import { parseRange } from '../../src/identity/client-address.ts';
 import { userFromAuthorization } from '../../src/identity/user.ts';
-import type { Verdict } from '../../src/policy/model.ts';
+import type { Verdict } from '../../src/model/verdict.ts';
 import { freePort } from '../support/free-port.ts';
 import { SERVER_CERTIFICATE, SERVER_KEY } from '../fixtures/tls.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';

@@ -4,7 +4,7 @@
 // bytes that the gateway wrote itself.
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Verdict, VerdictAction } from '../../src/policy/model.ts';
+import type { Verdict, VerdictAction } from '../../src/model/verdict.ts';
 import { CellPhone } from '../support/phones/cell-phone.ts';
 import type { CellResponse } from '../support/phones/cell-phone.ts';
 import { checkLeaksAtEnd } from '../support/checks/leaks.ts';

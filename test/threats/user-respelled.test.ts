@@ -13,7 +13,7 @@ import { decideAccess } from '../../src/policy/access.ts';
 import { readAccess } from '../../src/policy/access-facts.ts';
 import { compileSimplePolicy } from '../../src/policy/compile/simple-policy.ts';
 import type { CompiledPolicy } from '../../src/policy/compile/compiled-policy.ts';
-import type { ManualDecision } from '../../src/policy/model.ts';
+import type { ManualDecision } from '../../src/model/decision.ts';
 import { decision, wipeDecision } from '../directory/store-contract.ts';
 import { EasClient } from '../support/phones/eas-client.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
@@ -41,7 +41,7 @@ async function openStore(kind: StoreKind, groups: string[][]): Promise<Directory
   const store =
     redis === null
       ? new EmbeddedStore(':memory:', names)
-      : await RedisStore.open({ url: redis.url, keyPrefix: 'e:', commandTimeoutMs: 2_000 }, names);
+      : await RedisStore.open({ url: redis.url, keyPrefix: 'easgate:', commandTimeoutMs: 2_000 }, names);
   cleanups.push(() => store.close());
   return store;
 }

@@ -5,7 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startServing } from '../../src/worker/runtime.ts';
+import type { Serving } from '../../src/worker/runtime.ts';
 import { parseConfig } from '../../src/config/load.ts';
+import { decision } from '../directory/store-contract.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
 import { ok, startRawBackend } from '../support/servers/raw-backend.ts';
 import type { RawBackend } from '../support/servers/raw-backend.ts';
@@ -29,7 +31,10 @@ afterEach(async () => {
 type Line = Readonly<Record<string, unknown>>;
 
 /** The lines of a gateway that serves a request in each lane, and turns a connection away. */
-async function linesOf(log: string): Promise<{ readonly lines: Line[]; readonly text: string }> {
+async function linesOf(
+  log: string,
+  more: (serving: Serving) => Promise<void> = async () => undefined,
+): Promise<{ readonly lines: Line[]; readonly text: string }> {
   const config = parseConfig(
     `
 listen: { address: 127.0.0.1, port: 0 }
@@ -43,6 +48,7 @@ log: { destination: easgate.log, ${log} }
   );
   const serving = await startServing(config, { sampleUrl: null, fd: null });
   const { gateway } = serving;
+  await more(serving);
   const phone = await RawClient.open(gateway.port);
   phone.send(request('FolderSync', FOLDER_SYNC));
   expect((await phone.response()).status).toBe(200);
@@ -94,6 +100,26 @@ describe('the log', () => {
     ]);
     expect(troubles(lines)).toMatchObject([{ code: 'EASGATE_MAX_CONNECTIONS', connections: 1 }]);
     expect(text.replaceAll(`"upstream":"127.0.0.1:`, '')).not.toMatch(/alice|abc123|127\.0\.0\.1/i);
+  });
+
+  it('names nobody with log.identities: false where a record or a decision on another name is the cause', async () => {
+    const more = async ({ store, gateway }: Serving): Promise<void> => {
+      const odd = { action: 'nonsense' } as never;
+      await store.decide('x\\alice' as never, 'lost1' as never, odd);
+      await store.decide('x\\alice' as never, 'lost2' as never, decision('block'));
+      for (const device of ['LOST1', 'LOST2']) {
+        const client = await RawClient.open(gateway.port);
+        client.send(request('FolderSync', FOLDER_SYNC, [], device));
+        await client.response();
+        client.destroy();
+      }
+    };
+    const { lines, text } = await linesOf('identities: false', more);
+    expect(troubles(lines).map(({ code }) => code)).toContain('EASGATE_CORRUPT_RECORD');
+    expect(requests(lines)).toContainEqual(
+      expect.objectContaining({ rule: 'decision on another name by admin' }),
+    );
+    expect(text).not.toMatch(/alice|lost[12]/i);
   });
 
   it('has no line for requests with log.access: false, but what an operator must know', async () => {

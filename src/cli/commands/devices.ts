@@ -2,7 +2,7 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import { ACCESS_STATES, INVENTORY_FIELDS } from '../../app/inventory.ts';
-import type { AccessDecision } from '../../policy/model.ts';
+import type { AccessDecision } from '../../model/decision.ts';
 import type { DecideOptions, SetOptions } from '../devices.ts';
 import type { InventoryOptions } from '../inventory.ts';
 import type { WipeOptions } from '../wipe.ts';

@@ -4,24 +4,22 @@ import { monotonicNow } from '../../clock.ts';
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
 import { NO_GROUPS } from '../../identity/user-names.ts';
 import type { UserNames } from '../../identity/user-names.ts';
-import type { ManualDecision } from '../../policy/model.ts';
+import type { ManualDecision } from '../../model/decision.ts';
 import { noteTold, settleWipe } from '../../policy/wipe.ts';
 import type { WipeNotice, WipeOutcome } from '../../policy/wipe.ts';
+import { TolerantReader } from '../tolerant-reader.ts';
 import {
-  TolerantReader,
   blankPartnership,
-  boundRequirements,
-  decisionText,
   joinSpellings,
-  readDecision,
-  readDevice,
   readPartnership,
-  readUser,
-  sameFacts,
-  sameState,
   seenPartnership,
-} from '../records.ts';
-import type { DeviceRecord, DeviceReport, NewSpelling, PartnershipRecord, UserRecord } from '../records.ts';
+} from '../../model/partnership.ts';
+import { boundRequirements, readDevice, sameFacts, sameState } from '../../model/device.ts';
+import { decisionText, readDecision } from '../../model/decision.ts';
+import { readUser } from '../../model/user.ts';
+import type { DeviceRecord, DeviceReport } from '../../model/device.ts';
+import type { NewSpelling, PartnershipRecord } from '../../model/partnership.ts';
+import type { UserRecord } from '../../model/user.ts';
 import { SHARED_SECRET, newSecret } from '../secret.ts';
 import type {
   Change,

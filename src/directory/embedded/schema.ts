@@ -1,6 +1,6 @@
 // Owns the tables of the SQLite file.
 
-/** `PRAGMA user_version` of a file with these tables, whose records are as src/directory/records.ts reads them. */
+/** `PRAGMA user_version` of a file with these tables, whose records are as src/model reads them. */
 export const SCHEMA_VERSION = 2;
 
 /** Creates the tables in an empty file. */

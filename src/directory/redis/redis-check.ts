@@ -1,7 +1,11 @@
 // Owns the walk over all of the directory in Redis for records that are not understood.
 import type { Redis } from 'ioredis';
 import type { DeviceKey } from '../../identity/keys.ts';
-import { TolerantReader, readDecision, readDevice, readPartnership, readUser } from '../records.ts';
+import { TolerantReader } from '../tolerant-reader.ts';
+import { readDecision } from '../../model/decision.ts';
+import { readDevice } from '../../model/device.ts';
+import { readPartnership } from '../../model/partnership.ts';
+import { readUser } from '../../model/user.ts';
 import { decodeUser } from './redis-keys.ts';
 
 const BATCH = 500;

@@ -140,7 +140,7 @@ return out
 
 /**
  * ARGV: prefix, device, record without its end and `stateSince`, source, version, log length, observedAt. Returns 0 when a
- * newer observation is stored. The rules are those of sameState and sameFacts in records.ts; the record's text is kept as
+ * newer observation is stored. The rules are those of sameState and sameFacts in model/device.ts; the record's text is kept as
  * it came, for cjson writes numbers and empty lists otherwise.
  */
 export const PUT_DEVICE = writing(`

@@ -4,22 +4,22 @@ import type { Redis } from 'ioredis';
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
 import { NO_GROUPS } from '../../identity/user-names.ts';
 import type { UserNames } from '../../identity/user-names.ts';
-import type { ManualDecision } from '../../policy/model.ts';
+import type { ManualDecision } from '../../model/decision.ts';
 import { noteTold, settleWipe } from '../../policy/wipe.ts';
 import type { WipeNotice, WipeOutcome } from '../../policy/wipe.ts';
 import {
   MAX_SPELLINGS,
-  TolerantReader,
   blankPartnership,
-  boundRequirements,
-  decisionText,
-  readDecision,
-  readDevice,
   readPartnership,
-  readUser,
   seenPartnership,
-} from '../records.ts';
-import type { DeviceReport, NewSpelling, PartnershipRecord, UserRecord } from '../records.ts';
+} from '../../model/partnership.ts';
+import { TolerantReader } from '../tolerant-reader.ts';
+import { boundRequirements, readDevice } from '../../model/device.ts';
+import { decisionText, readDecision } from '../../model/decision.ts';
+import { readUser } from '../../model/user.ts';
+import type { DeviceReport } from '../../model/device.ts';
+import type { NewSpelling, PartnershipRecord } from '../../model/partnership.ts';
+import type { UserRecord } from '../../model/user.ts';
 import { SHARED_SECRET, newSecret } from '../secret.ts';
 import type {
   ChangeBatch,
@@ -200,7 +200,7 @@ export class RedisStore implements DirectoryStore {
       const values = [device, user === null ? '' : encodeUser(user), stored, decisionText(told, this.epoch)];
       if ((await this.guard.script(AMEND_DECISION, values)) === 1) return true;
     }
-    throw new Error(`the decision on ${device} keeps changing`);
+    throw new Error('the decision keeps changing');
   }
 
   async acknowledgeWipe(user: UserKey | null, device: DeviceKey, outcome: WipeOutcome): Promise<boolean> {
@@ -413,7 +413,7 @@ export class RedisStore implements DirectoryStore {
       const values = [device, name, stored ?? '', next, String(MAX_CHANGES)];
       if ((await this.guard.script(REPLACE_DECISION, values)) === 1) return true;
     }
-    throw new Error(`the decision on ${device} keeps changing`);
+    throw new Error('the decision keeps changing');
   }
 
   private async readDevices(keys: readonly DeviceKey[]): Promise<DeviceListing[]> {

@@ -50,6 +50,11 @@ export class DeniedBody {
     return this.readOn(this.outline, kept, complete);
   }
 
+  /** What comes is the rest of a body whose beginning was not read here. */
+  beginInside(): void {
+    this.outline = null;
+  }
+
   /** Lets go of what has come; whether that was all of it, or all that will come. */
   private readPast(exchange: Exchange, body: RequestBody): boolean {
     exchange.bodySpent = true;

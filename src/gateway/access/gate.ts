@@ -1,5 +1,6 @@
 // Owns the gate and the naming of one request: from an understood head to user, device and the head to send upstream.
 // Hot path; no sockets, no waiting.
+import { authMethodOf } from './request-facts.ts';
 import type { DiscoveryTarget, DiscoveryTargetError } from '../../eas/autodiscover/target.ts';
 import { contentOf } from '../../eas/body-gate.ts';
 import type { BodyErrorCode } from '../../eas/body-gate.ts';
@@ -130,6 +131,7 @@ export function admit(
     exchange.user = user;
     // What is remembered is no part of the head, which may end before the connection does.
     exchange.authorization = isRemembered(memo, head) ? memo.authorization : head.authorization;
+    exchange.auth = authMethodOf(head.authorization, origin);
     exchange.device = memo.device;
     exchange.spelling = memo.spelling;
     // A leg of NTLM names another user than the memo's.
@@ -173,7 +175,6 @@ function findAstray({ identity }: AdmissionRules, head: RequestHead): HttpErrorC
 function admitStranger(exchange: Exchange, why: UserErrorCode | null): null {
   exchange.error = why;
   exchange.challengeOnly = true;
-  exchange.bodyChecked = true;
   return null;
 }
 
@@ -287,7 +288,7 @@ export function admitDiscovery(
   if (astray !== null) return astray;
   if (typeof target === 'string') return target;
   exchange.discovery = target;
-  exchange.bodyChecked = true;
+  exchange.rootSeen = true;
   exchange.userAgent = head.userAgent;
   exchange.host = head.host;
   if (target.form === 'json') return head.framing === 'none' ? null : 'EASGATE_UNEXPECTED_BODY';
@@ -314,7 +315,7 @@ const XML_TYPE = /^(?:text|application)\/xml(?: ?; ?charset="?utf-8"?)?$/i;
 function nameBody(exchange: Exchange, query: EasQuery, head: RequestHead): HttpErrorCode | null {
   if (query.command === null) {
     if (head.framing !== 'none') return 'EASGATE_UNEXPECTED_BODY';
-    exchange.bodyChecked = true;
+    exchange.rootSeen = true;
     return null;
   }
   exchange.command = query.command.name;

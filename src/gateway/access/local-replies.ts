@@ -1,12 +1,17 @@
-// Owns which local reply an exchange gets: refusals, the end of held polls, and what may be repeated. No sockets.
+// Owns the replies that the gateway gives by itself, as bytes: refusals, the quarantine mailbox, the end of held polls. No
+// sockets.
 import type { EasCommand } from '../../eas/commands.ts';
 import { clientFamily, refusalAnswer } from '../../eas/refusals.ts';
 import type { EasAnswer, Refusal } from '../../eas/refusals.ts';
 import type { ProtocolVersion } from '../../eas/versions.ts';
 import { PING_EXPIRED, PING_HIERARCHY_CHANGED, SYNC_HIERARCHY_CHANGED } from '../../eas/replies.ts';
-import { answerReply, statusReply } from '../../http/reply.ts';
-import type { VerdictAction, VerdictReason } from '../../policy/model.ts';
+import { encodeWbxml } from '../../eas/wbxml/encode.ts';
+import type { FinalAnswer } from '../../quarantine/model.ts';
+import { answerReply, statusReply, textReply, wbxmlReply } from '../../http/reply.ts';
+import type { VerdictAction } from '../../model/verdict.ts';
+import type { VerdictReason } from '../../model/reason.ts';
 import type { Exchange } from '../exchange/exchange.ts';
+import type { Reply } from '../exchange/steps.ts';
 
 const EMPTY = Buffer.alloc(0);
 
@@ -47,6 +52,54 @@ export function refusal(
     made.set(answer, reply);
   }
   return reply;
+}
+
+/** A reply of steps.ts; `retryAfterSeconds` goes with a 503 that has no time of its own. */
+export function localReply(exchange: Exchange, reply: Reply, retryAfterSeconds: number): LocalReply {
+  const { persistent } = exchange;
+  switch (reply.kind) {
+    case 'mailbox':
+      return mailboxReply(reply.answer, persistent);
+    case 'refusal':
+      return refusal(exchange, retryAfterSeconds, reply.as ?? refusalOf(exchange));
+    case 'challenge':
+      return {
+        status: reply.answer.status,
+        data: answerReply(reply.answer, persistent, exchange.method !== 'HEAD'),
+      };
+    case 'text':
+      return { status: reply.status, data: textReply(reply.status, reply.type, reply.text, persistent) };
+    case 'pollOver':
+      return wbxml(drainReply(exchange) ?? EMPTY, persistent);
+    case 'startOver': {
+      const body = exchange.held ? startOver(exchange.command) : null;
+      return body === null ? comeAgain(persistent) : wbxml(body, persistent);
+    }
+    default:
+      return comeAgain(persistent);
+  }
+}
+
+function mailboxReply(answer: FinalAnswer, persistent: boolean): LocalReply {
+  switch (answer.kind) {
+    case 'body':
+      return wbxml(encodeWbxml(answer.root), persistent);
+    case 'ready':
+      return wbxml(answer.bytes, persistent);
+    case 'empty':
+      return wbxml(EMPTY, persistent);
+    default:
+      return { status: answer.status, data: statusReply(answer.status, persistent) };
+  }
+}
+
+function wbxml(body: Buffer, persistent: boolean): LocalReply {
+  return { status: 200, data: wbxmlReply(body, persistent) };
+}
+
+/** Who asks is known to the mail server only, and its answer is not waited for: so the phone learns nothing of its verdict. */
+function comeAgain(persistent: boolean): LocalReply {
+  return { status: 503, data: statusReply(503, persistent, 'Retry-After: 1\r\n') };
 }
 
 /** What a verdict is told as, where the quarantine mailbox and the exchange of a wipe do not answer. */
@@ -134,20 +187,4 @@ export function drainReply(exchange: Exchange): Buffer | null {
   if (exchange.command === 'Ping') return PING_EXPIRED;
   if (exchange.command === 'Sync') return EMPTY;
   return null;
-}
-
-/** Commands whose repetition changes nothing at the server; never SendMail, SmartReply, MoveItems, MeetingResponse. */
-const REPEATABLE: ReadonlySet<EasCommand> = new Set<EasCommand>([
-  'FolderSync',
-  'GetItemEstimate',
-  'GetAttachment',
-  'Ping',
-  'ResolveRecipients',
-  'Search',
-  'ValidateCert',
-]);
-
-/** Whether the request may be sent a second time after a reused connection failed before any response byte. */
-export function isRepeatable(exchange: Exchange): boolean {
-  return exchange.command === null ? exchange.method === 'OPTIONS' : REPEATABLE.has(exchange.command);
 }

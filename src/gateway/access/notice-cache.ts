@@ -6,7 +6,7 @@ import type { DeviceKey, UserKey } from '../../identity/keys.ts';
 import { chooseLanguage } from '../../notices/languages.ts';
 import { renderNotice } from '../../notices/notice.ts';
 import type { NoticeSettings } from '../../notices/notice.ts';
-import type { Verdict } from '../../policy/model.ts';
+import type { Verdict } from '../../model/verdict.ts';
 
 /** Rendering takes a few hundred microseconds; a phone asks several times in a row. */
 const MAX_KEPT = 1_000;

@@ -4,7 +4,7 @@ import type { HttpErrorCode } from '../../errors.ts';
 import { headerValue } from '../../http/request-head.ts';
 import type { ResponseHead } from '../../http/response-head.ts';
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
-import type { Verdict } from '../../policy/model.ts';
+import type { Verdict } from '../../model/verdict.ts';
 import { isAuthenticated, isPage, showsAcceptance } from '../credentials/credential-proof.ts';
 import type { DeviceUse } from '../access/throttle.ts';
 import type { Exchange } from '../exchange/exchange.ts';

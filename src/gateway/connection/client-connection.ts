@@ -1,6 +1,6 @@
 // Owns one client connection: whose it is, and every way in which an exchange on it, or the connection itself, ends.
-// The way of a request: head (request-reader.ts) -> gate, identity (admission.ts) -> verdict (decision.ts) -> forwarder.ts,
-// or denial.ts.
+// The way of a request: head (request-reader.ts) -> gate, identity (admission.ts) -> steps (connection/driver.ts) -> forwarder.ts,
+// or an answer of the gateway (access/).
 import type { Socket } from 'node:net';
 import { monotonicNow } from '../../clock.ts';
 import { ERRORS } from '../../errors.ts';
@@ -10,12 +10,15 @@ import type { RequestHead } from '../../http/request-head.ts';
 import type { ResponseHead } from '../../http/response-head.ts';
 import type { UserKey } from '../../identity/keys.ts';
 import { AdmissionMemo, detach } from '../access/gate.ts';
+import { localReply } from '../access/local-replies.ts';
+import { Driver } from './driver.ts';
+import { expire } from './expiry.ts';
+import { Timeouts } from './timeouts.ts';
 import type { Timed } from '../io/deadlines.ts';
-import { Decision } from '../access/decision.ts';
 import { unsentBytes, writeText } from '../io/direct-writes.ts';
-import { timeOut } from './timeouts.ts';
-import type { TimedPhone } from './timeouts.ts';
 import { Exchange } from '../exchange/exchange.ts';
+import type { Reply } from '../exchange/steps.ts';
+import type { ExchangePhase } from '../exchange/transitions.ts';
 import { Forwarder } from '../forward/forwarder.ts';
 import { directOrigin, proxiedOrigin } from '../upstream/client-origin.ts';
 import type { ClientOrigin, Peer } from '../upstream/client-origin.ts';
@@ -23,8 +26,7 @@ import type { GatewayCore } from '../gateway-core.ts';
 import { PhoneAccount } from './accounting.ts';
 import { RequestBody } from './request-body.ts';
 import { RequestReader } from './request-reader.ts';
-import type { ReadPhone } from './request-reader.ts';
-import { HALF_CLOSE_GRACE_MS, LINGER_MS } from '../settings.ts';
+import type { RequestSource } from './request-reader.ts';
 import type { SharedSocket } from '../io/shared-reads.ts';
 
 /** What the listener knows of a connection before its first request. */
@@ -61,8 +63,9 @@ function ignore(): void {
 }
 
 /** A connection from a phone. */
-export class ClientConnection implements Timed, TimedPhone, ReadPhone {
-  deadline: number;
+export class ClientConnection implements Timed, RequestSource {
+  /** Set by {@link timeouts} alone. */
+  deadline = Infinity;
   next: Timed | null = null;
   previous: Timed | null = null;
   exchange: Exchange | null = null;
@@ -75,8 +78,8 @@ export class ClientConnection implements Timed, TimedPhone, ReadPhone {
   origin: ClientOrigin;
   readonly memo = new AdmissionMemo();
   readonly reader: RequestReader;
-  /** What becomes of the request under way. */
-  readonly decision: Decision;
+  readonly timeouts: Timeouts;
+  readonly driver: Driver;
   readonly forwarder: Forwarder;
   readonly account: PhoneAccount;
   clientEnded = false;
@@ -96,11 +99,12 @@ export class ClientConnection implements Timed, TimedPhone, ReadPhone {
     this.origin = directOrigin(endpoint, '');
     this.trusted = core.isTrustedProxy(endpoint.address);
     this.forwarder = new Forwarder(this);
-    this.decision = new Decision(this, this.forwarder);
+    this.timeouts = new Timeouts(this, core.deadlines, core.settings.client, core.askingMs);
+    this.driver = new Driver(this, this.forwarder);
     this.account = new PhoneAccount(core);
     this.reader = new RequestReader(this);
     // The first head must come as soon as later ones do.
-    this.deadline = core.deadlines.now + core.settings.client.headTimeoutMs;
+    this.timeouts.awaitHead();
     (socket as OwnedSocket).owner = this;
     (socket as OwnedSocket).reader = this.reader;
     socket.on('data', onData);
@@ -184,7 +188,7 @@ export class ClientConnection implements Timed, TimedPhone, ReadPhone {
     } else {
       this.clientEnded = true;
       exchange.persistent = false;
-      this.deadline = Math.min(this.deadline, this.core.deadlines.now + HALF_CLOSE_GRACE_MS);
+      this.timeouts.halfClosed();
     }
   }
 
@@ -212,7 +216,7 @@ export class ClientConnection implements Timed, TimedPhone, ReadPhone {
       this.socket.destroy();
       return;
     }
-    timeOut(this, exchange);
+    expire(this, exchange, this);
   }
 
   resumeBody(): void {
@@ -222,7 +226,7 @@ export class ClientConnection implements Timed, TimedPhone, ReadPhone {
   withhold(exchange: Exchange, finding: 'issued' | 'odd'): void {
     if (exchange.phase === 'responding') this.cut();
     else if (finding === 'odd') this.refuse('EASGATE_BODY_MALFORMED');
-    else this.decision.leaveLate(exchange);
+    else this.driver.takeBack(exchange);
   }
 
   // ---------------------------------------------------------------------------------------------- the end of an exchange
@@ -236,9 +240,29 @@ export class ClientConnection implements Timed, TimedPhone, ReadPhone {
     this.account.noteAnswer(exchange, head);
   }
 
-  /** Writes a whole local response and ends the exchange. What is still to come of its body is never read as a request. */
-  reply(exchange: Exchange, data: string, status: number): void {
+  begin(exchange: Exchange): void {
+    this.exchange = exchange;
+  }
+
+  enter(exchange: Exchange, phase: ExchangePhase): boolean {
+    const from = exchange.phase;
+    if (exchange.moveTo(phase)) return true;
+    this.core.onTrouble('EASGATE_ILLEGAL_TRANSITION', { from, to: phase });
+    exchange.error = 'EASGATE_ILLEGAL_TRANSITION';
+    this.socket.destroy();
+    return false;
+  }
+
+  reply(exchange: Exchange, reply: Reply): void {
+    if (reply.kind === 'comeAgain') exchange.error = reply.why;
+    // What is still to come of the body is never read as a request.
     if (!this.body.complete) exchange.persistent = false;
+    const { status, data } = localReply(exchange, reply, this.core.settings.retryAfterSeconds);
+    this.answer(exchange, data, status);
+  }
+
+  /** Writes a whole local response and ends the exchange. */
+  private answer(exchange: Exchange, data: string, status: number): void {
     this.forwarder.abandon(exchange);
     exchange.bytesOut = data.length - (data.indexOf('\r\n\r\n') + 4);
     writeText(this.socket, data);
@@ -254,36 +278,30 @@ export class ClientConnection implements Timed, TimedPhone, ReadPhone {
       this.linger();
       return;
     }
-    const { headTimeoutMs, keepAliveTimeoutMs } = this.core.settings.client;
-    // Nobody is known yet who holds a connection to the mail server by a handshake: the closing leg must come soon.
-    const idleMs = this.forwarder.handshaking
-      ? Math.min(headTimeoutMs, keepAliveTimeoutMs)
-      : keepAliveTimeoutMs;
-    this.deadline = this.core.deadlines.now + idleMs;
+    this.timeouts.awaitRequest(this.forwarder.handshaking);
     if (this.socket.isPaused()) this.socket.resume();
     if (this.reader.hasInput) this.reader.readRequests();
   }
 
   private finish(exchange: Exchange, status: number): void {
-    exchange.phase = 'done';
+    if (!this.enter(exchange, 'done')) return;
     exchange.status = status;
     const { use, command, bodyDigest } = exchange;
     if (use !== null) this.core.guard.noteEnd(use, command, bodyDigest, this.core.deadlines.now);
-    if (exchange.pingTicket !== null) this.core.guard.forgetPing(exchange.pingTicket, this.decision);
-    this.core.onFinished(exchange, this);
+    if (exchange.pingTicket !== null) this.core.guard.forgetPing(exchange.pingTicket, this.driver);
+    this.core.onFinished(exchange, this.address);
   }
 
   /** Closes our side and reads on for a moment, so that the last reply is not lost to a reset (RFC 9112 9.6). */
   private linger(): void {
     this.lingering = true;
     this.reader.discard();
-    const { deadlines, settings } = this.core;
     if (unsentBytes(this.socket) === 0) {
-      this.deadline = deadlines.now + LINGER_MS;
+      this.timeouts.linger();
     } else {
       // A phone on a slow line has as long for the end of its answer as for any other part of it.
-      this.deadline = deadlines.now + settings.client.bodyTimeoutMs;
-      this.socket.once('finish', () => (this.deadline = deadlines.now + LINGER_MS));
+      this.timeouts.awaitPhone();
+      this.socket.once('finish', () => this.timeouts.linger());
     }
     this.socket.end();
     this.socket.resume();
@@ -301,11 +319,13 @@ export class ClientConnection implements Timed, TimedPhone, ReadPhone {
       this.cut();
       return;
     }
-    this.reply(exchange, errorReply(code, false, this.core.settings.retryAfterSeconds), ERRORS[code].status);
+    this.answer(exchange, errorReply(code, false, this.core.settings.retryAfterSeconds), ERRORS[code].status);
   }
 
   /** The mail server or the store is at fault. */
   fail(exchange: Exchange, code: HttpErrorCode): void {
+    // What must not happen is told to the operator, who can report it.
+    if (ERRORS[code].status === 500) this.core.onTrouble(code, { command: exchange.command });
     exchange.error = code;
     if (exchange.phase === 'responding') {
       this.cut();
@@ -315,7 +335,7 @@ export class ClientConnection implements Timed, TimedPhone, ReadPhone {
     const wait =
       exchange.retryAfterSeconds > 0 ? exchange.retryAfterSeconds : this.core.settings.retryAfterSeconds;
     const data = errorReply(code, exchange.persistent, wait);
-    this.reply(exchange, data, ERRORS[code].status);
+    this.answer(exchange, data, ERRORS[code].status);
   }
 
   // ---------------------------------------------------------------------------------------------- from outside
@@ -336,7 +356,7 @@ export class ClientConnection implements Timed, TimedPhone, ReadPhone {
       // Also of a poll that still waits for a connection: it would be held for its heartbeat from then on.
       if (exchange.held) exchange.responseDeadline = Math.min(exchange.responseDeadline, pollsUntil);
     }
-    if (exchange === null || this.holdsPoll) this.deadline = Math.min(this.deadline, pollsUntil);
+    if (exchange === null || this.holdsPoll) this.timeouts.endBy(pollsUntil);
   }
 
   /** A held poll is under way: its end can be chosen. */

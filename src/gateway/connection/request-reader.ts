@@ -8,22 +8,23 @@ import type { RequestHead } from '../../http/request-head.ts';
 import { admit, admitDiscovery } from '../access/gate.ts';
 import type { RequestOrigin } from '../access/gate.ts';
 import { BodyRate } from './body-rate.ts';
-import type { Decision } from '../access/decision.ts';
+import type { Downstream } from './downstream.ts';
+import type { Driver } from './driver.ts';
 import { needsDrain } from '../io/direct-writes.ts';
 import { Exchange } from '../exchange/exchange.ts';
 import type { PhoneAccount } from './accounting.ts';
-import type { PhoneSide } from './downstream.ts';
 import { BUFFERED_BODY_BYTES, LINGER_BYTES, MAX_DISCOVERY_BYTES, MAX_PIPELINED_BYTES } from '../settings.ts';
 import type { SharedReader } from '../io/shared-reads.ts';
 import { streamBody } from '../forward/upstream-request.ts';
 
-/** The client connection, as the reader of its requests needs it. */
-export interface ReadPhone extends PhoneSide, RequestOrigin {
-  exchange: Exchange | null;
-  readonly decision: Decision;
+/** Where requests come from: what of the client connection only its reader uses. */
+export interface RequestSource extends Downstream, RequestOrigin {
+  readonly driver: Driver;
   readonly account: PhoneAccount;
   /** Our side is closed: what still comes is no request. */
   readonly lingering: boolean;
+  /** A request has begun. */
+  begin(exchange: Exchange): void;
   /** Learns whose request this is. */
   noteOrigin(head: RequestHead): void;
   /** Gives the connection, with the request that `bytes` begin, to the pass-through lane. */
@@ -32,7 +33,7 @@ export interface ReadPhone extends PhoneSide, RequestOrigin {
 
 /** Reads the requests of one client connection. */
 export class RequestReader implements SharedReader {
-  private readonly phone: ReadPhone;
+  private readonly source: RequestSource;
   private readonly rate = new BodyRate();
   /** Bytes that belong to no exchange yet: part of a head, or pipelined requests. */
   private input: Buffer | null = null;
@@ -41,8 +42,8 @@ export class RequestReader implements SharedReader {
   private handedOver = false;
   private lingerBytes = 0;
 
-  constructor(phone: ReadPhone) {
-    this.phone = phone;
+  constructor(source: RequestSource) {
+    this.source = source;
   }
 
   /** Part of a request, or more than one, came that nothing was done with. */
@@ -56,26 +57,26 @@ export class RequestReader implements SharedReader {
   }
 
   onData(chunk: Buffer): void {
-    const { phone } = this;
-    if (phone.lingering) {
+    const { source } = this;
+    if (source.lingering) {
       this.lingerBytes += chunk.length;
-      if (this.lingerBytes > LINGER_BYTES) phone.socket.destroy();
+      if (this.lingerBytes > LINGER_BYTES) source.socket.destroy();
       return;
     }
-    const exchange = phone.exchange;
+    const exchange = source.exchange;
     if (exchange === null) {
       this.input = this.input === null ? chunk : Buffer.concat([this.input, chunk]);
       this.readRequests();
-    } else if (phone.body.complete) {
+    } else if (source.body.complete) {
       this.input = this.input === null ? chunk : Buffer.concat([this.input, chunk]);
       if (this.input.length <= MAX_PIPELINED_BYTES) return;
       // A socket that is not read does not tell that its phone left: a held poll would stay for its whole heartbeat.
-      if (exchange.held) phone.cut();
-      else phone.socket.pause();
-    } else if (exchange.phase === 'gate' || exchange.phase === 'verdict') {
+      if (exchange.held) source.cut();
+      else source.socket.pause();
+    } else if (exchange.phase === 'reading' || exchange.phase === 'asking') {
       this.keepBody(exchange, chunk, 0);
     } else if (exchange.phase === 'queued') {
-      phone.refuse('EASGATE_UPSTREAM_BUSY');
+      source.refuse('EASGATE_UPSTREAM_BUSY');
     } else {
       this.streamBody(exchange, chunk);
     }
@@ -85,7 +86,7 @@ export class RequestReader implements SharedReader {
   onSharedBytes(bytes: Buffer): boolean {
     this.onData(bytes);
     const { input } = this;
-    const { body, socket } = this.phone;
+    const { body, socket } = this.source;
     if (input !== null && input.buffer === bytes.buffer) this.input = Buffer.from(input);
     if (body.kept !== null && body.kept.buffer === bytes.buffer) body.kept = Buffer.from(body.kept);
     return !socket.isPaused();
@@ -95,32 +96,31 @@ export class RequestReader implements SharedReader {
   readRequests(): void {
     if (this.parsing) return;
     this.parsing = true;
-    const { phone } = this;
-    const { core } = phone;
+    const { source } = this;
+    const { core } = source;
     const { client } = core.settings;
-    while (this.input !== null && phone.exchange === null && !phone.lingering && !this.handedOver) {
-      if (needsDrain(phone.socket)) {
+    while (this.input !== null && source.exchange === null && !source.lingering && !this.handedOver) {
+      if (needsDrain(source.socket)) {
         // Who takes no answers gets no more of them: what waits in the socket stays bounded.
-        phone.socket.pause();
-        phone.deadline = core.deadlines.now + client.bodyTimeoutMs;
+        source.socket.pause();
+        source.timeouts.awaitPhone();
         break;
       }
       const bytes: Buffer = this.input;
-      const known = phone.memo.sameHead(bytes);
+      const known = source.memo.sameHead(bytes);
       const head = known ?? parseRequestHead(bytes, 0, bytes.length, client);
       if (head === null) {
-        if (phone.deadline - core.deadlines.now > client.headTimeoutMs)
-          phone.deadline = core.deadlines.now + client.headTimeoutMs;
+        source.timeouts.awaitHead();
         break;
       }
       this.input = null;
       if (typeof head === 'string') {
-        phone.refuse(head);
+        source.refuse(head);
       } else if (core.lane?.wants(head.target) ?? false) {
         this.handedOver = true;
-        phone.handOver(bytes);
+        source.handOver(bytes);
       } else {
-        if (known === null) phone.memo.noteHead(head, bytes);
+        if (known === null) source.memo.noteHead(head, bytes);
         this.begin(head, bytes);
       }
     }
@@ -128,12 +128,12 @@ export class RequestReader implements SharedReader {
   }
 
   private begin(head: RequestHead, bytes: Buffer): void {
-    const { phone } = this;
-    const { core, body } = phone;
+    const { source } = this;
+    const { core, body } = source;
     const { settings } = core;
     const { client } = settings;
     const exchange = new Exchange(monotonicNow());
-    phone.exchange = exchange;
+    source.begin(exchange);
     this.requests++;
     exchange.method = head.method;
     exchange.minor = head.minor;
@@ -145,14 +145,14 @@ export class RequestReader implements SharedReader {
       !core.draining &&
       (client.maxRequestsPerConnection === 0 || this.requests < client.maxRequestsPerConnection);
     body.begin(head.framing, head.contentLength, client.maxBodyBytes);
-    phone.noteOrigin(head);
+    source.noteOrigin(head);
     const discovery = core.discovery === null ? null : parseDiscoveryTarget(head.method, head.target);
     const bad =
       discovery === null
-        ? admit(settings, phone, exchange, head)
-        : admitDiscovery(settings, phone, exchange, head, discovery);
+        ? admit(settings, source, exchange, head)
+        : admitDiscovery(settings, source, exchange, head, discovery);
     if (bad !== null) {
-      phone.refuse(bad);
+      source.refuse(bad);
       return;
     }
     const { command } = exchange;
@@ -160,64 +160,63 @@ export class RequestReader implements SharedReader {
     const small = discovery === null ? client.maxCommandBodyBytes : MAX_DISCOVERY_BYTES;
     // Of a stranger no more of a body is read than the answer needs.
     if (!exchange.challengeOnly && !body.limit(mail ? client.maxBodyBytes : small)) {
-      phone.refuse('EASGATE_BODY_TOO_LARGE');
+      source.refuse('EASGATE_BODY_TOO_LARGE');
       return;
     }
-    const wait = phone.account.count(exchange, phone.address);
+    const wait = source.account.count(exchange, source.address);
     if (wait !== null) {
       // A new connection costs a phone more than this request, so a body that is at hand is read past.
       const at = body.keep(bytes, head.end);
       if (at < bytes.length) this.input = bytes.subarray(at);
-      phone.fail(exchange, wait);
+      source.fail(exchange, wait);
       return;
     }
-    const { now } = core.deadlines;
-    phone.deadline = now + client.bodyTimeoutMs;
-    this.rate.restart(now, 0);
+    source.timeouts.awaitPhone();
+    this.rate.restart(core.deadlines.now, 0);
     this.keepBody(exchange, bytes, head.end);
   }
 
   /** Takes body bytes before the request was forwarded, then sees how far the exchange can go. */
   private keepBody(exchange: Exchange, bytes: Buffer, from: number): void {
-    const { phone } = this;
-    const { core, body } = phone;
+    const { source } = this;
+    const { body } = source;
     const at = body.keep(bytes, from);
     exchange.bytesIn = body.received;
     if (body.error !== null) {
-      phone.refuse(body.error);
+      source.refuse(body.error);
       return;
     }
     if (at < bytes.length) this.input = bytes.subarray(at);
-    if (exchange.phase === 'gate') {
+    if (exchange.phase === 'reading') {
       if (!body.complete && this.isTooSlow()) {
-        phone.refuse('EASGATE_BODY_TIMEOUT');
+        source.refuse('EASGATE_BODY_TIMEOUT');
         return;
       }
-      phone.deadline = core.deadlines.now + core.settings.client.bodyTimeoutMs;
-      phone.decision.advance(exchange);
+      source.timeouts.awaitPhone();
+      source.driver.advance(exchange);
     } else if (body.received > BUFFERED_BODY_BYTES) {
-      phone.socket.pause();
+      source.socket.pause();
     }
   }
 
   /** Hands on body bytes that come after the head was forwarded. */
   private streamBody(exchange: Exchange, bytes: Buffer): void {
-    const { phone } = this;
-    const at = streamBody(phone, exchange, bytes);
-    if (phone.exchange !== exchange) return;
+    const { source } = this;
+    const at = streamBody(source, exchange, bytes);
+    if (source.exchange !== exchange) return;
     if (at < bytes.length) this.input = bytes.subarray(at);
-    if (!phone.body.complete && this.isTooSlow()) phone.refuse('EASGATE_BODY_TIMEOUT');
+    if (!source.body.complete && this.isTooSlow()) source.refuse('EASGATE_BODY_TIMEOUT');
   }
 
   /** The mail server takes bytes again: the time it did not is not the phone's. */
   resumeBody(): void {
-    const { core, body, socket } = this.phone;
+    const { core, body, socket } = this.source;
     this.rate.restart(core.deadlines.now, body.received);
     socket.resume();
   }
 
   private isTooSlow(): boolean {
-    const { core, body } = this.phone;
+    const { core, body } = this.source;
     const { rateWindowMs, minBodyRate } = core.settings.client;
     return this.rate.isTooSlow(core.deadlines.now, body.received, rateWindowMs, minBodyRate);
   }

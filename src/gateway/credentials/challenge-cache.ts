@@ -1,8 +1,10 @@
 // Owns the mail servers' own challenges, as a stranger gets them: asked once, remembered for a moment. A storm of wrong
 // passwords is answered from here and costs the mail servers nothing more.
+import { LRUCache } from 'lru-cache';
 import { withoutConnectionOffers } from '../../http/challenges.ts';
 import type { HttpErrorCode } from '../../errors.ts';
 import type { LocalAnswer } from '../../http/reply.ts';
+import { clientBlock } from '../../identity/client-address.ts';
 import { showsAcceptance } from './credential-proof.ts';
 import { forwardedFields } from '../upstream/client-origin.ts';
 import type { ClientOrigin, ForwardingRules, Scheme } from '../upstream/client-origin.ts';
@@ -18,7 +20,8 @@ import type { UpstreamServer } from '../upstream/upstream-server.ts';
 export type Challenge = LocalAnswer | HttpErrorCode;
 
 interface Known {
-  readonly answer: LocalAnswer;
+  /** Null = only single addresses were answered. */
+  readonly answer: LocalAnswer | null;
   /** Clock milliseconds. */
   readonly until: number;
 }
@@ -26,6 +29,8 @@ interface Known {
 /** By the names it is asked under; '' = its own. */
 interface OfServer {
   readonly known: Map<string, Known>;
+  /** What single addresses were told, by names and address ({@link isForAll}). */
+  readonly ofAddress: LRUCache<string, Known>;
   readonly flights: Map<string, Promise<Challenge>>;
 }
 
@@ -35,6 +40,8 @@ const REMEMBER_MS = 60_000;
  * chooses the name, so they are bounded; beyond, the server is asked under its own.
  */
 const MAX_NAMES = 8;
+/** Addresses whose refusals are remembered for one server and scheme. */
+const MAX_ADDRESSES = 1_000;
 /** To each server: no more questions are under way than there are names and schemes. */
 const CONNECTIONS = 2 * (MAX_NAMES + 1);
 const MAX_BODY_BYTES = 16 * 1024;
@@ -52,7 +59,8 @@ export interface Stranger {
 
 /**
  * One bare OPTIONS per server, scheme, name and minute. What a stranger can choose and a server may answer by is part of what
- * the answer is found by; its address is told, but is not part: no stranger but that one would find the answer.
+ * the answer is found by. Its address is told too: a challenge is the same for all addresses, but a server that says 403 may
+ * have banned this one, so only this one is told so.
  */
 export class ChallengeMemory {
   private readonly pools: QuestionPools;
@@ -68,13 +76,13 @@ export class ChallengeMemory {
     https: new Map(),
   };
 
-  /** `ownLines` are the header lines of the gateway's own challenge, for a server that does not challenge. */
+  /** `own` is the gateway's own challenge, for a server that does not challenge. */
   constructor(
     upstream: UpstreamSettings,
     balancer: Balancer,
     forwarding: ForwardingRules,
     now: () => number,
-    ownLines: string,
+    own: LocalAnswer,
     openOptions: OpenOptions,
   ) {
     this.openOptions = openOptions;
@@ -83,7 +91,7 @@ export class ChallengeMemory {
     this.forwarding = forwarding;
     this.now = now;
     this.pools = new QuestionPools(now, CONNECTIONS);
-    this.own = { status: 401, reason: 'Unauthorized', headers: ownLines, body: null };
+    this.own = own;
   }
 
   /** The challenge for a stranger, from memory or by asking; another server is asked when one cannot be. Never rejects. */
@@ -116,23 +124,28 @@ export class ChallengeMemory {
 
   private at(server: UpstreamServer, { host, origin }: Stranger): LocalAnswer | Promise<Challenge> {
     const servers = this.servers[origin.proto];
-    const of = servers.get(server) ?? { known: new Map(), flights: new Map() };
+    const of = servers.get(server) ?? newOfServer();
     servers.set(server, of);
     const now = this.now();
     const name = (server.settings.hostHeader ?? host).toLowerCase();
     const told = origin.host.toLowerCase();
     const names = namesFor(of, `${name} ${told}`, now);
-    const found = of.known.get(names);
-    if (found !== undefined && found.until > now) return found.answer;
+    const address = `${names} ${clientBlock(origin.address)}`;
+    const found = answerIn(of.known.get(names), now) ?? answerIn(of.ofAddress.get(address), now);
+    if (found !== null) return found;
     const under = of.flights.get(names);
-    if (under !== undefined) return under;
+    if (under !== undefined) return under.then((answer) => (isForAll(answer) ? answer : this.own));
     const own = server.settings.hostHeader ?? undiciHost(server.settings);
     const [asked, client] =
       names === '' ? [own, { ...origin, host: own }] : [name, { ...origin, host: told }];
     // A failure is not counted against the server: a stranger may have caused it, by the name.
     const flight = this.ask(server, asked, client)
       .then((answer): Challenge => {
-        of.known.set(names, { answer, until: this.now() + REMEMBER_MS });
+        const until = this.now() + REMEMBER_MS;
+        const shared = isForAll(answer);
+        // The name counts in both cases.
+        of.known.set(names, { answer: shared ? answer : null, until });
+        if (!shared) of.ofAddress.set(address, { answer, until });
         return answer;
       })
       .catch(questionError)
@@ -158,6 +171,19 @@ export class ChallengeMemory {
       body: said.body,
     });
   }
+}
+
+function newOfServer(): OfServer {
+  return { known: new Map(), ofAddress: new LRUCache({ max: MAX_ADDRESSES }), flights: new Map() };
+}
+
+function answerIn(known: Known | undefined, now: number): LocalAnswer | null {
+  return known !== undefined && known.until > now ? known.answer : null;
+}
+
+/** Whether everybody may be told: a 403 may be for the address that was named in the question. */
+function isForAll(answer: Challenge): boolean {
+  return typeof answer === 'string' || answer.status !== 403;
 }
 
 /** `wanted`, or '' when the server was asked under too many names already. */

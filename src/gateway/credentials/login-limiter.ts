@@ -5,7 +5,7 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { clientBlock } from '../../identity/client-address.ts';
 import type { UserKey } from '../../identity/keys.ts';
-import { withoutNetbios } from '../../identity/user-names.ts';
+import { countedAs } from '../../identity/user-names.ts';
 
 /** Where one question was counted, and in which minute of each bucket. */
 export interface Charge {
@@ -93,8 +93,8 @@ export class GuessLimits {
 
   private bucketsOf(user: UserKey, address: string): Charge['buckets'] {
     const block = clientBlock(address);
-    // Most servers ignore a NetBIOS domain: with made-up ones a user would have any number of guesses.
-    const name = withoutNetbios(user);
+    // Most servers ignore a NetBIOS domain, AD accents: with made-up ones a user would have any number of guesses.
+    const name = countedAs(user);
     return [this.bucketOf(`${name}\0${block}`), this.bucketOf(name), this.bucketOf(block)];
   }
 

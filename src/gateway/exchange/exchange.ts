@@ -1,7 +1,8 @@
-// Owns the facts of one request on its way through the phases. No behaviour.
+// Owns the facts of one request: each is set by the part that learns it, and the next step follows from them (steps.ts).
 import type { DiscoveryTarget } from '../../eas/autodiscover/target.ts';
 import type { BodyContent } from '../../eas/body-gate.ts';
 import type { EasCommand } from '../../eas/commands.ts';
+import type { FinalAnswer } from '../../quarantine/model.ts';
 import type { IssuedScan } from '../../quarantine/issued-scan.ts';
 import type { DeviceInformation } from '../../quarantine/provision.ts';
 import type { EasQuery } from '../../eas/query.ts';
@@ -10,32 +11,25 @@ import type { BodyFraming } from '../../http/request-head.ts';
 import type { HttpErrorCode } from '../../errors.ts';
 import type { ResponseFraming } from '../../http/response-head.ts';
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
-import type { Verdict } from '../../policy/model.ts';
+import type { Verdict } from '../../model/verdict.ts';
+import type { AuthMethod } from '../access/request-facts.ts';
 import type { DeviceUse } from '../access/throttle.ts';
+import { isLegal } from './transitions.ts';
+import type { ExchangePhase } from './transitions.ts';
 import type { UpstreamConnection } from '../upstream/upstream-connection.ts';
 import type { UpstreamServer } from '../upstream/upstream-server.ts';
 
-/** Where an exchange stands. */
-export type ExchangePhase =
-  /** waiting for the first bytes of the body, which the gate must see */
-  | 'gate'
-  /** waiting for the directory */
-  | 'verdict'
-  /** waiting for a connection to the mail server */
-  | 'queued'
-  /** held by the gateway itself, for a phone in the quarantine mailbox */
-  | 'held'
-  /** forwarded; waiting for the response head */
-  | 'forwarded'
-  /** the response head went to the phone */
-  | 'responding'
-  | 'done';
+/**
+ * What is known of the credentials. `bound` = they are no part of this request: its connection was authenticated, by a
+ * handshake or a client certificate, and nobody can be asked about them.
+ */
+export type CredentialsState = 'unchecked' | 'accepted' | 'refused' | 'unknown' | 'bound';
 
-/** One request and what became of it. Every field is set in the constructor: one hidden class. */
+/** One request. Every field is set in the constructor: one hidden class. */
 export class Exchange {
   /** Monotonic milliseconds, exact. */
   readonly startedAt: number;
-  phase: ExchangePhase = 'gate';
+  private current: ExchangePhase = 'reading';
 
   // head
   method = '';
@@ -50,8 +44,8 @@ export class Exchange {
 
   // gate and identity
   content: BodyContent = 'empty';
-  /** The beginning of the body was seen and is what the query says. */
-  bodyChecked = false;
+  /** The root element of the body was seen and is the one that the query names; or there is no body to look at. */
+  rootSeen = false;
   command: EasCommand | null = null;
   /** What the query says; null = the request is Autodiscover. */
   query: EasQuery | null = null;
@@ -67,22 +61,34 @@ export class Exchange {
   /** How the request spells the device id (src/identity/device.ts). */
   spelling = '';
 
-  /** What came of the body was read and let go of: the request cannot be forwarded any more. */
+  // body
+  /** What came of it was read and let go of: the request cannot be forwarded any more. */
   bodySpent = false;
-
-  /** Looks for keys of the quarantine mailbox in what is still to come of a large body; null = nobody does. */
+  /** It was looked at for what must be known before it goes on (access/body-inspection.ts). */
+  inspected = false;
+  /** Looks for keys of the quarantine mailbox in what is still to come of a large one; null = nobody does. */
   scan: IssuedScan | null = null;
+  /** Stands for what the phone sent: Provision or DeviceInformation, written by the gateway. */
+  rewritten = false;
+  /** The answer to a phone that is let in, but still has something of the quarantine mailbox; null = none is due. */
+  exit: FinalAnswer | null = null;
 
   /** The credentials, until the verdict: never logged, gone before the exchange is accounted for. */
   authorization: string | null = null;
 
+  /** How the request signs in, for policies; null = it does not. */
+  auth: AuthMethod | null = null;
+
+  /** What the mail server says of them. */
+  credentials: CredentialsState = 'unchecked';
+
   // verdict
   verdict: Verdict | null = null;
-  /** A change came while the verdict was being looked up: what comes of it may rest on the state before. */
+  /** A change came while the exchange was suspended: what it learned may rest on the state before. */
   overtaken = false;
+  /** So often a change came while it was suspended. */
+  overtakings = 0;
 
-  /** Went to the mail server although its verdict is quarantine: it touches nothing of the mailbox. */
-  passedOn = false;
   /** The verdict under which this poll names folders of the mail server; null = it is none, or that is known. */
   arrivesUnder: Verdict | null = null;
   /** What the device said of itself in this request. */
@@ -121,7 +127,10 @@ export class Exchange {
   upstreamKeepAlive = false;
   /** Only a challenge may come back: the request carried no usable credentials. */
   challengeOnly = false;
+  /** A held poll, here or at the mail server. */
   held = false;
+  /** It may be held: it is the newest one of its device, and there is room. */
+  pollAdmitted = false;
   /** Seconds asked for; -1 = unknown, 0 = not a held poll. */
   heartbeat = 0;
   /** The whole body was received and handed to the upstream connection. */
@@ -145,5 +154,16 @@ export class Exchange {
 
   constructor(startedAt: number) {
     this.startedAt = startedAt;
+  }
+
+  get phase(): ExchangePhase {
+    return this.current;
+  }
+
+  /** Goes on to another phase, if that is legal; returns whether it did. */
+  moveTo(phase: ExchangePhase): boolean {
+    if (!isLegal(this.current, phase)) return false;
+    this.current = phase;
+    return true;
   }
 }

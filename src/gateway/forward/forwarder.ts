@@ -1,16 +1,16 @@
 // Owns which connection to a mail server a request goes out on: choosing and waiting, one more try where that is safe, and
 // giving it back. Knows no policy.
+import { isRepeatable } from '../../eas/commands.ts';
 import { withHeaders } from '../../http/request-head.ts';
 import type { ResponseHead } from '../../http/response-head.ts';
 import type { UserKey } from '../../identity/keys.ts';
-import { isRepeatable } from '../access/local-replies.ts';
+import type { Downstream } from '../connection/downstream.ts';
 import { writeText } from '../io/direct-writes.ts';
+import type { Clearance } from '../exchange/clearance.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import type { GatewayCore } from '../gateway-core.ts';
-import type { PhoneSide } from '../connection/downstream.ts';
 import { pin } from './pinned-connection.ts';
 import type { PinnedConnection } from './pinned-connection.ts';
-import { expectResponse } from './response-deadline.ts';
 import { ResponseRelay } from './response-relay.ts';
 import type { ResponseOwner } from './response-relay.ts';
 import { acceptHead } from './response-rules.ts';
@@ -39,16 +39,16 @@ const MAX_SOURCES = 16;
 export class Forwarder implements UpstreamUser, ResponseOwner, ConnectionWaiter {
   /** The connection of this client alone, if it has one. */
   private pinned: PinnedConnection | null = null;
-  private readonly phone: PhoneSide;
+  private readonly downstream: Downstream;
   private readonly core: GatewayCore;
   private readonly relay: ResponseRelay;
   /** Local addresses without a port that the request under way met. */
   private sourcesTried = 0;
 
-  constructor(phone: PhoneSide) {
-    this.phone = phone;
-    this.core = phone.core;
-    this.relay = new ResponseRelay(phone, this);
+  constructor(downstream: Downstream) {
+    this.downstream = downstream;
+    this.core = downstream.core;
+    this.relay = new ResponseRelay(downstream, this);
   }
 
   /** Whom the mail server authenticated on the connection of this client (NTLM); null = nobody. */
@@ -61,11 +61,21 @@ export class Forwarder implements UpstreamUser, ResponseOwner, ConnectionWaiter 
     return this.pinned?.handshaking ?? false;
   }
 
-  /** Sends a request whose verdict is "allow", with as much of its body as is at hand. */
-  forward(exchange: Exchange): void {
+  /** Sends a request that was cleared for it, with as much of its body as is at hand. */
+  forward(exchange: Exchange, clearance: Clearance): void {
+    if (!clearance.covers(exchange)) {
+      this.downstream.fail(exchange, 'EASGATE_NO_CLEARANCE');
+      return;
+    }
+    const isLeg = clearance.reason === 'openingLeg' || clearance.reason === 'deniedLeg';
+    if (clearance.reason === 'deniedLeg') this.stripDeniedLeg(exchange);
     const server = this.route(exchange);
     if (server === null) return;
-    const { body } = this.phone;
+    if (isLeg) {
+      this.forwardLeg(exchange, server);
+      return;
+    }
+    const { body } = this.downstream;
     const data = requestData(exchange, server, body);
     body.release();
     exchange.requestComplete = body.complete;
@@ -74,30 +84,27 @@ export class Forwarder implements UpstreamUser, ResponseOwner, ConnectionWaiter 
   }
 
   /**
-   * Sends the opening leg of a handshake as a bare OPTIONS: the mail server answers with its next challenge, on the
-   * connection that is this client's from now on. The body stays here.
+   * Sends a leg of a handshake as a bare OPTIONS: the mail server answers with its next challenge, on the connection that is
+   * this client's from now on. The body stays here.
    */
-  forwardOpening(exchange: Exchange): void {
-    const server = this.route(exchange);
-    if (server === null) return;
-    if (!this.phone.body.complete) exchange.persistent = false;
+  private forwardLeg(exchange: Exchange, server: UpstreamServer): void {
+    if (!this.downstream.body.complete) exchange.persistent = false;
     exchange.requestComplete = true;
-    this.phone.body.release();
-    expectResponse(this.phone, exchange);
+    this.downstream.body.release();
+    this.expectNext(exchange);
     this.dispatch(exchange, server, openingData(exchange, server));
   }
 
   /**
-   * Sends the closing leg of a request that may not pass as a bare OPTIONS: the mail server alone can say whether it holds,
-   * and nothing of the request is carried out. Only its challenge comes back; a leg that holds is answered by acceptHead().
+   * Leaves nothing but the leg of a request that may not pass: the mail server alone can say whether it holds, and nothing of the
+   * request is carried out. Only its challenge comes back; a leg that holds is answered by acceptHead().
    */
-  forwardDeniedLeg(exchange: Exchange): void {
+  private stripDeniedLeg(exchange: Exchange): void {
     const { path } = this.core.settings.upstream;
     exchange.challengeOnly = true;
     exchange.upstreamLine = `OPTIONS ${path} HTTP/1.1\r\nHost: `;
     exchange.upstreamHead = withHeaders(exchange.upstreamHead ?? '', LEG_HEADERS);
     exchange.authorization = null;
-    this.forwardOpening(exchange);
   }
 
   /** The request is answered here, and not as whom the connection of this client to its server stands for. */
@@ -133,10 +140,10 @@ export class Forwarder implements UpstreamUser, ResponseOwner, ConnectionWaiter 
     if (!this.agreeOnPin(exchange)) return null;
     const server =
       this.pinned === null
-        ? this.core.upstreams.pick(exchange.device ?? this.phone.address, null)
+        ? this.core.upstreams.pick(exchange.device ?? this.downstream.address, null)
         : this.pinned.server;
     exchange.server = server;
-    if (server === null) this.phone.fail(exchange, 'EASGATE_UPSTREAM_DOWN');
+    if (server === null) this.downstream.fail(exchange, 'EASGATE_UPSTREAM_DOWN');
     return server;
   }
 
@@ -148,10 +155,10 @@ export class Forwarder implements UpstreamUser, ResponseOwner, ConnectionWaiter 
     const { pinned } = this;
     if (exchange.leg === 'closing') {
       if (pinned?.handshaking === true) return true;
-      this.phone.fail(exchange, 'EASGATE_UPSTREAM_CLOSED');
+      this.downstream.fail(exchange, 'EASGATE_UPSTREAM_CLOSED');
       return false;
     }
-    if (pinned?.suits(exchange, this.phone.trusted) === false) this.unpin();
+    if (pinned?.suits(exchange, this.downstream.trusted) === false) this.unpin();
     return true;
   }
 
@@ -159,22 +166,22 @@ export class Forwarder implements UpstreamUser, ResponseOwner, ConnectionWaiter 
   private dispatch(exchange: Exchange, server: UpstreamServer, data: string | Buffer): void {
     exchange.server = server;
     exchange.attempts++;
-    exchange.phase = 'forwarded';
     const upstream = this.pinned?.upstream ?? this.connectionOf(exchange, server);
     if (upstream !== null) {
+      if (!this.downstream.enter(exchange, 'forwarded')) return;
       if (exchange.leg !== 'none' && this.pinned !== null) this.pinned.claimed = true;
       this.send(exchange, upstream, data);
       return;
     }
     const { maxQueued, queueTimeoutMs } = this.core.settings.upstream;
     if (server.pool.queued >= maxQueued) {
-      this.phone.fail(exchange, 'EASGATE_UPSTREAM_BUSY');
+      this.downstream.fail(exchange, 'EASGATE_UPSTREAM_BUSY');
       return;
     }
-    exchange.phase = 'queued';
+    if (!this.downstream.enter(exchange, 'queued')) return;
     exchange.replay = data;
-    if (!exchange.requestComplete) this.phone.socket.pause();
-    this.phone.deadline = this.core.deadlines.now + queueTimeoutMs;
+    if (!exchange.requestComplete) this.downstream.socket.pause();
+    this.downstream.timeouts.awaitConnection(queueTimeoutMs);
     server.pool.enqueue(this);
   }
 
@@ -185,13 +192,13 @@ export class Forwarder implements UpstreamUser, ResponseOwner, ConnectionWaiter 
 
   /** A connection for this client alone. */
   private connect(server: UpstreamServer): UpstreamConnection | null {
-    this.pinned = pin(this.phone, server);
+    this.pinned = pin(this.downstream, server);
     return this.pinned?.upstream ?? null;
   }
 
   /** There is room at the server this exchange waits for. */
   onConnectionFree(): void {
-    const exchange = this.phone.exchange;
+    const exchange = this.downstream.exchange;
     const server = exchange?.server ?? null;
     if (exchange === null || server === null || exchange.phase !== 'queued' || exchange.replay === null)
       return;
@@ -199,7 +206,7 @@ export class Forwarder implements UpstreamUser, ResponseOwner, ConnectionWaiter 
     exchange.replay = null;
     exchange.attempts--;
     this.expectNext(exchange);
-    if (!exchange.requestComplete) this.phone.socket.resume();
+    if (!exchange.requestComplete) this.downstream.socket.resume();
     this.dispatch(exchange, server, data);
   }
 
@@ -210,45 +217,45 @@ export class Forwarder implements UpstreamUser, ResponseOwner, ConnectionWaiter 
     let waits = false;
     if (!upstream.connected) {
       const { connectTimeoutMs, sourceAddresses } = (exchange.server as UpstreamServer).settings;
-      this.phone.deadline = Math.min(this.phone.deadline, this.core.deadlines.now + connectTimeoutMs);
+      this.downstream.timeouts.awaitConnect(connectTimeoutMs);
       // Where the local address may turn out to have no port left, the rest of the body waits for the connection.
       waits = !exchange.requestComplete && sourceAddresses.length > 0;
     }
     const drained = typeof data === 'string' ? writeText(upstream.socket, data) : upstream.socket.write(data);
-    if (waits || (!drained && !exchange.requestComplete)) this.phone.socket.pause();
+    if (waits || (!drained && !exchange.requestComplete)) this.downstream.socket.pause();
     // Until the connection stands nothing was sent; on a reused one the server may close in the same moment.
     if (
       waits ||
       (exchange.requestComplete &&
-        (!upstream.connected || (exchange.upstreamReused && isRepeatable(exchange))))
+        (!upstream.connected || (exchange.upstreamReused && isRepeatable(exchange.command))))
     )
       exchange.replay = data;
   }
 
   /** Sets how long the rest of the body may take, or the response to what is at its end. */
   private expectNext(exchange: Exchange): void {
-    if (exchange.requestComplete) expectResponse(this.phone, exchange);
-    else this.phone.deadline = this.core.deadlines.now + this.core.settings.client.bodyTimeoutMs;
+    if (exchange.requestComplete) this.downstream.timeouts.awaitResponse(exchange, this.core.draining);
+    else this.downstream.timeouts.awaitPhone();
   }
 
   // ---------------------------------------------------------------------------------------------- upstream events
 
   onUpstreamConnected(): void {
-    const exchange = this.phone.exchange;
+    const exchange = this.downstream.exchange;
     if (exchange === null || exchange.phase !== 'forwarded') return;
     const waited = exchange.replay !== null;
     exchange.replay = null;
     if (exchange.requestComplete) {
-      this.phone.deadline = exchange.responseDeadline;
+      this.downstream.timeouts.awaitHeartbeat(exchange);
       return;
     }
     // The time for connecting is no time for the body.
     this.expectNext(exchange);
-    if (waited && exchange.upstream?.socket.writableNeedDrain === false) this.phone.resumeBody();
+    if (waited && exchange.upstream?.socket.writableNeedDrain === false) this.downstream.resumeBody();
   }
 
   onUpstreamBytes(bytes: Buffer, length: number): void {
-    const exchange = this.phone.exchange;
+    const exchange = this.downstream.exchange;
     if (exchange === null || exchange.upstream === null) {
       // Bytes on a connection of this client between two exchanges: nothing more may be read from it.
       this.dropPinned();
@@ -259,11 +266,11 @@ export class Forwarder implements UpstreamUser, ResponseOwner, ConnectionWaiter 
   }
 
   onUpstreamDrain(): void {
-    this.phone.resumeBody();
+    this.downstream.resumeBody();
   }
 
   onUpstreamClosed(clean: boolean, connected: boolean): void {
-    const exchange = this.phone.exchange;
+    const exchange = this.downstream.exchange;
     const lackedPort = exchange?.upstream?.lackedPort ?? false;
     const { pinned } = this;
     if (pinned?.upstream.closed === true) {
@@ -288,14 +295,14 @@ export class Forwarder implements UpstreamUser, ResponseOwner, ConnectionWaiter 
       } else {
         server.failed('EASGATE_UPSTREAM_TRUNCATED');
         exchange.error = 'EASGATE_UPSTREAM_TRUNCATED';
-        this.phone.cut();
+        this.downstream.cut();
       }
       return;
     }
     const code = connected ? 'EASGATE_UPSTREAM_CLOSED' : 'EASGATE_UPSTREAM_CONNECT';
     // A server may end a held poll by closing; only a connection that never stood is a sign of illness then.
     if (!exchange.upstreamReused && !(connected && exchange.held)) server.failed(code);
-    if (!this.sendAgain(exchange, server, connected)) this.phone.fail(exchange, code);
+    if (!this.sendAgain(exchange, server, connected)) this.downstream.fail(exchange, code);
   }
 
   /**
@@ -309,7 +316,7 @@ export class Forwarder implements UpstreamUser, ResponseOwner, ConnectionWaiter 
       exchange.attempts--;
       this.dispatch(exchange, server, data);
     } else if (!this.sendAgain(exchange, server, false)) {
-      this.phone.fail(exchange, 'EASGATE_NO_LOCAL_PORT');
+      this.downstream.fail(exchange, 'EASGATE_NO_LOCAL_PORT');
     }
   }
 
@@ -317,13 +324,13 @@ export class Forwarder implements UpstreamUser, ResponseOwner, ConnectionWaiter 
   private dropPinned(): void {
     const claimed = this.pinned?.claimed === true;
     this.unpin();
-    if (claimed) this.phone.close();
+    if (claimed) this.downstream.close();
   }
 
   /** No response head in time. A held poll that times out says nothing about the server. */
   responseTimedOut(exchange: Exchange): void {
     if (!exchange.held) exchange.server?.failed('EASGATE_UPSTREAM_TIMEOUT');
-    this.phone.fail(exchange, 'EASGATE_UPSTREAM_TIMEOUT');
+    this.downstream.fail(exchange, 'EASGATE_UPSTREAM_TIMEOUT');
   }
 
   /** The connection could not be made in time. */
@@ -334,7 +341,7 @@ export class Forwarder implements UpstreamUser, ResponseOwner, ConnectionWaiter 
     this.abandon(exchange);
     exchange.replay = replay;
     if (!this.sendAgain(exchange, server, false))
-      this.phone.fail(exchange, 'EASGATE_UPSTREAM_CONNECT_TIMEOUT');
+      this.downstream.fail(exchange, 'EASGATE_UPSTREAM_CONNECT_TIMEOUT');
   }
 
   /**
@@ -355,7 +362,7 @@ export class Forwarder implements UpstreamUser, ResponseOwner, ConnectionWaiter 
       this.send(exchange, upstream, data);
       return true;
     }
-    const other = this.core.upstreams.pick(exchange.device ?? this.phone.address, server);
+    const other = this.core.upstreams.pick(exchange.device ?? this.downstream.address, server);
     if (other === null || other.settings.hostHeader !== server.settings.hostHeader) return false;
     this.core.counters.retries++;
     exchange.server = other;
@@ -367,7 +374,7 @@ export class Forwarder implements UpstreamUser, ResponseOwner, ConnectionWaiter 
   // ---------------------------------------------------------------------------------------------- response
 
   onResponseHead(exchange: Exchange, head: ResponseHead): boolean | null {
-    return acceptHead(this.phone, exchange, head, this.pinned);
+    return acceptHead(this.downstream, exchange, head, this.pinned);
   }
 
   /** The phone took what was written; returns whether it is fast enough. */
@@ -388,7 +395,7 @@ export class Forwarder implements UpstreamUser, ResponseOwner, ConnectionWaiter 
       if (isPinned && upstream.closed) this.unpin();
     }
     // A local reply inside onResponseHead has ended the exchange already.
-    if (this.phone.exchange !== exchange) return;
-    this.phone.end(exchange, exchange.status);
+    if (this.downstream.exchange !== exchange) return;
+    this.downstream.end(exchange, exchange.status);
   }
 }

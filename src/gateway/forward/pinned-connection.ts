@@ -3,7 +3,7 @@ import { proxyHeader } from '../../http/proxy-protocol.ts';
 import type { UserKey } from '../../identity/keys.ts';
 import { showsAcceptance } from '../credentials/credential-proof.ts';
 import type { Exchange } from '../exchange/exchange.ts';
-import type { PhoneSide } from '../connection/downstream.ts';
+import type { Downstream } from '../connection/downstream.ts';
 import type { UpstreamConnection } from '../upstream/upstream-connection.ts';
 import type { UpstreamServer } from '../upstream/upstream-server.ts';
 
@@ -64,17 +64,17 @@ export class PinnedConnection {
 }
 
 /** Opens a connection for this client alone, which the server is told of where it wants to be; null = there is no room. */
-export function pin(phone: PhoneSide, server: UpstreamServer): PinnedConnection | null {
+export function pin(downstream: Downstream, server: UpstreamServer): PinnedConnection | null {
   const { proxyProtocol } = server.settings;
   const header =
     proxyProtocol === null
       ? null
       : proxyHeader(
           proxyProtocol,
-          phone.address,
-          phone.port,
-          phone.socket.localAddress ?? '',
-          phone.socket.localPort ?? 0,
+          downstream.address,
+          downstream.port,
+          downstream.socket.localAddress ?? '',
+          downstream.socket.localPort ?? 0,
         );
   const upstream = server.pool.connect(header);
   return upstream === null ? null : new PinnedConnection(upstream, server);

@@ -7,7 +7,7 @@ import type { HttpErrorCode } from '../../errors.ts';
 import { writeCopy } from '../io/buffer-pool.ts';
 import { writeText } from '../io/direct-writes.ts';
 import type { Exchange } from '../exchange/exchange.ts';
-import type { PhoneSide } from '../connection/downstream.ts';
+import type { Downstream } from '../connection/downstream.ts';
 import { MAX_RESPONSE_HEAD_BYTES } from '../settings.ts';
 import type { UpstreamServer } from '../upstream/upstream-server.ts';
 
@@ -35,15 +35,15 @@ const SMALL_BODY = 4096;
 export class ResponseRelay {
   /** Bytes came behind the end of the response: the connection must not be used again. */
   excess = false;
-  private readonly phone: PhoneSide;
+  private readonly downstream: Downstream;
   private readonly owner: ResponseOwner;
   private scanner: ChunkScanner | null = null;
   private chunkedToClient = false;
   private stalledSince = 0;
   private stalledMs = 0;
 
-  constructor(phone: PhoneSide, owner: ResponseOwner) {
-    this.phone = phone;
+  constructor(downstream: Downstream, owner: ResponseOwner) {
+    this.downstream = downstream;
     this.owner = owner;
   }
 
@@ -53,24 +53,24 @@ export class ResponseRelay {
    */
   take(exchange: Exchange, bytes: Buffer, limit: number): boolean {
     const result = this.feed(exchange, bytes, limit);
-    const { phone } = this;
-    const { deadlines } = phone.core;
+    const { downstream } = this;
+    const { deadlines } = downstream.core;
     const server = exchange.server as UpstreamServer;
     switch (result) {
       case 'more':
-        if (exchange.phase === 'responding') phone.deadline = deadlines.now + server.settings.idleTimeoutMs;
+        if (exchange.phase === 'responding') downstream.timeouts.awaitMore(server.settings.idleTimeoutMs);
         return false;
       case 'stalled':
         // The server is not read until onPhoneDrain().
         exchange.upstream?.pause();
         this.stalledSince = deadlines.now;
-        phone.deadline = deadlines.now + phone.core.settings.client.bodyTimeoutMs;
+        downstream.timeouts.awaitPhone();
         return false;
       case 'complete':
         return true;
       default:
         server.failed(result);
-        phone.fail(exchange, result);
+        downstream.fail(exchange, result);
         return false;
     }
   }
@@ -93,7 +93,7 @@ export class ResponseRelay {
 
   /** The phone took what was written; returns whether it is fast enough. */
   onPhoneDrain(exchange: Exchange): boolean {
-    const { deadlines, settings } = this.phone.core;
+    const { deadlines, settings } = this.downstream.core;
     const { minReadRate, rateWindowMs } = settings.client;
     const { now } = deadlines;
     if (this.stalledSince !== 0) this.stalledMs += now - this.stalledSince;
@@ -101,7 +101,7 @@ export class ResponseRelay {
     if (minReadRate > 0 && this.stalledMs > rateWindowMs) {
       if (exchange.bytesOut / (this.stalledMs / 1000) < minReadRate) return false;
     }
-    this.phone.deadline = now + (exchange.server as UpstreamServer).settings.idleTimeoutMs;
+    this.downstream.timeouts.awaitMore((exchange.server as UpstreamServer).settings.idleTimeoutMs);
     exchange.upstream?.resume();
     return true;
   }
@@ -124,7 +124,7 @@ export class ResponseRelay {
       if (++exchange.informational > MAX_INFORMATIONAL) return 'EASGATE_UPSTREAM_INVALID';
       // The gateway answers Expect itself; HTTP/1.0 has no 1xx (RFC 9110 15.2); a stranger gets the challenge alone.
       if (head.status !== 100 && exchange.minor === 1 && !exchange.challengeOnly)
-        writeText(this.phone.socket, head.statusLine + head.headerLines + '\r\n');
+        writeText(this.downstream.socket, head.statusLine + head.headerLines + '\r\n');
     }
   }
 
@@ -138,7 +138,7 @@ export class ResponseRelay {
     this.stalledMs = 0;
     const keepAlive = this.owner.onResponseHead(exchange, head);
     if (keepAlive === null) return 'complete';
-    exchange.phase = 'responding';
+    if (!this.downstream.enter(exchange, 'responding')) return 'more';
     exchange.status = head.status;
     exchange.responseFraming = head.framing;
     exchange.responseRemaining = head.framing === 'length' ? head.contentLength : 0;
@@ -197,11 +197,11 @@ export class ResponseRelay {
         }
         case 'end':
           if (this.chunkedToClient) before += '0\r\n' + scanner.trailers + '\r\n';
-          if (before !== '') writeText(this.phone.socket, before);
+          if (before !== '') writeText(this.downstream.socket, before);
           this.excess = at < limit;
           return 'complete';
         case 'more':
-          if (before !== '') drained = writeText(this.phone.socket, before) && drained;
+          if (before !== '') drained = writeText(this.downstream.socket, before) && drained;
           return drained ? 'more' : 'stalled';
         default:
           return 'EASGATE_UPSTREAM_INVALID';
@@ -211,8 +211,9 @@ export class ResponseRelay {
 
   private send(head: string, bytes: Buffer, from: number, end: number): boolean {
     const size = end - from;
-    if (size === 0) return head === '' ? true : writeText(this.phone.socket, head);
-    if (size <= SMALL_BODY) return writeText(this.phone.socket, head + bytes.toString('latin1', from, end));
-    return writeCopy(this.phone.socket, head, bytes, from, end);
+    if (size === 0) return head === '' ? true : writeText(this.downstream.socket, head);
+    if (size <= SMALL_BODY)
+      return writeText(this.downstream.socket, head + bytes.toString('latin1', from, end));
+    return writeCopy(this.downstream.socket, head, bytes, from, end);
   }
 }

@@ -2,10 +2,9 @@
 import type { Socket } from 'node:net';
 import { writeCopy } from '../io/buffer-pool.ts';
 import type { Exchange } from '../exchange/exchange.ts';
-import type { PhoneSide } from '../connection/downstream.ts';
+import type { Downstream } from '../connection/downstream.ts';
 import type { RequestBody } from '../connection/request-body.ts';
 import { digestOf } from '../repeat-guard.ts';
-import { expectResponse } from './response-deadline.ts';
 import type { UpstreamServer } from '../upstream/upstream-server.ts';
 
 /** Below this, head and body go upstream as one latin1 string: one write, no buffer. */
@@ -49,15 +48,15 @@ function takeHead(exchange: Exchange, server: UpstreamServer): string {
 }
 
 /** Hands body bytes on that come after the head was forwarded; returns the offset behind the last one taken. */
-export function streamBody(phone: PhoneSide, exchange: Exchange, bytes: Buffer): number {
+export function streamBody(downstream: Downstream, exchange: Exchange, bytes: Buffer): number {
   const upstream = exchange.challengeOnly ? null : exchange.upstream;
-  const { body, core } = phone;
+  const { body, core } = downstream;
   let at = 0;
   const pieces: Buffer[] = [];
   while (at < bytes.length && !body.complete) {
     at = body.next(bytes, at);
     if (body.error !== null) {
-      phone.refuse(body.error);
+      downstream.refuse(body.error);
       return bytes.length;
     }
     const { payloadStart, payloadEnd } = body;
@@ -67,18 +66,17 @@ export function streamBody(phone: PhoneSide, exchange: Exchange, bytes: Buffer):
   for (const piece of exchange.scan === null ? [] : pieces) {
     const finding = exchange.scan?.push(piece) ?? 'clean';
     if (finding === 'clean') continue;
-    phone.withhold(exchange, finding);
+    downstream.withhold(exchange, finding);
     return bytes.length;
   }
   const chunked = exchange.framing === 'chunked';
   const drained = upstream === null || writePieces(upstream.socket, pieces, chunked, body.complete);
   if (body.complete) {
     exchange.requestComplete = true;
-    if (exchange.phase === 'forwarded') expectResponse(phone, exchange);
+    if (exchange.phase === 'forwarded') downstream.timeouts.awaitResponse(exchange, core.draining);
   } else {
-    if (exchange.phase === 'forwarded')
-      phone.deadline = core.deadlines.now + core.settings.client.bodyTimeoutMs;
-    if (!drained) phone.socket.pause();
+    if (exchange.phase === 'forwarded') downstream.timeouts.awaitPhone();
+    if (!drained) downstream.socket.pause();
   }
   return at;
 }

@@ -1,6 +1,6 @@
 // Owns time: one coarse clock and one sweep for all connections, so that a held poll holds no timer.
 import { monotonicAt, monotonicNow } from '../../clock.ts';
-import type { Verdict } from '../../policy/model.ts';
+import type { Verdict } from '../../model/verdict.ts';
 import { SWEEP_INTERVAL_MS } from '../settings.ts';
 
 /** Something with a deadline, linked into one list. */

@@ -10,7 +10,8 @@ import { decideByHand } from './decisions.ts';
 import type { DecisionFacts, Facts } from './facts.ts';
 import type { Explanation, TraceNode, Tracer } from './trace.ts';
 import { traceCompliance, traceRule } from './trace-nodes.ts';
-import type { Verdict, VerdictAction, WouldBe } from './verdict.ts';
+import type { WouldBe } from '../../model/verdict.ts';
+import type { Verdict, VerdictAction } from './verdict.ts';
 
 /** Decides. */
 export function evaluate(policy: CompiledPolicy, facts: Facts): Verdict {

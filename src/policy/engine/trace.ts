@@ -5,7 +5,8 @@ import type { Scene } from '../compile/scene.ts';
 import type { RawValue } from '../document/schema.ts';
 import type { Reason, StepAction } from '../document/vocabulary.ts';
 import type { DecisionAction, DecisionScope } from './facts.ts';
-import type { Verdict, WouldBe } from './verdict.ts';
+import type { WouldBe } from '../../model/verdict.ts';
+import type { Verdict } from './verdict.ts';
 
 /** What came of a step: it decided, the walk went on, or it would have decided and is only reported. */
 export type Outcome = 'decides' | 'goesOn' | 'reported';

@@ -1,17 +1,11 @@
 // Owns what a policy decides.
 import type { Action, Reason } from '../document/vocabulary.ts';
 import type { DecisionFacts } from './facts.ts';
+import type { WouldBe } from '../../model/verdict.ts';
 import { formatTime } from '../document/times.ts';
 
 /** What the gateway does with a request. */
 export type VerdictAction = Action | 'wipe' | 'accountWipe';
-
-/** What would have been decided, were it enforced. */
-export interface WouldBe {
-  readonly action: Action;
-  readonly reason: Reason;
-  readonly rule: string | null;
-}
 
 /** A decision. Times are milliseconds since the epoch. */
 export interface Verdict {

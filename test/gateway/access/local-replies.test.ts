@@ -14,7 +14,8 @@ import {
   startOver,
 } from '../../../src/gateway/access/local-replies.ts';
 import { Exchange } from '../../../src/gateway/exchange/exchange.ts';
-import type { VerdictAction, VerdictReason } from '../../../src/policy/model.ts';
+import type { VerdictAction } from '../../../src/model/verdict.ts';
+import type { VerdictReason } from '../../../src/model/reason.ts';
 import { VERSIONS, answeredXml, mailboxRequest } from '../../support/phones/mailbox.ts';
 
 function refused(

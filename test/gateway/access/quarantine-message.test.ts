@@ -7,7 +7,7 @@ import { DEFAULT_TEMPLATES } from '../../../src/notices/default-templates.ts';
 import { Notices } from '../../../src/gateway/access/notice-cache.ts';
 import { fromXml } from '../../../src/eas/wbxml/xml.ts';
 import type { DeviceKey, UserKey } from '../../../src/identity/keys.ts';
-import type { Verdict } from '../../../src/policy/model.ts';
+import type { Verdict } from '../../../src/model/verdict.ts';
 import type { EasClient } from '../../support/phones/eas-client.ts';
 import { find } from '../../support/phones/eas-client.ts';
 import { checkLeaks } from '../../support/checks/leaks.ts';

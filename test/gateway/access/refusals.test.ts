@@ -3,7 +3,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { allCommands } from '../../../src/eas/commands.ts';
 import type { CommandInfo } from '../../../src/eas/commands.ts';
-import type { Verdict } from '../../../src/policy/model.ts';
+import type { Verdict } from '../../../src/model/verdict.ts';
 import type { EasAnswer } from '../../support/phones/eas-client.ts';
 import { checkLeaks } from '../../support/checks/leaks.ts';
 import { openQuarantine } from '../../support/servers/quarantine.ts';

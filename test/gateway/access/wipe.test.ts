@@ -1,7 +1,7 @@
 // Owns the promises of a wipe at the gateway: only by an order that stands now, only to who may hear it, written down once.
 import { afterEach, describe, expect, it } from 'vitest';
 import { fromXml, toXml } from '../../../src/eas/wbxml/xml.ts';
-import type { Verdict } from '../../../src/policy/model.ts';
+import type { Verdict } from '../../../src/model/verdict.ts';
 import type { EasAnswer, EasClient } from '../../support/phones/eas-client.ts';
 import { checkLeaks } from '../../support/checks/leaks.ts';
 import { openQuarantine } from '../../support/servers/quarantine.ts';

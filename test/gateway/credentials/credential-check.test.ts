@@ -6,7 +6,7 @@ import { guarded, openQuarantine } from '../../support/servers/quarantine.ts';
 import type { Quarantine } from '../../support/servers/quarantine.ts';
 import type { BackendRequest } from '../../support/servers/raw-backend.ts';
 import { OFFER, ok, startRawBackend } from '../../support/servers/raw-backend.ts';
-import { RawClient } from '../../support/phones/raw-client.ts';
+import { RawClient, untilRead } from '../../support/phones/raw-client.ts';
 import type { RawResponse } from '../../support/phones/raw-client.ts';
 import { FOLDER_SYNC } from '../../support/servers/test-gateway.ts';
 import type { SettingsOverrides, TestGateway } from '../../support/servers/test-gateway.ts';
@@ -314,6 +314,42 @@ describe('the challenge', () => {
       if (status === 401) expect(response.header('www-authenticate')).toBe('Basic realm="ActiveSync"');
     }
     expect(asked()).toEqual({ with: 0, without: 1 });
+  });
+
+  /** A mail server whose front end has banned one address. */
+  const banning = (request: BackendRequest): string =>
+    request.header('x-forwarded-for')?.startsWith('192.0.2.66') === true
+      ? 'HTTP/1.1 403 Banned\r\nContent-Length: 0\r\n\r\n'
+      : said('m');
+
+  it('of an address that the mail server has banned is told to that address alone', async () => {
+    world = await openQuarantine(
+      (request) => void request.connection.socket.write(banning(request)),
+      proxied,
+    );
+    const statusFor = async (from: string, host?: string) => (await ask(null, 'PHONE1', from, host)).status;
+    for (let round = 0; round < 3; round++) expect(await statusFor('192.0.2.66')).toBe(403);
+    expect(asked()).toEqual({ with: 0, without: 1 });
+    expect(await statusFor('192.0.2.7')).toBe(401);
+    expect(await statusFor('192.0.2.66')).toBe(401);
+    expect(asked()).toEqual({ with: 0, without: 2 });
+    for (let name = 0; name < 30; name++)
+      expect(await statusFor('192.0.2.66', `name${name}.example`)).toBe(403);
+    expect(asked()).toEqual({ with: 0, without: 2 + 7 + 1 });
+  });
+
+  it('of a banned address is not told to those that wait for the same answer', async () => {
+    const waiting: BackendRequest[] = [];
+    world = await openQuarantine((request) => void waiting.push(request), proxied);
+    const banned = ask(null, 'PHONE1', '192.0.2.66');
+    await until(() => waiting.length === 1, 'the question');
+    const other = ask(null, 'PHONE1', '192.0.2.7');
+    await until(() => world.gateway.connections() === 2, 'the other phone');
+    await untilRead(world.gateway);
+    for (const request of waiting) request.connection.socket.write(banning(request));
+    expect((await banned).status).toBe(403);
+    const answer = await other;
+    expect([answer.status, answer.header('www-authenticate')]).toEqual([401, 'Basic realm="ActiveSync"']);
   });
 
   it('comes from another server when the first cannot be asked', async () => {

@@ -37,9 +37,15 @@ export const WALLS: readonly Wall[] = [
     pure: [],
   },
   {
+    name: 'model',
+    holds: 'the records: device, user, partnership, decision, verdict, reason, event',
+    may: ['identity'],
+    pure: ['zod'],
+  },
+  {
     name: 'policy',
     holds: 'the compliance policy: document, compiler, walk',
-    may: [],
+    may: ['model'],
     pure: ['zod', '@marcbachmann/cel-js'],
   },
   {
@@ -57,10 +63,14 @@ export const WALLS: readonly Wall[] = [
   {
     name: 'directory',
     holds: 'the store interface, embedded and Redis, verdict cache, change log',
-    may: ['clock.ts', 'plain-text.ts', 'identity', 'policy'],
+    may: ['clock.ts', 'plain-text.ts', 'identity', 'model', 'policy'],
   },
-  { name: 'telemetry', holds: 'access log, log sink, counters', may: ['clock.ts'] },
-  { name: 'journal', holds: 'what happened: events', may: ['clock.ts', 'plain-text.ts', 'telemetry'] },
+  { name: 'telemetry', holds: 'access log, log sink, counters', may: ['clock.ts', 'plain-text.ts'] },
+  {
+    name: 'journal',
+    holds: 'what happened: events',
+    may: ['clock.ts', 'plain-text.ts', 'model', 'telemetry'],
+  },
   {
     name: 'gateway',
     holds: 'the data plane of one worker',
@@ -70,6 +80,7 @@ export const WALLS: readonly Wall[] = [
       'http',
       'eas',
       'identity',
+      'model',
       'policy',
       'notices',
       'quarantine',
@@ -89,6 +100,7 @@ export const WALLS: readonly Wall[] = [
     may: [
       'clock.ts',
       'identity',
+      'model',
       'policy',
       'config',
       'directory',
@@ -112,6 +124,7 @@ export const WALLS: readonly Wall[] = [
       'clock.ts',
       'identity',
       'eas',
+      'model',
       'policy',
       'directory',
       'config',
@@ -127,6 +140,7 @@ export const WALLS: readonly Wall[] = [
       'describe-errors.ts',
       'eas',
       'identity',
+      'model',
       'policy',
       'directory',
       'gateway',

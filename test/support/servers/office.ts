@@ -10,7 +10,7 @@ import type { Config } from '../../../src/config/schema.ts';
 import { openStore } from '../../../src/directory/open-store.ts';
 import type { DirectoryStore } from '../../../src/directory/store.ts';
 import { deviceKey } from '../../../src/identity/device.ts';
-import type { AccessDecision } from '../../../src/policy/model.ts';
+import type { AccessDecision } from '../../../src/model/decision.ts';
 import type { Gateway } from '../../../src/gateway/gateway.ts';
 import { Phone } from '../../../src/sample/phone/phone.ts';
 import type { PhoneOptions } from '../../../src/sample/phone/options.ts';

@@ -4,6 +4,7 @@ import type { Exchange } from '../../../src/gateway/exchange/exchange.ts';
 import { startGateway } from '../../../src/gateway/gateway.ts';
 import type { Gateway } from '../../../src/gateway/gateway.ts';
 import type { VerdictSource } from '../../../src/gateway/gateway-core.ts';
+import { throwingAtBugs } from '../checks/bugs.ts';
 import { watchGateway } from '../checks/leaks.ts';
 import { OFFER, UNAUTHORIZED, isBare, ok, startRawBackend } from './raw-backend.ts';
 import { TestClock } from '../checks/test-clock.ts';
@@ -88,6 +89,7 @@ async function startDecided(
     },
     recorder: { seen: () => undefined },
     accessLog: { record: (exchange) => void finished.push(exchange), recordPassage: () => undefined },
+    onTrouble: throwingAtBugs(),
   });
   watchGateway(gateway);
   return { ...gateway, time, finished, change: () => tell() };

@@ -7,7 +7,8 @@ import { HALF_CLOSE_GRACE_MS } from '../../../src/gateway/settings.ts';
 import type { GatewaySettings, UpstreamServerSettings } from '../../../src/gateway/settings.ts';
 import type { FinishedPassage } from '../../../src/telemetry/finished-request.ts';
 import type { Exchange } from '../../../src/gateway/exchange/exchange.ts';
-import type { Verdict, VerdictAction, WipeOrder } from '../../../src/policy/model.ts';
+import type { Verdict, VerdictAction, WipeOrder } from '../../../src/model/verdict.ts';
+import { throwingAtBugs } from '../checks/bugs.ts';
 import { watchGateway } from '../checks/leaks.ts';
 import { untilRead } from '../phones/raw-client.ts';
 import { TestClock } from '../checks/test-clock.ts';
@@ -252,7 +253,7 @@ export async function startTestGateway(
       },
       recordPassage: (line) => passages.push(line),
     },
-    onTrouble: (code, facts) => trouble.push({ code, ...facts }),
+    onTrouble: throwingAtBugs((code, facts) => void trouble.push({ code, ...facts })),
   });
   watchGateway(gateway);
   return {

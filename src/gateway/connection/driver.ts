@@ -1,0 +1,409 @@
+// Owns performing the steps of the exchange under way (exchange/steps.ts), and what a change of its verdict leads to.
+import { SYNC_SERVER_ERROR } from '../../eas/replies.ts';
+import { ERRORS } from '../../errors.ts';
+import { CONTINUE } from '../../http/reply.ts';
+import type { WbxmlElement } from '../../eas/wbxml/element.ts';
+import { localPart } from '../../identity/user-names.ts';
+import type { Verdict } from '../../model/verdict.ts';
+import { MailboxExit, answerLate } from '../access/mailbox-exit.ts';
+import { ProvenCredentials } from '../access/proven-credentials.ts';
+import { QuarantineSession } from '../access/quarantine-session.ts';
+import { consequenceOf } from '../access/revalidation.ts';
+import type { Revalidated } from '../access/revalidation.ts';
+import { exchangeWipe } from '../access/wipe-exchange.ts';
+import type { WipeOutcome } from '../access/wipe-exchange.ts';
+import type { Challenge } from '../credentials/challenge-cache.ts';
+import { DeniedBody } from '../access/denied-body.ts';
+import type { HeldPing } from '../access/throttle.ts';
+import type { DiscoveryAnswer } from '../autodiscover/autodiscover.ts';
+import { readFacts, seeRoot } from '../exchange/body-facts.ts';
+import type { CredentialsState, Exchange } from '../exchange/exchange.ts';
+import { ASK_CHALLENGE, failWith, nextStep, replyWith } from '../exchange/steps.ts';
+import type { Step, StepInputs } from '../exchange/steps.ts';
+import type { Forwarder } from '../forward/forwarder.ts';
+import type { GatewayCore } from '../gateway-core.ts';
+import { BUFFERED_BODY_BYTES } from '../settings.ts';
+import type { Downstream } from './downstream.ts';
+import { ENDED, suspend } from './suspension.ts';
+
+const NO_BYTES = new Uint8Array(0);
+const POLL_OVER: Step = replyWith({ kind: 'pollOver' });
+const START_OVER: Step = replyWith({ kind: 'startOver' });
+const COME_AGAIN: Step = replyWith({ kind: 'comeAgain', why: 'EASGATE_DECISION_CHANGED' });
+/** A server error (MS-ASCMD 2.2.3.177.17, status 5): what the phone wants to store it keeps, and tries later. */
+const READ_PAST: Step = replyWith({ kind: 'mailbox', answer: { kind: 'ready', bytes: SYNC_SERVER_ERROR } });
+
+/** Drives the exchanges of one client connection, one after the other. */
+export class Driver implements StepInputs, HeldPing, Revalidated {
+  readonly maxReadAhead = BUFFERED_BODY_BYTES;
+  private readonly downstream: Downstream;
+  private readonly core: GatewayCore;
+  private readonly forwarder: Forwarder;
+  private readonly credentials: ProvenCredentials;
+  private readonly quarantine: QuarantineSession;
+  private readonly exit: MailboxExit;
+  private readonly denied = new DeniedBody();
+  /** What the last change concerned; it may be over before it is decided anew. */
+  private concerned: Exchange | null = null;
+
+  constructor(downstream: Downstream, forwarder: Forwarder) {
+    const { core } = downstream;
+    this.downstream = downstream;
+    this.core = core;
+    this.forwarder = forwarder;
+    this.credentials = new ProvenCredentials(core);
+    this.quarantine = new QuarantineSession(core);
+    this.exit = new MailboxExit(core.arrivals);
+  }
+
+  get bodyComplete(): boolean {
+    return this.downstream.body.complete;
+  }
+
+  get bodyReceived(): number {
+    return this.downstream.body.received;
+  }
+
+  get mailbox(): boolean {
+    return this.core.quarantine !== null;
+  }
+
+  /** Goes as far as the facts at hand allow; called when a request begins, and for every part of its body. */
+  advance(exchange: Exchange): void {
+    const refused = exchange.rootSeen ? null : seeRoot(exchange, this.downstream.body);
+    this.run(exchange, refused === null ? nextStep(exchange, this) : failWith(refused));
+  }
+
+  private run(exchange: Exchange, first: Step): void {
+    let step: Step | null = first;
+    while (step !== null) step = this.perform(exchange, step);
+  }
+
+  /** Performs one step. Returns the next one; null = something is waited for, or the exchange is over. */
+  private perform(exchange: Exchange, step: Step): Step | null {
+    const { downstream } = this;
+    switch (step.kind) {
+      case 'forward':
+        // The body of a leg stays here.
+        if (step.reason === 'allowed') this.inviteBody(exchange);
+        this.forwarder.forward(exchange, step);
+        return null;
+      case 'lookUpVerdict':
+        return this.lookUpVerdict(exchange);
+      case 'inspectBody':
+        return this.inspectBody(exchange);
+      case 'needBodyStart':
+        return null;
+      case 'skipBody':
+        downstream.body.release();
+        return null;
+      case 'needBody':
+        this.inviteBody(exchange);
+        return null;
+      case 'admitPoll':
+        return this.admitPoll(exchange);
+      case 'checkCredentials':
+        return this.checkCredentials(exchange);
+      case 'askChallenge':
+        return this.askChallenge(exchange);
+      case 'discover':
+        return this.discover(exchange);
+      case 'serveQuarantine':
+      case 'serveWipe':
+        return this.serveDenied(exchange, step.kind === 'serveWipe');
+      case 'hold':
+        this.hold(exchange);
+        return null;
+      case 'reply':
+        downstream.reply(exchange, step.reply);
+        return null;
+      default:
+        if (ERRORS[step.code].source === 'client') downstream.refuse(step.code);
+        else downstream.fail(exchange, step.code);
+        return null;
+    }
+  }
+
+  // ---------------------------------------------------------------------------------------------- the body
+
+  private inviteBody(exchange: Exchange): void {
+    if (!exchange.expectContinue || exchange.continued || this.downstream.body.complete) return;
+    exchange.continued = true;
+    this.downstream.socket.write(CONTINUE, 'latin1');
+  }
+
+  private inspectBody(exchange: Exchange): Step {
+    const { body } = this.downstream;
+    const found = this.mailbox ? this.exit.look(exchange, body) : null;
+    if (typeof found === 'string') return failWith(found);
+    exchange.inspected = true;
+    exchange.exit = found;
+    if (found === null) readFacts(exchange, body);
+    return nextStep(exchange, this);
+  }
+
+  /**
+   * The body that is on its way to the mail server names something of the quarantine mailbox behind what was read ahead: the
+   * request does not get there whole.
+   */
+  takeBack(exchange: Exchange): void {
+    this.forwarder.abandon(exchange);
+    if (!this.downstream.enter(exchange, 'reading')) return;
+    exchange.scan = null;
+    exchange.bodySpent = true;
+    exchange.exit = answerLate(exchange);
+    this.denied.beginInside();
+    this.advance(exchange);
+  }
+
+  // ---------------------------------------------------------------------------------------------- questions
+
+  /**
+   * Suspends the exchange; goes on with the step that the answer leads to, or, where it set a fact alone, with the next one.
+   * An answer that `restsOnDirectory` is worth nothing when a change came meanwhile.
+   */
+  private async ask<Answer>(
+    exchange: Exchange,
+    question: () => Promise<Answer>,
+    settle: (answer: Answer) => Step | null,
+    restsOnDirectory: boolean,
+  ): Promise<void> {
+    const answer = await suspend(this.downstream, exchange, question);
+    if (answer === ENDED) return;
+    if (restsOnDirectory && exchange.overtaken) {
+      exchange.overtakings++;
+      exchange.verdict = null;
+      this.advance(exchange);
+      return;
+    }
+    const step = settle(answer);
+    if (step === null) this.advance(exchange);
+    else this.run(exchange, step);
+  }
+
+  private lookUpVerdict(exchange: Exchange): Step | null {
+    const { user, device } = exchange;
+    if (user === null || device === null) return failWith('EASGATE_NO_CLEARANCE');
+    const known = this.core.peek(exchange, this.downstream.address);
+    if (known !== undefined) {
+      exchange.verdict = known;
+      return nextStep(exchange, this);
+    }
+    const settle = (verdict: Verdict | null): Step | null => {
+      exchange.verdict = verdict;
+      return verdict === null ? failWith('EASGATE_STORE_UNAVAILABLE') : null;
+    };
+    void this.ask(exchange, () => this.core.decide(exchange, this.downstream.address), settle, true);
+    return null;
+  }
+
+  private checkCredentials(exchange: Exchange): Step | null {
+    const settle = (state: CredentialsState): null => {
+      exchange.credentials = state;
+      if (state !== 'accepted') return null;
+      this.credentials.note(exchange);
+      this.downstream.noteSeen(exchange, 200);
+      return null;
+    };
+    const state = this.credentials.check(exchange, this.downstream.origin);
+    if (!(state instanceof Promise)) return settle(state) ?? nextStep(exchange, this);
+    // When a change came meanwhile they are asked about again, which is answered from memory.
+    void this.ask(exchange, () => state, settle, true);
+    return null;
+  }
+
+  private askChallenge(exchange: Exchange): Step | null {
+    exchange.challengeOnly = true;
+    this.forwarder.leavePin(exchange);
+    const { address, origin } = this.downstream;
+    const stranger = { routeKey: exchange.device ?? address, host: exchange.host, origin };
+    const challenge = this.core.challenges.of(stranger);
+    if (!(challenge instanceof Promise)) return stepOfChallenge(challenge);
+    void this.ask(exchange, () => challenge, stepOfChallenge, false);
+    return null;
+  }
+
+  private discover(exchange: Exchange): Step | null {
+    const { body, origin } = this.downstream;
+    const answer = this.core.discovery?.answer(exchange, body.kept ?? NO_BYTES, origin);
+    if (answer === undefined) return failWith('EASGATE_NOT_FOUND');
+    if (!(answer instanceof Promise)) return stepOfDiscovery(answer);
+    void this.ask(exchange, () => answer, stepOfDiscovery, false);
+    return null;
+  }
+
+  // ---------------------------------------------------------------------------------------------- quarantine and wipe
+
+  private serveDenied(exchange: Exchange, wipes: boolean): Step | null {
+    const { body } = this.downstream;
+    const request = this.denied.read(exchange, body);
+    const { verdict } = exchange;
+    switch (request.kind) {
+      case 'more':
+        this.inviteBody(exchange);
+        return null;
+      case 'refused':
+        return failWith(request.code);
+      case 'unread':
+        return READ_PAST;
+      default: {
+        if (verdict === null) return nextStep(exchange, this);
+        if (wipes) return this.serveWipe(exchange, verdict, request.root);
+        const outcome = this.quarantine.serve(exchange, verdict, request.root, body);
+        if (typeof outcome !== 'string') return replyWith(outcome);
+        exchange.held = outcome === 'hold';
+        if (exchange.held) exchange.heartbeat = this.quarantine.seconds;
+        return nextStep(exchange, this);
+      }
+    }
+  }
+
+  private serveWipe(exchange: Exchange, ordered: Verdict, root: WbxmlElement | null): null {
+    const { core, downstream } = this;
+    const settle = (outcome: WipeOutcome): Step | null => {
+      if (outcome === 'unknown') return failWith('EASGATE_STORE_UNAVAILABLE');
+      if (outcome.kind !== 'verdict') return replyWith(outcome);
+      exchange.verdict = outcome.verdict;
+      return outcome.verdict.action === 'allow' ? COME_AGAIN : null;
+    };
+    // It looks for changes itself: what the phone says is one.
+    const question = (): Promise<WipeOutcome> =>
+      exchangeWipe(core, exchange, ordered, root, downstream.address);
+    void this.ask(exchange, question, settle, false);
+    return null;
+  }
+
+  // ---------------------------------------------------------------------------------------------- held polls
+
+  private admitPoll(exchange: Exchange): Step | null {
+    const { user, device, authorization, command } = exchange;
+    // It left while its verdict was looked up, as one does that leaves later (ClientConnection.onEnd).
+    if (this.downstream.clientEnded) {
+      this.downstream.socket.destroy();
+      return null;
+    }
+    if (this.core.draining) return POLL_OVER;
+    if (this.core.overloaded) return failWith('EASGATE_OVERLOADED');
+    // The newest Ping of a device counts: an older one hangs on a connection the phone has left behind.
+    if (command === 'Ping' && user !== null && device !== null && authorization !== null)
+      exchange.pingTicket = this.core.guard.registerPing(user, device, authorization, this);
+    exchange.pollAdmitted = true;
+    return nextStep(exchange, this);
+  }
+
+  private hold(exchange: Exchange): void {
+    if (!this.downstream.enter(exchange, 'held')) return;
+    this.downstream.timeouts.holdPoll(exchange, this.quarantine.seconds);
+  }
+
+  /** The heartbeat of a poll held here passed, or what it is held for holds no longer. */
+  expireHeld(exchange: Exchange): void {
+    if (this.downstream.timeouts.isOver(exchange)) this.downstream.reply(exchange, this.quarantine.expire());
+    else void this.decideHeld(exchange);
+  }
+
+  /** Nothing in the change log tells that a decision has lapsed. */
+  private async decideHeld(exchange: Exchange): Promise<void> {
+    this.downstream.timeouts.awaitHeartbeat(exchange);
+    this.concerned = exchange;
+    const decided = await this.revalidate();
+    if (!decided && this.downstream.exchange === exchange && exchange.phase === 'held')
+      this.run(exchange, POLL_OVER);
+  }
+
+  /** A newer Ping took the place of the one held here. */
+  supersede(): void {
+    const { exchange } = this.downstream;
+    if (exchange === null || !exchange.held || exchange.phase === 'responding') return;
+    exchange.error = 'EASGATE_SUPERSEDED';
+    this.run(exchange, POLL_OVER);
+  }
+
+  // ---------------------------------------------------------------------------------------------- changes
+
+  /** Whether a change of these devices, or of users with these local parts, concerns the exchange under way. */
+  concerns(devices: ReadonlySet<string>, users: ReadonlySet<string>): boolean {
+    const { exchange } = this.downstream;
+    if (exchange === null || exchange.device === null || exchange.user === null) return false;
+    return devices.has(exchange.device) || (users.size > 0 && users.has(localPart(exchange.user)));
+  }
+
+  onChange(): boolean {
+    const { exchange } = this.downstream;
+    if (exchange === null || exchange.user === null || exchange.device === null) return false;
+    switch (exchange.phase) {
+      case 'reading':
+        // It is looked up with the next part of the body.
+        exchange.verdict = null;
+        return false;
+      case 'asking':
+        exchange.overtaken = true;
+        return false;
+      case 'queued':
+        this.forwarder.leaveQueue(exchange);
+        break;
+      default:
+    }
+    this.concerned = exchange;
+    return true;
+  }
+
+  async revalidate(): Promise<boolean> {
+    const { exchange } = this.downstream;
+    // The next request of the connection has a verdict from behind the change.
+    if (exchange === null || exchange !== this.concerned) return true;
+    if (exchange.user === null || exchange.device === null) return true;
+    const { address } = this.downstream;
+    const verdict = this.core.peek(exchange, address) ?? (await this.core.decide(exchange, address));
+    if (this.downstream.exchange !== exchange) return true;
+    if (verdict === null) return false;
+    this.changeVerdict(exchange, verdict);
+    return true;
+  }
+
+  private changeVerdict(exchange: Exchange, verdict: Verdict): void {
+    const { downstream } = this;
+    const consequence = consequenceOf(exchange, verdict);
+    // A poll that ends because its phone is let in is accounted for as what it was.
+    if (consequence !== 'startOver' || verdict.action !== 'allow') exchange.verdict = verdict;
+    switch (consequence) {
+      case 'continue':
+        if (exchange.phase === 'queued') this.forwarder.onConnectionFree();
+        else if (exchange.phase === 'forwarded' && exchange.held)
+          downstream.timeouts.limitPoll(exchange, verdict);
+        break;
+      case 'renew': {
+        const reply = this.quarantine.renew(exchange, verdict);
+        if (reply === null) downstream.timeouts.recheckPoll(exchange);
+        else downstream.reply(exchange, reply);
+        break;
+      }
+      case 'startOver':
+        exchange.error = 'EASGATE_DECISION_CHANGED';
+        this.run(exchange, START_OVER);
+        break;
+      case 'cut':
+        exchange.error = 'EASGATE_DECISION_CHANGED';
+        downstream.cut();
+    }
+  }
+}
+
+function stepOfChallenge(challenge: Challenge): Step {
+  return typeof challenge === 'string'
+    ? failWith(challenge)
+    : replyWith({ kind: 'challenge', answer: challenge });
+}
+
+function stepOfDiscovery(answer: DiscoveryAnswer): Step {
+  switch (answer.kind) {
+    case 'challenge':
+      return ASK_CHALLENGE;
+    case 'failure':
+      return failWith(answer.code);
+    default: {
+      const { status, type, body } = answer;
+      return replyWith({ kind: 'text', status, type, text: body });
+    }
+  }
+}

@@ -1,0 +1,80 @@
+// Owns what a new verdict means for an exchange that is held or on its way.
+import { describe, expect, it } from 'vitest';
+import { RevalidationQueue, consequenceOf } from '../../../src/gateway/access/revalidation.ts';
+import type { Consequence, Revalidated } from '../../../src/gateway/access/revalidation.ts';
+import { Exchange } from '../../../src/gateway/exchange/exchange.ts';
+import type { ExchangePhase } from '../../../src/gateway/exchange/transitions.ts';
+import type { VerdictAction } from '../../../src/model/verdict.ts';
+import { verdict } from '../../support/servers/test-gateway.ts';
+import { until } from '../../support/checks/until.ts';
+
+function consequence(action: VerdictAction, rewritten: boolean, ...way: ExchangePhase[]): Consequence {
+  const exchange = Object.assign(new Exchange(0), { rewritten });
+  for (const phase of way) exchange.moveTo(phase);
+  return consequenceOf(exchange, verdict(action));
+}
+
+describe('a new verdict', () => {
+  it.each<[VerdictAction, string, Consequence]>([
+    ['allow', 'queued', 'continue'],
+    ['allow', 'forwarded', 'continue'],
+    ['allow', 'responding', 'continue'],
+    ['allow', 'held', 'startOver'],
+    ['quarantine', 'held', 'renew'],
+    ['quarantine', 'queued', 'startOver'],
+    ['quarantine', 'forwarded', 'startOver'],
+    ['quarantine', 'responding', 'cut'],
+    ['block', 'held', 'startOver'],
+    ['block', 'forwarded', 'startOver'],
+    ['block', 'responding', 'cut'],
+    ['wipe', 'forwarded', 'startOver'],
+    ['accountWipe', 'responding', 'cut'],
+  ])('%s has an exchange that is %s %s', (action, phase, expected) => {
+    const way =
+      phase === 'responding' ? (['forwarded', 'responding'] as const) : ([phase] as ExchangePhase[]);
+    expect(consequence(action, false, ...way)).toBe(expected);
+  });
+
+  it('of quarantine lets go on what the gateway wrote anew, and any other refusal does not', () => {
+    expect(consequence('quarantine', true, 'queued')).toBe('continue');
+    expect(consequence('quarantine', true, 'forwarded', 'responding')).toBe('continue');
+    expect(consequence('block', true, 'forwarded')).toBe('startOver');
+    expect(consequence('block', true, 'forwarded', 'responding')).toBe('cut');
+  });
+});
+
+describe('the queue of exchanges to be decided anew', () => {
+  it('has a bounded number under way, asks for each, and again where the directory did not answer', async () => {
+    const queue = new RevalidationQueue();
+    let underWay = 0;
+    let most = 0;
+    let asked = 0;
+    const one = (answers: boolean): Revalidated => {
+      const said = [answers, true];
+      return {
+        onChange: () => true,
+        revalidate: async () => {
+          asked++;
+          most = Math.max(most, ++underWay);
+          await Promise.resolve();
+          underWay--;
+          return said.shift() ?? true;
+        },
+      };
+    };
+    for (let index = 0; index < 200; index++) queue.add(one(index % 4 !== 0));
+    await until(() => asked === 200 && underWay === 0, 'all to be decided');
+    expect(most).toBeLessThanOrEqual(64);
+    queue.sweep(1_000_000);
+    await until(() => asked === 250 && underWay === 0, 'those without an answer to be decided');
+    queue.sweep(2_000_000);
+    expect(asked).toBe(250);
+  });
+
+  it('leaves out what looks its verdict up anyway', () => {
+    const queue = new RevalidationQueue();
+    let asked = 0;
+    queue.add({ onChange: () => false, revalidate: async () => ++asked > 0 });
+    expect(asked).toBe(0);
+  });
+});
