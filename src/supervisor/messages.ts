@@ -1,5 +1,6 @@
 // Owns what the supervisor and its workers say to each other.
 import type { ConfigSource } from '../config/load.ts';
+import type { PolicySource } from '../config/served-policy.ts';
 
 /**
  * All a worker needs. The configuration is the text that was checked, whatever the file says by now: a worker may be of
@@ -8,6 +9,8 @@ import type { ConfigSource } from '../config/load.ts';
 export interface StartMessage {
   readonly type: 'start';
   readonly source: ConfigSource;
+  /** The policy document that was checked with it; null = it names none. */
+  readonly policy: PolicySource | null;
   readonly sampleUrl: string | null;
   /** The open, bound socket to listen on. */
   readonly fd: number;
@@ -23,6 +26,12 @@ export interface DrainMessage {
 /** The certificates on disk are new. */
 export interface CertificatesMessage {
   readonly type: 'certificates';
+}
+
+/** Another policy document holds from now on. */
+export interface PolicyMessage {
+  readonly type: 'policy';
+  readonly policy: PolicySource;
 }
 
 /** Log files were rotated. */
@@ -45,7 +54,13 @@ export interface WorkerHealth {
 }
 
 /** From the supervisor. */
-export type ToWorker = StartMessage | DrainMessage | CertificatesMessage | ReopenMessage | HealthMessage;
+export type ToWorker =
+  | StartMessage
+  | DrainMessage
+  | CertificatesMessage
+  | PolicyMessage
+  | ReopenMessage
+  | HealthMessage;
 
 /** From a worker: it serves, or it could not start. */
 export type FromWorker =

@@ -2,6 +2,7 @@
 import { monotonicNow } from '../clock.ts';
 import { cacheOptions, gatewaySettings } from '../config/gateway-settings.ts';
 import { servedPolicy } from '../config/served-policy.ts';
+import type { PolicySource } from '../config/served-policy.ts';
 import { storeOptions } from '../config/store-settings.ts';
 import type { Config } from '../config/schema.ts';
 import type { StoreStateListener } from '../directory/change-follower.ts';
@@ -26,6 +27,8 @@ export interface ServingOptions {
   readonly sampleUrl: string | null;
   /** An open socket to listen on; null = bind one. */
   readonly fd: number | null;
+  /** The policy document that was checked with the configuration; null or absent = as the file says now. */
+  readonly policy?: PolicySource | null;
 }
 
 /** A gateway that serves. */
@@ -62,8 +65,7 @@ export async function startServing(config: Config, options: ServingOptions): Pro
       onLookupError: warnOf(log, config.log.identities),
       onStoreState: storeState.listen,
     };
-    const { policy, warnings } = servedPolicy(config);
-    for (const warning of warnings) log.logger.warn({ code: 'EASGATE_POLICY_WARNING' }, warning);
+    const { policy } = servedPolicy(config, options.policy);
     const verdicts = new VerdictCache(store, policy, lookups);
     await verdicts.start();
     undo.push(() => verdicts.stop());

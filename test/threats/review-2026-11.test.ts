@@ -6,7 +6,7 @@ import { connect as connectTls } from 'node:tls';
 import type { ConnectionOptions, TLSSocket } from 'node:tls';
 import { deflateRawSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { CertificateWatch } from '../../src/supervisor/certificate-watch.ts';
+import { FileWatch } from '../../src/supervisor/file-watch.ts';
 import { startSupervisor } from '../../src/supervisor/supervisor.ts';
 import type { WorkerPlan } from '../../src/supervisor/supervisor.ts';
 import { checkBodyStart } from '../../src/eas/body-gate.ts';
@@ -664,7 +664,7 @@ describe('the watch over certificates', () => {
     const file = join(folder, 'cert.pem');
     writeFileSync(file, 'old');
     let changes = 0;
-    const watch = new CertificateWatch([file], () => changes++);
+    const watch = new FileWatch([file], () => changes++);
     opened.push({ close: () => rmSync(folder, { recursive: true }) }, { close: () => watch.close() });
     // stat() of a link that leads to itself fails with ELOOP.
     rmSync(file);
