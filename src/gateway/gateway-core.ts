@@ -20,6 +20,7 @@ import { Discovery } from './autodiscover/autodiscover.ts';
 import type { Exchange } from './exchange/exchange.ts';
 import { forwardedHeaders } from './upstream/client-origin.ts';
 import type { ClientOrigin, ForwardingRules } from './upstream/client-origin.ts';
+import { ReleasePace } from './access/mass-change.ts';
 import { requestFactsOf } from './access/request-facts.ts';
 import { Notices } from './access/notice-cache.ts';
 import type { NoticeReader } from './access/notice-cache.ts';
@@ -32,6 +33,8 @@ import type { Balancer } from './upstream/balancer.ts';
 
 /** Asked of mail servers about one request, one after the other, at most. */
 const MAX_QUESTIONS = 3;
+/** Phones a second that a change for many lets in, where settings do not say. */
+const RELEASE_RATE = 200;
 /** A question ends up to so much later than its limit. */
 const SWEEP_MARGIN_MS = 1_000;
 
@@ -151,6 +154,8 @@ export class GatewayCore {
   readonly onTrouble: OnTrouble;
   readonly journal: EventJournal | null;
   private readonly rendered: Notices | null;
+  /** For releases that concern many phones at once. */
+  readonly releases: ReleasePace;
   readonly arrivals = new Arrivals();
   /** How long a request waits for what mail servers are asked about it, in milliseconds: a backstop of their own limits. */
   readonly askingMs: number;
@@ -162,6 +167,7 @@ export class GatewayCore {
 
   constructor(parts: GatewayParts) {
     this.settings = parts.settings;
+    this.releases = new ReleasePace(parts.settings.releaseRate ?? RELEASE_RATE);
     this.verdicts = parts.verdicts;
     this.upstreams = parts.upstreams;
     this.guard = new DeviceGuard(parts.settings.throttle);

@@ -207,6 +207,8 @@ export interface GatewaySettings {
   /** Other paths that may pass; null = none. */
   readonly passThrough: PassThroughSettings | null;
   readonly retryAfterSeconds: number;
+  /** Phones a second that a change for many lets in. Absent = 200. */
+  readonly releaseRate?: number;
 }
 
 /** How this gateway names itself in Via (RFC 9110 7.6.3). */
