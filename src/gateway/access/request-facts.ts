@@ -1,11 +1,9 @@
 // Owns what a policy may ask of a request: made only where its policy looks at requests at all.
+import type { AuthMethod } from '../../policy/document/vocabulary.ts';
 import type { RequestFacts } from '../../policy/engine/facts.ts';
 import { parseAddress } from '../../policy/compile/network.ts';
 import { textOf, versionOf } from '../../policy/engine/read-facts.ts';
 import type { Exchange } from '../exchange/exchange.ts';
-
-/** How a request signs in, as policies call it; null = it does not. */
-export type AuthMethod = 'basic' | 'bearer' | 'certificate' | 'negotiate';
 
 /** Facts of one request of the client at `address`. */
 export function requestFactsOf(exchange: Exchange, address: string): RequestFacts {

@@ -12,7 +12,7 @@ import type { HttpErrorCode } from '../../errors.ts';
 import type { ResponseFraming } from '../../http/response-head.ts';
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
 import type { Verdict } from '../../model/verdict.ts';
-import type { AuthMethod } from '../access/request-facts.ts';
+import type { AuthMethod } from '../../policy/document/vocabulary.ts';
 import type { DeviceUse } from '../access/throttle.ts';
 import { isLegal } from './transitions.ts';
 import type { ExchangePhase } from './transitions.ts';

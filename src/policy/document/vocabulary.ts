@@ -135,3 +135,4 @@ export const FIELD_NAMES = Object.keys(FIELDS) as readonly FieldName[];
 
 /** Ways to sign in that `auth` can name. */
 export const AUTH_METHODS = ['basic', 'bearer', 'certificate', 'negotiate'] as const;
+export type AuthMethod = (typeof AUTH_METHODS)[number];
