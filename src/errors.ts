@@ -108,7 +108,7 @@ export const ERRORS = {
   ),
   EASGATE_USER_NAME: client(
     401,
-    'the client got the challenge of the mail server, which asks its user for the name again: the user name is empty, too long, asks for impersonation (# or !), has / or a second \\, or what directories leave out or take for other letters (RFC 4518)',
+    'the client got the challenge of the mail server, which asks its user for the name again: the user name is empty, too long, asks for impersonation (# or !), has /, a second \\ or a second @, or what directories leave out or take for other letters (RFC 4518)',
   ),
   EASGATE_USER_MISMATCH: client(
     403,
@@ -235,7 +235,9 @@ const start = (help: string): ProgramErrorInfo => ({ part: 'start', help });
 
 /** Every way a command or a start fails. Codes are stable: scripts may rely on them. */
 export const PROGRAM_ERRORS = {
-  EASGATE_USAGE: command('the arguments contradict each other; `--help` behind the command has examples'),
+  EASGATE_USAGE: command(
+    'there is no such command or option, an argument is missing (exit code 2), or arguments contradict each other; `--help` behind the command has examples',
+  ),
   EASGATE_DEVICE_ID: command('the argument is no device id: it is letters and digits, 64 at most'),
   EASGATE_EXPIRY: command(
     'the argument is no time to come: write a length (30m, 12h, 7d, 1w) or an ISO date',

@@ -6,6 +6,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { WALLS, architecturePage, lintConfig } from './support/checks/walls.ts';
+import { checkLeaks } from './support/checks/leaks.ts';
+
+checkLeaks();
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 

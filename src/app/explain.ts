@@ -1,7 +1,7 @@
 // Owns the use case that explains an access: the verdict of a user on a device now, and every step that led to it.
 import type { DirectoryStore } from '../directory/store.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
-import { explainAccess } from '../policy/access.ts';
+import { explainRecords } from '../policy/access.ts';
 import type { ExplainedVerdict } from '../policy/access.ts';
 import { readAccess } from '../policy/access-facts.ts';
 import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
@@ -18,7 +18,7 @@ export interface ExplainedAccess extends ExplainedVerdict {
  * Decides as the gateway would at `now`, milliseconds since the epoch, a request of which nothing is known but user and
  * device. @throws ProgramError
  */
-export async function explainOf(
+export async function explainAccess(
   store: DirectoryStore,
   policy: CompiledPolicy,
   subject: { readonly user: string; readonly device: string },
@@ -28,5 +28,5 @@ export async function explainOf(
   const user = parseUser(subject.user);
   const found = await store.lookup(user, device);
   const access = readAccess(found, { user, device, deviceType: null }, now);
-  return { user: found.user, device, ...explainAccess(policy, access, now) };
+  return { user: found.user, device, ...explainRecords(policy, access, now) };
 }

@@ -8,7 +8,7 @@ import { decisive } from './decisions.ts';
 import { order } from './listing.ts';
 import type { Listing, ListOrder, SortFields } from './listing.ts';
 import { parseDevice, parseUser } from './names.ts';
-import { among, containing, matching } from './text-filter.ts';
+import { among, containing, matching, nearText } from './text-filter.ts';
 
 /** The verdict that a gateway last gave: `wiping` = it was ordered to wipe, `unseen` = no user was seen with the device. */
 export type AccessState = 'allowed' | 'quarantined' | 'blocked' | 'wiping' | 'unseen';
@@ -252,8 +252,6 @@ export async function showDevice(store: DirectoryStore, id: string): Promise<Dev
 
 /** Says that there is no such device, and which ones may have been meant. */
 export async function deviceNotFound(store: DirectoryStore, key: DeviceKey): Promise<ProgramError> {
-  const near = (await collect(store, null)).filter((row) => row.device.startsWith(key.slice(0, 6)));
-  const hint =
-    near.length === 0 ? '' : `; near: ${[...new Set(near.map((row) => row.device))].slice(0, 5).join(', ')}`;
-  return new ProgramError('EASGATE_NOT_FOUND', `no device ${key}${hint}`);
+  const known = new Set((await collect(store, null)).map(({ device }) => device));
+  return new ProgramError('EASGATE_NOT_FOUND', `no device ${key}${nearText(key, key.slice(0, 6), known)}`);
 }

@@ -88,7 +88,7 @@ async function replace({ keeper, found, memory }: StoreLook, identity: StoreIden
 export async function suspendedWipes(
   store: DirectoryStore,
 ): Promise<readonly { readonly device: DeviceKey; readonly user: UserKey | null }[]> {
-  return (await store.listDecisions()).filter(
-    ({ decision }) => isOpenWipe(decision) && !isStandingWipe(decision),
-  );
+  return (await store.listDecisions())
+    .filter(({ decision }) => isOpenWipe(decision) && !isStandingWipe(decision))
+    .map(({ device, user }) => ({ device, user }));
 }

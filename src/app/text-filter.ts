@@ -1,6 +1,10 @@
-// Owns how filters compare texts: patterns, lists of known words, parts of names. Pure.
+// Owns how filters compare texts: patterns, lists of known words, parts of names; and which names are near one. Pure.
 import { ProgramError } from '../errors.ts';
 import { compileGlob, isGlob } from '../policy/compile/glob.ts';
+import { nearest } from '../policy/document/suggest.ts';
+
+/** Near names that are listed. */
+const MAX_NEAR = 5;
 
 /** Compares without case; with `*` and `?` as a pattern. `normalize` reads an exact text, as of a device id. */
 export function matching(
@@ -39,4 +43,12 @@ export function among(
 export function containing(text: string): (names: readonly (string | null | undefined)[]) => boolean {
   const part = text.toLowerCase();
   return (names) => names.some((name) => name?.toLowerCase().includes(part) === true);
+}
+
+/** `; near: …`: the known name that is a slip away, and those that begin alike; empty = there are none. */
+export function nearText(name: string, beginning: string, known: ReadonlySet<string>): string {
+  const slip = nearest(name, known);
+  const alike = [...known].filter((one) => one.startsWith(beginning) && one !== slip);
+  const near = (slip === null ? alike : [slip, ...alike]).slice(0, MAX_NEAR);
+  return near.length === 0 ? '' : `; near: ${near.join(', ')}`;
 }

@@ -8,7 +8,7 @@ import type { AccessState } from './inventory.ts';
 import { order } from './listing.ts';
 import type { Listing, ListOrder, SortFields } from './listing.ts';
 import { parseUser } from './names.ts';
-import { among, matching } from './text-filter.ts';
+import { among, matching, nearText } from './text-filter.ts';
 
 /** One user, by the devices that were seen with this name. */
 export interface UserRow {
@@ -130,10 +130,7 @@ export async function showUser(store: DirectoryStore, name: string): Promise<Use
 }
 
 function userNotFound(partnerships: readonly PartnershipListing[], user: UserKey): ProgramError {
-  const start = localPart(user).slice(0, 3);
-  const near = partnerships
-    .map(({ record }) => record.user)
-    .filter((other) => localPart(other).startsWith(start));
-  const hint = near.length === 0 ? '' : `; near: ${[...new Set(near)].slice(0, 5).join(', ')}`;
-  return new ProgramError('EASGATE_NOT_FOUND', `no user ${user} was seen${hint}`);
+  const known = new Set(partnerships.map(({ record }) => record.user));
+  const near = nearText(user, localPart(user).slice(0, 3), known);
+  return new ProgramError('EASGATE_NOT_FOUND', `no user ${user} was seen${near}`);
 }

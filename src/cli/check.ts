@@ -10,7 +10,7 @@ import { ConfigFileError, report, summary } from '../config/problems.ts';
 import { ProgramError } from '../errors.ts';
 import { configPath } from './config-path.ts';
 import { withStore } from './context.ts';
-import { print, printable } from './output.ts';
+import { print, printJson, printable } from './output.ts';
 
 /** Options of `check`. */
 export interface CheckOptions {
@@ -21,6 +21,7 @@ export interface CheckOptions {
   readonly commands?: true;
   readonly store?: true;
   readonly strict?: true;
+  readonly json?: true;
 }
 
 /** `check`: a file, or (by option) one of the pages that are made from the program. */
@@ -33,7 +34,9 @@ export async function check(
   else if (options.schema || options.fields)
     print(options.schema ? configurationSchema() : configurationTable());
   else {
-    checkFile(fileOf(file, command), options.strict === true);
+    const path = fileOf(file, command);
+    if (options.json) checkAsJson(path, options.strict === true);
+    else checkFile(path, options.strict === true);
     if (options.store) await withStore(command, checkStore);
   }
 }
@@ -52,6 +55,16 @@ function checkFile(path: string, strict: boolean): void {
     throw new ConfigFileError(path, problems);
   for (const problem of problems) process.stderr.write(`${report(path, problem)}\n\n`);
   print(`${path}: ${problems.length === 0 ? 'ok' : summary(problems)}\n`);
+}
+
+/** For pipelines: the same problems as one document; the exit code says whether the file can be used. */
+function checkAsJson(path: string, strict: boolean): void {
+  const problems = checkConfig(readConfigSource(path)).problems.map(
+    ({ severity, place, text, line, column }) => ({ severity, place, text, line, column }),
+  );
+  const ok = !problems.some(({ severity }) => severity === 'error' || strict);
+  printJson({ file: path, ok, problems });
+  if (!ok) process.exitCode = 1;
 }
 
 async function checkStore(store: DirectoryStore): Promise<void> {

@@ -11,10 +11,11 @@ import type { Verdict } from '../model/verdict.ts';
 import type { PhoneFamily } from '../sample/phone/families.ts';
 import type { PhoneEvent } from '../sample/phone/options.ts';
 import { Phone } from '../sample/phone/phone.ts';
-import type { AccountState, Screen } from '../sample/phone/screen.ts';
+import type { Screen } from '../sample/phone/screen.ts';
 import { startSampleServer } from '../sample/server.ts';
 import type { SampleServer } from '../sample/server.ts';
 import { registerDevices } from './commands/devices.ts';
+import type { ShownPhone, StoryStep } from './demo-step.ts';
 import { readablePart } from './demo-text.ts';
 import { startServing } from '../worker/runtime.ts';
 import type { Serving } from '../worker/runtime.ts';
@@ -23,36 +24,6 @@ import type { Serving } from '../worker/runtime.ts';
 export interface StoryOptions {
   readonly family: PhoneFamily;
   readonly version: string;
-}
-
-/** One step as it was seen. */
-export interface StoryStep {
-  readonly title: string;
-  /** When it began, ISO 8601. */
-  readonly at: string;
-  /** The command that the operator ran; null = nothing. */
-  readonly operator: string | null;
-  /** What the command printed. */
-  readonly output: string;
-  /** The gateway's own. */
-  readonly verdict: string;
-  readonly reason: string;
-  /** The requests that led from the step's beginning to what the phone shows. */
-  readonly requests: readonly PhoneEvent[];
-  /** From the step's beginning, the command included, to what the phone shows, milliseconds. */
-  readonly milliseconds: number;
-  readonly phone: ShownPhone;
-}
-
-/** What the user sees. */
-export interface ShownPhone {
-  readonly state: AccountState;
-  readonly folders: readonly string[];
-  /** Subjects in the Inbox. */
-  readonly subjects: readonly string[];
-  /** The message of the gateway as plain text; null = there is none. */
-  readonly message: string | null;
-  readonly passwordPrompts: number;
 }
 
 const USER = 'alice';

@@ -1,7 +1,7 @@
 // Owns how `easgate demo` reads to a person: the phone in a box, requests in words, what it all came to. Pure.
 import type { AccountState } from '../sample/phone/screen.ts';
 import type { PhoneEvent } from '../sample/phone/options.ts';
-import type { ShownPhone, StoryStep } from './demo-story.ts';
+import type { ShownPhone, StoryStep } from './demo-step.ts';
 
 const WIDTH = 72;
 const MARGIN = '             ';

@@ -1,7 +1,7 @@
 // Owns the work of `easgate demo`: plays a phone's life in the terminal, with what its user and the operator see.
 import type { PhoneFamily } from '../sample/phone/families.ts';
 import { playStory } from './demo-story.ts';
-import type { StoryStep } from './demo-story.ts';
+import type { StoryStep } from './demo-step.ts';
 import { Narrator, introduction } from './demo-text.ts';
 
 /** Options of `demo`. */

@@ -89,6 +89,7 @@ export interface SetOptions {
   readonly os?: string;
   readonly requirement?: readonly string[];
   readonly source: string;
+  readonly json?: true;
 }
 
 /** `devices set`. */
@@ -102,7 +103,8 @@ export function set(id: string, options: SetOptions, command: Command): Promise<
   };
   return withStore(command, async (store) => {
     const key = await reportDevice(store, id, values, { source: options.source, now: Date.now() });
-    print(`set: ${key}\n`);
+    if (options.json) printJson((await showDevice(store, id)).record);
+    else print(`set: ${key}\n`);
   });
 }
 

@@ -1,6 +1,6 @@
 // Owns the work of `easgate explain`: why a device of a user may or may not pass, step by step.
 import type { Command } from 'commander';
-import { explainOf } from '../app/explain.ts';
+import { explainAccess } from '../app/explain.ts';
 import { stepDocument } from '../app/policy-explain.ts';
 import { servedPolicy } from '../config/served-policy.ts';
 import { withStore } from './context.ts';
@@ -19,7 +19,7 @@ export function explain(
 ): Promise<void> {
   return withStore(command, async (store, config) => {
     const { policy } = servedPolicy(config);
-    const found = await explainOf(store, policy, { user, device }, Date.now());
+    const found = await explainAccess(store, policy, { user, device }, Date.now());
     const { verdict, steps } = found;
     if (json) {
       const validUntil = Number.isFinite(verdict.validUntil) ? verdict.validUntil : null;

@@ -75,7 +75,7 @@ function deviceColumns(time: Times): Column<InventoryRow>[] {
   const now = Date.now();
   return [
     { title: 'DEVICE', cell: ({ device }) => device },
-    { title: 'USER', cell: ({ user }) => printable(user, '-') },
+    { title: 'USER', cell: ({ user }) => printable(user, '-'), min: 18 },
     {
       title: 'TYPE',
       cell: ({ partnership }) => printable(partnership?.record.deviceType ?? null, '-'),
@@ -90,7 +90,7 @@ function deviceColumns(time: Times): Column<InventoryRow>[] {
     },
     { title: 'MANAGED', cell: ({ listing }) => yesNo(listing?.record?.managed), spare: 6 },
     { title: 'COMPLIANT', cell: ({ listing }) => yesNo(listing?.record?.compliant), spare: 5 },
-    { title: 'LAST VERDICT', cell: verdictCell },
+    { title: 'LAST VERDICT', cell: verdictCell, min: 20 },
     { title: 'LAST SEEN', cell: ({ partnership }) => time(partnership?.record.lastSeen), spare: 1 },
     { title: 'DECISION', cell: (row) => decisionText(row), min: 10 },
     { title: 'UNTIL', cell: (row) => until(row, time, now), spare: 2 },
@@ -120,7 +120,7 @@ function yesNo(value: boolean | null | undefined): Cell {
 
 function partnershipColumns(time: Times): Column<InventoryRow>[] {
   return [
-    { title: 'USER', cell: ({ user }) => printable(user, '-') },
+    { title: 'USER', cell: ({ user }) => printable(user, '-'), min: 18 },
     { title: 'DEVICE', cell: ({ device }) => device },
     {
       title: 'TYPE',
@@ -151,7 +151,7 @@ function partnershipColumns(time: Times): Column<InventoryRow>[] {
       min: 12,
       spare: 7,
     },
-    { title: 'LAST VERDICT', cell: verdictCell },
+    { title: 'LAST VERDICT', cell: verdictCell, min: 20 },
     { title: 'FIRST SEEN', cell: ({ partnership }) => time(partnership?.record.firstSeen), spare: 2 },
     { title: 'LAST SEEN', cell: ({ partnership }) => time(partnership?.record.lastSeen), spare: 1 },
   ];
@@ -204,8 +204,8 @@ export function listAllDecisions(options: DecisionOptions, command: Command): Pr
   const time = timeWriter(options);
   const columns: Column<DecisionRow>[] = [
     { title: 'DEVICE', cell: (row) => row.device },
-    { title: 'USER', cell: (row) => printable(row.user, 'every user') },
-    { title: 'DECISION', cell: ({ decision }) => describeDecision(decision), min: 10 },
+    { title: 'USER', cell: (row) => printable(row.user, 'every user'), min: 18 },
+    { title: 'DECISION', cell: ({ decision }) => decision.action },
     { title: 'STATE', cell: ({ state }) => ({ text: state, tone: DECISION_TONES[state] }) },
     { title: 'DECIDED', cell: ({ decision }) => time(decision.decidedAt), spare: 2 },
     { title: 'UNTIL', cell: ({ decision }) => time(decision.expiresAt), spare: 1 },

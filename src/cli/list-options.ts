@@ -69,5 +69,5 @@ export function printList<Row>(
   const { text, hidden } = fitTable(columns, rows, terminalWidth());
   print(text);
   if (rows.length < total) remark(`${rows.length} of ${total}`);
-  if (hidden.length > 0) remark(`does not fit here: ${hidden.join(', ')} (--json has everything)`);
+  if (hidden.length > 0) remark(`hidden, as the terminal is narrow: ${hidden.join(', ')}`);
 }

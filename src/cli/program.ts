@@ -34,6 +34,10 @@ export function defineProgram(): Command {
       optionDescription,
       styleTitle: (title) => toned('heading', title),
     })
+    .configureOutput({
+      outputError: (text, write) => write(`easgate: ${text.replace(/^error: /, 'EASGATE_USAGE: ')}`),
+    })
+    .showHelpAfterError('(--help behind the command shows examples)')
     .exitOverride();
   program.commandsGroup('Gateway:');
   registerGateway(program);
@@ -44,6 +48,7 @@ export function defineProgram(): Command {
   registerStore(program);
   program.commandsGroup('Tools:');
   registerTools(program);
+  for (const noun of program.commands) noun.helpCommand(false);
   return program.addHelpText(
     'after',
     '\nMore, and examples: easgate NOUN --help, easgate NOUN VERB --help. All commands: docs/reference/commands.md.',

@@ -5,10 +5,10 @@ import { report } from '../config/problems.ts';
 import { mayBeGateway, readPidFile } from '../supervisor/pid-file.ts';
 import { ProgramError } from '../errors.ts';
 import { configPath } from './config-path.ts';
-import { print } from './output.ts';
+import { print, printJson } from './output.ts';
 
 /** `reload`. */
-export function reload(command: Command): void {
+export function reload({ json }: { readonly json?: true }, command: Command): void {
   const path = configPath(command);
   const { config, problems } = loadUsable(path);
   for (const problem of problems) process.stderr.write(`${report(path, problem)}\n`);
@@ -24,5 +24,7 @@ export function reload(command: Command): void {
     const cause = error instanceof Error ? error.message : String(error);
     throw new ProgramError('EASGATE_NOT_RUNNING', `process ${pid} of ${pidFile} cannot be told: ${cause}`);
   }
-  print('the configuration is good; the gateway replaces its workers (see its log)\n');
+  if (json)
+    printJson({ pid, problems: problems.map(({ severity, place, text }) => ({ severity, place, text })) });
+  else print('the configuration is good; the gateway replaces its workers (see its log)\n');
 }

@@ -7,9 +7,9 @@ import { loadConfig } from '../config/load.ts';
 import { storeOptions } from '../config/store-settings.ts';
 import { configPath } from './config-path.ts';
 import { withStore } from './context.ts';
-import { print, toned } from './output.ts';
+import { print, printJson, toned } from './output.ts';
 
-function look(command: Command, work: (seen: StoreLook) => Promise<void> | void): Promise<void> {
+function look<T>(command: Command, work: (seen: StoreLook) => Promise<T> | T): Promise<T> {
   return lookAtStore(storeOptions(loadConfig(configPath(command))), work);
 }
 
@@ -56,29 +56,33 @@ function seconds(beat: number): string {
 }
 
 /** `store init`. */
-export function init(command: Command): Promise<void> {
+export function init({ json }: { readonly json?: true }, command: Command): Promise<void> {
   return look(command, async (seen) => {
     const made = await initStore(seen);
     const { place } = seen.keeper;
-    print(
-      made === null ? `${place} is store ${seen.found?.id} already\n` : `made store ${made.id}: ${place}\n`,
-    );
+    if (json) printJson({ place, made: made !== null, store: made ?? seen.found });
+    else if (made === null) print(`${place} is store ${seen.found?.id} already\n`);
+    else print(`made store ${made.id}: ${place}\n`);
   });
 }
 
 /** `store accept`. An operator who takes a store must know what it no longer does by itself. */
-export async function accept(command: Command): Promise<void> {
-  await look(command, async (seen) => {
-    const accepted = await acceptStore(seen);
-    const { place } = seen.keeper;
+export async function accept({ json }: { readonly json?: true }, command: Command): Promise<void> {
+  const { place, accepted, found } = await look(command, async (seen) => ({
+    place: seen.keeper.place,
+    accepted: await acceptStore(seen),
+    found: seen.found,
+  }));
+  if (!json)
     print(
       accepted === null
         ? `${place} is the known store: nothing to accept\n`
         : `accepted store ${accepted.id}, epoch ${accepted.epoch}: ${place}\n`,
     );
-  });
-  await withStore(command, async (store) => {
-    for (const { device, user } of await suspendedWipes(store))
+  const wipes = await withStore(command, suspendedWipes);
+  if (json)
+    printJson({ place, accepted: accepted !== null, store: accepted ?? found, suspendedWipes: wipes });
+  else
+    for (const { device, user } of wipes)
       print(`suspended wipe: ${target(device, user)}; order it again, or clear it\n`);
-  });
 }

@@ -31,7 +31,7 @@ function number(value: number, tone: Tone): Cell {
 export function list(options: UserOptions, command: Command): Promise<void> {
   const time = timeWriter(options);
   const columns: Column<UserRow>[] = [
-    { title: 'USER', cell: ({ user }) => printable(user) },
+    { title: 'USER', cell: ({ user }) => printable(user), min: 18 },
     { title: 'DEVICES', cell: ({ devices }) => String(devices) },
     { title: 'ALLOWED', cell: ({ states }) => number(states.allowed, 'good') },
     { title: 'QUARANTINED', cell: ({ states }) => number(states.quarantined, 'warning') },
@@ -73,7 +73,7 @@ function detailsText({ user, record, names, partnerships, decisions }: UserDetai
   if (partnerships.length === 0) lines.push('was seen with no device');
   const columns: Column<UserDetails['partnerships'][number]>[] = [
     { title: 'DEVICE', cell: ({ record: seen }) => seen.device },
-    { title: 'USER', cell: ({ record: seen }) => printable(seen.user) },
+    { title: 'USER', cell: ({ record: seen }) => printable(seen.user), min: 18 },
     { title: 'TYPE', cell: ({ record: seen }) => printable(seen.deviceType, '-'), min: 8, spare: 2 },
     { title: 'MODEL', cell: (seen) => printable(modelOf(null, seen), '-'), min: 8, spare: 3 },
     { title: 'STATE', cell: (seen) => stateCell(stateOf(seen)) },

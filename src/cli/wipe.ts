@@ -8,7 +8,7 @@ import type { WipePlan } from '../app/wipe.ts';
 import { ProgramError } from '../errors.ts';
 import type { DeviceKey } from '../identity/keys.ts';
 import { loginName, withStore } from './context.ts';
-import { print, printable } from './output.ts';
+import { print, printJson, printable } from './output.ts';
 import { table } from './table.ts';
 import { isoTime } from './times.ts';
 
@@ -20,6 +20,7 @@ export interface WipeOptions {
   readonly accountOnly?: true;
   readonly allUsers?: true;
   readonly confirm?: string;
+  readonly json?: true;
 }
 
 /** `devices wipe`. */
@@ -33,10 +34,11 @@ export function wipe(device: string, options: WipeOptions, command: Command): Pr
       accountOnly: accountOnly === true,
       allUsers: allUsers === true,
     });
-    print(planText(plan));
-    const confirmation = options.confirm ?? (await askForDevice(plan.device));
+    if (!options.json) print(planText(plan));
+    const confirmation = options.confirm ?? (await askForDevice(plan.device, options.json === true));
     const decision = await orderWipe(store, plan, { owner, confirmation });
-    print(`${describeDecision(decision)}: ${target(plan.device, plan.user)}\n`);
+    if (options.json) printJson({ device: plan.device, user: plan.user, decision, replaced: plan.replaces });
+    else print(`${describeDecision(decision)}: ${target(plan.device, plan.user)}\n`);
   });
 }
 
@@ -81,8 +83,9 @@ function planText({ device, user, accountOnly, listing, partnerships, named, ...
   return `${lines.join('\n')}\n`;
 }
 
-async function askForDevice(device: DeviceKey): Promise<string> {
-  if (!process.stdin.isTTY)
+/** A question has no place in a JSON document. */
+async function askForDevice(device: DeviceKey, json: boolean): Promise<string> {
+  if (!process.stdin.isTTY || json)
     throw new ProgramError('EASGATE_WIPE_CONFIRM', `nobody to ask here: add --confirm ${device}`);
   return (await ask('Type the device id to wipe it: ', process.stdin, process.stdout)) ?? '';
 }

@@ -8,10 +8,10 @@ import { matchPath } from '../gateway/pass-through/paths.ts';
 import type { PassThroughSettings } from '../gateway/pass-through/settings.ts';
 import { parseRange } from '../identity/client-address.ts';
 import { UserNames } from '../identity/user-names.ts';
+import type { GatewaySettings } from '../gateway/gateway-settings.ts';
 import type {
   CertificateSettings,
   DiscoverySettings,
-  GatewaySettings,
   HealthSettings,
   ListenerTlsSettings,
   QuarantineSettings,

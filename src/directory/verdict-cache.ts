@@ -129,6 +129,11 @@ function isWipe({ action }: Verdict): boolean {
 /** Two conversions of one moment differ by rounding; a larger difference means that the wall clock was set. */
 const SAME_MOMENT_MS = 1_000;
 
+/** Small parts of verdicts. */
+function isAlike(a: object | undefined, b: object | undefined): boolean {
+  return a === b || (a !== undefined && b !== undefined && JSON.stringify(a) === JSON.stringify(b));
+}
+
 /** `lastReason` is no part of what is decided. Orders to wipe are never the same: each says when it was read. */
 function isSame(a: Verdict, b: Verdict): boolean {
   return (
@@ -141,7 +146,8 @@ function isSame(a: Verdict, b: Verdict): boolean {
     a.requirement === b.requirement &&
     a.model === b.model &&
     a.nextStep === b.nextStep &&
-    JSON.stringify([a.wouldBe, a.message]) === JSON.stringify([b.wouldBe, b.message]) &&
+    isAlike(a.wouldBe, b.wouldBe) &&
+    isAlike(a.message, b.message) &&
     a.wipe === undefined &&
     b.wipe === undefined
   );

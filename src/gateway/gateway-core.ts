@@ -24,9 +24,12 @@ import { ReleasePace } from './access/mass-change.ts';
 import { requestFactsOf } from './access/request-facts.ts';
 import { Notices } from './access/notice-cache.ts';
 import type { NoticeReader } from './access/notice-cache.ts';
-import { OpenOptions } from './open-options.ts';
-import { MAX_USER_AGENT, VIA_PSEUDONYM } from './settings.ts';
-import type { GatewaySettings, QuarantineSettings } from './settings.ts';
+import { OpenOptions } from './credentials/open-options.ts';
+import { VIA_PSEUDONYM } from '../http/via.ts';
+import type { GatewaySettings } from './gateway-settings.ts';
+import type { OnTrouble } from './trouble.ts';
+import { MAX_USER_AGENT } from './settings.ts';
+import type { QuarantineSettings } from './settings.ts';
 import type { FinishedPassage } from '../telemetry/finished-request.ts';
 import type { PassThroughLane } from './pass-through/lane.ts';
 import type { Balancer } from './upstream/balancer.ts';
@@ -37,9 +40,6 @@ const MAX_QUESTIONS = 3;
 const RELEASE_RATE = 200;
 /** A question ends up to so much later than its limit. */
 const SWEEP_MARGIN_MS = 1_000;
-
-/** Something the operator should know; codes are stable. */
-export type OnTrouble = (code: string, facts: Readonly<Record<string, unknown>>) => void;
 
 /** Plain numbers, cheap to count; read by metrics. */
 export interface GatewayCounters {

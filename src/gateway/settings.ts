@@ -2,7 +2,6 @@
 import type { UserNames } from '../identity/user-names.ts';
 import type { HeadLimits } from '../http/request-head.ts';
 import type { NoticeSettings } from '../notices/notice.ts';
-import type { PassThroughSettings } from './pass-through/settings.ts';
 
 /** TLS towards a mail server; key material as PEM text. */
 export interface UpstreamTlsSettings {
@@ -190,29 +189,6 @@ export interface DiscoverySettings {
   /** Where the mail server is asked. */
   readonly path: string;
 }
-
-/** Everything the data plane is told. */
-export interface GatewaySettings {
-  readonly listen: ListenSettings;
-  readonly upstream: UpstreamSettings;
-  readonly client: ClientSettings;
-  readonly throttle: ThrottleSettings;
-  readonly identity: IdentitySettings;
-  /** The URL of this gateway as phones know it, `https://host/Microsoft-Server-ActiveSync`; null = not told. */
-  readonly publicUrl: string | null;
-  /** Null = a quarantined phone is answered like a blocked one. */
-  readonly quarantine: QuarantineSettings | null;
-  /** Null = Autodiscover is not served. */
-  readonly autodiscover: DiscoverySettings | null;
-  /** Other paths that may pass; null = none. */
-  readonly passThrough: PassThroughSettings | null;
-  readonly retryAfterSeconds: number;
-  /** Phones a second that a change for many lets in. Absent = 200. */
-  readonly releaseRate?: number;
-}
-
-/** How this gateway names itself in Via (RFC 9110 7.6.3). */
-export const VIA_PSEUDONYM = 'easgate';
 
 /** Longest heartbeat a server accepts (MS-ASCMD Ping HeartbeatInterval, Sync Wait). */
 export const MAX_HEARTBEAT_SECONDS = 3540;

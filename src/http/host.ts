@@ -50,3 +50,11 @@ function endOfIpv6(host: string): number {
   }
   return -1;
 }
+
+/** Whether `host` (a Host header, with or without port) is one of the lower-case `publicHosts`. */
+export function isPublicHost(host: string, publicHosts: readonly string[]): boolean {
+  const colon = host.lastIndexOf(':');
+  const bracket = host.lastIndexOf(']');
+  const name = (colon > bracket ? host.slice(0, colon) : host).toLowerCase();
+  return publicHosts.includes(name);
+}

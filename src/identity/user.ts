@@ -141,10 +141,10 @@ function isAscii(text: string): boolean {
 /** What directories leave out when they compare (RFC 4518 2.2): soft hyphens, joiners, marks that choose a form. */
 const LEFT_OUT = /[\p{Cf}\p{Default_Ignorable_Code_Point}]/u;
 /**
- * Beyond ASCII, letters, digits and marks alone (RFC 8264 4.2, IdentifierClass). Windows leaves out characters that it does
- * not know when it compares names, such as new symbols; a line separator would end a line of a log.
+ * No symbols, and beyond the basic plane no letters but ideographs: Windows leaves out characters that it does not know when it
+ * compares names, as those of young scripts. A line separator would end a line of a log.
  */
-const NAME = /^[ -~\p{L}\p{Nd}\p{M}]+$/u;
+const NAME = /^(?:[ -~]|(?=[\0-\uffff]|\p{Script=Han})[\p{L}\p{Nd}\p{M}\p{P}])+$/u;
 
 /**
  * The key of a name with letters beyond ASCII. Directories compare names by their compatibility form (RFC 4518 2.3): one with

@@ -1,62 +1,114 @@
 // Owns the decision taken by hand on a device or a partnership, and the progress of a wipe.
+import { z } from 'zod';
 import { CorruptRecordError } from './corrupt-record.ts';
-import { parse, text, texts, time } from './read-json.ts';
-import type { Json } from './read-json.ts';
+import { number, numberOr, text, textOr, texts, word } from './fields.ts';
+import type { Immutable } from './fields.ts';
+import { parseObject, readerOf } from './read-record.ts';
 
-interface DecisionBase {
-  readonly owner: string;
-  readonly reason: string | null;
-  /** Milliseconds since the epoch. */
-  readonly decidedAt: number;
-}
+const who = {
+  owner: textOr('unknown', 'Who decided'),
+  reason: text('Why, in the words of who decided; the user of the phone may read it'),
+  decidedAt: numberOr(0, 'When it was decided, milliseconds since the epoch'),
+};
 
 /** An operator lets a device or a partnership pass, or keeps it out. */
-export interface AccessDecision extends DecisionBase {
-  readonly action: 'allow' | 'block' | 'quarantine';
-  /** Milliseconds since the epoch; `null` = until cleared. An expired decision is no decision. */
-  readonly expiresAt: number | null;
-}
+export const accessDecisionSchema = z.object({
+  action: word(
+    {
+      allow: 'its requests go to the mail server',
+      block: 'its requests are refused',
+      quarantine: 'it sees a mailbox with a message about why, and nothing else',
+    },
+    'What is decided',
+  ),
+  ...who,
+  expiresAt: number(
+    'When it ends, milliseconds since the epoch; null = when it is cleared. A decision that expired is no decision',
+  ),
+});
 
 /** A partnership that a wipe names: it was known before the order. */
-export interface WipePartnership {
-  readonly user: string;
-  /** The spellings of the device id under which it had been seen by then. */
-  readonly spellings: readonly string[];
-  /** When the order was first sent to it, milliseconds since the epoch; `null` = not yet. */
-  readonly toldAt: number | null;
-}
+export const wipePartnershipSchema = z.object({
+  user: z.string().describe('Its user'),
+  spellings: texts('The spellings of the device id under which it had been seen by then'),
+  toldAt: number('When the order was first sent to it, milliseconds since the epoch; null = not yet'),
+});
 
-/** How far a wipe has come. */
-export interface WipeProgress {
-  /** Milliseconds since the epoch; names this one wipe. */
-  readonly requestedAt: number;
-  /** Who is told; whoever else comes with the device id is kept out. */
-  readonly partnerships: readonly WipePartnership[];
-  /** `failed`: the device said it could not; it is told again. */
-  readonly state: 'pending' | 'acknowledged' | 'failed';
-  /** When the device last answered, with success or failure, milliseconds since the epoch; `null` = not yet. */
-  readonly acknowledgedAt: number | null;
-  /** What it answered: 1 = wiped, 2 = failed (MS-ASPROV 2.2.2.54.3); `null` = nothing yet. */
-  readonly deviceStatus: number | null;
-  /** Whose partnership answered; `null` = none yet. */
-  readonly acknowledgedBy: string | null;
-  /**
-   * The store was restored or replaced since the wipe was ordered: nobody knows whether it was taken back. The device is
-   * kept out, and not told, until an operator orders the wipe again. The store says so; it is not kept.
-   */
-  readonly suspended?: true;
-}
+const progress = z.object({
+  requestedAt: z.number().describe('When it was ordered, milliseconds since the epoch; names this one wipe'),
+  partnerships: z.array(wipePartnershipSchema).meta({
+    description: 'Who is told; whoever else comes with the device id is kept out',
+    default: [],
+  }),
+  state: word(
+    {
+      pending: 'the device did not answer yet',
+      acknowledged: 'the device said that it erases itself',
+      failed: 'the device said that it could not; it is told again',
+    },
+    'How far it is',
+  ),
+  acknowledgedAt: number(
+    'When the device last answered, with success or failure, milliseconds since the epoch; null = not yet',
+  ),
+  deviceStatus: number('What it answered: 1 = wiped, 2 = failed (MS-ASPROV 2.2.2.54.3); null = nothing yet'),
+  acknowledgedBy: text('Whose partnership answered; null = none yet'),
+});
+
+/** A wipe as it is stored. */
+export const storedWipeSchema = progress.extend({
+  epoch: number(
+    'The epoch of the store that ordered it. In a store of another epoch nobody knows whether it was taken back: while it is ' +
+      'not acknowledged, it is suspended there. The device is kept out, and not told, until an operator orders the wipe again',
+  ),
+});
+
+/** How far a wipe is. */
+export const wipeProgressSchema = progress.extend({
+  suspended: z
+    .literal(true)
+    .exactOptional()
+    .describe('It was ordered in another epoch of the store; the store works it out, it is not stored'),
+});
+
+const wipeAction = word(
+  { wipe: 'the device is erased', accountWipe: 'what the device holds of the account is erased' },
+  'What is ordered',
+);
+const wipeExpiry = z.null().meta({
+  description: 'A wipe is taken back by hand or carried out; it never expires',
+  default: null,
+});
+
+/** The stored form of {@link wipeDecisionSchema}. Of what orders a wipe nothing has a default: it erases a device. */
+export const storedWipeDecisionSchema = z.object({
+  action: wipeAction,
+  ...who,
+  expiresAt: wipeExpiry,
+  wipe: storedWipeSchema.describe('The order and its progress'),
+});
 
 /** An operator has the device erased (`wipe`), or only what it holds of the account (`accountWipe`). */
-export interface WipeDecision extends DecisionBase {
-  readonly action: 'wipe' | 'accountWipe';
-  /** A wipe is taken back by hand or carried out; it never lapses by itself. */
-  readonly expiresAt: null;
-  readonly wipe: WipeProgress;
-}
+export const wipeDecisionSchema = storedWipeDecisionSchema.extend({
+  wipe: wipeProgressSchema.describe('The order and its progress'),
+});
 
 /** A decision an operator took by hand on a device or a partnership (user + device). */
-export type ManualDecision = AccessDecision | WipeDecision;
+export const manualDecisionSchema = z.discriminatedUnion('action', [
+  accessDecisionSchema,
+  wipeDecisionSchema,
+]);
+
+/** An operator lets a device or a partnership pass, or keeps it out. */
+export type AccessDecision = Immutable<z.infer<typeof accessDecisionSchema>>;
+/** A partnership that a wipe names. */
+export type WipePartnership = Immutable<z.infer<typeof wipePartnershipSchema>>;
+/** How far a wipe is. */
+export type WipeProgress = Immutable<z.infer<typeof wipeProgressSchema>>;
+/** An operator has something erased. */
+export type WipeDecision = Immutable<z.infer<typeof wipeDecisionSchema>>;
+/** A decision an operator took by hand on a device or a partnership (user + device). */
+export type ManualDecision = Immutable<z.infer<typeof manualDecisionSchema>>;
 
 /** Whether a decision asks, or asked, for a wipe. */
 export function isWipe(decision: ManualDecision | null): decision is WipeDecision {
@@ -80,51 +132,17 @@ export function decisionText(decision: ManualDecision, epoch: number): string {
   return JSON.stringify({ ...decision, wipe: { ...wipe, epoch: suspended === true ? 0 : epoch } });
 }
 
+const readAccess = readerOf(accessDecisionSchema);
+const readWipe = readerOf(storedWipeDecisionSchema);
+
 /** Reads a stored decision; a wipe of another epoch than the store's is suspended. @throws CorruptRecordError */
 export function readDecision(stored: string, what: string, epoch: number): ManualDecision {
-  const json = parse(stored, what);
+  const json = parseObject(stored, what);
   const { action } = json;
-  const base = {
-    owner: text(json, 'owner', what) ?? 'unknown',
-    reason: text(json, 'reason', what),
-    decidedAt: time(json, 'decidedAt', what) ?? 0,
-  };
-  const expiresAt = time(json, 'expiresAt', what);
-  if (action === 'allow' || action === 'block' || action === 'quarantine')
-    return { action, ...base, expiresAt };
-  if ((action !== 'wipe' && action !== 'accountWipe') || expiresAt !== null)
-    throw new CorruptRecordError(what);
-  return { action, ...base, expiresAt, wipe: readWipe(json['wipe'], `${what}.wipe`, epoch) };
-}
-
-/** Nothing is filled in here: what was not written clearly must erase no device. */
-function readWipe(value: unknown, what: string, epoch: number): WipeProgress {
-  if (typeof value !== 'object' || value === null) throw new CorruptRecordError(what);
-  const json = value as Json;
-  const { state } = json;
-  const requestedAt = time(json, 'requestedAt', what);
-  if (requestedAt === null || (state !== 'pending' && state !== 'acknowledged' && state !== 'failed'))
-    throw new CorruptRecordError(what);
-  const progress: WipeProgress = {
-    requestedAt,
-    partnerships: readWipePartnerships(json['partnerships'] ?? [], `${what}.partnerships`),
-    state,
-    acknowledgedAt: time(json, 'acknowledgedAt', what),
-    deviceStatus: time(json, 'deviceStatus', what),
-    acknowledgedBy: text(json, 'acknowledgedBy', what),
-  };
-  const isOpen = state !== 'acknowledged';
-  return isOpen && time(json, 'epoch', what) !== epoch ? { ...progress, suspended: true } : progress;
-}
-
-/** None named = nobody is told, everybody is kept out. */
-function readWipePartnerships(value: unknown, what: string): WipePartnership[] {
-  if (!Array.isArray(value)) throw new CorruptRecordError(what);
-  return value.map((entry: unknown) => {
-    if (typeof entry !== 'object' || entry === null) throw new CorruptRecordError(what);
-    const json = entry as Json;
-    const user = text(json, 'user', what);
-    if (user === null) throw new CorruptRecordError(`${what}.user`);
-    return { user, spellings: texts(json, 'spellings', what), toldAt: time(json, 'toldAt', what) };
-  });
+  if (action === 'allow' || action === 'block' || action === 'quarantine') return readAccess(json, what);
+  if (action !== 'wipe' && action !== 'accountWipe') throw new CorruptRecordError(what);
+  const decision = readWipe(json, what);
+  const { epoch: ordered, ...wipe } = decision.wipe;
+  const isSuspended = wipe.state !== 'acknowledged' && ordered !== epoch;
+  return { ...decision, wipe: isSuspended ? { ...wipe, suspended: true } : wipe };
 }

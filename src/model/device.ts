@@ -1,31 +1,40 @@
 // Owns the device record: what a feed reports of a device.
+import { z } from 'zod';
 import type { DeviceKey } from '../identity/keys.ts';
-import { flag, parse, text, texts, time } from './read-json.ts';
+import { deviceKey, flag, number, numberOr, text, textOr, texts } from './fields.ts';
+import type { Immutable } from './fields.ts';
+import { parseObject, readerOf } from './read-record.ts';
 
-/** What a feed knows of a device. `null` = the feed did not say. Times are milliseconds since the epoch. */
-export interface DeviceRecord {
-  readonly key: DeviceKey;
-  readonly managed: boolean | null;
-  readonly compliant: boolean | null;
-  readonly model: string | null;
-  readonly os: string | null;
-  readonly encrypted: boolean | null;
-  readonly compromised: boolean | null;
-  readonly owner: string | null;
-  readonly lastCheckIn: number | null;
-  /** Which feed said so. */
-  readonly source: string;
-  /** Grows with every observation of one source: an older one never overwrites a newer one. */
-  readonly version: number;
-  readonly observedAt: number;
-  /** Which requirements the device does not meet, in the feed's words, e.g. `encryption`; see {@link boundRequirements}. */
-  readonly unmetRequirements: readonly string[];
-  /**
-   * When the device came to be managed or not, compliant or not, as it is: `observedAt` of the first report that said so.
-   * The store keeps it.
-   */
-  readonly stateSince: number;
-}
+/** What a feed knows of a device. */
+export const deviceSchema = z.object({
+  key: deviceKey('The device, whatever its id is spelled as'),
+  managed: flag('Whether it is enrolled in device management'),
+  compliant: flag('Whether it meets the requirements of device management'),
+  model: text('Its model, in the words of the feed'),
+  os: text('Its operating system, in the words of the feed'),
+  encrypted: flag('Whether its storage is encrypted'),
+  compromised: flag('Whether it is jailbroken or rooted'),
+  owner: text('Who it belongs to, in the words of the feed'),
+  lastCheckIn: number('When device management last heard of it, milliseconds since the epoch'),
+  source: textOr('unknown', 'The feed that reported it'),
+  version: numberOr(
+    0,
+    'Grows with every observation of one source: an older one never overwrites a newer one of the same source',
+  ),
+  observedAt: numberOr(0, 'When the feed saw it so, milliseconds since the epoch'),
+  unmetRequirements: texts(
+    'Which requirements it does not meet, in the words of the feed, e.g. `encryption`: at most ten, of at most 64 characters',
+  ),
+  stateSince: z.number().meta({
+    description:
+      'When it came to be managed or not, compliant or not, as it is: `observedAt` of the first report that said so, ' +
+      'milliseconds since the epoch. The store keeps it',
+    otherwise: '`observedAt`',
+  }),
+});
+
+/** What a feed knows of a device. `null` = the feed did not say. */
+export type DeviceRecord = Immutable<z.infer<typeof deviceSchema>>;
 
 /** What a feed reports. */
 export type DeviceReport = Omit<DeviceRecord, 'stateSince'>;
@@ -35,13 +44,22 @@ const MAX_REQUIREMENT = 64;
 /** What no reader could show, or would read as something else: control characters, line ends, turned directions. */
 const UNSHOWN = /[\p{Cc}\p{Cf}\u2028\u2029]+/gu;
 
+/** Printable ASCII without space at either end. */
+const PLAIN = /^[!-~](?:[ -~]*[!-~])?$/;
+
 /** Requirements as they are kept and shown to the phone's user: one line each, a few, none twice. */
 export function boundRequirements(said: readonly string[]): string[] {
+  // What is stored is bounded already: reading it costs no more than a look.
+  if (said.length <= MAX_REQUIREMENTS && said.every(isBounded)) return [...new Set(said)];
   const kept = said
     .slice(0, MAX_REQUIREMENTS * 2)
     .map((text) => text.slice(0, MAX_REQUIREMENT).toWellFormed().replaceAll(UNSHOWN, ' ').trim())
     .filter((text) => text !== '');
   return [...new Set(kept)].slice(0, MAX_REQUIREMENTS);
+}
+
+function isBounded(text: string): boolean {
+  return text.length <= MAX_REQUIREMENT && PLAIN.test(text);
 }
 
 /** Managed and compliant as far as it matters how long that has been so: never reported is not compliant. */
@@ -62,25 +80,18 @@ export function sameFacts(a: DeviceReport, b: DeviceReport): boolean {
   );
 }
 
+const read = readerOf(deviceSchema);
+
 /** Reads a stored device record. @throws CorruptRecordError */
 export function readDevice(key: DeviceKey, stored: string): DeviceRecord {
   const what = `device ${key}`;
-  const json = parse(stored, what);
-  return {
-    key,
-    managed: flag(json, 'managed', what),
-    compliant: flag(json, 'compliant', what),
-    model: text(json, 'model', what),
-    os: text(json, 'os', what),
-    encrypted: flag(json, 'encrypted', what),
-    compromised: flag(json, 'compromised', what),
-    owner: text(json, 'owner', what),
-    lastCheckIn: time(json, 'lastCheckIn', what),
-    source: text(json, 'source', what) ?? 'unknown',
-    version: time(json, 'version', what) ?? 0,
-    observedAt: time(json, 'observedAt', what) ?? 0,
-    unmetRequirements: boundRequirements(texts(json, 'unmetRequirements', what)),
-    // Records of before this was kept: at least since the last report.
-    stateSince: time(json, 'stateSince', what) ?? time(json, 'observedAt', what) ?? 0,
-  };
+  const json = parseObject(stored, what);
+  json['key'] = key;
+  // Records of before this was kept: at least since the last report.
+  json['stateSince'] ??= json['observedAt'] ?? 0;
+  const record = read(json, what);
+  if (record.unmetRequirements.length > 0) {
+    record.unmetRequirements = boundRequirements(record.unmetRequirements);
+  }
+  return record;
 }

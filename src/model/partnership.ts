@@ -1,29 +1,35 @@
 // Owns the partnership: a user on a device, as seen at the mail server.
+import { z } from 'zod';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
-import { parse, text, texts, time } from './read-json.ts';
-import type { Json } from './read-json.ts';
-
-/** A user on a device, as seen at the mail server. */
-export interface PartnershipRecord {
-  readonly user: UserKey;
-  readonly device: DeviceKey;
-  readonly firstSeen: number;
-  readonly lastSeen: number;
-  readonly deviceType: string;
-  readonly userAgent: string | null;
-  readonly protocolVersion: string | null;
-  readonly lastVerdict: string;
-  readonly lastReason: string;
-  /** What the device said of itself (MS-ASCMD DeviceInformation); `null` = nothing yet. */
-  readonly model: string | null;
-  readonly os: string | null;
-  readonly imei: string | null;
-  /** The spellings of the device id it was seen under, the first one first (device.ts); at least one. */
-  readonly spellings: readonly string[];
-}
+import { deviceKey, numberOr, text, textOr, userKey } from './fields.ts';
+import type { Immutable } from './fields.ts';
+import { parseObject, readerOf } from './read-record.ts';
 
 /** More than a device id has; what a record holds beyond is not kept. */
 export const MAX_SPELLINGS = 8;
+
+/** A user on a device, as seen at the mail server. */
+export const partnershipSchema = z.object({
+  user: userKey('The user'),
+  device: deviceKey('The device'),
+  firstSeen: numberOr(0, 'When the mail server first accepted its credentials, milliseconds since the epoch'),
+  lastSeen: numberOr(0, 'When the mail server last accepted its credentials, milliseconds since the epoch'),
+  deviceType: textOr('', 'The DeviceType of its requests'),
+  userAgent: text('The User-Agent of its requests'),
+  protocolVersion: text('The version of Exchange ActiveSync it speaks, e.g. `16.1`'),
+  lastVerdict: textOr('', 'What the gateway last did with its requests'),
+  lastReason: textOr('', 'The reason of that verdict'),
+  model: text('Its model, as the device says (MS-ASCMD DeviceInformation)'),
+  os: text('Its operating system, as the device says (MS-ASCMD DeviceInformation)'),
+  imei: text('Its IMEI, as the device says (MS-ASCMD DeviceInformation)'),
+  spellings: z.array(z.string()).meta({
+    description: `The spellings of the device id it was seen under, the first one first: ${MAX_SPELLINGS} at most`,
+    otherwise: '`device` alone',
+  }),
+});
+
+/** A user on a device, as seen at the mail server. */
+export type PartnershipRecord = Immutable<z.infer<typeof partnershipSchema>>;
 
 /** Spellings seen before and now, each once. */
 export function joinSpellings(before: readonly string[], now: readonly string[]): string[] {
@@ -38,31 +44,20 @@ export interface NewSpelling {
   readonly spellings: readonly string[];
 }
 
+const read = readerOf(partnershipSchema);
+
 /** Reads a stored partnership. @throws CorruptRecordError */
 export function readPartnership(user: UserKey, device: DeviceKey, stored: string): PartnershipRecord {
   const what = `partnership ${user} ${device}`;
-  const json = parse(stored, what);
-  return {
-    user,
-    device,
-    firstSeen: time(json, 'firstSeen', what) ?? 0,
-    lastSeen: time(json, 'lastSeen', what) ?? 0,
-    deviceType: text(json, 'deviceType', what) ?? '',
-    userAgent: text(json, 'userAgent', what),
-    protocolVersion: text(json, 'protocolVersion', what),
-    lastVerdict: text(json, 'lastVerdict', what) ?? '',
-    lastReason: text(json, 'lastReason', what) ?? '',
-    model: text(json, 'model', what),
-    os: text(json, 'os', what),
-    imei: text(json, 'imei', what),
-    spellings: spellingsOf(json, device, what),
-  };
-}
-
-/** Records of before spellings were kept: the key was the spelling. */
-function spellingsOf(json: Json, device: DeviceKey, what: string): string[] {
-  const kept = texts(json, 'spellings', what).slice(0, MAX_SPELLINGS);
-  return kept.length === 0 ? [device] : kept;
+  const json = parseObject(stored, what);
+  json['user'] = user;
+  json['device'] = device;
+  json['spellings'] ??= [];
+  const record = read(json, what);
+  // Records of before spellings were kept: the key was the spelling.
+  if (record.spellings.length === 0) record.spellings.push(device);
+  else if (record.spellings.length > MAX_SPELLINGS) record.spellings.length = MAX_SPELLINGS;
+  return record;
 }
 
 /** The partnership of a look-up: it decides nothing, so one that is not understood is as good as none. */

@@ -1,17 +1,26 @@
 // Owns the user record.
+import { z } from 'zod';
 import type { UserKey } from '../identity/keys.ts';
-import { parse, texts } from './read-json.ts';
+import { texts, userKey, userKeys } from './fields.ts';
+import type { Immutable } from './fields.ts';
+import { parseObject, readerOf } from './read-record.ts';
 
 /** A user and the other names that mean the same user. */
-export interface UserRecord {
-  readonly key: UserKey;
-  readonly aliases: readonly UserKey[];
-  readonly groups: readonly string[];
-}
+export const userSchema = z.object({
+  key: userKey('The user, by the name that records are stored under'),
+  aliases: userKeys('Other names of the same user'),
+  groups: texts('Groups the user is a member of'),
+});
+
+/** A user and the other names that mean the same user. */
+export type UserRecord = Immutable<z.infer<typeof userSchema>>;
+
+const read = readerOf(userSchema);
 
 /** Reads a stored user record. @throws CorruptRecordError */
 export function readUser(key: UserKey, stored: string): UserRecord {
   const what = `user ${key}`;
-  const json = parse(stored, what);
-  return { key, aliases: texts(json, 'aliases', what) as UserKey[], groups: texts(json, 'groups', what) };
+  const json = parseObject(stored, what);
+  json['key'] = key;
+  return read(json, what);
 }

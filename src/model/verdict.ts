@@ -1,62 +1,116 @@
 // Owns the verdict: what the gateway does with a request, and why.
-import type { VerdictReason } from './reason.ts';
+import { z } from 'zod';
+import { word } from './fields.ts';
+import type { Immutable } from './fields.ts';
+import { verdictReasonSchema } from './reason.ts';
 
 /** What the gateway does with a request. */
-export type VerdictAction = 'allow' | 'block' | 'quarantine' | 'wipe' | 'accountWipe';
+export const verdictActionSchema = word(
+  {
+    allow: 'it goes to the mail server',
+    block: 'it is refused',
+    quarantine: 'it is answered from a mailbox with a message about why',
+    wipe: 'the device is ordered to erase itself',
+    accountWipe: 'the device is ordered to erase what it holds of the account',
+  },
+  'What the gateway does with a request',
+);
 
 /** Which wipe a verdict asks for, and of which partnership; what the device answers is recorded against it. */
-export interface WipeOrder {
-  /** The user the decision is stored under; null = it is the device's, for every user. */
-  readonly decidedFor: string | null;
-  /** The partnership that is told, by its user's name in the order. */
-  readonly user: string;
-  /** The spellings of the device id under which it is told. */
-  readonly spellings: readonly string[];
-  /** The order was sent to it before: only then its answer counts (MS-ASPROV 3.2.5.1.2). */
-  readonly told: boolean;
-  /** Milliseconds since the epoch; names this one wipe. */
-  readonly requestedAt: number;
-  /** When the decision was read, milliseconds since the epoch: an order that is not fresh must not be carried out. */
-  readonly readAt: number;
-  /** The verdict under any other spelling. */
-  readonly elsewhere: Verdict;
-}
+export const wipeOrderSchema = z.object({
+  decidedFor: z
+    .string()
+    .nullable()
+    .describe("The user the decision is stored under; null = it is the device's, for every user"),
+  user: z.string().describe('The partnership that is told, by the name of its user in the order'),
+  spellings: z.array(z.string()).describe('The spellings of the device id under which it is told'),
+  told: z
+    .boolean()
+    .describe('The order was sent to it before: only then its answer counts (MS-ASPROV 3.2.5.1.2)'),
+  requestedAt: z
+    .number()
+    .describe('When the wipe was ordered, milliseconds since the epoch; names this one wipe'),
+  readAt: z
+    .number()
+    .describe(
+      'When the decision was read, milliseconds since the epoch: an order that is not fresh must not be carried out',
+    ),
+  get elsewhere() {
+    return verdictSchema.describe('The verdict under any other spelling');
+  },
+});
 
 /** What a policy would have decided. */
-export interface WouldBe {
-  readonly action: 'allow' | 'block' | 'quarantine';
-  readonly reason: VerdictReason;
-  /** Name of the rule or compliance policy; null = neither. */
-  readonly rule: string | null;
-}
+export const wouldBeSchema = z.object({
+  action: z.enum(['allow', 'block', 'quarantine']).describe('What it would have done with the request'),
+  reason: verdictReasonSchema,
+  rule: z.string().nullable().describe('Name of the rule or compliance policy; null = neither'),
+});
 
-/** A decision; frozen and shared between requests. */
-export interface Verdict {
-  readonly action: VerdictAction;
-  readonly reason: VerdictReason;
-  /** Where the decision came from, e.g. `partnership decision by admin` or `rule "old Androids"`; never sent to phones. */
-  readonly rule: string;
-  /** Milliseconds since the epoch after which the verdict must be decided anew; `Infinity` when nothing expires. */
-  readonly validUntil: number;
-  /**
-   * The same moment on the monotonic clock, converted when the verdict was decided: deadlines count on it, so that a step
-   * of the wall clock does not move them. Set by the verdict cache; absent = not converted.
-   */
-  readonly lapsesAt?: number;
-  /** Since when it is so, milliseconds since the epoch; absent = not known. */
-  readonly since?: number;
-  /** What exactly is required or was decided, in the words of the operator or feed; may be shown to the phone's user. */
-  readonly requirement?: string;
-  /** What the device calls itself, or its feed calls it; absent = not known, or not kept out. */
-  readonly model?: string;
-  /** The reason of the verdict that the device last met at any gateway; absent = never seen, or not kept out. */
-  readonly lastReason?: string;
-  /** What the policy would have decided, were all of it enforced; absent = the same. */
-  readonly wouldBe?: WouldBe;
-  /** When a step of the policy follows, or the deciding one ends, milliseconds since the epoch; absent = none does. */
-  readonly nextStep?: number;
-  /** The policy's own texts for the phone's user, by language, and `link`; absent = it has none for this reason. */
-  readonly message?: Readonly<Record<string, string>>;
-  /** Only with `wipe` and `accountWipe`. */
-  readonly wipe?: WipeOrder;
-}
+/** What the gateway decided on a user with a device. */
+export const verdictSchema = z.object({
+  action: verdictActionSchema,
+  reason: verdictReasonSchema,
+  rule: z
+    .string()
+    .describe(
+      'Where the decision came from, e.g. `partnership decision by admin` or `rule "old Androids"`; never sent to phones',
+    ),
+  validUntil: z
+    .union([z.number(), z.literal(Infinity)])
+    .describe(
+      'When the verdict must be decided anew, milliseconds since the epoch; Infinity when nothing expires',
+    ),
+  lapsesAt: z
+    .number()
+    .exactOptional()
+    .describe(
+      'The same moment on the monotonic clock, milliseconds, worked out when the verdict was decided: deadlines count on it, ' +
+        'so that a step of the wall clock does not move them. Set by the verdict cache; absent = not worked out',
+    ),
+  since: z
+    .number()
+    .exactOptional()
+    .describe('Since when it is so, milliseconds since the epoch; absent = not known'),
+  requirement: z
+    .string()
+    .exactOptional()
+    .describe(
+      'What exactly is required or was decided, in the words of the operator or feed; the user of the phone may read it',
+    ),
+  model: z
+    .string()
+    .exactOptional()
+    .describe('What the device calls itself, or its feed calls it; absent = not known, or not kept out'),
+  lastReason: z
+    .string()
+    .exactOptional()
+    .describe(
+      'The reason of the verdict that the device last met at any gateway; absent = never seen, or not kept out',
+    ),
+  wouldBe: wouldBeSchema
+    .exactOptional()
+    .describe('What the policy would have decided, were all of it enforced; absent = the same'),
+  nextStep: z
+    .number()
+    .exactOptional()
+    .describe(
+      'When a step of the policy follows, or what decided ends, milliseconds since the epoch; absent = none does',
+    ),
+  message: z
+    .record(z.string(), z.string())
+    .exactOptional()
+    .describe('Texts of the policy for the user of the phone, by language, and `link`; absent = it has none'),
+  wipe: wipeOrderSchema
+    .exactOptional()
+    .describe('Only with `wipe` and `accountWipe`: which wipe, and of whom'),
+});
+
+/** What the gateway does with a request. */
+export type VerdictAction = z.infer<typeof verdictActionSchema>;
+/** Which wipe a verdict asks for, and of which partnership. */
+export type WipeOrder = Immutable<z.infer<typeof wipeOrderSchema>>;
+/** A verdict; frozen and shared between requests. */
+export type Verdict = Immutable<z.infer<typeof verdictSchema>>;
+/** What a policy would have decided. */
+export type WouldBe = Immutable<z.infer<typeof wouldBeSchema>>;

@@ -29,7 +29,7 @@ export function decideAccess(
 }
 
 /** Decides, and keeps every step of the same walk. */
-export function explainAccess(
+export function explainRecords(
   policy: CompiledPolicy,
   access: Access,
   now: number,

@@ -1,5 +1,5 @@
 // Owns variations of the reported requests (test/fixtures/cases): what is right for a case is right for its whole kind.
-import { vectors } from '../support/fixtures.ts';
+import { vectors } from '../support/checks/fixtures.ts';
 import type { CaseExpectation, ClientCase, ClientRequest } from '../support/checks/case-runner.ts';
 
 /** A kind of request with its variations. */

@@ -146,6 +146,19 @@ describe('easgate check', () => {
     expect(error).not.toContain('    at ');
   });
 
+  it('lists the problems as one document with --json, with the same exit code', async () => {
+    const bad = join(folder, 'bad-json.yaml');
+    writeFileSync(bad, 'listen: { port: -1 }\n');
+    const { code, out, error } = await run('check', '--json', bad);
+    expect({ code, error }).toEqual({ code: 1, error: '' });
+    expect(JSON.parse(out)).toMatchObject({
+      file: bad,
+      ok: false,
+      problems: [{ severity: 'error', place: 'listen.port', line: 1, column: 17 }],
+    });
+    expect(await run('check', '--json', config)).toMatchObject({ code: 0 });
+  });
+
   it('ends with 1 for a file that is not there', async () => {
     expect(await run('check', '--config', 'missing.yaml')).toMatchObject({ code: 1, out: '' });
   });

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
-import type { StoryStep } from '../../src/cli/demo-story.ts';
+import type { StoryStep } from '../../src/cli/demo-step.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
 
 checkLeaks();

@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openStore } from '../../src/directory/open-store.ts';
 import { storeOptions } from '../../src/config/store-settings.ts';
 import { loadConfig } from '../../src/config/load.ts';
+import { seen } from '../app/office.ts';
 import { decision, phone, wipeDecision } from '../directory/store-contract.ts';
 import { checkLeaksAtEnd } from '../support/checks/leaks.ts';
 import { startRedis } from '../support/servers/redis.ts';
@@ -95,6 +96,8 @@ describe('easgate store with a file', () => {
     const run = configured('embedded.yaml', '{ kind: embedded, path: embedded.db }');
     expect(run('store', 'init').code).toBe(0);
     const store = await openStore(storeOptions(loadConfig(join(folder, 'embedded.yaml'))));
+    // A wipe is told to those who were seen with the device before it was ordered.
+    await store.recordSeen([seen('alice', phone, 0)]);
     await store.decide(null, phone, wipeDecision(100));
     await store.close();
     // What a gateway knew is a later state than what was restored.

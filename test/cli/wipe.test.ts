@@ -4,16 +4,15 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
-import { CommanderError } from 'commander';
-import type { Command } from 'commander';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { failureText } from '../../src/cli/failure.ts';
-import { defineProgram } from '../../src/cli/program.ts';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { ask } from '../../src/cli/wipe.ts';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
 import type { PartnershipRecord } from '../../src/model/partnership.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
 import { decision, deviceRecord } from '../directory/store-contract.ts';
+import { closeAtEnd } from '../support/checks/leaks.ts';
+import { runInProcess } from './run-in-process.ts';
+import type { Ended } from './run-in-process.ts';
 
 const device = 'phone1' as DeviceKey;
 const alice = 'alice' as UserKey;
@@ -23,47 +22,15 @@ let folder = '';
 let store: EmbeddedStore;
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'easgate-wipe-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
   const path = join(folder, 'directory.db');
   writeFileSync(join(folder, 'easgate.yaml'), `store: { kind: embedded, path: ${path} }\n`);
-  store = new EmbeddedStore(path);
+  store = closeAtEnd(new EmbeddedStore(path));
   await store.putDevice(deviceRecord(device, { os: 'iOS 17.5' }));
 });
-afterEach(async () => {
-  await store.close();
-  rmSync(folder, { recursive: true });
-});
 
-interface Ended {
-  readonly code: number;
-  readonly out: string;
-  readonly error: string;
-}
-
-function overrideExit(command: Command, onError: (text: string) => void): void {
-  command.exitOverride().configureOutput({ writeErr: onError });
-  for (const below of command.commands) overrideExit(below, onError);
-}
-
-/** The command in this process: starting one costs a third of a second. */
-async function run(...words: string[]): Promise<Ended> {
-  let [out, error] = ['', ''];
-  const program = defineProgram();
-  overrideExit(program, (text) => (error += text));
-  const written = vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
-    out += String(text);
-    return true;
-  });
-  try {
-    await program.parseAsync(['--config', join(folder, 'easgate.yaml'), ...words], { from: 'user' });
-    return { code: 0, out, error };
-  } catch (failure) {
-    if (failure instanceof CommanderError) return { code: 2, out, error };
-    return { code: 1, out, error: `${failureText(failure)}\n` };
-  } finally {
-    written.mockRestore();
-  }
-}
-
+const run = (...words: string[]): Promise<Ended> =>
+  runInProcess('--config', join(folder, 'easgate.yaml'), ...words);
 const devices = (...words: string[]) => run('devices', ...words);
 const wipe = (...words: string[]) => devices('wipe', 'PHONE1', '--reason', 'stolen', ...words);
 
@@ -432,13 +399,9 @@ describe('a decision by hand', () => {
     [['phone1', '--user', 'bob'], 'bob was never seen with phone1, only alice'],
   ])('warns of what was never seen: %s', async (words, warning) => {
     await seen(alice, '16.1');
-    const warned = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
-    try {
-      expect(await devices('block', ...words)).toMatchObject({ code: 0 });
-      expect(warned.mock.calls.flat().join('')).toContain(`easgate: warning: ${warning}`);
-    } finally {
-      warned.mockRestore();
-    }
+    const { code, error } = await devices('block', ...words);
+    expect(code).toBe(0);
+    expect(error).toContain(`easgate: warning: ${warning}`);
   });
 
   it('that is cleared where there is none says so', async () => {

@@ -8,7 +8,7 @@ import { schemaAt } from '../../src/config/json-schema.ts';
 import type { JsonSchema } from '../../src/config/json-schema.ts';
 import { oneLine, report } from '../../src/config/problems.ts';
 import { nearest } from '../../src/config/suggest.ts';
-import { createAuthority } from '../support/certificates.ts';
+import { createAuthority } from '../support/servers/certificates.ts';
 
 let folder = '';
 beforeAll(() => {

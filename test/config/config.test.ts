@@ -9,7 +9,7 @@ import { storeOptions } from '../../src/config/store-settings.ts';
 import { configurationSchema, configurationTable } from '../../src/config/describe.ts';
 import { loadConfig, parseConfig, readSecret } from '../../src/config/load.ts';
 import { ConfigError } from '../../src/config/problems.ts';
-import { createAuthority } from '../support/certificates.ts';
+import { createAuthority } from '../support/servers/certificates.ts';
 
 let folder = '';
 beforeAll(() => {

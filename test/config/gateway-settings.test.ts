@@ -9,8 +9,8 @@ import { cacheOptions, gatewaySettings } from '../../src/config/gateway-settings
 import { parseConfig } from '../../src/config/load.ts';
 import type { Config } from '../../src/config/schema.ts';
 import { parseRange } from '../../src/identity/client-address.ts';
-import { createAuthority } from '../support/certificates.ts';
-import type { Credentials } from '../support/certificates.ts';
+import { createAuthority } from '../support/servers/certificates.ts';
+import type { Credentials } from '../support/servers/certificates.ts';
 import type { UserKey } from '../../src/identity/keys.ts';
 
 let folder = '';

@@ -3,9 +3,12 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { fileError } from '../../src/directory/embedded/file-trouble.ts';
 import { openStore } from '../../src/directory/open-store.ts';
+import { checkLeaks } from '../support/checks/leaks.ts';
+
+checkLeaks();
 
 const NOBODY = 65_534;
 const isRoot = process.geteuid?.() === 0;
@@ -13,8 +16,8 @@ const isRoot = process.geteuid?.() === 0;
 let folder = '';
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'easgate-file-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
 });
-afterEach(() => rmSync(folder, { recursive: true }));
 
 const opened = async (path: string): Promise<unknown> =>
   openStore({ kind: 'embedded', path }).then(

@@ -1,10 +1,11 @@
 // Owns what every store promises; run on each of them.
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import type { DeviceRecord } from '../../src/model/device.ts';
 import type { PartnershipRecord } from '../../src/model/partnership.ts';
 import type { DirectoryStore } from '../../src/directory/store.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
 import type { AccessDecision, WipeDecision } from '../../src/model/decision.ts';
+import { closeAtEnd } from '../support/checks/leaks.ts';
 
 /** Opens handles on one and the same directory; `reset` gives the next test an empty one. */
 export interface StoreFixture {
@@ -86,12 +87,8 @@ export function storeContract(fixture: StoreFixture): void {
   let other: DirectoryStore;
   beforeEach(async () => {
     await fixture.reset();
-    store = await fixture.open();
-    other = await fixture.open();
-  });
-  afterEach(async () => {
-    await store.close();
-    await other.close();
+    store = closeAtEnd(await fixture.open());
+    other = closeAtEnd(await fixture.open());
   });
 
   const lookedUp = (user: UserKey) => other.lookup(user, phone);
@@ -215,6 +212,26 @@ export function storeContract(fixture: StoreFixture): void {
       ]);
       await store.decide(netbios, phone, null);
       expect((await lookedUp(other)).namesakeDecisions).toEqual([]);
+    });
+
+    it('lists every decision, also on devices and users that were never seen', async () => {
+      const other = 'phone2' as DeviceKey;
+      await store.putDevice(deviceRecord('phone3' as DeviceKey));
+      await store.decide(null, phone, decision('block'));
+      await store.decide(alice, phone, decision('allow'));
+      await store.decide(alice, other, decision('quarantine'));
+      await store.decide(null, other, decision('block'));
+      await store.decide(null, other, null);
+      const listed = (await store.listDecisions()).map(({ device, user, decision: { action } }) => [
+        device,
+        user,
+        action,
+      ]);
+      expect(listed.toSorted((a, b) => (String(a) < String(b) ? -1 : 1))).toEqual([
+        [phone, null, 'block'],
+        [phone, alice, 'allow'],
+        [other, alice, 'quarantine'],
+      ]);
     });
 
     it('finds a decision on one name of a user under all its aliases, and what may be one of them', async () => {

@@ -1,5 +1,5 @@
 // Owns the promises of the verdict cache: freshness, the race of read and change, outage, bounds.
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
 import { PartnershipRecorder } from '../../src/directory/partnership-recorder.ts';
 import type { ChangeBatch, DirectoryStore, LogPosition, LookupResult } from '../../src/directory/store.ts';
@@ -52,11 +52,6 @@ class SlowStore {
   }
 }
 
-const cleanups: (() => Promise<void> | void)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
-
 async function setUp(more: Partial<VerdictCacheOptions> = {}) {
   const inner = new EmbeddedStore(':memory:');
   const slow = new SlowStore(inner);
@@ -65,10 +60,8 @@ async function setUp(more: Partial<VerdictCacheOptions> = {}) {
   await cache.start();
   const changes: ChangedKeys[] = [];
   cache.onChange((changed) => changes.push(changed));
-  cleanups.push(
-    () => inner.close(),
-    () => cache.stop(),
-  );
+  onTestFinished(() => inner.close());
+  onTestFinished(() => cache.stop());
   return { inner, slow, cache, clock, changes };
 }
 
@@ -255,7 +248,7 @@ describe('the verdict cache', () => {
   it('looks up known phones at once while strangers have all their places and fill their queue', async () => {
     const { inner, slow, cache, clock } = await setUp({ lookupTimeoutMs: 30_000, lifetimeMs: 1_000 });
     const recorder = new PartnershipRecorder(inner);
-    cleanups.push(() => recorder.close());
+    onTestFinished(() => recorder.close());
     await inner.putDevice(deviceRecord(phone));
     recorder.seen({
       user: alice,

@@ -8,7 +8,7 @@ import { statusReply } from '../../src/eas/replies.ts';
 import { decodeWbxml } from '../../src/eas/wbxml/decode.ts';
 import { encodeWbxml } from '../../src/eas/wbxml/encode.ts';
 import { fromXml } from '../../src/eas/wbxml/xml.ts';
-import { vectors } from '../support/fixtures.ts';
+import { vectors } from '../support/checks/fixtures.ts';
 
 const info = (name: string): CommandInfo => commandByName(name) as CommandInfo;
 const hex = (text: string): Buffer => Buffer.from(text, 'hex');

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { EasQuery, parseEasQuery, queryParameters } from '../../src/eas/query.ts';
 import { parseEasTarget } from '../../src/eas/request-target.ts';
 import { agreeOnPolicyKey, agreeOnVersion, isAgreementError } from '../../src/eas/protocol-version.ts';
-import { vectors } from '../support/fixtures.ts';
+import { vectors } from '../support/checks/fixtures.ts';
 
 interface Base64Vector {
   readonly query: string;

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { REFUSED_COMMANDS, clientFamily, refusalAnswer } from '../../src/eas/refusals.ts';
 import type { ClientFamily, EasAnswer, Refusal, RefusedCommand } from '../../src/eas/refusals.ts';
 import { answersTable } from '../../src/gateway/access/describe-local-replies.ts';
-import { vectors } from '../support/fixtures.ts';
+import { vectors } from '../support/checks/fixtures.ts';
 import { RESPONSE_RULES, statusesByRule } from '../support/checks/response-rules.ts';
 
 /** MS-ASCMD 2.2.2: status, HTTP status before 14.0, and the same without a policy key. */

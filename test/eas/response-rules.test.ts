@@ -4,7 +4,7 @@ import { decodeWbxml } from '../../src/eas/wbxml/decode.ts';
 import { isElement } from '../../src/eas/wbxml/element.ts';
 import type { WbxmlElement } from '../../src/eas/wbxml/element.ts';
 import { fromXml } from '../../src/eas/wbxml/xml.ts';
-import { captures } from '../support/fixtures.ts';
+import { captures } from '../support/checks/fixtures.ts';
 import { checkResponse } from '../support/checks/response-rules.ts';
 
 /** Z-Push tells the status ahead of the device's; the schema has it behind. */

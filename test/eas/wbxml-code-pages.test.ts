@@ -1,7 +1,7 @@
 // Owns the comparison of the code pages with the table taken from MS-ASWBXML and other sources.
 import { describe, expect, it } from 'vitest';
 import { CODE_PAGES, findTag } from '../../src/eas/wbxml/code-pages.ts';
-import { vectors } from '../support/fixtures.ts';
+import { vectors } from '../support/checks/fixtures.ts';
 
 interface SourcePage {
   readonly namespace: string;

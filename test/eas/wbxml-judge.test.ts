@@ -8,7 +8,7 @@ import { isElement } from '../../src/eas/wbxml/element.ts';
 import type { WbxmlElement } from '../../src/eas/wbxml/element.ts';
 import { encodeWbxml } from '../../src/eas/wbxml/encode.ts';
 import { toXml } from '../../src/eas/wbxml/xml.ts';
-import { captures } from '../support/fixtures.ts';
+import { captures } from '../support/checks/fixtures.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
 import { WBXML2XML, mayUse } from '../support/programs.ts';
 

@@ -11,8 +11,11 @@ import { isElement } from '../../src/eas/wbxml/element.ts';
 import type { WbxmlElement } from '../../src/eas/wbxml/element.ts';
 import { DEFAULT_LIMITS } from '../../src/eas/wbxml/limits.ts';
 import { toXml } from '../../src/eas/wbxml/xml.ts';
-import { captures, vectors } from '../support/fixtures.ts';
+import { captures, vectors } from '../support/checks/fixtures.ts';
 import { WBXML2XML, mayUse } from '../support/programs.ts';
+import { checkLeaks } from '../support/checks/leaks.ts';
+
+checkLeaks();
 
 const { bodies } = vectors<{ bodies: { url: string; bodyHex: string }[] }>('tbsync-bodies');
 const bytesOf = (hex: string): Buffer => Buffer.from(hex.replaceAll(' ', ''), 'hex');

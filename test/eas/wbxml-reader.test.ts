@@ -8,7 +8,7 @@ import { encodeWbxml } from '../../src/eas/wbxml/encode.ts';
 import { DEFAULT_LIMITS } from '../../src/eas/wbxml/limits.ts';
 import type { WbxmlLimits } from '../../src/eas/wbxml/limits.ts';
 import { WbxmlReader } from '../../src/eas/wbxml/reader.ts';
-import { captures, vectors } from '../support/fixtures.ts';
+import { captures, vectors } from '../support/checks/fixtures.ts';
 
 /** What the reader tells of these chunks, pieces of one content put together; the last line is the end or the error. */
 function story(chunks: readonly Uint8Array[], limits: WbxmlLimits = DEFAULT_LIMITS): string[] {

@@ -7,7 +7,7 @@ import { WbxmlError } from '../../src/eas/wbxml/element.ts';
 import type { WbxmlContent, WbxmlElement } from '../../src/eas/wbxml/element.ts';
 import { encodeWbxml } from '../../src/eas/wbxml/encode.ts';
 import { fromXml, toXml } from '../../src/eas/wbxml/xml.ts';
-import { captures, vectors } from '../support/fixtures.ts';
+import { captures, vectors } from '../support/checks/fixtures.ts';
 
 interface Vectors {
   readonly vectors: readonly { description: string; xml: string; hex: string }[];

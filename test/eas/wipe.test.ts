@@ -5,7 +5,7 @@ import { encodeWbxml } from '../../src/eas/wbxml/encode.ts';
 import { fromXml, toXml } from '../../src/eas/wbxml/xml.ts';
 import { answerProvisionDuringWipe } from '../../src/eas/wipe.ts';
 import type { WipeKind } from '../../src/eas/wipe.ts';
-import { vectors } from '../support/fixtures.ts';
+import { vectors } from '../support/checks/fixtures.ts';
 
 const { vectors: documents } = vectors<{ vectors: { description: string; hex: string }[] }>(
   'eas-wbxml-vectors',

@@ -1,5 +1,5 @@
 // Owns the promises of the decision journal: the lines an operator finds later, at a whole gateway with its real log.
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { Exchange } from '../../src/gateway/exchange/exchange.ts';
 import type { HttpErrorCode } from '../../src/errors.ts';
 import { deviceKey } from '../../src/identity/device.ts';
@@ -8,8 +8,8 @@ import { openLog } from '../../src/telemetry/logger.ts';
 import type { ProcessLog } from '../../src/telemetry/logger.ts';
 import { decision, wipeDecision } from '../directory/store-contract.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
-import { newLogFile } from '../support/log-file.ts';
-import type { LogFile } from '../support/log-file.ts';
+import { openLogFile } from '../support/checks/log-file.ts';
+import type { LogFile } from '../support/checks/log-file.ts';
 import { openOffice } from '../support/servers/office.ts';
 import type { Office } from '../support/servers/office.ts';
 import { RawClient } from '../support/phones/raw-client.ts';
@@ -20,9 +20,8 @@ checkLeaks();
 
 let file: LogFile;
 beforeEach(() => {
-  file = newLogFile();
+  file = openLogFile();
 });
-afterEach(() => file.remove());
 
 const DEVICE = 'ABC123';
 const CREDENTIALS = Buffer.from('alice:alice-pw').toString('base64');
@@ -57,13 +56,13 @@ describe('without an access log', () => {
   const begin = async (more: Readonly<Record<string, unknown>>): Promise<void> => {
     office = await openOffice('embedded', { log: quiet(), ...more });
     open = true;
+    onTestFinished(end);
   };
   const end = async (): Promise<void> => {
     if (!open) return;
     open = false;
     await office.close();
   };
-  afterEach(end);
 
   it('a device in a loop is in the log at once, and again with a count, however often it asks', async () => {
     await begin({ throttle: { burst: 1, perMinute: 1 }, policy: { unknownDevice: 'allow' } });
@@ -199,8 +198,7 @@ describe('without an access log', () => {
     await begin({ log: quiet({ summarySeconds: 0.05 }) });
     await until(() => file.events('counters').length >= 2, 'two lines of counters');
     await end();
-    file.remove();
-    file = newLogFile();
+    file = openLogFile();
     await begin({ log: quiet({ summarySeconds: 0 }) });
     await send(office, 1);
     await end();

@@ -1,7 +1,7 @@
 // Owns the promises of the decision on an access: what records alone decide, expiry, and that explain is the same walk.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decideAccess, explainAccess } from '../../src/policy/access.ts';
+import { decideAccess, explainRecords } from '../../src/policy/access.ts';
 import { readAccess } from '../../src/policy/access-facts.ts';
 import { compileSimplePolicy } from '../../src/policy/compile/simple-policy.ts';
 import type { CompiledPolicy } from '../../src/policy/compile/compiled-policy.ts';
@@ -49,7 +49,7 @@ const wipe = (
 const accessOf = (records: AccessRecords) =>
   readAccess(records, { user: 'alice', device: 'phone1', deviceType: null }, NOW);
 const evaluate = (by: CompiledPolicy, records: AccessRecords) => decideAccess(by, accessOf(records), NOW);
-const explain = (by: CompiledPolicy, records: AccessRecords) => explainAccess(by, accessOf(records), NOW);
+const explain = (by: CompiledPolicy, records: AccessRecords) => explainRecords(by, accessOf(records), NOW);
 const decide = (records: Partial<AccessRecords>) => evaluate(policy, { ...nothing, ...records });
 
 describe('a decision on an access', () => {

@@ -1,7 +1,7 @@
 // Owns the promise that a phone ends in the right mailbox whatever changes, and whatever it is doing at that moment: every
 // change of state, during each of its requests, for each generation of the protocol (architecture 5.4).
 // One gateway serves all tests of a kind of phone, each test with a device of its own.
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { deviceKey } from '../../src/identity/device.ts';
 import type { DeviceKey } from '../../src/identity/keys.ts';
 import type { DeviceRecord } from '../../src/model/device.ts';
@@ -28,13 +28,15 @@ beforeEach(() => {
   blocked = false;
   events.length = 0;
   leaving = new AbortController();
+  onTestFinished(leave);
 });
-afterEach(async () => {
+
+async function leave(): Promise<void> {
   leaving.abort();
   await phone?.close();
   phone = undefined;
   await until(() => office.gateway.connections() === 0, 'the phone to be gone');
-});
+}
 
 function shown(): Phone {
   if (phone === undefined) throw new Error('no phone yet');

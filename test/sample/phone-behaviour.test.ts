@@ -1,5 +1,5 @@
 // Owns the promises of what the sample phone does besides reacting: what its user does, what it saves, how it recovers.
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { commandByName } from '../../src/eas/commands.ts';
 import { EasQuery, parseEasQuery, queryParameters } from '../../src/eas/query.ts';
 import { deviceKey } from '../../src/identity/device.ts';
@@ -7,7 +7,7 @@ import type { DeviceRecord } from '../../src/model/device.ts';
 import type { PhoneOptions } from '../../src/sample/phone/options.ts';
 import { Phone } from '../../src/sample/phone/phone.ts';
 import { decision, deviceRecord, wipeDecision } from '../directory/store-contract.ts';
-import { checkLeaks } from '../support/checks/leaks.ts';
+import { checkLeaks, closeAtEnd } from '../support/checks/leaks.ts';
 import { openOffice } from '../support/servers/office.ts';
 import type { Office } from '../support/servers/office.ts';
 import { deep, onlyStatus, startScriptedServer } from '../support/servers/scripted-server.ts';
@@ -26,9 +26,8 @@ const VERSIONS = ['2.5', '12.0', '12.1', '14.0', '14.1', '16.0', '16.1'];
 describe('with a gateway and a mail server, a phone', () => {
   let office: Office;
   beforeEach(async () => {
-    office = await openOffice('embedded');
+    office = closeAtEnd(await openOffice('embedded'));
   });
-  afterEach(() => office.close());
 
   let observation = 0;
   const mdmSays = (facts: Partial<DeviceRecord>): Promise<void> => {
@@ -230,10 +229,6 @@ describe('seen from the server, a phone', () => {
     server = await startScriptedServer();
   });
   afterAll(() => server.close());
-  const phones: Phone[] = [];
-  afterEach(async () => {
-    for (const phone of phones.splice(0)) await phone.close();
-  });
   beforeEach(() => {
     server.asked.length = 0;
     server.script = () => null;
@@ -241,8 +236,7 @@ describe('seen from the server, a phone', () => {
 
   async function settled(options: Partial<PhoneOptions>): Promise<Phone> {
     const account = { server: server.url, user: 'alice', password: 'pw', deviceId: DEVICE };
-    const phone = new Phone({ ...account, family: 'ios', ...options });
-    phones.push(phone);
+    const phone = closeAtEnd(new Phone({ ...account, family: 'ios', ...options }));
     await phone.settle(never);
     server.asked.length = 0;
     return phone;

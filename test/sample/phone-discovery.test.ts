@@ -1,5 +1,5 @@
 // Owns the promise that a phone needs only an address and a password: how it finds its server, and which version it speaks.
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { writeRedirect, writeSettings } from '../../src/eas/autodiscover/pox.ts';
 import { deviceKey } from '../../src/identity/device.ts';
 import type { PhoneFamily } from '../../src/sample/phone/families.ts';
@@ -18,10 +18,6 @@ beforeAll(async () => {
   server = await startScriptedServer();
 });
 afterAll(() => server.close());
-const phones: Phone[] = [];
-afterEach(async () => {
-  for (const phone of phones.splice(0)) await phone.close();
-});
 beforeEach(() => {
   server.asked.length = 0;
   server.script = () => null;
@@ -41,7 +37,7 @@ function newPhone(options: Partial<PhoneOptions> = {}): Phone {
     resolve: () => server.url,
     ...options,
   });
-  phones.push(phone);
+  onTestFinished(() => phone.close());
   return phone;
 }
 

@@ -7,7 +7,7 @@ import type { PhoneFamily } from '../../src/sample/phone/families.ts';
 import type { PhoneOptions } from '../../src/sample/phone/options.ts';
 import { Phone } from '../../src/sample/phone/phone.ts';
 import { REACTIONS } from '../../src/sample/phone/reactions.ts';
-import { checkLeaks } from '../support/checks/leaks.ts';
+import { checkLeaks, closeAtEnd } from '../support/checks/leaks.ts';
 import { deep, document, onlyStatus, startScriptedServer } from '../support/servers/scripted-server.ts';
 import type { Asked, Scripted, ScriptedServer } from '../support/servers/scripted-server.ts';
 
@@ -30,10 +30,6 @@ afterEach(() => vi.restoreAllMocks());
 const MAX_AT_ONCE = 63;
 
 const FAMILIES = ['ios', 'android', 'outlook'] as const;
-const phones: Phone[] = [];
-afterEach(async () => {
-  for (const phone of phones.splice(0)) await phone.close();
-});
 const never = new AbortController().signal;
 
 /** What the phone shows, whether it waits, and what its next two steps send; keys of 0 are told. */
@@ -169,8 +165,7 @@ function asText({ command, root, headers }: Asked): string {
 
 function newPhone(options: Pick<PhoneOptions, 'family'> & Partial<PhoneOptions>): Phone {
   const account = { server: server.url, user: 'alice', password: 'pw', deviceId: 'ROWPHONE' };
-  const phone = new Phone({ ...account, version: '14.1', ...options });
-  phones.push(phone);
+  const phone = closeAtEnd(new Phone({ ...account, version: '14.1', ...options }));
   return phone;
 }
 

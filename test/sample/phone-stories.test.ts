@@ -1,12 +1,12 @@
 // Owns the stories of a phone's user: what the phone shows before and after each change, on both stores, for old and new
 // protocol versions and different mail apps. A phone is never asked for its password, and never shows two mailboxes mixed.
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { deviceKey } from '../../src/identity/device.ts';
 import type { DeviceRecord } from '../../src/model/device.ts';
 import type { PhoneFamily } from '../../src/sample/phone/families.ts';
 import type { Phone } from '../../src/sample/phone/phone.ts';
 import { decision, deviceRecord, wipeDecision } from '../directory/store-contract.ts';
-import { checkLeaks } from '../support/checks/leaks.ts';
+import { checkLeaks, closeAtEnd } from '../support/checks/leaks.ts';
 import { STORES, openOffice } from '../support/servers/office.ts';
 import type { Office } from '../support/servers/office.ts';
 import { until } from '../support/checks/until.ts';
@@ -19,10 +19,6 @@ const REAL = ['Welcome', 'Floor plan', 'Lunch'];
 
 let office: Office;
 let leaving: AbortController;
-afterEach(async () => {
-  leaving.abort();
-  await office.close();
-});
 
 let version = 0;
 /** What the MDM says of the device from now on, and the gateway has heard. */
@@ -80,8 +76,9 @@ const apps: readonly (readonly [string, PhoneFamily])[] = [
 describe.each(STORES)('with the %s store', (kind) => {
   describe.each(apps)('a phone that speaks %s (%s)', (protocol, family) => {
     async function begin(facts: Partial<DeviceRecord>): Promise<Phone> {
-      office = await openOffice(kind);
+      office = closeAtEnd(await openOffice(kind));
       leaving = new AbortController();
+      onTestFinished(() => leaving.abort());
       await mdmSays(facts);
       const phone = office.phone({ deviceId: DEVICE, family, version: protocol });
       await phone.settle(leaving.signal);
@@ -168,8 +165,9 @@ describe.each(STORES)('with the %s store', (kind) => {
     });
 
     it('with a wrong password is asked for it, and told nothing', async () => {
-      office = await openOffice(kind);
+      office = closeAtEnd(await openOffice(kind));
       leaving = new AbortController();
+      onTestFinished(() => leaving.abort());
       await mdmSays({ managed: false });
       const phone = office.phone({ deviceId: DEVICE, family, version: protocol, password: 'wrong' });
       await phone.settle(leaving.signal);

@@ -1,12 +1,12 @@
 // Owns the promise that a phone gets along with whoever hands out its policy key: the mail server, or the gateway while the
 // phone is quarantined. A change of hands costs one round of Provision, never a loop.
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { deviceKey } from '../../src/identity/device.ts';
 import type { PhoneFamily } from '../../src/sample/phone/families.ts';
 import type { PhoneEvent } from '../../src/sample/phone/options.ts';
 import type { Phone } from '../../src/sample/phone/phone.ts';
 import { deviceRecord } from '../directory/store-contract.ts';
-import { checkLeaks } from '../support/checks/leaks.ts';
+import { checkLeaks, closeAtEnd } from '../support/checks/leaks.ts';
 import { openOffice } from '../support/servers/office.ts';
 import type { Office } from '../support/servers/office.ts';
 import { until } from '../support/checks/until.ts';
@@ -20,11 +20,6 @@ let office: Office;
 let phone: Phone;
 let leaving: AbortController;
 const events: PhoneEvent[] = [];
-afterEach(async () => {
-  leaving.abort();
-  events.length = 0;
-  await office.close();
-});
 
 let observation = 0;
 async function mdmSays(good: boolean): Promise<void> {
@@ -60,8 +55,12 @@ describe.each(['server', 'gateway'] as const)(
   (provisioning) => {
     describe.each(PHONES)('a phone that speaks %s (%s)', (version, family) => {
       async function begin(good: boolean): Promise<void> {
+        events.length = 0;
+        office = closeAtEnd(
+          await openOffice('embedded', { quarantine: { provisioning } }, { requirePolicy: true }),
+        );
         leaving = new AbortController();
-        office = await openOffice('embedded', { quarantine: { provisioning } }, { requirePolicy: true });
+        onTestFinished(() => leaving.abort());
         await mdmSays(good);
         const onEvent = (event: PhoneEvent): void => void events.push(event);
         phone = office.phone({ deviceId: DEVICE, family, version, onEvent });

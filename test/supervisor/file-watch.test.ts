@@ -2,7 +2,7 @@
 import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { FileWatch } from '../../src/supervisor/file-watch.ts';
 import { until } from '../support/checks/until.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
@@ -15,12 +15,11 @@ const watches: FileWatch[] = [];
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'easgate-watch-'));
+  onTestFinished(() => {
+    for (const watch of watches.splice(0)) watch.close();
+    rmSync(folder, { recursive: true });
+  });
   changes = 0;
-});
-
-afterEach(() => {
-  for (const watch of watches.splice(0)) watch.close();
-  rmSync(folder, { recursive: true });
 });
 
 function watch(...names: string[]): void {
@@ -134,5 +133,18 @@ describe('a certificate file', () => {
     write('tls.crt', 'newest of all');
     await until(() => other === 1, 'the watch that is open');
     expect(changes).toBe(0);
+  });
+
+  it('that cannot be read for a moment is noticed when it is back', async () => {
+    const file = join(folder, 'tls.crt');
+    write('tls.crt', 'old');
+    watch('tls.crt');
+    // stat() of a link that leads to itself fails with ELOOP.
+    rmSync(file);
+    symlinkSync(file, file);
+    await noticed(1);
+    write('next', 'new');
+    renameSync(join(folder, 'next'), file);
+    await noticed(2);
   });
 });

@@ -2,10 +2,10 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { request } from 'undici';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { HealthServer, deadBecause, unreadyBecause } from '../../src/supervisor/health-server.ts';
 import type { GatewayState } from '../../src/supervisor/health-server.ts';
-import { freePort } from '../support/free-port.ts';
+import { freePort } from '../support/servers/free-port.ts';
 import { startGatewayProcess } from '../support/servers/gateway-process.ts';
 import type { GatewayProcess } from '../support/servers/gateway-process.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
@@ -14,11 +14,6 @@ import { startRedis } from '../support/servers/redis.ts';
 import { until } from '../support/checks/until.ts';
 
 checkLeaks();
-
-const cleanups: (() => Promise<unknown> | void)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
 
 const WELL = { store: true, mailServer: true };
 
@@ -60,7 +55,7 @@ async function get(port: number, path: string): Promise<{ status: number; body: 
 describe('HealthServer', () => {
   const open = async (look: () => Promise<GatewayState>): Promise<HealthServer> => {
     const server = await HealthServer.open('127.0.0.1', 0, look);
-    cleanups.push(() => server.close());
+    onTestFinished(() => server.close());
     return server;
   };
   const serving = async (): Promise<GatewayState> => ({ phase: 'serving', workers: [WELL] });
@@ -115,7 +110,7 @@ async function untilStatus(port: number, path: string, wanted: number): Promise<
 async function start(config: string): Promise<{ gateway: GatewayProcess; port: number }> {
   const port = await freePort();
   const gateway = await startGatewayProcess(`health: { listen: '127.0.0.1:${port}' }\n${config}`);
-  cleanups.push(async () => {
+  onTestFinished(async () => {
     if (gateway.child.exitCode === null) await gateway.stop();
   });
   return { gateway, port };
@@ -151,7 +146,7 @@ describe('a running gateway', () => {
 
   it('is alive but not ready while its directory is away', async () => {
     const redis = await startRedis();
-    cleanups.push(() => redis.kill());
+    onTestFinished(() => redis.kill());
     const { port } = await start(`${CONFIG}store: { kind: redis, url: '${redis.url}' }\n`);
     expect((await get(port, '/readyz')).status).toBe(200);
     await redis.kill();
@@ -174,7 +169,7 @@ describe('a running gateway', () => {
     const { gateway, port } = await start(`${CONFIG}policy: { unknownDevice: allow }\n`);
     // A mail that is still being sent holds its worker.
     const phone = await RawClient.open(gateway.port);
-    cleanups.push(() => phone.destroy());
+    onTestFinished(() => phone.destroy());
     phone.send(
       'POST /Microsoft-Server-ActiveSync?Cmd=SendMail&User=alice&DeviceId=PHONE1&DeviceType=iPhone HTTP/1.1\r\n' +
         `Host: x\r\nAuthorization: Basic ${Buffer.from('alice:secret').toString('base64')}\r\n` +

@@ -2,21 +2,16 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, expect, it } from 'vitest';
+import { afterAll, expect, it, onTestFinished } from 'vitest';
 import { EasClient, changes, find } from '../support/phones/eas-client.ts';
 import { startGatewayProcess } from '../support/servers/gateway-process.ts';
-import type { GatewayProcess } from '../support/servers/gateway-process.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
 import { until } from '../support/checks/until.ts';
 
 checkLeaks();
 
 const texts = mkdtempSync(join(tmpdir(), 'easgate-texts-'));
-let gateway: GatewayProcess | null = null;
-afterEach(async () => {
-  await gateway?.stop();
-  rmSync(texts, { recursive: true });
-});
+afterAll(() => rmSync(texts, { recursive: true }));
 
 function write(subject: string): void {
   const text = `messages:\n  notEnrolled:\n    subject: ${subject}\n    happened: "Dear {{user}}, ask Joan."\n`;
@@ -25,7 +20,7 @@ function write(subject: string): void {
 
 it('the operator’s words stand in the message, and new ones after a reload, in place of the old', async () => {
   write('Come to room 12');
-  gateway = await startGatewayProcess(`
+  const gateway = await startGatewayProcess(`
 listen: { address: 127.0.0.1, port: 0 }
 workers: { count: 1, pidFile: easgate.pid }
 store: { kind: embedded, path: directory.db }
@@ -35,6 +30,7 @@ sample:
   users: [{ name: alice, password: secret }]
   devices: [{ id: PHONE1, managed: false }]
 `);
+  onTestFinished(async () => void (await gateway.stop()));
   const { port } = gateway;
   let phone = new EasClient({ port, user: 'alice', password: 'secret', device: 'PHONE1' });
   const inbox = find((await phone.folderSync()).tree, 'ServerId') ?? '';
@@ -48,11 +44,7 @@ sample:
   write('Come to room 14');
   const before = gateway.workers();
   expect(await gateway.command('reload')).toBe(0);
-  await until(
-    () => gateway?.workers().every((pid) => !before.includes(pid)) === true,
-    'a new worker',
-    20_000,
-  );
+  await until(() => gateway.workers().every((pid) => !before.includes(pid)), 'a new worker', 20_000);
   phone = new EasClient({ port, user: 'alice', password: 'secret', device: 'PHONE1' });
   phone.folderKey = folderKey;
   for (const [folder, key] of syncKeys) phone.syncKeys.set(folder, key);

@@ -4,11 +4,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { parseConfig } from '../../src/config/load.ts';
 import { startSupervisor } from '../../src/supervisor/supervisor.ts';
 import { startSampleServer } from '../../src/sample/server.ts';
-import { createAuthority } from '../support/certificates.ts';
+import { createAuthority } from '../support/servers/certificates.ts';
 import { startGatewayProcess } from '../support/servers/gateway-process.ts';
 import { HeldPolls } from '../support/phones/held-polls.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
@@ -28,11 +28,6 @@ const USERS = [
   { name: 'alice', password: 'secret' },
   { name: 'bob', password: 'secret' },
 ];
-
-const cleanups: (() => Promise<unknown> | void)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
 
 /** Workers that can be replaced. */
 interface Rolling {
@@ -63,14 +58,14 @@ log: { access: false }
 
 async function startMail(): Promise<Awaited<ReturnType<typeof startSampleServer>>> {
   const mail = await startSampleServer({ users: USERS });
-  cleanups.push(() => mail.close());
+  onTestFinished(() => mail.close());
   mail.deliver('bob', 'Large', 'x'.repeat(DOWNLOAD));
   return mail;
 }
 
 async function startProcess(text: string, files: Readonly<Record<string, string>> = {}): Promise<Rolling> {
   const gateway = await startGatewayProcess(text, files);
-  cleanups.push(() => gateway.stop());
+  onTestFinished(async () => void (await gateway.stop()));
   return {
     port: gateway.port,
     workers: () => gateway.workers(),
@@ -96,7 +91,7 @@ async function startSharing(upstream: string, windowSeconds: number): Promise<Ro
     onEvent: () => undefined,
     sharesPort: false,
   });
-  cleanups.push(async () => {
+  onTestFinished(async () => {
     await supervisor.stop();
     rmSync(folder, { recursive: true });
   });
@@ -112,14 +107,14 @@ async function roll(
 ): Promise<void> {
   const before = gateway.workers();
   const crowd = await HeldPolls.open(gateway.port, polls, secure);
-  cleanups.push(() => crowd.destroy());
+  onTestFinished(() => crowd.destroy());
   await until(() => mail.held() === polls, `${polls} polls at the mail server`);
   expect(crowd.held).toBe(polls);
   const holders = holdersOf(gateway.port, before);
 
   const account = { port: gateway.port, user: 'bob', password: 'secret', secure };
   const phones = mixedPhones(account, { id: DOWNLOAD_ID, size: DOWNLOAD });
-  cleanups.push(() => phones.close());
+  onTestFinished(() => phones.close());
   const load = startLoad(perSecond, phones.requests);
   await until(() => load.answered() >= phones.requests.length, 'answers to the load');
   const startedAt = Date.now();
@@ -166,7 +161,7 @@ describe('all workers are replaced under load: no request fails, each held poll 
   it('with the directory in Redis', async () => {
     const mail = await startMail();
     const redis = await startRedis();
-    cleanups.push(() => redis.kill());
+    onTestFinished(() => redis.kill());
     const text = `${config(mail.url, SMALL.windowSeconds)}store: { kind: redis, url: '${redis.url}', commandTimeoutMs: 30000 }\n`;
     await roll(await startProcess(text), mail, SMALL);
   });

@@ -1,8 +1,8 @@
 // Owns the promises of what an operator does to a running gateway's log, certificates and store, and reads in the log.
 import { readFileSync, readdirSync, readlinkSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
-import { createAuthority } from '../support/certificates.ts';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { createAuthority } from '../support/servers/certificates.ts';
 import { startGatewayProcess } from '../support/servers/gateway-process.ts';
 import type { GatewayProcess } from '../support/servers/gateway-process.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
@@ -13,14 +13,9 @@ import { until } from '../support/checks/until.ts';
 
 checkLeaks();
 
-const cleanups: (() => Promise<unknown> | void)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
-
 async function start(config: string, files: Readonly<Record<string, string>> = {}): Promise<GatewayProcess> {
   const gateway = await startGatewayProcess(config, files);
-  cleanups.push(() => gateway.stop());
+  onTestFinished(async () => void (await gateway.stop()));
   return gateway;
 }
 
@@ -102,7 +97,7 @@ describe('certificates that ended', () => {
 describe('a store that goes and comes back', () => {
   it('has a line for each', async () => {
     const redis = await startRedis();
-    cleanups.push(() => redis.kill());
+    onTestFinished(() => redis.kill());
     const gateway = await start(
       `${CONFIG.replace('count: 2', 'count: 1')}store: { kind: redis, url: '${redis.url}' }\n`,
     );
@@ -127,7 +122,7 @@ describe('the lane for other paths', () => {
     const backend = await startRawBackend(({ connection }) =>
       connection.socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi'),
     );
-    cleanups.push(() => backend.close());
+    onTestFinished(() => backend.close());
     const gateway = await start(
       `${CONFIG.replace(':1', `:${backend.port}`)}passThrough: { paths: [{ path: /owa }] }\n`,
     );

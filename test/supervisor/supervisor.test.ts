@@ -5,12 +5,12 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { configSchema } from '../../src/config/schema.ts';
 import { SYSTEM_SHARES_PORT } from '../../src/supervisor/door.ts';
 import { startSupervisor } from '../../src/supervisor/supervisor.ts';
 import type { Supervisor, WorkerPlan } from '../../src/supervisor/supervisor.ts';
-import { freePort } from '../support/free-port.ts';
+import { freePort } from '../support/servers/free-port.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
 import { stopTimers } from '../support/checks/test-clock.ts';
 import { eventually, until } from '../support/checks/until.ts';
@@ -26,16 +26,11 @@ interface Seen {
 
 let folder = '';
 let events: Seen[] = [];
-const running: Supervisor[] = [];
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'easgate-supervisor-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
   events = [];
 });
-afterEach(async () => {
-  for (const supervisor of running.splice(0)) await supervisor.stop();
-  rmSync(folder, { recursive: true });
-});
-
 /** Workers that do as `task` says; see the fake worker. */
 function plan(task: string, count = 2, port = 0, address = '127.0.0.1'): WorkerPlan {
   const config = configSchema.parse({ listen: { address, port } });
@@ -59,7 +54,7 @@ async function start(
     },
     ...(options.sharesPort === undefined ? {} : { sharesPort: options.sharesPort }),
   });
-  running.push(supervisor);
+  onTestFinished(() => supervisor.stop());
   return supervisor;
 }
 

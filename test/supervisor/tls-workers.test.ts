@@ -3,10 +3,10 @@
 import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ConnectionOptions } from 'node:tls';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { startSampleServer } from '../../src/sample/server.ts';
-import { createAuthority } from '../support/certificates.ts';
-import type { Authority, Credentials } from '../support/certificates.ts';
+import { createAuthority } from '../support/servers/certificates.ts';
+import type { Authority, Credentials } from '../support/servers/certificates.ts';
 import { startGatewayProcess } from '../support/servers/gateway-process.ts';
 import type { GatewayProcess } from '../support/servers/gateway-process.ts';
 import { HeldPolls } from '../support/phones/held-polls.ts';
@@ -18,11 +18,6 @@ import { eventually, until } from '../support/checks/until.ts';
 checkLeaks();
 
 const SECRET = 'five times a secret of the tests, long enough';
-
-const cleanups: (() => Promise<unknown> | void)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
 
 function config(upstream: string, clients: boolean): string {
   const asked = clients ? ', clientCertificate: { ca: clients.crt, required: true }' : '';
@@ -40,7 +35,7 @@ log: { access: false }
 
 async function startMail(): Promise<Awaited<ReturnType<typeof startSampleServer>>> {
   const mail = await startSampleServer({ users: [{ name: 'alice', password: 'secret' }] });
-  cleanups.push(() => mail.close());
+  onTestFinished(() => mail.close());
   return mail;
 }
 
@@ -57,7 +52,7 @@ async function start(
     'tls.key': own.key,
     ...(clients !== null && { 'clients.crt': clients.certificate }),
   });
-  cleanups.push(async () => {
+  onTestFinished(async () => {
     if (gateway.child.exitCode === null) await gateway.stop();
   });
   return gateway;
@@ -114,7 +109,7 @@ describe('workers with TLS', () => {
     const authority = await createAuthority();
     const gateway = await start(mail.url, await named(authority, 'old.example.com'));
     const crowd = await HeldPolls.open(gateway.port, 16, true);
-    cleanups.push(() => crowd.destroy());
+    onTestFinished(() => crowd.destroy());
     await until(() => mail.held() === 16, 'all polls at the mail server');
     expect(await shownBy(gateway)).toBe('DNS:old.example.com');
 

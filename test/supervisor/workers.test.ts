@@ -3,7 +3,7 @@ import { cpSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, wri
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { startSampleServer } from '../../src/sample/server.ts';
 import { EasClient } from '../support/phones/eas-client.ts';
 import { startGatewayProcess } from '../support/servers/gateway-process.ts';
@@ -40,14 +40,9 @@ async function holdPing(port: number, device = 'ABC123'): Promise<RawClient> {
   return client;
 }
 
-const cleanups: (() => Promise<unknown> | void)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
-
 async function start(config = CONFIG, main?: string): Promise<GatewayProcess> {
   const gateway = await startGatewayProcess(config, {}, main);
-  cleanups.push(async () => {
+  onTestFinished(async () => {
     if (gateway.child.exitCode === null) await gateway.stop();
   });
   return gateway;
@@ -60,13 +55,13 @@ function before(upstream: string): string {
 
 async function startMail(): Promise<Awaited<ReturnType<typeof startSampleServer>>> {
   const mail = await startSampleServer({ users: [{ name: 'alice', password: 'secret' }] });
-  cleanups.push(() => mail.close());
+  onTestFinished(() => mail.close());
   return mail;
 }
 
 async function openPolls(port: number, count: number): Promise<HeldPolls> {
   const polls = await HeldPolls.open(port, count);
-  cleanups.push(() => polls.destroy());
+  onTestFinished(() => polls.destroy());
   return polls;
 }
 
@@ -80,7 +75,7 @@ const phone = (port: number): EasClient =>
 function twoReleases(): { readonly main: string; readonly upgrade: () => void } {
   const root = fileURLToPath(new URL('../../', import.meta.url));
   const folder = mkdtempSync(join(tmpdir(), 'easgate-releases-'));
-  cleanups.push(() => rmSync(folder, { recursive: true }));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
   for (const release of ['one', 'two']) {
     cpSync(join(root, 'src'), join(folder, release, 'src'), { recursive: true });
     cpSync(join(root, 'package.json'), join(folder, release, 'package.json'));
@@ -92,7 +87,7 @@ function twoReleases(): { readonly main: string; readonly upgrade: () => void } 
     if (!text.includes(from)) throw new Error(`${file} has no ${from}`);
     writeFileSync(path, text.replace(from, to));
   };
-  change('gateway/settings.ts', "VIA_PSEUDONYM = 'easgate'", "VIA_PSEUDONYM = 'upgraded'");
+  change('http/via.ts', "VIA_PSEUDONYM = 'easgate'", "VIA_PSEUDONYM = 'upgraded'");
   change(
     'config/schema.ts',
     'drainSeconds: ',
@@ -149,11 +144,11 @@ describe('workers', () => {
     // One device on both workers: of two polls on one worker the newer one stays (decisions/0010).
     const polls = new Map<number, RawClient>();
     const bystander = await holdPing(gateway.port, 'OTHER1');
-    cleanups.push(() => bystander.destroy());
+    onTestFinished(() => bystander.destroy());
     await until(() => mail.held() === 1, 'the poll of the other device');
     while (polls.size < 2) {
       const client = await holdPing(gateway.port, 'LOST1');
-      cleanups.push(() => client.destroy());
+      onTestFinished(() => client.destroy());
       const pid = holdersOf(gateway.port, gateway.workers()).get(client.socket.localPort ?? 0) ?? 0;
       polls.set(pid, client);
       await until(() => mail.held() === 1 + polls.size, 'the poll at the mail server');
@@ -177,14 +172,14 @@ describe('workers', () => {
       if (received.target.includes('Cmd=Ping')) held++;
       else received.connection.socket.write(ok());
     });
-    cleanups.push(() => mail.close());
+    onTestFinished(() => mail.close());
     const { main, upgrade } = twoReleases();
     const gateway = await start(before(`http://127.0.0.1:${mail.port}`), main);
     const old = gateway.workers();
     const crowd = await openPolls(gateway.port, 50);
     await until(() => held === 50, 'all polls at the mail server');
     const client = phone(gateway.port);
-    cleanups.push(() => client.close());
+    onTestFinished(() => client.close());
     const load = startLoad(50, [
       async () => {
         const { status } = await client.folderSync();

@@ -27,6 +27,10 @@ export const WBXML2XML: NeededProgram = {
   required: false,
 };
 
+/** Shells that completion scripts are tried in, beside bash. */
+export const ZSH: NeededProgram = { program: 'zsh', probe: '--version', debian: 'zsh', required: false };
+export const FISH: NeededProgram = { program: 'fish', probe: '--version', debian: 'fish', required: false };
+
 /** Gives tests a network of their own, where the system allows it. */
 export const IP: NeededProgram = { program: 'ip', probe: '-V', debian: 'iproute2', required: false };
 

@@ -1,6 +1,6 @@
 // Owns installing what the tests need beyond npm, from Debian's packages where this process may install them.
 import { spawnSync } from 'node:child_process';
-import { IP, NGINX, NOTHING_SKIPPED, REDIS, WBXML2XML, isInstalled } from './programs.ts';
+import { IP, NGINX, NOTHING_SKIPPED, REDIS, WBXML2XML, ZSH, FISH, isInstalled } from './programs.ts';
 
 function run(program: string, words: string[]): boolean {
   process.stdout.write(`test set-up: ${program} ${words.join(' ')}\n`);
@@ -11,7 +11,7 @@ function run(program: string, words: string[]): boolean {
 /** Another program may be installing something: it is waited for. */
 const PATIENT = ['-o', 'DPkg::Lock::Timeout=300'];
 
-const missing = [REDIS, NGINX, WBXML2XML, IP].filter((needed) => !isInstalled(needed));
+const missing = [REDIS, NGINX, WBXML2XML, IP, ZSH, FISH].filter((needed) => !isInstalled(needed));
 if (missing.length > 0 && process.getuid?.() === 0) {
   // A source that cannot be reached now must not keep away what another one has.
   run('apt-get', [...PATIENT, 'update']);

@@ -1,16 +1,9 @@
 // Owns the promises of writing the log: no disk stops the process, and a line is whole or counted as lost.
 import { readFileSync, renameSync, statSync } from 'node:fs';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { openLog } from '../../src/telemetry/logger.ts';
-import { newLogFile } from '../support/log-file.ts';
-import type { LogFile } from '../support/log-file.ts';
+import { openLogFile } from '../support/checks/log-file.ts';
 import { until } from '../support/checks/until.ts';
-
-let file: LogFile | null = null;
-afterEach(() => {
-  file?.remove();
-  file = null;
-});
 
 describe('a log on a full disk', () => {
   it('ends nothing, keeps a bounded part and counts what it loses', async () => {
@@ -29,8 +22,7 @@ describe('a log on a full disk', () => {
 
 describe('a log on a disk with room', () => {
   it('is read by nobody but its user and group: it names people, their phones and addresses', () => {
-    const log = newLogFile();
-    file = log;
+    const log = openLogFile();
     const before = process.umask(0o022);
     try {
       openLog('info', log.path).flush();
@@ -41,8 +33,7 @@ describe('a log on a disk with room', () => {
   });
 
   it('has every line, in order and whole, however they are flushed', async () => {
-    const log = newLogFile();
-    file = log;
+    const log = openLogFile();
     const { logger, ...rest } = openLog('info', log.path);
     for (let line = 0; line < 5_000; line++) {
       logger.info({ line });
@@ -56,8 +47,7 @@ describe('a log on a disk with room', () => {
   });
 
   it('goes on in a new file after a rotation, without a line lost or cut', async () => {
-    const log = newLogFile();
-    file = log;
+    const log = openLogFile();
     const { logger, ...rest } = openLog('info', log.path);
     for (let line = 0; line < 3_000; line++) {
       logger.info({ line });
@@ -83,8 +73,7 @@ describe('a log on a disk with room', () => {
   });
 
   it('keeps the old file when the new one cannot be opened', () => {
-    const log = newLogFile();
-    file = log;
+    const log = openLogFile();
     const { logger, ...rest } = openLog('info', log.path);
     expect(() => rest.reopen('info', '/dev/null/easgate.log')).toThrow();
     logger.info('still here');

@@ -1,13 +1,13 @@
 // Owns the promises of the access log: real lines of the real logger.
 import { readFileSync } from 'node:fs';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { Exchange } from '../../src/gateway/exchange/exchange.ts';
 import { deviceKey } from '../../src/identity/device.ts';
 import { AccessLog } from '../../src/telemetry/access-log.ts';
 import { openLog } from '../../src/telemetry/logger.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
-import { newLogFile } from '../support/log-file.ts';
-import type { LogFile } from '../support/log-file.ts';
+import { openLogFile } from '../support/checks/log-file.ts';
+import type { LogFile } from '../support/checks/log-file.ts';
 import { verdict } from '../support/servers/test-gateway.ts';
 import { until } from '../support/checks/until.ts';
 
@@ -15,9 +15,8 @@ checkLeaks();
 
 let file: LogFile;
 beforeEach(() => {
-  file = newLogFile();
+  file = openLogFile();
 });
-afterEach(() => file.remove());
 
 /** With every field set that a line can have. */
 function fullExchange(): Exchange {

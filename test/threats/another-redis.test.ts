@@ -11,8 +11,8 @@ import { acceptedIdentity, newIdentity } from '../../src/directory/store-identit
 import { readMemory } from '../../src/directory/store-memory.ts';
 import type { StoreMemory } from '../../src/directory/store-memory.ts';
 import { alice, decision, phone, wipeDecision } from '../directory/store-contract.ts';
-import { openGuarded } from '../support/guarded-store.ts';
-import type { GuardedGateway } from '../support/guarded-store.ts';
+import { openGuarded } from '../support/servers/guarded-store.ts';
+import type { GuardedGateway } from '../support/servers/guarded-store.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
 import { initDirectory, startRedis } from '../support/servers/redis.ts';
 import type { TestRedis } from '../support/servers/redis.ts';

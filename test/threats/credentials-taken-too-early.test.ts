@@ -4,7 +4,6 @@ import { describe, expect, it } from 'vitest';
 import { encodeWbxml } from '../../src/eas/wbxml/encode.ts';
 import { fromXml } from '../../src/eas/wbxml/xml.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
-import { openings } from '../support/servers/openings.ts';
 import { quarantineSettings } from '../support/servers/quarantine.ts';
 import { OFFER, UNAUTHORIZED, isBare, ok } from '../support/servers/raw-backend.ts';
 import type { BackendRequest, RawBackend } from '../support/servers/raw-backend.ts';
@@ -12,9 +11,9 @@ import type { RawResponse } from '../support/phones/raw-client.ts';
 import { TestClock } from '../support/checks/test-clock.ts';
 import { FOLDER_SYNC, request } from '../support/servers/test-gateway.ts';
 import type { TestGateway } from '../support/servers/test-gateway.ts';
+import { backendOf, gatewayOf, phoneOf } from '../support/servers/openings.ts';
 
 checkLeaks();
-const { backendOf, gatewayOf, phoneOf } = openings();
 
 const GOOD = Buffer.from('alice:secret').toString('base64');
 const BAD = Buffer.from('alice:x').toString('base64');

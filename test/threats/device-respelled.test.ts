@@ -1,13 +1,13 @@
 // Owns the promise that no decision on a device, and no report of it, is evaded by another spelling of its id. Threat: mail
 // servers write the id of a base64 query in hex and take the same digits from a plain query, so that one phone has several
 // ids; a compliance report or a block of one was unknown under the others. Rule: src/identity/device.ts.
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { ISSUED_PREFIX } from '../../src/quarantine/keys.ts';
 import { deviceKey } from '../../src/identity/device.ts';
 import { decision, deviceRecord } from '../directory/store-contract.ts';
 import { EasClient } from '../support/phones/eas-client.ts';
 import type { EasClientOptions } from '../support/phones/eas-client.ts';
-import { checkLeaks } from '../support/checks/leaks.ts';
+import { checkLeaks, closeAtEnd } from '../support/checks/leaks.ts';
 import { STORES, openOffice } from '../support/servers/office.ts';
 import type { Office } from '../support/servers/office.ts';
 import { until } from '../support/checks/until.ts';
@@ -15,11 +15,6 @@ import { until } from '../support/checks/until.ts';
 checkLeaks();
 
 let office: Office;
-const clients: EasClient[] = [];
-afterEach(async () => {
-  for (const client of clients.splice(0)) client.close();
-  await office.close();
-});
 
 /** 16 letters and digits: 16 bytes of a base64 query. */
 const ID = 'ApplAB12CD34EF56';
@@ -44,7 +39,7 @@ const TWICE: readonly (readonly [string, Partial<EasClientOptions>])[] = [
 function phone(more: Partial<EasClientOptions>): EasClient {
   const account = { port: office.gateway.port, user: 'alice', password: 'alice-pw', device: ID };
   const client = new EasClient({ ...account, ...more });
-  clients.push(client);
+  onTestFinished(() => client.close());
   return client;
 }
 
@@ -67,7 +62,9 @@ describe.each(STORES)('with the %s store, an id', (kind) => {
     [SHORT, TWICE],
   ] as const) {
     it(`that is not compliant is quarantined under every spelling: ${id}`, async () => {
-      office = await openOffice(kind, { policy: { unknownDevice: 'allow', notCompliant: 'quarantine' } });
+      office = closeAtEnd(
+        await openOffice(kind, { policy: { unknownDevice: 'allow', notCompliant: 'quarantine' } }),
+      );
       for (const [, { device = '' }] of spellings) {
         await office.heard(() =>
           office.operator.putDevice(deviceRecord(deviceKey(device), { compliant: false })),
@@ -77,7 +74,7 @@ describe.each(STORES)('with the %s store, an id', (kind) => {
     });
 
     it(`that is compliant, or allowed by hand, is in under every spelling: ${id}`, async () => {
-      office = await openOffice(kind, { policy: { unknownDevice: 'block' } });
+      office = closeAtEnd(await openOffice(kind, { policy: { unknownDevice: 'block' } }));
       expect(await outcomes(spellings)).toEqual(new Set(['status 129']));
       for (const [, { device = '' }] of spellings) {
         const key = deviceKey(device);
@@ -89,7 +86,7 @@ describe.each(STORES)('with the %s store, an id', (kind) => {
     });
 
     it(`that is blocked is out under every spelling, and is one partnership: ${id}`, async () => {
-      office = await openOffice(kind, { policy: { unknownDevice: 'allow' } });
+      office = closeAtEnd(await openOffice(kind, { policy: { unknownDevice: 'allow' } }));
       expect(await outcomes(spellings)).toEqual(new Set(['mailbox']));
       await office.heard(() => office.operator.decide(null, deviceKey(id), decision('block')));
       expect(await outcomes(spellings)).toEqual(new Set(['status 129']));
@@ -99,4 +96,14 @@ describe.each(STORES)('with the %s store, an id', (kind) => {
       }, 'one partnership with its spellings');
     });
   }
+});
+
+describe('a device id', () => {
+  it('is one key as text and as hex, in any case of its letters', () => {
+    const id = 'ApplDNPHG6NVDT9V';
+    const text = deviceKey(id);
+    const hex = deviceKey(Buffer.from(id).toString('hex'));
+    expect(hex).toBe(text);
+    expect(deviceKey(Buffer.from(id.toLowerCase()).toString('hex'))).toBe(text);
+  });
 });

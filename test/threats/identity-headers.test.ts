@@ -2,13 +2,10 @@
 // either lane (CVE-2021-26855: X-BEResource and X-AnonResource-Backend chose the back end of Exchange).
 import { describe, expect, it } from 'vitest';
 import { checkLeaks } from '../support/checks/leaks.ts';
-import { answerOk, openings } from '../support/servers/openings.ts';
-import { RawClient } from '../support/phones/raw-client.ts';
 import { FOLDER_SYNC, request } from '../support/servers/test-gateway.ts';
-import { startTestLane } from '../support/servers/test-lane.ts';
+import { answerOk, backendOf, gatewayOf, laneOf, phoneOf } from '../support/servers/openings.ts';
 
 checkLeaks();
-const { opened, backendOf, gatewayOf, phoneOf } = openings();
 
 const CLAIMS = [
   'X-BEResource',
@@ -121,12 +118,10 @@ async function namesBehindGate(lines: string[]): Promise<string[]> {
 
 async function namesBehindLane(lines: string[]): Promise<string[]> {
   const backend = await backendOf(answerOk);
-  const lane = await startTestLane(backend.port, {
+  const lane = await laneOf(backend, {
     headLimits: { maxHeadBytes: 60_000, maxHeaders: 190, maxTargetBytes: 2_048 },
   });
-  opened.push(lane);
-  const client = await RawClient.open(lane.port);
-  opened.push({ close: () => client.destroy() });
+  const client = await phoneOf(lane);
   client.send(`GET /owa/ HTTP/1.1\r\nHost: m\r\n${lines.map((line) => `${line}\r\n`).join('')}\r\n`);
   expect((await client.response()).status).toBe(200);
   return (backend.requests[0]?.headers ?? []).map(([name, value]) => `${name}: ${value}`);

@@ -11,7 +11,7 @@ import { writePidFile } from '../../src/supervisor/pid-file.ts';
 import { identityOf, isAlive } from '../../src/supervisor/process-identity.ts';
 import type { ProcessIdentity } from '../../src/supervisor/process-identity.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
-import { freePort } from '../support/free-port.ts';
+import { freePort } from '../support/servers/free-port.ts';
 import { until } from '../support/checks/until.ts';
 
 checkLeaks();

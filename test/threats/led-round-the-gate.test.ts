@@ -2,13 +2,10 @@
 // X-MS-Location with 451 alone, and RFC 9110 10.2.2, 8.7 other headers that clients follow.
 import { describe, expect, it } from 'vitest';
 import { checkLeaks } from '../support/checks/leaks.ts';
-import { openings } from '../support/servers/openings.ts';
-import { RawClient } from '../support/phones/raw-client.ts';
 import { FOLDER_SYNC, request } from '../support/servers/test-gateway.ts';
-import { startTestLane } from '../support/servers/test-lane.ts';
+import { backendOf, gatewayOf, laneOf, phoneOf } from '../support/servers/openings.ts';
 
 checkLeaks();
-const { opened, backendOf, gatewayOf, phoneOf } = openings();
 
 const PUBLIC = 'https://mail.example.com/Microsoft-Server-ActiveSync';
 const INSIDE = 'https://ex2.inside.example/Microsoft-Server-ActiveSync';
@@ -53,10 +50,8 @@ describe('on the lane for other paths, an answer', () => {
     const backend = await backendOf(({ connection }) =>
       connection.socket.write(`HTTP/1.1 ${status} X\r\n${lines}Content-Length: 0\r\n\r\n`),
     );
-    const lane = await startTestLane(backend.port);
-    opened.push(lane);
-    const client = await RawClient.open(lane.port);
-    opened.push({ close: () => client.destroy() });
+    const lane = await laneOf(backend);
+    const client = await phoneOf(lane);
     client.send('GET /owa/ HTTP/1.1\r\nHost: mail.example.com\r\n\r\n');
     return (await client.response()).head;
   };

@@ -2,7 +2,7 @@
 // whether it holds (MS-NLMP 3.1.5.1.2), and until it has said so all devices are answered alike.
 import { describe, expect, it } from 'vitest';
 import type { VerdictAction } from '../../src/model/verdict.ts';
-import { checkLeaks } from '../support/checks/leaks.ts';
+import { checkLeaks, closeAtEnd } from '../support/checks/leaks.ts';
 import { proof, startNtlmBackend } from '../support/servers/ntlm-backend.ts';
 import type { NtlmBackend, NtlmBackendOptions } from '../support/servers/ntlm-backend.ts';
 import {
@@ -12,16 +12,15 @@ import {
   spnegoNegotiate,
   spnegoResponse,
 } from '../support/phones/ntlm-tokens.ts';
-import { openings } from '../support/servers/openings.ts';
 import { quarantineSettings } from '../support/servers/quarantine.ts';
 import { ok } from '../support/servers/raw-backend.ts';
 import type { RawClient } from '../support/phones/raw-client.ts';
 import { FOLDER_SYNC, PING } from '../support/servers/test-gateway.ts';
 import type { TestGateway } from '../support/servers/test-gateway.ts';
 import { until } from '../support/checks/until.ts';
+import { gatewayOf, phoneOf } from '../support/servers/openings.ts';
 
 checkLeaks();
-const { opened, gatewayOf, phoneOf } = openings();
 
 const VERDICTS: readonly VerdictAction[] = ['allow', 'block', 'quarantine', 'wipe', 'accountWipe'];
 const PROVISION = Buffer.from('03016a00000e4501', 'hex');
@@ -39,7 +38,7 @@ interface World {
 
 async function open(action: VerdictAction, options: NtlmBackendOptions = {}): Promise<World> {
   const backend = await startNtlmBackend(options);
-  opened.push(backend);
+  closeAtEnd(backend);
   const gateway = await gatewayOf(backend, { quarantine: quarantineSettings('gateway') });
   gateway.change('alice1', action);
   return { backend, gateway, phone: await phoneOf(gateway) };

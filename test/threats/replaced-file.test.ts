@@ -14,8 +14,8 @@ import { readMemory } from '../../src/directory/store-memory.ts';
 import type { StoreMemory } from '../../src/directory/store-memory.ts';
 import { UNGUARDED } from '../../src/directory/store-guard.ts';
 import { alice, decision, phone, wipeDecision } from '../directory/store-contract.ts';
-import { openGuarded } from '../support/guarded-store.ts';
-import type { GuardedGateway } from '../support/guarded-store.ts';
+import { openGuarded } from '../support/servers/guarded-store.ts';
+import type { GuardedGateway } from '../support/servers/guarded-store.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
 import { until } from '../support/checks/until.ts';
 

@@ -1,29 +1,25 @@
 // Owns the promise that a mail server which takes long to refuse a password (Z-Push: 6 to 36 s) is heard: the phone gets its
 // 401 and asks its user, and slow refusals keep nobody else waiting.
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { checkLeaks } from '../support/checks/leaks.ts';
 import { guarded, openQuarantine } from '../support/servers/quarantine.ts';
 import type { Quarantine } from '../support/servers/quarantine.ts';
 import type { BackendRequest } from '../support/servers/raw-backend.ts';
 import { RawClient } from '../support/phones/raw-client.ts';
 import type { RawResponse } from '../support/phones/raw-client.ts';
-import { FOLDER_SYNC, request } from '../support/servers/test-gateway.ts';
+import { FOLDER_SYNC, request, verdict } from '../support/servers/test-gateway.ts';
 import { until } from '../support/checks/until.ts';
+import { OFFER, UNAUTHORIZED, isBare, ok } from '../support/servers/raw-backend.ts';
+import { backendOf, gatewayOf, phoneOf } from '../support/servers/openings.ts';
 
 checkLeaks();
 
 let world: Quarantine;
-const clients: RawClient[] = [];
-afterEach(async () => {
-  for (const client of clients.splice(0)) client.destroy();
-  await world.close();
-});
-
 const GOOD = Buffer.from('alice:secret').toString('base64');
 
 async function ask(login: string): Promise<RawResponse> {
   const client = await RawClient.open(world.gateway.port);
-  clients.push(client);
+  onTestFinished(() => client.destroy());
   const other = Buffer.from(login).toString('base64');
   client.send(
     request('FolderSync', FOLDER_SYNC, [], 'PHONE1').replace(GOOD, other).replace('User=alice&', ''),
@@ -70,5 +66,39 @@ describe('a password that the mail server refuses slowly', () => {
     expect((await ask('alice:secret')).status).toBe(200);
     refuse(waiting);
     for (const answer of wrong) expect((await answer).status).toBe(401);
+  });
+});
+
+describe('wrong passwords that the mail server refuses slowly', () => {
+  it('keep no phone waiting whose password was accepted before', async () => {
+    const backend = await backendOf((asked) => {
+      if (isBare(asked)) asked.connection.socket.write(UNAUTHORIZED);
+      else if (asked.header('authorization') === 'Basic YWxpY2U6c2VjcmV0')
+        asked.connection.socket.write(ok('ok', OFFER));
+    });
+    const gateway = await gatewayOf(backend, {
+      identity: { trustedProxies: ['127.0.0.1'] },
+    });
+    gateway.verdicts.set('abc123', verdict('block'));
+    const clients: RawClient[] = [];
+    const ask = async (address: string, login: string): Promise<RawClient> => {
+      const client = await phoneOf(gateway);
+      clients.push(client);
+      const text = request('FolderSync', FOLDER_SYNC, [`X-Forwarded-For: ${address}`]);
+      client.send(
+        text
+          .replace('Basic YWxpY2U6c2VjcmV0', `Basic ${Buffer.from(login).toString('base64')}`)
+          .replace('User=alice&', ''),
+      );
+      return client;
+    };
+    const first = await (await ask('192.0.2.1', 'alice:secret')).response();
+    await gateway.time.advance(120_000);
+    for (let guess = 0; guess < 64; guess++) await ask(`198.51.100.${guess % 4}`, `user${guess}:wrong`);
+    await until(() => backend.requests.length >= 9, 'the mail server to be busy with guesses');
+    const phone = await ask('192.0.2.1', 'alice:secret');
+    await until(() => phone.received !== '', 'an answer').catch(() => undefined);
+    const status = Number(phone.received.slice(9, 12));
+    expect([first.status, status]).toEqual([200, 200]);
   });
 });

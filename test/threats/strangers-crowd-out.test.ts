@@ -1,6 +1,6 @@
 // Owns the promise that strangers, whose credentials nobody has checked, neither use up the look-ups of known phones nor
 // make the gateway forget how many passwords were wrong.
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
 import { PartnershipRecorder } from '../../src/directory/partnership-recorder.ts';
 import type { DirectoryStore } from '../../src/directory/store.ts';
@@ -10,15 +10,14 @@ import { GuessLimits } from '../../src/gateway/credentials/login-limiter.ts';
 import { deviceKey } from '../../src/identity/device.ts';
 import type { UserKey } from '../../src/identity/keys.ts';
 import { checkLeaks, watchGateway } from '../support/checks/leaks.ts';
-import { openings } from '../support/servers/openings.ts';
 import { UNAUTHORIZED, ok } from '../support/servers/raw-backend.ts';
 import { FOLDER_SYNC, request, testSettings } from '../support/servers/test-gateway.ts';
 import { until } from '../support/checks/until.ts';
 import { deviceRecord } from '../directory/store-contract.ts';
 import { compileSimplePolicy } from '../../src/policy/compile/simple-policy.ts';
+import { backendOf, phoneOf } from '../support/servers/openings.ts';
 
 checkLeaks();
-const { opened, backendOf, phoneOf } = openings();
 
 const STRANGERS = 300;
 const PHONES = 12;
@@ -72,14 +71,12 @@ describe('three hundred connections of strangers, before a slow directory', () =
       accessLog: null,
     });
     watchGateway(gateway);
-    opened.push({
-      close: async () => {
-        gate.resolve();
-        await gateway.close();
-        await cache.stop();
-        await recorder.close();
-        await inner.close();
-      },
+    onTestFinished(async () => {
+      gate.resolve();
+      await gateway.close();
+      await cache.stop();
+      await recorder.close();
+      await inner.close();
     });
     const names = Array.from({ length: PHONES }, (_, index) => `PHONE${index}`);
     for (const name of names) await inner.putDevice(deviceRecord(deviceKey(name)));

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Redis } from 'ioredis';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
 import { RedisStore } from '../../src/directory/redis/redis-store.ts';
 import type { DirectoryStore } from '../../src/directory/store.ts';
@@ -16,13 +16,12 @@ import { readAccess } from '../../src/policy/access-facts.ts';
 import { compileSimplePolicy } from '../../src/policy/compile/simple-policy.ts';
 import { alice, decision, deviceRecord, phone } from '../directory/store-contract.ts';
 import { startRedis } from '../support/servers/redis.ts';
+import { checkLeaks } from '../support/checks/leaks.ts';
+
+checkLeaks();
 
 const other = 'phone2' as DeviceKey;
 const OPEN = compileSimplePolicy({ unknownDevice: 'allow' });
-const cleanups: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const clean of cleanups.splice(0).reverse()) await clean();
-});
 
 /** A store, and the way to write anything under the name of a record. */
 interface Vandal {
@@ -38,14 +37,12 @@ const STORES: readonly [string, () => Promise<Vandal>][] = [
     'embedded',
     async () => {
       const folder = mkdtempSync(join(tmpdir(), 'easgate-unreadable-'));
-      cleanups.push(() => rmSync(folder, { recursive: true }));
+      onTestFinished(() => rmSync(folder, { recursive: true }));
       const path = join(folder, 'directory.db');
       const store = new EmbeddedStore(path);
       const raw = new DatabaseSync(path);
-      cleanups.push(
-        () => raw.close(),
-        () => store.close(),
-      );
+      onTestFinished(() => raw.close());
+      onTestFinished(() => store.close());
       const write = (table: string, ...values: string[]): unknown =>
         raw
           .prepare(`INSERT OR REPLACE INTO ${table} VALUES (${values.map(() => '?').join(', ')})`)
@@ -69,11 +66,9 @@ const STORES: readonly [string, () => Promise<Vandal>][] = [
         commandTimeoutMs: 2_000,
       });
       const raw = new Redis(redis.url);
-      cleanups.push(
-        () => redis.kill(),
-        () => raw.disconnect(),
-        () => store.close(),
-      );
+      onTestFinished(() => redis.kill());
+      onTestFinished(() => raw.disconnect());
+      onTestFinished(() => store.close());
       const name = Buffer.from(alice).toString('base64url');
       await raw.sadd('easgate:index:devices', phone);
       const set = async (key: string, text: string): Promise<unknown> => {

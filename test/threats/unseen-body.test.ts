@@ -8,16 +8,15 @@ import type { Verdict, VerdictAction } from '../../src/model/verdict.ts';
 import { CellPhone } from '../support/phones/cell-phone.ts';
 import type { CellResponse } from '../support/phones/cell-phone.ts';
 import { checkLeaksAtEnd } from '../support/checks/leaks.ts';
-import { answerOk, openings } from '../support/servers/openings.ts';
 import { quarantineSettings } from '../support/servers/quarantine.ts';
 import { OFFER, ok, startRawBackend } from '../support/servers/raw-backend.ts';
 import type { RawBackend } from '../support/servers/raw-backend.ts';
 import { startTestGateway, verdict, wipeOrder } from '../support/servers/test-gateway.ts';
 import type { TestGateway } from '../support/servers/test-gateway.ts';
 import { until } from '../support/checks/until.ts';
+import { answerOk, backendOf, gatewayWith, phoneOf } from '../support/servers/openings.ts';
 
 checkLeaksAtEnd();
-const { backendOf, gatewayWith, phoneOf } = openings();
 
 /** No promise of this file depends on time: this only ends a test that hangs. */
 const PATIENCE_MS = 300_000;

@@ -69,6 +69,7 @@ describe('a login', () => {
     'dave\ue000',
     'dave\u0378',
     'da\u1680ve',
+    'dave\u{10d4a}',
   ])('is refused where servers read it in more than one way, or nobody sees all of it: %j', (login) => {
     expect(userKey(login)).toBe('EASGATE_USER_NAME');
   });

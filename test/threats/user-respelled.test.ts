@@ -1,7 +1,7 @@
 // Owns the promise that a decision on a user is not evaded by another spelling of the login, and that nothing is given to a
 // name that was not meant. Threat: mail servers take `dave`, `X\dave` and `dave@eas.test` for one mailbox; a block of one
 // spelling was void for the others. Rule: src/identity/user-names.ts.
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { RedisStore } from '../../src/directory/redis/redis-store.ts';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
 import type { DirectoryStore } from '../../src/directory/store.ts';
@@ -24,11 +24,6 @@ import { until } from '../support/checks/until.ts';
 
 checkLeaks();
 
-const cleanups: (() => Promise<unknown> | void)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
-
 const PHONE = deviceKey('UB1');
 const POLICY = compileSimplePolicy({ unknownDevice: 'allow', notEnrolled: 'allow', notCompliant: 'allow' });
 const STRICT = compileSimplePolicy({ notEnrolled: 'allow', notCompliant: 'allow' });
@@ -37,12 +32,12 @@ const named = (login: string): UserKey => userKey(login) as UserKey;
 async function openStore(kind: StoreKind, groups: string[][]): Promise<DirectoryStore> {
   const names = new UserNames(groups);
   const redis = kind === 'redis' ? await startRedis() : null;
-  if (redis !== null) cleanups.push(() => redis.kill());
+  if (redis !== null) onTestFinished(() => redis.kill());
   const store =
     redis === null
       ? new EmbeddedStore(':memory:', names)
       : await RedisStore.open({ url: redis.url, keyPrefix: 'easgate:', commandTimeoutMs: 2_000 }, names);
-  cleanups.push(() => store.close());
+  onTestFinished(() => store.close());
   return store;
 }
 
@@ -151,11 +146,11 @@ describe.each(STORES)('with the %s store', (kind) => {
       policy: { unknownDevice: 'allow' },
       identity: { domains: [['example.com', 'CORP']] },
     });
-    cleanups.push(() => office.close());
+    onTestFinished(() => office.close());
     const clients = ['alice', 'X\\alice', 'alice@example.com', 'CORP\\alice'].map(
       (user) => new EasClient({ port: office.gateway.port, user, password: 'alice-pw', device: 'UB1' }),
     );
-    cleanups.push(() => clients.forEach((client) => client.close()));
+    onTestFinished(() => clients.forEach((client) => client.close()));
     for (const client of clients) expect((await client.folderSync()).easStatus).toBe('1');
     const polls = clients.map((client) => client.ping(600));
     await until(() => office.gateway.heldPolls() === clients.length, 'the polls to be held');
@@ -168,14 +163,14 @@ describe.each(STORES)('with the %s store', (kind) => {
 
   it('an alias that joins two names ends the poll of the one that is blocked by it', async () => {
     const office = await openOffice(kind, { policy: { unknownDevice: 'allow' } });
-    cleanups.push(() => office.close());
+    onTestFinished(() => office.close());
     const client = new EasClient({
       port: office.gateway.port,
       user: 'CORP\\alice',
       password: 'alice-pw',
       device: 'UB1',
     });
-    cleanups.push(() => client.close());
+    onTestFinished(() => client.close());
     await office.operator.decide('a.smith' as UserKey, PHONE, decision('block'));
     expect((await client.folderSync()).easStatus).toBe('1');
     const poll = client.ping(600);

@@ -1,20 +1,20 @@
 // Owns the threat of a wall clock that is set, by NTP or by somebody who controls its source (RFC 8633 5): it must not end
 // held polls as one wave, nor keep in force what has ended. Deadlines count on the monotonic clock.
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
 import { PartnershipRecorder } from '../../src/directory/partnership-recorder.ts';
 import { VerdictCache } from '../../src/directory/verdict-cache.ts';
 import { alice, decision, phone } from '../directory/store-contract.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
 import { HeldPolls } from '../support/phones/held-polls.ts';
-import { answerOk, openings } from '../support/servers/openings.ts';
 import { TestClock } from '../support/checks/test-clock.ts';
 import { FOLDER_SYNC, PING, request, verdict } from '../support/servers/test-gateway.ts';
 import { until } from '../support/checks/until.ts';
 import { compileSimplePolicy } from '../../src/policy/compile/simple-policy.ts';
+import { answerOk, backendOf, gatewayOf, phoneOf } from '../support/servers/openings.ts';
+import { untilRead } from '../support/phones/raw-client.ts';
 
 checkLeaks();
-const { backendOf, gatewayOf, phoneOf, opened } = openings();
 
 const HOURS_MS = 3_600_000;
 /** Forward and back. */
@@ -26,7 +26,7 @@ describe.each(JUMPS)('a wall clock that is set by %i ms', (jump) => {
     const backend = await backendOf(() => undefined);
     const gateway = await gatewayOf(backend, { time });
     const crowd = await HeldPolls.open(gateway.port, 3);
-    opened.push({ close: () => crowd.destroy() });
+    onTestFinished(() => crowd.destroy());
     await until(() => gateway.heldPolls() === 3, 'the polls to be held');
     await time.setWall(jump);
     expect([gateway.heldPolls(), crowd.polls.map(({ received }) => received)]).toEqual([3, ['', '', '']]);
@@ -225,5 +225,56 @@ describe.each(JUMPS)('limits, when the wall clock is set by %i ms', (jump) => {
     expect(await lastSeen()).toBe(clock.wall);
     await recorder.close();
     await store.close();
+  });
+});
+
+const HOUR_MS = 3_600_000;
+
+describe('a wall clock that is set back', () => {
+  it('makes no device of the battery guard wait longer', async () => {
+    const backend = await backendOf(answerOk);
+    const gateway = await gatewayOf(backend, { throttle: { burst: 2, perMinute: 6_000 } });
+    const phone = await phoneOf(gateway);
+    const ask = async (): Promise<number> => {
+      phone.send(request('FolderSync', FOLDER_SYNC));
+      return (await phone.response()).status;
+    };
+    expect([await ask(), await ask(), await ask()]).toEqual([200, 200, 503]);
+    await gateway.time.setWall(-HOUR_MS);
+    const statuses: number[] = [];
+    for (let round = 0; round < 3; round++) {
+      await gateway.time.advance(10);
+      statuses.push(await ask());
+    }
+    expect(statuses).toEqual([200, 200, 200]);
+  });
+
+  it('changes no deadline', async () => {
+    const backend = await backendOf(answerOk);
+    const gateway = await gatewayOf(backend);
+    const client = await phoneOf(gateway);
+    client.send('POST /');
+    await untilRead(gateway);
+    await gateway.time.setWall(-HOUR_MS);
+    await gateway.time.advance(5_001);
+    await until(() => client.ended, 'the slow head to be given up').catch(() => undefined);
+    const { ended } = client;
+    expect(ended).toBe(true);
+  });
+
+  it('ends a decision when its time of day has come', async () => {
+    const backend = await backendOf(() => undefined);
+    const gateway = await gatewayOf(backend);
+    const { time } = gateway;
+    await time.setWall(-HOUR_MS);
+    gateway.verdicts.set('abc123', { ...verdict('allow'), validUntil: time.wall() + 60_000 });
+    const phone = await phoneOf(gateway);
+    phone.send(request('Ping', PING));
+    await until(() => backend.requests.length === 1, 'the poll to be held');
+    await time.advance(59_999);
+    const { received } = phone;
+    await time.advance(1);
+    const { status } = await phone.response();
+    expect([received, status]).toEqual(['', 200]);
   });
 });

@@ -5,14 +5,14 @@ import { Command } from 'commander';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { registerDevices } from '../../src/cli/commands/devices.ts';
 import { fromXml, toXml } from '../../src/eas/wbxml/xml.ts';
 import { deviceKey } from '../../src/identity/device.ts';
 import type { UserKey } from '../../src/identity/keys.ts';
 import { EasClient } from '../support/phones/eas-client.ts';
 import type { EasAnswer, EasClientOptions } from '../support/phones/eas-client.ts';
-import { checkLeaks } from '../support/checks/leaks.ts';
+import { checkLeaks, closeAtEnd } from '../support/checks/leaks.ts';
 import { STORES, openOffice } from '../support/servers/office.ts';
 import type { Office, StoreKind } from '../support/servers/office.ts';
 import { until } from '../support/checks/until.ts';
@@ -25,19 +25,11 @@ const alice = 'alice' as UserKey;
 const bob = 'bob' as UserKey;
 
 let office: Office;
-let folder = '';
-const clients: EasClient[] = [];
-afterEach(async () => {
-  for (const client of clients.splice(0)) client.close();
-  await office.close();
-  if (folder !== '') rmSync(folder, { recursive: true });
-  folder = '';
-});
 
 function phone(user = 'alice', more: Partial<EasClientOptions> = {}, port = office.gateway.port): EasClient {
   const password = user.includes('bob') ? 'bob-pw' : 'alice-pw';
   const client = new EasClient({ port, user, password, device: 'LOST1', version: '16.1', ...more });
-  clients.push(client);
+  onTestFinished(() => client.close());
   return client;
 }
 
@@ -50,7 +42,7 @@ const ACCOUNT_DONE = '<AccountOnlyRemoteWipe><Status>1</Status></AccountOnlyRemo
 const ordered = (answer: EasAnswer): boolean => /<(?:AccountOnly)?RemoteWipe\/>/.test(xml(answer));
 
 async function begin(kind: StoreKind, ...users: string[]): Promise<void> {
-  office = await openOffice(kind, { policy: { unknownDevice: 'allow' } });
+  office = closeAtEnd(await openOffice(kind, { policy: { unknownDevice: 'allow' } }));
   for (const user of users) expect((await phone(user).folderSync()).status).toBe(200);
   await seen(users.length);
 }
@@ -64,7 +56,8 @@ async function seen(count: number): Promise<void> {
 
 /** The order as the operator gives it. */
 async function wipe(...words: string[]): Promise<void> {
-  folder = mkdtempSync(join(tmpdir(), 'easgate-threat-'));
+  const folder = mkdtempSync(join(tmpdir(), 'easgate-threat-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
   const file = join(folder, 'easgate.yaml');
   writeFileSync(file, JSON.stringify({ store: office.store }));
   const program = new Command('easgate').option('--config <file>').exitOverride();

@@ -3,17 +3,18 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { startServing } from '../../src/worker/runtime.ts';
 import type { Serving } from '../../src/worker/runtime.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { decision } from '../directory/store-contract.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
-import { ok, startRawBackend } from '../support/servers/raw-backend.ts';
+import { ok } from '../support/servers/raw-backend.ts';
 import type { RawBackend } from '../support/servers/raw-backend.ts';
 import { RawClient } from '../support/phones/raw-client.ts';
 import { FOLDER_SYNC, request } from '../support/servers/test-gateway.ts';
 import { until } from '../support/checks/until.ts';
+import { backendOf } from '../support/servers/openings.ts';
 
 checkLeaks();
 
@@ -21,11 +22,8 @@ let folder = '';
 let backend: RawBackend;
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'easgate-log-'));
-  backend = await startRawBackend(({ connection }) => connection.socket.write(ok()));
-});
-afterEach(async () => {
-  await backend.close();
-  rmSync(folder, { recursive: true });
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  backend = await backendOf(({ connection }) => connection.socket.write(ok()));
 });
 
 type Line = Readonly<Record<string, unknown>>;

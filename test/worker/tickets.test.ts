@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startServing } from '../../src/worker/runtime.ts';
 import type { Serving } from '../../src/worker/runtime.ts';
 import { parseConfig } from '../../src/config/load.ts';
-import { createAuthority } from '../support/certificates.ts';
+import { createAuthority } from '../support/servers/certificates.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
 import { ok, startRawBackend } from '../support/servers/raw-backend.ts';
 import type { RawBackend } from '../support/servers/raw-backend.ts';

@@ -126,6 +126,7 @@ function registerWipe(devices: Command): void {
       .option('--account-only', 'only the mail account of one user (clients of 16.1)')
       .option('--owner <name>', 'who decides; default: the login name')
       .option('--confirm <device>', 'the device id once more, for scripts; else it is asked for')
+      .option('--json', 'one JSON document: the order, and what it replaced; needs --confirm')
       .action(async (id: string, options: WipeOptions, command: Command) =>
         (await import('../wipe.ts')).wipe(id, options, command),
       ),
@@ -152,6 +153,7 @@ function registerSet(devices: Command): void {
         'requirements it does not meet, e.g. encryption minimumOs; shown to its user',
       )
       .option('--source <name>', 'name of the feed', 'cli')
+      .option('--json', 'one JSON document: the report as it is kept')
       .action(async (id: string, options: SetOptions, command: Command) =>
         (await import('../devices.ts')).set(id, options, command),
       ),

@@ -83,6 +83,9 @@ function registerDecisions(program: Command): void {
   const decisions = program
     .command('decisions')
     .description('decisions by hand and wipes, wherever they are; `devices` makes them and takes them back');
+  decisions.showHelpAfterError(
+    '(easgate devices allow, block, quarantine and wipe make decisions, easgate devices clear takes them back)',
+  );
   const list = decisions
     .command('list')
     .description('every decision, also on devices that were never seen')

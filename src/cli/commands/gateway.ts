@@ -20,6 +20,7 @@ export function registerGateway(program: Command): void {
       .argument('[file]', 'configuration file, as with --config')
       .description('check a configuration file and all it names; lists every problem')
       .option('--strict', 'warnings count as errors')
+      .option('--json', 'the problems as one JSON document')
       .option('--schema', 'print the JSON Schema of the file instead')
       .option('--fields', 'print all fields as Markdown instead')
       .option('--answers', 'print what refused phones are told as Markdown instead')
@@ -40,7 +41,10 @@ export function registerGateway(program: Command): void {
       .description(
         'replace all workers of the running gateway, one by one, with the configuration as it is now',
       )
-      .action(async (_options, command: Command) => (await import('../reload.ts')).reload(command)),
+      .option('--json', 'one JSON document: which process was told')
+      .action(async (options: { json?: true }, command: Command) =>
+        (await import('../reload.ts')).reload(options, command),
+      ),
     ['reload', 'checks the file first; no connection is lost'],
   );
   addExamples(

@@ -32,11 +32,22 @@ const examples = new WeakMap<Command, readonly Example[]>();
 /** Shows examples below the help of a command. */
 export function addExamples(command: Command, ...shown: Example[]): Command {
   examples.set(command, shown);
-  return command.addHelpText('after', () => {
-    const width = Math.max(...shown.map(([text]) => text.length));
-    const lines = shown.map(([text, meaning]) => `  easgate ${text.padEnd(width)}  ${meaning}`.trimEnd());
-    return `\nExamples:\n${lines.join('\n')}`;
-  });
+  return command.addHelpText('after', () => `\nExamples:\n${exampleLines(shown).join('\n')}`);
+}
+
+/** Width of help where it is not written to a terminal, as in a pager. */
+const PAGE_WIDTH = 80;
+
+/** Meanings beside the examples where there is room, else above them. */
+function exampleLines(shown: readonly Example[]): string[] {
+  const width = Math.max(...shown.map(([text]) => text.length));
+  const beside = shown.map(([text, meaning]) => `  easgate ${text.padEnd(width)}  ${meaning}`.trimEnd());
+  const room = process.stdout.columns ?? PAGE_WIDTH;
+  if (beside.every((line) => line.length <= room)) return beside;
+  return shown.flatMap(([text, meaning]) => [
+    ...(meaning === '' ? [] : [`  # ${meaning}`]),
+    `  easgate ${text}`,
+  ]);
 }
 
 /** The examples of a command. */

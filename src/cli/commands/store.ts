@@ -19,7 +19,10 @@ export function registerStore(program: Command): void {
     store
       .command('init')
       .description('make the directory where there is none')
-      .action(async (_options, command: Command) => (await import('../store.ts')).init(command)),
+      .option('--json', 'one JSON document')
+      .action(async (options: { json?: true }, command: Command) =>
+        (await import('../store.ts')).init(options, command),
+      ),
     ['store init', 'once, for a new Redis'],
   );
   addExamples(
@@ -28,7 +31,10 @@ export function registerStore(program: Command): void {
       .description(
         'take the store as it is: restored, replaced or empty; wipes in it wait until they are ordered again',
       )
-      .action(async (_options, command: Command) => (await import('../store.ts')).accept(command)),
+      .option('--json', 'one JSON document')
+      .action(async (options: { json?: true }, command: Command) =>
+        (await import('../store.ts')).accept(options, command),
+      ),
     ['store accept', 'after a backup was put back'],
   );
   addExamples(store, ['store status', '']);

@@ -10,6 +10,8 @@ import type { EasQuery } from '../../eas/query.ts';
 import { isEasPath, parseEasTarget } from '../../eas/request-target.ts';
 import type { TargetErrorCode } from '../../eas/request-target.ts';
 import type { HttpErrorCode } from '../../errors.ts';
+import { isPublicHost } from '../../http/host.ts';
+import { cameThroughHere } from '../../http/via.ts';
 import { withoutHeaders } from '../../http/request-head.ts';
 import type { RequestHead } from '../../http/request-head.ts';
 import { deviceKey, deviceSpelling } from '../../identity/device.ts';
@@ -20,7 +22,6 @@ import { isConnectionBound, readLeg } from '../../identity/ntlm.ts';
 import { NO_USER, isUserError, userFromAuthorization } from '../../identity/user.ts';
 import type { UserErrorCode } from '../../identity/user.ts';
 import type { Exchange } from '../exchange/exchange.ts';
-import { VIA_PSEUDONYM } from '../settings.ts';
 import type { IdentitySettings, ListenSettings, UpstreamSettings } from '../settings.ts';
 
 /** What the gate needs to know of the connection a request came on. */
@@ -347,17 +348,4 @@ function rewriteUser(canonical: string, user: string): string {
     .split('&')
     .map((pair) => (pair.startsWith('User=') ? 'User=' + encodeURIComponent(user) : pair))
     .join('&');
-}
-
-/** Whether one entry of Via (`protocol received-by comment`) is this gateway's. */
-function cameThroughHere(via: string): boolean {
-  return via.split(',').some((entry) => entry.trim().split(' ')[1] === VIA_PSEUDONYM);
-}
-
-/** Whether `host` (a Host header, with or without port) is one of the lower-case `publicHosts`. */
-export function isPublicHost(host: string, publicHosts: readonly string[]): boolean {
-  const colon = host.lastIndexOf(':');
-  const bracket = host.lastIndexOf(']');
-  const name = (colon > bracket ? host.slice(0, colon) : host).toLowerCase();
-  return publicHosts.includes(name);
 }

@@ -1,6 +1,6 @@
 // Owns which credentials of one client connection the mail server took lately, and asking about others.
-import { claimedDevice } from '../credential-question.ts';
-import type { Proof } from '../credential-question.ts';
+import { claimedDevice } from '../credentials/credential-question.ts';
+import type { Proof } from '../credentials/credential-question.ts';
 import type { CredentialsState, Exchange } from '../exchange/exchange.ts';
 import type { ClientOrigin } from '../upstream/client-origin.ts';
 import type { GatewayCore } from '../gateway-core.ts';

@@ -3,8 +3,8 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { EasCommand } from '../../eas/commands.ts';
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
-import { RepeatGuard } from '../repeat-guard.ts';
-import type { RepeatsOfDevice } from '../repeat-guard.ts';
+import { RepeatGuard } from './repeat-guard.ts';
+import type { RepeatsOfDevice } from './repeat-guard.ts';
 import type { ThrottleSettings } from '../settings.ts';
 
 /** What one device, as seen from one address and with one set of credentials, is doing. */

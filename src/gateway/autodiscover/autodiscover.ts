@@ -10,7 +10,7 @@ import {
   writeSettings,
 } from '../../eas/autodiscover/pox.ts';
 import type { HttpErrorCode } from '../../errors.ts';
-import type { Claim } from '../credential-question.ts';
+import type { Claim } from '../credentials/credential-question.ts';
 import type { CredentialCheck } from '../credentials/credential-check.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import { forwardedFields } from '../upstream/client-origin.ts';

@@ -73,6 +73,9 @@ export class PhoneAccount {
    * itself in Provision is kept until they were taken otherwise.
    */
   noteAnswer(exchange: Exchange, head: ResponseHead): void {
+    // Only a counted request brought the credentials kept here. The credentials of another one (OPTIONS, an opening leg) prove
+    // nothing about them.
+    if (exchange.use === null) return;
     if (head.status === 401 && this.authorization !== null) this.core.credentials.noteBad(this.authorization);
     if (!showsAcceptance(head.status) || this.isSeen(exchange)) return;
     if (isPage(headerValue(head.headerLines, 'content-type'))) return;

@@ -8,7 +8,7 @@ import { clientBlock } from '../../identity/client-address.ts';
 import { showsAcceptance } from './credential-proof.ts';
 import { forwardedFields } from '../upstream/client-origin.ts';
 import type { ClientOrigin, ForwardingRules, Scheme } from '../upstream/client-origin.ts';
-import type { OpenOptions } from '../open-options.ts';
+import type { OpenOptions } from './open-options.ts';
 import type { UpstreamSettings } from '../settings.ts';
 import type { Balancer } from '../upstream/balancer.ts';
 import { QuestionPools, questionError } from '../upstream/subrequests.ts';

@@ -3,13 +3,13 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { clientBlock } from '../../identity/client-address.ts';
-import { CredentialQuestion } from '../credential-question.ts';
-import type { Claim, Proof } from '../credential-question.ts';
+import { CredentialQuestion } from './credential-question.ts';
+import type { Claim, Proof } from './credential-question.ts';
 import { FairPlaces } from '../../directory/fair-places.ts';
 import type { ForwardingRules } from '../upstream/client-origin.ts';
 import { GuessLimits } from './login-limiter.ts';
 import type { Charge } from './login-limiter.ts';
-import type { OpenOptions } from '../open-options.ts';
+import type { OpenOptions } from './open-options.ts';
 import type { UpstreamSettings } from '../settings.ts';
 import type { Balancer } from '../upstream/balancer.ts';
 import { QuestionPools } from '../upstream/subrequests.ts';

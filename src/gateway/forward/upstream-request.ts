@@ -4,7 +4,7 @@ import { writeCopy } from '../io/buffer-pool.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import type { Downstream } from '../connection/downstream.ts';
 import type { RequestBody } from '../connection/request-body.ts';
-import { digestOf } from '../repeat-guard.ts';
+import { digestOf } from '../access/repeat-guard.ts';
 import type { UpstreamServer } from '../upstream/upstream-server.ts';
 
 /** Below this, head and body go upstream as one latin1 string: one write, no buffer. */

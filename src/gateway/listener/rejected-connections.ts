@@ -1,5 +1,6 @@
 // Owns telling the operator of connections that were turned away: one line per cause in a while, however many there are.
-import type { GatewayCounters, OnTrouble } from '../gateway-core.ts';
+import type { GatewayCounters } from '../gateway-core.ts';
+import type { OnTrouble } from '../trouble.ts';
 
 /** Why a connection was turned away before its first request; each is a code in the log. */
 export type RefusalCause =

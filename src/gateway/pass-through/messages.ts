@@ -4,8 +4,8 @@ import { ERRORS } from '../../errors.ts';
 import type { HttpErrorCode } from '../../errors.ts';
 import { parseRequestHead } from '../../http/request-head.ts';
 import type { HeadLimits, RequestHead } from '../../http/request-head.ts';
-import { isPublicHost } from '../access/gate.ts';
-import { VIA_PSEUDONYM } from '../settings.ts';
+import { isPublicHost } from '../../http/host.ts';
+import { VIA_PSEUDONYM, cameThroughHere } from '../../http/via.ts';
 import type { UpstreamServerSettings } from '../settings.ts';
 import { isOutOfPorts } from '../upstream/source-addresses.ts';
 import { matchPath, namesMail } from './paths.ts';
@@ -60,7 +60,7 @@ export function admitRequest(
     return 'EASGATE_CONTENT_TYPE';
   if (upgrade && !path.upgrade) return 'EASGATE_BAD_UPGRADE';
   if (publicHosts.length > 0 && !isPublicHost(head.host, publicHosts)) return 'EASGATE_WRONG_HOST';
-  if (head.via !== null && head.via.includes(' ' + VIA_PSEUDONYM)) return 'EASGATE_LOOP';
+  if (head.via !== null && cameThroughHere(head.via)) return 'EASGATE_LOOP';
   if (head.contentLength > maxBodyBytes) return 'EASGATE_BODY_TOO_LARGE';
   return head;
 }

@@ -1,11 +1,10 @@
 // Owns what the mail server is told of a client: address, scheme and host, of the connection or as trusted proxies say.
 // The same in both lanes and in the gateway's own questions. What a client says of itself is never passed on.
 import type { RequestHead } from '../../http/request-head.ts';
-import { isHost } from '../../http/host.ts';
+import { isHost, isPublicHost } from '../../http/host.ts';
 import { clientChain, firstOf, isHidden } from '../../identity/client-address.ts';
 import type { AddressRange } from '../../identity/client-address.ts';
 import { forwardedClient, forwardedValue } from '../../identity/forwarded.ts';
-import { isPublicHost } from '../access/gate.ts';
 
 /** The scheme phones used. */
 export type Scheme = 'http' | 'https';

@@ -1,7 +1,7 @@
 // Owns the questions of its own that the gateway asks mail servers, beside the way of phones: connections, time, size.
 import { Pool } from 'undici';
 import type { HttpErrorCode } from '../../errors.ts';
-import { VIA_PSEUDONYM } from '../settings.ts';
+import { VIA_PSEUDONYM } from '../../http/via.ts';
 import { undiciOptions, undiciOrigin } from './undici-options.ts';
 import type { UpstreamServer } from './upstream-server.ts';
 

@@ -2,9 +2,8 @@
 import type { PolicyDocument } from '../document/schema.ts';
 import type { Value } from '../document/value.ts';
 import type { Action } from '../document/vocabulary.ts';
-import type { Facts } from '../engine/facts.ts';
 import type { CompiledCompliancePolicy } from './compliance.ts';
-import type { RequestCondition } from './request-keys.ts';
+import type { RequestKeys } from './request-keys.ts';
 import type { RuleIndex } from './rule-index.ts';
 import type { CompiledRule } from './rules.ts';
 import type { IsTargeted } from './scene.ts';
@@ -32,7 +31,7 @@ export interface Grandfather {
 }
 
 /** A compiled policy. */
-export interface CompiledPolicy {
+export interface CompiledPolicy extends RequestKeys {
   readonly document: PolicyDocument;
   readonly name: string | null;
   readonly reportOnly: boolean;
@@ -54,11 +53,4 @@ export interface CompiledPolicy {
   readonly limits: (StandingAction & { readonly devicesPerUser: number }) | null;
   readonly grandfather: Grandfather | null;
   readonly messages: Readonly<Record<string, Readonly<Record<string, string>>>>;
-  /** Conditions that depend on the request; equal ones count once. */
-  readonly requestConditions: readonly RequestCondition[];
-  /**
-   * Which of them hold, for the key of a cache: a number up to 52 conditions, else a text. Requests with the same key, of the
-   * same user and device at the same time, have the same verdict.
-   */
-  readonly requestKey: (facts: Facts) => number | string;
 }

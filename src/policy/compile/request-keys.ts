@@ -1,7 +1,7 @@
 // Owns the part of a cache key that a request decides: which conditions on the request hold. It holds no addresses and no
 // user agents, so that a phone has few verdicts however its requests differ.
 import { fieldInfo } from '../document/vocabulary.ts';
-import type { CompiledPolicy } from './compiled-policy.ts';
+import type { Facts } from '../engine/facts.ts';
 import type { CompiledRule } from './rules.ts';
 import { Scene } from './scene.ts';
 import type { IsTargeted } from './scene.ts';
@@ -15,14 +15,22 @@ export interface RequestCondition {
   readonly holds: (scene: Scene) => boolean;
 }
 
+/** What a policy looks at in requests. */
+export interface RequestKeys {
+  /** Conditions that depend on the request; equal ones count once. */
+  readonly requestConditions: readonly RequestCondition[];
+  /**
+   * Which of them hold, for the key of a cache: a number up to 52 conditions, else a text. Requests with the same key, of the
+   * same user and device at the same time, have the same verdict.
+   */
+  readonly requestKey: (facts: Facts) => number | string;
+}
+
 /** A number holds this many bits exactly. */
 const MAX_BITS = 52;
 
 /** Finds the conditions on requests in the rules; equal ones count once. */
-export function compileRequestKeys(
-  rules: readonly CompiledRule[],
-  isTargeted: IsTargeted,
-): Pick<CompiledPolicy, 'requestConditions' | 'requestKey'> {
+export function compileRequestKeys(rules: readonly CompiledRule[], isTargeted: IsTargeted): RequestKeys {
   const found = new Map<string, RequestCondition>();
   for (const rule of rules) {
     for (const condition of [...rule.match.flat(), ...rule.except.flat()]) {

@@ -1,5 +1,5 @@
 // Owns the promise that what an allowed phone says of itself is written down, on both stores, and serves when it is kept out.
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { deviceKey } from '../../../src/identity/device.ts';
 import { fromXml } from '../../../src/eas/wbxml/xml.ts';
 import { deviceRecord } from '../../directory/store-contract.ts';
@@ -13,11 +13,6 @@ import { eventually } from '../../support/checks/until.ts';
 checkLeaks();
 
 const KEY = deviceKey('PHONE1');
-const cleanups: (() => Promise<void> | void)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
-
 const information = (model: string): string =>
   `<DeviceInformation xmlns="Settings:"><Set><Model>${model}</Model><IMEI>350000000000006</IMEI><OS>iOS 18.1</OS></Set></DeviceInformation>`;
 const SETTINGS = `<Settings xmlns="Settings:">${information('iPhone15C2')}</Settings>`;
@@ -33,7 +28,7 @@ describe.each(STORES)('an allowed phone, with the %s store', (kind) => {
     'is known by what it says in %s, also when it is quarantined later',
     async (command, xml, model) => {
       const office = await openOffice(kind);
-      cleanups.push(() => office.close());
+      onTestFinished(() => office.close());
       await office.heard(() => office.operator.putDevice(deviceRecord(KEY, { model: null })));
       const phone = new EasClient({
         port: office.gateway.port,
@@ -41,7 +36,7 @@ describe.each(STORES)('an allowed phone, with the %s store', (kind) => {
         password: 'alice-pw',
         device: 'PHONE1',
       });
-      cleanups.push(() => phone.close());
+      onTestFinished(() => phone.close());
       // The partnership is known, and said to be so on this connection, before the phone tells of itself.
       expect((await phone.folderSync()).easStatus).toBe('1');
       expect((await phone.command(command, fromXml(xml))).status).toBe(200);
@@ -67,7 +62,6 @@ describe.each(STORES)('an allowed phone, with the %s store', (kind) => {
 describe('what an allowed phone says of itself', () => {
   it('passes as it came, and counts only when the mail server took the password', async () => {
     const world = await openQuarantine(guarded());
-    cleanups.push(() => world.close());
     world.gateway.change('phone1', 'allow');
     const stranger = world.phone({ password: 'wrong' });
     expect((await stranger.command('Settings', fromXml(SETTINGS))).status).toBe(401);
@@ -81,7 +75,6 @@ describe('what an allowed phone says of itself', () => {
 
   it('that is no WBXML passes too, and says nothing', async () => {
     const world = await openQuarantine(guarded());
-    cleanups.push(() => world.close());
     world.gateway.change('phone1', 'allow');
     const odd = Buffer.from('03016a00001245c30501', 'hex');
     const answer = await world.phone().command('Settings', odd);

@@ -1,7 +1,7 @@
 // Owns the promise that a poll without folders, which the mail server would hold on those it remembers, never joins a phone
 // that shows the quarantine mailbox to its real one, nor the other way round.
 import { gzipSync } from 'node:zlib';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { deviceKey } from '../../../src/identity/device.ts';
 import { fromXml } from '../../../src/eas/wbxml/xml.ts';
 import { encodeWbxml } from '../../../src/eas/wbxml/encode.ts';
@@ -19,11 +19,6 @@ import { until } from '../../support/checks/until.ts';
 checkLeaks();
 
 const WBXML = 'application/vnd.ms-sync.wbxml';
-const cleanups: (() => Promise<void> | void)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
-
 interface Poll {
   readonly command: 'Ping' | 'Sync';
   /** What the phone is told that is to send all of it. */
@@ -52,7 +47,6 @@ const POLLS: readonly Poll[] = [
 
 async function openWorld(): Promise<Quarantine> {
   const world = await openQuarantine(guarded());
-  cleanups.push(() => world.close());
   return world;
 }
 
@@ -108,7 +102,6 @@ describe.each(['12.1', '14.1'])('a phone that speaks %s', (version) => {
             connection.socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
         }),
       );
-      cleanups.push(() => world.close());
       world.gateway.change('phone1', 'allow');
       const phone = world.phone({ version });
       await say(phone, poll, poll.full('5'));
@@ -150,7 +143,6 @@ it('a poll of folders of the quarantine mailbox is led out of it also when it is
 
 it('where there is no quarantine mailbox, polls of all kinds pass', async () => {
   const world = await openQuarantine(guarded(), { quarantine: null });
-  cleanups.push(() => world.close());
   world.gateway.change('phone1', 'allow');
   expect((await world.phone().ping()).body.toString()).toBe('ok');
 });
@@ -161,13 +153,13 @@ describe.each(STORES)('with two gateways on the %s store', (kind) => {
   let other: Node;
   const phoneAt = (port: number): EasClient => {
     const phone = new EasClient({ port, user: 'alice', password: 'alice-pw', device: 'PHONE1' });
-    cleanups.push(() => phone.close());
+    onTestFinished(() => phone.close());
     return phone;
   };
 
   it('a phone that was in the quarantine mailbox at one is asked for its folders by the other', async () => {
     office = await openOffice(kind);
-    cleanups.push(() => office.close());
+    onTestFinished(() => office.close());
     let version = 0;
     const heardByBoth = async (compliant: boolean): Promise<void> => {
       await other.heard(() =>

@@ -1,28 +1,22 @@
 // Owns the promise that what a connection said before never stands for what its next request says.
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { checkLeaks } from '../../support/checks/leaks.ts';
-import { answerOk } from '../../support/servers/openings.ts';
-import { startRawBackend } from '../../support/servers/raw-backend.ts';
 import type { RawBackend } from '../../support/servers/raw-backend.ts';
-import { RawClient } from '../../support/phones/raw-client.ts';
-import { FOLDER_SYNC, startTestGateway } from '../../support/servers/test-gateway.ts';
+import type { RawClient } from '../../support/phones/raw-client.ts';
+import { FOLDER_SYNC } from '../../support/servers/test-gateway.ts';
 import type { SettingsOverrides, TestGateway } from '../../support/servers/test-gateway.ts';
+import { answerOk, backendOf, gatewayOf, phoneOf } from '../../support/servers/openings.ts';
 
 checkLeaks();
 
 let backend: RawBackend;
 let gateway: TestGateway;
 let client: RawClient;
-afterEach(async () => {
-  client.destroy();
-  await gateway.close();
-  await backend.close();
-});
 
 async function open(overrides: SettingsOverrides = {}): Promise<void> {
-  backend = await startRawBackend(answerOk);
-  gateway = await startTestGateway(backend.port, overrides);
-  client = await RawClient.open(gateway.port);
+  backend = await backendOf(answerOk);
+  gateway = await gatewayOf(backend, overrides);
+  client = await phoneOf(gateway);
 }
 
 interface Said {

@@ -1,6 +1,6 @@
 // Owns the promises of the quarantine mailbox at the gateway: what a phone gets, and that the mail server hears nothing.
 import { gzipSync } from 'node:zlib';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { decodeWbxml } from '../../../src/eas/wbxml/decode.ts';
 import { encodeWbxml } from '../../../src/eas/wbxml/encode.ts';
 import { fromXml, toXml } from '../../../src/eas/wbxml/xml.ts';
@@ -17,7 +17,6 @@ checkLeaks();
 
 const VERSIONS = ['2.5', '12.1', '14.1', '16.1'] as const;
 let world: Quarantine;
-afterEach(() => world.close());
 
 const say = (phone: EasClient, command: string, xml: string): Promise<EasAnswer> =>
   phone.command(command, fromXml(xml));
@@ -128,7 +127,6 @@ describe('a quarantined phone', () => {
     world = await openQuarantine();
     expect((await world.phone().provision()).easStatus).toBe('1');
     expect(world.mailRequests()).toEqual([]);
-    await world.close();
 
     world = await openQuarantine(
       guarded(({ connection }) => connection.socket.write(ok('from the server'))),

@@ -1,6 +1,6 @@
 // Owns the promises about what stands in the message of a quarantined phone: its model, what is missing, since when, in the
 // reader's language, and the operator's own words.
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { configSchema } from '../../../src/config/schema.ts';
 import { noticeSettings } from '../../../src/config/notice-settings.ts';
 import { DEFAULT_TEMPLATES } from '../../../src/notices/default-templates.ts';
@@ -17,7 +17,6 @@ import type { Quarantine } from '../../support/servers/quarantine.ts';
 checkLeaks();
 
 let world: Quarantine;
-afterEach(() => world.close());
 
 const HELD: Verdict = {
   action: 'quarantine',

@@ -1,6 +1,6 @@
 // Owns the promise that a phone half-way through the quarantine mailbox goes on at any other gateway of the directory, and
 // after a restart of all of them: nothing of it is kept in a gateway.
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { element } from '../../../src/eas/wbxml/element.ts';
 import { deviceKey } from '../../../src/identity/device.ts';
 import { deviceRecord } from '../../directory/store-contract.ts';
@@ -13,16 +13,14 @@ import { eventually, until } from '../../support/checks/until.ts';
 
 checkLeaks();
 
-const cleanups: (() => Promise<void> | void)[] = [];
 afterEach(async () => {
   vi.restoreAllMocks();
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
 
 describe.each(STORES)('with the %s store', (kind) => {
   async function begin(): Promise<Office> {
     const office = await openOffice(kind);
-    cleanups.push(() => office.close());
+    onTestFinished(() => office.close());
     await office.operator.putDevice(deviceRecord(deviceKey('PHONE1'), { managed: false }));
     return office;
   }
@@ -30,7 +28,7 @@ describe.each(STORES)('with the %s store', (kind) => {
   /** The same phone at another gateway. */
   function at({ port }: { port: number }, before?: EasClient): EasClient {
     const phone = new EasClient({ port, user: 'alice', password: 'alice-pw', device: 'PHONE1' });
-    cleanups.push(() => phone.close());
+    onTestFinished(() => phone.close());
     phone.folderKey = before?.folderKey ?? '0';
     phone.policyKey = before?.policyKey ?? '0';
     for (const [folder, key] of before?.syncKeys ?? []) phone.syncKeys.set(folder, key);
@@ -135,7 +133,7 @@ describe.each(STORES)('with the %s store', (kind) => {
 
   it('a phone that nobody knows is on hold since it was first seen, wherever and whenever it asks', async () => {
     const office = await openOffice(kind);
-    cleanups.push(() => office.close());
+    onTestFinished(() => office.close());
     const received = async (phone: EasClient): Promise<number> => {
       const inbox = find((await phone.folderSync()).tree, 'ServerId') ?? '';
       await phone.sync(inbox);

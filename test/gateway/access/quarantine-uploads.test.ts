@@ -2,7 +2,7 @@
 // never a success, never a cut line, and nothing of it reaches the mail server.
 import { randomBytes } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { element } from '../../../src/eas/wbxml/element.ts';
 import type { WbxmlElement } from '../../../src/eas/wbxml/element.ts';
 import { encodeWbxml } from '../../../src/eas/wbxml/encode.ts';
@@ -19,7 +19,6 @@ checkLeaks();
 const MEGABYTE = 1024 * 1024;
 const FILE = randomBytes(MEGABYTE);
 let world: Quarantine;
-afterEach(() => world.close());
 
 type Sending = 'SendMail' | 'SmartForward' | 'SmartReply';
 

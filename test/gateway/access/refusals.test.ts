@@ -1,6 +1,6 @@
 // Owns the promise of a refusal on the wire: each command in each protocol version gets an answer its rules allow, and
 // nothing of it reaches the mail server.
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { allCommands } from '../../../src/eas/commands.ts';
 import type { CommandInfo } from '../../../src/eas/commands.ts';
 import type { Verdict } from '../../../src/model/verdict.ts';
@@ -14,7 +14,6 @@ import { verdict } from '../../support/servers/test-gateway.ts';
 checkLeaks();
 
 let world: Quarantine;
-afterEach(() => world.close());
 
 const VERSIONS = ['2.5', '12.1', '14.0', '14.1', '16.1'] as const;
 const MIME = Buffer.from('To: bob@example.com\r\nSubject: x\r\n\r\nx\r\n');

@@ -7,6 +7,9 @@ import type { ExchangePhase } from '../../../src/gateway/exchange/transitions.ts
 import type { VerdictAction } from '../../../src/model/verdict.ts';
 import { verdict } from '../../support/servers/test-gateway.ts';
 import { until } from '../../support/checks/until.ts';
+import { checkLeaks } from '../../support/checks/leaks.ts';
+
+checkLeaks();
 
 function consequence(action: VerdictAction, rewritten: boolean, ...way: ExchangePhase[]): Consequence {
   const exchange = Object.assign(new Exchange(0), { rewritten });

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { openStore } from '../../../src/directory/open-store.ts';
 import type { StoreOptions } from '../../../src/directory/open-store.ts';
 import { PartnershipRecorder } from '../../../src/directory/partnership-recorder.ts';
@@ -21,17 +21,12 @@ import { compileSimplePolicy } from '../../../src/policy/compile/simple-policy.t
 
 checkLeaks();
 
-const cleanups: (() => Promise<void> | void)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
-
 const stores: readonly (readonly [string, () => Promise<StoreOptions>])[] = [
   [
     'embedded',
     async () => {
       const folder = mkdtempSync(join(tmpdir(), 'easgate-change-'));
-      cleanups.push(() => rmSync(folder, { recursive: true, force: true }));
+      onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
       return { kind: 'embedded', path: join(folder, 'directory.db') };
     },
   ],
@@ -39,7 +34,7 @@ const stores: readonly (readonly [string, () => Promise<StoreOptions>])[] = [
     'redis',
     async () => {
       const redis = await startRedis();
-      cleanups.push(() => redis.kill());
+      onTestFinished(() => redis.kill());
       return { kind: 'redis', url: redis.url, keyPrefix: 'easgate:', commandTimeoutMs: 30_000 };
     },
   ],
@@ -79,7 +74,7 @@ describe.each(stores)('with the %s store', (_name, prepare) => {
       accessLog: null,
     });
     watchGateway(gateway);
-    cleanups.push(async () => {
+    onTestFinished(async () => {
       await gateway.close();
       await cache.stop();
       await recorder.close();

@@ -1,23 +1,16 @@
 // Owns the promises to and about clients that have not signed in: they get the mail server's challenge, whatever they
 // send, and cost it no more than one question a minute.
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { checkLeaks } from '../../support/checks/leaks.ts';
 import { negotiateMessage } from '../../support/phones/ntlm-tokens.ts';
 import type { BackendRequest, RawBackend } from '../../support/servers/raw-backend.ts';
-import { RawClient } from '../../support/phones/raw-client.ts';
+import type { RawClient } from '../../support/phones/raw-client.ts';
 import { FOLDER_SYNC, request } from '../../support/servers/test-gateway.ts';
 import type { TestGateway } from '../../support/servers/test-gateway.ts';
 import { until } from '../../support/checks/until.ts';
-import { Workbench } from '../../support/servers/workbench.ts';
+import { backendOf, gatewayOf, phoneOf } from '../../support/servers/openings.ts';
 
 checkLeaks();
-
-const bench = new Workbench();
-const clients: RawClient[] = [];
-afterEach(async () => {
-  for (const client of clients.splice(0)) client.destroy();
-  await bench.clear();
-});
 
 const PATH = '/Microsoft-Server-ActiveSync';
 const PAGE = '<h1>401</h1>';
@@ -26,16 +19,13 @@ const CHALLENGE =
   `Content-Length: ${PAGE.length}\r\n\r\n${PAGE}`;
 
 async function setUp(): Promise<{ backend: RawBackend; gateway: TestGateway; client: RawClient }> {
-  const backend = await bench.backend(null, ({ connection }: BackendRequest) =>
-    connection.socket.write(CHALLENGE),
-  );
-  const gateway = await bench.gateway(backend.port);
+  const backend = await backendOf(({ connection }: BackendRequest) => connection.socket.write(CHALLENGE));
+  const gateway = await gatewayOf(backend);
   return { backend, gateway, client: await clientOf(gateway) };
 }
 
 async function clientOf(gateway: TestGateway): Promise<RawClient> {
-  const client = await RawClient.open(gateway.port);
-  clients.push(client);
+  const client = await phoneOf(gateway);
   return client;
 }
 

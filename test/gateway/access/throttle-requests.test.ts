@@ -1,5 +1,5 @@
 // Owns the promises of the battery guard on real connections: who is told to wait, and which Ping of a device counts.
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { checkLeaks } from '../../support/checks/leaks.ts';
 import { RawClient } from '../../support/phones/raw-client.ts';
 import type { RawResponse } from '../../support/phones/raw-client.ts';
@@ -11,11 +11,6 @@ import type { SettingsOverrides, TestGateway } from '../../support/servers/test-
 import { until } from '../../support/checks/until.ts';
 
 checkLeaks();
-
-const cleanups: (() => Promise<void> | void)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
 
 interface SetUp {
   /** Answers everything but Ping, which it holds. */
@@ -29,12 +24,12 @@ async function setUp(overrides: SettingsOverrides = {}): Promise<SetUp> {
   const backend = await startRawBackend(({ connection, target }) => {
     if (!target.includes('Cmd=Ping')) connection.socket.write(ok());
   });
-  cleanups.push(() => backend.close());
+  onTestFinished(() => backend.close());
   const gateway = await startTestGateway(backend.port, overrides);
-  cleanups.push(() => gateway.close());
+  onTestFinished(() => gateway.close());
   const open = async (): Promise<RawClient> => {
     const client = await RawClient.open(gateway.port);
-    cleanups.push(() => client.destroy());
+    onTestFinished(() => client.destroy());
     return client;
   };
   return { backend, gateway, open };
@@ -122,14 +117,14 @@ describe('a device', () => {
   it('that repeats a Ping which is answered at once is told to wait, though it asks twice a second only', async () => {
     const time = new TestClock();
     const backend = await startRawBackend(({ connection }) => connection.socket.write(ok()));
-    cleanups.push(() => backend.close());
+    onTestFinished(() => backend.close());
     const gateway = await startTestGateway(backend.port, {
       time,
       throttle: { burst: 300, perMinute: 120, repeats: 45, repeatsPerMinute: 30, pauseSeconds: 30 },
     });
-    cleanups.push(() => gateway.close());
+    onTestFinished(() => gateway.close());
     const phone = await RawClient.open(gateway.port);
-    cleanups.push(() => phone.destroy());
+    onTestFinished(() => phone.destroy());
     let seconds = 0;
     let told: RawResponse | undefined;
     while (told === undefined && seconds < 150) {

@@ -1,5 +1,5 @@
 // Owns the promises of a wipe at the gateway: only by an order that stands now, only to who may hear it, written down once.
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { fromXml, toXml } from '../../../src/eas/wbxml/xml.ts';
 import type { Verdict } from '../../../src/model/verdict.ts';
 import type { EasAnswer, EasClient } from '../../support/phones/eas-client.ts';
@@ -11,7 +11,6 @@ import { verdict, wipeOrder } from '../../support/servers/test-gateway.ts';
 checkLeaks();
 
 let world: Quarantine;
-afterEach(() => world.close());
 
 function order(action: 'wipe' | 'accountWipe' = 'wipe'): Verdict {
   return {

@@ -1,5 +1,5 @@
 // Owns the promises about phones that look for their server, and about mail servers that send them elsewhere.
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { writeError, writeRedirect, writeRequest, writeSettings } from '../../../src/eas/autodiscover/pox.ts';
 import { checkLeaks } from '../../support/checks/leaks.ts';
 import { OFFER, ok, startRawBackend } from '../../support/servers/raw-backend.ts';
@@ -11,11 +11,6 @@ import type { SettingsOverrides, TestGateway } from '../../support/servers/test-
 import { until } from '../../support/checks/until.ts';
 
 checkLeaks();
-
-const cleanups: (() => Promise<void> | void)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
 
 const PUBLIC_URL = 'https://phones.example.com/Microsoft-Server-ActiveSync';
 const INTERNAL = 'https://mbx01.corp.internal/Microsoft-Server-ActiveSync';
@@ -44,14 +39,14 @@ async function setUp(
   overrides: SettingsOverrides = {},
 ): Promise<{ backend: RawBackend; gateway: TestGateway; client: RawClient }> {
   const backend = await startRawBackend(onRequest);
-  cleanups.push(() => backend.close());
+  onTestFinished(() => backend.close());
   const gateway = await startTestGateway(backend.port, {
     autodiscover: { mode, publicUrl: PUBLIC_URL, path: PATH },
     ...overrides,
   });
-  cleanups.push(() => gateway.close());
+  onTestFinished(() => gateway.close());
   const client = await RawClient.open(gateway.port);
-  cleanups.push(() => client.destroy());
+  onTestFinished(() => client.destroy());
   return { backend, gateway, client };
 }
 

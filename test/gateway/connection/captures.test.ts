@@ -2,8 +2,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { deviceKey } from '../../../src/identity/device.ts';
 import { checkLeaks } from '../../support/checks/leaks.ts';
-import { captures } from '../../support/fixtures.ts';
-import type { Capture, CapturedExchange } from '../../support/fixtures.ts';
+import { captures } from '../../support/checks/fixtures.ts';
+import type { Capture, CapturedExchange } from '../../support/checks/fixtures.ts';
 import { RawClient } from '../../support/phones/raw-client.ts';
 import { startRawBackend } from '../../support/servers/raw-backend.ts';
 import type { BackendRequest, RawBackend } from '../../support/servers/raw-backend.ts';

@@ -1,6 +1,6 @@
 // Owns the promises of the EAS lane when something is wrong: the client, the mail server, the store, time.
-import { afterEach, describe, expect, it } from 'vitest';
-import { freePort } from '../../support/free-port.ts';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { freePort } from '../../support/servers/free-port.ts';
 import { SWEEP_INTERVAL_MS } from '../../../src/gateway/settings.ts';
 import { checkLeaks } from '../../support/checks/leaks.ts';
 import { RawClient, untilRead } from '../../support/phones/raw-client.ts';
@@ -19,29 +19,24 @@ import { until } from '../../support/checks/until.ts';
 
 checkLeaks();
 
-const cleanups: (() => Promise<void> | void)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
-
 async function setUp(
   onRequest: (request: BackendRequest) => void = answerOk,
   overrides: SettingsOverrides = {},
   onData?: (connection: BackendConnection) => void,
 ): Promise<{ backend: RawBackend; gateway: TestGateway; client: RawClient }> {
   const backend = await startRawBackend(onRequest, onData);
-  cleanups.push(() => backend.close());
+  onTestFinished(() => backend.close());
   const gateway = await startTestGateway(backend.port, overrides);
-  cleanups.push(() => gateway.close());
+  onTestFinished(() => gateway.close());
   const client = await RawClient.open(gateway.port);
-  cleanups.push(() => client.destroy());
+  onTestFinished(() => client.destroy());
   return { backend, gateway, client };
 }
 
 describe('the mail server', () => {
   it('that is down gives 502', async () => {
     const gateway = await startTestGateway(await freePort());
-    cleanups.push(() => gateway.close());
+    onTestFinished(() => gateway.close());
     const client = await RawClient.open(gateway.port);
     client.send(request('FolderSync', FOLDER_SYNC));
     expect((await client.response()).status).toBe(502);
@@ -133,7 +128,7 @@ describe('the mail server', () => {
     const { client, gateway } = await setUp(() => undefined, { upstream: { maxConnections: 1 } });
     client.send(request('Ping', PING));
     const second = await RawClient.open(gateway.port);
-    cleanups.push(() => second.destroy());
+    onTestFinished(() => second.destroy());
     await until(() => gateway.upstreamConnections() === 1);
     second.send(request('FolderSync', FOLDER_SYNC));
     const response = await second.response();
@@ -192,7 +187,7 @@ describe('a client', () => {
     await gateway.time.advance(5_001);
     expect((await client.response()).status).toBe(408);
     const second = await RawClient.open(gateway.port);
-    cleanups.push(() => second.destroy());
+    onTestFinished(() => second.destroy());
     second.send(request('SendMail', Buffer.from('03016a00001545', 'hex'), ['Content-Length: 20']));
     await untilRead(gateway);
     await gateway.time.advance(5_001);
@@ -235,7 +230,7 @@ describe('a client', () => {
     client.send(request('SendMail', Buffer.from('03016a00001545', 'hex'), ['Content-Length: 1001']));
     expect((await client.response()).status).toBe(413);
     const second = await RawClient.open(gateway.port);
-    cleanups.push(() => second.destroy());
+    onTestFinished(() => second.destroy());
     second.send(request('SendMail', Buffer.alloc(0), ['Transfer-Encoding: chunked']));
     second.send(`7\r\n${Buffer.from('03016a00001545', 'hex').toString('latin1')}\r\n`);
     second.send(`3e9\r\n${'x'.repeat(1001)}\r\n`);
@@ -352,7 +347,7 @@ describe('the verdict', () => {
     expect(gateway.seen).toEqual([]);
     status = '200 OK';
     const other = await RawClient.open(gateway.port);
-    cleanups.push(() => other.destroy());
+    onTestFinished(() => other.destroy());
     // Other credentials: the answer about the first ones is remembered.
     other.send(request('FolderSync', FOLDER_SYNC).replace('YWxpY2U6c2VjcmV0', 'YWxpY2U6cmlnaHQ='));
     await other.response();

@@ -7,7 +7,7 @@ import { Clearance } from '../../../src/gateway/exchange/clearance.ts';
 import { Exchange } from '../../../src/gateway/exchange/exchange.ts';
 import { Forwarder } from '../../../src/gateway/forward/forwarder.ts';
 import { GatewayCore } from '../../../src/gateway/gateway-core.ts';
-import type { OnTrouble } from '../../../src/gateway/gateway-core.ts';
+import type { OnTrouble } from '../../../src/gateway/trouble.ts';
 import { Balancer } from '../../../src/gateway/upstream/balancer.ts';
 import { throwingAtBugs } from '../../support/checks/bugs.ts';
 import { checkLeaks } from '../../support/checks/leaks.ts';

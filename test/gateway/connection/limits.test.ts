@@ -1,5 +1,5 @@
 // Owns the promises about bounds at the front door: sizes, counts and memory. Real sockets.
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { ERRORS } from '../../../src/errors.ts';
 import type { HttpErrorCode } from '../../../src/errors.ts';
 import { errorReply } from '../../../src/http/reply.ts';
@@ -13,10 +13,8 @@ import { until } from '../../support/checks/until.ts';
 
 checkLeaks();
 
-const cleanups: (() => Promise<void> | void)[] = [];
 afterEach(async () => {
   vi.restoreAllMocks();
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
 
 interface SetUp {
@@ -35,12 +33,12 @@ const holdPings = ({ connection, target }: BackendRequest): void => {
 
 async function setUp(overrides: SettingsOverrides = {}, onRequest = holdPings): Promise<SetUp> {
   const backend = await startRawBackend(onRequest);
-  cleanups.push(() => backend.close());
+  onTestFinished(() => backend.close());
   const gateway = await startTestGateway(backend.port, overrides);
-  cleanups.push(() => gateway.close());
+  onTestFinished(() => gateway.close());
   const open = async (): Promise<RawClient> => {
     const client = await RawClient.open(gateway.port);
-    cleanups.push(() => client.destroy());
+    onTestFinished(() => client.destroy());
     return client;
   };
   // The reset may come before the connection is seen to stand.

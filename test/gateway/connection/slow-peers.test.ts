@@ -1,6 +1,6 @@
 // Owns the promises about peers that are slow or take nothing: they are cut in time, they cost little, and a phone on a
 // bad line still gets its answer whole.
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { LINGER_MS } from '../../../src/gateway/settings.ts';
 import { checkLeaks } from '../../support/checks/leaks.ts';
 import { RawClient, untilRead } from '../../support/phones/raw-client.ts';
@@ -11,11 +11,6 @@ import type { SettingsOverrides, TestGateway } from '../../support/servers/test-
 import { until } from '../../support/checks/until.ts';
 
 checkLeaks();
-
-const cleanups: (() => Promise<void> | void)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
 
 interface SetUp {
   readonly backend: RawBackend;
@@ -32,15 +27,15 @@ async function setUp(
   onRequest: (request: BackendRequest) => void = ({ connection }) => connection.socket.write(ok()),
 ): Promise<SetUp> {
   const backend = await startRawBackend(onRequest);
-  cleanups.push(() => backend.close());
+  onTestFinished(() => backend.close());
   const gateway = await startTestGateway(backend.port, overrides);
-  cleanups.push(() => gateway.close());
+  onTestFinished(() => gateway.close());
   let most = 0;
   const unsent = (): number => gateway.unsentBytes();
   const watch = setInterval(() => (most = Math.max(most, unsent())), 1);
-  cleanups.push(() => clearInterval(watch));
+  onTestFinished(() => clearInterval(watch));
   const client = await RawClient.open(gateway.port);
-  cleanups.push(() => client.destroy());
+  onTestFinished(() => client.destroy());
   return { backend, gateway, client, unsent, mostUnsent: () => most };
 }
 

@@ -1,5 +1,5 @@
 // Owns the promises of connection-bound authentication: nobody is ever served on a connection that is somebody else's.
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import {
   authenticateMessage,
   credentials,
@@ -20,19 +20,14 @@ import { checkLeaks } from '../../support/checks/leaks.ts';
 
 checkLeaks();
 
-const cleanups: (() => Promise<void> | void)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
-
 async function setUp(
   options: NtlmBackendOptions = {},
   overrides: SettingsOverrides = {},
 ): Promise<{ backend: NtlmBackend; gateway: TestGateway }> {
   const backend = await startNtlmBackend(options);
-  cleanups.push(() => backend.close());
+  onTestFinished(() => backend.close());
   const gateway = await startTestGateway(backend.port, overrides);
-  cleanups.push(() => gateway.close());
+  onTestFinished(() => gateway.close());
   return { backend, gateway };
 }
 
@@ -97,7 +92,7 @@ class Phone {
 
 async function phone(gateway: TestGateway, user: string): Promise<Phone> {
   const client = await RawClient.open(gateway.port);
-  cleanups.push(() => client.destroy());
+  onTestFinished(() => client.destroy());
   return new Phone(user, client);
 }
 
@@ -418,9 +413,9 @@ describe('offers to authenticate the connection, where they are stripped', () =>
         `HTTP/1.1 401 No\r\n${lines.map((line) => `${line}\r\n`).join('')}Content-Length: 0\r\n\r\n`,
       ),
     );
-    cleanups.push(() => backend.close());
+    onTestFinished(() => backend.close());
     const gateway = await startTestGateway(backend.port, settings);
-    cleanups.push(() => gateway.close());
+    onTestFinished(() => gateway.close());
     const alice = await phone(gateway, 'alice');
     const { headers } = await alice.ask(basic('alice'));
     return headers.filter(([name]) => name.toLowerCase() === 'www-authenticate').map(([, value]) => value);

@@ -1,6 +1,6 @@
 // Owns the promises about credentials: nothing but "allow" is told or written down before the mail server took them, and
 // guessing here is no way to guess there.
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { checkLeaks } from '../../support/checks/leaks.ts';
 import { guarded, openQuarantine } from '../../support/servers/quarantine.ts';
 import type { Quarantine } from '../../support/servers/quarantine.ts';
@@ -16,12 +16,6 @@ import { until } from '../../support/checks/until.ts';
 checkLeaks();
 
 let world: Quarantine;
-const clients: RawClient[] = [];
-afterEach(async () => {
-  for (const client of clients.splice(0)) client.destroy();
-  await world.close();
-});
-
 const basic = (login: string): string => `Basic ${Buffer.from(login).toString('base64')}`;
 
 /** `from` = the address that a proxy in front says the phone has. */
@@ -37,7 +31,7 @@ function folderSync(authorization: string | null, device = 'PHONE1', from?: stri
 
 async function connect(): Promise<RawClient> {
   const client = await RawClient.open(world.gateway.port);
-  clients.push(client);
+  onTestFinished(() => client.destroy());
   return client;
 }
 

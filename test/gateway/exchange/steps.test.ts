@@ -12,6 +12,9 @@ import {
   anyInputs,
   verdictOf,
 } from '../../support/checks/exchange-facts.ts';
+import { checkLeaks } from '../../support/checks/leaks.ts';
+
+checkLeaks();
 
 const RUNS = { numRuns: 20_000 };
 

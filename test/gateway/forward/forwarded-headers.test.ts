@@ -1,15 +1,16 @@
 // Owns the promises of what the mail server is told of a client, in both lanes: whose word on address, scheme and host counts.
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { parseRange } from '../../../src/identity/client-address.ts';
 import { proxyHeader } from '../../../src/http/proxy-protocol.ts';
 import type { PassThroughSettings } from '../../../src/gateway/pass-through/settings.ts';
 import { checkLeaks } from '../../support/checks/leaks.ts';
-import { ok, startRawBackend } from '../../support/servers/raw-backend.ts';
+import { ok } from '../../support/servers/raw-backend.ts';
 import type { RawBackend } from '../../support/servers/raw-backend.ts';
 import { RawClient } from '../../support/phones/raw-client.ts';
-import { FOLDER_SYNC, request, startTestGateway } from '../../support/servers/test-gateway.ts';
+import { FOLDER_SYNC, request } from '../../support/servers/test-gateway.ts';
 import type { TestGateway } from '../../support/servers/test-gateway.ts';
 import { laneSettings } from '../../support/servers/test-lane.ts';
+import { backendOf, gatewayOf } from '../../support/servers/openings.ts';
 
 checkLeaks();
 
@@ -32,18 +33,12 @@ const lane = (rules: Rules): PassThroughSettings =>
   });
 
 let backend: RawBackend;
-let gateway: TestGateway | null = null;
 beforeEach(async () => {
-  backend = await startRawBackend(({ connection }) => connection.socket.write(ok()));
-});
-afterEach(async () => {
-  await gateway?.close();
-  gateway = null;
-  await backend.close();
+  backend = await backendOf(({ connection }) => connection.socket.write(ok()));
 });
 
 async function start(rules: Rules): Promise<TestGateway> {
-  gateway = await startTestGateway(backend.port, {
+  return gatewayOf(backend, {
     identity: {
       trustedProxies: rules.trusted ?? [],
       forwardedHeader: rules.header ?? 'xForwardedFor',
@@ -53,7 +48,6 @@ async function start(rules: Rules): Promise<TestGateway> {
     listen: { proxyProtocolFrom: rules.proxyProtocolFrom ?? null },
     passThrough: lane(rules),
   });
-  return gateway;
 }
 
 type Lane = 'Exchange ActiveSync' | 'pass-through';

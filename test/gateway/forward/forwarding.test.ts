@@ -1,5 +1,5 @@
 // Owns the promises of the EAS lane towards a well-behaved phone and server: framing, order, reuse, backpressure.
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { checkLeaks } from '../../support/checks/leaks.ts';
 import { RawClient } from '../../support/phones/raw-client.ts';
 import { answerOk } from '../../support/servers/openings.ts';
@@ -11,21 +11,16 @@ import { until } from '../../support/checks/until.ts';
 
 checkLeaks();
 
-const cleanups: (() => Promise<void> | void)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
-
 async function setUp(
   onRequest: (request: BackendRequest) => void = answerOk,
   overrides: SettingsOverrides = {},
 ): Promise<{ backend: RawBackend; gateway: TestGateway; client: RawClient }> {
   const backend = await startRawBackend(onRequest);
-  cleanups.push(() => backend.close());
+  onTestFinished(() => backend.close());
   const gateway = await startTestGateway(backend.port, overrides);
-  cleanups.push(() => gateway.close());
+  onTestFinished(() => gateway.close());
   const client = await RawClient.open(gateway.port);
-  cleanups.push(() => client.destroy());
+  onTestFinished(() => client.destroy());
   return { backend, gateway, client };
 }
 
@@ -233,9 +228,9 @@ describe('a response', () => {
       if (connection.received.length < 1000)
         connection.socket.write('HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n');
     });
-    cleanups.push(() => backend.close());
+    onTestFinished(() => backend.close());
     const gateway = await startTestGateway(backend.port);
-    cleanups.push(() => gateway.close());
+    onTestFinished(() => gateway.close());
     const client = await RawClient.open(gateway.port);
     client.send(request('SendMail', Buffer.from('03016a00001545', 'hex'), ['Content-Length: 1000000']));
     const response = await client.response();
@@ -386,7 +381,7 @@ describe('held polls', () => {
     const phones: RawClient[] = [];
     for (let index = 0; index < 10; index++) {
       const phone = await RawClient.open(gateway.port);
-      cleanups.push(() => phone.destroy());
+      onTestFinished(() => phone.destroy());
       phones.push(phone);
       phone.send(request('Ping', PING, [], `PHONE${index}`));
     }

@@ -1,5 +1,5 @@
 // Owns the promises of the one clock: every deadline is seen, however many connections there are, and each once.
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { Deadlines } from '../../../src/gateway/io/deadlines.ts';
 import type { Timed } from '../../../src/gateway/io/deadlines.ts';
 
@@ -26,11 +26,11 @@ let deadlines: Deadlines;
 beforeEach(() => {
   vi.useFakeTimers();
   deadlines = new Deadlines(() => undefined);
+  onTestFinished(() => {
+    deadlines.stop();
+    vi.useRealTimers();
+  });
   deadlines.start();
-});
-afterEach(() => {
-  deadlines.stop();
-  vi.useRealTimers();
 });
 
 function connections(count: number, inMs: number): Connection[] {

@@ -2,7 +2,7 @@
 import { createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { connect } from 'node:net';
-import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type * as directWrites from '../../../src/gateway/io/direct-writes.ts';
 import { checkLeaks } from '../../support/checks/leaks.ts';
 import { until } from '../../support/checks/until.ts';
@@ -14,17 +14,15 @@ let writer: Socket;
 let reader: Socket;
 beforeEach(async () => {
   server = createServer();
+  onTestFinished(() => void server.close());
   const accepted = new Promise<Socket>((resolve) => server.once('connection', resolve));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   reader = connect({ port: (server.address() as AddressInfo).port, host: '127.0.0.1' });
   reader.on('error', () => undefined);
+  onTestFinished(() => void reader.destroy());
   writer = await accepted;
   writer.on('error', () => undefined);
-});
-afterEach(async () => {
-  reader.destroy();
-  writer.destroy();
-  await new Promise((resolve) => server.close(resolve));
+  onTestFinished(() => void writer.destroy());
 });
 
 /** Read anew as a Node of this version would. */

@@ -2,8 +2,8 @@
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { ConnectionOptions } from 'node:tls';
 import type { ClientCertificateSettings } from '../../../src/gateway/settings.ts';
-import { createAuthority, createSelfSigned } from '../../support/certificates.ts';
-import type { Authority, Credentials, LeafFacts } from '../../support/certificates.ts';
+import { createAuthority, createSelfSigned } from '../../support/servers/certificates.ts';
+import type { Authority, Credentials, LeafFacts } from '../../support/servers/certificates.ts';
 import { ok } from '../../support/servers/raw-backend.ts';
 import type { BackendRequest, RawBackend } from '../../support/servers/raw-backend.ts';
 import { FOLDER_SYNC, request } from '../../support/servers/test-gateway.ts';
@@ -17,8 +17,8 @@ import {
   sessionOf,
 } from '../../support/phones/tls-phone.ts';
 import { until } from '../../support/checks/until.ts';
-import { Workbench } from '../../support/servers/workbench.ts';
 import { checkLeaks } from '../../support/checks/leaks.ts';
+import { backendOf, gatewayOf } from '../../support/servers/openings.ts';
 
 checkLeaks();
 
@@ -28,7 +28,6 @@ let authority: Authority;
 let gatewayCertificate: Credentials;
 /** A phone of alice, whom {@link request} authenticates too. */
 let alice: ConnectionOptions;
-const bench = new Workbench();
 
 beforeAll(async () => {
   authority = await createAuthority();
@@ -38,7 +37,6 @@ beforeAll(async () => {
 
 afterEach(async () => {
   vi.restoreAllMocks();
-  await bench.clear();
 });
 
 async function phoneOf(facts: LeafFacts, issuer = authority): Promise<ConnectionOptions> {
@@ -52,7 +50,7 @@ function presented({ certificate, key }: Credentials): ConnectionOptions {
 async function start(
   overrides: Partial<ClientCertificateSettings> = {},
 ): Promise<TestGateway & { readonly backend: RawBackend }> {
-  const backend = await bench.backend(null, ({ connection }) => connection.socket.write(ok()));
+  const backend = await backendOf(({ connection }) => connection.socket.write(ok()));
   const clientCertificate = {
     ca: authority.certificate,
     required: false,
@@ -61,7 +59,7 @@ async function start(
     ...overrides,
   } as const;
   const tls = listenerTls([gatewayCertificate], { clientCertificate });
-  return { ...(await bench.gateway(backend.port, { listen: { tls } })), backend };
+  return { ...(await gatewayOf(backend, { listen: { tls } })), backend };
 }
 
 /** The values of the forwarded header, in any spelling a mail server might take for it. */

@@ -1,6 +1,6 @@
 // Owns the promises of the PROXY protocol on real connections: whose word counts, and what the mail server is told.
 import { connect } from 'node:net';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { parseProxyHeader, proxyHeader } from '../../../src/http/proxy-protocol.ts';
 import { answerOk } from '../../support/servers/openings.ts';
 import { ok, startRawBackend } from '../../support/servers/raw-backend.ts';
@@ -13,25 +13,20 @@ import { checkLeaks } from '../../support/checks/leaks.ts';
 
 checkLeaks();
 
-const cleanups: (() => Promise<void> | void)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
-
 async function setUp(
   overrides: SettingsOverrides,
   onRequest: (request: BackendRequest) => void = answerOk,
 ): Promise<{ backend: RawBackend; gateway: TestGateway }> {
   const backend = await startRawBackend(onRequest);
-  cleanups.push(() => backend.close());
+  onTestFinished(() => backend.close());
   const gateway = await startTestGateway(backend.port, overrides);
-  cleanups.push(() => gateway.close());
+  onTestFinished(() => gateway.close());
   return { backend, gateway };
 }
 
 async function open(gateway: TestGateway): Promise<RawClient> {
   const client = await RawClient.open(gateway.port);
-  cleanups.push(() => client.destroy());
+  onTestFinished(() => client.destroy());
   return client;
 }
 
@@ -164,7 +159,7 @@ describe('a connection of anybody else', () => {
     const { backend, gateway } = await setUp(trusting('127.0.0.2', '10.0.0.0/8'));
     // The reset may come before the connection is known to stand.
     const socket = connect({ port: gateway.port, host: '127.0.0.1' });
-    cleanups.push(() => void socket.destroy());
+    onTestFinished(() => void socket.destroy());
     let received = 0;
     let closed = false;
     socket.on('data', (chunk) => (received += chunk.length));

@@ -1,28 +1,21 @@
 // Owns the promises about connections that are turned away: the operator learns why and how many, in few lines.
 import { connect } from 'node:net';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import type { GatewayCounters } from '../../../src/gateway/gateway-core.ts';
 import { TurnedAway } from '../../../src/gateway/listener/rejected-connections.ts';
-import { createAuthority } from '../../support/certificates.ts';
+import { createAuthority } from '../../support/servers/certificates.ts';
 import { checkLeaks } from '../../support/checks/leaks.ts';
 import type { SettingsOverrides, TestGateway } from '../../support/servers/test-gateway.ts';
 import { until } from '../../support/checks/until.ts';
-import { Workbench } from '../../support/servers/workbench.ts';
+import { gatewayOf } from '../../support/servers/openings.ts';
 
 checkLeaks();
-const bench = new Workbench();
-const closing: (() => void)[] = [];
-afterEach(async () => {
-  for (const close of closing.splice(0)) close();
-  await bench.clear();
-});
-
 /** Opens connections, all of which write `bytes`, until `turnedAway` of them were, at least. */
 async function ring(gateway: TestGateway, count: number, turnedAway: number, bytes = ''): Promise<void> {
   for (let index = 0; index < count; index++) {
     const socket = connect({ port: gateway.port, host: '127.0.0.1' });
     socket.on('error', () => undefined);
-    closing.push(() => socket.destroy());
+    onTestFinished(() => void socket.destroy());
     if (bytes !== '') socket.write(bytes, 'latin1');
   }
   await until(() => gateway.counters.turnedAway >= turnedAway, 'the connections to be turned away');
@@ -59,13 +52,13 @@ describe('connections that are turned away', () => {
       'OPTIONS / HTTP/1.1\r\n',
     ],
   ] as const)('are told as %s', async (code, overrides, count, turnedAway, bytes) => {
-    const gateway = await bench.gateway(1, overrides);
+    const gateway = await gatewayOf({ port: 1 }, overrides);
     await ring(gateway, count, turnedAway, bytes);
     expect(gateway.trouble).toEqual([{ code, connections: 1, client: '127.0.0.1' }]);
   });
 
   it('are told as EASGATE_MAX_HANDSHAKES', async () => {
-    const gateway = await bench.gateway(1, await tls(1));
+    const gateway = await gatewayOf({ port: 1 }, await tls(1));
     await ring(gateway, 4, 3);
     expect(gateway.trouble).toEqual([
       { code: 'EASGATE_MAX_HANDSHAKES', connections: 1, client: '127.0.0.1' },
@@ -73,10 +66,13 @@ describe('connections that are turned away', () => {
   });
 
   it('are counted by the address that a PROXY header names', async () => {
-    const gateway = await bench.gateway(1, {
-      listen: { proxyProtocolFrom: ['127.0.0.1'] },
-      client: { maxConnectionsPerAddress: 1 },
-    });
+    const gateway = await gatewayOf(
+      { port: 1 },
+      {
+        listen: { proxyProtocolFrom: ['127.0.0.1'] },
+        client: { maxConnectionsPerAddress: 1 },
+      },
+    );
     await ring(gateway, 2, 1, 'PROXY TCP4 203.0.113.7 198.51.100.1 1 2\r\n');
     expect(gateway.trouble).toMatchObject([
       { code: 'EASGATE_MAX_CONNECTIONS_PER_ADDRESS', client: '203.0.113.7' },

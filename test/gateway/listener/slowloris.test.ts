@@ -3,8 +3,8 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { afterEach, expect, it } from 'vitest';
-import { createAuthority } from '../../support/certificates.ts';
+import { expect, it, onTestFinished } from 'vitest';
+import { createAuthority } from '../../support/servers/certificates.ts';
 import { checkLeaks } from '../../support/checks/leaks.ts';
 import { RawClient } from '../../support/phones/raw-client.ts';
 import { ok, startRawBackend } from '../../support/servers/raw-backend.ts';
@@ -15,11 +15,6 @@ import { TlsPhone, listenerTls } from '../../support/phones/tls-phone.ts';
 import { until } from '../../support/checks/until.ts';
 
 checkLeaks();
-
-const cleanups: (() => Promise<void> | void)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
 
 const CROWD = fileURLToPath(new URL('../../support/phones/slow-crowd.ts', import.meta.url));
 /** Files this process needs beside the crowd. */
@@ -47,11 +42,11 @@ async function setUp(
   open: (port: number) => Promise<RawClient>,
 ): Promise<SetUp> {
   const backend = await startRawBackend(({ connection }) => connection.socket.write(ok()));
-  cleanups.push(() => backend.close());
+  onTestFinished(() => backend.close());
   const gateway = await startTestGateway(backend.port, overrides);
-  cleanups.push(() => gateway.close());
+  onTestFinished(() => gateway.close());
   const phones = await Promise.all(Array.from({ length: PHONES }, () => open(gateway.port)));
-  cleanups.push(() => {
+  onTestFinished(() => {
     for (const phone of phones) phone.destroy();
   });
   return { gateway, phones };
@@ -90,7 +85,7 @@ async function crowded(
 
   const crowd = fork(CROWD, [String(gateway.port), String(count), slowness], { execArgv: [] });
   const gone = once(crowd, 'exit');
-  cleanups.push(async () => {
+  onTestFinished(async () => {
     crowd.kill('SIGKILL');
     await gone;
   });

@@ -4,8 +4,8 @@ import { connect } from 'node:tls';
 import type { ConnectionOptions } from 'node:tls';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { ListenerTlsSettings } from '../../../src/gateway/settings.ts';
-import { createAuthority } from '../../support/certificates.ts';
-import type { Authority, Credentials } from '../../support/certificates.ts';
+import { createAuthority } from '../../support/servers/certificates.ts';
+import type { Authority, Credentials } from '../../support/servers/certificates.ts';
 import { ok } from '../../support/servers/raw-backend.ts';
 import { RawClient } from '../../support/phones/raw-client.ts';
 import type { BackendRequest } from '../../support/servers/raw-backend.ts';
@@ -20,14 +20,13 @@ import {
   sessionOf,
 } from '../../support/phones/tls-phone.ts';
 import { until } from '../../support/checks/until.ts';
-import { Workbench } from '../../support/servers/workbench.ts';
 import { checkLeaks } from '../../support/checks/leaks.ts';
+import { answerOk, backendOf, gatewayOf } from '../../support/servers/openings.ts';
 
 checkLeaks();
 
 let authority: Authority;
 let mail: Credentials;
-const bench = new Workbench();
 
 beforeAll(async () => {
   authority = await createAuthority();
@@ -36,7 +35,6 @@ beforeAll(async () => {
 
 afterEach(async () => {
   vi.restoreAllMocks();
-  await bench.clear();
 });
 
 async function leaf(...hosts: string[]): Promise<Credentials> {
@@ -46,10 +44,10 @@ async function leaf(...hosts: string[]): Promise<Credentials> {
 async function start(
   tls: Partial<ListenerTlsSettings> = {},
   overrides: SettingsOverrides = {},
-  onRequest?: (request: BackendRequest) => void,
+  onRequest: (request: BackendRequest) => void = answerOk,
 ): Promise<TestGateway> {
-  const backend = await bench.backend(null, onRequest);
-  return bench.gateway(backend.port, { ...overrides, listen: { tls: listenerTls([mail], tls) } });
+  const backend = await backendOf(onRequest);
+  return gatewayOf(backend, { ...overrides, listen: { tls: listenerTls([mail], tls) } });
 }
 
 describe('the handshake', () => {
@@ -367,8 +365,8 @@ describe('a connection', () => {
   });
 
   it('behind a PROXY header is that of the phone the header names', async () => {
-    const backend = await bench.backend();
-    const { port } = await bench.gateway(backend.port, {
+    const backend = await backendOf(answerOk);
+    const { port } = await gatewayOf(backend, {
       listen: { tls: listenerTls([mail]), proxyProtocolFrom: ['127.0.0.1'] },
     });
     const plain = connectPlain(port, '127.0.0.1');

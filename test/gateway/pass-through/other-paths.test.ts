@@ -2,12 +2,11 @@
 import { connect } from 'node:net';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { startTestGateway } from '../../support/servers/test-gateway.ts';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import type { TestGateway } from '../../support/servers/test-gateway.ts';
 import { laneSettings } from '../../support/servers/test-lane.ts';
-import { until } from '../../support/checks/until.ts';
 import { checkLeaks } from '../../support/checks/leaks.ts';
+import { gatewayOf } from '../../support/servers/openings.ts';
 
 checkLeaks();
 
@@ -40,14 +39,11 @@ describe('other paths', () => {
     seen.length = 0;
     await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve));
     const { port } = upstream.address() as AddressInfo;
-    gateway = await startTestGateway(port, { passThrough: LANE });
-  });
-
-  afterEach(async () => {
-    await gateway.close();
-    await until(() => gateway.connections() === 0);
-    upstream.closeAllConnections();
-    await new Promise<void>((resolve) => upstream.close(() => resolve()));
+    onTestFinished(() => {
+      upstream.closeAllConnections();
+      upstream.close();
+    });
+    gateway = await gatewayOf({ port }, { passThrough: LANE });
   });
 
   it('lets a listed path through', async () => {

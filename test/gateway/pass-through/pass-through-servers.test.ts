@@ -1,40 +1,32 @@
 // Owns the promises about where the lane for other paths goes, and what comes in to it: the right mail server, proven by
 // its certificate, told of the right client, through the front doors that phones use.
 import type { TLSSocket, TlsOptions } from 'node:tls';
-import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { PassThroughSettings } from '../../../src/gateway/pass-through/settings.ts';
 import type { UpstreamTlsSettings } from '../../../src/gateway/settings.ts';
 import { parseRange } from '../../../src/identity/client-address.ts';
-import { createAuthority, createSelfSigned } from '../../support/certificates.ts';
-import type { Authority, Credentials } from '../../support/certificates.ts';
+import { createAuthority, createSelfSigned } from '../../support/servers/certificates.ts';
+import type { Authority, Credentials } from '../../support/servers/certificates.ts';
 import { checkLeaks } from '../../support/checks/leaks.ts';
 import { ok } from '../../support/servers/raw-backend.ts';
 import type { BackendRequest, RawBackend } from '../../support/servers/raw-backend.ts';
-import { RawClient } from '../../support/phones/raw-client.ts';
-import type { RawResponse } from '../../support/phones/raw-client.ts';
+import type { RawClient, RawResponse } from '../../support/phones/raw-client.ts';
 import { FOLDER_SYNC, request as phoneRequest, testSettings } from '../../support/servers/test-gateway.ts';
 import type { SettingsOverrides, TestGateway } from '../../support/servers/test-gateway.ts';
 import { stopTimers } from '../../support/checks/test-clock.ts';
 import { laneSettings } from '../../support/servers/test-lane.ts';
 import { TlsPhone, listenerTls, upstreamTls } from '../../support/phones/tls-phone.ts';
 import { until } from '../../support/checks/until.ts';
-import { Workbench } from '../../support/servers/workbench.ts';
+import { answerOk, backendOf, gatewayOf, phoneOf, tlsBackendOf } from '../../support/servers/openings.ts';
 
 checkLeaks();
 
 let authority: Authority;
 let internal: Credentials;
-const bench = new Workbench();
-const clients: RawClient[] = [];
 
 beforeAll(async () => {
   authority = await createAuthority();
   internal = await authority.issue({ names: [{ type: 'dns', value: 'mail.internal' }] });
-});
-
-afterEach(async () => {
-  for (const client of clients.splice(0)) client.destroy();
-  await bench.clear();
 });
 
 const LANE = laneSettings({
@@ -53,7 +45,7 @@ async function start(
   overrides: SettingsOverrides = {},
   lane: Partial<PassThroughSettings> = {},
 ): Promise<TestGateway> {
-  return bench.gateway(backend.port, { ...overrides, passThrough: { ...LANE, ...lane } });
+  return gatewayOf(backend, { ...overrides, passThrough: { ...LANE, ...lane } });
 }
 
 async function startTls(backend: RawBackend, tls: Partial<UpstreamTlsSettings> = {}): Promise<TestGateway> {
@@ -61,8 +53,7 @@ async function startTls(backend: RawBackend, tls: Partial<UpstreamTlsSettings> =
 }
 
 async function open(gateway: TestGateway): Promise<RawClient> {
-  const client = await RawClient.open(gateway.port);
-  clients.push(client);
+  const client = await phoneOf(gateway);
   return client;
 }
 
@@ -101,7 +92,7 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('over %s a mail server', (version
   const only: TlsOptions = { minVersion: version, maxVersion: version };
 
   it('with the right name is served, learns that name by SNI and not the Host of a request', async () => {
-    const backend = await bench.backend(shown(internal, only));
+    const backend = await tlsBackendOf(shown(internal, only));
     const gateway = await startTls(backend);
     for (let turn = 0; turn < 2; turn++) expect((await ask(gateway)).status).toBe(200);
     expect(backend.connections.map(({ socket }) => (socket as TLSSocket).servername)).toEqual([
@@ -112,31 +103,31 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('over %s a mail server', (version
 
   it('gets nothing when its certificate has another name, be it that of the request', async () => {
     const other = await authority.issue({ names: [{ type: 'dns', value: 'mail.example.com' }] });
-    const backend = await bench.backend(shown(other, only));
+    const backend = await tlsBackendOf(shown(other, only));
     await expectRefused(await startTls(backend), backend);
   });
 
   it('gets nothing when another authority vouches for it', async () => {
-    const backend = await bench.backend(shown(internal, only));
+    const backend = await tlsBackendOf(shown(internal, only));
     const { certificate } = await createAuthority('Other');
     await expectRefused(await startTls(backend, { ca: certificate }), backend);
   });
 
   it('gets nothing when it vouches for itself', async () => {
     const self = await createSelfSigned([{ type: 'dns', value: 'mail.internal' }]);
-    const backend = await bench.backend(shown(self, only));
+    const backend = await tlsBackendOf(shown(self, only));
     await expectRefused(await startTls(backend), backend);
   });
 
   it('is served unseen only where the operator turned verification off', async () => {
     const self = await createSelfSigned([{ type: 'dns', value: 'elsewhere' }]);
-    const backend = await bench.backend(shown(self, only));
+    const backend = await tlsBackendOf(shown(self, only));
     expect((await ask(await startTls(backend, { verify: false }))).status).toBe(200);
   });
 
   it('that wants a certificate of the gateway gets it', async () => {
     const own = await authority.issue({ commonNames: ['easgate'] });
-    const backend = await bench.backend(
+    const backend = await tlsBackendOf(
       shown(internal, { ...only, ca: authority.certificate, requestCert: true, rejectUnauthorized: true }),
     );
     const gateway = await startTls(backend, { certificate: own.certificate, key: own.key });
@@ -144,7 +135,7 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('over %s a mail server', (version
   });
 
   it('carries a WebSocket both ways', async () => {
-    const backend = await bench.backend(shown(internal, only), ({ connection }) =>
+    const backend = await tlsBackendOf(shown(internal, only), ({ connection }) =>
       connection.socket.write(SWITCH + 'first'),
     );
     const gateway = await startTls(backend);
@@ -159,7 +150,7 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('over %s a mail server', (version
 
   it('with another name gets no WebSocket', async () => {
     const other = await authority.issue({ names: [{ type: 'dns', value: 'elsewhere' }] });
-    const backend = await bench.backend(shown(other, only));
+    const backend = await tlsBackendOf(shown(other, only));
     const client = await open(await startTls(backend));
     client.send(UPGRADE);
     expect((await client.response()).status).toBe(502);
@@ -169,7 +160,7 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('over %s a mail server', (version
 
 it('a mail server that accepts and never shakes hands ends with the time for connecting', async () => {
   const pass = stopTimers();
-  const backend = await bench.backend();
+  const backend = await backendOf(answerOk);
   const gateway = await start(backend, {
     upstream: { tls: upstreamTls(authority.certificate), connectTimeoutMs: 1_000 },
   });
@@ -183,7 +174,7 @@ it('a mail server that accepts and never shakes hands ends with the time for con
 
 it('the operator is told what is wrong with a certificate', async () => {
   const other = await authority.issue({ names: [{ type: 'dns', value: 'elsewhere' }] });
-  const gateway = await startTls(await bench.backend(shown(other)));
+  const gateway = await startTls(await tlsBackendOf(shown(other)));
   for (let turn = 0; turn < 3; turn++) await ask(gateway);
   expect(gateway.trouble).toMatchObject([
     {
@@ -196,11 +187,11 @@ it('the operator is told what is wrong with a certificate', async () => {
 
 describe('a client', () => {
   it('that came over TLS is said to have, and cannot say whom its certificate names', async () => {
-    const backend = await bench.backend();
+    const backend = await backendOf(answerOk);
     const tls = listenerTls([internal]);
     const gateway = await start(backend, { listen: { tls } }, { certificateHeader: 'x-client-user' });
     const phone = await TlsPhone.connect(gateway.port);
-    clients.push(phone);
+    onTestFinished(() => phone.destroy());
     phone.send(get('/owa/', 'X-Client-User: admin', 'x-CLIENT-user: admin', 'X-Forwarded-Proto: http'));
     expect((await phone.response()).status).toBe(200);
     const [seen] = backend.requests;
@@ -211,7 +202,7 @@ describe('a client', () => {
   });
 
   it('cannot say it in a WebSocket request either, nor behind ActiveSync on its connection', async () => {
-    const backend = await bench.backend();
+    const backend = await backendOf(answerOk);
     const gateway = await start(backend, {}, { certificateHeader: 'x-client-user' });
     const client = await open(gateway);
     client.send(phoneRequest('FolderSync', FOLDER_SYNC));
@@ -224,7 +215,7 @@ describe('a client', () => {
   });
 
   it('behind a PROXY header is the one that the header names', async () => {
-    const backend = await bench.backend();
+    const backend = await backendOf(answerOk);
     const gateway = await start(backend, { listen: { proxyProtocolFrom: ['127.0.0.1'] } });
     expect((await ask(gateway, 'PROXY TCP4 192.0.2.7 192.0.2.1 4711 443\r\n' + get())).status).toBe(200);
     expect(backend.requests[0]?.header('x-forwarded-for')).toBe('192.0.2.7');
@@ -237,7 +228,7 @@ describe('a mail server that expects a PROXY header', () => {
   it.each([1, 2] as const)(
     'of version %i learns of each client on connections of its own',
     async (version) => {
-      const backend = await bench.backend();
+      const backend = await backendOf(answerOk);
       const gateway = await start(backend, {
         listen: { proxyProtocolFrom: ['127.0.0.1'] },
         upstream: { proxyProtocol: version },
@@ -265,7 +256,7 @@ describe('a mail server that expects a PROXY header', () => {
   );
 
   it('gets it ahead of TLS', async () => {
-    const backend = await bench.backend(null, () => undefined);
+    const backend = await backendOf(() => undefined);
     const gateway = await start(backend, {
       upstream: { proxyProtocol: 1, tls: upstreamTls(authority.certificate) },
     });
@@ -278,7 +269,7 @@ describe('a mail server that expects a PROXY header', () => {
   });
 
   it('learns of each client that a trusted proxy speaks for', async () => {
-    const backend = await bench.backend();
+    const backend = await backendOf(answerOk);
     const gateway = await start(
       backend,
       { upstream: { proxyProtocol: 1 } },
@@ -294,7 +285,7 @@ describe('a mail server that expects a PROXY header', () => {
   });
 
   it('never gets the requests of two clients on a connection that one of them authenticated', async () => {
-    const backend = await bench.backend();
+    const backend = await backendOf(answerOk);
     const gateway = await start(backend, {}, { trustedProxies: [parseRange('127.0.0.1')] });
     const client = await open(gateway);
     for (const lines of [
@@ -313,7 +304,7 @@ describe('a mail server that expects a PROXY header', () => {
 
 describe('of clients that a trusted proxy hides', () => {
   it('none gets a connection that the one before it authenticated', async () => {
-    const backend = await bench.backend();
+    const backend = await backendOf(answerOk);
     const gateway = await start(backend, {}, { trustedProxies: [parseRange('127.0.0.1')] });
     const client = await open(gateway);
     client.send(get('/owa/', 'X-Forwarded-For: unknown', 'Authorization: NTLM TlRMTVNTUAABAAAA'));
@@ -333,7 +324,7 @@ describe('of several mail servers', () => {
   const asked = async (gateway: TestGateway): Promise<string> => (await ask(gateway)).body.toString();
 
   it('each gets its share, and a client connection stays with one', async () => {
-    const [first, second] = [await bench.backend(null, mark('1')), await bench.backend(null, mark('2'))];
+    const [first, second] = [await backendOf(mark('1')), await backendOf(mark('2'))];
     const gateway = await start(first, { morePorts: [second.port] });
     expect([await asked(gateway), await asked(gateway)].sort()).toEqual(['1', '2']);
     const client = await open(gateway);
@@ -346,14 +337,14 @@ describe('of several mail servers', () => {
   });
 
   it('the one that is chosen by hash gets all connections of an address', async () => {
-    const [first, second] = [await bench.backend(null, mark('1')), await bench.backend(null, mark('2'))];
+    const [first, second] = [await backendOf(mark('1')), await backendOf(mark('2'))];
     const gateway = await start(first, { morePorts: [second.port], balancing: { strategy: 'deviceHash' } });
     const answers = new Set([await asked(gateway), await asked(gateway), await asked(gateway)]);
     expect(answers.size).toBe(1);
   });
 
   it('one that cannot be reached is passed by, for whoever asks without a body, and then left out', async () => {
-    const [first, second] = [await bench.backend(null, mark('1')), await bench.backend(null, mark('2'))];
+    const [first, second] = [await backendOf(mark('1')), await backendOf(mark('2'))];
     const gateway = await start(first, { morePorts: [second.port] });
     await first.close();
     for (let turn = 0; turn < 8; turn++) expect(await asked(gateway)).toBe('2');
@@ -365,15 +356,15 @@ describe('of several mail servers', () => {
       if (target.startsWith('/owa')) connection.socket.end('no HTTP\r\n\r\n');
       else connection.socket.write(ok('1'));
     };
-    const first = await bench.backend(null, fails);
-    const second = await bench.backend(null, fails);
+    const first = await backendOf(fails);
+    const second = await backendOf(fails);
     const gateway = await start(first, { morePorts: [second.port] });
     for (let turn = 0; turn < 10; turn++) expect((await ask(gateway)).status).toBe(502);
     expect(gateway.trouble).toEqual([]);
   });
 
   it('none is asked when the paths have a server of their own', async () => {
-    const [phones, other] = [await bench.backend(), await bench.backend(null, mark('other'))];
+    const [phones, other] = [await backendOf(answerOk), await backendOf(mark('other'))];
     const [server] = testSettings(other.port).upstream.servers;
     const gateway = await start(phones, {}, { server: server ?? null, hostHeader: 'upstream' });
     expect(await asked(gateway)).toBe('other');

@@ -1,6 +1,6 @@
 // Owns the promises of the pass-through lane: what goes by the gate, what never does, and that nothing leaks.
 import fc from 'fast-check';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { parseRange } from '../../../src/identity/client-address.ts';
 import { LINGER_MS } from '../../../src/gateway/settings.ts';
 import { matchPath } from '../../../src/gateway/pass-through/paths.ts';
@@ -16,11 +16,6 @@ import { checkLeaks } from '../../support/checks/leaks.ts';
 
 checkLeaks();
 
-const cleanups: (() => Promise<void> | void)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
-
 interface SetUp {
   backend: RawBackend;
   gateway: TestLane;
@@ -33,12 +28,12 @@ async function setUp(
   overrides: Partial<PassThroughSettings> = {},
 ): Promise<SetUp> {
   const backend = await startRawBackend(onRequest);
-  cleanups.push(() => backend.close());
+  onTestFinished(() => backend.close());
   const gateway = await startTestLane(backend.port, overrides);
-  cleanups.push(() => gateway.close());
+  onTestFinished(() => gateway.close());
   const open = async (): Promise<RawClient> => {
     const client = await RawClient.open(gateway.port);
-    cleanups.push(() => client.destroy());
+    onTestFinished(() => client.destroy());
     return client;
   };
   return { backend, gateway, client: await open(), open };

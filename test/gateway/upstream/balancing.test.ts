@@ -1,5 +1,5 @@
 // Owns the promises of several mail servers: who gets a request.
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { Balancer } from '../../../src/gateway/upstream/balancer.ts';
 import type { UpstreamSettings } from '../../../src/gateway/settings.ts';
 import { ok } from '../../support/servers/raw-backend.ts';
@@ -12,14 +12,9 @@ import { checkLeaks } from '../../support/checks/leaks.ts';
 
 checkLeaks();
 
-const cleanups: (() => Promise<void>)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
-
 async function group(members: readonly GroupMember[], overrides?: SettingsOverrides): Promise<ServerGroup> {
   const started = await startServerGroup(members, overrides);
-  cleanups.push(() => started.close());
+  onTestFinished(() => started.close());
   return started;
 }
 

@@ -1,9 +1,9 @@
 // Owns the promises about asking the mail servers whether they are well, and what their answers do to the traffic.
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import type { HealthSettings, UpstreamServerSettings } from '../../../src/gateway/settings.ts';
 import { HealthChecks } from '../../../src/gateway/upstream/health-checks.ts';
 import { UpstreamServer } from '../../../src/gateway/upstream/upstream-server.ts';
-import { freePort } from '../../support/free-port.ts';
+import { freePort } from '../../support/servers/free-port.ts';
 import { checkLeaks } from '../../support/checks/leaks.ts';
 import { startRawBackend } from '../../support/servers/raw-backend.ts';
 import type { BackendRequest, RawBackend } from '../../support/servers/raw-backend.ts';
@@ -12,11 +12,6 @@ import { FOLDER_SYNC, request, startTestGateway, testSettings } from '../../supp
 import { until } from '../../support/checks/until.ts';
 
 checkLeaks();
-
-const cleanups: (() => Promise<void> | void)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
 
 const HEALTH: HealthSettings = {
   method: 'OPTIONS',
@@ -50,13 +45,13 @@ function watch(
     onChange();
   });
   const checks = new HealthChecks({ ...HEALTH, ...health }, [server]);
-  cleanups.push(() => checks.close());
+  onTestFinished(() => checks.close());
   return { server, changes };
 }
 
 async function backendOf(onRequest: (request: BackendRequest) => void): Promise<RawBackend> {
   const backend = await startRawBackend(onRequest);
-  cleanups.push(() => backend.close());
+  onTestFinished(() => backend.close());
   return backend;
 }
 
@@ -129,7 +124,7 @@ describe('a health check', () => {
         else connection.socket.destroy();
       },
     );
-    cleanups.push(() => backend.close());
+    onTestFinished(() => backend.close());
     const { changes } = watch(backend.port, { fall: 1 }, { proxyProtocol: version });
     await until(() => backend.connections.length > 3, 'some health checks');
     expect(changes).toEqual([]);
@@ -158,9 +153,9 @@ describe('a gateway with health checks', () => {
       morePorts: [second?.port ?? 0],
       balancing: { health: { ...HEALTH, rise: 1, fall: 1 } },
     });
-    cleanups.push(() => gateway.close());
+    onTestFinished(() => gateway.close());
     const phone = await RawClient.open(gateway.port);
-    cleanups.push(() => phone.destroy());
+    onTestFinished(() => phone.destroy());
     const sync = async (): Promise<number> => {
       phone.send(request('FolderSync', FOLDER_SYNC));
       return (await phone.response()).status;

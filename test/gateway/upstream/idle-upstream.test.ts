@@ -1,5 +1,5 @@
 // Owns the promise of upstream.idleConnectionSeconds: an idle connection is used again until then, and closed after it.
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import type { UpstreamServerSettings } from '../../../src/gateway/settings.ts';
 import { UpstreamPool } from '../../../src/gateway/upstream/upstream-pool.ts';
 import type { UpstreamConnection } from '../../../src/gateway/upstream/upstream-connection.ts';
@@ -8,16 +8,9 @@ import type { RawBackend } from '../../support/servers/raw-backend.ts';
 import { RawClient } from '../../support/phones/raw-client.ts';
 import { FOLDER_SYNC, request, testSettings } from '../../support/servers/test-gateway.ts';
 import { until } from '../../support/checks/until.ts';
-import { Workbench } from '../../support/servers/workbench.ts';
+import { answerOk, backendOf, gatewayOf } from '../../support/servers/openings.ts';
 
 checkLeaks();
-const bench = new Workbench();
-const closing: (() => void)[] = [];
-afterEach(async () => {
-  for (const close of closing.splice(0)) close();
-  await bench.clear();
-});
-
 /** A pool with a clock of its own. */
 interface Clocked {
   readonly pool: UpstreamPool;
@@ -32,7 +25,7 @@ function poolOf(backend: RawBackend, overrides: Partial<UpstreamServerSettings>)
   if (settings === undefined) throw new Error('no server');
   let now = 1_000_000;
   const pool = new UpstreamPool(settings, () => now, { onConnectFailed: () => undefined });
-  closing.push(() => pool.close());
+  onTestFinished(() => pool.close());
   return {
     pool,
     taken: async () => {
@@ -52,7 +45,7 @@ function poolOf(backend: RawBackend, overrides: Partial<UpstreamServerSettings>)
 
 describe('an idle connection to a mail server', () => {
   it('is used again until idleConnectionSeconds, and closed then', async () => {
-    const clock = poolOf(await bench.backend(), { idleConnectionMs: 10_000 });
+    const clock = poolOf(await backendOf(answerOk), { idleConnectionMs: 10_000 });
     const first = await clock.taken();
     clock.pool.release(first);
     clock.pass(9_900);
@@ -67,7 +60,7 @@ describe('an idle connection to a mail server', () => {
   });
 
   it('that was used last goes first, so that those nobody needs come of age', async () => {
-    const clock = poolOf(await bench.backend(), { idleConnectionMs: 10_000 });
+    const clock = poolOf(await backendOf(answerOk), { idleConnectionMs: 10_000 });
     const [one, two] = [await clock.taken(), await clock.taken()];
     clock.pool.release(one);
     clock.pool.release(two);
@@ -79,7 +72,7 @@ describe('an idle connection to a mail server', () => {
   });
 
   it('in use is never closed for its age', async () => {
-    const clock = poolOf(await bench.backend(), { idleConnectionMs: 10_000 });
+    const clock = poolOf(await backendOf(answerOk), { idleConnectionMs: 10_000 });
     const held = await clock.taken();
     clock.pass(100_000);
     expect(held.closed).toBe(false);
@@ -87,8 +80,8 @@ describe('an idle connection to a mail server', () => {
   });
 
   it('of a gateway is closed by itself, and the next request has a new one', async () => {
-    const backend = await bench.backend();
-    const gateway = await bench.gateway(backend.port, {
+    const backend = await backendOf(answerOk);
+    const gateway = await gatewayOf(backend, {
       upstream: { idleConnectionMs: 10_000 },
       client: { keepAliveTimeoutMs: 60_000 },
     });

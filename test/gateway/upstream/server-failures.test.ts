@@ -1,7 +1,7 @@
 // Owns the promises of mail servers that fail: who is left out, for how long, and which request another one gets.
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import type { HealthSettings } from '../../../src/gateway/settings.ts';
-import { freePort } from '../../support/free-port.ts';
+import { freePort } from '../../support/servers/free-port.ts';
 import { ok } from '../../support/servers/raw-backend.ts';
 import type { BackendRequest } from '../../support/servers/raw-backend.ts';
 import { startServerGroup } from '../../support/servers/server-group.ts';
@@ -13,14 +13,9 @@ import { checkLeaks } from '../../support/checks/leaks.ts';
 
 checkLeaks();
 
-const cleanups: (() => Promise<void>)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
-
 async function group(members: readonly GroupMember[], overrides?: SettingsOverrides): Promise<ServerGroup> {
   const started = await startServerGroup(members, overrides);
-  cleanups.push(() => started.close());
+  onTestFinished(() => started.close());
   return started;
 }
 

@@ -1,22 +1,19 @@
 // Owns the promises of source addresses: one without a free port is passed over at once, and no server is blamed for it.
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { UpstreamServerSettings } from '../../../src/gateway/settings.ts';
 import { SourceAddresses, isOutOfPorts } from '../../../src/gateway/upstream/source-addresses.ts';
-import { createAuthority } from '../../support/certificates.ts';
+import { createAuthority } from '../../support/servers/certificates.ts';
 import { checkLeaks } from '../../support/checks/leaks.ts';
 import type { BackendRequest, RawBackend } from '../../support/servers/raw-backend.ts';
 import { RawClient } from '../../support/phones/raw-client.ts';
 import { FOLDER_SYNC, request } from '../../support/servers/test-gateway.ts';
 import type { SettingsOverrides, TestGateway } from '../../support/servers/test-gateway.ts';
 import { until } from '../../support/checks/until.ts';
-import { Workbench } from '../../support/servers/workbench.ts';
+import { answerOk, backendOf, gatewayOf, tlsBackendOf } from '../../support/servers/openings.ts';
 
 checkLeaks();
-const bench = new Workbench();
-afterEach(() => bench.clear());
-
 /** Addresses that no host has (RFC 1112 4, class E), so that binding to one fails (EADDRNOTAVAIL). */
 const DEAD = ['240.0.0.1', '240.0.0.2', '240.0.0.3'];
 
@@ -29,10 +26,10 @@ interface SetUp {
 async function setUp(
   upstream: Partial<UpstreamServerSettings>,
   overrides: SettingsOverrides = {},
-  onRequest?: (request: BackendRequest) => void,
+  onRequest: (request: BackendRequest) => void = answerOk,
 ): Promise<SetUp> {
-  const backend = await bench.backend(null, onRequest);
-  const gateway = await bench.gateway(backend.port, { ...overrides, upstream });
+  const backend = await backendOf(onRequest);
+  const gateway = await gatewayOf(backend, { ...overrides, upstream });
   const phone = await RawClient.open(gateway.port);
   return { backend, gateway, phone };
 }
@@ -100,8 +97,8 @@ describe('a source address without a free port', () => {
     const { certificate, key } = await authority.issue({
       names: [{ type: 'dns', value: 'mail.internal' }],
     });
-    const backend = await bench.backend({ cert: certificate, key });
-    const gateway = await bench.gateway(backend.port, {
+    const backend = await tlsBackendOf({ cert: certificate, key });
+    const gateway = await gatewayOf(backend, {
       upstream: {
         sourceAddresses: [...DEAD, '127.0.0.2'],
         proxyProtocol,
@@ -162,8 +159,8 @@ describe('when no source address has a free port', () => {
       fall: 1,
       maxStatus: 499,
     };
-    const backend = await bench.backend();
-    const gateway = await bench.gateway(backend.port, {
+    const backend = await backendOf(answerOk);
+    const gateway = await gatewayOf(backend, {
       upstream: { sourceAddresses: DEAD },
       balancing: { ejectAfter: 1, health },
       morePorts: [backend.port],
@@ -249,7 +246,7 @@ if (!permitted)
 
 describe.skipIf(!permitted)('in a network with twenty ports', () => {
   it('all ports of the next address are used, then phones are refused, and served again when one is free', () => {
-    const script = fileURLToPath(new URL('../../support/few-ports.ts', import.meta.url));
+    const script = fileURLToPath(new URL('../../support/servers/few-ports.ts', import.meta.url));
     const run = spawnSync('unshare', ['-rn', process.execPath, script], {
       encoding: 'utf8',
       timeout: 200_000,

@@ -1,6 +1,6 @@
 // Owns the promises about what the gateway's own questions tell a mail server of the client: what a request of the same client
 // tells it. Many servers and their front ends send who did not come by https there, and answer nothing else.
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { writeRequest, writeSettings } from '../../../src/eas/autodiscover/pox.ts';
 import { SERVER_CERTIFICATE, SERVER_KEY } from '../../fixtures/tls.ts';
 import { changes, find } from '../../support/phones/eas-client.ts';
@@ -18,12 +18,6 @@ import { listenerTls } from '../../support/phones/tls-phone.ts';
 checkLeaks();
 
 let world: Quarantine;
-const clients: RawClient[] = [];
-afterEach(async () => {
-  for (const client of clients.splice(0)) client.destroy();
-  await world.close();
-});
-
 const PUBLIC_URL = 'https://mail.example.com/Microsoft-Server-ActiveSync';
 const PATH = '/Autodiscover/Autodiscover.xml';
 const GOOD = 'alice:secret';
@@ -66,7 +60,7 @@ async function ask(asking: Asking, path?: string): Promise<RawResponse> {
   const target = path ?? `/Microsoft-Server-ActiveSync?Cmd=FolderSync&DeviceId=${device}&DeviceType=iPhone`;
   const type = path === undefined ? 'application/vnd.ms-sync.wbxml' : 'text/xml';
   const client = await RawClient.open(world.gateway.port);
-  clients.push(client);
+  onTestFinished(() => client.destroy());
   client.send(
     `POST ${target} HTTP/1.1\r\nHost: ${host}\r\n${authorization(login)}` +
       `X-Forwarded-For: ${from ?? '192.0.2.7'}\r\nX-Forwarded-Proto: ${by}\r\n` +
@@ -231,7 +225,7 @@ describe('a question of the gateway', () => {
   it('about credentials goes to the server by its own name, and tells the one of the phone', async () => {
     world = await openQuarantine();
     const phone = await RawClient.open(world.gateway.port);
-    clients.push(phone);
+    onTestFinished(() => phone.destroy());
     phone.send(request('FolderSync', FOLDER_SYNC, [], 'PHONE1'));
     expect((await phone.response()).status).toBe(200);
     const [question] = world.backend.requests;

@@ -1,5 +1,5 @@
 // Owns the promises of the queue in front of a mail server whose connections are all in use.
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import type { UpstreamSettings } from '../../../src/gateway/settings.ts';
 import { ok } from '../../support/servers/raw-backend.ts';
 import type { RawClient } from '../../support/phones/raw-client.ts';
@@ -12,14 +12,9 @@ import { checkLeaks } from '../../support/checks/leaks.ts';
 
 checkLeaks();
 
-const cleanups: (() => Promise<void>)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
-
 async function group(members: readonly GroupMember[], overrides?: SettingsOverrides): Promise<ServerGroup> {
   const started = await startServerGroup(members, overrides);
-  cleanups.push(() => started.close());
+  onTestFinished(() => started.close());
   return started;
 }
 

@@ -1,9 +1,9 @@
 // Owns the promises of TLS towards mail servers: nothing of a request is sent before the right server is there.
 import type { TLSSocket, TlsOptions } from 'node:tls';
-import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import type { UpstreamTlsSettings } from '../../../src/gateway/settings.ts';
-import { createAuthority, createSelfSigned } from '../../support/certificates.ts';
-import type { Authority, Credentials } from '../../support/certificates.ts';
+import { createAuthority, createSelfSigned } from '../../support/servers/certificates.ts';
+import type { Authority, Credentials } from '../../support/servers/certificates.ts';
 import { ok } from '../../support/servers/raw-backend.ts';
 import type { RawBackend } from '../../support/servers/raw-backend.ts';
 import { RawClient } from '../../support/phones/raw-client.ts';
@@ -12,21 +12,18 @@ import { FOLDER_SYNC, request, verdict } from '../../support/servers/test-gatewa
 import type { SettingsOverrides, TestGateway } from '../../support/servers/test-gateway.ts';
 import { upstreamTls } from '../../support/phones/tls-phone.ts';
 import { until } from '../../support/checks/until.ts';
-import { Workbench } from '../../support/servers/workbench.ts';
 import { checkLeaks } from '../../support/checks/leaks.ts';
+import { answerOk, backendOf, gatewayOf, tlsBackendOf } from '../../support/servers/openings.ts';
 
 checkLeaks();
 
 let authority: Authority;
 let server: Credentials;
-const bench = new Workbench();
 
 beforeAll(async () => {
   authority = await createAuthority();
   server = await authority.issue({ names: [{ type: 'dns', value: 'mail.internal' }] });
 });
-
-afterEach(() => bench.clear());
 
 function shown({ certificate, key }: Credentials, options: TlsOptions = {}): TlsOptions {
   return { cert: certificate, key, ...options };
@@ -38,7 +35,7 @@ async function start(
   overrides: SettingsOverrides = {},
 ): Promise<TestGateway> {
   const settings = upstreamTls(authority.certificate, tls);
-  return bench.gateway(backend.port, {
+  return gatewayOf(backend, {
     ...overrides,
     upstream: { tls: settings, ...overrides.upstream },
   });
@@ -77,7 +74,7 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('over %s a mail server', (version
   const only: TlsOptions = { minVersion: version, maxVersion: version };
 
   it('with the right name is served, and its connection used again', async () => {
-    const backend = await bench.backend(shown(server, only));
+    const backend = await tlsBackendOf(shown(server, only));
     const gateway = await start(backend);
     expect((await ask(gateway)).status).toBe(200);
     expect(secured(backend).map((socket) => socket.getProtocol())).toEqual([version]);
@@ -86,36 +83,36 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('over %s a mail server', (version
   });
 
   it('gets nothing when its certificate has another name', async () => {
-    const backend = await bench.backend(shown(server, only));
+    const backend = await tlsBackendOf(shown(server, only));
     await expectRefused(await start(backend, { serverName: 'other.internal' }), backend, 3);
   });
 
   it('gets nothing when its certificate is self-signed', async () => {
     const self = await createSelfSigned([{ type: 'dns', value: 'mail.internal' }]);
-    const backend = await bench.backend(shown(self, only));
+    const backend = await tlsBackendOf(shown(self, only));
     await expectRefused(await start(backend), backend);
   });
 
   it('gets nothing when its certificate has expired', async () => {
     const own = [{ type: 'dns', value: 'mail.internal' }] as const;
     const old = await authority.issue({ names: [...own], expired: true });
-    const backend = await bench.backend(shown(old, only));
+    const backend = await tlsBackendOf(shown(old, only));
     await expectRefused(await start(backend), backend);
   });
 
   it('gets nothing when another authority vouches for it', async () => {
-    const backend = await bench.backend(shown(server, only));
+    const backend = await tlsBackendOf(shown(server, only));
     const { certificate } = await createAuthority();
     await expectRefused(await start(backend, { ca: certificate }), backend);
   });
 
   it('gets nothing when only the authorities of Node are trusted', async () => {
-    const backend = await bench.backend(shown(server, only));
+    const backend = await tlsBackendOf(shown(server, only));
     await expectRefused(await start(backend, { ca: null }), backend);
   });
 
   it('gets nothing behind a PROXY header when its certificate has another name', async () => {
-    const backend = await bench.backend(shown(server, only));
+    const backend = await tlsBackendOf(shown(server, only));
     const gateway = await start(
       backend,
       { serverName: 'other.internal' },
@@ -127,14 +124,14 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('over %s a mail server', (version
 
   it('is served unseen where the operator turned verification off', async () => {
     const self = await createSelfSigned([{ type: 'dns', value: 'elsewhere.example' }]);
-    const backend = await bench.backend(shown(self, only));
+    const backend = await tlsBackendOf(shown(self, only));
     expect((await ask(await start(backend, { verify: false }))).status).toBe(200);
   });
 
   it('that wants a certificate of the gateway gets it', async () => {
     const own = await authority.issue({ commonNames: ['gateway'] });
     const wanted = { requestCert: true, rejectUnauthorized: true, ca: authority.certificate };
-    const backend = await bench.backend(shown(server, { ...only, ...wanted }));
+    const backend = await tlsBackendOf(shown(server, { ...only, ...wanted }));
     expect((await ask(await start(backend, own))).status).toBe(200);
     const [socket] = secured(backend);
     expect(socket?.getPeerX509Certificate()?.subject).toBe('CN=gateway');
@@ -142,14 +139,14 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('over %s a mail server', (version
 
   it('that wants a certificate the gateway does not have gets no request', async () => {
     const wanted = { requestCert: true, rejectUnauthorized: true, ca: authority.certificate };
-    const backend = await bench.backend(shown(server, { ...only, ...wanted }));
+    const backend = await tlsBackendOf(shown(server, { ...only, ...wanted }));
     expect((await ask(await start(backend))).status).toBe(502);
     expect(backend.requests).toHaveLength(0);
   });
 
   it('resumes the session of an earlier connection', async () => {
     const reused: boolean[] = [];
-    const backend = await bench.backend(shown(server, only), ({ connection: { socket } }) => {
+    const backend = await tlsBackendOf(shown(server, only), ({ connection: { socket } }) => {
       reused.push((socket as TLSSocket).isSessionReused());
       socket.write(ok());
     });
@@ -160,7 +157,7 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('over %s a mail server', (version
   });
 
   it('learns the configured name by SNI, never the Host of a request', async () => {
-    const backend = await bench.backend(shown(server, only));
+    const backend = await tlsBackendOf(shown(server, only));
     await ask(await start(backend));
     expect(backend.requests[0]?.header('Host')).toBe('mail.example.com');
     expect(names(backend)).toEqual(['mail.internal']);
@@ -168,12 +165,12 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('over %s a mail server', (version
 
   it('that is named by its address is verified, and gets no SNI', async () => {
     const named = await authority.issue({ names: [{ type: 'ip', value: '127.0.0.1' }] });
-    const backend = await bench.backend(shown(named, only));
+    const backend = await tlsBackendOf(shown(named, only));
     expect((await ask(await start(backend, { serverName: '127.0.0.1' }))).status).toBe(200);
     expect(names(backend)).toEqual([false]);
-    const other = await bench.backend(shown(named, only));
+    const other = await tlsBackendOf(shown(named, only));
     await expectRefused(await start(other, { serverName: '127.0.0.2' }), other);
-    const unnamed = await bench.backend(shown(server, only));
+    const unnamed = await tlsBackendOf(shown(server, only));
     await expectRefused(await start(unnamed, { serverName: '127.0.0.1' }), unnamed);
   });
 });
@@ -190,7 +187,7 @@ describe('health checks and questions about credentials', () => {
   } as const;
 
   it.each(['mail.example.com', null])('use the configured name (Host: %s)', async (hostHeader) => {
-    const backend = await bench.backend(shown(server));
+    const backend = await tlsBackendOf(shown(server));
     const gateway = await start(backend, {}, { upstream: { hostHeader }, balancing: { health } });
     gateway.verdicts.set('abc123', verdict('block'));
     await ask(gateway);
@@ -201,14 +198,14 @@ describe('health checks and questions about credentials', () => {
 
   it('reach a server that is named by its address', async () => {
     const named = await authority.issue({ names: [{ type: 'ip', value: '127.0.0.1' }] });
-    const backend = await bench.backend(shown(named));
+    const backend = await tlsBackendOf(shown(named));
     await start(backend, { serverName: '127.0.0.1' }, { balancing: { health } });
     await until(() => backend.requests.some(({ target }) => target === '/health'), 'a health check');
     expect(new Set(names(backend))).toEqual(new Set([false]));
   });
 
   it('send nothing to a server with another name', async () => {
-    const backend = await bench.backend(shown(server));
+    const backend = await tlsBackendOf(shown(server));
     const gateway = await start(backend, { serverName: 'other.internal' }, { balancing: { health } });
     await until(() => backend.accepted.length > 1, 'two checks');
     expect((await ask(gateway)).status).toBe(503);
@@ -218,18 +215,18 @@ describe('health checks and questions about credentials', () => {
 });
 
 it('TLS 1.2 is not spoken where 1.3 is the lowest', async () => {
-  const backend = await bench.backend(shown(server, { maxVersion: 'TLSv1.2' }));
+  const backend = await tlsBackendOf(shown(server, { maxVersion: 'TLSv1.2' }));
   await expectRefused(await start(backend, { minVersion: 'TLSv1.3' }), backend);
 });
 
 it('TLS 1.1 is never spoken', async () => {
   const old = { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' } as const;
-  const backend = await bench.backend(shown(server, old));
+  const backend = await tlsBackendOf(shown(server, old));
   await expectRefused(await start(backend), backend);
 });
 
 it('a mail server that speaks plain HTTP on a port for TLS gets nothing readable', async () => {
-  const backend = await bench.backend();
+  const backend = await backendOf(answerOk);
   const gateway = await start(backend);
   const client = await RawClient.open(gateway.port);
   client.send(request('FolderSync', FOLDER_SYNC));
@@ -241,7 +238,7 @@ it('a mail server that speaks plain HTTP on a port for TLS gets nothing readable
 });
 
 it('a handshake that the mail server does not answer ends with the time for connecting', async () => {
-  const backend = await bench.backend();
+  const backend = await backendOf(answerOk);
   const gateway = await start(backend);
   const asked = ask(gateway);
   await until(() => backend.accepted.length === 1, 'the connection');
@@ -252,7 +249,7 @@ it('a handshake that the mail server does not answer ends with the time for conn
 });
 
 it('a connection on which a record cannot be opened is closed, and the request ends', async () => {
-  const backend = await bench.backend(shown(server), ({ connection }) => {
+  const backend = await tlsBackendOf(shown(server), ({ connection }) => {
     const raw = backend.accepted[0];
     if (connection === backend.connections[0]) raw?.write(Buffer.from('1703030028' + '00'.repeat(40), 'hex'));
   });
@@ -262,7 +259,7 @@ it('a connection on which a record cannot be opened is closed, and the request e
 });
 
 it('a big body arrives whole', async () => {
-  const backend = await bench.backend(shown(server));
+  const backend = await tlsBackendOf(shown(server));
   const gateway = await start(backend);
   const body = Buffer.concat([FOLDER_SYNC, Buffer.alloc(600_000, 0x2a)]);
   const client = await RawClient.open(gateway.port);

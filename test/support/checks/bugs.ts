@@ -1,5 +1,5 @@
 // Owns that what must never happen in a gateway fails the test that made it happen.
-import type { OnTrouble } from '../../../src/gateway/gateway-core.ts';
+import type { OnTrouble } from '../../../src/gateway/trouble.ts';
 
 const BUGS: ReadonlySet<string> = new Set(['EASGATE_ILLEGAL_TRANSITION', 'EASGATE_NO_CLEARANCE']);
 

@@ -8,9 +8,10 @@ import { expect } from 'vitest';
 import { stringify } from 'yaml';
 import { startServing } from '../../../src/worker/runtime.ts';
 import { parseConfig } from '../../../src/config/load.ts';
-import { newLogFile } from '../log-file.ts';
-import type { LogLine } from '../log-file.ts';
-import { OFFER, ok, startRawBackend } from '../servers/raw-backend.ts';
+import { openLogFile } from './log-file.ts';
+import type { LogLine } from './log-file.ts';
+import { backendOf } from '../servers/openings.ts';
+import { OFFER, ok } from '../servers/raw-backend.ts';
 import type { BackendRequest } from '../servers/raw-backend.ts';
 import { RawClient } from '../phones/raw-client.ts';
 import type { RawResponse } from '../phones/raw-client.ts';
@@ -98,41 +99,36 @@ const CHECKED: ReadonlySet<string> = new Set([
 /** Plays the request of a case and checks all that it expects. */
 export async function runCase({ setup, request, expect: right }: ClientCase): Promise<void> {
   for (const name of Object.keys(right)) if (!CHECKED.has(name)) throw new Error(`not checked here: ${name}`);
-  const log = newLogFile();
-  const backend = await startRawBackend(mailServer);
+  const log = openLogFile();
+  const backend = await backendOf(mailServer);
+  const path = join(dirname(log.path), 'easgate.yaml');
+  const text = stringify({
+    listen: { address: '127.0.0.1', port: 0 },
+    upstream: { url: `http://127.0.0.1:${backend.port}` },
+    publicUrl: 'https://mail.example.com/Microsoft-Server-ActiveSync',
+    autodiscover: {},
+    policy: { unknownDevice: 'allow' },
+    store: { kind: 'embedded', path: 'directory.db' },
+    log: { destination: 'easgate.log', level: 'info', access: true, identities: true },
+    ...setup?.config,
+  });
+  writeFileSync(path, text);
+  for (const command of setup?.commands ?? []) runCommand(command, path);
+  const serving = await startServing(parseConfig(text, path), { sampleUrl: null, fd: null });
+  const client = await RawClient.open(serving.gateway.port);
+  let response: RawResponse;
   try {
-    const path = join(dirname(log.path), 'easgate.yaml');
-    const text = stringify({
-      listen: { address: '127.0.0.1', port: 0 },
-      upstream: { url: `http://127.0.0.1:${backend.port}` },
-      publicUrl: 'https://mail.example.com/Microsoft-Server-ActiveSync',
-      autodiscover: {},
-      policy: { unknownDevice: 'allow' },
-      store: { kind: 'embedded', path: 'directory.db' },
-      log: { destination: 'easgate.log', level: 'info', access: true, identities: true },
-      ...setup?.config,
-    });
-    writeFileSync(path, text);
-    for (const command of setup?.commands ?? []) runCommand(command, path);
-    const serving = await startServing(parseConfig(text, path), { sampleUrl: null, fd: null });
-    const client = await RawClient.open(serving.gateway.port);
-    let response: RawResponse;
-    try {
-      client.send(bytesOf(request));
-      response = await client.response();
-    } finally {
-      client.destroy();
-      await serving.gateway.close();
-      await serving.close();
-    }
-    const arrived = backend.requests.filter(({ method }) => method === request.method);
-    checkResponse(response, right);
-    checkUpstream(arrived, right);
-    checkLine(log.lines().find(({ duration_ms }) => duration_ms !== undefined) ?? {}, right);
+    client.send(bytesOf(request));
+    response = await client.response();
   } finally {
-    await backend.close();
-    log.remove();
+    client.destroy();
+    await serving.gateway.close();
+    await serving.close();
   }
+  const arrived = backend.requests.filter(({ method }) => method === request.method);
+  checkResponse(response, right);
+  checkUpstream(arrived, right);
+  checkLine(log.lines().find(({ duration_ms }) => duration_ms !== undefined) ?? {}, right);
 }
 
 function runCommand(command: string, config: string): void {

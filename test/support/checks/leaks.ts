@@ -1,5 +1,5 @@
 // Owns the proof that a test leaves nothing behind: no socket, server, timer or process, no connection of a gateway.
-import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
+import { afterAll, beforeAll, beforeEach, onTestFinished } from 'vitest';
 import type { Gateway } from '../../../src/gateway/gateway.ts';
 import { until } from './until.ts';
 
@@ -46,16 +46,22 @@ export function leftovers(before: ReadonlyMap<string, number>): string[] {
   return found;
 }
 
+/** Closes `thing` when the test ends; what was opened last is closed first. */
+export function closeAtEnd<Thing extends { close(): Promise<unknown> | void }>(thing: Thing): Thing {
+  onTestFinished(async () => void (await thing.close()));
+  return thing;
+}
+
 /**
- * Fails each test of the file that leaves something open. Call it ahead of the file's own hooks: hooks after a test run
- * in reverse order, so it looks when they have cleaned up. What `beforeAll` opened may stay, its connections may not.
+ * Fails each test of the file that leaves something open. Call it ahead of the file's own hooks: what a test asks for with
+ * `onTestFinished` happens in reverse order, so this check comes last. What `beforeAll` opened may stay, its connections
+ * may not.
  */
 export function checkLeaks(): void {
-  let before: ReadonlyMap<string, number> = new Map();
-  beforeEach(() => {
-    before = heldNow();
+  beforeEach(({ onTestFinished }) => {
+    const before = heldNow();
+    onTestFinished(() => nothingSince(before));
   });
-  afterEach(() => nothingSince(before));
 }
 
 /**

@@ -3,7 +3,7 @@ import { connect } from 'node:tls';
 import type { ConnectionOptions, TLSSocket } from 'node:tls';
 import { configSchema } from '../../../src/config/schema.ts';
 import type { ListenerTlsSettings, UpstreamTlsSettings } from '../../../src/gateway/settings.ts';
-import type { Credentials } from '../certificates.ts';
+import type { Credentials } from '../servers/certificates.ts';
 import { RawClient } from './raw-client.ts';
 import { FOLDER_SYNC, request } from '../servers/test-gateway.ts';
 import { until } from '../checks/until.ts';

@@ -1,67 +1,79 @@
-// Owns what a test opens of mail servers, gateways and phones, and that it is closed behind it, the last first.
-import { afterEach } from 'vitest';
+// Owns opening mail servers, gateways and phones in a test, and closeAtEnd them when the test ends. Not for `beforeAll`.
+import type { TlsOptions } from 'node:tls';
+import { onTestFinished } from 'vitest';
 import type { Exchange } from '../../../src/gateway/exchange/exchange.ts';
 import { startGateway } from '../../../src/gateway/gateway.ts';
 import type { Gateway } from '../../../src/gateway/gateway.ts';
 import type { VerdictSource } from '../../../src/gateway/gateway-core.ts';
+import type { PassThroughSettings } from '../../../src/gateway/pass-through/settings.ts';
+import type { UpstreamServerSettings } from '../../../src/gateway/settings.ts';
 import { throwingAtBugs } from '../checks/bugs.ts';
-import { watchGateway } from '../checks/leaks.ts';
+import { closeAtEnd, watchGateway } from '../checks/leaks.ts';
 import { OFFER, UNAUTHORIZED, isBare, ok, startRawBackend } from './raw-backend.ts';
 import { TestClock } from '../checks/test-clock.ts';
 import type { BackendRequest, RawBackend } from './raw-backend.ts';
 import { RawClient } from '../phones/raw-client.ts';
 import { startTestGateway, testSettings } from './test-gateway.ts';
 import type { SettingsOverrides, TestGateway } from './test-gateway.ts';
+import { startTestLane } from './test-lane.ts';
+import type { TestLane } from './test-lane.ts';
 
 /** A gateway whose verdicts come from a test. */
 export interface DecidedGateway extends Gateway {
   readonly time: TestClock;
   readonly finished: Exchange[];
-  /** Tells it of a change of all. */
+  /** Reports a change of every verdict, as the change log does. */
   readonly change: () => void;
 }
 
-/** The ways to open things that are closed behind the test. */
-export interface Openings {
-  /** What else is to be closed; the last is closed first. */
-  readonly opened: { close(): Promise<void> | void }[];
-  readonly backendOf: (...behaviour: Parameters<typeof startRawBackend>) => Promise<RawBackend>;
-  readonly gatewayOf: (backend: RawBackend, overrides?: SettingsOverrides) => Promise<TestGateway>;
-  /** Its verdicts come from `decide` alone. */
-  readonly gatewayWith: (
-    backend: RawBackend,
-    decide: VerdictSource['decide'],
-    overrides?: SettingsOverrides,
-  ) => Promise<DecidedGateway>;
-  readonly phoneOf: (gateway: { readonly port: number }) => Promise<RawClient>;
-}
-
-/** What a mail server says to all, but for OPTIONS without credentials. */
+/** Answers 200, and 401 to OPTIONS without credentials. */
 export const answerOk = (request: BackendRequest): void =>
   void request.connection.socket.write(isBare(request) ? UNAUTHORIZED : ok('ok', OFFER));
 
-/** Call it once, at the top of a file, below `checkLeaks()`. */
-export function openings(): Openings {
-  const opened: Openings['opened'] = [];
-  afterEach(async () => {
-    for (const one of opened.splice(0).reverse()) await one.close();
-  });
-  const closed = <Thing extends { close(): Promise<void> | void }>(thing: Thing): Thing => {
-    opened.push(thing);
-    return thing;
-  };
-  return {
-    opened,
-    backendOf: async (...behaviour) => closed(await startRawBackend(...behaviour)),
-    gatewayOf: async (backend, overrides = {}) => closed(await startTestGateway(backend.port, overrides)),
-    gatewayWith: async (backend, decide, overrides = {}) =>
-      closed(await startDecided(backend, decide, overrides)),
-    phoneOf: async ({ port }) => {
-      const phone = await RawClient.open(port);
-      opened.push({ close: () => phone.destroy() });
-      return phone;
-    },
-  };
+/** Starts a mail server double; without a behaviour it answers nothing. */
+export async function backendOf(...behaviour: Parameters<typeof startRawBackend>): Promise<RawBackend> {
+  return closeAtEnd(await startRawBackend(...behaviour));
+}
+
+/** Starts a mail server double that speaks TLS. */
+export async function tlsBackendOf(
+  tls: TlsOptions,
+  onRequest: (request: BackendRequest) => void = answerOk,
+): Promise<RawBackend> {
+  return backendOf(onRequest, undefined, tls);
+}
+
+/** Starts a gateway in front of `backend`, or of whatever listens on its port. */
+export async function gatewayOf(
+  backend: { readonly port: number },
+  overrides: SettingsOverrides = {},
+): Promise<TestGateway> {
+  return closeAtEnd(await startTestGateway(backend.port, overrides));
+}
+
+/** Starts a gateway whose verdicts come from `decide` alone. */
+export async function gatewayWith(
+  backend: RawBackend,
+  decide: VerdictSource['decide'],
+  overrides: SettingsOverrides = {},
+): Promise<DecidedGateway> {
+  return closeAtEnd(await startDecided(backend, decide, overrides));
+}
+
+/** Starts a pass-through lane in front of `backend`. */
+export async function laneOf(
+  backend: { readonly port: number },
+  overrides?: Partial<PassThroughSettings>,
+  server?: Partial<UpstreamServerSettings>,
+): Promise<TestLane> {
+  return closeAtEnd(await startTestLane(backend.port, overrides, server));
+}
+
+/** Opens a connection to a gateway or a lane. */
+export async function phoneOf({ port }: { readonly port: number }): Promise<RawClient> {
+  const phone = await RawClient.open(port);
+  onTestFinished(() => phone.destroy());
+  return phone;
 }
 
 async function startDecided(

@@ -4,9 +4,10 @@ import { noticeSettings } from '../../../src/config/notice-settings.ts';
 import type { QuarantineSettings } from '../../../src/gateway/settings.ts';
 import { EasClient } from '../phones/eas-client.ts';
 import type { EasClientOptions } from '../phones/eas-client.ts';
-import { OFFER, ok, startRawBackend } from './raw-backend.ts';
+import { closeAtEnd } from '../checks/leaks.ts';
+import { backendOf, gatewayOf } from './openings.ts';
+import { OFFER, ok } from './raw-backend.ts';
 import type { BackendRequest, RawBackend } from './raw-backend.ts';
-import { startTestGateway } from './test-gateway.ts';
 import type { SettingsOverrides, TestGateway } from './test-gateway.ts';
 
 /** The default texts with an enrolment link. */
@@ -38,35 +39,23 @@ export interface Quarantine {
   phone(options?: Partial<EasClientOptions>): EasClient;
   /** Requests that reached the mail server and were no questions about credentials. */
   mailRequests(): BackendRequest[];
-  close(): Promise<void>;
 }
 
-/** Device PHONE1 of alice is quarantined. */
+/** Opens it for one test, which closes it when it ends. Device PHONE1 of alice is quarantined. */
 export async function openQuarantine(
   onRequest = guarded(),
   overrides: SettingsOverrides = {},
 ): Promise<Quarantine> {
-  const backend = await startRawBackend(onRequest);
-  const gateway = await startTestGateway(backend.port, {
-    quarantine: quarantineSettings('gateway'),
-    ...overrides,
-  });
+  const backend = await backendOf(onRequest);
+  const gateway = await gatewayOf(backend, { quarantine: quarantineSettings('gateway'), ...overrides });
   gateway.change('phone1', 'quarantine');
-  const phones: EasClient[] = [];
   return {
     backend,
     gateway,
     phone: (options = {}) => {
       const account = { user: 'alice', password: 'secret', device: 'PHONE1' };
-      const phone = new EasClient({ port: gateway.port, ...account, ...options });
-      phones.push(phone);
-      return phone;
+      return closeAtEnd(new EasClient({ port: gateway.port, ...account, ...options }));
     },
     mailRequests: () => backend.requests.filter(({ method }) => method !== 'OPTIONS'),
-    close: async () => {
-      for (const phone of phones) phone.close();
-      await gateway.close();
-      await backend.close();
-    },
   };
 }

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { RedisKeeper } from '../../../src/directory/redis/redis-keeper.ts';
 import { newIdentity } from '../../../src/directory/store-identity.ts';
-import { freePort } from '../free-port.ts';
+import { freePort } from './free-port.ts';
 import { eventually } from '../checks/until.ts';
 
 /** A running redis-server. */

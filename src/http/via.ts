@@ -1,0 +1,9 @@
+// Owns Via: how this gateway names itself, and whether a request came through it before (RFC 9110 7.6.3). Pure.
+
+/** Written into every request that goes on. */
+export const VIA_PSEUDONYM = 'easgate';
+
+/** Whether one entry of Via (`protocol received-by comment`) is this gateway's. */
+export function cameThroughHere(via: string): boolean {
+  return via.split(',').some((entry) => entry.trim().split(/[ \t]+/, 2)[1] === VIA_PSEUDONYM);
+}

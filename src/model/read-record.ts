@@ -1,0 +1,138 @@
+// Owns the reading of stored JSON into a record: what is missing gets its default, what is unknown is left out, and what is
+// wrong is named.
+import type { z } from 'zod';
+import { CorruptRecordError } from './corrupt-record.ts';
+
+/** A JSON object that was read just now; reading fills it in. */
+export type Json = Record<string, unknown>;
+
+/** The JSON object in a text. `what` names the record. @throws CorruptRecordError */
+export function parseObject(stored: string, what: string): Json {
+  let value: unknown;
+  try {
+    value = JSON.parse(stored);
+  } catch (cause) {
+    throw new CorruptRecordError(what, cause);
+  }
+  if (!isObject(value)) throw new CorruptRecordError(what);
+  return value;
+}
+
+function isObject(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Reads an object as one kind of record. Null counts as missing. @throws CorruptRecordError naming record and field */
+export type ReadRecord<T> = (json: Json, what: string) => T;
+
+/**
+ * The reader of a kind of record. Most records were written by this version and are whole: these are recognized without zod,
+ * which keeps a look-up as fast as it is with a reader written for each record. All others are filled in, and zod decides.
+ */
+export function readerOf<S extends z.ZodObject>(schema: S): ReadRecord<z.output<S>> {
+  const presets = presetsOf(schema);
+  const plain = plainFieldsOf(schema);
+  return (json, what) => {
+    if (plain !== null && isWhole(json, plain)) return json as z.output<S>;
+    fill(json, presets);
+    const read = schema.safeParse(json);
+    if (read.success) return read.data;
+    throw new CorruptRecordError([what, ...(read.error.issues[0]?.path ?? [])].join('.'));
+  };
+}
+
+/** A field that may be missing, or that holds objects with such fields. */
+interface Preset {
+  readonly name: string;
+  /** Undefined = the field must be stored. */
+  readonly value: unknown;
+  /** Of the objects in it. */
+  readonly below: readonly Preset[];
+}
+
+function presetsOf(schema: z.ZodObject): Preset[] {
+  const presets: Preset[] = [];
+  for (const [name, field] of Object.entries(schema.shape) as [string, z.ZodType][]) {
+    const inner = objectIn(field);
+    const value = field.meta()?.['default'];
+    const below = inner === null ? [] : presetsOf(inner);
+    if (value !== undefined || below.length > 0) presets.push({ name, value, below });
+  }
+  return presets;
+}
+
+/** The schema of the object, or of the objects of the list, that a field holds. */
+export function objectIn(field: z.ZodType): z.ZodObject | null {
+  const { def } = field as z.ZodObject | z.ZodArray<z.ZodType>;
+  if (def.type === 'array') return objectIn(def.element);
+  return def.type === 'object' ? (field as z.ZodObject) : null;
+}
+
+function fill(json: Json, presets: readonly Preset[]): void {
+  for (const { name, value, below } of presets) {
+    if (value !== undefined) json[name] ??= value;
+    if (below.length === 0) continue;
+    const held = json[name];
+    for (const one of Array.isArray(held) ? held : [held]) if (isObject(one)) fill(one, below);
+  }
+}
+
+/** A field that holds a value of one type, or a list of texts. */
+interface PlainField {
+  readonly name: string;
+  readonly type: 'boolean' | 'number' | 'string' | 'texts';
+  readonly nullable: boolean;
+  /** The words it may be; null = any text. */
+  readonly words: ReadonlySet<unknown> | null;
+}
+
+/** Null = some field is of another kind. */
+function plainFieldsOf(schema: z.ZodObject): readonly PlainField[] | null {
+  const fields: PlainField[] = [];
+  for (const [name, field] of Object.entries(schema.shape) as [string, z.ZodType][]) {
+    const { def } = field as PlainType;
+    const nullable = def.type === 'nullable';
+    const { type, words } = plainTypeOf(nullable ? (def.innerType as PlainType) : (field as PlainType));
+    if (type === null) return null;
+    fields.push({ name, type, nullable, words });
+  }
+  return fields;
+}
+
+type PlainType = z.ZodNullable | z.ZodArray | z.ZodEnum | z.ZodString | z.ZodNumber | z.ZodBoolean;
+
+function plainTypeOf(field: PlainType): { type: PlainField['type'] | null; words: PlainField['words'] } {
+  const { def } = field;
+  // A check, a format or a conversion is zod's to make.
+  const isBare =
+    !('checks' in def && def.checks?.length) && !('check' in def) && !('coerce' in def && def.coerce);
+  if (isBare && (def.type === 'boolean' || def.type === 'number' || def.type === 'string'))
+    return { type: def.type, words: null };
+  if (isBare && def.type === 'enum') return { type: 'string', words: new Set(Object.values(def.entries)) };
+  if (isBare && def.type === 'array') {
+    const { type, words } = plainTypeOf(def.element as PlainType);
+    if (type === 'string' && words === null) return { type: 'texts', words: null };
+  }
+  return { type: null, words: null };
+}
+
+/** Whether an object has all fields of a record, each as it must be, and no other. */
+function isWhole(json: Json, fields: readonly PlainField[]): boolean {
+  if (Object.keys(json).length !== fields.length) return false;
+  for (let index = 0; index < fields.length; index += 1) {
+    const field = fields[index];
+    if (field === undefined || !holds(json[field.name], field)) return false;
+  }
+  return true;
+}
+
+function holds(value: unknown, { type, nullable, words }: PlainField): boolean {
+  if (value === null) return nullable;
+  if (type === 'texts') return Array.isArray(value) && value.every(isText);
+  if (typeof value !== type) return false;
+  return type === 'number' ? Number.isFinite(value) : words === null || words.has(value);
+}
+
+function isText(value: unknown): boolean {
+  return typeof value === 'string';
+}

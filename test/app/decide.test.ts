@@ -1,0 +1,121 @@
+// Owns the promises of decisions by hand as data: what they replaced, whom they hold for, what looks like a slip.
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { clearDecision, decide } from '../../src/app/decide.ts';
+import { WipeInTheWay } from '../../src/app/decisions.ts';
+import { explainAccess } from '../../src/app/explain.ts';
+import { orderWipe, planWipe } from '../../src/app/wipe.ts';
+import type { DirectoryStore } from '../../src/directory/store.ts';
+import { decision } from '../directory/store-contract.ts';
+import { NOW, openOffice } from './office.ts';
+import { compileSimplePolicy } from '../../src/policy/compile/simple-policy.ts';
+
+let store: DirectoryStore;
+beforeEach(async () => {
+  store = await openOffice();
+});
+afterEach(() => store.close());
+
+describe('a decision by hand', () => {
+  it('says what it replaced and that it holds for every user of the device', async () => {
+    const result = await decide(store, { device: 'LOST3' }, decision('quarantine'));
+    expect(result).toMatchObject({
+      device: 'lost3',
+      user: null,
+      decision: { action: 'quarantine' },
+      replaced: [{ user: null, decision: { action: 'block', reason: 'stolen' } }],
+      covers: [{ kind: 'everyUser', seen: ['contoso\\bob'] }],
+      warnings: [],
+    });
+  });
+
+  it('on one user says for which logins it holds, and for which not', async () => {
+    const allow = await decide(store, { device: 'good1', user: 'alice' }, decision('allow'));
+    expect(allow.covers).toEqual([
+      { kind: 'exactLogin', user: 'alice' },
+      { kind: 'notOtherSpellings', user: 'alice', seen: ['alice@contoso.com'] },
+    ]);
+    const block = await decide(store, { device: 'good1', user: 'alice@contoso.com' }, decision('block'));
+    expect(block.covers).toEqual([
+      { kind: 'alikeLogins', user: 'alice@contoso.com', notOtherSuffixes: true, seen: [] },
+    ]);
+  });
+
+  it('warns of ids and users that were never seen', async () => {
+    expect((await decide(store, { device: 'typo' }, decision('block'))).warnings).toEqual([
+      { kind: 'unknownDevice', device: 'typo' },
+    ]);
+    expect((await decide(store, { device: 'good1', user: 'bob' }, decision('block'))).warnings).toEqual([
+      { kind: 'unknownUser', device: 'good1', user: 'bob', seen: ['alice@contoso.com'] },
+    ]);
+  });
+
+  it('is refused over a wipe, which the error names', async () => {
+    const refused = decide(store, { device: 'spare4' }, decision('allow'));
+    await expect(refused).rejects.toThrow(WipeInTheWay);
+    await expect(refused).rejects.toMatchObject({
+      code: 'EASGATE_WIPE_IN_PLACE',
+      device: 'spare4',
+      decided: { user: null, decision: { action: 'wipe' } },
+    });
+  });
+
+  it.each([
+    ['an id that is none', { device: 'no such id' }, 'EASGATE_DEVICE_ID'],
+    ['a name that is none', { device: 'good1', user: 'a b#c' }, 'EASGATE_USER_NAME'],
+  ])('is refused for %s', async (_what, subject, code) => {
+    await expect(decide(store, subject, decision('block'))).rejects.toMatchObject({ code });
+  });
+
+  it('taken back says what it was, and what is left', async () => {
+    await decide(store, { device: 'lost3', user: 'contoso\\bob' }, decision('quarantine'));
+    expect(await clearDecision(store, { device: 'lost3' })).toMatchObject({
+      cleared: [{ user: null, decision: { action: 'block' } }],
+      left: [{ user: 'contoso\\bob', decision: { action: 'quarantine' } }],
+    });
+    expect(await clearDecision(store, { device: 'lost3' })).toMatchObject({ cleared: [] });
+  });
+});
+
+describe('a wipe', () => {
+  const request = { device: 'good1', reason: 'stolen', accountOnly: false, allUsers: false };
+
+  it('is a plan first, which writes nothing', async () => {
+    const plan = await planWipe(store, request);
+    expect(plan).toMatchObject({ device: 'good1', user: null, replaces: [], hasOutlookMobile: false });
+    expect(plan.named.map(({ record }) => record.user)).toEqual(['alice@contoso.com']);
+    expect((await store.getDevice(plan.device))?.decision).toBeNull();
+  });
+
+  it('is ordered only for the device id typed once more, in any spelling', async () => {
+    const plan = await planWipe(store, request);
+    const order = (confirmation: string): Promise<unknown> =>
+      orderWipe(store, plan, { owner: 'carol', confirmation });
+    await expect(order('good2')).rejects.toMatchObject({ code: 'EASGATE_WIPE_CONFIRM' });
+    await expect(order('')).rejects.toMatchObject({ code: 'EASGATE_WIPE_CONFIRM' });
+    expect(await order(' GOOD1 ')).toMatchObject({ action: 'wipe', owner: 'carol', reason: 'stolen' });
+  });
+
+  it('is not ordered when the decision changed since the plan', async () => {
+    const plan = await planWipe(store, request);
+    await store.decide(null, plan.device, decision('block'));
+    await expect(orderWipe(store, plan, { owner: 'carol', confirmation: 'good1' })).rejects.toMatchObject({
+      code: 'EASGATE_CHANGED',
+    });
+    expect((await store.getDevice(plan.device))?.decision).toMatchObject({ action: 'block' });
+  });
+});
+
+describe('an explanation', () => {
+  const policy = compileSimplePolicy({ notCompliant: 'block' });
+
+  it('has the user, the device, the verdict and the steps', async () => {
+    const subject = { user: 'Alice@contoso.com', device: 'OLD2' };
+    const found = await explainAccess(store, policy, subject, NOW);
+    expect(found).toMatchObject({
+      user: 'alice@contoso.com',
+      device: 'old2',
+      verdict: { action: 'block', reason: 'notCompliant' },
+    });
+    expect(found.steps.at(-1)).toMatchObject({ outcome: 'decides' });
+  });
+});

@@ -1,0 +1,56 @@
+// Owns the promises of the list of decisions.
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { listDecisions } from '../../src/app/decision-list.ts';
+import type { DecisionFilter } from '../../src/app/decision-list.ts';
+import { UNORDERED, parseSort } from '../../src/app/listing.ts';
+import type { DirectoryStore } from '../../src/directory/store.ts';
+import type { DeviceKey } from '../../src/identity/keys.ts';
+import { wipeDecision } from '../directory/store-contract.ts';
+import { DAY_MS, NOW, openOffice } from './office.ts';
+
+let store: DirectoryStore;
+beforeEach(async () => {
+  store = await openOffice();
+});
+afterEach(() => store.close());
+
+const devices = async (filter: DecisionFilter): Promise<string[]> =>
+  (await listDecisions(store, filter, UNORDERED, NOW)).rows.map(({ device }) => device);
+
+describe('the list of decisions', () => {
+  it('has every decision, also on what was never seen, and says whether it holds', async () => {
+    const { rows } = await listDecisions(store, {}, UNORDERED, NOW);
+    expect(rows.map(({ device, user, state }) => [device, user, state])).toEqual([
+      ['lost3', null, 'active'],
+      ['never5', 'eve@contoso.com', 'active'],
+      ['old2', 'alice@contoso.com', 'expired'],
+      ['spare4', null, 'pending'],
+    ]);
+  });
+
+  it.each<[string, DecisionFilter, string[]]>([
+    ['actions', { actions: ['allow'] }, ['never5', 'old2']],
+    ['states', { states: ['active', 'pending'] }, ['lost3', 'never5', 'spare4']],
+    ['who decided', { by: 'ER*' }, ['old2']],
+    ['what was decided since', { decidedSince: NOW - 2 * DAY_MS }, ['lost3', 'spare4']],
+    ['what ends before', { endsBefore: NOW + 2 * DAY_MS }, ['never5', 'old2']],
+    ['the user', { user: 'eve' }, ['never5']],
+    ['the device', { device: 'LOST3' }, ['lost3']],
+    ['a part of the reason', { search: 'STOL' }, ['lost3', 'spare4']],
+  ])('keeps %s', async (_what, filter, expected) => {
+    expect(await devices(filter)).toEqual(expected);
+  });
+
+  it('tells a wipe that waits until it is ordered again from one that is to be carried out', async () => {
+    const { wipe, ...rest } = wipeDecision(1);
+    await store.decide(null, 'spare4' as DeviceKey, { ...rest, wipe: { ...wipe, suspended: true } });
+    const { rows } = await listDecisions(store, { device: 'spare4' }, UNORDERED, NOW);
+    expect(rows.map(({ state }) => state)).toEqual(['suspended']);
+  });
+
+  it('is ordered by any field', async () => {
+    const order = { sort: parseSort('-decidedAt'), limit: 1 };
+    const { rows } = await listDecisions(store, {}, order, NOW);
+    expect(rows.map(({ device }) => device)).toEqual(['lost3']);
+  });
+});

@@ -1,0 +1,66 @@
+// Owns a directory in memory with a few users, devices and decisions, for tests of use cases.
+import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
+import type { PartnershipRecord } from '../../src/model/partnership.ts';
+import type { DirectoryStore } from '../../src/directory/store.ts';
+import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
+import { decision, deviceRecord, wipeDecision } from '../directory/store-contract.ts';
+
+export const DAY_MS = 86_400_000;
+/** When the office is looked at. */
+export const NOW = Date.parse('2026-12-01T10:00:00Z');
+
+export function seen(
+  user: string,
+  device: string,
+  daysAgo: number,
+  more: Partial<PartnershipRecord> = {},
+): PartnershipRecord {
+  return {
+    user: user as UserKey,
+    device: device as DeviceKey,
+    firstSeen: NOW - 100 * DAY_MS,
+    lastSeen: NOW - daysAgo * DAY_MS,
+    deviceType: 'iPhone',
+    userAgent: 'Apple-iPhone15C2/2105.219',
+    protocolVersion: '16.1',
+    lastVerdict: 'allow',
+    lastReason: 'compliant',
+    model: null,
+    os: null,
+    imei: null,
+    spellings: [device],
+    ...more,
+  };
+}
+
+/** alice with a good phone and an old one, bob with a blocked Android, a reported device that nobody was seen with. */
+export async function openOffice(): Promise<DirectoryStore> {
+  const store = new EmbeddedStore(':memory:');
+  const key = (text: string): DeviceKey => text as DeviceKey;
+  await store.putDevice(deviceRecord(key('good1'), { model: 'iPhone15C2', os: 'iOS 17.4' }));
+  await store.putDevice(deviceRecord(key('old2'), { compliant: false, model: 'SM-G991B', os: 'Android 9' }));
+  await store.putDevice(deviceRecord(key('spare4'), { managed: false, compliant: null }));
+  await store.recordSeen([
+    seen('alice@contoso.com', 'good1', 1),
+    seen('alice@contoso.com', 'old2', 30, { lastVerdict: 'quarantine', lastReason: 'notCompliant' }),
+    seen('contoso\\bob', 'lost3', 3, {
+      deviceType: 'Android',
+      model: 'Pixel 8',
+      lastVerdict: 'block',
+      lastReason: 'individualRule',
+    }),
+  ]);
+  await store.decide(null, key('lost3'), { ...decision('block'), reason: 'stolen', decidedAt: NOW - DAY_MS });
+  await store.decide('alice@contoso.com' as UserKey, key('old2'), {
+    ...decision('allow'),
+    owner: 'erin',
+    decidedAt: NOW - 9 * DAY_MS,
+    expiresAt: NOW - DAY_MS,
+  });
+  await store.decide('eve@contoso.com' as UserKey, key('never5'), {
+    ...decision('allow'),
+    expiresAt: NOW + DAY_MS,
+  });
+  await store.decide(null, key('spare4'), wipeDecision(NOW - 2 * DAY_MS));
+  return store;
+}

@@ -1,0 +1,73 @@
+// Owns the promises of what the directory tells of users.
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { UNORDERED, parseSort } from '../../src/app/listing.ts';
+import { listUsers, showUser } from '../../src/app/users.ts';
+import type { UserFilter } from '../../src/app/users.ts';
+import type { DirectoryStore } from '../../src/directory/store.ts';
+import type { UserKey } from '../../src/identity/keys.ts';
+import { DAY_MS, NOW, openOffice } from './office.ts';
+
+let store: DirectoryStore;
+beforeEach(async () => {
+  store = await openOffice();
+});
+afterEach(() => store.close());
+
+const users = async (filter: UserFilter): Promise<string[]> =>
+  (await listUsers(store, filter, UNORDERED)).rows.map(({ user }) => user);
+
+describe('the list of users', () => {
+  it('counts the devices of each in each state, from first to last seen', async () => {
+    const { rows, total } = await listUsers(store, {}, { sort: parseSort('-devices'), limit: 1 });
+    expect(total).toBe(2);
+    expect(rows).toEqual([
+      {
+        user: 'alice@contoso.com',
+        devices: 2,
+        states: { allowed: 1, quarantined: 1, blocked: 0, wiping: 0, unseen: 0 },
+        firstSeen: NOW - 100 * DAY_MS,
+        lastSeen: NOW - DAY_MS,
+      },
+    ]);
+  });
+
+  it.each<[string, UserFilter, string[]]>([
+    ['who has a device in a state', { states: ['quarantined'] }, ['alice@contoso.com']],
+    ['who was seen since', { seenSince: NOW - 2 * DAY_MS }, ['alice@contoso.com']],
+    ['who was not seen since', { unseenSince: NOW - 2 * DAY_MS }, ['contoso\\bob']],
+    ['who has many', { minDevices: 2 }, ['alice@contoso.com']],
+    ['a name that may be the user', { user: 'bob@contoso.com' }, ['contoso\\bob']],
+    ['a pattern', { user: '*@contoso.com' }, ['alice@contoso.com']],
+  ])('keeps %s', async (_what, filter, expected) => {
+    expect(await users(filter)).toEqual(expected);
+  });
+});
+
+describe('one user', () => {
+  it('has names, groups, devices and decisions, also under aliases', async () => {
+    const alice = 'alice@contoso.com' as UserKey;
+    await store.putUser({ key: alice, aliases: ['a.smith@contoso.com' as UserKey], groups: ['staff'] });
+    const shown = await showUser(store, 'Alice@Contoso.com');
+    expect(shown).toMatchObject({
+      user: alice,
+      record: { aliases: ['a.smith@contoso.com'], groups: ['staff'] },
+      names: [alice],
+      decisions: [{ device: 'old2', decision: { action: 'allow', owner: 'erin' } }],
+    });
+    expect(shown.partnerships.map(({ record }) => record.device).sort()).toEqual(['good1', 'old2']);
+  });
+
+  it('is shown by decisions alone', async () => {
+    expect(await showUser(store, 'eve@contoso.com')).toMatchObject({
+      partnerships: [],
+      decisions: [{ device: 'never5' }],
+    });
+  });
+
+  it('is refused when nothing is known of the name, with near ones', async () => {
+    await expect(showUser(store, 'alicia@contoso.com')).rejects.toMatchObject({
+      code: 'EASGATE_NOT_FOUND',
+      message: 'no user alicia@contoso.com was seen; near: alice@contoso.com',
+    });
+  });
+});

@@ -1,0 +1,135 @@
+// Owns the promises of lists on the command line: options, tables, JSON, and what stands beside them.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
+import type { DeviceKey } from '../../src/identity/keys.ts';
+import { seen } from '../app/office.ts';
+import { decision, deviceRecord } from '../directory/store-contract.ts';
+import { runInProcess } from './run-in-process.ts';
+import type { Ended } from './run-in-process.ts';
+
+let folder = '';
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'easgate-lists-'));
+  const path = join(folder, 'directory.db');
+  writeFileSync(join(folder, 'easgate.yaml'), `store: { kind: embedded, path: ${path} }\n`);
+  const store = new EmbeddedStore(path);
+  const now = Date.now();
+  await store.putDevice(deviceRecord('good1' as DeviceKey));
+  await store.recordSeen([
+    { ...seen('alice', 'good1', 0), lastSeen: now - 3_600_000 * 5 },
+    {
+      ...seen('bob', 'bad2', 0),
+      lastSeen: now - 86_400_000 * 20,
+      lastVerdict: 'block',
+      lastReason: 'notCompliant',
+    },
+  ]);
+  await store.decide(null, 'bad2' as DeviceKey, { ...decision('block'), reason: 'x\u001b[2Jy' });
+  await store.close();
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+const run = (...words: string[]): Promise<Ended> =>
+  runInProcess('--config', join(folder, 'easgate.yaml'), ...words);
+const firstCells = (out: string): string[] =>
+  out
+    .trim()
+    .split('\n')
+    .slice(1)
+    .map((line) => line.split(/ +/)[0] ?? '');
+
+describe('a list', () => {
+  it('takes filters, an order that begins with a minus, and a limit', async () => {
+    expect(firstCells((await run('devices', 'list', '--state', 'blocked')).out)).toEqual(['bad2']);
+    expect(firstCells((await run('devices', 'list', '--seen', '7d')).out)).toEqual(['good1']);
+    expect(firstCells((await run('devices', 'list', '--not-seen', '7d')).out)).toEqual(['bad2']);
+    expect(firstCells((await run('devices', 'list', '--sort', '-lastSeen')).out)).toEqual(['good1', 'bad2']);
+    const { out, error } = await run('devices', 'list', '--sort', '-lastSeen', '--limit', '1');
+    expect(firstCells(out)).toEqual(['good1']);
+    expect(error).toBe('1 of 2\n');
+  });
+
+  it('takes several words with commas, and options again', async () => {
+    const both = [
+      ['--state', 'allowed,blocked'],
+      ['--state', 'allowed', '--state', 'blocked'],
+    ];
+    for (const words of both)
+      expect(firstCells((await run('devices', 'list', ...words)).out)).toEqual(['bad2', 'good1']);
+  });
+
+  it('writes times in ISO form, or as lengths with --relative', async () => {
+    expect((await run('partnerships', 'list')).out).toMatch(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\n/);
+    const { out } = await run('partnerships', 'list', '--relative', '--user', 'alice');
+    expect(out).toMatch(/5h ago\n$/);
+  });
+
+  it.each([
+    ['devices', { device: 'bad2', user: 'bob', state: 'blocked' }],
+    ['partnerships', { device: 'bad2', user: 'bob', state: 'blocked' }],
+    ['users', { user: 'alice', devices: 1, states: { allowed: 1 } }],
+    ['decisions', { device: 'bad2', user: null, state: 'active', decision: { action: 'block' } }],
+  ])('of %s is an array with --json, with ISO times', async (noun, row) => {
+    const { out } = await run(noun, 'list', '--json');
+    const rows = JSON.parse(out) as unknown[];
+    expect(rows[0]).toMatchObject(row);
+    expect(out).not.toMatch(/(?:At|Seen)": \d/);
+  });
+
+  it.each(['devices', 'partnerships', 'users', 'decisions'])('of %s without a row says so', async (noun) => {
+    const { out } = await run(noun, 'list', '--user', 'nobody');
+    expect(out).toBe(`no ${noun}\n`);
+    expect((await run(noun, 'list', '--user', 'nobody', '--json')).out).toBe('[]\n');
+  });
+
+  it.each([
+    [['--sort', 'size'], 'EASGATE_FILTER'],
+    [['--limit', '0'], 'EASGATE_FILTER'],
+    [['--limit', 'many'], 'EASGATE_FILTER'],
+    [['--state', 'open'], 'EASGATE_FILTER'],
+    [['--managed', 'perhaps'], 'EASGATE_USAGE'],
+    [['--seen', 'yesterday'], 'EASGATE_TIME'],
+    [['--nope'], 'EASGATE_USAGE'],
+  ])('refuses %s', async (words, code) => {
+    const { code: exit, out, error } = await run('devices', 'list', ...words);
+    expect([exit > 0, out]).toEqual([true, '']);
+    expect(error).toContain(code);
+  });
+
+  it('prints no control characters of others', async () => {
+    for (const noun of ['devices', 'decisions']) expect((await run(noun, 'list')).out).toContain('x?[2Jy');
+  });
+});
+
+describe('easgate users show', () => {
+  it('has the devices of a user with their state', async () => {
+    const { out } = await run('users', 'show', 'bob');
+    expect(out).toMatch(/^user bob\n\nDEVICE .*\nbad2 +bob .* blocked +notCompliant/);
+  });
+});
+
+describe('decisions', () => {
+  it('are made and taken back by `devices`, which `decisions` says', async () => {
+    const { code, error } = await run('decisions', 'block', 'good1');
+    expect(code).toBe(2);
+    expect(error).toContain('easgate devices allow, block, quarantine and wipe');
+  });
+
+  it('are documents with --json, wipes too', async () => {
+    const wipe = await run('devices', 'wipe', 'good1', '--reason', 'x', '--json', '--confirm', 'good1');
+    expect(JSON.parse(wipe.out)).toMatchObject({ device: 'good1', decision: { wipe: { state: 'pending' } } });
+    const set = await run('devices', 'set', 'bad2', '--managed', 'true', '--json');
+    expect(JSON.parse(set.out)).toMatchObject({ key: 'bad2', managed: true, source: 'cli' });
+    const block = JSON.parse((await run('devices', 'allow', 'bad2', '--json')).out) as object;
+    expect(block).toMatchObject({
+      device: 'bad2',
+      user: null,
+      replaced: [{ decision: { action: 'block' } }],
+    });
+    const clear = JSON.parse((await run('devices', 'clear', 'bad2', '--json')).out) as object;
+    expect(clear).toMatchObject({ cleared: [{ decision: { action: 'allow' } }], left: [] });
+  });
+});

@@ -1,0 +1,43 @@
+// Owns running a command in the process of the test: starting one costs a fifth of a second.
+import { CommanderError } from 'commander';
+import type { Command } from 'commander';
+import { vi } from 'vitest';
+import { failureText } from '../../src/cli/failure.ts';
+import { defineProgram } from '../../src/cli/program.ts';
+
+/** What a command did. */
+export interface Ended {
+  readonly code: number;
+  readonly out: string;
+  readonly error: string;
+}
+
+/** Runs one command line, without the name of the program. */
+export async function runInProcess(...words: string[]): Promise<Ended> {
+  let [out, error] = ['', ''];
+  const program = defineProgram();
+  redirectErrors(program, (text) => (error += text));
+  const printed = vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
+    out += String(text);
+    return true;
+  });
+  const warned = vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
+    error += String(text);
+    return true;
+  });
+  try {
+    await program.parseAsync(words, { from: 'user' });
+    return { code: 0, out, error };
+  } catch (failure) {
+    if (failure instanceof CommanderError) return { code: failure.exitCode === 0 ? 0 : 2, out, error };
+    return { code: 1, out, error: `${error}${failureText(failure)}\n` };
+  } finally {
+    printed.mockRestore();
+    warned.mockRestore();
+  }
+}
+
+function redirectErrors(command: Command, onError: (text: string) => void): void {
+  command.configureOutput({ writeErr: onError });
+  for (const below of command.commands) redirectErrors(below, onError);
+}

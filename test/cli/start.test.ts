@@ -1,0 +1,56 @@
+// Owns the promise that short commands start fast: what they load, by the imports of their sources. Times depend on the machine,
+// imports do not.
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+
+const SRC = new URL('../../src/', import.meta.url);
+/** An import that is there when the program runs: not of types alone. */
+const IMPORT = /^(?:import|export) (?!type )[^;]*?from '([^']+)';|^import '([^']+)';/gm;
+
+/** Every file below src/ and every package that a file loads before it does anything. */
+function loadedBy(...files: string[]): Set<string> {
+  const found = new Set<string>();
+  const visit = (name: string): void => {
+    if (found.has(name)) return;
+    found.add(name);
+    if (!name.endsWith('.ts')) return;
+    const file = new URL(name, SRC);
+    for (const [, from = '', bare = ''] of readFileSync(file, 'utf8').matchAll(IMPORT)) {
+      const target = from === '' ? bare : from;
+      if (target.startsWith('.'))
+        visit(fileURLToPath(new URL(target, file)).slice(fileURLToPath(SRC).length));
+      else found.add(target);
+    }
+  };
+  for (const name of files) visit(name);
+  return found;
+}
+
+const packages = (loaded: Set<string>): string[] =>
+  [...loaded].filter((name) => !name.endsWith('.ts') && !name.startsWith('node:')).sort();
+
+describe('short commands', () => {
+  it('define all commands with nothing but commander', () => {
+    const loaded = loadedBy('main.ts', 'compile-cache.ts', 'cli/program.ts');
+    expect(packages(loaded)).toEqual(['commander']);
+    expect([...loaded].filter((name) => /^(?:config|gateway|directory|sample|worker)\//.test(name))).toEqual(
+      [],
+    );
+    expect(loaded).toContain('app/inventory.ts');
+  });
+
+  it.each([
+    'cli/inventory.ts',
+    'cli/users.ts',
+    'cli/devices.ts',
+    'cli/explain.ts',
+    'cli/wipe.ts',
+    'cli/store.ts',
+  ])('%s loads nothing of the gateway, no client of Redis and no logger', (file) => {
+    const loaded = loadedBy(file);
+    expect(packages(loaded)).toEqual(['yaml', 'zod']);
+    expect([...loaded].filter((name) => name.startsWith('gateway/'))).toEqual([]);
+    expect(loaded).toContain('directory/embedded/embedded-store.ts');
+  });
+});

@@ -1,0 +1,108 @@
+// Owns docs/reference/records.md: the records as their schemas describe them. `npm run records` writes it,
+// test/model/records-page.test.ts compares it.
+import { readFileSync, writeFileSync } from 'node:fs';
+import type { z } from 'zod';
+import { accessDecisionSchema, storedWipeDecisionSchema } from '../../../src/model/decision.ts';
+import { deviceSchema } from '../../../src/model/device.ts';
+import { journalEventSchema } from '../../../src/model/event.ts';
+import { partnershipSchema } from '../../../src/model/partnership.ts';
+import { objectIn } from '../../../src/model/read-record.ts';
+import { verdictReasonSchema } from '../../../src/model/reason.ts';
+import { userSchema } from '../../../src/model/user.ts';
+import { verdictActionSchema } from '../../../src/model/verdict.ts';
+
+const PAGE = new URL('../../../docs/reference/records.md', import.meta.url);
+
+const HEAD = `# Records
+
+What the directory keeps, field by field. This page is made from the schemas of src/model (\`npm run records\`); how the records
+are kept and used: directory.md.
+
+A record is one JSON object. A field that is missing or null has the value of the column "if missing"; a field that is not
+listed is ignored. A record that lacks a *required* field, or has a value of another kind, is not understood
+(directory.md, "Records that are not understood"). Times are milliseconds since the epoch. The fields of the key are not read from the JSON.
+`;
+
+type Meta = Readonly<Record<string, unknown>>;
+
+function metaOf(field: z.ZodType): Meta {
+  return field.meta() ?? {};
+}
+
+function rows(path: string, schema: z.ZodObject): string[] {
+  return (Object.entries(schema.shape) as [string, z.ZodType][]).flatMap(([name, field]) => {
+    const meta = metaOf(field);
+    const words = meta['meanings'] as Readonly<Record<string, string>> | undefined;
+    const meaning =
+      words === undefined
+        ? String(meta['description'])
+        : `${String(meta['description'])}: ${Object.entries(words)
+            .map(([word, said]) => `\`${word}\` = ${said}`)
+            .join('; ')}`;
+    const row = `| \`${path}${name}\` | ${meaning} | ${kindOf(field)} | ${presetOf(meta)} |`;
+    const below = objectIn(field);
+    const mark = field.type === 'array' ? '[]' : '';
+    return below === null ? [row] : [row, ...rows(`${path}${name}${mark}.`, below)];
+  });
+}
+
+function kindOf(field: z.ZodType): string {
+  const { def } = field as z.ZodNullable<z.ZodType> | z.ZodArray<z.ZodType>;
+  if (def.type === 'nullable') return `${kindOf(def.innerType)} or null`;
+  if (def.type === 'array') return objectIn(def.element) === null ? 'list of texts' : 'list, fields below';
+  const kinds: Readonly<Record<string, string>> = {
+    boolean: 'true, false',
+    enum: 'one of these words',
+    null: 'null',
+    number: 'number',
+    object: 'fields below',
+    string: 'text',
+  };
+  const kind = kinds[field.type];
+  if (kind === undefined) throw new Error(`no name for fields of type ${field.type}`);
+  return kind;
+}
+
+function presetOf(meta: Meta): string {
+  if (typeof meta['otherwise'] === 'string') return meta['otherwise'];
+  return meta['default'] === undefined ? '*required*' : `\`${JSON.stringify(meta['default'])}\``;
+}
+
+/** Records whose first fields are their key. */
+function record(title: string, key: readonly string[], schema: z.ZodObject): string[] {
+  const said = rows('', schema).map((row) =>
+    key.some((name) => row.startsWith(`| \`${name}\` |`)) ? row.replace('*required*', 'the key') : row,
+  );
+  return [
+    `## ${title}`,
+    '',
+    '| field | meaning | values | if missing |',
+    '| --- | --- | --- | --- |',
+    ...said,
+    '',
+  ];
+}
+
+function words(title: string, schema: z.ZodType): string[] {
+  const meanings = metaOf(schema)['meanings'] as Readonly<Record<string, string>>;
+  const said = Object.entries(meanings).map(([word, meaning]) => `| \`${word}\` | ${meaning} |`);
+  return [`## ${title}`, '', '| word | meaning |', '| --- | --- |', ...said, ''];
+}
+
+/** docs/reference/records.md as it is, and as the schemas say. */
+export function recordsPage(): { readonly is: string; readonly shouldBe: string } {
+  const parts = [
+    HEAD,
+    ...record('Device', ['key'], deviceSchema),
+    ...record('User', ['key'], userSchema),
+    ...record('Partnership', ['user', 'device'], partnershipSchema),
+    ...record('Decision', [], accessDecisionSchema),
+    ...record('Decision to wipe', [], storedWipeDecisionSchema),
+    ...words('Verdicts', verdictActionSchema),
+    ...words('Reasons of verdicts', verdictReasonSchema),
+    ...words('Events of the journal', journalEventSchema),
+  ];
+  return { is: readFileSync(PAGE, 'utf8'), shouldBe: `${parts.join('\n').trimEnd()}\n` };
+}
+
+if (import.meta.main) writeFileSync(PAGE, recordsPage().shouldBe);

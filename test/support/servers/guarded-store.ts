@@ -1,0 +1,78 @@
+// Owns a store as a gateway has it: guarded, remembered, with verdicts in memory; and what was logged of it.
+import { openStore } from '../../../src/directory/open-store.ts';
+import type { StoreOptions } from '../../../src/directory/open-store.ts';
+import type { StoreMemory } from '../../../src/directory/store-memory.ts';
+import type { DirectoryStore } from '../../../src/directory/store.ts';
+import { VerdictCache } from '../../../src/directory/verdict-cache.ts';
+import type { Decision } from '../../../src/directory/verdict-cache.ts';
+import type { DeviceKey } from '../../../src/identity/keys.ts';
+import { compileSimplePolicy } from '../../../src/policy/compile/simple-policy.ts';
+import { alice } from '../../directory/store-contract.ts';
+import { until } from '../checks/until.ts';
+
+/** Lets in whom nobody knows: an empty store would be good news for a blocked phone. */
+const OPEN = compileSimplePolicy({ unknownDevice: 'allow' });
+
+/** A gateway without its data plane. */
+export interface GuardedGateway {
+  readonly store: DirectoryStore;
+  readonly verdicts: VerdictCache;
+  /** Codes of the log lines about the store, in order. */
+  codes(): string[];
+  /** What a request of alice on the device gets, from memory or by a look-up. */
+  ask(device: string): Promise<Pick<Decision, 'verdict' | 'source'>>;
+  /** Resolves when a request is served from the store again, or no longer. */
+  untilServed(device: string, served: boolean): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Opens it; `lifetimeMs` is how long a verdict serves without a look-up. */
+export async function openGuarded(
+  options: StoreOptions,
+  { lifetimeMs = 1, maxRollbackMs = 10_000, memory = null as StoreMemory | null } = {},
+): Promise<GuardedGateway> {
+  const codes: string[] = [];
+  const store = await openStore(
+    { ...options, known: { memory, id: null, maxRollbackMs, ...options.known } },
+    { serves: true, onEvent: (_level, { code }) => codes.push(String(code)) },
+  );
+  const bounds = { maxEntries: 100, maxUnknownEntries: 100, maxConcurrentLookups: 9, lookupTimeoutMs: 2_000 };
+  const times = {
+    lifetimeMs,
+    unknownLifetimeMs: lifetimeMs,
+    staleAllowedMs: 900_000,
+    staleBlockedMs: 900_000,
+  };
+  const verdicts = new VerdictCache(store, OPEN, { ...bounds, ...times, onLookupError: () => undefined });
+  await verdicts.start();
+  const ask = async (device: string): Promise<Pick<Decision, 'verdict' | 'source'>> => {
+    const known = verdicts.peek(alice, device as DeviceKey);
+    return known === undefined
+      ? verdicts.decide(alice, device as DeviceKey)
+      : { verdict: known, source: 'store' };
+  };
+  return {
+    store,
+    verdicts,
+    codes: () => codes,
+    ask,
+    untilServed: async (device, served) => {
+      let source = '';
+      const poll = async (): Promise<void> => {
+        ({ source } = await ask(device));
+      };
+      await until(
+        () => {
+          void poll();
+          return (source === 'store') === served && source !== '';
+        },
+        `the store to be ${served ? 'used' : 'refused'}`,
+        20_000,
+      );
+    },
+    close: async () => {
+      await verdicts.stop();
+      await store.close();
+    },
+  };
+}

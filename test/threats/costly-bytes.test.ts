@@ -1,0 +1,103 @@
+// Threat: few bytes cost the gateway, or the mail server, much time or memory (CWE-409, CWE-1333, CWE-400).
+import { deflateRawSync, gzipSync } from 'node:zlib';
+import { describe, expect, it } from 'vitest';
+import { checkBodyStart } from '../../src/eas/body-gate.ts';
+import { treeOf } from '../../src/gateway/access/body-tree.ts';
+import { AdmissionMemo } from '../../src/gateway/access/gate.ts';
+import { withoutSchemes } from '../../src/http/challenges.ts';
+import { RequestHead } from '../../src/http/request-head.ts';
+import { checkLeaks } from '../support/checks/leaks.ts';
+import { until } from '../support/checks/until.ts';
+import { answerOk, backendOf, gatewayOf, phoneOf } from '../support/servers/openings.ts';
+import { openQuarantine } from '../support/servers/quarantine.ts';
+import { request } from '../support/servers/test-gateway.ts';
+
+checkLeaks();
+
+describe('a body', () => {
+  it('in chunks of one byte is forwarded in large chunks', async () => {
+    const size = 70_000;
+    const backend = await backendOf(answerOk);
+    const gateway = await gatewayOf(backend);
+    const phone = await phoneOf(gateway);
+    phone.send(request('Sync', Buffer.alloc(0), ['Transfer-Encoding: chunked']));
+    phone.send(`${size.toString(16)}\r\n${'\x03\x01\x6a\x00\x45'.padEnd(size, 'a')}\r\n`);
+    await until(() => backend.connections.length === 1, 'the beginning to be forwarded');
+    phone.send('1\r\nb\r\n'.repeat(10_000) + '0\r\n\r\n');
+    await phone.response();
+    const [seen] = backend.requests;
+    expect(seen?.body.length).toBe(size + 10_000);
+    const octets = backend.connections[0]?.received.length ?? Infinity;
+    expect(octets - (seen?.head.length ?? 0) - size - 10_000).toBeLessThan(1_000);
+  });
+
+  it.each([0, 1, 100, 600])('compressed by gzip is checked behind %i empty blocks', (blocks) => {
+    const header = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3]);
+    const empty = Buffer.alloc(5 * blocks, Buffer.from('000000ffff', 'hex'));
+    const wbxml = Buffer.concat([Buffer.from('03016a00000756', 'hex'), Buffer.alloc(4_000_000)]);
+    const bytes = Buffer.concat([header, empty, deflateRawSync(wbxml, { level: 9 })]);
+    expect(checkBodyStart('gzip-wbxml', 'FolderSync', bytes, true)).toBe('ok');
+    expect(checkBodyStart('gzip-wbxml', 'Ping', bytes, true)).toBe('EASGATE_BODY_ROOT');
+  });
+});
+
+describe('a small body that expands to very many elements', () => {
+  it('is refused', async () => {
+    const { gateway } = await openQuarantine();
+    const phone = await phoneOf(gateway);
+    const elements = Buffer.alloc(100_000, 0x05);
+    const body = gzipSync(Buffer.concat([Buffer.from('03016a0045', 'hex'), elements, Buffer.from([1])]));
+    expect(body.length).toBeLessThan(400);
+    phone.send(request('Sync', body, ['Content-Encoding: gzip'], 'PHONE1'));
+    expect((await phone.response()).status).toBe(400);
+  });
+
+  it('is refused long before all of them are read', () => {
+    const elements = Buffer.alloc(19_000, 0x05);
+    const start = Buffer.from('03016a0045', 'hex');
+    const few = Buffer.concat([start, elements, Buffer.from([1])]);
+    const many = Buffer.concat([start, elements, elements, Buffer.from([1])]);
+    expect(treeOf(gzipSync(few), 'gzip-wbxml')?.children).toHaveLength(19_000);
+    expect(treeOf(gzipSync(many), 'gzip-wbxml')).toBeUndefined();
+  });
+});
+
+describe('a challenge', () => {
+  it('of many spaces costs as much as other texts of its length', () => {
+    /** Milliseconds, of the quickest of several times: what else the machine does is not counted. */
+    const costOf = (value: string): number => {
+      const times = Array.from({ length: 5 }, () => {
+        const started = performance.now();
+        expect(withoutSchemes(value, ['ntlm'])).toBe(value);
+        return performance.now() - started;
+      });
+      return Math.min(...times);
+    };
+    const length = 60_000;
+    costOf('warm up');
+    // What grows with the square takes thousands of times as long.
+    expect(costOf(`Basic${' '.repeat(length)}=x`)).toBeLessThan(
+      costOf(`Basic ${'x'.repeat(length)}`) * 100 + 100,
+    );
+  });
+
+  it('differs from a parameter by what follows its spaces', () => {
+    expect(withoutSchemes('NTLM  TlRM, Basic realm = "a", Negotiate', ['ntlm', 'negotiate'])).toBe(
+      'Basic realm = "a"',
+    );
+    expect(withoutSchemes('NTLM  realm  = "a", Basic', ['ntlm'])).toBe('Basic');
+  });
+});
+
+describe('a request head that repeats', () => {
+  const isKnown = (length: number): boolean => {
+    const memo = new AdmissionMemo();
+    const bytes = Buffer.alloc(length, 'x');
+    for (let count = 0; count < 2; count++) memo.noteHead(new RequestHead('POST', '/', 1, length), bytes);
+    return memo.sameHead(bytes) !== null;
+  };
+
+  it('is remembered by its connection only when it is as short as those of phones', () => {
+    expect([600, 4_096, 4_097, 16_000].map(isKnown)).toEqual([true, true, false, false]);
+  });
+});
