@@ -1,4 +1,5 @@
-// Owns the L1: verdicts by device and user, fresh by the change log, bounded, and what holds while the store is away.
+// Owns the verdict cache: verdicts by device and user, kept current by the change log, bounded, and used for a limited
+// time while the store is unavailable.
 import { LRUCache } from 'lru-cache';
 import { monotonicAt, monotonicNow } from '../clock.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
@@ -25,25 +26,27 @@ export interface VerdictCacheOptions {
   readonly unknownLifetimeMs: number;
   readonly maxConcurrentLookups: number;
   readonly lookupTimeoutMs: number;
-  /** How long the last known verdict serves while the store is away: for allowed devices, and for all others. */
+  /**
+   * How long the last known verdict is used while the store is unavailable: for allowed devices, and for all others.
+   */
   readonly staleAllowedMs: number;
   readonly staleBlockedMs: number;
-  /** Called for every look-up that failed: store away, too slow, or a record that is not understood. */
+  /** Called for every failed look-up: store unavailable, too slow, or a malformed record. */
   readonly onLookupError: (error: unknown) => void;
-  /** Told when the store is away, also without traffic, and when it is back. */
+  /** Called when the store becomes unavailable, even without traffic, and when it is available again. */
   readonly onStoreState?: StoreStateListener;
 }
 
-/** A verdict, and where it came from; null = the store is away and nothing usable is known. */
+/** A verdict and its source; null = the store is unavailable and no usable verdict is known. */
 export interface Decision {
   readonly verdict: Verdict | null;
   readonly source: 'store' | 'stale' | 'none';
 }
 
-/** What changed. */
+/** The keys that changed. */
 export interface ChangedKeys {
   readonly devices: ReadonlySet<string>;
-  /** Local parts of the names that changed: a decision on one name may hold for others (user-names.ts). */
+  /** Local parts of the changed names: a decision on one name may apply to others (user-names.ts). */
   readonly users: ReadonlySet<string>;
   readonly all: boolean;
   /** The policy changed, and nothing in the directory: verdicts in memory are decided anew without a look-up. */
@@ -63,9 +66,9 @@ interface Decided {
 /** What is known of a user with a device: the facts, and the verdicts that rest on them. */
 interface CachedAccess {
   readonly user: UserKey;
-  /** The user that the name means, by the directory's aliases. */
+  /** The user that the name stands for, by the directory's aliases. */
   readonly canonical: UserKey;
-  /** The mail server knows the user with this device: nobody else can take the place of this verdict. */
+  /** The mail server has accepted this user with this device: other users cannot evict this verdict. */
   readonly seen: boolean;
   readonly access: Access;
   /** When the facts were read, and until when they serve without another look-up; monotonic. */
@@ -75,17 +78,17 @@ interface CachedAccess {
   readonly decided: Decided[];
 }
 
-/** Who wants to know. */
+/** The origin of a request, for fairness between look-ups. */
 export interface Asker {
   /** The client's address. */
   readonly address: string;
-  /** The mail server took the credentials of this request before. */
+  /** The mail server accepted the credentials of this request before. */
   readonly proven: boolean;
   /** What the request calls the device. Absent = unknown. */
   readonly deviceType?: string;
 }
 
-/** A part of the gateway itself. */
+/** The gateway itself. */
 const ITSELF: Asker = { address: '', proven: true };
 
 interface Flight {
@@ -95,7 +98,7 @@ interface Flight {
   readonly promise: Promise<Found>;
   /** The latest change of this user or device that was seen while the look-up was under way. */
   changedAt: LogPosition | null;
-  /** All that was read before is void, whatever its place in the log. */
+  /** Everything read before is invalid, at any position of the log. */
   dropped: boolean;
 }
 
@@ -109,12 +112,12 @@ interface Found {
 const MAX_VERDICTS = 8;
 /** Users remembered per device; one is the rule. */
 const MAX_USERS_PER_DEVICE = 8;
-/** A wipe may be taken back until it is carried out, so it is remembered for no longer than this. */
+/** A wipe can be cancelled until it is carried out, so it is cached no longer than this. */
 const MAX_WIPE_LIFETIME_MS = 5_000;
-/** A verdict that keeps changing under the look-up is served, but not kept. */
+/** A verdict that changes repeatedly during its look-up is used, but not cached. */
 const MAX_ATTEMPTS = 3;
 
-/** Serves in place of a wipe that cannot be read from the store: nobody knows whether it was taken back. */
+/** Replaces a wipe that cannot be confirmed by the store: it may have been cancelled. */
 const WIPE_UNCONFIRMED: Verdict = Object.freeze({
   action: 'block',
   reason: 'storeUnavailable',
@@ -126,7 +129,7 @@ function isWipe({ action }: Verdict): boolean {
   return action === 'wipe' || action === 'accountWipe';
 }
 
-/** Two conversions of one moment differ by rounding; a larger difference means that the wall clock was set. */
+/** Two conversions of one time differ by rounding; a larger difference means that the wall clock was set. */
 const SAME_MOMENT_MS = 1_000;
 
 /** Small parts of verdicts. */
@@ -153,7 +156,7 @@ function isSame(a: Verdict, b: Verdict): boolean {
   );
 }
 
-/** Decides (user, device): from memory synchronously, else by one look-up. */
+/** Decides for (user, device): from memory synchronously, else by one look-up. */
 export class VerdictCache {
   hits = 0;
   misses = 0;
@@ -166,7 +169,7 @@ export class VerdictCache {
   private readonly known: LRUCache<DeviceKey, CachedAccess[]>;
   private readonly unknown: LRUCache<DeviceKey, CachedAccess[]>;
   private readonly flights = new Map<string, Flight>();
-  /** Of known phones, and of those that nobody vouched for: these never keep the places of the others busy. */
+  /** Places of known phones are separate from those of unknown ones, which cannot occupy them. */
   private readonly knownPlaces: LookupPlaces;
   private readonly strangerPlaces: LookupPlaces;
   private confirming = 0;
@@ -193,7 +196,7 @@ export class VerdictCache {
     this.follower = new ChangeFollower(store, (batch) => this.apply(batch), options.onStoreState);
   }
 
-  /** Follows the change log from now on. Rejects when the store is not reachable. */
+  /** Follows the change log from now on. Rejects when the store is unavailable. */
   async start(): Promise<void> {
     await this.follower.start();
   }
@@ -204,12 +207,12 @@ export class VerdictCache {
     await this.follower.stop();
   }
 
-  /** Age in milliseconds of the state that decisions rest on. */
+  /** Age in milliseconds of the state behind decisions. */
   stateAgeMs(): number {
     return Math.max(0, monotonicNow() - this.follower.lastReadAt);
   }
 
-  /** Calls after a change was applied; returns the way to stop listening. */
+  /** Called after a change was applied; returns a function that unsubscribes. */
   onChange(listener: (changed: ChangedKeys) => void): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
@@ -239,8 +242,8 @@ export class VerdictCache {
   }
 
   /**
-   * One look-up per key at a time, bounded in number and time. Phones whose credentials were taken before, or whose partnership
-   * is known, have places of their own; strangers share theirs by address. Never rejects.
+   * One look-up per key at a time, bounded in number and time. Phones with accepted credentials or a known partnership
+   * have their own places; others share places by address. Never rejects.
    */
   async decide(
     user: UserKey,
@@ -260,12 +263,12 @@ export class VerdictCache {
 
   private found(user: UserKey, device: DeviceKey, asker: Asker): Promise<Found> {
     const isKnown = asker.proven || this.find(user, device)?.seen === true;
-    // A known phone does not wait for the look-up of a stranger who names it.
+    // The look-up of an unknown client must not delay a known phone with the same key.
     const key = `${isKnown ? 'k' : 's'}\0${device}\0${user}`;
     const under = this.flights.get(key);
     if (under !== undefined) return under.promise;
     this.misses++;
-    // Known phones may all come from one address; strangers make up devices, not addresses.
+    // Known phones may share one address. Unknown clients can invent devices, but not addresses.
     const [places, holder] = isKnown
       ? [this.knownPlaces, device]
       : [this.strangerPlaces, clientBlock(asker.address)];
@@ -296,9 +299,9 @@ export class VerdictCache {
   }
 
   /**
-   * The verdict as the store says it now, not from memory and not of a look-up already under way; null when the store
-   * did not answer in time or too many look-ups are under way. Nothing is to be wiped on the word of anything else:
-   * {@link peek} and {@link decide} may say `wipe` for seconds after it was taken back. Never rejects.
+   * The current verdict of the store, from neither the cache nor a running look-up; null when the store did not answer
+   * in time or too many look-ups are running. Required before every wipe order: {@link peek} and {@link decide} may
+   * return `wipe` for seconds after it was cancelled. Never rejects.
    */
   async confirm(
     user: UserKey,
@@ -319,8 +322,8 @@ export class VerdictCache {
   }
 
   /**
-   * Records that the order of a confirmed verdict is about to be sent. False when that wipe was taken back or acknowledged
-   * meanwhile. Rejects when the store did not answer in time.
+   * Records that the order of a confirmed verdict is about to be sent. False when that wipe was cancelled or
+   * acknowledged meanwhile. Rejects when the store did not answer in time.
    */
   noteWipeTold(device: DeviceKey, order: WipeOrder): Promise<boolean> {
     const { decidedFor, user, requestedAt } = order;
@@ -330,9 +333,9 @@ export class VerdictCache {
   }
 
   /**
-   * Records what a device answered to the wipe that a confirmed verdict ordered (`status` as in MS-ASPROV 2.2.2.54.3).
-   * False when that wipe was taken back or acknowledged meanwhile. Rejects when the store did not answer in time: the
-   * answer may or may not be recorded, and can be recorded again.
+   * Records a device's answer to a confirmed wipe (`status` as in MS-ASPROV 2.2.2.54.3). False when that wipe was
+   * cancelled or acknowledged meanwhile. Rejects when the store did not answer in time: the answer may or may not be
+   * recorded, and can be recorded again.
    */
   acknowledgeWipe(device: DeviceKey, order: WipeOrder, status: 1 | 2): Promise<boolean> {
     const { decidedFor, user, requestedAt } = order;
@@ -425,7 +428,7 @@ export class VerdictCache {
     const { user } = entry;
     const [cache, other] = isUnknown(entry.access) ? [this.unknown, this.known] : [this.known, this.unknown];
     cache.set(device, bounded([entry, ...withoutUser(cache.get(device), user)]));
-    // Of other users the other cache may still know something.
+    // The other cache may hold verdicts of other users.
     const left = withoutUser(other.get(device), user);
     if (left.length === 0) other.delete(device);
     else other.set(device, left);
@@ -477,7 +480,7 @@ export class VerdictCache {
     }
     for (const flight of this.flights.values()) {
       const { device } = flight;
-      // Which user an alias means is not known yet: any change of a user may concern a look-up under way.
+      // The user of an alias is not known yet, so any change of a user may affect a running look-up.
       if (batch.trimmed || devices.has(device) || users.size > 0) flight.changedAt = batch.position;
       if (batch.trimmed) flight.dropped = true;
     }

@@ -1,4 +1,4 @@
-// Owns what all connections of one worker share: settings, pool, verdicts, clock, counters, the account of what happened.
+// Owns the parts that all connections of one worker share: settings, pools, verdicts, clock, counters, logs.
 import { ERRORS } from '../errors.ts';
 import type { LocalAnswer } from '../http/reply.ts';
 import type { MailboxNotice } from '../quarantine/model.ts';
@@ -34,7 +34,7 @@ import type { FinishedPassage } from '../telemetry/finished-request.ts';
 import type { PassThroughLane } from './pass-through/lane.ts';
 import type { Balancer } from './upstream/balancer.ts';
 
-/** Asked of mail servers about one request, one after the other, at most. */
+/** Most consecutive questions to mail servers about one request. */
 const MAX_QUESTIONS = 3;
 /** Phones a second that a change for many lets in, where settings do not say. */
 const RELEASE_RATE = 200;
@@ -48,17 +48,17 @@ export interface GatewayCounters {
   failed: number;
   retries: number;
   cut: number;
-  /** Refused by the battery guard. */
+  /** Paused by the battery guard. */
   throttled: number;
   /** Held polls ended by a newer one of the same device. */
   superseded: number;
-  /** Held polls refused for want of memory. */
+  /** Held polls refused for lack of memory. */
   shed: number;
-  /** Connections turned away before their first request (turned-away.ts). */
+  /** Connections rejected before their first request (rejected-connections.ts). */
   turnedAway: number;
 }
 
-/** What the data plane needs of the verdict cache. */
+/** The data plane's view of the verdict cache. */
 export interface VerdictSource {
   /** Synchronous hit, or undefined. The same object for as long as nothing changes for this user and device. */
   peek(user: UserKey, device: DeviceKey, request?: RequestFacts): Verdict | undefined;
@@ -75,44 +75,44 @@ export interface VerdictSource {
   confirm(user: UserKey, device: DeviceKey, request?: RequestFacts): Promise<Verdict | null>;
   /** Writes down that the order is about to be sent; false when it was taken back. Rejects when the store is away. */
   noteWipeTold(device: DeviceKey, order: WipeOrder): Promise<boolean>;
-  /** Writes down what a phone said to a wipe; false when that wipe was taken back. Rejects when the store is away. */
+  /** Records a phone's answer to a wipe; false when that wipe was cancelled. Rejects when the store is unavailable. */
   acknowledgeWipe(device: DeviceKey, order: WipeOrder, status: 1 | 2): Promise<boolean>;
-  /** Calls after a change was applied; returns the way to stop listening. */
+  /** Called after a change was applied; returns a function that unsubscribes. */
   onChange(listener: (changed: ChangedKeys) => void): () => void;
 }
 
-/** What the data plane needs of the partnership recorder: never delays, never throws. */
+/** The data plane's view of the partnership recorder: never delays, never throws. */
 export interface SeenRecorder {
   seen(facts: SeenFacts): void;
 }
 
-/** What the data plane needs of the access log: never delays, never throws. */
+/** The data plane's view of the access log: never delays, never throws. */
 export interface RequestLog {
   record(exchange: Exchange, address: string): void;
   recordPassage(line: FinishedPassage): void;
 }
 
-/** What the data plane needs of the decision journal: never delays, never throws. */
+/** The data plane's view of the journal: never delays, never throws. */
 export interface EventJournal {
   /** A request ended with an error, or is part of a wipe. */
   finished(exchange: Exchange, address: string): void;
-  /** The mail server took the credentials of a request that may not pass. */
+  /** The mail server accepted the credentials of a refused request. */
   refused(exchange: Exchange, address: string): void;
-  /** A device answered to a wipe; `recorded` false: it had been taken back meanwhile. */
+  /** A device answered a wipe order; `recorded` false: the wipe had been cancelled. */
   wipeAnswered(exchange: Exchange, address: string, status: 1 | 2, recorded: boolean): void;
 }
 
-/** What a gateway is made of. */
+/** The parts of a gateway. */
 export interface GatewayParts {
   readonly settings: GatewaySettings;
   readonly verdicts: VerdictSource;
   readonly recorder: SeenRecorder;
   readonly accessLog: RequestLog | null;
-  /** Absent = none is kept. */
+  /** Absent = no journal. */
   readonly journal?: EventJournal;
   readonly upstreams: Balancer;
   readonly deadlines: Deadlines;
-  /** Other paths than EAS; null = closed. */
+  /** Lane for other paths than EAS; null = none. */
   readonly lane: PassThroughLane | null;
   readonly onTrouble: OnTrouble;
 }
@@ -136,7 +136,7 @@ export class GatewayCore {
     shed: 0,
     turnedAway: 0,
   };
-  /** The gateway's own challenge, for the case that the mail server does not send one. */
+  /** The gateway's own challenge, used when the mail server sends none. */
   readonly ownChallenge: LocalAnswer = Object.freeze({
     status: 401,
     reason: 'Unauthorized',
@@ -144,12 +144,12 @@ export class GatewayCore {
     body: null,
   });
   readonly forwarding: ForwardingRules;
-  /** For requests that may not pass: does the mail server take their credentials? */
+  /** Checks credentials of denied requests with the mail server. */
   readonly credentials: CredentialCheck;
   readonly challenges: ChallengeMemory;
   /** Null = not served. */
   readonly discovery: Discovery | null;
-  /** Null = a quarantined phone is answered like a blocked one. */
+  /** Null = quarantined phones get the answer for blocked ones. */
   readonly quarantine: QuarantineSettings | null;
   readonly onTrouble: OnTrouble;
   readonly journal: EventJournal | null;
@@ -157,10 +157,10 @@ export class GatewayCore {
   /** For releases that concern many phones at once. */
   readonly releases: ReleasePace;
   readonly arrivals = new Arrivals();
-  /** How long a request waits for what mail servers are asked about it, in milliseconds: a backstop of their own limits. */
+  /** Longest wait of a request for questions to mail servers, in milliseconds: a backstop of their own limits. */
   readonly askingMs: number;
   draining = false;
-  /** More memory is in use than limits.maxMemoryBytes. */
+  /** Memory use exceeds limits.maxMemoryBytes. */
   overloaded = false;
   private readonly recorder: SeenRecorder;
   private readonly accessLog: RequestLog | null;
@@ -206,7 +206,7 @@ export class GatewayCore {
     this.onTrouble = parts.onTrouble;
   }
 
-  /** Ends questions to mail servers that have waited too long. */
+  /** Ends overdue questions to mail servers. */
   sweep(): void {
     this.credentials.sweep();
     this.challenges.sweep();
@@ -225,12 +225,12 @@ export class GatewayCore {
     return this.rendered?.of(verdict, reader) ?? null;
   }
 
-  /** Whether a phone may have the message of another reason; asked once, the answer is no from then on. */
+  /** Whether a phone may show a message with another reason; the answer is no from then on. */
   isNews(verdict: Verdict, user: UserKey, device: DeviceKey): boolean {
     return this.rendered?.isNews(verdict, user, device) ?? false;
   }
 
-  /** What a quarantined phone said of itself. */
+  /** Records a quarantined phone's device information for its message. */
   noteInformation(exchange: Exchange): void {
     const { user, device, information } = exchange;
     if (information === null || user === null || device === null) return;
@@ -238,7 +238,7 @@ export class GatewayCore {
     this.recordSeen(exchange, 200);
   }
 
-  /** What goes behind the phone's own headers. */
+  /** The header lines that follow the phone's own. */
   forwardedLines(origin: ClientOrigin, certificateUser: UserKey | null): string {
     const header = this.settings.listen.tls?.clientCertificate?.forwardHeader ?? null;
     let lines = '';
@@ -271,7 +271,7 @@ export class GatewayCore {
   async decide(exchange: Exchange, address: string): Promise<Verdict | null> {
     const { user, device, spelling, authorization, leg } = exchange;
     if (user === null || device === null) return null;
-    // Who brings no credentials was authenticated with its connection or by its certificate, or has been let through already.
+    // A request without credentials was authenticated by its connection or certificate, or was admitted before.
     const proven = leg !== 'closing' && (authorization === null || this.credentials.wereGood(authorization));
     const asker = { address, proven, deviceType: exchange.deviceType };
     const facts = this.requestFacts(exchange, address);
@@ -287,11 +287,11 @@ export class GatewayCore {
     return verdict === null ? null : underSpelling(verdict, spelling);
   }
 
-  /** Records the partnership when the answer shows that the mail server took the credentials; returns whether it did. */
+  /** Records the partnership if the answer shows accepted credentials; returns whether it did. */
   recordSeen(exchange: Exchange, status: number): boolean {
     const { user, device, verdict } = exchange;
     if (user === null || device === null || verdict === null) return false;
-    // A stranger could fill the inventory, or overwrite what is known of a device.
+    // Otherwise unauthenticated clients could fill the inventory, or overwrite a device's data.
     if (!showsAcceptance(status)) return false;
     this.recorder.seen({
       user,

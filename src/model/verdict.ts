@@ -22,19 +22,17 @@ export const wipeOrderSchema = z.object({
     .string()
     .nullable()
     .describe("The user the decision is stored under; null = it is the device's, for every user"),
-  user: z.string().describe('The partnership that is told, by the name of its user in the order'),
-  spellings: z.array(z.string()).describe('The spellings of the device id under which it is told'),
+  user: z.string().describe('The partnership that gets the order, by the name of its user in it'),
+  spellings: z.array(z.string()).describe('The spellings of the device id under which the order is sent'),
   told: z
     .boolean()
-    .describe('The order was sent to it before: only then its answer counts (MS-ASPROV 3.2.5.1.2)'),
+    .describe('Whether the order was sent before; only then an answer counts (MS-ASPROV 3.2.5.1.2)'),
   requestedAt: z
     .number()
     .describe('When the wipe was ordered, milliseconds since the epoch; names this one wipe'),
   readAt: z
     .number()
-    .describe(
-      'When the decision was read, milliseconds since the epoch: an order that is not fresh must not be carried out',
-    ),
+    .describe('When the decision was read, milliseconds since the epoch: an outdated order must not be sent'),
   get elsewhere() {
     return verdictSchema.describe('The verdict under any other spelling');
   },
@@ -81,12 +79,12 @@ export const verdictSchema = z.object({
   model: z
     .string()
     .exactOptional()
-    .describe('What the device calls itself, or its feed calls it; absent = not known, or not kept out'),
+    .describe('The model as the device or its feed reported it; absent = unknown, or not denied'),
   lastReason: z
     .string()
     .exactOptional()
     .describe(
-      'The reason of the verdict that the device last met at any gateway; absent = never seen, or not kept out',
+      'The reason of the last verdict on the device at any gateway; absent = never seen, or not denied',
     ),
   wouldBe: wouldBeSchema
     .exactOptional()

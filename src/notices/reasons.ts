@@ -1,4 +1,4 @@
-// Owns the reasons a message can explain, and which message stands in for a reason without one of its own.
+// Owns the reasons that a message can explain, and the fallback for reasons without a text.
 
 /** Reasons that have a text of their own, in every language. */
 export const MESSAGE_REASONS = [
@@ -34,8 +34,8 @@ const alike: ReadonlyMap<string, MessageReason> = new Map([
 ]);
 
 /**
- * The reason whose text explains `reason`. A word this version has no text for becomes `globalRule`, the only
- * text that promises nothing: it says that a rule holds the device and whom to ask.
+ * The reason whose text explains `reason`. Unknown reasons map to `globalRule`, the most general text: a rule holds the
+ * device; ask this contact.
  */
 export function messageReason(reason: string): MessageReason {
   if (known.has(reason)) return reason as MessageReason;

@@ -1,7 +1,7 @@
-// Owns what a verdict is decided from. Knows no sockets, no stores, no clock.
+// Owns the inputs of a verdict. Imports no sockets, stores or clock.
 import type { ManualDecision, WipePartnership } from '../model/decision.ts';
 
-/** A decision on a partnership, and the user it is stored under. */
+/** A decision on a partnership, and the user name it is stored under. */
 export interface NamedDecision {
   readonly user: string;
   readonly decision: ManualDecision;
@@ -48,15 +48,15 @@ export interface AccessRecords {
   readonly exactDecisions?: readonly NamedDecision[];
   /** The name the strictest is stored under; `null` or absent = there is none. */
   readonly decidedFor?: string | null;
-  /** On partnerships of names that may be this user: only what keeps out holds. */
+  /** Decisions on names that may be this user: only denials apply. */
   readonly namesakeDecisions: readonly NamedDecision[];
-  /** This user's entry in the device's and in the partnership's wipe; `null` or absent = the wipe does not name the user. */
+  /** This user's entry in the wipe of the device or partnership; `null` or absent = not named. */
   readonly deviceWipe?: WipePartnership | null;
   readonly partnershipWipe?: WipePartnership | null;
-  /** `null` = no feed knows the device. */
+  /** `null` = no feed reports the device. */
   readonly device: DeviceState | null;
   /** `null` or absent = never seen. */
   readonly partnership?: SeenState | null;
-  /** Records of the device that the store holds and nobody understands: it is kept out. Absent = none. */
+  /** Malformed records of the device: it is denied. Absent = none. */
   readonly unreadable?: readonly string[];
 }

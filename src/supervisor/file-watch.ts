@@ -5,7 +5,7 @@ import { dirname } from 'node:path';
 
 /** Files that look the same twice, this far apart, are complete: tools write certificate and key one after the other. */
 const SETTLE_MS = 500;
-/** For file systems that tell nothing (network, some containers). */
+/** Polling interval, for file systems without change events (network, some containers). */
 const LOOK_MS = 60_000;
 
 /** Watches until closed. */
@@ -32,7 +32,7 @@ export class FileWatch {
         watcher.on('error', () => watcher.close());
         this.watchers.push(watcher);
       } catch {
-        // The interval still looks.
+        // The polling interval still works.
       }
     }
     this.interval = setInterval(() => this.later(), LOOK_MS);
@@ -61,13 +61,13 @@ export class FileWatch {
     }, this.settleMs);
   }
 
-  /** Which bytes the names lead to, as far as the file system tells. */
+  /** A mark of the current files, as far as the file system reveals changes. */
   private look(): string {
     return this.files.map(seenAs).join(' ');
   }
 }
 
-/** What a name leads to; the same mark for all that cannot be looked at, as the moment of a replacement may be hit. */
+/** A mark of the file behind a name; a constant for unreadable ones, which may just be being replaced. */
 function seenAs(file: string): string {
   try {
     const { dev, ino, size, mtimeMs } = statSync(file);

@@ -1,4 +1,4 @@
-// Owns a worker process: serves as the supervisor says.
+// Owns a worker process: it serves under the control of the supervisor.
 import { fileTrouble } from '../config/file-words.ts';
 import { readCertificates, readClientCa } from '../config/gateway-settings.ts';
 import { parseConfig } from '../config/load.ts';
@@ -9,7 +9,7 @@ import type { FromWorker, StartMessage, ToWorker } from '../supervisor/messages.
 import { startServing } from './runtime.ts';
 import type { Serving } from './runtime.ts';
 
-/** When the supervisor is gone: serve what is under way, then go too. */
+/** Time for a worker to finish after its supervisor died. */
 const ORPHAN_DRAIN_MS = 30_000;
 
 interface Running {
@@ -17,7 +17,7 @@ interface Running {
   readonly serving: Serving;
 }
 
-/** Serves until told to drain. */
+/** Serves until a drain message. */
 export function runWorker(): void {
   let running: Running | null = null;
   let stopping = false;
@@ -62,7 +62,7 @@ export function runWorker(): void {
     }
   });
   process.on('disconnect', () => void stop(ORPHAN_DRAIN_MS, 0));
-  // The supervisor decides when a worker ends; a signal to the whole group (Ctrl-C) reaches both.
+  // The supervisor decides when a worker ends; Ctrl-C reaches the whole process group.
   process.on('SIGINT', ignore);
   process.on('SIGTERM', ignore);
   process.on('SIGHUP', ignore);
@@ -71,7 +71,7 @@ export function runWorker(): void {
 }
 
 function ignore(): void {
-  // the supervisor's message follows
+  // the supervisor sends the next message
 }
 
 function tell(message: FromWorker): void {

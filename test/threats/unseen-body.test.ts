@@ -20,6 +20,7 @@ checkLeaksAtEnd();
 
 /** No promise of this file depends on time: this only ends a test that hangs. */
 const PATIENCE_MS = 300_000;
+const CHALLENGE = 'HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm="m"\r\nContent-Length: 0\r\n\r\n';
 const PATIENT = {
   client: { headTimeoutMs: PATIENCE_MS, bodyTimeoutMs: PATIENCE_MS, keepAliveTimeoutMs: PATIENCE_MS },
   upstream: { responseTimeoutMs: PATIENCE_MS, connectTimeoutMs: PATIENCE_MS },
@@ -228,7 +229,9 @@ beforeAll(async () => {
   backend = await startRawBackend((request) => {
     const { connection, method, body, head } = request;
     if (method !== 'OPTIONS') reached.set(request.header('x-cell') ?? head, { body, head });
-    connection.socket.write(ok('ok', OFFER));
+    // An OPTIONS that is open to all would prove no password.
+    const open = request.header('authorization') === undefined;
+    connection.socket.write(open ? CHALLENGE : ok('ok', OFFER));
   });
   for (const provisioning of PROVISIONINGS) {
     const gateway = await startTestGateway(backend.port, {
@@ -286,9 +289,10 @@ describe('a body that comes while somebody else is asked', () => {
   it.each(['the directory', 'the mail server'])('(%s) is looked at before it goes on', async (who) => {
     const waiting: (() => void)[] = [];
     const wait = (go: () => void): void => void (waiting.length === 0 ? waiting.push(go) : go());
-    const server = await backendOf(({ connection, method }) => {
-      const answer = (): void => void connection.socket.write(ok('ok', OFFER));
-      if (method === 'OPTIONS' && who === 'the mail server') wait(answer);
+    const server = await backendOf(({ connection, method, headers }) => {
+      const open = !headers.some(([name]) => name.toLowerCase() === 'authorization');
+      const answer = (): void => void connection.socket.write(open ? CHALLENGE : ok('ok', OFFER));
+      if (method === 'OPTIONS' && !open && who === 'the mail server') wait(answer);
       else answer();
     });
     const decision = { verdict: verdict('quarantine') };

@@ -1,4 +1,4 @@
-// Owns steps 1 to 5 of the walk: wipes, disabled users, and decisions by hand.
+// Owns steps 1 to 5 of the evaluation: wipes, disabled users, and decisions by operators.
 import type { CompiledPolicy } from '../compile/compiled-policy.ts';
 import type { Scene } from '../compile/scene.ts';
 import type { DecisionAction, DecisionFacts, DecisionScope } from './facts.ts';
@@ -6,7 +6,7 @@ import type { DecisionTrace, Outcome, Tracer } from './trace.ts';
 import type { VerdictAction } from './verdict.ts';
 import type { Reason } from '../document/vocabulary.ts';
 
-/** What a decision by hand comes to. */
+/** The verdict of a decision by an operator. */
 export interface HandVerdict {
   readonly action: VerdictAction;
   readonly reason: Reason;
@@ -28,7 +28,7 @@ const WIPE_SCOPES = ['device', 'partnership'] as const;
 const BLOCK_SCOPES = ['user', 'device', 'partnership'] as const;
 const OTHER_SCOPES = ['partnership', 'device', 'user'] as const;
 
-/** Steps 1 to 5; null = the walk goes on. */
+/** Steps 1 to 5; null = continue. */
 export function decideByHand(
   policy: CompiledPolicy,
   scene: Scene,
@@ -69,14 +69,14 @@ function isWipe({ action }: DecisionFacts): boolean {
   return action === 'wipe' || action === 'accountWipe';
 }
 
-/** A wipe comes from an operator and concerns a device or partnership; anything else that says so is no decision. */
+/** Only an operator can order a wipe, for a device or partnership; others are ignored. */
 function isAllowed(decision: DecisionFacts): boolean {
   return !isWipe(decision) || (decision.source === null && decision.scope !== 'user');
 }
 
 type Test = (decision: DecisionFacts) => boolean;
 
-/** The strictest decision of the first scope that has one of the kind. */
+/** The strictest matching decision, from the first scope that has one. */
 function strictestOf(scopes: readonly DecisionScope[], scene: Scene, test: Test): DecisionFacts | null {
   for (const scope of scopes) {
     const found = strictest(scope, scene, test);
@@ -85,7 +85,7 @@ function strictestOf(scopes: readonly DecisionScope[], scene: Scene, test: Test)
   return null;
 }
 
-/** The decision in force of the first scope where it is of the kind. */
+/** The effective decision of the first scope in which it matches. */
 function firstOf(scopes: readonly DecisionScope[], scene: Scene, test: Test): DecisionFacts | null {
   for (const scope of scopes) {
     const found = inForce(scope, scene);
@@ -94,7 +94,7 @@ function firstOf(scopes: readonly DecisionScope[], scene: Scene, test: Test): De
   return null;
 }
 
-/** What counts in a scope: the strictest decision of operators, else the strictest imported one. */
+/** The effective decision of a scope: the strictest of operators, else the strictest imported one. */
 function inForce(scope: DecisionScope, scene: Scene): DecisionFacts | null {
   return (
     strictest(scope, scene, ({ source }) => source === null) ??
@@ -112,7 +112,7 @@ function strictest(scope: DecisionScope, scene: Scene, test: Test): DecisionFact
   return best;
 }
 
-/** Stricter; of equally strict ones the one that lasts longer. */
+/** Compares strictness, then duration. */
 function weighs(decision: DecisionFacts, other: DecisionFacts): boolean {
   const difference = STRICTNESS[decision.action] - STRICTNESS[other.action];
   if (difference !== 0) return difference > 0;

@@ -13,15 +13,15 @@ export interface Verdict {
   readonly reason: Reason;
   /** Name of the rule or compliance policy that decided; null = neither did. */
   readonly rule: string | null;
-  /** The requirement that is not met, `attributes.NAME` for an attribute. */
+  /** The unmet requirement; `attributes.NAME` for an attribute. */
   readonly requirement: string | null;
-  /** The first refusal that is only reported. */
+  /** The first refusal in report-only mode. */
   readonly wouldBe: WouldBe | null;
-  /** When the deciding step lapses; null = it does not by itself. */
+  /** When the deciding step lapses; null = never by itself. */
   readonly validUntil: number | null;
-  /** Since when it is so; null = unknown. */
+  /** Since when the state exists; null = unknown. */
   readonly since: number | null;
-  /** When the policy must be evaluated again: the next moment at which anything looked at may change; Infinity = none. */
+  /** When to evaluate again: the next time at which a used fact may change; Infinity = never. */
   readonly recheckAt: number;
   /** The decision by hand that decided; null = none did. */
   readonly decision: DecisionFacts | null;
