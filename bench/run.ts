@@ -48,7 +48,7 @@ try {
 async function run(scenario: Scenario): Promise<void> {
   const effort = { rounds: Number(values.rounds), seconds: Number(values.seconds) };
   if (scenario.alone !== undefined) {
-    publishSamples(scenario, scenario.alone(effort));
+    publishSamples(scenario, await scenario.alone(effort));
     return;
   }
   const folder = mkdtempSync(join(tmpdir(), 'easgate-bench-'));

@@ -50,6 +50,22 @@ export const AIMS: readonly Aim[] = [
   },
   micros('policy', 'evaluate', 2),
   micros('policy', 'explain', 50),
+  {
+    scenario: 'policy-change',
+    text: 'all is decided within 1,000 ms',
+    limit: 1_000,
+    atMost: true,
+    digits: 0,
+    values: (result) => samplesOf(result, 'easgate', 'changeMs'),
+  },
+  {
+    scenario: 'policy-change',
+    text: 'no pause above 50 ms',
+    limit: 50,
+    atMost: true,
+    digits: 1,
+    values: (result) => samplesOf(result, 'easgate', 'pauseMs'),
+  },
 ];
 
 /** Rounds that lie further apart than this factor are no evidence, whatever their median is. */
@@ -101,6 +117,10 @@ function micros(scenario: string, variant: string, limit: number): Aim {
         cpuMicrosPerDecision === undefined ? [] : [cpuMicrosPerDecision],
       ),
   };
+}
+
+function samplesOf({ rivals }: BenchResult, variant: string, measure: Measure): number[] {
+  return (rivals[variant]?.samples ?? []).flatMap((sample) => sample[measure] ?? []);
 }
 
 function bytes(scenario: string, kilobytes: number): Aim {

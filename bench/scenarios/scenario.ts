@@ -30,7 +30,7 @@ export interface Scenario {
   readonly logged: boolean;
   readonly redis: boolean;
   /** Measures code of this process, without gateways: the samples of each variant. */
-  readonly alone?: (effort: Effort) => Record<string, Sample[]>;
+  readonly alone?: (effort: Effort) => Record<string, Sample[]> | Promise<Record<string, Sample[]>>;
   /** Fills in the samples of each. */
   measure(runs: readonly Running[], effort: Effort, scenario: Scenario): Promise<void>;
 }

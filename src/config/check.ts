@@ -17,6 +17,7 @@ import type { ConfigSource } from './load.ts';
 import { healthEndpoint } from './health.ts';
 import { schemaAt } from './json-schema.ts';
 import { noticeSettings } from './notice-settings.ts';
+import { servedPolicy } from './served-policy.ts';
 import { ConfigError, ConfigFileError } from './problems.ts';
 import type { Problem } from './problems.ts';
 import { pathOf, readText } from './read-text.ts';
@@ -103,6 +104,9 @@ function checkFiles(config: Config, findings: Findings): void {
   const { keySecret } = config.quarantine;
   if (keySecret !== undefined)
     findings.attempt('quarantine', () => readLongSecret(keySecret, 'quarantine.keySecret'));
+  findings.attempt('policy', () => {
+    for (const text of servedPolicy(config).warnings) findings.report('warning', 'policy.file', text);
+  });
   findings.attempt('messages.templatesDir', () => noticeSettings(config));
   sample.users.forEach(({ password }, index) => {
     const place = `sample.users.${index}.password`;

@@ -10,6 +10,10 @@ export type Report = (severity: 'error' | 'warning', place: string, text: string
 export function crossChecks(config: Config, has: (place: string) => boolean, report: Report): void {
   mailServers(config, has, report);
   repeated(config, report);
+  if (has('policy.file'))
+    for (const name of ['unknownDevice', 'notEnrolled', 'notCompliant'])
+      if (has(`policy.${name}`))
+        report('error', `policy.${name}`, 'stands beside policy.file: say it in that document');
   sampleInPublic(config, report);
   const health = parseEndpoint(config.health.listen ?? '');
   if (health !== null && health.port !== 0 && health.port === config.listen.port)

@@ -50,6 +50,7 @@ export function gatewaySettings(
     autodiscover: autodiscoverSettings(config),
     passThrough: passThroughSettings(config),
     retryAfterSeconds: config.outage.retryAfterSeconds,
+    releaseRate: config.policy.releaseRate,
     throttle,
     upstream: {
       path: upstream.path,

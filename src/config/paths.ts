@@ -14,6 +14,10 @@ export function withPaths(config: Config, folder: string): Config {
       ...config.messages,
       templatesDir: config.messages.templatesDir === null ? null : at(config.messages.templatesDir),
     },
+    policy: {
+      ...config.policy,
+      ...(config.policy.file !== undefined && { file: at(config.policy.file) }),
+    },
     workers: { ...config.workers, pidFile: at(config.workers.pidFile) },
     upstream: { ...config.upstream, tls: upstreamTlsPaths(config.upstream.tls, at) },
     store: storePaths(config, folder),

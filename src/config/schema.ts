@@ -371,11 +371,22 @@ const store = z.discriminatedUnion('kind', [
 ]);
 
 const policy = z.strictObject({
-  unknownDevice: action.default('quarantine').describe('action for a device that no feed reports'),
-  notEnrolled: action
-    .default('quarantine')
-    .describe('action for a device that a feed reports as not managed'),
-  notCompliant: action.default('quarantine').describe('action for a managed device that is not compliant'),
+  file: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'policy document (docs/reference/policy.md), read again whenever it changes; stands alone, without the three fields below',
+    ),
+  unknownDevice: action
+    .optional()
+    .describe('a device that no feed knows; quarantine when there is no file either'),
+  notEnrolled: action.optional().describe('a device that a feed knows as not managed; likewise'),
+  notCompliant: action.optional().describe('a managed device that is not compliant; likewise'),
+  releaseRate: count(
+    200,
+    'phones a second of one worker that a change of the policy lets in, where it concerns more than 200 open ones: each of them fetches its mail anew',
+  ),
 });
 
 const cache = z.strictObject({
@@ -577,7 +588,7 @@ export const configSchema = z.strictObject({
   health: probes.prefault({}).describe('probes for load balancers and container engines'),
   upstream: upstream.prefault({}).describe('the mail servers'),
   store: store.prefault({ kind: 'embedded' }).describe('storage of the directory'),
-  policy: policy.prefault({}).describe('actions for devices without a decision by an operator'),
+  policy: policy.prefault({}).describe('which phones get mail, and the actions for the others'),
   cache: cache.prefault({}).describe('cache of verdicts'),
   outage: outage.prefault({}).describe('behaviour while the directory is unavailable'),
   identity: identity.prefault({}).describe('user names and client addresses'),

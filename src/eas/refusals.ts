@@ -5,11 +5,8 @@ import type { EasCommand } from './commands.ts';
 import { statusReply } from './replies.ts';
 import { carriesStatusInBody } from './versions.ts';
 
-/**
- * Why a request was refused, in the terms of MS-ASCMD 2.2.2. src/gateway/access/local-replies.ts maps verdicts to
- * these.
- */
-export type Refusal = 'deviceBlocked' | 'remoteWipe' | 'tryLater';
+/** Why a request may not pass, as far as a verdict leads to it (src/gateway/access/local-replies.ts), in the words of MS-ASCMD 2.2.2. */
+export type Refusal = 'deviceBlocked' | 'remoteWipe' | 'tooManyDevices' | 'tryLater';
 
 /** The reaction expected of the phone: give up, run Provision and repeat, or repeat later. */
 export type RefusalKind = 'deny' | 'provision' | 'wait';
@@ -33,6 +30,8 @@ export const REFUSALS: Readonly<Record<Refusal, RefusalInfo>> = Object.freeze({
   deviceBlocked: info('deny', 129, 403),
   // A phone without a policy key was never provisioned: no policy exchange can carry the wipe.
   remoteWipe: info('provision', 140, 449, 403),
+  // MaximumDevicesReached: the user removes another device, and this one gets in.
+  tooManyDevices: info('deny', 177, 403),
   tryLater: info('wait', 111, 503),
 });
 

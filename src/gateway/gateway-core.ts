@@ -5,6 +5,7 @@ import type { MailboxNotice } from '../quarantine/model.ts';
 import { plain } from '../plain-text.ts';
 import { inRanges, parseRange } from '../identity/client-address.ts';
 import type { Verdict, WipeOrder } from '../model/verdict.ts';
+import type { RequestFacts } from '../policy/engine/facts.ts';
 import { underSpelling } from '../policy/wipe.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { SeenFacts } from '../directory/partnership-recorder.ts';
@@ -19,6 +20,8 @@ import { Discovery } from './autodiscover/autodiscover.ts';
 import type { Exchange } from './exchange/exchange.ts';
 import { forwardedHeaders } from './upstream/client-origin.ts';
 import type { ClientOrigin, ForwardingRules } from './upstream/client-origin.ts';
+import { ReleasePace } from './access/mass-change.ts';
+import { requestFactsOf } from './access/request-facts.ts';
 import { Notices } from './access/notice-cache.ts';
 import type { NoticeReader } from './access/notice-cache.ts';
 import { OpenOptions } from './credentials/open-options.ts';
@@ -33,7 +36,9 @@ import type { Balancer } from './upstream/balancer.ts';
 
 /** Most consecutive questions to mail servers about one request. */
 const MAX_QUESTIONS = 3;
-/** A question may end this much after its deadline. */
+/** Phones a second that a change for many lets in, where settings do not say. */
+const RELEASE_RATE = 200;
+/** A question ends up to so much later than its limit. */
 const SWEEP_MARGIN_MS = 1_000;
 
 /** Plain numbers, cheap to count; read by metrics. */
@@ -55,13 +60,20 @@ export interface GatewayCounters {
 
 /** The data plane's view of the verdict cache. */
 export interface VerdictSource {
-  /** The cached verdict, or undefined. One object per user and device until something changes. */
-  peek(user: UserKey, device: DeviceKey): Verdict | undefined;
-  /** A look-up; never rejects. */
-  decide(user: UserKey, device: DeviceKey, asker: Asker): Promise<Pick<Decision, 'verdict'>>;
-  /** The current verdict of the store; null when it did not answer. Never rejects. */
-  confirm(user: UserKey, device: DeviceKey): Promise<Verdict | null>;
-  /** Records that the order is about to be sent; false when it was cancelled. Rejects when the store is unavailable. */
+  /** Synchronous hit, or undefined. The same object for as long as nothing changes for this user and device. */
+  peek(user: UserKey, device: DeviceKey, request?: RequestFacts): Verdict | undefined;
+  /** Whether verdicts depend on facts of the request; absent = they do not. */
+  readonly readsRequests?: boolean;
+  /** The miss path; never rejects. */
+  decide(
+    user: UserKey,
+    device: DeviceKey,
+    asker: Asker,
+    request?: RequestFacts,
+  ): Promise<Pick<Decision, 'verdict'>>;
+  /** What the store says now; null when it did not answer. Never rejects. */
+  confirm(user: UserKey, device: DeviceKey, request?: RequestFacts): Promise<Verdict | null>;
+  /** Writes down that the order is about to be sent; false when it was taken back. Rejects when the store is away. */
   noteWipeTold(device: DeviceKey, order: WipeOrder): Promise<boolean>;
   /** Records a phone's answer to a wipe; false when that wipe was cancelled. Rejects when the store is unavailable. */
   acknowledgeWipe(device: DeviceKey, order: WipeOrder, status: 1 | 2): Promise<boolean>;
@@ -142,6 +154,8 @@ export class GatewayCore {
   readonly onTrouble: OnTrouble;
   readonly journal: EventJournal | null;
   private readonly rendered: Notices | null;
+  /** For releases that concern many phones at once. */
+  readonly releases: ReleasePace;
   readonly arrivals = new Arrivals();
   /** Longest wait of a request for questions to mail servers, in milliseconds: a backstop of their own limits. */
   readonly askingMs: number;
@@ -153,6 +167,7 @@ export class GatewayCore {
 
   constructor(parts: GatewayParts) {
     this.settings = parts.settings;
+    this.releases = new ReleasePace(parts.settings.releaseRate ?? RELEASE_RATE);
     this.verdicts = parts.verdicts;
     this.upstreams = parts.upstreams;
     this.guard = new DeviceGuard(parts.settings.throttle);
@@ -239,25 +254,36 @@ export class GatewayCore {
     return trustedProxies.length > 0 && inRanges(address, trustedProxies);
   }
 
-  /** The cached verdict. Hot path. */
-  peek(user: UserKey, device: DeviceKey, spelling: string): Verdict | undefined {
-    const verdict = this.verdicts.peek(user, device);
+  /** The verdict from memory on a request of the client at `address`, if it is there. Hot path. */
+  peek(exchange: Exchange, address: string): Verdict | undefined {
+    const { user, device, spelling } = exchange;
+    if (user === null || device === null) return undefined;
+    const verdict = this.verdicts.peek(user, device, this.requestFacts(exchange, address));
     return verdict === undefined ? undefined : underSpelling(verdict, spelling);
   }
 
-  /** One bounded look-up for the client at `address`. Null when no usable verdict is known. */
+  /** Made only where the policy looks at requests. */
+  private requestFacts(exchange: Exchange, address: string): RequestFacts | undefined {
+    return this.verdicts.readsRequests === true ? requestFactsOf(exchange, address) : undefined;
+  }
+
+  /** The miss path: one bounded look-up, for the client at `address`. Null when no usable verdict is known. */
   async decide(exchange: Exchange, address: string): Promise<Verdict | null> {
     const { user, device, spelling, authorization, leg } = exchange;
     if (user === null || device === null) return null;
     // A request without credentials was authenticated by its connection or certificate, or was admitted before.
     const proven = leg !== 'closing' && (authorization === null || this.credentials.wereGood(authorization));
-    const { verdict } = await this.verdicts.decide(user, device, { address, proven });
+    const asker = { address, proven, deviceType: exchange.deviceType };
+    const facts = this.requestFacts(exchange, address);
+    const { verdict } = await this.verdicts.decide(user, device, asker, facts);
     return verdict === null ? null : underSpelling(verdict, spelling);
   }
 
-  /** The current verdict of the store; null when it does not answer. */
-  async confirm(user: UserKey, device: DeviceKey, spelling: string): Promise<Verdict | null> {
-    const verdict = await this.verdicts.confirm(user, device);
+  /** What the store says now; null when it does not answer. */
+  async confirm(exchange: Exchange, address: string): Promise<Verdict | null> {
+    const { user, device, spelling } = exchange;
+    if (user === null || device === null) return null;
+    const verdict = await this.verdicts.confirm(user, device, this.requestFacts(exchange, address));
     return verdict === null ? null : underSpelling(verdict, spelling);
   }
 

@@ -1,5 +1,7 @@
 // Owns the life of one worker's data plane: start, react to changed decisions, drain, stop.
 import type { Socket } from 'node:net';
+import { MassChange } from './access/mass-change.ts';
+import type { Concerned } from './access/mass-change.ts';
 import { RevalidationQueue } from './access/revalidation.ts';
 import { ClientConnection } from './connection/client-connection.ts';
 import { Deadlines } from './io/deadlines.ts';
@@ -76,6 +78,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     (now) => {
       upstreams.sweep(now);
       revalidations.sweep(now);
+      massChange.sweep(now);
       core.sweep();
       listener.sweep(now);
       if (now - memoryAt >= MEMORY_INTERVAL_MS) {
@@ -115,7 +118,11 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     void new ClientConnection(socket, core, endpoint);
   };
   const listener: Listener = new Listener(settings, deadlines, core.counters, onPhone, onTrouble);
-  const stopListening = verdicts.onChange((changed) => revalidateOpen(deadlines, revalidations, changed));
+  const massChange = new MassChange(revalidations, core.releases);
+  const stopListening = verdicts.onChange((changed) => {
+    if (changed.policy === true) massChange.begin(openRequests(deadlines));
+    else revalidateOpen(deadlines, revalidations, changed);
+  });
   await listener.start();
   const { port } = listener;
   deadlines.start();
@@ -195,6 +202,13 @@ function revalidateOpen(deadlines: Deadlines, queue: RevalidationQueue, changed:
   forEachConnection(deadlines, ({ driver }) => {
     if (changed.all || driver.concerns(changed.devices, changed.users)) queue.add(driver);
   });
+}
+
+/** In the order in which their connections are looked at. */
+function openRequests(deadlines: Deadlines): Concerned[] {
+  const open: Concerned[] = [];
+  forEachConnection(deadlines, ({ driver }) => void open.push(driver));
+  return open;
 }
 
 function forEachConnection(deadlines: Deadlines, visit: (connection: ClientConnection) => void): void {

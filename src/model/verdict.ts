@@ -38,6 +38,13 @@ export const wipeOrderSchema = z.object({
   },
 });
 
+/** What a policy would have decided. */
+export const wouldBeSchema = z.object({
+  action: z.enum(['allow', 'block', 'quarantine']).describe('What it would have done with the request'),
+  reason: verdictReasonSchema,
+  rule: z.string().nullable().describe('Name of the rule or compliance policy; null = neither'),
+});
+
 /** What the gateway decided on a user with a device. */
 export const verdictSchema = z.object({
   action: verdictActionSchema,
@@ -45,7 +52,7 @@ export const verdictSchema = z.object({
   rule: z
     .string()
     .describe(
-      'Where the decision came from, e.g. `partnership decision by admin`; for operators, never sent to phones',
+      'Where the decision came from, e.g. `partnership decision by admin` or `rule "old Androids"`; never sent to phones',
     ),
   validUntil: z
     .union([z.number(), z.literal(Infinity)])
@@ -79,7 +86,22 @@ export const verdictSchema = z.object({
     .describe(
       'The reason of the last verdict on the device at any gateway; absent = never seen, or not denied',
     ),
-  wipe: wipeOrderSchema.exactOptional().describe('Only with `wipe` and `accountWipe`: the order'),
+  wouldBe: wouldBeSchema
+    .exactOptional()
+    .describe('What the policy would have decided, were all of it enforced; absent = the same'),
+  nextStep: z
+    .number()
+    .exactOptional()
+    .describe(
+      'When a step of the policy follows, or what decided ends, milliseconds since the epoch; absent = none does',
+    ),
+  message: z
+    .record(z.string(), z.string())
+    .exactOptional()
+    .describe('Texts of the policy for the user of the phone, by language, and `link`; absent = it has none'),
+  wipe: wipeOrderSchema
+    .exactOptional()
+    .describe('Only with `wipe` and `accountWipe`: which wipe, and of whom'),
 });
 
 /** What the gateway does with a request. */
@@ -88,3 +110,5 @@ export type VerdictAction = z.infer<typeof verdictActionSchema>;
 export type WipeOrder = Immutable<z.infer<typeof wipeOrderSchema>>;
 /** A verdict; frozen and shared between requests. */
 export type Verdict = Immutable<z.infer<typeof verdictSchema>>;
+/** What a policy would have decided. */
+export type WouldBe = Immutable<z.infer<typeof wouldBeSchema>>;

@@ -7,7 +7,7 @@ import type { NoticeContent } from './layout.ts';
 import { composeMessage, isAddress } from './mime.ts';
 import type { Mailbox } from './mime.ts';
 import { messageReason } from './reasons.ts';
-import { cleanText, cleanValues, plain, render } from './template.ts';
+import { cleanText, cleanValues, plain, render, safeHref } from './template.ts';
 import type { Segment, Template, Values } from './template.ts';
 
 /** Operator settings for all messages. `null` = not configured. */
@@ -24,13 +24,24 @@ export interface NoticeSettings {
   readonly timeZone: string;
 }
 
-/** The facts that one message is about. */
+/** A text of the policy, plain, with {user}, {model}, {until} and {link}. */
+export interface OwnMessage {
+  readonly text: string;
+  /** Address of the link below it; null = that of the settings. */
+  readonly link: string | null;
+  /** Milliseconds since the epoch: {until}; null = not known. */
+  readonly until: number | null;
+}
+
+/** What one message tells. */
 export interface NoticeInput {
   readonly settings: NoticeSettings;
   /** A verdict reason. */
   readonly reason: string;
   /** The requirement as the policy or a feed words it. */
   readonly requirement: string | null;
+  /** What the policy itself says in place of what happened and what to do. Null or absent = nothing. */
+  readonly own?: OwnMessage | null;
   /** A language of the catalogue. */
   readonly language: string;
   readonly user: string;
@@ -98,15 +109,17 @@ export function renderNotice(input: NoticeInput): Notice {
     since: formatDate(date, language.language, settings.timeZone),
     organisation: settings.organisation,
   });
+  const { own = null } = input;
+  const linkUrl = (own === null ? null : cleanLink(own.link)) ?? values.enrolmentUrl ?? null;
   const content: NoticeContent = {
     language: language.language,
     direction: directionOf(language.language),
     subject: lineOf(message.subject, values) ?? language.reasons[reason],
-    happened: render(message.happened, values),
+    happened: own === null ? render(message.happened, values) : ownText(own, input, language, linkUrl),
     stepsHeading: language.headings.steps,
-    steps: linesOf(message.steps, values),
-    link: message.link === null ? null : lineOf(message.link, values),
-    linkUrl: values.enrolmentUrl ?? null,
+    steps: own === null ? linesOf(message.steps, values) : [],
+    link: (message.link === null ? null : lineOf(message.link, values)) ?? (own === null ? null : linkUrl),
+    linkUrl,
     returns: render(message.returns, values),
     contact: render(message.contact, values),
     detailsHeading: language.headings.details,
@@ -127,6 +140,7 @@ export function renderNotice(input: NoticeInput): Notice {
     values.helpContact ?? null,
     values.enrolmentUrl ?? null,
     settings.timeZone,
+    ...(own === null ? [] : [own.text, own.link, own.until === null ? null : String(own.until)]),
   );
   const text = textBody(content);
   const html = htmlBody(content);
@@ -190,6 +204,28 @@ function recipient(user: string): Mailbox {
 
 function headerName(name: string): string {
   return cleanText(name).slice(0, MAX_NAME).toWellFormed().trim();
+}
+
+/** The policy's text with its values; what is not known leaves a dash. */
+function ownText(
+  { text, until }: OwnMessage,
+  { settings, user, model }: NoticeInput,
+  { language }: CompiledLanguage,
+  link: string | null,
+): readonly Segment[] {
+  const values: Readonly<Record<string, string | null>> = {
+    user,
+    model,
+    until: until === null ? null : formatDate(Math.min(until, MAX_DATE), language, settings.timeZone),
+    link,
+  };
+  const filled = text.replace(/\{(user|model|until|link)\}/g, (_, name: string) => values[name] || '–');
+  return [{ text: cleanText(filled), variable: false }];
+}
+
+/** Links of a policy are checked when it is compiled; anything else is left out. */
+function cleanLink(link: string | null): string | null {
+  return link === null ? null : safeHref(cleanText(link));
 }
 
 function formatDate(date: number, language: string, timeZone: string): string {

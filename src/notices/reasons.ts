@@ -20,8 +20,18 @@ export type MessageReason = (typeof MESSAGE_REASONS)[number];
 
 const known: ReadonlySet<string> = new Set(MESSAGE_REASONS);
 
-/** Reasons that let mail through: a phone that still shows the message is about to get its mail. */
-const passing: ReadonlySet<string> = new Set(['untargeted', 'noCompliancePolicy']);
+/** Reasons that have the text of another one. Those that let mail through: whoever still reads a message is about to get it. */
+const alike: ReadonlyMap<string, MessageReason> = new Map([
+  ['inGracePeriod', 'compliant'],
+  ['grandfathered', 'compliant'],
+  ['reportOnly', 'compliant'],
+  ['awaitingReport', 'unknownDevice'],
+  ['notEncrypted', 'notCompliant'],
+  ['osTooOld', 'notCompliant'],
+  ['notCheckedIn', 'notCompliant'],
+  ['noManagedMailProfile', 'notCompliant'],
+  ['attributeNotMet', 'notCompliant'],
+]);
 
 /**
  * The reason whose text explains `reason`. Unknown reasons map to `globalRule`, the most general text: a rule holds the
@@ -29,5 +39,5 @@ const passing: ReadonlySet<string> = new Set(['untargeted', 'noCompliancePolicy'
  */
 export function messageReason(reason: string): MessageReason {
   if (known.has(reason)) return reason as MessageReason;
-  return passing.has(reason) ? 'compliant' : 'globalRule';
+  return alike.get(reason) ?? 'globalRule';
 }

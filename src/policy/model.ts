@@ -7,35 +7,46 @@ export interface NamedDecision {
   readonly decision: ManualDecision;
 }
 
-/** The feeds' data about a device. `null` = not reported. */
+/** What the feeds know of a device. Null or absent = they never said; times are milliseconds since the epoch. */
 export interface DeviceState {
   readonly managed: boolean | null;
   readonly compliant: boolean | null;
+  readonly encrypted?: boolean | null;
+  readonly compromised?: boolean | null;
   readonly model?: string | null;
-  /** Unmet requirements in the feed's words. */
+  /** As the feed writes it, e.g. `iOS 17.4.1`. */
+  readonly os?: string | null;
+  readonly lastCheckIn?: number | null;
+  /** Which requirements it does not meet, in the feed's words. */
   readonly unmetRequirements?: readonly string[];
-  /** Since when the state exists, milliseconds since the epoch. */
+  /** Since when it is managed or not, compliant or not, as it is. */
   readonly stateSince?: number;
 }
 
-/** The gateways' record of this user with this device. */
+/** What the gateways saw of this user with this device. Null or absent = nothing; times are milliseconds since the epoch. */
 export interface SeenState {
-  /** Milliseconds since the epoch. */
   readonly firstSeen: number;
-  /** The model as the device reported it; `null` = not reported. */
+  readonly lastSeen?: number;
+  readonly deviceType?: string;
+  /** What the device calls itself. */
   readonly model: string | null;
-  /** The reason of its last verdict. */
+  /** Which operating system it says that it runs. */
+  readonly os?: string | null;
+  /** The verdict that it last met, and its reason. */
+  readonly lastVerdict?: string;
   readonly lastReason?: string;
 }
 
-/** The inputs of one evaluation. */
-export interface PolicyFacts {
-  /** Milliseconds since the epoch. */
-  readonly now: number;
+/** The records that one decision rests on. */
+export interface AccessRecords {
+  /** The user that the login means; absent = not known. */
+  readonly user?: string;
   readonly deviceDecision: ManualDecision | null;
-  /** The decision on the partnership of exactly this user. */
+  /** On the partnership, under exactly this user: the strictest. */
   readonly partnershipDecision: ManualDecision | null;
-  /** The name that decision is stored under; `null` or absent = none. */
+  /** All of them; absent = no other one. */
+  readonly exactDecisions?: readonly NamedDecision[];
+  /** The name the strictest is stored under; `null` or absent = there is none. */
   readonly decidedFor?: string | null;
   /** Decisions on names that may be this user: only denials apply. */
   readonly namesakeDecisions: readonly NamedDecision[];
@@ -48,14 +59,4 @@ export interface PolicyFacts {
   readonly partnership?: SeenState | null;
   /** Malformed records of the device: it is denied. Absent = none. */
   readonly unreadable?: readonly string[];
-}
-
-/** The configured defaults of the policy. */
-export interface Policy {
-  /** No feed reports the device. */
-  readonly unknownDevice: 'allow' | 'block' | 'quarantine';
-  /** A feed reports the device as not managed. */
-  readonly notEnrolled: 'allow' | 'block' | 'quarantine';
-  /** Managed, but not compliant (or compliance not reported). */
-  readonly notCompliant: 'allow' | 'block' | 'quarantine';
 }

@@ -1,5 +1,6 @@
 // Owns the messages between the supervisor and its workers.
 import type { ConfigSource } from '../config/load.ts';
+import type { PolicySource } from '../config/served-policy.ts';
 
 /**
  * Everything that a worker needs. The configuration is sent as the checked text, whatever the file contains now: a
@@ -8,6 +9,8 @@ import type { ConfigSource } from '../config/load.ts';
 export interface StartMessage {
   readonly type: 'start';
   readonly source: ConfigSource;
+  /** The policy document that was checked with it; null = it names none. */
+  readonly policy: PolicySource | null;
   readonly sampleUrl: string | null;
   /** The open, bound socket to listen on. */
   readonly fd: number;
@@ -25,7 +28,13 @@ export interface CertificatesMessage {
   readonly type: 'certificates';
 }
 
-/** Log files were rotated: reopen them. */
+/** Another policy document holds from now on. */
+export interface PolicyMessage {
+  readonly type: 'policy';
+  readonly policy: PolicySource;
+}
+
+/** Log files were rotated. */
 export interface ReopenMessage {
   readonly type: 'reopen';
 }
@@ -44,8 +53,14 @@ export interface WorkerHealth {
   readonly mailServer: boolean;
 }
 
-/** Messages from the supervisor. */
-export type ToWorker = StartMessage | DrainMessage | CertificatesMessage | ReopenMessage | HealthMessage;
+/** From the supervisor. */
+export type ToWorker =
+  | StartMessage
+  | DrainMessage
+  | CertificatesMessage
+  | PolicyMessage
+  | ReopenMessage
+  | HealthMessage;
 
 /** Messages from a worker: it serves, or it could not start. */
 export type FromWorker =

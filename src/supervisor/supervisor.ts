@@ -3,6 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import type { BoundSocket } from 'node:net';
 import type { ConfigSource } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
+import type { PolicySource } from '../config/served-policy.ts';
 import { Door, SYSTEM_SHARES_PORT } from './door.ts';
 import { LISTEN_FD } from './messages.ts';
 import type { WorkerHealth } from './messages.ts';
@@ -15,6 +16,8 @@ import { exited, launchWorker, tell } from './worker-process.ts';
 export interface WorkerPlan {
   readonly config: Config;
   readonly source: ConfigSource;
+  /** The policy document that was checked with it; null or absent = it names none. */
+  readonly policy?: PolicySource | null;
   readonly count: number;
   readonly sampleUrl: string | null;
 }
@@ -45,7 +48,9 @@ export interface Supervisor {
   reload(plan: WorkerPlan): Promise<void>;
   /** Makes the workers read the certificates again. */
   reloadCertificates(): void;
-  /** The health of every serving worker; null for one that does not answer. */
+  /** All workers decide by another policy document from now on, those that leave and those still to come too. */
+  usePolicy(policy: PolicySource): void;
+  /** Asks every worker that serves how it is; null for one that does not answer. */
   health(): Promise<(WorkerHealth | null)[]>;
   /** Makes all workers, including draining ones, reopen their log files. */
   reopenLogs(): void;
@@ -81,6 +86,8 @@ class Workers implements Supervisor, SlotOwner<WorkerPlan> {
   private stopping = false;
   /** Number of certificate changes. */
   private certificates = 0;
+  /** How often the policy changed. */
+  private policies = 0;
   private readonly leaving = new Set<ChildProcess>();
   private readonly alive = new Set<ChildProcess>();
 
@@ -168,6 +175,16 @@ class Workers implements Supervisor, SlotOwner<WorkerPlan> {
     for (const { worker } of this.slots) if (worker !== null) tell(worker, { type: 'certificates' });
   }
 
+  usePolicy(policy: PolicySource): void {
+    this.policies++;
+    this.plan = { ...this.plan, policy };
+    for (const slot of this.slots) {
+      slot.plan = { ...slot.plan, policy };
+      if (slot.worker !== null) tell(slot.worker, { type: 'policy', policy });
+    }
+    for (const worker of this.leaving) tell(worker, { type: 'policy', policy });
+  }
+
   async health(): Promise<(WorkerHealth | null)[]> {
     const workers = this.slots.flatMap(({ worker }) => (worker === null ? [] : [worker]));
     return Promise.all(workers.map((worker) => askHealth(worker, HEALTH_MS)));
@@ -184,13 +201,15 @@ class Workers implements Supervisor, SlotOwner<WorkerPlan> {
     while (this.leaving.size > 0) await Promise.all([...this.leaving].map((worker) => exited(worker)));
   }
 
-  async launch(socket: BoundSocket, { source, sampleUrl }: WorkerPlan): Promise<ChildProcess> {
+  async launch(socket: BoundSocket, { source, policy = null, sampleUrl }: WorkerPlan): Promise<ChildProcess> {
     const { entry, args } = this.options;
-    const { certificates } = this;
-    const message = { type: 'start', source, sampleUrl, fd: LISTEN_FD } as const;
+    const { certificates, policies } = this;
+    const message = { type: 'start', source, policy, sampleUrl, fd: LISTEN_FD } as const;
     const worker = await launchWorker(entry, args, socket, message, (spawned) => this.track(spawned));
     // It may have read the files just before they changed.
     if (certificates !== this.certificates) tell(worker, { type: 'certificates' });
+    const { policy: latest = null } = this.plan;
+    if (policies !== this.policies && latest !== null) tell(worker, { type: 'policy', policy: latest });
     return worker;
   }
 

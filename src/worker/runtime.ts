@@ -1,6 +1,8 @@
 // Owns one serving gateway: builds store, verdict cache, recorder and data plane from a configuration, and closes them.
 import { monotonicNow } from '../clock.ts';
 import { cacheOptions, gatewaySettings } from '../config/gateway-settings.ts';
+import { servedPolicy } from '../config/served-policy.ts';
+import type { PolicySource } from '../config/served-policy.ts';
 import { storeOptions } from '../config/store-settings.ts';
 import type { Config } from '../config/schema.ts';
 import type { StoreStateListener } from '../directory/change-follower.ts';
@@ -25,6 +27,8 @@ export interface ServingOptions {
   readonly sampleUrl: string | null;
   /** An open socket to listen on; null = bind one. */
   readonly fd: number | null;
+  /** The policy document that was checked with the configuration; null or absent = as the file says now. */
+  readonly policy?: PolicySource | null;
 }
 
 /** A serving gateway. */
@@ -61,7 +65,8 @@ export async function startServing(config: Config, options: ServingOptions): Pro
       onLookupError: warnOf(log, config.log.identities),
       onStoreState: storeState.listen,
     };
-    const verdicts = new VerdictCache(store, config.policy, lookups);
+    const { policy } = servedPolicy(config, options.policy);
+    const verdicts = new VerdictCache(store, policy, lookups);
     await verdicts.start();
     undo.push(() => verdicts.stop());
     const journal = openJournal(log, config.log.identities, undo);

@@ -3,6 +3,8 @@ import { fileTrouble } from '../config/file-words.ts';
 import { readCertificates, readClientCa } from '../config/gateway-settings.ts';
 import { parseConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
+import { servedPolicy } from '../config/served-policy.ts';
+import type { PolicySource } from '../config/served-policy.ts';
 import type { FromWorker, StartMessage, ToWorker } from '../supervisor/messages.ts';
 import { startServing } from './runtime.ts';
 import type { Serving } from './runtime.ts';
@@ -48,6 +50,9 @@ export function runWorker(): void {
       case 'certificates':
         if (running !== null) reloadCertificates(running);
         break;
+      case 'policy':
+        if (running !== null) usePolicy(running, message.policy);
+        break;
       case 'health':
         if (running !== null) tell({ type: 'health', id: message.id, health: running.serving.health() });
         break;
@@ -73,9 +78,9 @@ function tell(message: FromWorker): void {
   if (process.connected) process.send?.(message);
 }
 
-async function start({ source, sampleUrl, fd }: StartMessage): Promise<Running> {
+async function start({ source, policy, sampleUrl, fd }: StartMessage): Promise<Running> {
   const config = parseConfig(source.text, source.path);
-  return { config, serving: await startServing(config, { sampleUrl, fd }) };
+  return { config, serving: await startServing(config, { sampleUrl, fd, policy }) };
 }
 
 function reopenLog({ config, serving }: Running): void {
@@ -86,6 +91,18 @@ function reopenLog({ config, serving }: Running): void {
     serving.log.logger.error(
       { code: 'EASGATE_LOG_REOPEN', cause: fileTrouble(error, destination) },
       'the old log file stays',
+    );
+  }
+}
+
+function usePolicy({ config, serving }: Running, source: PolicySource): void {
+  try {
+    serving.verdicts.usePolicy(servedPolicy(config, source).policy);
+  } catch (error) {
+    // A worker of another version than the primary.
+    serving.log.logger.error(
+      { code: 'EASGATE_POLICY_REJECTED', cause: String(error) },
+      'the old policy stays',
     );
   }
 }

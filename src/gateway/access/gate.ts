@@ -1,4 +1,5 @@
 // Owns the gate: from a parsed head to user, device and the head to send upstream. Hot path; no sockets, no waiting.
+import { authMethodOf } from './request-facts.ts';
 import type { DiscoveryTarget, DiscoveryTargetError } from '../../eas/autodiscover/target.ts';
 import { contentOf } from '../../eas/body-gate.ts';
 import type { BodyErrorCode } from '../../eas/body-gate.ts';
@@ -133,6 +134,7 @@ export function admit(
     exchange.user = user;
     // A remembered string is independent of the head's memory, which can then be freed.
     exchange.authorization = isRemembered(memo, head) ? memo.authorization : head.authorization;
+    exchange.auth = authMethodOf(head.authorization, origin);
     exchange.device = memo.device;
     exchange.spelling = memo.spelling;
     // A leg of NTLM names another user than the remembered one.

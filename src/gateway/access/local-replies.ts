@@ -127,12 +127,30 @@ export const REFUSAL_BY_ACTION: Readonly<Record<Exclude<VerdictAction, 'allow'>,
   ),
 };
 
-/** For blocks. Null = the entry of the action. A reason without an entry does not compile, so each is considered. */
+/** Of a block, or where there is no mailbox. Null = as the action says; a reason without an entry does not compile, so that each is decided on. */
 export const REFUSAL_BY_REASON: Readonly<Record<VerdictReason, VerdictRefusal | null>> = {
   compliant: null,
   notCompliant: null,
+  notEncrypted: null,
+  compromised: null,
+  osTooOld: null,
+  notCheckedIn: null,
+  noManagedMailProfile: null,
+  attributeNotMet: null,
+  noCompliancePolicy: null,
+  inGracePeriod: null,
+  grandfathered: null,
+  reportOnly: null,
+  notTargeted: null,
   notEnrolled: null,
   unknownDevice: null,
+  awaitingReport: told(
+    'tryLater',
+    'a feed may still report the device (`hold` of unknownDevice): the phone comes again, and its user reads nothing yet',
+  ),
+  tooManyDevices: told('tooManyDevices', 'the user has more devices than `limits` allows'),
+  userDisabled: null,
+  deviceRule: null,
   individualRule: null,
   wipeRequested: null,
   wiped: null,
@@ -145,7 +163,7 @@ export const REFUSAL_BY_REASON: Readonly<Record<VerdictReason, VerdictRefusal | 
 function refusalOf({ verdict, protocolVersion }: Exchange): Refusal {
   if (verdict === null || verdict.action === 'allow') return 'deviceBlocked';
   const { action, reason } = verdict;
-  const byReason = action === 'block' ? REFUSAL_BY_REASON[reason] : null;
+  const byReason = action === 'block' || action === 'quarantine' ? REFUSAL_BY_REASON[reason] : null;
   const { refusal, otherwise } = byReason ?? REFUSAL_BY_ACTION[action];
   return otherwise === null || protocolVersion === otherwise.version ? refusal : otherwise.refusal;
 }

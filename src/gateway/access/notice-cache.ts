@@ -5,7 +5,7 @@ import type { MailboxNotice } from '../../quarantine/model.ts';
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
 import { chooseLanguage } from '../../notices/languages.ts';
 import { renderNotice } from '../../notices/notice.ts';
-import type { NoticeSettings } from '../../notices/notice.ts';
+import type { NoticeSettings, OwnMessage } from '../../notices/notice.ts';
 import type { Verdict } from '../../model/verdict.ts';
 
 /** Rendering takes a few hundred microseconds, and a phone asks several times in a row. */
@@ -54,11 +54,13 @@ export class Notices {
     const model = phone.model ?? verdict.model ?? reader.deviceType;
     // The directory learns of a new phone slightly later (partnership-recorder.ts).
     const since = verdict.since ?? phone.since;
-    const name = [user, device, model, language, verdict.reason, verdict.requirement ?? '', since].join('\0');
+    const own = ownMessage(verdict, reader.acceptLanguage, language);
+    const said = [verdict.reason, verdict.requirement ?? '', own?.text ?? '', own?.until ?? ''];
+    const name = [user, device, model, language, ...said, since].join('\0');
     let notice = this.kept.get(name);
     if (notice === undefined) {
       const { reason, requirement = null } = verdict;
-      notice = renderNotice({ settings, reason, requirement, language, user, device, model, since });
+      notice = renderNotice({ settings, reason, requirement, own, language, user, device, model, since });
       this.kept.set(name, notice);
     }
     return notice;
@@ -92,4 +94,18 @@ export class Notices {
     }
     return phone;
   }
+}
+
+/** The policy's own text in the language its reader likes best; null = the policy has none. */
+function ownMessage(
+  { message, nextStep }: Verdict,
+  acceptLanguage: string | null,
+  otherwise: string,
+): OwnMessage | null {
+  if (message === undefined) return null;
+  const { link = null, ...texts } = message as Readonly<Partial<Record<string, string>>>;
+  const languages = Object.keys(texts);
+  const [first = ''] = languages;
+  const text = texts[chooseLanguage(acceptLanguage, languages, otherwise in texts ? otherwise : first)];
+  return text === undefined ? null : { text, link, until: nextStep ?? null };
 }

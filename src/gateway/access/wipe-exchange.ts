@@ -37,11 +37,11 @@ export async function exchangeWipe(
   root: WbxmlElement | null,
   address: string,
 ): Promise<WipeOutcome> {
-  const { user, device, spelling, protocolVersion } = exchange;
+  const { user, device, protocolVersion } = exchange;
   if (user === null || device === null) return BLOCKED;
   for (let round = 1; round <= MAX_OVERTAKINGS; round++) {
     exchange.overtaken = false;
-    const verdict = await core.confirm(user, device, spelling);
+    const verdict = await core.confirm(exchange, address);
     if (verdict === null) return 'unknown';
     // A change during the look-up may have cancelled the order.
     if (exchange.overtaken) continue;

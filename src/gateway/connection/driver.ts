@@ -8,8 +8,8 @@ import type { Verdict } from '../../model/verdict.ts';
 import { MailboxExit, answerLate } from '../access/mailbox-exit.ts';
 import { ProvenCredentials } from '../access/proven-credentials.ts';
 import { QuarantineSession } from '../access/quarantine-session.ts';
+import type { Concerned, PolicyEffect } from '../access/mass-change.ts';
 import { consequenceOf } from '../access/revalidation.ts';
-import type { Revalidated } from '../access/revalidation.ts';
 import { exchangeWipe } from '../access/wipe-exchange.ts';
 import type { WipeOutcome } from '../access/wipe-exchange.ts';
 import type { Challenge } from '../credentials/challenge-cache.ts';
@@ -30,11 +30,14 @@ const NO_BYTES = new Uint8Array(0);
 const POLL_OVER: Step = replyWith({ kind: 'pollOver' });
 const START_OVER: Step = replyWith({ kind: 'startOver' });
 const COME_AGAIN: Step = replyWith({ kind: 'comeAgain', why: 'EASGATE_DECISION_CHANGED' });
-/** A server error (MS-ASCMD 2.2.3.177.17, status 5): the phone keeps its changes and retries later. */
+/** A poll that may not be let in yet, as many others are, asks again so much later. */
+const RELEASE_RETRY_MS = 1_000;
+
+/** A server error (MS-ASCMD 2.2.3.177.17, status 5): what the phone wants to store it keeps, and tries later. */
 const READ_PAST: Step = replyWith({ kind: 'mailbox', answer: { kind: 'ready', bytes: SYNC_SERVER_ERROR } });
 
-/** Drives the exchanges of one client connection, one at a time. */
-export class Driver implements StepInputs, HeldPing, Revalidated {
+/** Drives the exchanges of one client connection, one after the other. */
+export class Driver implements StepInputs, HeldPing, Concerned {
   readonly maxReadAhead = BUFFERED_BODY_BYTES;
   private readonly downstream: Downstream;
   private readonly core: GatewayCore;
@@ -184,7 +187,7 @@ export class Driver implements StepInputs, HeldPing, Revalidated {
   private lookUpVerdict(exchange: Exchange): Step | null {
     const { user, device } = exchange;
     if (user === null || device === null) return failWith('EASGATE_NO_CLEARANCE');
-    const known = this.core.peek(user, device, exchange.spelling);
+    const known = this.core.peek(exchange, this.downstream.address);
     if (known !== undefined) {
       exchange.verdict = known;
       return nextStep(exchange, this);
@@ -304,7 +307,14 @@ export class Driver implements StepInputs, HeldPing, Revalidated {
 
   /** Decides again for a held poll: a lapse does not appear in the change log. */
   private async decideHeld(exchange: Exchange): Promise<void> {
-    this.downstream.timeouts.awaitHeartbeat(exchange);
+    const { timeouts, address } = this.downstream;
+    timeouts.awaitHeartbeat(exchange);
+    // A moment in time may let in thousands: those beyond the pace ask again a second later.
+    const { core } = this;
+    if (core.peek(exchange, address)?.action === 'allow' && !core.releases.take(core.deadlines.now)) {
+      timeouts.endBy(core.deadlines.now + RELEASE_RETRY_MS);
+      return;
+    }
     this.concerned = exchange;
     const decided = await this.revalidate();
     if (!decided && this.downstream.exchange === exchange && exchange.phase === 'held')
@@ -326,6 +336,21 @@ export class Driver implements StepInputs, HeldPing, Revalidated {
     const { exchange } = this.downstream;
     if (exchange === null || exchange.device === null || exchange.user === null) return false;
     return devices.has(exchange.device) || (users.size > 0 && users.has(localPart(exchange.user)));
+  }
+
+  weigh(): PolicyEffect {
+    const { exchange } = this.downstream;
+    if (exchange === null || exchange.user === null || exchange.device === null) return 'same';
+    if (exchange.phase === 'reading' || exchange.phase === 'asking') {
+      this.onChange();
+      return 'same';
+    }
+    const before = exchange.verdict;
+    const verdict = this.core.peek(exchange, this.downstream.address);
+    if (verdict === before) return 'same';
+    return verdict?.action === 'allow' && before !== null && before.action !== 'allow'
+      ? 'releases'
+      : 'restricts';
   }
 
   onChange(): boolean {
@@ -352,10 +377,9 @@ export class Driver implements StepInputs, HeldPing, Revalidated {
     const { exchange } = this.downstream;
     // The next request on the connection already has a verdict from after the change.
     if (exchange === null || exchange !== this.concerned) return true;
-    const { user, device, spelling } = exchange;
-    if (user === null || device === null) return true;
-    const verdict =
-      this.core.peek(user, device, spelling) ?? (await this.core.decide(exchange, this.downstream.address));
+    if (exchange.user === null || exchange.device === null) return true;
+    const { address } = this.downstream;
+    const verdict = this.core.peek(exchange, address) ?? (await this.core.decide(exchange, address));
     if (this.downstream.exchange !== exchange) return true;
     if (verdict === null) return false;
     this.changeVerdict(exchange, verdict);

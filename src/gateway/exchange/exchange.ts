@@ -12,6 +12,7 @@ import type { HttpErrorCode } from '../../errors.ts';
 import type { ResponseFraming } from '../../http/response-head.ts';
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
 import type { Verdict } from '../../model/verdict.ts';
+import type { AuthMethod } from '../../policy/document/vocabulary.ts';
 import type { DeviceUse } from '../access/throttle.ts';
 import { isLegal } from './transitions.ts';
 import type { ExchangePhase } from './transitions.ts';
@@ -75,7 +76,10 @@ export class Exchange {
   /** The credentials, kept until the verdict; never logged, removed before accounting. */
   authorization: string | null = null;
 
-  /** The mail server's result for the credentials. */
+  /** How the request signs in, for policies; null = it does not. */
+  auth: AuthMethod | null = null;
+
+  /** What the mail server says of them. */
   credentials: CredentialsState = 'unchecked';
 
   // verdict

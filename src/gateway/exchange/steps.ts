@@ -137,7 +137,8 @@ function nextOfDenied(exchange: Exchange, { mailbox }: StepInputs): Step {
   if (unproven !== null) return unproven;
   const { verdict, command } = exchange;
   if (verdict?.wipe !== undefined && command === 'Provision') return SERVE_WIPE;
-  if (verdict?.action !== 'quarantine' || !mailbox) return DENIED;
+  // Who is to come again soon is shown nothing that would have to be taken back.
+  if (verdict?.action !== 'quarantine' || !mailbox || verdict.reason === 'awaitingReport') return DENIED;
   if (exchange.rewritten) return forward(exchange);
   if (!exchange.held) return SERVE_QUARANTINE;
   return exchange.pollAdmitted ? HOLD : ADMIT_POLL;

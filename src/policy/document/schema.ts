@@ -1,7 +1,8 @@
 // Owns the shape of a policy document: every field, its meaning and default, in one zod schema.
 import { z } from 'zod';
+import { REASONS } from '../../model/reason.ts';
 import { parseLength, parseTime } from './times.ts';
-import { ACTIONS, FIELDS, FIELD_NAMES, REASONS, STEP_ACTIONS } from './vocabulary.ts';
+import { ACTIONS, FIELDS, FIELD_NAMES, STEP_ACTIONS } from './vocabulary.ts';
 import type { FieldName } from './vocabulary.ts';
 
 /** Limits of a document: far above real ones, and low enough to compile quickly. */

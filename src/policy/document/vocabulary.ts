@@ -1,4 +1,5 @@
-// Owns the vocabulary of policies: actions, reasons, requirements, and the fields of conditions.
+// Owns the words a policy is written with: actions, reasons, requirements, and the fields that conditions can name.
+import type { VerdictReason } from '../../model/reason.ts';
 
 /** The actions of rules and steps. */
 export const ACTIONS = ['allow', 'block', 'quarantine'] as const;
@@ -8,33 +9,8 @@ export type Action = (typeof ACTIONS)[number];
 export const STEP_ACTIONS = ['warn', 'quarantine', 'block'] as const;
 export type StepAction = (typeof STEP_ACTIONS)[number];
 
-/** Published vocabulary of reasons; stable, used in logs, metrics, messages and the API. */
-export const REASONS = [
-  'wipeRequested',
-  'wiped',
-  'userDisabled',
-  'individualRule',
-  'deviceRule',
-  'notTargeted',
-  'unknownDevice',
-  'awaitingReport',
-  'notEnrolled',
-  'notCompliant',
-  'notEncrypted',
-  'compromised',
-  'osTooOld',
-  'notCheckedIn',
-  'noManagedMailProfile',
-  'attributeNotMet',
-  'inGracePeriod',
-  'grandfathered',
-  'noCompliancePolicy',
-  'tooManyDevices',
-  'compliant',
-  'reportOnly',
-  'storeUnavailable',
-] as const;
-export type Reason = (typeof REASONS)[number];
+/** A reason of a verdict. */
+export type Reason = VerdictReason;
 
 /** Microsoft Graph's exchangeAccessStateReason (managedDevice resource) for each reason. */
 export const EXCHANGE_REASONS: Readonly<Record<Reason, string>> = {
@@ -159,3 +135,4 @@ export const FIELD_NAMES = Object.keys(FIELDS) as readonly FieldName[];
 
 /** Ways to sign in that `auth` can name. */
 export const AUTH_METHODS = ['basic', 'bearer', 'certificate', 'negotiate'] as const;
+export type AuthMethod = (typeof AUTH_METHODS)[number];

@@ -12,6 +12,8 @@ export interface HandVerdict {
   readonly reason: Reason;
   readonly validUntil: number | null;
   readonly since: number | null;
+  /** Which decision; null = the user is disabled. */
+  readonly decision: DecisionFacts | null;
 }
 
 const STRICTNESS: Readonly<Record<DecisionAction, number>> = {
@@ -48,7 +50,8 @@ export function decideByHand(
     enabled: user.enabled,
     blocks: policy.blocksDisabledUsers,
   });
-  if (disabled) return { action: 'block', reason: 'userDisabled', validUntil: null, since: null };
+  if (disabled)
+    return { action: 'block', reason: 'userDisabled', validUntil: null, since: null, decision: null };
   if (decisions.length === 0) return null;
   const block = firstOf(BLOCK_SCOPES, scene, (one) => one.action === 'block');
   trace('blockByHand', block, tracer, (one) => one.action === 'block');
@@ -59,7 +62,7 @@ export function decideByHand(
 }
 
 function verdictOf(decision: DecisionFacts, action: VerdictAction, reason: Reason): HandVerdict {
-  return { action, reason, validUntil: decision.expiresAt, since: decision.decidedAt };
+  return { action, reason, validUntil: decision.expiresAt, since: decision.decidedAt, decision };
 }
 
 function isWipe({ action }: DecisionFacts): boolean {
@@ -135,6 +138,9 @@ function trace(
     by: decision.by,
     source: decision.source,
     expiresAt: decision.expiresAt,
+    reason: decision.reason,
+    ...(decision.onName !== undefined && { onName: decision.onName }),
+    ...(decision.progress !== undefined && { progress: decision.progress }),
     state: stateOf(decision, scene),
   }));
   tracer.add({ step, outcome, decisions });

@@ -7,10 +7,11 @@ import type { Action, Reason } from '../document/vocabulary.ts';
 import { checkCompliance } from './compliance-step.ts';
 import type { Unmet } from './compliance-step.ts';
 import { decideByHand } from './decisions.ts';
-import type { Facts } from './facts.ts';
+import type { DecisionFacts, Facts } from './facts.ts';
 import type { Explanation, TraceNode, Tracer } from './trace.ts';
 import { traceCompliance, traceRule } from './trace-nodes.ts';
-import type { Verdict, VerdictAction, WouldBe } from './verdict.ts';
+import type { WouldBe } from '../../model/verdict.ts';
+import type { Verdict, VerdictAction } from './verdict.ts';
 
 /** Returns the verdict. */
 export function evaluate(policy: CompiledPolicy, facts: Facts): Verdict {
@@ -33,6 +34,7 @@ interface Decided {
   readonly requirement: string | null;
   readonly validUntil: number | null;
   readonly since: number | null;
+  readonly decision?: DecisionFacts | null;
 }
 
 class Walk {
@@ -267,7 +269,7 @@ class Walk {
     this.#wouldBe ??= { action, reason, rule };
   }
 
-  #verdict({ action, reason, rule, requirement, validUntil, since }: Decided): Verdict {
+  #verdict({ action, reason, rule, requirement, validUntil, since, decision = null }: Decided): Verdict {
     const { messages } = this.#policy;
     const own = (name: string | null): Readonly<Record<string, string>> | null =>
       name !== null && Object.hasOwn(messages, name) ? (messages[name] ?? null) : null;
@@ -280,6 +282,7 @@ class Walk {
       validUntil,
       since,
       recheckAt: this.#scene.recheckAt,
+      decision,
       message: own(requirement) ?? own(reason) ?? (action === 'allow' ? null : own('default')),
     };
   }

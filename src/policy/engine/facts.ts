@@ -108,6 +108,10 @@ export interface DecisionFacts {
   readonly expiresAt: number | null;
   /** Only wipes: whether the device has acknowledged it. */
   readonly acknowledged: boolean;
+  /** The name it is stored under, where that is another name that may be the same user. */
+  readonly onName?: string;
+  /** Only wipes: how far it has come, in words. */
+  readonly progress?: string;
 }
 
 /** The facts of one evaluation. */

@@ -5,7 +5,8 @@ import type { Scene } from '../compile/scene.ts';
 import type { RawValue } from '../document/schema.ts';
 import type { Reason, StepAction } from '../document/vocabulary.ts';
 import type { DecisionAction, DecisionScope } from './facts.ts';
-import type { Verdict, WouldBe } from './verdict.ts';
+import type { WouldBe } from '../../model/verdict.ts';
+import type { Verdict } from './verdict.ts';
 
 /** The result of a step: it decided, evaluation continued, or it would have decided (report-only). */
 export type Outcome = 'decides' | 'goesOn' | 'reported';
@@ -17,7 +18,10 @@ export interface DecisionTrace {
   readonly by: string | null;
   readonly source: string | null;
   readonly expiresAt: number | null;
-  /** In force, or why it is ignored. */
+  readonly reason: string | null;
+  readonly onName?: string;
+  readonly progress?: string;
+  /** Whether it counts, or why not. */
   readonly state: 'inForce' | 'expired' | 'outweighed' | 'notAllowed';
 }
 
@@ -53,6 +57,7 @@ interface StepTrace<Step extends string> {
 
 /** One step of the walk. */
 export type TraceNode =
+  | (StepTrace<'unreadableRecord'> & { readonly records: readonly string[] })
   | (StepTrace<'openWipe' | 'acknowledgedWipe' | 'blockByHand' | 'otherDecision'> & {
       readonly decisions: readonly DecisionTrace[];
     })

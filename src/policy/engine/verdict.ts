@@ -1,16 +1,11 @@
 // Owns what a policy decides.
 import type { Action, Reason } from '../document/vocabulary.ts';
+import type { DecisionFacts } from './facts.ts';
+import type { WouldBe } from '../../model/verdict.ts';
 import { formatTime } from '../document/times.ts';
 
 /** What the gateway does with a request. */
 export type VerdictAction = Action | 'wipe' | 'accountWipe';
-
-/** The verdict if it were enforced. */
-export interface WouldBe {
-  readonly action: Action;
-  readonly reason: Reason;
-  readonly rule: string | null;
-}
 
 /** A decision. Times are milliseconds since the epoch. */
 export interface Verdict {
@@ -28,7 +23,9 @@ export interface Verdict {
   readonly since: number | null;
   /** When to evaluate again: the next time at which a used fact may change; Infinity = never. */
   readonly recheckAt: number;
-  /** The document's texts for the user, by language, and `link`; null = none for this reason. */
+  /** The decision by hand that decided; null = none did. */
+  readonly decision: DecisionFacts | null;
+  /** Texts of the document for the user, by language, and `link`; null = the document has none for this reason. */
   readonly message: Readonly<Record<string, string>> | null;
 }
 
