@@ -26,7 +26,7 @@ const { values, positionals } = parseArgs({
   },
 });
 
-/** The certificate was made for this run. */
+/** The certificate was generated for this run. */
 const trusting = new Agent({ connect: { rejectUnauthorized: false, servername: 'mail.example.com' } });
 
 process.on('SIGINT', () => void stopAll().then(() => process.exit(130)));
@@ -48,7 +48,7 @@ try {
 async function run(scenario: Scenario): Promise<void> {
   const effort = { rounds: Number(values.rounds), seconds: Number(values.seconds) };
   if (scenario.alone !== undefined) {
-    publishSamples(scenario, scenario.alone(effort));
+    publishSamples(scenario, await scenario.alone(effort));
     return;
   }
   const folder = mkdtempSync(join(tmpdir(), 'easgate-bench-'));
@@ -109,7 +109,7 @@ async function launch(rival: Rival, context: Omit<RivalContext, 'port'>): Promis
   return { rival, process, port, samples: [] };
 }
 
-/** A rival that answers wrongly is not worth timing. */
+/** Checks that a rival answers correctly before it is measured. */
 async function prove(rival: Rival, port: number, tls: CertificateFiles | null): Promise<void> {
   for (const device of DEVICES) {
     const { status, type, size } = await ask(port, device, tls);

@@ -1,9 +1,9 @@
-// Owns the monotonic clock that every deadline and limit counts on: a step of the wall clock neither ends nor prolongs a wait.
+// Owns the monotonic clock of all deadlines and limits: a step of the wall clock does not affect them.
 
-/** Epoch-like, so that both clocks have the same order of magnitude; they drift apart when the wall clock is set. */
+/** Added so that both clocks have similar values; they diverge when the wall clock is set. */
 const ORIGIN = performance.timeOrigin;
 
-/** Milliseconds that never jump (CLOCK_MONOTONIC). Only differences count: for times that are stored or shown use Date. */
+/** Milliseconds on CLOCK_MONOTONIC. Only differences have a meaning; use Date for times that are stored or shown. */
 export function monotonicNow(): number {
   return ORIGIN + performance.now();
 }

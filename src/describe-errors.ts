@@ -1,4 +1,4 @@
-// Owns the document made from the tables of errors (docs/reference/errors.md). Pure.
+// Owns the document generated from the tables of errors (docs/reference/errors.md). Pure.
 import { ERRORS, PROGRAM_ERRORS } from './errors.ts';
 import type { ErrorSource, ProgramPart } from './errors.ts';
 

@@ -1,7 +1,7 @@
-// Owns the two tables of errors: those a request can end in (code, HTTP status, who is to blame), and those that a command or
-// the start of the gateway ends with. Knows no sockets.
+// Owns the two tables of errors: of requests (code, HTTP status, source), and of commands and start-up. Imports no
+// sockets.
 
-/** Who caused a failed request; a column of docs/reference/errors.md. */
+/** The cause of a failed request; a column of docs/reference/errors.md. */
 export type ErrorSource = 'client' | 'upstream' | 'policy' | 'internal';
 
 /** One row of the table. */
@@ -9,7 +9,7 @@ export interface ErrorInfo {
   /** HTTP status sent to the phone. */
   readonly status: number;
   readonly source: ErrorSource;
-  /** What the operator reads; never sent to a phone. */
+  /** Explanation for the operator; never sent to a phone. */
   readonly help: string;
 }
 
@@ -22,24 +22,24 @@ export const ERRORS = {
     400,
     'the request line is not METHOD SP origin-form SP HTTP/1.1 (RFC 9112 3)',
   ),
-  EASGATE_BAD_VERSION: client(505, 'only HTTP/1.1 and HTTP/1.0 are spoken here'),
+  EASGATE_BAD_VERSION: client(505, 'the HTTP version is not 1.1 or 1.0'),
   EASGATE_BAD_HEADER: client(
     400,
     'a header line is malformed: name, value, folding or line ending (RFC 9112 5)',
   ),
-  EASGATE_DUPLICATE_HEADER: client(400, 'a header that identity or framing depends on came twice'),
+  EASGATE_DUPLICATE_HEADER: client(400, 'a header that identity or framing depends on is repeated'),
   EASGATE_BAD_HOST: client(400, 'not exactly one valid Host (RFC 9112 3.2)'),
   EASGATE_WRONG_HOST: client(421, 'the Host is not one of publicHosts'),
   EASGATE_BAD_CONTENT_LENGTH: client(400, 'Content-Length is not plain digits (RFC 9112 6.2)'),
   EASGATE_BAD_TRANSFER_ENCODING: client(
     400,
-    'Transfer-Encoding is not exactly "chunked", or came with HTTP/1.0 (RFC 9112 6.1)',
+    'Transfer-Encoding is not exactly "chunked", or was sent with HTTP/1.0 (RFC 9112 6.1)',
   ),
   EASGATE_AMBIGUOUS_LENGTH: client(
     400,
     'both Content-Length and Transfer-Encoding: a smuggling attempt (RFC 9112 6.3)',
   ),
-  EASGATE_BAD_CONNECTION: client(400, 'the Connection header names a header that must reach the server'),
+  EASGATE_BAD_CONNECTION: client(400, 'the Connection header names a header that must be forwarded'),
   EASGATE_BAD_EXPECT: client(417, 'Expect is not exactly 100-continue (RFC 9110 10.1.1)'),
   EASGATE_BAD_CHUNK: client(400, 'the chunked body is malformed (RFC 9112 7.1)'),
   EASGATE_HEAD_TOO_LARGE: client(431, 'the request head exceeds limits.maxHeadBytes or limits.maxHeaders'),
@@ -51,7 +51,7 @@ export const ERRORS = {
   EASGATE_HEAD_TIMEOUT: client(408, 'the request head took longer than limits.headTimeoutSeconds'),
   EASGATE_BODY_TIMEOUT: client(
     408,
-    'no byte of the request body for limits.bodyTimeoutSeconds, or fewer than limits.minBodyRate a second',
+    'no byte of the request body arrived for limits.bodyTimeoutSeconds, or fewer than limits.minBodyRate per second',
   ),
   EASGATE_METHOD_NOT_ALLOWED: client(
     405,
@@ -59,29 +59,32 @@ export const ERRORS = {
   ),
   EASGATE_UNEXPECTED_BODY: client(400, 'a body on OPTIONS, GET, HEAD or DELETE'),
   EASGATE_LENGTH_MISMATCH: client(400, 'the client closed before its announced body was complete'),
-  EASGATE_LOOP: client(508, 'the request came through this gateway already (Via)'),
-  EASGATE_CLIENT_LEFT: client(499, 'the client left before the response was complete'),
+  EASGATE_LOOP: client(
+    508,
+    'the request passed this gateway before (Via): a loop in the configuration of proxies',
+  ),
+  EASGATE_CLIENT_LEFT: client(499, 'the client closed the connection before the response was complete'),
   EASGATE_CLIENT_STALLED: client(
     499,
-    'the client took no byte of the response for limits.bodyTimeoutSeconds, or fewer than limits.minReadRate a second',
+    'the client read no byte of the response for limits.bodyTimeoutSeconds, or fewer than limits.minReadRate per second',
   ),
   EASGATE_PROXY_PROTOCOL: client(400, 'the PROXY protocol header is malformed'),
   EASGATE_NOT_FOUND: client(
     404,
-    'the path is not /Microsoft-Server-ActiveSync in its one spelling, nor Autodiscover where it is served',
+    'the path is neither exactly /Microsoft-Server-ActiveSync nor, where it is served, Autodiscover',
   ),
   EASGATE_BAD_PATH: client(
     400,
-    'on a pass-through connection: the path names Exchange ActiveSync, or has escapes, dots or separators that servers read differently',
+    'on a pass-through connection: the path is that of Exchange ActiveSync, or has escapes, dots or separators that servers read differently',
   ),
   EASGATE_BAD_UPGRADE: client(
     400,
-    'an upgrade that is not a WebSocket on a path opened for it (RFC 6455 4.1)',
+    'an upgrade that is not a WebSocket on a path with passThrough.paths[].upgrade (RFC 6455 4.1)',
   ),
   EASGATE_QUERY_TOO_LONG: client(414, 'the query is longer than 2048 octets'),
   EASGATE_QUERY_MALFORMED: client(400, 'the query is not one canonical EAS query (MS-ASHTTP 2.2.1.1.1)'),
-  EASGATE_QUERY_NAME: client(400, 'the query has a parameter name in an odd spelling'),
-  EASGATE_QUERY_DUPLICATE: client(400, 'the query has a parameter twice'),
+  EASGATE_QUERY_NAME: client(400, 'a parameter name of the query is encoded or in the wrong case'),
+  EASGATE_QUERY_DUPLICATE: client(400, 'a parameter of the query is repeated'),
   EASGATE_QUERY_COMMAND: client(400, 'the query names no known command'),
   EASGATE_QUERY_DEVICE_ID: client(
     400,
@@ -100,19 +103,19 @@ export const ERRORS = {
   ),
   EASGATE_POLICY_KEY: client(
     400,
-    'X-MS-PolicyKey is no number of at most ten digits, or the query has another one',
+    'X-MS-PolicyKey is not a number of at most ten digits, or differs from the query',
   ),
   EASGATE_AUTHORIZATION: client(
     401,
-    'the Authorization header is malformed, or ends a handshake (NTLM, Negotiate) that was not begun on its connection; the client got the challenge of the mail server',
+    'the Authorization header is malformed, or completes a handshake (NTLM, Negotiate) that did not begin on its connection; the client received the 401 of the mail server',
   ),
   EASGATE_USER_NAME: client(
     401,
-    'the client got the challenge of the mail server, which asks its user for the name again: the user name is empty, too long, asks for impersonation (# or !), has /, a second \\ or a second @, or what directories leave out or take for other letters (RFC 4518)',
+    'the user name is empty, too long, requests impersonation (# or !), has /, a second \\ or a second @, or has characters that directories ignore or map to others (RFC 4518); the client received the 401 of the mail server and asks its user again',
   ),
   EASGATE_USER_MISMATCH: client(
     403,
-    'User= in the query is not the authenticated user (identity.userClaim), or that one is not the user of the client certificate',
+    'User= in the query is not the authenticated user (identity.userClaim), or the authenticated user is not the user of the client certificate',
   ),
   EASGATE_CONTENT_TYPE: client(
     400,
@@ -123,13 +126,13 @@ export const ERRORS = {
   EASGATE_BODY_NOT_WBXML: client(400, 'the body does not begin as WBXML 03 01 6A 00 (MS-ASWBXML 2.1)'),
   EASGATE_BODY_MALFORMED: client(
     400,
-    'the body begins as WBXML, but what follows is not understood (MS-ASWBXML 2.1): `easgate wbxml` says where',
+    'the body begins as WBXML but is malformed (MS-ASWBXML 2.1); `easgate wbxml` shows where',
   ),
-  EASGATE_BODY_ROOT: client(400, 'the root element of the body is not the one Cmd names'),
+  EASGATE_BODY_ROOT: client(400, 'the root element of the body does not match Cmd in the query'),
   EASGATE_BODY_GZIP: client(400, 'the gzip-coded body is malformed or has optional header fields'),
   EASGATE_UPSTREAM_CONNECT: upstream(
     502,
-    'no connection to the mail server: is upstream.url right and the server up?',
+    'no connection to the mail server: check upstream.url and whether the server runs',
   ),
   EASGATE_UPSTREAM_CONNECT_TIMEOUT: upstream(
     504,
@@ -137,17 +140,17 @@ export const ERRORS = {
   ),
   EASGATE_UPSTREAM_TIMEOUT: upstream(
     504,
-    'no response head within upstream.responseTimeoutSeconds (held polls: heartbeat + margin)',
+    'no response head within upstream.responseTimeoutSeconds (held polls: heartbeat + limits.heldPollMarginSeconds)',
   ),
   EASGATE_UPSTREAM_CLOSED: upstream(502, 'the mail server closed the connection before its response'),
-  EASGATE_UPSTREAM_INVALID: upstream(
+  EASGATE_UPSTREAM_INVALID: upstream(502, 'the mail server sent a malformed HTTP/1.1 response'),
+  EASGATE_UPSTREAM_TRUNCATED: upstream(
     502,
-    'the mail server sent something that is not one clean HTTP/1.1 response',
+    'the mail server closed the connection in the middle of a response',
   ),
-  EASGATE_UPSTREAM_TRUNCATED: upstream(502, 'the mail server ended in the middle of a response'),
   EASGATE_UPSTREAM_STALLED: upstream(
     504,
-    'the mail server stopped in the middle of a response for upstream.idleTimeoutSeconds',
+    'the mail server paused in the middle of a response for longer than upstream.idleTimeoutSeconds',
   ),
   EASGATE_UPSTREAM_BUSY: upstream(
     503,
@@ -156,32 +159,32 @@ export const ERRORS = {
   EASGATE_NO_LOCAL_PORT: {
     status: 503,
     source: 'internal',
-    help: 'no free local port to connect to the mail server from, on any of upstream.sourceAddresses, or they are not addresses of this host',
+    help: 'no free local port for a connection to the mail server: add upstream.sourceAddresses, and check that they belong to this host',
   },
   EASGATE_UPSTREAM_DOWN: upstream(503, 'no mail server is healthy: see the log lines of the health checks'),
   EASGATE_UPSTREAM_REDIRECT: upstream(
     502,
-    'the mail server sent the phone to another address, which would lead it round this gateway: by 451 while publicUrl is not set, by 3xx, which is no part of Exchange ActiveSync, or on a passThrough path by an address of Exchange ActiveSync or Autodiscover',
+    'the mail server redirected the phone, which would bypass this gateway: with 451 (set publicUrl), with 3xx (not part of Exchange ActiveSync), or on a passThrough path to Exchange ActiveSync or Autodiscover',
   ),
   EASGATE_DEVICE_THROTTLED: {
     status: 503,
     source: 'policy',
-    help: 'the device sends one command too often, or repeats the same request without news (throttle); a mail app that spins empties its battery',
+    help: 'the device sends one command too often, or repeats a request without news (throttle); such a loop drains its battery',
   },
   EASGATE_DEVICE_BUSY: {
     status: 503,
     source: 'policy',
-    help: 'the device has limits.maxInFlightPerDevice requests under way',
+    help: 'the device has limits.maxInFlightPerDevice concurrent requests',
   },
   EASGATE_OVERLOADED: {
     status: 503,
     source: 'internal',
-    help: 'the process uses more memory than limits.maxMemoryBytes: new held polls are refused until it uses less',
+    help: 'the worker uses more memory than limits.maxMemoryBytes: new held polls are refused until it uses less',
   },
   EASGATE_SUPERSEDED: {
     status: 200,
     source: 'policy',
-    help: 'a newer Ping of the same device took its place',
+    help: 'a newer Ping of the same device replaced this one',
   },
   EASGATE_STORE_UNAVAILABLE: {
     status: 503,
@@ -191,12 +194,12 @@ export const ERRORS = {
   EASGATE_DECISION_OVERTAKEN: {
     status: 503,
     source: 'internal',
-    help: 'the decision changed while it was looked up, and changed again: the phone comes again in a second',
+    help: 'the decision changed repeatedly during the look-up; the phone retries in a second',
   },
   EASGATE_CREDENTIALS_UNKNOWN: {
     status: 503,
     source: 'internal',
-    help: 'the mail server could not be asked about the credentials (what answers its OPTIONS must demand credentials and offer Exchange ActiveSync, as MS-ASHTTP 2.2.3.1.2 and 2.2.4 say: see EASGATE_OPTIONS_OPEN), or too many wrong ones came from this address or for this user',
+    help: 'the credentials could not be checked with an OPTIONS request to the mail server (it must demand credentials and offer Exchange ActiveSync, MS-ASHTTP 2.2.3.1.2 and 2.2.4; see EASGATE_OPTIONS_OPEN), or there were too many wrong ones from this address or for this user',
   },
   EASGATE_NO_CLEARANCE: {
     status: 500,
@@ -212,21 +215,21 @@ export const ERRORS = {
   EASGATE_DECISION_CHANGED: {
     status: 503,
     source: 'policy',
-    help: 'the decision changed while the request was under way: a held poll ended with 200 and "start over", a response under way was cut, and anything else is to come again in a second, for its new answer',
+    help: 'the decision changed during the request: a held poll ended with 200 and "start over", a response in progress was cut off, and other requests are to be retried in a second',
   },
 } as const satisfies Record<string, ErrorInfo>;
 
 /** A code of {@link ERRORS}. */
 export type HttpErrorCode = keyof typeof ERRORS;
 
-/** What ends with an error of {@link PROGRAM_ERRORS}; a column of docs/reference/errors.md. */
+/** What failed; a column of docs/reference/errors.md. */
 export type ProgramPart = 'command' | 'start';
 
 /** One row of the second table. */
 export interface ProgramErrorInfo {
-  /** `command`: what was asked for was not done. `start`: the gateway, or the command, could not begin. */
+  /** `command`: a command was not carried out. `start`: the gateway or a command could not start. */
   readonly part: ProgramPart;
-  /** What it means, and what to do. */
+  /** Meaning and remedy. */
   readonly help: string;
 }
 
@@ -240,94 +243,110 @@ export const PROGRAM_ERRORS = {
   ),
   EASGATE_DEVICE_ID: command('the argument is no device id: it is letters and digits, 64 at most'),
   EASGATE_EXPIRY: command(
-    'the argument is no time to come: write a length (30m, 12h, 7d, 1w) or an ISO date',
+    'the argument is not a future time: write a duration (30m, 12h, 7d, 1w) or an ISO date',
   ),
-  EASGATE_TIME: command('the argument is no time: write a length (30m, 12h, 7d, 1w) or an ISO date'),
+  EASGATE_TIME: command('the argument is not a time: write a duration (30m, 12h, 7d, 1w) or an ISO date'),
   EASGATE_FLAG: command('the argument is not true or false'),
   EASGATE_FILTER: command(
-    'the value of a filter, of `--sort` or of `--limit` is none of those that the text names',
+    'the value of a filter, of `--sort` or of `--limit` is not valid; the message lists the valid ones',
   ),
-  EASGATE_FORMAT: command('the format, or what was read, is neither hex nor base64'),
-  EASGATE_NOT_FOUND: command('the directory does not know the device or user; the text names near ones'),
-  EASGATE_CHANGED: command('somebody else, or the device, changed the decision meanwhile; look, and repeat'),
+  EASGATE_FORMAT: command('the format or the input is neither hex nor base64'),
+  EASGATE_NOT_FOUND: command(
+    'the directory does not know the device or user; the message suggests similar names',
+  ),
+  EASGATE_CHANGED: command(
+    'the decision was changed meanwhile by somebody else or by the device; check it and repeat',
+  ),
   EASGATE_REASON: command('a wipe needs a reason, and the one given is blank'),
-  EASGATE_WIPE_CONFIRM: command('the wipe was not confirmed, or there was nobody to ask; nothing was done'),
+  EASGATE_WIPE_CONFIRM: command(
+    'the wipe was not confirmed, or there is no terminal for the question; nothing was done',
+  ),
   EASGATE_WIPE_USER: command(
-    'it is not clear whose device to wipe (`--user`, `--all-users`), or the user was never seen with the device under this name',
+    'the device has several users (choose with `--user` or `--all-users`), or this user was never seen with it',
   ),
   EASGATE_WIPE_VERSION: command('the client is too old for an account-only wipe, or its version is unknown'),
-  EASGATE_WIPE_IN_PLACE: command('a wipe waits for the device; take it back first (`easgate devices clear`)'),
-  EASGATE_WIPED: command('the device acknowledged a wipe; `easgate devices clear --force` lets it in again'),
+  EASGATE_WIPE_IN_PLACE: command(
+    'a wipe is pending for the device; cancel it first (`easgate devices clear`)',
+  ),
+  EASGATE_WIPED: command('the device acknowledged a wipe; `easgate devices clear --force` allows it again'),
   EASGATE_NOT_RUNNING: command('`workers.pidFile` names no running gateway'),
   EASGATE_HEALTH: command(
-    'the gateway does not answer, or answers 503 with this reason, or has no address for probes',
+    'the gateway does not answer, answers 503 with this reason, or has no address for probes',
   ),
-  EASGATE_FILE: command('a file that the command names cannot be read, or is not understood'),
-  EASGATE_POLICY: command('the policy document cannot be used; every problem has its line and column'),
-  EASGATE_POLICY_FACTS: command('the facts are not one JSON object a line'),
-  EASGATE_WBXML: command('what was given is no WBXML of Exchange ActiveSync, or no XML of it'),
+  EASGATE_FILE: command('a file of the command line cannot be read or parsed'),
+  EASGATE_POLICY: command('the policy document has errors; each is listed with line and column'),
+  EASGATE_POLICY_FACTS: command('the facts are not one JSON object per line'),
+  EASGATE_WBXML: command('the input is not WBXML of Exchange ActiveSync, or not its XML form'),
   EASGATE_WBXML_HEADER: command('the document does not begin as WBXML 03 01 6A 00 (MS-ASWBXML 2.1)'),
-  EASGATE_WBXML_LIMIT: command('the document is larger or deeper than any of Exchange ActiveSync'),
+  EASGATE_WBXML_LIMIT: command('the document exceeds the limits on size or depth'),
   EASGATE_WBXML_TEXT: command('a text of the document is not UTF-8'),
-  EASGATE_WBXML_TOKEN: command('the document has a token that WBXML does not have there'),
+  EASGATE_WBXML_TOKEN: command('the document has a token that WBXML does not allow there'),
   EASGATE_WBXML_TRAILING: command('bytes follow the end of the document'),
   EASGATE_WBXML_TRUNCATED: command('the document ends too early'),
   EASGATE_WBXML_UNKNOWN_TAG: command('no code page lists this tag; `--unknown` keeps it'),
-  EASGATE_WBXML_XML: command('the XML has no form in WBXML; the text says where'),
+  EASGATE_WBXML_XML: command('the XML cannot be written as WBXML; the message shows where'),
   EASGATE_CONFIG: start(
-    'the configuration cannot be used; every problem has its line, its column and what is wanted there',
+    'the configuration has errors; each is listed with line, column and the expected value',
   ),
-  EASGATE_TEMPLATE: start('a text of `messages.templatesDir` is wrong, with line and column'),
+  EASGATE_TEMPLATE: start(
+    'a text in `messages.templatesDir` has errors; each is listed with line and column',
+  ),
   EASGATE_LISTEN: start(
-    'an address cannot be listened on: taken, not allowed, or not of this host; the text says what to do',
+    'an address cannot be listened on: in use, not permitted, or not of this host; the message says what to do',
   ),
   EASGATE_REDIS: start(
-    'Redis cannot be used: nobody there, wrong password, TLS or not, or no Redis at all; the text says which',
+    'Redis cannot be used: no answer, wrong password, TLS mismatch, or not Redis; the message says which',
   ),
-  EASGATE_ALREADY_RUNNING: start('another gateway runs with the same `workers.pidFile`; each needs its own'),
-  EASGATE_STORE_UNINITIALISED: start('Redis holds no directory yet: `easgate store init`, once'),
+  EASGATE_ALREADY_RUNNING: start(
+    'another gateway uses the same `workers.pidFile`; each gateway needs its own',
+  ),
+  EASGATE_STORE_UNINITIALISED: start('Redis holds no directory yet: run `easgate store init` once'),
   EASGATE_STORE_MISSING: start(
-    'the directory that this machine knows is gone: put it back, or take what is there (`easgate store accept`)',
+    'the directory that this machine used is gone: restore it, or accept the current one (`easgate store accept`)',
   ),
   EASGATE_STORE_OTHER: start(
-    'another directory is in the place of the known one: is `store.path`, `store.url` or `store.id` right?',
+    'this is another directory than before: check `store.path`, `store.url` and `store.id`',
   ),
   EASGATE_STORE_EPOCH: start(
-    'the directory is an old copy, with a lower epoch: `easgate store accept` takes it',
+    'the directory is an old copy with a lower epoch; accept it with `easgate store accept`',
   ),
   EASGATE_STORE_ROLLED_BACK: start(
-    'the directory lost more than `store.maxRollbackSeconds` of what was written: `easgate store accept` takes it',
+    'the directory lost more than `store.maxRollbackSeconds` of recent writes; accept it with `easgate store accept`',
   ),
-  EASGATE_STORE_SCHEMA: start('the directory was made by a version of easgate with other records'),
+  EASGATE_STORE_SCHEMA: start('the directory was written by an incompatible version of easgate'),
   EASGATE_STORE_STALE: start(
-    'Redis is a replica whose link to its primary is down, or takes no writes while the beat stands still',
+    'Redis is a replica that lost its primary, or accepts no writes and its beat counter stands still',
   ),
   EASGATE_STORE_MEMORY: start(
-    '`store.identityFile` is not understood: remove it, and look at `easgate store status`',
+    '`store.identityFile` is damaged: remove it, then check `easgate store status`',
   ),
   EASGATE_STORE_FULL: start(
-    'the disk of the SQLite file is full; the text says whether something was written',
+    'the disk of the SQLite file is full; the message says whether the change was written',
   ),
-  EASGATE_STORE_IO: start('the disk of the SQLite file fails; the text says whether something was written'),
-  EASGATE_STORE_BUSY: start('another process writes to the SQLite file for too long'),
-  EASGATE_STORE_DAMAGED: start('the SQLite file is damaged: put a backup back'),
+  EASGATE_STORE_IO: start(
+    'the disk of the SQLite file fails; the message says whether the change was written',
+  ),
+  EASGATE_STORE_BUSY: start('another process locks the SQLite file for too long'),
+  EASGATE_STORE_DAMAGED: start('the SQLite file is damaged: restore a backup'),
   EASGATE_STORE_FILE: start(
-    'the SQLite file cannot be opened or written, or was replaced meanwhile; the text has its path and what to do',
+    'the SQLite file cannot be opened or written, or was replaced; the message has its path and the remedy',
   ),
   EASGATE_STORE_REFUSED: start(
     'Redis refused the change (no memory, a replica, no permission, a key of another type); nothing was written',
   ),
   EASGATE_CORRUPT_RECORD: start(
-    'a record of the directory was written by something else, or by a newer easgate',
+    'a record of the directory was written by another program or a newer easgate',
   ),
-  EASGATE_NODE: start('this Node.js is too old; the text says where a newer one is'),
-  EASGATE_FAILED: start('anything else, in the words of the system; also why a worker did not start'),
+  EASGATE_NODE: start('this Node.js is too old; the message says where to find a newer one'),
+  EASGATE_FAILED: start(
+    'any other failure, with the message of the system; also a worker that did not start',
+  ),
 } as const satisfies Record<string, ProgramErrorInfo>;
 
 /** A code of {@link PROGRAM_ERRORS}. */
 export type ProgramErrorCode = keyof typeof PROGRAM_ERRORS;
 
-/** A failure that a person can act on: it has a code, and its message needs no stack. */
+/** A failure that a person can fix: it has a code and needs no stack trace. */
 export class ProgramError extends Error {
   readonly code: ProgramErrorCode | HttpErrorCode;
   constructor(code: ProgramErrorCode | HttpErrorCode, message: string) {

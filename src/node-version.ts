@@ -1,9 +1,9 @@
-// Owns which Node.js easgate needs. Written for any version that knows modules.
+// Owns the required version of Node.js. Written so that any version with ES modules can load it.
 
-/** The oldest that runs it, as `engines` of package.json says. */
+/** The oldest supported version, as in `engines` of package.json. */
 export const NEEDED_NODE = '26.4';
 
-/** What to do about a Node.js that is too old; null = it is new enough. */
+/** Advice when this Node.js is too old; null = it is new enough. */
 export function nodeTrouble(version: string): string | null {
   const [major = 0, minor = 0] = version.split('.').map(Number);
   const [neededMajor = 0, neededMinor = 0] = NEEDED_NODE.split('.').map(Number);

@@ -1,8 +1,8 @@
-// Owns what the figures are to be, and whether they are.
+// Owns the targets of the benchmark, and whether they are met.
 import { median } from './report.ts';
 import type { BenchResult, Measure } from './report.ts';
 
-/** One aim. */
+/** One target. */
 export interface Aim {
   readonly scenario: string;
   readonly text: string;
@@ -16,7 +16,7 @@ export interface Aim {
   readonly values: (result: BenchResult) => number[];
 }
 
-/** All of them. */
+/** All targets. */
 export const AIMS: readonly Aim[] = [
   against('hot-path', 1, 'nginx-lua', true),
   against('tls', 1.2, 'nginx-lua', true),
@@ -50,12 +50,28 @@ export const AIMS: readonly Aim[] = [
   },
   micros('policy', 'evaluate', 2),
   micros('policy', 'explain', 50),
+  {
+    scenario: 'policy-change',
+    text: 'all is decided within 1,000 ms',
+    limit: 1_000,
+    atMost: true,
+    digits: 0,
+    values: (result) => samplesOf(result, 'easgate', 'changeMs'),
+  },
+  {
+    scenario: 'policy-change',
+    text: 'no pause above 50 ms',
+    limit: 50,
+    atMost: true,
+    digits: 1,
+    values: (result) => samplesOf(result, 'easgate', 'pauseMs'),
+  },
 ];
 
 /** Rounds that lie further apart than this factor are no evidence, whatever their median is. */
 const MAX_SPREAD = 2;
 
-/** The median over the rounds, and how far they lie apart. */
+/** The median over the rounds, and their spread. */
 export interface Outcome {
   readonly value: number;
   readonly least: number;
@@ -64,7 +80,7 @@ export interface Outcome {
   readonly verdict: 'met' | 'missed' | 'not measured';
 }
 
-/** Compares the figures of an aim with its limit; null = the run has no figures for it. */
+/** Compares the figures of a target with its limit; null = the run did not measure it. */
 export function outcomeOf({ values, limit, atMost }: Aim, result: BenchResult): Outcome | null {
   const all = values(result);
   if (all.length === 0) return null;
@@ -101,6 +117,10 @@ function micros(scenario: string, variant: string, limit: number): Aim {
         cpuMicrosPerDecision === undefined ? [] : [cpuMicrosPerDecision],
       ),
   };
+}
+
+function samplesOf({ rivals }: BenchResult, variant: string, measure: Measure): number[] {
+  return (rivals[variant]?.samples ?? []).flatMap((sample) => sample[measure] ?? []);
 }
 
 function bytes(scenario: string, kilobytes: number): Aim {

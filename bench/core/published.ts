@@ -1,4 +1,4 @@
-// Owns the tables in README.md and bench/README.md: made from the results, never by hand.
+// Owns the tables in README.md and bench/README.md, generated from the results.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { AIMS, outcomeOf } from './aims.ts';
 import { MEASURES, grid } from './report.ts';
@@ -36,7 +36,7 @@ export function writeTables(): void {
 
 type Results = ReadonlyMap<string, BenchResult>;
 
-/** What a reader wants to know first. */
+/** The summary for README.md. */
 function overview(results: Results): string {
   const columns = [
     ['µs per forwarded request', 'hot-path', 1],

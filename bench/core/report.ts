@@ -1,4 +1,4 @@
-// Owns what a benchmark run leaves behind: a table, JSON, and a bar chart.
+// Owns the output of a benchmark run: a table, JSON, and a bar chart.
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
@@ -17,6 +17,8 @@ export const MEASURES = {
   p50Ms: { label: 'p50 ms', digits: 1, less: true },
   p99Ms: { label: 'p99 ms', digits: 1, less: true },
   p99MsWithout: { label: 'p99 ms without polls', digits: 1, less: true },
+  changeMs: { label: 'ms until all is decided', digits: 0, less: true },
+  pauseMs: { label: 'longest pause, ms', digits: 1, less: true },
   errors: { label: 'errors', digits: 0, less: true },
 } as const;
 
@@ -32,7 +34,7 @@ export type RivalResult = Sample & { readonly samples: readonly Sample[] };
 /** One run of a scenario. */
 export interface BenchResult {
   readonly scenario: string;
-  /** What the scenario is about. */
+  /** The main measure of the scenario. */
   readonly figure: Measure;
   readonly at: string;
   readonly machine: Record<string, string | number>;
@@ -64,13 +66,13 @@ function measuresOf(samples: readonly Sample[]): Measure[] {
   );
 }
 
-/** What the figures were measured on. */
+/** The machine of the run. */
 export function machine(): Record<string, string | number> {
   const [cpu] = cpus();
   return { cpu: cpu?.model ?? 'unknown', cores: cpus().length, memoryBytes: totalmem(), kernel: release() };
 }
 
-/** Versions of all that took part. */
+/** Versions of all products in the run. */
 export function versions(): Record<string, string> {
   const packages = ['undici', 'http-proxy', 'autocannon', 'lru-cache'].map((name) => {
     const text = readFileSync(new URL(`../../node_modules/${name}/package.json`, import.meta.url), 'utf8');
@@ -124,13 +126,13 @@ export function grid(header: readonly string[], rows: readonly (readonly string[
 }
 
 function text(measure: Measure, value: number | undefined): string {
-  // No gateway, no CPU time of one.
+  // Without a gateway there is no CPU time of one.
   return value === undefined || (value === 0 && measure === 'cpuMicrosPerRequest')
     ? '-'
     : value.toFixed(MEASURES[measure].digits);
 }
 
-/** A bar chart that reads on light and dark pages. */
+/** A bar chart for light and dark pages. */
 export function chart(result: BenchResult): string {
   const { label, digits, less } = MEASURES[result.figure];
   const bars = Object.entries(result.rivals)

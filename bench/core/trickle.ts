@@ -48,7 +48,7 @@ await new Promise<void>((resolve) => {
     const due = Math.min(total, Math.floor(elapsed * perMillisecond));
     while (sent < due && idle.length > 0) {
       const phone = idle.shift() as Phone;
-      // Late requests count from when they were due: a stall may not hide the requests it held up.
+      // Late requests count from their due time, so that a stall does not hide the requests it delayed.
       const device = kind === 'cold' ? coldDevice(sent) : phone.device;
       sent++;
       phone.since = startedAt + sent / perMillisecond;

@@ -2,6 +2,7 @@
 import { COLD_SCENARIOS } from './cold.ts';
 import { HANDSHAKE_SCENARIOS } from './handshakes.ts';
 import { HELD_POLL_SCENARIOS } from './held-polls.ts';
+import { POLICY_CHANGE_SCENARIOS } from './policy-change.ts';
 import { POLICY_SCENARIOS } from './policy.ts';
 import { REQUEST_SCENARIOS } from './requests.ts';
 import type { Scenario } from './scenario.ts';
@@ -14,4 +15,5 @@ export const SCENARIOS: readonly Scenario[] = [
   ...TRANSFER_SCENARIOS,
   ...COLD_SCENARIOS,
   ...POLICY_SCENARIOS,
+  ...POLICY_CHANGE_SCENARIOS,
 ];

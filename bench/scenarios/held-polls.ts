@@ -39,12 +39,12 @@ export const HELD_POLL_SCENARIOS: readonly Scenario[] = [
   },
 ];
 
-/** Every step is a sample, so that the median is what one more poll costs and not what is allocated once. */
+/** Every step is a sample, so that the median is the cost of one more poll without one-time allocations. */
 async function holdPolls(runs: readonly Running[], { seconds }: Effort, secure: boolean): Promise<void> {
   for (const running of runs) {
     const { process: child, port, samples, rival } = running;
     if (child?.pid === undefined) continue;
-    // On a fresh process: memory that earlier traffic left free would hide what a poll costs.
+    // Starts on a fresh process: memory freed by earlier traffic would hide the cost of a poll.
     const polls = startPolls(port, secure);
     let before = await park(polls, 0, child.pid);
     for (let count = POLL_STEP; count <= MANY_POLLS; count += POLL_STEP) {

@@ -1,4 +1,4 @@
-// Owns what a scenario is, and the measuring that several of them share: rounds in turn, load, and a steady rate.
+// Owns the interface of a scenario, and shared measuring: interleaved rounds, load, and a steady rate.
 import type { ChildProcess } from 'node:child_process';
 import type { LoadKind, LoadOrder } from '../core/load.ts';
 import { LOAD_CORE, cpuMicros, line, start, stop } from '../core/processes.ts';
@@ -13,7 +13,7 @@ export interface Running {
   readonly samples: Sample[];
 }
 
-/** How long and how often. */
+/** Duration and repetitions. */
 export interface Effort {
   readonly rounds: number;
   readonly seconds: number;
@@ -30,7 +30,7 @@ export interface Scenario {
   readonly logged: boolean;
   readonly redis: boolean;
   /** Measures code of this process, without gateways: the samples of each variant. */
-  readonly alone?: (effort: Effort) => Record<string, Sample[]>;
+  readonly alone?: (effort: Effort) => Record<string, Sample[]> | Promise<Record<string, Sample[]>>;
   /** Fills in the samples of each. */
   measure(runs: readonly Running[], effort: Effort, scenario: Scenario): Promise<void>;
 }
@@ -42,7 +42,10 @@ export const EVERYONE = ['easgate', 'nginx-lua', 'haproxy', 'undici', 'http-prox
 /** A scenario without TLS, access log and Redis. */
 export const PLAIN = { tls: false, logged: false, redis: false };
 
-/** A warm-up, and what is measured without counting; then rounds in which everybody has a turn: what disturbs the machine disturbs them alike. */
+/**
+ * Warms up, measures once without counting, then runs interleaved rounds, so that disturbances of the machine affect
+ * all rivals.
+ */
 export async function inTurns(
   runs: readonly Running[],
   { rounds }: Effort,
@@ -68,7 +71,7 @@ interface LoadOptions {
   readonly cores?: string;
 }
 
-/** Load of 64 connections for some seconds; the figures of the gateway process and of the load generator. */
+/** Load of 64 connections for some seconds; returns figures of the gateway process and of the load generator. */
 export async function load(
   { rival, process: child, port }: Running,
   seconds: number,

@@ -1,4 +1,4 @@
-// Owns the mail server of the benchmark: answers every request alike as cheaply as it can, and holds Pings for ever.
+// Owns the mail server of the benchmark: the cheapest possible answers, and Pings held forever.
 import { createServer } from 'node:net';
 import type { Socket } from 'node:net';
 import { LARGE_BYTES } from '../core/traffic.ts';

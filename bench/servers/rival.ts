@@ -5,7 +5,7 @@ import type { CertificateFiles } from '../core/certificate.ts';
 import { GATEWAY_CORE, line, start, stop } from '../core/processes.ts';
 import { DEVICES, POLL_DEVICES, pollDevice } from '../core/traffic.ts';
 
-/** What a rival needs to know. */
+/** Inputs of a rival's start. */
 export interface RivalContext {
   readonly folder: string;
   readonly port: number;

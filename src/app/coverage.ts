@@ -3,7 +3,7 @@ import type { DirectoryStore, PartnershipListing } from '../directory/store.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import { localPart, lookAlike } from '../identity/user-names.ts';
 import type { AccessDecision, ManualDecision } from '../model/decision.ts';
-import { isWipe } from '../model/decision.ts';
+import { isWipe } from '../model/wipe.ts';
 import { decidedOn } from './decisions.ts';
 import type { Decided } from './decisions.ts';
 

@@ -2,7 +2,7 @@
 import type { DirectoryStore } from '../directory/store.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { ManualDecision } from '../model/decision.ts';
-import { isOpenWipe, isStandingWipe, isWipe } from '../model/decision.ts';
+import { isOpenWipe, isStandingWipe, isWipe } from '../model/wipe.ts';
 import { order } from './listing.ts';
 import type { Listing, ListOrder, SortFields } from './listing.ts';
 import { parseDevice, parseUser } from './names.ts';

@@ -4,7 +4,7 @@ import { ProgramError } from '../errors.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { AccessDecision, ManualDecision } from '../model/decision.ts';
 import { describeWipe } from '../policy/wipe.ts';
-import { isOpenWipe, isWipe } from '../model/decision.ts';
+import { isOpenWipe, isWipe } from '../model/wipe.ts';
 import { target } from './names.ts';
 
 /** A decision, and where it is stored; `user` null = on the device, for everyone. */

@@ -1,26 +1,32 @@
 // Owns the use case that explains an access: the verdict of a user on a device now, and every step that led to it.
 import type { DirectoryStore } from '../directory/store.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
-import { explain } from '../policy/evaluate.ts';
-import type { Explanation } from '../policy/evaluate.ts';
-import type { Policy } from '../policy/model.ts';
+import { explainRecords } from '../policy/access.ts';
+import type { ExplainedVerdict } from '../policy/access.ts';
+import { readAccess } from '../policy/access-facts.ts';
+import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
 import { parseDevice, parseUser } from './names.ts';
 
 /** Whom it is about, the verdict, and the steps. */
-export interface ExplainedAccess extends Explanation {
+export interface ExplainedAccess extends ExplainedVerdict {
   /** The user that the given name means. */
   readonly user: UserKey;
   readonly device: DeviceKey;
 }
 
-/** Decides as the gateway would at `now`, milliseconds since the epoch. @throws ProgramError */
+/**
+ * Decides as the gateway would at `now`, milliseconds since the epoch, a request of which nothing is known but user and
+ * device. @throws ProgramError
+ */
 export async function explainAccess(
   store: DirectoryStore,
-  policy: Policy,
+  policy: CompiledPolicy,
   subject: { readonly user: string; readonly device: string },
   now: number,
 ): Promise<ExplainedAccess> {
   const device = parseDevice(subject.device);
-  const found = await store.lookup(parseUser(subject.user), device);
-  return { user: found.user, device, ...explain(policy, { ...found, now }) };
+  const user = parseUser(subject.user);
+  const found = await store.lookup(user, device);
+  const access = readAccess(found, { user, device, deviceType: null }, now);
+  return { user: found.user, device, ...explainRecords(policy, access, now) };
 }

@@ -6,7 +6,7 @@ import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
 import { evaluate } from '../policy/engine/evaluate.ts';
 import { readFacts } from '../policy/engine/read-facts.ts';
 import { verdictDocument } from '../policy/engine/verdict.ts';
-import { readText } from './policy-file.ts';
+import { readText } from '../config/policy-file.ts';
 
 const wouldBe = z
   .strictObject({ action: z.string(), reason: z.string(), rule: z.string().nullable() })

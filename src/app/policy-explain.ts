@@ -27,7 +27,8 @@ export function explanationDocument({ verdict, steps }: Explanation): object {
   };
 }
 
-function stepDocument(node: TraceNode): unknown {
+/** One step, with times as people write them. */
+export function stepDocument(node: TraceNode): unknown {
   return JSON.parse(
     JSON.stringify(node, (key, value: unknown) =>
       TIMES.has(key) && typeof value === 'number' ? formatTime(value) : value,

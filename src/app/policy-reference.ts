@@ -1,5 +1,6 @@
 // Owns the documents made from the policy schema: the JSON Schema, and the page of all fields.
-import { FIELDS, REASONS, EXCHANGE_REASONS, FIELD_NAMES } from '../policy/document/vocabulary.ts';
+import { REASONS } from '../model/reason.ts';
+import { FIELDS, EXCHANGE_REASONS, FIELD_NAMES } from '../policy/document/vocabulary.ts';
 import type { FieldInfo } from '../policy/document/vocabulary.ts';
 import { policyJsonSchema } from '../policy/document/schema.ts';
 

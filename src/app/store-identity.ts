@@ -8,7 +8,7 @@ import type { StoreKeeper } from '../directory/store-keeper.ts';
 import { readMemory, writeMemory } from '../directory/store-memory.ts';
 import type { StoreMemory } from '../directory/store-memory.ts';
 import { ProgramError } from '../errors.ts';
-import { isOpenWipe, isStandingWipe } from '../model/decision.ts';
+import { isOpenWipe, isStandingWipe } from '../model/wipe.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 
 /** The store as it was found, and what is known of it. */

@@ -12,7 +12,7 @@ export interface ServingFacts {
   readonly path: string;
   readonly port: number;
   readonly workers: number;
-  /** Where the built-in mail server is; null = a real one is configured. */
+  /** Address of the built-in mail server; null = a real one is configured. */
   readonly sampleUrl: string | null;
 }
 

@@ -6,7 +6,7 @@ import type { Decided } from '../app/decisions.ts';
 import { target } from '../app/names.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import { localPart } from '../identity/user-names.ts';
-import { isOpenWipe, isWipe } from '../model/decision.ts';
+import { isOpenWipe, isWipe } from '../model/wipe.ts';
 import { quoted } from './output.ts';
 import { isoTime } from './times.ts';
 

@@ -9,7 +9,7 @@ import { target } from '../app/names.ts';
 import { reportDevice } from '../app/report-device.ts';
 import { ProgramError } from '../errors.ts';
 import type { AccessDecision } from '../model/decision.ts';
-import { isWipe } from '../model/decision.ts';
+import { isWipe } from '../model/wipe.ts';
 import { loginName, withStore } from './context.ts';
 import { clearedText, decidedText, doubtText } from './decision-text.ts';
 import { print, printJson, warn } from './output.ts';

@@ -1,7 +1,7 @@
 // Owns how a failure is written: its code, its message, and which command helps.
 import { WipeInTheWay } from '../app/decisions.ts';
 import { WipeUserError } from '../app/wipe.ts';
-import { isOpenWipe } from '../model/decision.ts';
+import { isOpenWipe } from '../model/wipe.ts';
 import { clearCommand } from './decision-text.ts';
 
 /** `CODE: message`, and what to type next where that is known. */

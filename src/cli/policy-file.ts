@@ -1,7 +1,7 @@
 // Owns what commands on policies share: opening a document, and showing an explanation.
 import { explanationDocument } from '../app/policy-explain.ts';
-import { loadPolicyFile } from '../app/policy-file.ts';
-import type { LoadedPolicy, PlacedProblem } from '../app/policy-file.ts';
+import { loadPolicyFile, problemLine } from '../config/policy-file.ts';
+import type { LoadedPolicy } from '../config/policy-file.ts';
 import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
 import { explain } from '../policy/engine/evaluate.ts';
 import { readFacts } from '../policy/engine/read-facts.ts';
@@ -23,12 +23,6 @@ export function openPolicy(path: string): CompiledPolicy {
     'EASGATE_POLICY',
     `${path}: ${errors.length} problem${errors.length === 1 ? '' : 's'}\n${errors.map((one) => problemLine(path, one)).join('\n')}`,
   );
-}
-
-/** `FILE:LINE:COLUMN: error: PATH: MESSAGE`, as compilers write it. */
-export function problemLine(file: string, { severity, path, message, place }: PlacedProblem): string {
-  const where = place === null ? file : `${file}:${place.line}:${place.column}`;
-  return `${where}: ${severity}: ${path === '' ? '' : `${path}: `}${message}`;
 }
 
 /** Decides facts and shows every step, as JSON or for people. @throws ProgramError when they are no object */

@@ -8,6 +8,7 @@ import type {
   TraceNode,
 } from '../policy/engine/trace.ts';
 import { verdictDocument } from '../policy/engine/verdict.ts';
+import { printable } from './output.ts';
 import { table } from './table.ts';
 
 /** The verdict in one line, then the walk as a table; `=>` marks what decided, `..` what is only reported. */
@@ -27,19 +28,25 @@ export function explanationText({ verdict, steps }: Explanation): string {
   const recheck = Number.isFinite(verdict.recheckAt)
     ? `may change at ${formatTime(verdict.recheckAt)}\n`
     : '';
-  const rows = steps.flatMap(rowsOf);
-  return `${verdict.action} (${parts.join('; ')})\n${would}${recheck}\n${table(['', 'STEP', 'FOUND'], rows)}`;
+  return `${verdict.action} (${parts.join('; ')})\n${would}${recheck}\n${stepsTable(steps)}`;
+}
+
+/** The steps of a walk as a table. */
+export function stepsTable(steps: readonly TraceNode[]): string {
+  return table(['', 'STEP', 'FOUND'], steps.flatMap(rowsOf));
 }
 
 function rowsOf(node: TraceNode): string[][] {
   const mark = node.outcome === 'decides' ? '=>' : node.outcome === 'reported' ? '..' : '';
   const [title, detail, ...below] = textOf(node);
-  return [[mark, title ?? '', detail ?? ''], ...below.map((text) => ['', '', text])];
+  return [[mark, title ?? '', printable(detail ?? '')], ...below.map((text) => ['', '', printable(text)])];
 }
 
 /** The title of a step, what was found, and further lines. */
 function textOf(node: TraceNode): string[] {
   switch (node.step) {
+    case 'unreadableRecord':
+      return ['unreadable record', ...node.records];
     case 'openWipe':
       return ['open wipe', ...decisionLines(node.decisions)];
     case 'acknowledgedWipe':
@@ -92,10 +99,12 @@ const DECISION_STATES: Readonly<Record<DecisionTrace['state'], string>> = {
 
 function decisionLines(decisions: readonly DecisionTrace[]): string[] {
   if (decisions.length === 0) return ['none'];
-  return decisions.map(({ scope, action, by, source, expiresAt, state }) => {
-    const owner = source === null ? `by ${by ?? 'unknown'}` : `imported from ${source}`;
+  return decisions.map(({ scope, action, by, source, expiresAt, reason, onName, progress, state }) => {
+    const name = onName === undefined ? '' : ` with the user ${onName}`;
+    const who = source === null ? `by ${by ?? 'unknown'}` : `imported from ${source}`;
+    const owner = `${who}${reason === null ? '' : ` (${reason})`}${progress === undefined ? '' : `, ${progress}`}`;
     const end = expiresAt === null ? '' : ` until ${timeOf(expiresAt)}`;
-    return `${action} of the ${scope} ${owner}${end}: ${DECISION_STATES[state]}`;
+    return `${action} of the ${scope}${name} ${owner}${end}: ${DECISION_STATES[state]}`;
   });
 }
 

@@ -3,13 +3,13 @@ import { createInterface } from 'node:readline';
 import { loadPolicyCases, runPolicyCases } from '../app/policy-cases.ts';
 import type { CaseResult } from '../app/policy-cases.ts';
 import { evaluateLine } from '../app/policy-evaluate.ts';
-import { loadPolicyFile } from '../app/policy-file.ts';
-import type { PlacedProblem } from '../app/policy-file.ts';
+import { loadPolicyFile, problemLine } from '../config/policy-file.ts';
+import type { PlacedProblem } from '../config/policy-file.ts';
 import { policyReference, policySchemaText } from '../app/policy-reference.ts';
 import { ProgramError } from '../errors.ts';
 import { readStdin } from './context.ts';
 import { print } from './output.ts';
-import { explainFacts, openPolicy, problemLine } from './policy-file.ts';
+import { explainFacts, openPolicy } from './policy-file.ts';
 
 /** Options of `policy check`. */
 export interface CheckOptions {

@@ -11,8 +11,10 @@ import { readSecret } from '../config/load.ts';
 import type { ConfigSource } from '../config/load.ts';
 import { ConfigError, oneLine } from '../config/problems.ts';
 import type { Config } from '../config/schema.ts';
+import { PolicyError, servedPolicy } from '../config/served-policy.ts';
+import type { ServedPolicy } from '../config/served-policy.ts';
 import { storeOptions } from '../config/store-settings.ts';
-import { CertificateWatch } from '../supervisor/certificate-watch.ts';
+import { FileWatch } from '../supervisor/file-watch.ts';
 import { HealthServer } from '../supervisor/health-server.ts';
 import type { GatewayState } from '../supervisor/health-server.ts';
 import { killStopped, startBeside } from '../supervisor/orphans.ts';
@@ -35,6 +37,9 @@ export async function serve(path: string): Promise<void> {
   await new Primary(path).run();
 }
 
+/** Two looks this far apart that show the same: a document is taken a third of a second after it was written. */
+const POLICY_SETTLE_MS = 150;
+
 class Primary {
   private readonly path: string;
   private readonly loaded: UsableConfig;
@@ -42,7 +47,9 @@ class Primary {
   private readonly log: ProcessLog;
   private sample: SampleServer | null = null;
   private supervisor: Supervisor | null = null;
-  private watch: CertificateWatch | null = null;
+  private watch: FileWatch | null = null;
+  private policyWatch: FileWatch | null = null;
+  private policy: ServedPolicy | null = null;
   private health: HealthServer | null = null;
   private phase: GatewayState['phase'] = 'starting';
   private reloading: Promise<void> = Promise.resolve();
@@ -76,6 +83,7 @@ class Primary {
       );
       this.phase = 'serving';
       this.watchCertificates();
+      this.watchPolicy();
       const { port } = this.supervisor;
       const facts = { path: this.path, port, workers: plan.count, sampleUrl: this.sample?.url ?? null };
       process.stdout.write(announcement(config, facts));
@@ -119,10 +127,13 @@ class Primary {
   }
 
   private plan(config: Config, source: ConfigSource): WorkerPlan {
+    const policy = servedPolicy(config);
+    this.policy = policy;
     const { count } = config.workers;
     return {
       config,
       source,
+      policy: policy.source,
       count: count === 'auto' ? availableParallelism() : count,
       sampleUrl: this.sample?.url ?? null,
     };
@@ -149,6 +160,7 @@ class Primary {
       // Workers that were replaced have opened it by themselves.
       this.reopenOwnLog();
       this.watchCertificates();
+      this.watchPolicy();
       this.warn(loaded);
       logger.info({ code: 'EASGATE_RELOADED' }, 'all workers are replaced');
     } catch (error) {
@@ -221,7 +233,7 @@ class Primary {
     if (tls === undefined) return;
     const files = tls.certificates.flatMap(({ certificate, key }) => [certificate, key]);
     if (tls.clientCertificate !== undefined) files.push(tls.clientCertificate.ca);
-    this.watch = new CertificateWatch(files, () => this.onCertificates());
+    this.watch = new FileWatch(files, () => this.onCertificates());
   }
 
   private onCertificates(): void {
@@ -237,11 +249,54 @@ class Primary {
     }
   }
 
+  private watchPolicy(more: readonly string[] = []): void {
+    this.policyWatch?.close();
+    const { file } = this.config.policy;
+    this.policyWatch = null;
+    if (file === undefined || this.stopping) return;
+    const files = new Set([file, ...Object.keys(this.policy?.source?.texts ?? {}), ...more]);
+    const onChange = (): void => {
+      // Not in the middle of a reload, which reads the policy too.
+      this.reloading = this.reloading.then(() => this.onPolicy());
+    };
+    this.policyWatch = new FileWatch([...files], onChange, POLICY_SETTLE_MS);
+  }
+
+  /** A document that cannot be used changes nothing. */
+  private onPolicy(): void {
+    if (this.stopping) return;
+    const { logger } = this.log;
+    try {
+      const policy = servedPolicy(this.config);
+      this.policy = policy;
+      if (policy.source !== null) this.supervisor?.usePolicy(policy.source);
+      logger.info(
+        { code: 'EASGATE_POLICY', policy: policy.policy.name ?? undefined },
+        'another policy is in use',
+      );
+      this.warnOfPolicy(policy);
+      this.watchPolicy();
+    } catch (error) {
+      const problems = error instanceof ConfigError ? error.problems : [String(error)];
+      logger.error(
+        { code: 'EASGATE_POLICY_REJECTED', problems },
+        'the policy in use stays: correct the document, it is read again by itself',
+      );
+      // A list that is missing may come later.
+      this.watchPolicy(error instanceof PolicyError ? error.files : []);
+    }
+  }
+
+  private warnOfPolicy({ warnings }: ServedPolicy): void {
+    for (const problem of warnings) this.log.logger.warn({ code: 'EASGATE_POLICY_WARNING', problem });
+  }
+
   private async stop(): Promise<void> {
     this.stopping = true;
     this.phase = 'draining';
     await this.reloading;
     this.watch?.close();
+    this.policyWatch?.close();
     await this.supervisor?.stop();
     removePidFile(this.config.workers.pidFile);
     this.supervisor = null;

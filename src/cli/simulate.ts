@@ -1,5 +1,5 @@
 // Owns the work of `easgate simulate`: what a policy decides about made-up facts, step by step.
-import { readText } from '../app/policy-file.ts';
+import { readText } from '../config/policy-file.ts';
 import { ProgramError } from '../errors.ts';
 import { FACT_OPTIONS } from './commands/fact-options.ts';
 import { print } from './output.ts';

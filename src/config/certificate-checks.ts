@@ -1,10 +1,10 @@
-// Owns what can be said of certificates before a phone says it: ended, about to end, or for other host names.
+// Owns the checks of certificates before they are used: expired, about to expire, or for other host names.
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import type { Config } from './schema.ts';
 
-/** One thing about a certificate; `ended` = nobody accepts it any more, or not yet. */
+/** One finding; `ended` = expired or not yet valid, so no client accepts it. */
 export interface CertificateRemark {
   /** The field that names the file. */
   readonly place: string;
@@ -17,7 +17,7 @@ const SOON_MS = 30 * DAY_MS;
 /** A certificate in PEM (RFC 7468 5.1). */
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
 
-/** Looks at every certificate the configuration names; files that cannot be read are others' to tell. */
+/** Checks every certificate that the configuration names; unreadable files are reported elsewhere. */
 export function certificateRemarks(config: Config, now = Date.now()): CertificateRemark[] {
   const { tls } = config.listen;
   const files: [string, string][] = (tls?.certificates ?? []).map(({ certificate }, index) => [
@@ -49,7 +49,7 @@ function dateOf(from: number, to: number, now: number): { text: string; ended: b
   return { text: `ends on ${dayOf(to)}, in ${days(to - now)}: renew it in time`, ended: false };
 }
 
-/** Names that phones use and no certificate of the listener has. */
+/** Public host names that no certificate of the listener covers. */
 function namesNotCovered({ listen, publicUrl, publicHosts }: Config): CertificateRemark[] {
   if (listen.tls === undefined) return [];
   const leaves = listen.tls.certificates.flatMap(({ certificate }) => read(certificate).slice(0, 1));

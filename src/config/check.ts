@@ -17,6 +17,7 @@ import type { ConfigSource } from './load.ts';
 import { healthEndpoint } from './health.ts';
 import { schemaAt } from './json-schema.ts';
 import { noticeSettings } from './notice-settings.ts';
+import { servedPolicy } from './served-policy.ts';
 import { ConfigError, ConfigFileError } from './problems.ts';
 import type { Problem } from './problems.ts';
 import { pathOf, readText } from './read-text.ts';
@@ -25,7 +26,7 @@ import { storeOptions } from './store-settings.ts';
 
 /** What {@link checkConfig} found. */
 export interface Checked {
-  /** Null = nothing of it can be used. */
+  /** Null = no part of it can be used. */
   readonly config: Config | null;
   /** In the order of the file. */
   readonly problems: readonly Problem[];
@@ -35,7 +36,7 @@ export interface Checked {
 export interface UsableConfig {
   readonly source: ConfigSource;
   readonly config: Config;
-  /** Warnings, and what is wrong with dates of certificates. */
+  /** Warnings, and errors about certificate dates. */
   readonly problems: readonly Problem[];
 }
 
@@ -51,7 +52,7 @@ export function loadUsable(path: string): UsableConfig {
   return { source, config, problems };
 }
 
-/** Finds everything that is wrong or odd; never throws for what is in the file or the files it names. */
+/** Finds all errors and warnings; never throws for the content of the file or of the files it names. */
 export function checkConfig({ text, path }: ConfigSource, now = Date.now()): Checked {
   const read = readText(text, path);
   const findings = new Findings(read);
@@ -68,13 +69,13 @@ export function checkConfig({ text, path }: ConfigSource, now = Date.now()): Che
 function checkAll(config: Config, read: ConfigText, findings: Findings, now: number): void {
   crossChecks(config, read.has, findings.report);
   checkFiles(config, findings);
-  // Parts that need each other: only where each alone is good, as they would say the same again.
+  // Combinations of fields, checked only when the single fields are good: otherwise the same error would appear twice.
   if (!findings.hasErrors()) findings.attempt('', () => gatewaySettings(config, null));
   for (const { place, text, ended } of certificateRemarks(config, now))
     findings.report(ended ? 'error' : 'warning', place, text, true);
 }
 
-/** Every file, secret and certificate by itself. */
+/** Checks every file, secret and certificate on its own. */
 function checkFiles(config: Config, findings: Findings): void {
   const { listen, upstream, sample } = config;
   findings.attempt('store', () => storeOptions(config));
@@ -103,6 +104,9 @@ function checkFiles(config: Config, findings: Findings): void {
   const { keySecret } = config.quarantine;
   if (keySecret !== undefined)
     findings.attempt('quarantine', () => readLongSecret(keySecret, 'quarantine.keySecret'));
+  findings.attempt('policy', () => {
+    for (const text of servedPolicy(config).warnings) findings.report('warning', 'policy.file', text);
+  });
   findings.attempt('messages.templatesDir', () => noticeSettings(config));
   sample.users.forEach(({ password }, index) => {
     const place = `sample.users.${index}.password`;
@@ -110,7 +114,7 @@ function checkFiles(config: Config, findings: Findings): void {
   });
 }
 
-/** Problems as they are found, each once. */
+/** Collects problems, each once. */
 class Findings {
   private readonly read: ConfigText;
   private readonly problems: Problem[];
@@ -131,7 +135,7 @@ class Findings {
     if (!known) this.problems.push(problem);
   };
 
-  /** Does a part of the work of `serve`; `place` stands for failures that name none. */
+  /** Runs a part of what `serve` does; `place` is used for failures without a field. */
   attempt(place: string, work: () => unknown): void {
     try {
       work();

@@ -1,15 +1,19 @@
-// Owns the rules between fields of a configuration: what the schema of each field alone cannot see.
+// Owns the rules between fields of a configuration, which the schema of a single field cannot check.
 import { isIP } from 'node:net';
 import { parseEndpoint } from './endpoint.ts';
 import type { Config } from './schema.ts';
 
-/** Takes what is wrong, or (a warning) odd, with its dotted place. */
+/** Reports an error or a warning with its dotted place. */
 export type Report = (severity: 'error' | 'warning', place: string, text: string) => void;
 
-/** Looks at a configuration; `has` tells whether a field is written in the file. */
+/** Checks a configuration; `has` says whether the file contains a field. */
 export function crossChecks(config: Config, has: (place: string) => boolean, report: Report): void {
   mailServers(config, has, report);
   repeated(config, report);
+  if (has('policy.file'))
+    for (const name of ['unknownDevice', 'notEnrolled', 'notCompliant'])
+      if (has(`policy.${name}`))
+        report('error', `policy.${name}`, 'stands beside policy.file: say it in that document');
   sampleInPublic(config, report);
   const health = parseEndpoint(config.health.listen ?? '');
   if (health !== null && health.port !== 0 && health.port === config.listen.port)
@@ -43,7 +47,7 @@ function mailServers({ upstream }: Config, has: (place: string) => boolean, repo
     );
 }
 
-/** What may stand once only, by lists: the place of an entry, and what must differ. */
+/** Checks lists whose entries must differ in some field. */
 function repeated(config: Config, report: Report): void {
   const { servers } = config.upstream;
   once(
@@ -107,7 +111,7 @@ function hostOf(url: string): string {
   return url === 'sample' ? url : new URL(url).host;
 }
 
-/** The sample's passwords stand in documents that everybody reads. */
+/** The passwords of the sample are published in the documentation. */
 function sampleInPublic({ listen, upstream, sample }: Config, report: Report): void {
   const { servers, url } = upstream;
   const usesSample =

@@ -1,4 +1,4 @@
-// Owns the two documents made from the schema: the table of fields, and the JSON Schema for editors.
+// Owns the two documents generated from the schema: the table of fields, and the JSON Schema for editors.
 import { isSecret, schemaDocument } from './json-schema.ts';
 import type { JsonSchema } from './json-schema.ts';
 

@@ -7,7 +7,7 @@ export interface Endpoint {
   readonly port: number;
 }
 
-/** Null = it is none: an IP address or localhost, a colon, a port from 0 to 65535. */
+/** Parses an IP address or localhost, a colon, and a port from 0 to 65535; null = anything else. */
 export function parseEndpoint(text: string): Endpoint | null {
   const [, bracketed, plain, digits] = /^(?:\[([^\]]{1,45})\]|([^:[\]]{1,45})):(\d{1,5})$/.exec(text) ?? [];
   const address = bracketed ?? plain ?? '';

@@ -1,4 +1,4 @@
-// Owns saying in an operator's words why a file cannot be used.
+// Owns the messages about files that cannot be used.
 
 /** Why a file could not be opened, read or written, with its path. */
 export function fileTrouble(error: unknown, path: string): string {
@@ -20,7 +20,7 @@ export function fileTrouble(error: unknown, path: string): string {
   }
 }
 
-/** Who runs this process, for messages: name or number. */
+/** The user of this process, as name or number, for messages. */
 export function userName(): string {
   const id = process.geteuid?.();
   const name = process.env['USER'] ?? process.env['LOGNAME'];

@@ -1,4 +1,4 @@
-// Owns the translation of the configuration into what the data plane and the directory are told.
+// Owns the translation of the configuration into settings of the data plane and the directory.
 import { X509Certificate, createHash, hkdfSync, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
@@ -27,8 +27,8 @@ import { noticeSettings } from './notice-settings.ts';
 import type { Config, Secret } from './schema.ts';
 
 /**
- * Settings of the data plane; `sampleUrl` is where the built-in mail server is, `sharedSecret` what all gateways of one
- * directory know. @throws ConfigError
+ * Settings of the data plane. `sampleUrl`: address of the built-in mail server; `sharedSecret`: the secret that all
+ * gateways of one directory share. @throws ConfigError
  */
 export function gatewaySettings(
   config: Config,
@@ -50,6 +50,7 @@ export function gatewaySettings(
     autodiscover: autodiscoverSettings(config),
     passThrough: passThroughSettings(config),
     retryAfterSeconds: config.outage.retryAfterSeconds,
+    releaseRate: config.policy.releaseRate,
     throttle,
     upstream: {
       path: upstream.path,
@@ -94,7 +95,7 @@ function serversOf(config: Config): readonly ServerConfig[] {
   return servers.length > 0 ? servers : [{ url, weight: 1 }];
 }
 
-/** Every mail server; `sampleUrl` is where the built-in one is. @throws ConfigError */
+/** Every mail server; `sampleUrl` is the address of the built-in one. @throws ConfigError */
 export function allServers(config: Config, sampleUrl: string | null): readonly UpstreamServerSettings[] {
   const servers = serversOf(config).map((server) => serverSettings(config, server, sampleUrl));
   checkSources(config.upstream.sourceAddresses, servers);
@@ -128,7 +129,9 @@ function serverSettings(
   };
 }
 
-/** The local addresses a server can be reached from: of its own family where the file gives its address. */
+/**
+ * The local addresses of the server's address family; all of them when the configuration names the server by host name.
+ */
 function sourcesFor(addresses: readonly string[], host: string): readonly string[] {
   const family = isIP(host);
   if (family === 0 || addresses.length === 0) return addresses;
@@ -140,7 +143,7 @@ function sourcesFor(addresses: readonly string[], host: string): readonly string
   return fitting;
 }
 
-/** A local address from which none of the servers can be reached is a mistake. @throws ConfigError */
+/** Checks that every local address can reach some server. @throws ConfigError */
 function checkSources(addresses: readonly string[], servers: readonly UpstreamServerSettings[]): void {
   const idle = addresses.filter((address) =>
     servers.every((server) => !server.sourceAddresses.includes(address)),
@@ -259,7 +262,7 @@ export function listenerTls(config: Config, sharedSecret: string): ListenerTlsSe
           },
   };
   try {
-    // What `serve` will do: nothing is known of ciphers and authorities before OpenSSL has seen them.
+    // Also done by `serve`: only OpenSSL can check ciphers and authorities.
     void new TlsTerminator(settings);
   } catch (error) {
     throw new ConfigError('listen.tls', [`cannot be used: ${messageOf(error)}`]);
@@ -270,7 +273,10 @@ export function listenerTls(config: Config, sharedSecret: string): ListenerTlsSe
 /** A certificate in PEM (RFC 7468 5.1). */
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
 
-/** A file of certificates. OpenSSL takes what is none without a word, and then trusts nobody. @throws ConfigError */
+/**
+ * Reads a file of authorities. It must hold certificates: OpenSSL ignores other text, and would then trust no
+ * certificate. @throws ConfigError
+ */
 export function readAuthorities(path: string, name: string): string {
   const text = readPem(path, name);
   const found = text.match(CERTIFICATE) ?? [];
@@ -292,8 +298,8 @@ function messageOf(error: unknown): string {
 }
 
 /**
- * 32 bytes in hex that every worker and node comes to: from the operator's secret, or from the one that the directory keeps,
- * under a label of its own, so that tickets outlive a restart. @throws ConfigError
+ * Key material of 32 bytes in hex, equal on all workers and nodes, so that tickets survive a restart. Derived from the
+ * operator's secret, or from the directory's secret under a separate label. @throws ConfigError
  */
 export function ticketKeyMaterial(own: Secret | undefined, sharedSecret: string): string {
   if (own === undefined)
@@ -302,19 +308,19 @@ export function ticketKeyMaterial(own: Secret | undefined, sharedSecret: string)
   return createHash('sha256').update(secret).digest('hex');
 }
 
-/** The text of a secret that others must not guess. @throws ConfigError when it is missing or could be guessed */
+/** Reads a secret of sufficient length. @throws ConfigError when it is missing or too short */
 export function readLongSecret(secret: Secret, name: string): string {
   const text = readSecret(secret, name);
   if (text.length < MIN_SECRET) throw new ConfigError(name, [`needs at least ${MIN_SECRET} characters`]);
   return text;
 }
 
-/** The certificates of the listener as they are on disk now. @throws ConfigError */
+/** Reads the certificates of the listener from disk. @throws ConfigError */
 export function readCertificates(config: Config): CertificateSettings[] {
   return (config.listen.tls?.certificates ?? []).map(readCertificate);
 }
 
-/** One of them, with its key. @throws ConfigError */
+/** Reads one certificate with its key. @throws ConfigError */
 export function readCertificate(
   { certificate, key }: { readonly certificate: string; readonly key: string },
   index: number,
@@ -332,7 +338,7 @@ export function readCertificate(
   return pem;
 }
 
-/** The authorities of phones' certificates as they are on disk now; null = none are asked for. @throws ConfigError */
+/** Reads the authorities of client certificates from disk; null = none configured. @throws ConfigError */
 export function readClientCa(config: Config): string | null {
   const { clientCertificate } = config.listen.tls ?? {};
   if (clientCertificate === undefined) return null;

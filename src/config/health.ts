@@ -1,13 +1,13 @@
-// Owns where health is told: what the configuration says, else the environment.
+// Owns the address of the health probes: from the configuration, else from the environment.
 import { parseEndpoint } from './endpoint.ts';
 import type { Endpoint } from './endpoint.ts';
 import { ConfigError } from './problems.ts';
 import type { Config } from './schema.ts';
 
-/** Set by the container image, whose health check needs an address whatever the configuration says. */
+/** Set by the container image, whose health check needs a fixed address. */
 const VARIABLE = 'EASGATE_HEALTH_LISTEN';
 
-/** Null = nowhere. @throws ConfigError when the environment variable is no address and port */
+/** Null = no probes. @throws ConfigError when the environment variable is no address and port */
 export function healthEndpoint({ health }: Config): Endpoint | null {
   const text = health.listen ?? process.env[VARIABLE] ?? '';
   if (text === '') return null;

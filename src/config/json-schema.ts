@@ -1,4 +1,4 @@
-// Owns the configuration's JSON Schema as a tree to walk: what stands at a path, and which names there are.
+// Owns look-ups in the JSON Schema of the configuration: the schema at a path, and the known names.
 import { z } from 'zod';
 import { configSchema } from './schema.ts';
 
@@ -31,7 +31,7 @@ export function schemaDocument(): z.core.JSONSchema.BaseSchema {
 
 let root: JsonSchema | null = null;
 
-/** What the schema says of the field at a path; null = there is no such field. */
+/** The schema of the field at a path; null = there is no such field. */
 export function schemaAt(path: readonly PropertyKey[]): JsonSchema | null {
   root ??= schemaDocument() as JsonSchema;
   let at: JsonSchema | null = root;
@@ -47,20 +47,20 @@ function below(schema: JsonSchema, step: PropertyKey): JsonSchema | null {
 function firstOf(schema: JsonSchema, find: (one: JsonSchema) => JsonSchema | null): JsonSchema | null {
   const variants = [...(schema.oneOf ?? []), ...(schema.anyOf ?? [])];
   const found = variants.map(find).filter((one) => one !== null);
-  // What tells the variants apart has one value in each.
+  // The field that distinguishes the variants has one constant in each.
   const kinds = found.flatMap((one) => (one.const === undefined ? [] : [one.const]));
   if (kinds.length > 1 && kinds.length === found.length) return { enum: kinds };
   return found[0] ?? null;
 }
 
-/** The names a group of settings may have. */
+/** The names in a group of settings. */
 export function namesIn(schema: JsonSchema | null): string[] {
   if (schema === null) return [];
   const variants = [...(schema.oneOf ?? []), ...(schema.anyOf ?? [])];
   return [...new Set([...Object.keys(schema.properties ?? {}), ...variants.flatMap(namesIn)])];
 }
 
-/** Every place where a name may stand, as dotted paths; of lists the entry is `[]`. */
+/** Every place of a name, as dotted paths; a list entry is written `[]`. */
 export function placesOf(name: string): string[] {
   const places: string[] = [];
   const visit = (schema: JsonSchema, path: string): void => {

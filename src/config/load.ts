@@ -5,7 +5,7 @@ import { ConfigError, ConfigFileError } from './problems.ts';
 import { readText } from './read-text.ts';
 import type { Config, Secret } from './schema.ts';
 
-/** A configuration as it is written, and where. */
+/** The text of a configuration, and its path. */
 export interface ConfigSource {
   readonly path: string;
   readonly text: string;
@@ -16,7 +16,7 @@ export function loadConfig(path: string): Config {
   return parseConfig(readConfigSource(path).text, path);
 }
 
-/** Reads a file, whatever is in it. @throws ConfigError */
+/** Reads a file without checking its content. @throws ConfigError */
 export function readConfigSource(path: string): ConfigSource {
   try {
     return { path, text: readFileSync(path, 'utf8') };

@@ -1,4 +1,4 @@
-// Owns the reading of an operator's template file: YAML text in, checked texts of one language out. Reads no file.
+// Owns parsing of an operator's template file: YAML text to checked texts of one language. Reads no file.
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { CatalogueError, checkLanguage } from '../notices/catalogue.ts';

@@ -1,4 +1,4 @@
-// Owns the `messages` section of the configuration: who writes to a quarantined reader, and in which words.
+// Owns the `messages` section of the configuration: sender, contact and language of the quarantine message.
 import { z } from 'zod';
 import { isAddress } from '../notices/mime.ts';
 
@@ -23,18 +23,18 @@ export const messagesSchema = z.strictObject({
     .max(200)
     .nullable()
     .default(null)
-    .describe('whom to ask: an address, a telephone number or a URL; null = "your help desk"'),
+    .describe('contact for questions: an address, a telephone number or a URL; null = "your help desk"'),
   enrolmentUrl: z
     .url({ protocol: /^https?$/, error: 'must be a URL that begins with http:// or https://' })
     .max(2_048)
     .nullable()
     .default(null)
-    .describe('where a device is enrolled and put right, http(s)://…; null = no link'),
+    .describe('page on which users enrol a device or restore its compliance, http(s)://…; null = no link'),
   defaultLanguage: z
     .string()
     .regex(/^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,3}$/, 'must be a language tag such as en or pt-BR')
     .default('en')
-    .describe('language for phones that ask for none there are texts in; built in: en, de, fr, es, ja'),
+    .describe('language for phones whose languages have no texts; built in: en, de, fr, es, ja'),
   timeZone: z
     .string()
     .refine(isTimeZone, 'must be an IANA time zone such as Europe/Berlin')
@@ -45,7 +45,9 @@ export const messagesSchema = z.strictObject({
     .min(1)
     .nullable()
     .default(null)
-    .describe('folder with texts of your own, one file per language: de.yaml; null = the built-in texts'),
+    .describe(
+      'folder with your own texts, one file per language, such as de.yaml; null = the built-in texts',
+    ),
 });
 
 /** The checked section. */

@@ -1,4 +1,4 @@
-// Owns the translation of the `messages` section, and of the operator's own texts, into what renders messages.
+// Owns the translation of the `messages` section, and of the operator's texts, into settings of the message.
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { CatalogueError, buildCatalogue } from '../notices/catalogue.ts';

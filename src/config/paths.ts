@@ -1,8 +1,8 @@
-// Owns the paths of a configuration: which fields are paths, and what relative ones are relative to.
+// Owns the paths of a configuration: which fields are paths, and how relative paths are resolved.
 import { dirname, join, resolve } from 'node:path';
 import type { Config, Secret } from './schema.ts';
 
-/** Makes every path absolute: relative ones are relative to the folder of the file. */
+/** Makes every path absolute; relative paths start at the folder of the file. */
 export function withPaths(config: Config, folder: string): Config {
   const { sample } = config;
   const { destination } = config.log;
@@ -13,6 +13,10 @@ export function withPaths(config: Config, folder: string): Config {
     messages: {
       ...config.messages,
       templatesDir: config.messages.templatesDir === null ? null : at(config.messages.templatesDir),
+    },
+    policy: {
+      ...config.policy,
+      ...(config.policy.file !== undefined && { file: at(config.policy.file) }),
     },
     workers: { ...config.workers, pidFile: at(config.workers.pidFile) },
     upstream: { ...config.upstream, tls: upstreamTlsPaths(config.upstream.tls, at) },
@@ -28,7 +32,7 @@ export function withPaths(config: Config, folder: string): Config {
   };
 }
 
-/** Where the store is remembered: where its file is, or, of a store elsewhere, where this gateway keeps its own. */
+/** Default place of the identity file: beside the SQLite file, or for Redis beside the pid file. */
 function storePaths({ store, workers }: Config, folder: string): Config['store'] {
   const local = store.kind === 'embedded' ? store.path : workers.pidFile;
   const identityFile = absolute(store.identityFile ?? join(dirname(local), 'store.json'), folder);
@@ -74,10 +78,10 @@ function secretPath(secret: Secret, folder: string): Secret {
   return typeof secret === 'object' && 'file' in secret ? { file: resolve(folder, secret.file) } : secret;
 }
 
-/** The folder of what easgate writes, as in `data/easgate.db`. */
+/** Prefix of files that easgate writes, as in `data/easgate.db`. */
 const DATA = 'data/';
 
-/** Relative to the folder of the file; `data/…` lies in EASGATE_DATA, where that is set. */
+/** Resolves a path against the folder of the file; `data/…` is placed in EASGATE_DATA where that is set. */
 function absolute(path: string, folder: string): string {
   const data = process.env['EASGATE_DATA'] ?? '';
   if (data !== '' && path.startsWith(DATA)) return resolve(join(data, path.slice(DATA.length)));

@@ -1,6 +1,6 @@
-// Owns what is wrong with a configuration: problems with their place, and how they are shown in a terminal and in a log.
+// Owns the problems of a configuration: their places, and their text form in a terminal and in a log.
 
-/** One thing to correct, or (a warning) to look at. */
+/** One error or warning. */
 export interface Problem {
   readonly severity: 'error' | 'warning';
   /** The field, dotted, as `listen.tls.certificates.0.key`; empty = the file as a whole. */
@@ -11,7 +11,7 @@ export interface Problem {
   readonly column: number | null;
   /** The line with a mark below it; secrets are left out. Empty without a line. */
   readonly excerpt: string;
-  /** About the dates or names of a certificate: a gateway starts with it all the same, it may be one of several. */
+  /** About dates or names of a certificate. The gateway starts anyway: other certificates may be good. */
   readonly aboutCertificate: boolean;
 }
 
@@ -20,7 +20,7 @@ export class ConfigError extends Error {
   readonly code = 'EASGATE_CONFIG';
   /** One line each, for logs. */
   readonly problems: readonly string[];
-  /** The field that all of them are about; null = of a file. */
+  /** The field that all problems are about; null = the problems are about a file. */
   readonly place: string | null;
 
   /** `path` is the file, or the field that all of `problems` are about. */
@@ -33,7 +33,7 @@ export class ConfigError extends Error {
   }
 }
 
-/** As {@link ConfigError}, with the place of every problem in the file. */
+/** Like {@link ConfigError}, with the place of every problem in the file. */
 export class ConfigFileError extends ConfigError {
   constructor(path: string, found: readonly Problem[]) {
     super(path, found.map(oneLine));
@@ -49,14 +49,14 @@ export function summary(problems: readonly Problem[]): string {
   return `${errors === 0 ? 'no errors' : count(errors, 'error')}, ${count(warnings, 'warning')}`;
 }
 
-/** A problem as a terminal shows it: place, words, and the line it is about. */
+/** A problem for a terminal: place, text and source line. */
 export function report(path: string, { severity, place, text, line, column, excerpt }: Problem): string {
   const at = line === null ? path : `${path}:${line}:${column ?? 1}`;
   const head = `${at}: ${severity}: ${place === '' ? '' : `${place}: `}${text}`;
   return excerpt === '' ? head : `${head}\n${excerpt}`;
 }
 
-/** A problem as a log line has it. */
+/** A problem as one log line. */
 export function oneLine({ place, text, line, column }: Problem): string {
   const at = line === null ? '' : ` (line ${line}, column ${column ?? 1})`;
   return `${place === '' ? 'the file' : place}${at}: ${text}`;

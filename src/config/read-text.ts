@@ -1,4 +1,4 @@
-// Owns the reading of a configuration's text: YAML and the schema, all problems at once, and what is left without them.
+// Owns reading the text of a configuration: YAML and schema, all problems at once, and the usable rest.
 import { dirname, resolve } from 'node:path';
 import type { z } from 'zod';
 import { withPaths } from './paths.ts';
@@ -9,25 +9,25 @@ import { SourceMap } from './source-map.ts';
 import { describeIssue } from './words.ts';
 import { describeYamlErrors } from './yaml-words.ts';
 
-/** What a text says. */
+/** The parsed text. */
 export interface ConfigText {
-  /** What can be read of it: fields with a problem are left out. Null = nothing. */
+  /** The fields without problems; null = nothing could be read. */
   readonly config: Config | null;
   readonly problems: readonly Problem[];
-  /** Nothing is written in the file, comments aside. */
+  /** The file is empty apart from comments. */
   readonly empty: boolean;
-  /** Whether a field is written in the file. */
+  /** Whether the file contains a field. */
   readonly has: (place: string) => boolean;
-  /** A problem of a field by its dotted place. */
+  /** Makes a problem for the field at a dotted place. */
   problem(severity: Problem['severity'], place: string, text: string, aboutCertificate?: boolean): Problem;
 }
 
 type Path = readonly PropertyKey[];
 
-/** Removals make new problems only where something that is needed went with them. */
+/** A removal causes new problems only when a required field was removed, so few rounds suffice. */
 const MAX_ROUNDS = 20;
 
-/** Reads as much as can be read; never throws. */
+/** Reads as much as possible; never throws. */
 export function readText(text: string, path: string): ConfigText {
   const source = new SourceMap(text);
   const problems: Problem[] = describeYamlErrors(source.document.errors, text).map(
@@ -83,11 +83,11 @@ export function readText(text: string, path: string): ConfigText {
   return result(null, raw);
 }
 
-/** Entries of lists by the place they had in the file, while others are taken out. */
+/** Maps list entries to their original indexes while other entries are removed. */
 class KeptEntries {
   private readonly lists = new Map<string, number[]>();
 
-  /** An entry of a list of so many is taken out. */
+  /** Removes an entry of a list that has `length` entries. */
   remove(list: Path, index: number, length: number): void {
     const name = list.join('.');
     const places = this.lists.get(name) ?? Array.from({ length }, (_, at) => at);
@@ -102,14 +102,14 @@ class KeptEntries {
   }
 }
 
-/** Takes out what the validator refused; what is missing takes out what needs it. */
+/** Removes the values that the validator refused, and the parents of missing required ones. */
 function withoutFaults(raw: unknown, issues: readonly z.core.$ZodIssue[], kept: KeptEntries): unknown {
   const faults = issues.flatMap((issue): Path[] => {
     if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => [...issue.path, key]);
     return [valueAt(raw, issue.path) === undefined ? issue.path.slice(0, -1) : issue.path];
   });
   if (faults.some((path) => path.length === 0)) return {};
-  // From the end of each list, so that the places before it stay.
+  // From the end of each list, so that earlier indexes stay valid.
   const order = [...new Map(faults.map((path) => [path.join('.'), path])).values()].sort(fromTheEnd);
   for (const path of order) {
     const holder = valueAt(raw, path.slice(0, -1));

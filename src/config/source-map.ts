@@ -1,15 +1,15 @@
-// Owns where in a configuration file a field stands, and the excerpt that shows it without a secret.
+// Owns the positions of fields in a configuration file, and excerpts of it without secrets.
 import { LineCounter, isAlias, isMap, isNode, isScalar, isSeq, parseDocument, visit } from 'yaml';
 import type { Document, Node } from 'yaml';
 import { isSecret, placesOf, schemaAt } from './json-schema.ts';
 
-/** Where something stands, in characters of the file. */
+/** A range of characters of the file. */
 export interface Span {
   readonly from: number;
   readonly to: number;
 }
 
-/** A line of the file as it may be shown. */
+/** A line of the file that may be shown. */
 export interface Excerpt {
   readonly line: number;
   readonly column: number;
@@ -37,7 +37,7 @@ export class SourceMap {
     this.document = parseDocument(text, { uniqueKeys: true, lineCounter: this.lines, prettyErrors: false });
   }
 
-  /** Where the field stands: its value, with `atName` its name; of one that is missing, the name of what should hold it. */
+  /** The position of a field: its value, or with `atName` its name; for a missing field the name of its parent. */
   find(path: readonly PropertyKey[], atName: boolean): Span | null {
     let node: unknown = this.document.contents;
     let name: Span | null = null;
@@ -62,7 +62,7 @@ export class SourceMap {
     return atName ? name : (value ?? name);
   }
 
-  /** The line of a place, with a mark below what stands there. `broken`: the tree of the file cannot be relied on. */
+  /** The line of a position, with a mark below it. `broken`: the tree of the file is unreliable. */
   excerpt({ from, to }: Span, broken = false): Excerpt {
     const { line, col } = this.lines.linePos(from);
     const start = from - col + 1;
@@ -84,7 +84,7 @@ export class SourceMap {
     return { line, column: col, excerpt: `${number} | ${shown}\n${' '.repeat(5)} | ${mark}` };
   }
 
-  /** Text of the file with secrets, values of unknown names and comments left out. */
+  /** Text of the file without secrets, values of unknown names and comments. */
   private withoutSecrets(from: number, to: number): string {
     this.hidden ??= this.secretSpans();
     let shown = '';
@@ -126,7 +126,10 @@ export class SourceMap {
     return spans.sort((a, b) => a.from - b.from);
   }
 
-  /** A line of a file that is no YAML: only where every name on it, or on the nearest line above with one, holds no secret. */
+  /**
+   * A line of a file that is not valid YAML. It is shown only when no name on it, or on the nearest line above with a
+   * name, is that of a secret.
+   */
   private plain(from: number, to: number): string {
     const line = this.text.slice(from, to);
     const names = namesOf(line);
@@ -139,14 +142,14 @@ export class SourceMap {
   }
 }
 
-/** The last step of a path that a node of the tree stands for. */
+/** The last step of the path of a node. */
 function stepOf(node: unknown, next: unknown): (string | number)[] {
   if (isSeq(node)) return [Math.max(0, node.items.indexOf(next))];
   if (typeof node !== 'object' || node === null || !('key' in node)) return [];
   return [String(isScalar(node.key) ? node.key.value : node.key)];
 }
 
-/** `{ env: NAME }` and `{ file: PATH }` say where a secret is, not what it is. */
+/** `{ env: NAME }` and `{ file: PATH }` contain the place of a secret, not the secret. */
 function isReference(value: unknown): boolean {
   return (
     isMap(value) &&

@@ -1,12 +1,12 @@
-// Owns the translation of the configuration into how to reach the directory. Apart from the other settings: commands that only
-// read the directory load nothing of the gateway.
+// Owns the settings that open the directory. Separate from the other settings, so that commands that only read the
+// directory load no code of the gateway.
 import { dirname, relative } from 'node:path';
 import type { StoreOptions } from '../directory/open-store.ts';
 import { readSecret } from './load.ts';
 import { ConfigError } from './problems.ts';
 import type { Config } from './schema.ts';
 
-/** How to open the directory. @throws ConfigError when a secret is missing, or is no URL of Redis */
+/** The settings of the directory. @throws ConfigError when a secret is missing, or is no URL of Redis */
 export function storeOptions(config: Config): StoreOptions {
   const { store } = config;
   const { identityFile: path } = store;
@@ -27,7 +27,10 @@ export function storeOptions(config: Config): StoreOptions {
   return { kind, url, keyPrefix, commandTimeoutMs, domains, known };
 }
 
-/** Redis may move to another address and is the same store; a file is named as seen from where it is remembered. */
+/**
+ * The store's name in the identity file. Redis may move to another address, so its name is constant; a SQLite file is
+ * named relative to the identity file.
+ */
 function memoryName(store: Config['store'], identityFile: string): string {
   return store.kind === 'redis' ? `redis ${store.keyPrefix}` : relative(dirname(identityFile), store.path);
 }

@@ -1,6 +1,6 @@
-// Owns guessing which name was meant by one that does not exist.
+// Owns suggestions for misspelt names.
 
-/** The nearest of the known names, when it is near enough to be a slip; case does not count. */
+/** The most similar known name, if it is similar enough for a typing error; case is ignored. */
 export function nearest(name: string, known: readonly string[]): string | null {
   const limit = name.length < 4 ? 1 : Math.min(3, Math.ceil(name.length / 3));
   let best: string | null = null;
@@ -13,7 +13,7 @@ export function nearest(name: string, known: readonly string[]): string | null {
   return best;
 }
 
-/** Letters to insert, delete, replace or swap with their neighbour (optimal string alignment distance). */
+/** Number of letters to insert, delete, replace or swap (optimal string alignment distance). */
 function editDistance(a: string, b: string): number {
   const rows = [Array.from({ length: b.length + 1 }, (_, index) => index)];
   const at = (row: number, column: number): number => rows[row]?.[column] ?? 0;

@@ -1,20 +1,20 @@
-// Owns saying in an operator's words what is wrong with a field: what it must be, what it is, what was probably meant.
+// Owns the error texts of fields: what the field must be, what it is, and a suggestion.
 import type { z } from 'zod';
 import { isSecret, namesIn, placesOf, schemaAt } from './json-schema.ts';
 import type { JsonSchema } from './json-schema.ts';
 import { nearest } from './suggest.ts';
 
-/** One problem of a field; `path` is where the field stands or should stand. */
+/** One problem of a field; `path` is its place. */
 export interface FieldProblem {
   readonly path: readonly PropertyKey[];
   readonly text: string;
-  /** The name itself is wrong, not its value. */
+  /** The name is wrong, not the value. */
   readonly atName: boolean;
 }
 
 const MAX_SHOWN = 40;
 
-/** What the validator found, in words. `value` is what stands in the file there; undefined = nothing. */
+/** The error text for an issue of the validator. `value` is the value in the file; undefined = missing. */
 export function describeIssue(issue: z.core.$ZodIssue, value: unknown): FieldProblem[] {
   const { path } = issue;
   if (issue.code === 'unrecognized_keys')
@@ -26,14 +26,14 @@ export function describeIssue(issue: z.core.$ZodIssue, value: unknown): FieldPro
 
 function textOf(issue: z.core.$ZodIssue, schema: JsonSchema, name: string, value: unknown): string {
   if (value === undefined) return `is missing (${schema.description ?? wanted(schema, name)})`;
-  // Written in the schema; the validator's own texts begin otherwise.
+  // Texts of the schema begin like this; texts of the validator do not.
   if (issue.message.startsWith('must ') || issue.message.startsWith('is ')) return issue.message;
   if (value === null) return 'is empty: leave it out, or write a value';
   const is = isSecret(schema) || typeof value === 'object' ? '' : `, not ${shown(value)}`;
   return `must be ${wanted(schema, name)}${is}${hint(schema, name, value)}`;
 }
 
-/** What may stand there. */
+/** The values that a field accepts. */
 export function wanted(schema: JsonSchema, name: string): string {
   if (isSecret(schema)) return 'a text, { env: NAME } or { file: PATH }';
   if (schema.const !== undefined) return shown(schema.const);
@@ -115,7 +115,7 @@ const IN_BYTES: Readonly<Record<string, number>> = {
   gib: 1_073_741_824,
 };
 
-/** `2s` where seconds stand: write 2. A name that is nearly one of the values: that one. */
+/** Suggests a number without its unit (`2s` in seconds: write 2), or the most similar of the possible values. */
 function hint(schema: JsonSchema, name: string, value: unknown): string {
   if (typeof value !== 'string') return '';
   const choices = choicesOf(schema);
@@ -149,7 +149,7 @@ function unknownName(path: readonly PropertyKey[], key: string): string {
   return `there is no such setting${path.length === 0 ? '' : `; here may stand ${alternatives(names)}`}`;
 }
 
-/** The first of many names. */
+/** The first few of many names. */
 function sampleOf(names: readonly string[]): string {
   return names.length > 4 ? `${names.slice(0, 3).join(', ')}, …` : alternatives(names);
 }

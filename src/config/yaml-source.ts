@@ -1,4 +1,4 @@
-// Owns reading YAML with places: the value, and the line and column of any part of it.
+// Owns reading YAML with positions: the value, and the line and column of any part of it.
 import { LineCounter, isMap, isNode, isScalar, parseDocument } from 'yaml';
 import type { Node } from 'yaml';
 
@@ -8,25 +8,25 @@ export interface Place {
   readonly column: number;
 }
 
-/** A text that is no YAML, or no plain value. */
+/** The text is not YAML, or not a plain value. */
 export interface YamlError {
   readonly message: string;
   readonly place: Place | null;
 }
 
-/** How a place is meant more closely. */
+/** Refines a position. */
 export interface PlaceOptions {
-  /** The key is meant, not its value. */
+  /** The position of the key, not of the value. */
   readonly atKey?: boolean;
-  /** So many characters into the text of the value. */
+  /** Number of characters into the text of the value. */
   readonly offset?: number;
 }
 
-/** YAML that was read. */
+/** A parsed YAML text. */
 export interface YamlSource {
   readonly value: unknown;
   readonly errors: readonly YamlError[];
-  /** The place of a value; of what it is part of when it is missing. Null = an empty document. */
+  /** The position of a value; of its nearest existing parent when it is missing. Null = an empty document. */
   readonly placeOf: (path: readonly PropertyKey[], options?: PlaceOptions) => Place | null;
 }
 
@@ -72,7 +72,7 @@ function keyAt(map: unknown, name: PropertyKey | undefined): unknown {
   return map.items.find(({ key }) => isScalar(key) && String(key.value) === String(name))?.key;
 }
 
-/** The place inside of a scalar, where the source has its text as it is; else the start of the scalar. */
+/** The position inside a scalar when the source contains its text unchanged; else the start of the scalar. */
 function inside(text: string, node: Node, start: number, offset: number): number {
   const value = isScalar(node) ? node.value : null;
   if (typeof value !== 'string') return start;

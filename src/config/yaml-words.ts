@@ -1,4 +1,4 @@
-// Owns saying in an operator's words why a text is no YAML, once, and where.
+// Owns the messages about invalid YAML, one per cause, with their positions.
 import type { YAMLError } from 'yaml';
 import type { Span } from './source-map.ts';
 
@@ -6,7 +6,7 @@ import type { Span } from './source-map.ts';
 export interface YamlProblem {
   readonly text: string;
   readonly span: Span;
-  /** What is read of the text cannot be relied on. */
+  /** The parsed value is unreliable. */
   readonly broken: boolean;
 }
 
@@ -22,7 +22,7 @@ const WORDS: Readonly<Record<string, string>> = {
   NON_STRING_KEY: 'a name must be a text',
 };
 
-/** A name that stands twice is told each time; of everything else the first one only, as the others follow from it. */
+/** Every duplicate name is reported; of all other errors only the first, since the rest follow from it. */
 export function describeYamlErrors(errors: readonly YAMLError[], text: string): YamlProblem[] {
   const twice = errors.filter(({ code }) => code === 'DUPLICATE_KEY');
   const first = errors.find(({ code }) => code !== 'DUPLICATE_KEY');
@@ -47,13 +47,13 @@ function describeError({ code, message, pos: [from, to] }: YAMLError, text: stri
       };
   }
   const end = text.trimEnd().length;
-  // An unclosed quote or bracket is found at the end of the file: the mark goes to the last line with text.
+  // An unclosed quote or bracket is detected at the end of the file: the mark is set on the last line with text.
   const at = from >= end ? Math.max(0, end - 1) : from;
   const words = WORDS[code] ?? message.split('\n')[0] ?? message;
   return { text: words, span: { from: at, to: Math.max(at + 1, Math.min(to, end)) }, broken: true };
 }
 
-/** The next line with text, when it is indented deeper than the line of this place. */
+/** The next line with text, if it is indented deeper than the line of this position. */
 function deeperLineBelow(text: string, from: number): Span | null {
   const start = text.lastIndexOf('\n', from - 1) + 1;
   const indent = indentOf(text.slice(start));

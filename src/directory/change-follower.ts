@@ -1,13 +1,16 @@
-// Owns following the change log: from a place, without gaps, through outages; knows how old what it knows is.
+// Owns following the change log: from a position, without gaps, across outages; knows the age of its state.
 import { monotonicNow } from '../clock.ts';
 import type { ChangeBatch, DirectoryStore, LogPosition } from './store.ts';
 
 const RETRY_MS = 200;
 
-/** Called when the store is away, with the error of the first read that failed, and with null when it is back. */
+/**
+ * Called when the store becomes unavailable, with the error of the first failed read, and with null when it is
+ * available again.
+ */
 export type StoreStateListener = (error: Error | null) => void;
 
-/** Calls `onBatch` for every stretch of the log, in order. */
+/** Calls `onBatch` for every part of the log, in order. */
 export class ChangeFollower {
   /** Monotonic milliseconds of the last successful read; 0 = never. */
   lastReadAt = 0;
@@ -29,7 +32,7 @@ export class ChangeFollower {
     this.onState = onState;
   }
 
-  /** Starts at the present end of the log. */
+  /** Starts at the current end of the log. */
   async start(): Promise<void> {
     const position = await this.store.position();
     this.lastReadAt = monotonicNow();
@@ -64,7 +67,7 @@ export class ChangeFollower {
         if (!this.away && !this.stopped)
           this.onState(error instanceof Error ? error : new Error(String(error)));
         this.away = true;
-        // The store is away. The place is kept: what changes meanwhile is read when it is back.
+        // The store is unavailable. The position is kept, so that changes of the outage are read afterwards.
         await this.pause();
       }
     }

@@ -1,8 +1,8 @@
-// Owns the longest time anything waits for the directory.
+// Owns the deadline for operations of the directory.
 
 /**
- * Rejects after `timeoutMs`; the work itself goes on and its end is ignored. An answer that arrived while the process was
- * stopped is read first, and has arrived in time.
+ * Rejects after `timeoutMs`; the work continues and its result is ignored. An answer that arrived while the process was
+ * suspended is read first, and counts as in time.
  */
 export async function withDeadline<T>(work: Promise<T>, timeoutMs: number): Promise<T> {
   const { promise, reject } = Promise.withResolvers<never>();

@@ -1,7 +1,7 @@
-// Owns places that many share: bounded in all, and no one holds more of them than are still free. Whoever asks for many
-// leaves half of them; each further one that does so leaves its share too (dynamic thresholds, Choudhury and Hahne 1998).
+// Owns a fair limit: the total is bounded, and nobody may hold more places than are still free. The first busy holder
+// thus leaves half of the places, and the next ones share the rest (dynamic thresholds, Choudhury and Hahne 1998).
 
-/** Counts places by who holds them. */
+/** Counts places per holder. */
 export class FairPlaces {
   private readonly max: number;
   private readonly held = new Map<string, number>();
@@ -11,7 +11,7 @@ export class FairPlaces {
     this.max = max;
   }
 
-  /** Takes a place for `holder`; false when there is none for it. */
+  /** Takes a place for `holder`; false when it may not have one more. */
   take(holder: string): boolean {
     const own = this.held.get(holder) ?? 0;
     if (own >= this.max - this.all) return false;
@@ -20,7 +20,7 @@ export class FairPlaces {
     return true;
   }
 
-  /** Gives back a place that was taken. */
+  /** Returns a place. */
   leave(holder: string): void {
     const own = this.held.get(holder) ?? 0;
     if (own === 0) return;

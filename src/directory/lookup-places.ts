@@ -1,4 +1,5 @@
-// Owns how many look-ups of one class are under way, and who waits for a place: bounded, fair by holder, for a limited time.
+// Owns the limit on concurrent look-ups of one class, with a queue that is bounded, fair by holder, and limited in
+// time.
 import { FairPlaces } from './fair-places.ts';
 
 interface Waiter {
@@ -6,25 +7,28 @@ interface Waiter {
   readonly settle: (hasPlace: boolean) => void;
 }
 
-/** So many wait at most, for each place. */
+/** Most waiting look-ups per place. */
 const WAITING_PER_PLACE = 4;
 
-/** Places, and a queue that is served in turn by holder. */
+/** Places, and a queue that serves holders in turn. */
 export class LookupPlaces {
   private readonly places: FairPlaces;
   private readonly rooms: FairPlaces;
   private readonly patienceMs: number;
-  /** By holder, those who were served longest ago first. */
+  /** By holder; the one served longest ago is first. */
   private readonly waiting = new Map<string, Waiter[]>();
 
-  /** `max` at one time; who waits gives up after `patienceMs`. */
+  /** `max` concurrent look-ups; a waiting one gives up after `patienceMs`. */
   constructor(max: number, patienceMs: number) {
     this.places = new FairPlaces(max);
     this.rooms = new FairPlaces(max * WAITING_PER_PLACE);
     this.patienceMs = patienceMs;
   }
 
-  /** Whether `holder` has a place: at once, or when one is free. A place that it got must be left. Never rejects. */
+  /**
+   * Resolves with true once `holder` has a place, which must be returned with {@link leave}; false when there is none
+   * in time. Never rejects.
+   */
   enter(holder: string): boolean | Promise<boolean> {
     if (this.places.take(holder)) return true;
     if (!this.rooms.take(holder)) return false;
@@ -47,7 +51,7 @@ export class LookupPlaces {
     return promise;
   }
 
-  /** Gives a place back: the next one in turn gets it. */
+  /** Returns a place; the next holder in turn gets it. */
   leave(holder: string): void {
     this.places.leave(holder);
     for (const [next, line] of this.waiting) {
@@ -60,7 +64,7 @@ export class LookupPlaces {
     }
   }
 
-  /** Nobody waits any more. */
+  /** Rejects all waiting look-ups. */
   close(): void {
     for (const line of this.waiting.values()) for (const waiter of line) waiter.settle(false);
     this.waiting.clear();

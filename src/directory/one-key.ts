@@ -1,12 +1,12 @@
-// Owns bringing records of before each device had one key under that key: what is written where several meet. Pure.
-// The strictest decision, the latest report and the earliest first sight win, so that no block is lost on the way. A wipe
-// gets the partnerships that were known before it.
+// Owns merging records from before each device had one key: the strictest decision, the latest report and the earliest
+// first sight win, so that no block is lost. A wipe names the partnerships that were known before it. Pure.
 import { deviceKey } from '../identity/device.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { ManualDecision } from '../model/decision.ts';
 import { stricter } from '../policy/strictness.ts';
-import { isWipe } from '../model/decision.ts';
-import { decisionText, readDecision } from '../model/decision.ts';
+import { isWipe } from '../model/wipe.ts';
+import { readDecision } from '../model/decision.ts';
+import { decisionText } from '../model/wipe.ts';
 import { joinSpellings, readPartnership } from '../model/partnership.ts';
 import { readDevice, sameState } from '../model/device.ts';
 import type { PartnershipRecord } from '../model/partnership.ts';
@@ -19,10 +19,10 @@ export interface StoredDevice {
   readonly partnerships: readonly { readonly user: string; readonly record: string }[];
 }
 
-/** Partnerships that one wipe names at most. */
+/** Most partnerships of one wipe. */
 export const MAX_WIPE_PARTNERSHIPS = 100;
 
-/** Whether records under these keys of one device must be written anew. */
+/** Whether the records under these keys of one device must be merged. */
 export function needsOneKey(stored: readonly StoredDevice[]): boolean {
   return stored.some(
     (one) => (one.key !== deviceKey(one.key) && holds(one)) || one.decisions.some(isWipeOfBefore),
@@ -37,7 +37,7 @@ function isWipeOfBefore({ record }: { readonly record: string }): boolean {
   return record.includes('"wipe"') && !record.includes('"partnerships"');
 }
 
-/** Everything stored under the keys of one device, under its one key. `epoch`: of the store, for its wipes. */
+/** Merges everything stored under the keys of one device. `epoch`: of the store, for its wipes. */
 export function underOneKey(stored: readonly StoredDevice[], now: number, epoch: number): StoredDevice {
   const [first] = stored;
   if (first === undefined) throw new Error('no records');
@@ -66,7 +66,7 @@ function listed(texts: ReadonlyMap<string, string>): { readonly user: string; re
   return [...texts].map(([user, record]) => ({ user, record }));
 }
 
-/** A record that is not understood keeps the device out (503), and must go on to do so. */
+/** An unreadable record makes the device's requests fail with 503; the merged record must keep doing so. */
 function laterReport(key: DeviceKey, before: string | null, next: string | null): string | null {
   if (before === null || next === null) return before ?? next;
   const [a, b] = [understood(() => readDevice(key, before)), understood(() => readDevice(key, next))];
@@ -87,7 +87,7 @@ function decisionOf(text: string): ManualDecision | null {
   return understood(() => readDecision(text, 'decision', 0));
 }
 
-/** Names in a wipe of before whom it was for: the partnerships that had been seen under this very spelling by then. */
+/** Names the partnerships of an older wipe: those that had been seen under this very spelling by then. */
 function withPartnerships(
   { key, partnerships }: StoredDevice,
   stored: { readonly user: string; readonly record: string },
@@ -105,7 +105,7 @@ function withPartnerships(
     .sort((a, b) => a.firstSeen - b.firstSeen)
     .slice(0, MAX_WIPE_PARTNERSHIPS)
     .map(({ user, spellings }) => ({ user, spellings, toldAt: null }));
-  // Ordered before stores had epochs, in this very store: it goes on.
+  // Ordered in this store before stores had epochs: it stays active.
   const { suspended: _none, ...wipe } = decision.wipe;
   return decisionText({ ...decision, wipe: { ...wipe, partnerships: named } }, epoch);
 }

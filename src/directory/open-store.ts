@@ -1,4 +1,4 @@
-// Owns the choice of the store.
+// Owns opening the configured store.
 import { UserNames } from '../identity/user-names.ts';
 import { giveToOwner, prepareFile } from './embedded/file-trouble.ts';
 import { EmbeddedKeeper } from './embedded/embedded-keeper.ts';
@@ -9,28 +9,28 @@ import type { GuardOptions } from './store-guard.ts';
 import type { StoreKeeper } from './store-keeper.ts';
 import type { DirectoryStore } from './store.ts';
 
-/** What SQLite calls a database without a file. */
+/** SQLite's name of a database without a file. */
 const IN_MEMORY = ':memory:';
 
-/** Which store, how to reach it, what is known of it, and the groups of domains within which names are one user. */
+/** Kind and address of the store, what is known of its identity, and the groups of domains (user-names.ts). */
 export type StoreOptions = (
   | { readonly kind: 'embedded'; readonly path: string }
   | ({ readonly kind: 'redis' } & RedisStoreOptions)
 ) & {
-  /** Absent = nothing. */
+  /** Absent = nothing is known. */
   readonly known?: StoreKnowledge;
-  /** Absent = none. */
+  /** Absent = no groups. */
   readonly domains?: readonly (readonly string[])[];
 };
 
-/** Where a store is remembered, and what it must be; see {@link GuardOptions}. */
+/** Where the store's identity is recorded, and what it must be; see {@link GuardOptions}. */
 export type StoreKnowledge = Pick<GuardOptions, 'memory' | 'id' | 'maxRollbackMs'>;
 
-/** How a process works with the store. */
+/** Whether a process serves, and where it logs. */
 export type StoreRole = Pick<GuardOptions, 'serves' | 'onEvent'>;
 
 /**
- * Opens the store. Rejects when the file cannot be opened or Redis does not answer, and with a StoreOutageError when it is
+ * Opens the store. Rejects when the file cannot be opened or Redis does not answer; with a StoreOutageError when it is
  * not the known store.
  */
 export async function openStore(options: StoreOptions, role: StoreRole = UNGUARDED): Promise<DirectoryStore> {
@@ -38,7 +38,7 @@ export async function openStore(options: StoreOptions, role: StoreRole = UNGUARD
   const guard: GuardOptions = { ...UNGUARDED, ...options.known, serves, onEvent };
   const names = new UserNames(options.domains ?? []);
   if (options.kind === 'redis') {
-    // Loaded only where it is used: the client of Redis takes longer to load than a short command takes in all.
+    // Loaded on demand: the Redis client takes longer to load than a short command runs.
     const { RedisStore } = await import('./redis/redis-store.ts');
     return RedisStore.open(options, names, guard);
   }
@@ -49,7 +49,7 @@ export async function openStore(options: StoreOptions, role: StoreRole = UNGUARD
   return store;
 }
 
-/** Opens the identity of the store alone. */
+/** Opens only the identity of the store. */
 export async function openKeeper(options: StoreOptions): Promise<StoreKeeper> {
   if (options.kind === 'embedded') return new EmbeddedKeeper(options.path);
   const { RedisKeeper } = await import('./redis/redis-keeper.ts');

@@ -1,4 +1,4 @@
-// Owns writing down who was seen with which device: coalesced, bounded, never in the way of a request.
+// Owns recording which user was seen with which device: merged, bounded, in the background.
 import { LRUCache } from 'lru-cache';
 import { monotonicNow } from '../clock.ts';
 import { detached } from '../plain-text.ts';
@@ -9,36 +9,36 @@ import { MAX_SPELLINGS, joinSpellings } from '../model/partnership.ts';
 import type { NewSpelling, PartnershipRecord } from '../model/partnership.ts';
 import type { DirectoryStore } from './store.ts';
 
-/** What one accepted request says about a partnership. */
+/** What an accepted request shows about a partnership. */
 export interface SeenFacts {
   readonly user: UserKey;
   readonly device: DeviceKey;
-  /** How the request spells the device id. */
+  /** The spelling of the device id in the request. */
   readonly spelling: string;
   readonly deviceType: string;
   readonly userAgent: string | null;
   readonly protocolVersion: string | null;
   readonly verdict: Verdict;
-  /** What the device said of itself in this request; null = nothing. */
+  /** The device's description in this request; null = none. */
   readonly information: Pick<PartnershipRecord, 'model' | 'os' | 'imei'> | null;
 }
 
-/** A record, and when it was made on the monotonic clock. */
+/** A record, and the monotonic time of its creation. */
 interface Noted {
   readonly record: PartnershipRecord;
   readonly at: number;
 }
 
 const FLUSH_MS = 1_000;
-/** An unchanged partnership is written at most this often. */
+/** Minimum interval between two writes of an unchanged partnership. */
 const REFRESH_MS = 60_000;
-/** Partnerships waiting to be written, and partnerships remembered as written. */
+/** Most partnerships that wait to be written, and that are remembered as written. */
 const MAX_PENDING = 20_000;
 const MAX_WRITTEN = 100_000;
 const BATCH = 200;
 /**
- * Devices of one user that this worker did not know before, in an hour: a user can make up as many ids as there are, and the
- * directory keeps each. More than anybody has (Exchange takes 100 by default, EasMaxDevices).
+ * Most new devices of one user per hour and worker: a user can invent any number of ids, and the directory keeps each.
+ * Nobody has that many real ones (Exchange allows 100 by default, EasMaxDevices).
  */
 const MAX_NEW_DEVICES = 100;
 const NEW_DEVICES_MS = 3_600_000;
@@ -46,21 +46,23 @@ const MAX_USERS = 20_000;
 
 /** Collects {@link seen} calls and writes them about once a second. */
 export class PartnershipRecorder {
-  /** Facts lost because too many waited, e.g. in a long outage of the store, or a user came with too many devices. */
+  /**
+   * Records lost because too many waited (for instance in a long outage), or because a user had too many new devices.
+   */
   dropped = 0;
   private readonly store: DirectoryStore;
   private readonly onNewSpelling: (seen: NewSpelling) => void;
-  /** Monotonic: limits count on it. Records carry the wall clock's time. */
+  /** Monotonic, for limits. Records carry the wall clock's time. */
   private readonly now: () => number;
   private readonly wall: () => number;
   private readonly pending = new Map<string, Noted>();
   private readonly written = new Map<string, Noted>();
-  /** How many new devices each user came with, and until when they are counted. */
+  /** Number of new devices per user, and the end of the counting period. */
   private readonly newDevices = new LRUCache<UserKey, { count: number; until: number }>({ max: MAX_USERS });
   private readonly timer: NodeJS.Timeout;
   private flushing: Promise<void> | null = null;
 
-  /** `onNewSpelling`: a known partnership was seen under one more spelling of its device id. */
+  /** `onNewSpelling`: called when a known partnership uses another spelling of its device id. */
   constructor(
     store: DirectoryStore,
     now: () => number = monotonicNow,
@@ -121,7 +123,7 @@ export class PartnershipRecorder {
     return ++counted.count <= MAX_NEW_DEVICES;
   }
 
-  /** Writes what waits; one flush at a time. What cannot be written stays for the next one. */
+  /** Writes the waiting records; one flush at a time. Failed records wait for the next one. */
   async flush(): Promise<void> {
     this.flushing ??= this.writePending().finally(() => {
       this.flushing = null;
@@ -157,7 +159,7 @@ function told(now: string | null | undefined, before: string | null | undefined)
   return now === null || now === undefined ? (before ?? null) : detached(now);
 }
 
-/** More than are kept are never all known: one of those is not written again for its own sake. */
+/** A record keeps a limited number of spellings, so a full one is not written again for a new spelling. */
 function spelledBefore(before: PartnershipRecord | undefined, spelling: string): boolean {
   return (
     before !== undefined && (before.spellings.includes(spelling) || before.spellings.length >= MAX_SPELLINGS)

@@ -1,5 +1,5 @@
-// Owns whether the store in use is the known one: judges every identity that is seen, remembers, reports, and tells the
-// store when to refuse work and when everything that was read before is void.
+// Owns the check that the store in use is the known one. It judges every identity read, records it, reports findings,
+// and says when to refuse work and when to discard everything read before.
 import { judge } from './store-identity.ts';
 import type { Finding, KnownStore, StoreIdentity } from './store-identity.ts';
 import { readMemory, writeMemory } from './store-memory.ts';
@@ -12,15 +12,15 @@ export type OnStoreEvent = (
   text: string,
 ) => void;
 
-/** What a process holds against its store. */
+/** What a process expects of its store. */
 export interface GuardOptions {
-  /** Where the store is remembered; null = nowhere: it is what it is when it is opened. */
+  /** Where the identity is recorded; null = nowhere: any store is accepted when it is opened. */
   readonly memory: StoreMemory | null;
   /** `store.id`; null = any. */
   readonly id: string | null;
-  /** A store that lost more is an outage, milliseconds. */
+  /** A larger loss of writes counts as an outage, in milliseconds. */
   readonly maxRollbackMs: number;
-  /** This process serves: it writes the beat and remembers the store. Commands only compare. */
+  /** The process serves: it writes the beat and records the identity. Commands only compare. */
   readonly serves: boolean;
   readonly onEvent: OnStoreEvent;
 }
@@ -28,7 +28,7 @@ export interface GuardOptions {
 /** Why a store cannot be used, with a stable code. */
 export type StoreTrouble = Error & { readonly code: string };
 
-/** For a store that nothing is known of. */
+/** For a store without a known identity. */
 export const UNGUARDED: GuardOptions = {
   memory: null,
   id: null,
@@ -37,16 +37,16 @@ export const UNGUARDED: GuardOptions = {
   onEvent: () => undefined,
 };
 
-/** The remembered beat is at most so much behind. */
+/** The recorded beat lags by at most this much. */
 const REMEMBER_EVERY_MS = 5_000;
 
 /** One per opened store. */
 export class StoreGuard {
   readonly options: GuardOptions;
   readonly place: string;
-  /** Why nothing may be read or written now; null = nothing is wrong. */
+  /** Why reads and writes are refused; null = no problem. */
   trouble: StoreTrouble | null = null;
-  /** Grows when everything that was read before may be wrong. */
+  /** Grows when everything read before may be invalid. */
   generation = 0;
   private remembered: KnownStore | null;
   private current: KnownStore | null;
@@ -60,17 +60,17 @@ export class StoreGuard {
     this.current = this.remembered;
   }
 
-  /** Null until a store was seen, now or before. */
+  /** Null until an identity was read, now or in an earlier run. */
   get known(): KnownStore | null {
     return this.current;
   }
 
-  /** The epoch of the store in use; 0 = none was seen yet. */
+  /** The epoch of the store in use; 0 = none was read yet. */
   get epoch(): number {
     return this.current?.epoch ?? 0;
   }
 
-  /** Whether a store may be made here: nothing is remembered that it would take the place of. */
+  /** Whether a store may be created here: none is known whose place it would take. */
   get mayCreate(): boolean {
     return this.current === null && this.options.id === null;
   }
@@ -81,7 +81,8 @@ export class StoreGuard {
   }
 
   /**
-   * Judges what was found. True = it lost a little and its epoch must be raised; then call again with the new identity.
+   * Judges an identity. True = the store lost few writes and its epoch must be raised; then call again with the new
+   * identity.
    * @throws StoreOutageError
    */
   see(found: StoreIdentity | null): boolean {
@@ -113,7 +114,7 @@ export class StoreGuard {
     return false;
   }
 
-  /** The store cannot be used; said once. @throws the error */
+  /** Marks the store as unusable; logged once. @throws the error */
   fail(error: StoreTrouble): never {
     if (this.trouble?.code !== error.code) {
       const facts = { code: error.code, event: 'store_outage', store: this.place, cause: error.message };
@@ -123,7 +124,7 @@ export class StoreGuard {
     throw error;
   }
 
-  /** Remembers the last beat too. */
+  /** Also records the last beat. */
   close(): void {
     if (this.trouble === null) this.remember(true);
   }
@@ -146,7 +147,7 @@ export class StoreGuard {
     this.options.onEvent('warn', facts, 'the directory lost its latest writes: look at recent decisions');
   }
 
-  /** Another process of this machine may have written something newer. */
+  /** Another process of this machine may have recorded a newer state. */
   private remember(now: boolean): void {
     const { memory, serves } = this.options;
     const { current, remembered } = this;

@@ -1,25 +1,28 @@
-// Owns which store the directory is: its id, epoch and beat, and whether what is found is still what a gateway knew. Pure.
-// Threat: a store that came back empty, restored, replaced, or as a replica far behind reads as good news: blocked devices
-// are unknown again, wipes that were taken back are pending again. Such a store is an outage until an operator accepts it.
+// Owns the identity of a store (id, epoch, beat), and the comparison with the known one. Pure.
+// Threat: a store that is empty, restored, replaced, or a replica far behind looks like fresh data: blocked devices
+// become unknown again, cancelled wipes become pending again. Rule: such a store is an outage until an operator accepts
+// it.
 import { randomBytes } from 'node:crypto';
 
-/** The layout of the records that this version reads and writes. */
+/** Version of the record layout that this easgate reads and writes. */
 export const STORE_SCHEMA = 1;
 
-/** What a store says of itself. */
+/** The identity in a store. */
 export interface StoreIdentity {
   readonly schema: number;
-  /** Drawn once, when the store is made. */
+  /** Random; generated when the store is created. */
   readonly id: string;
-  /** Grows whenever the content may not follow from what was there before: by `easgate store accept`, or a small roll-back. */
+  /**
+   * Grows when the content may not continue the earlier one: after `easgate store accept`, or a small loss of writes.
+   */
   readonly epoch: number;
-  /** For how long gateways were connected to this store, in milliseconds; a store that lost writes shows an earlier one. */
+  /** Milliseconds for which gateways were connected to this store; a store that lost writes shows a lower value. */
   readonly beat: number;
-  /** Ids of stores in whose place an operator accepted this one. */
+  /** Ids of earlier stores that an operator replaced by this one. */
   readonly replaces: readonly string[];
 }
 
-/** What a gateway remembers of its store. */
+/** The recorded identity of the store. */
 export type KnownStore = Pick<StoreIdentity, 'id' | 'epoch' | 'beat'>;
 
 /** Why a store cannot be used. */
@@ -32,7 +35,7 @@ export type StoreOutageCode =
   | 'EASGATE_STORE_SCHEMA'
   | 'EASGATE_STORE_STALE';
 
-/** The store is not, or not provably, the one that is known: nothing is read from it or written to it. */
+/** The store is not, or not provably, the known one: nothing is read from it or written to it. */
 export class StoreOutageError extends Error {
   readonly code: StoreOutageCode;
   constructor(code: StoreOutageCode, message: string) {
@@ -41,30 +44,30 @@ export class StoreOutageError extends Error {
   }
 }
 
-/** What a gateway holds against what it finds. */
+/** The rules of the comparison. */
 export interface IdentityRules {
-  /** Where the store is, for messages. */
+  /** Address of the store, for messages. */
   readonly place: string;
-  /** `store.id`; null = any, as remembered. */
+  /** `store.id`; null = any. */
   readonly pinnedId: string | null;
-  /** A larger loss is an outage, milliseconds. */
+  /** A larger loss counts as an outage, in milliseconds. */
   readonly maxRollbackMs: number;
 }
 
-/** What comes of a comparison. */
+/** The result of a comparison. */
 export type Finding =
   | { readonly kind: 'same' }
-  /** Seen for the first time. */
+  /** Read for the first time. */
   | { readonly kind: 'first' }
-  /** An operator accepted it, or another gateway saw that it lost a little: everything is read anew. */
+  /** An operator accepted the store, or another gateway noticed a small loss: everything is read again. */
   | { readonly kind: 'newEpoch' }
-  /** It lost so many milliseconds of writes, no more than allowed: the epoch must be raised. */
+  /** The store lost this many milliseconds of writes, within the limit: the epoch must be raised. */
   | { readonly kind: 'setBack'; readonly byMs: number }
   | { readonly kind: 'outage'; readonly error: StoreOutageError };
 
 const ACCEPT = 'put the right one back, or accept this one with `easgate store accept`';
 
-/** Compares what was found with what is known; null = nothing known, nothing found. */
+/** Compares the found identity with the known one; null = none. */
 export function judge(known: KnownStore | null, found: StoreIdentity | null, rules: IdentityRules): Finding {
   const { place, pinnedId } = rules;
   const expected = pinnedId ?? known?.id ?? null;
@@ -116,15 +119,15 @@ function outage(code: StoreOutageCode, message: string): Finding {
   return { kind: 'outage', error: new StoreOutageError(code, message) };
 }
 
-/** A store that is made now. */
+/** The identity of a new store. */
 export function newIdentity(): StoreIdentity {
   return { schema: STORE_SCHEMA, id: randomBytes(8).toString('hex'), epoch: 1, beat: 0, replaces: [] };
 }
 
-/** Former ids kept; gateways that were away for longer need an `accept` of their own. */
+/** Former ids kept; a gateway that was away for longer needs its own `accept`. */
 const MAX_REPLACED = 8;
 
-/** The identity that a store gets when an operator accepts it: every gateway that knew the former one takes it. */
+/** The identity of a store that an operator accepts; every gateway that knew the former store adopts it. */
 export function acceptedIdentity(known: KnownStore | null, found: StoreIdentity | null): StoreIdentity {
   const fresh = newIdentity();
   if (found === null) return known === null ? fresh : { ...fresh, id: known.id, epoch: known.epoch + 1 };
@@ -135,11 +138,11 @@ export function acceptedIdentity(known: KnownStore | null, found: StoreIdentity 
   return { ...found, epoch, replaces: former.slice(-MAX_REPLACED) };
 }
 
-/** Longest time that counts as one beat: a longer pause, or a clock that was set, counts as one second. */
+/** Longest interval that counts as one beat: a longer pause, or a changed clock, counts as one second. */
 const MAX_BEAT_MS = 5_000;
 const BEAT_MS = 1_000;
 
-/** The beat after `elapsedMs` of the store's clock; null = it is not time for another one. */
+/** The beat after `elapsedMs` of the store's clock; null = not due yet. */
 export function nextBeat(beat: number, elapsedMs: number): number | null {
   if (elapsedMs >= 0 && elapsedMs < BEAT_MS) return null;
   return beat + (elapsedMs < 0 || elapsedMs > MAX_BEAT_MS ? BEAT_MS : elapsedMs);

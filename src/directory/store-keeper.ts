@@ -1,12 +1,12 @@
-// Owns what `easgate store` needs of a store: its identity, read and written without being judged first.
+// Owns the interface of `easgate store` to a store: its identity, read and written without checks.
 import type { StoreIdentity } from './store-identity.ts';
 
 export interface StoreKeeper {
   /** Where the store is, in words. */
   readonly place: string;
-  /** Null = there is none. */
+  /** Null = none. */
   read(): Promise<StoreIdentity | null>;
-  /** Writes `after`, and what else a store needs, while the identity is `before`; false when it is another one by now. */
+  /** Writes `after` and initial data of a store if the identity is still `before`; false when it is another one. */
   replace(before: StoreIdentity | null, after: StoreIdentity): Promise<boolean>;
   close(): Promise<void>;
 }

@@ -1,16 +1,17 @@
-// Owns the file in which a gateway remembers its stores (`store.identityFile`): workers and commands of a machine share it.
+// Owns the file that records the identities of stores (`store.identityFile`); the workers and commands of a machine
+// share it.
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import type { KnownStore } from './store-identity.ts';
 
-/** Where a store is remembered: a file, and its name there. Another file, or another kind of store, is another name. */
+/** Where an identity is recorded: a file, and a name in it. Another file or kind of store has another name. */
 export interface StoreMemory {
   readonly path: string;
   readonly name: string;
 }
 
-/** The file cannot be understood: nobody knows whether the store is the right one. */
+/** The file is malformed, so it is unknown whether the store is the right one. */
 export class StoreMemoryError extends Error {
   readonly code = 'EASGATE_STORE_MEMORY';
 }
@@ -20,7 +21,7 @@ const knownStores = z.record(
   z.object({ id: z.string(), epoch: z.int().min(0), beat: z.int().min(0) }),
 );
 
-/** What the file says of the store; null = nothing. @throws StoreMemoryError */
+/** The recorded identity; null = none. @throws StoreMemoryError */
 export function readMemory({ path, name }: StoreMemory): KnownStore | null {
   return readAll(path)[name] ?? null;
 }
@@ -41,7 +42,7 @@ function readAll(path: string): Readonly<Record<string, KnownStore>> {
   }
 }
 
-/** Replaces the file in one step. Throws when it cannot be written. */
+/** Replaces the file atomically. Throws when it cannot be written. */
 export function writeMemory({ path, name }: StoreMemory, { id, epoch, beat }: KnownStore): void {
   mkdirSync(dirname(path), { recursive: true });
   const draft = `${path}.${process.pid}`;

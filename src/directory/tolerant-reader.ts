@@ -2,13 +2,13 @@
 import { CorruptRecordError } from '../model/corrupt-record.ts';
 
 /**
- * Reads the records of one answer. One that is not understood concerns its device only: it counts as none, and is named, so
- * that whoever decides keeps the device out, and whoever lists shows the others.
+ * Reads the records of one answer. A malformed record affects its device only: it counts as missing and is listed by
+ * name. A decision then denies the device, and a list shows the others.
  */
 export class TolerantReader {
   private readonly failed: string[] = [];
 
-  /** Null = nothing stored, or not understood. */
+  /** Null = not stored, or malformed. */
   read<T>(stored: string | null | undefined, parse: (stored: string) => T): T | null {
     if (stored === null || stored === undefined) return null;
     try {
@@ -20,12 +20,12 @@ export class TolerantReader {
     }
   }
 
-  /** Something under the name of a record is no record at all. */
+  /** The key of a record holds another type. */
   fail(what: string): void {
     this.failed.push(what);
   }
 
-  /** Part of an answer: absent when all was understood. */
+  /** Part of an answer; absent when everything was read. */
   unreadable(): { readonly unreadable?: readonly string[] } {
     return this.failed.length === 0 ? {} : { unreadable: this.failed };
   }

@@ -1,28 +1,28 @@
-// Owns which decisions on the users of a device concern one login: those under exactly its user, and those under names that
-// may be the same user. Pure.
+// Owns the selection of the decisions on users of a device that apply to one login: those on exactly its user, and
+// those on names that may be the same user. Pure.
 import type { UserKey } from '../identity/keys.ts';
 import type { UserNames } from '../identity/user-names.ts';
 import type { ManualDecision, WipePartnership } from '../model/decision.ts';
 import { stricter } from '../policy/strictness.ts';
-import { isOpenWipe } from '../model/decision.ts';
+import { isOpenWipe } from '../model/wipe.ts';
 import type { LookupResult, UserDecision } from './store.ts';
 
-/** A stored decision on a partnership of the device, whoever its user is. */
+/** A stored decision on a partnership of the device. */
 export interface StoredUserDecision {
   readonly user: UserKey;
-  /** The user its name means by the directory's aliases. */
+  /** The user that its name stands for, by the directory's aliases. */
   readonly target: UserKey;
   /** Other names of that user. */
   readonly aliases: readonly UserKey[];
-  /** Reads the record, only where it concerns the login; null = it is not understood, which the reader notes. */
+  /** Reads the record, if it applies to the login; null = malformed, which the reader notes. */
   readonly read: () => ManualDecision | null;
 }
 
-/** Who signs in. */
+/** The user of a request. */
 export interface Login {
-  /** The name as it was given. */
+  /** The login name as given. */
   readonly name: UserKey;
-  /** The user it means. */
+  /** The user it stands for. */
   readonly user: UserKey;
   /** Other names of that user. */
   readonly aliases: readonly UserKey[];
@@ -38,7 +38,7 @@ type Concerned = Pick<
   | 'partnershipWipe'
 >;
 
-/** Chooses among all decisions of a device. */
+/** Selects from all decisions of a device. */
 export function concerning(
   names: UserNames,
   login: Login,

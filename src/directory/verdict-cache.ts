@@ -1,10 +1,14 @@
-// Owns the L1: verdicts by device and user, fresh by the change log, bounded, and what holds while the store is away.
+// Owns the verdict cache: verdicts by device and user, kept current by the change log, bounded, and used for a limited
+// time while the store is unavailable.
 import { LRUCache } from 'lru-cache';
 import { monotonicAt, monotonicNow } from '../clock.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import { localPart } from '../identity/user-names.ts';
-import { evaluate } from '../policy/evaluate.ts';
-import type { Policy } from '../policy/model.ts';
+import { decideAccess, factsOf } from '../policy/access.ts';
+import { NO_REQUEST, readAccess } from '../policy/access-facts.ts';
+import type { Access } from '../policy/access-facts.ts';
+import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
+import type { RequestFacts } from '../policy/engine/facts.ts';
 import type { Verdict, WipeOrder } from '../model/verdict.ts';
 import { clientBlock } from '../identity/client-address.ts';
 import { ChangeFollower } from './change-follower.ts';
@@ -22,71 +26,98 @@ export interface VerdictCacheOptions {
   readonly unknownLifetimeMs: number;
   readonly maxConcurrentLookups: number;
   readonly lookupTimeoutMs: number;
-  /** How long the last known verdict serves while the store is away: for allowed devices, and for all others. */
+  /**
+   * How long the last known verdict is used while the store is unavailable: for allowed devices, and for all others.
+   */
   readonly staleAllowedMs: number;
   readonly staleBlockedMs: number;
-  /** Called for every look-up that failed: store away, too slow, or a record that is not understood. */
+  /** Called for every failed look-up: store unavailable, too slow, or a malformed record. */
   readonly onLookupError: (error: unknown) => void;
-  /** Told when the store is away, also without traffic, and when it is back. */
+  /** Called when the store becomes unavailable, even without traffic, and when it is available again. */
   readonly onStoreState?: StoreStateListener;
 }
 
-/** A verdict, and where it came from; null = the store is away and nothing usable is known. */
+/** A verdict and its source; null = the store is unavailable and no usable verdict is known. */
 export interface Decision {
   readonly verdict: Verdict | null;
   readonly source: 'store' | 'stale' | 'none';
 }
 
-/** What changed. */
+/** The keys that changed. */
 export interface ChangedKeys {
   readonly devices: ReadonlySet<string>;
-  /** Local parts of the names that changed: a decision on one name may hold for others (user-names.ts). */
+  /** Local parts of the changed names: a decision on one name may apply to others (user-names.ts). */
   readonly users: ReadonlySet<string>;
   readonly all: boolean;
+  /** The policy changed, and nothing in the directory: verdicts in memory are decided anew without a look-up. */
+  readonly policy?: true;
 }
 
-interface CachedVerdict {
-  readonly user: UserKey;
-  /** The user that the name means, by the directory's aliases. */
-  readonly canonical: UserKey;
-  /** The mail server knows the user with this device: nobody else can take the place of this verdict. */
-  readonly seen: boolean;
+/** A verdict for one set of conditions on requests that hold. */
+interface Decided {
+  /** Which conditions of the policy hold (CompiledPolicy.requestKey). */
+  readonly key: number | string;
+  readonly policy: CompiledPolicy;
   readonly verdict: Verdict;
-  readonly decidedAt: number;
-  readonly expiresAt: number;
-  /** When the decision it rests on lapses; `Infinity` = never. */
+  /** When it must be decided anew, on the monotonic clock; `Infinity` = never. */
   readonly lapsesAt: number;
 }
 
-/** Who wants to know. */
+/** What is known of a user with a device: the facts, and the verdicts that rest on them. */
+interface CachedAccess {
+  readonly user: UserKey;
+  /** The user that the name stands for, by the directory's aliases. */
+  readonly canonical: UserKey;
+  /** The mail server has accepted this user with this device: other users cannot evict this verdict. */
+  readonly seen: boolean;
+  readonly access: Access;
+  /** When the facts were read, and until when they serve without another look-up; monotonic. */
+  readonly readAt: number;
+  readonly expiresAt: number;
+  /** The latest last. */
+  readonly decided: Decided[];
+}
+
+/** The origin of a request, for fairness between look-ups. */
 export interface Asker {
   /** The client's address. */
   readonly address: string;
-  /** The mail server took the credentials of this request before. */
+  /** The mail server accepted the credentials of this request before. */
   readonly proven: boolean;
+  /** What the request calls the device. Absent = unknown. */
+  readonly deviceType?: string;
 }
 
-/** A part of the gateway itself. */
+/** The gateway itself. */
 const ITSELF: Asker = { address: '', proven: true };
 
 interface Flight {
   readonly user: UserKey;
   readonly device: DeviceKey;
-  readonly promise: Promise<Decision>;
+  readonly deviceType: string | null;
+  readonly promise: Promise<Found>;
   /** The latest change of this user or device that was seen while the look-up was under way. */
   changedAt: LogPosition | null;
-  /** All that was read before is void, whatever its place in the log. */
+  /** Everything read before is invalid, at any position of the log. */
   dropped: boolean;
 }
 
+/** What a look-up, or the lack of one, comes to. */
+interface Found {
+  readonly known: CachedAccess | null;
+  readonly source: Decision['source'];
+}
+
+/** Verdicts kept of one user with one device: requests of one phone differ in few conditions of a policy. */
+const MAX_VERDICTS = 8;
 /** Users remembered per device; one is the rule. */
 const MAX_USERS_PER_DEVICE = 8;
-/** A wipe may be taken back until it is carried out, so it is remembered for no longer than this. */
+/** A wipe can be cancelled until it is carried out, so it is cached no longer than this. */
 const MAX_WIPE_LIFETIME_MS = 5_000;
-/** A verdict that keeps changing under the look-up is served, but not kept. */
+/** A verdict that changes repeatedly during its look-up is used, but not cached. */
 const MAX_ATTEMPTS = 3;
 
-/** Serves in place of a wipe that cannot be read from the store: nobody knows whether it was taken back. */
+/** Replaces a wipe that cannot be confirmed by the store: it may have been cancelled. */
 const WIPE_UNCONFIRMED: Verdict = Object.freeze({
   action: 'block',
   reason: 'storeUnavailable',
@@ -98,8 +129,13 @@ function isWipe({ action }: Verdict): boolean {
   return action === 'wipe' || action === 'accountWipe';
 }
 
-/** Two conversions of one moment differ by rounding; a larger difference means that the wall clock was set. */
+/** Two conversions of one time differ by rounding; a larger difference means that the wall clock was set. */
 const SAME_MOMENT_MS = 1_000;
+
+/** Small parts of verdicts. */
+function isAlike(a: object | undefined, b: object | undefined): boolean {
+  return a === b || (a !== undefined && b !== undefined && JSON.stringify(a) === JSON.stringify(b));
+}
 
 /** `lastReason` is no part of what is decided. Orders to wipe are never the same: each says when it was read. */
 function isSame(a: Verdict, b: Verdict): boolean {
@@ -112,25 +148,28 @@ function isSame(a: Verdict, b: Verdict): boolean {
     a.since === b.since &&
     a.requirement === b.requirement &&
     a.model === b.model &&
+    a.nextStep === b.nextStep &&
+    isAlike(a.wouldBe, b.wouldBe) &&
+    isAlike(a.message, b.message) &&
     a.wipe === undefined &&
     b.wipe === undefined
   );
 }
 
-/** Decides (user, device): from memory synchronously, else by one look-up. */
+/** Decides for (user, device): from memory synchronously, else by one look-up. */
 export class VerdictCache {
   hits = 0;
   misses = 0;
   private readonly store: DirectoryStore;
-  private readonly policy: Policy;
+  private policy: CompiledPolicy;
   private readonly options: VerdictCacheOptions;
   /** Monotonic. */
   private readonly now: () => number;
   private readonly wall: () => number;
-  private readonly known: LRUCache<DeviceKey, CachedVerdict[]>;
-  private readonly unknown: LRUCache<DeviceKey, CachedVerdict[]>;
+  private readonly known: LRUCache<DeviceKey, CachedAccess[]>;
+  private readonly unknown: LRUCache<DeviceKey, CachedAccess[]>;
   private readonly flights = new Map<string, Flight>();
-  /** Of known phones, and of those that nobody vouched for: these never keep the places of the others busy. */
+  /** Places of known phones are separate from those of unknown ones, which cannot occupy them. */
   private readonly knownPlaces: LookupPlaces;
   private readonly strangerPlaces: LookupPlaces;
   private confirming = 0;
@@ -139,7 +178,7 @@ export class VerdictCache {
 
   constructor(
     store: DirectoryStore,
-    policy: Policy,
+    policy: CompiledPolicy,
     options: VerdictCacheOptions,
     now: () => number = monotonicNow,
     wall: () => number = Date.now,
@@ -157,7 +196,7 @@ export class VerdictCache {
     this.follower = new ChangeFollower(store, (batch) => this.apply(batch), options.onStoreState);
   }
 
-  /** Follows the change log from now on. Rejects when the store is not reachable. */
+  /** Follows the change log from now on. Rejects when the store is unavailable. */
   async start(): Promise<void> {
     await this.follower.start();
   }
@@ -168,57 +207,89 @@ export class VerdictCache {
     await this.follower.stop();
   }
 
-  /** Age in milliseconds of the state that decisions rest on. */
+  /** Age in milliseconds of the state behind decisions. */
   stateAgeMs(): number {
     return Math.max(0, monotonicNow() - this.follower.lastReadAt);
   }
 
-  /** Calls after a change was applied; returns the way to stop listening. */
+  /** Called after a change was applied; returns a function that unsubscribes. */
   onChange(listener: (changed: ChangedKeys) => void): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
   }
 
-  /** A fresh verdict from memory, or undefined. Hot path: synchronous, allocates nothing. */
-  peek(user: UserKey, device: DeviceKey): Verdict | undefined {
-    const found = this.find(user, device);
-    if (found === undefined || found.expiresAt <= this.now()) return undefined;
-    this.hits++;
-    return found.verdict;
+  /** Whether verdicts depend on facts of the request: only then need they be handed in. */
+  get readsRequests(): boolean {
+    return this.policy.requestConditions.length > 0;
+  }
+
+  /** Takes another policy: from now on nothing is decided by the one before. Open requests are told of it. */
+  usePolicy(policy: CompiledPolicy): void {
+    this.policy = policy;
+    const changed: ChangedKeys = { devices: NOBODY, users: NOBODY, all: true, policy: true };
+    for (const listener of this.listeners) listener(changed);
   }
 
   /**
-   * One look-up per key at a time, bounded in number and time. Phones whose credentials were taken before, or whose partnership
-   * is known, have places of their own; strangers share theirs by address. Never rejects.
+   * A verdict from memory by facts that are fresh, or undefined. Hot path: synchronous, allocates nothing but where a policy
+   * looks at requests, or another policy or moment in time makes it decide anew.
    */
-  decide(user: UserKey, device: DeviceKey, asker: Asker = ITSELF): Promise<Decision> {
+  peek(user: UserKey, device: DeviceKey, request: RequestFacts = NO_REQUEST): Verdict | undefined {
+    const found = this.find(user, device);
+    if (found === undefined || found.expiresAt <= this.now()) return undefined;
+    this.hits++;
+    return this.verdictOf(found, request);
+  }
+
+  /**
+   * One look-up per key at a time, bounded in number and time. Phones with accepted credentials or a known partnership
+   * have their own places; others share places by address. Never rejects.
+   */
+  async decide(
+    user: UserKey,
+    device: DeviceKey,
+    asker: Asker = ITSELF,
+    request: RequestFacts = NO_REQUEST,
+  ): Promise<Decision> {
+    const { known, source } = await this.found(user, device, asker);
+    if (known === null) return { verdict: null, source: 'none' };
+    const verdict = this.verdictOf(known, request);
+    if (source === 'store') return { verdict, source };
+    const { staleAllowedMs, staleBlockedMs } = this.options;
+    const limit = verdict.action === 'allow' ? staleAllowedMs : staleBlockedMs;
+    if (this.now() - known.readAt > limit) return { verdict: null, source: 'none' };
+    return { verdict: isWipe(verdict) ? WIPE_UNCONFIRMED : verdict, source };
+  }
+
+  private found(user: UserKey, device: DeviceKey, asker: Asker): Promise<Found> {
     const isKnown = asker.proven || this.find(user, device)?.seen === true;
-    // A known phone does not wait for the look-up of a stranger who names it.
+    // The look-up of an unknown client must not delay a known phone with the same key.
     const key = `${isKnown ? 'k' : 's'}\0${device}\0${user}`;
     const under = this.flights.get(key);
     if (under !== undefined) return under.promise;
     this.misses++;
-    // Known phones may all come from one address; strangers make up devices, not addresses.
+    // Known phones may share one address. Unknown clients can invent devices, but not addresses.
     const [places, holder] = isKnown
       ? [this.knownPlaces, device]
       : [this.strangerPlaces, clientBlock(asker.address)];
-    const { promise, resolve } = Promise.withResolvers<Decision>();
-    const flight: Flight = { user, device, promise, changedAt: null, dropped: false };
+    const { promise, resolve } = Promise.withResolvers<Found>();
+    const { deviceType = null } = asker;
+    const flight: Flight = { user, device, deviceType, promise, changedAt: null, dropped: false };
     this.flights.set(key, flight);
-    void this.lookUpInTurn(flight, places, holder).then((decision) => {
+    void this.lookUpInTurn(flight, places, holder).then((found) => {
       this.flights.delete(key);
-      resolve(decision);
+      resolve(found);
     });
     return promise;
   }
 
-  /** The last known verdict where there is no place in time, or no answer. */
-  private async lookUpInTurn(flight: Flight, places: LookupPlaces, holder: string): Promise<Decision> {
+  /** What was last known where there is no place in time, or no answer. */
+  private async lookUpInTurn(flight: Flight, places: LookupPlaces, holder: string): Promise<Found> {
     const { user, device } = flight;
     const entered = places.enter(holder);
     if (!(typeof entered === 'boolean' ? entered : await entered)) return this.stale(user, device);
     try {
-      return await this.lookUp(user, device, flight);
+      return { known: await this.lookUp(flight), source: 'store' };
     } catch (error) {
       this.options.onLookupError(error);
       return this.stale(user, device);
@@ -228,15 +299,20 @@ export class VerdictCache {
   }
 
   /**
-   * The verdict as the store says it now, not from memory and not of a look-up already under way; null when the store
-   * did not answer in time or too many look-ups are under way. Nothing is to be wiped on the word of anything else:
-   * {@link peek} and {@link decide} may say `wipe` for seconds after it was taken back. Never rejects.
+   * The current verdict of the store, from neither the cache nor a running look-up; null when the store did not answer
+   * in time or too many look-ups are running. Required before every wipe order: {@link peek} and {@link decide} may
+   * return `wipe` for seconds after it was cancelled. Never rejects.
    */
-  async confirm(user: UserKey, device: DeviceKey): Promise<Verdict | null> {
+  async confirm(
+    user: UserKey,
+    device: DeviceKey,
+    request: RequestFacts = NO_REQUEST,
+  ): Promise<Verdict | null> {
     if (this.confirming >= this.options.maxConcurrentLookups) return null;
     this.confirming++;
     try {
-      return this.evaluate(await withDeadline(this.store.lookup(user, device), this.options.lookupTimeoutMs));
+      const work = withDeadline(this.store.lookup(user, device), this.options.lookupTimeoutMs);
+      return this.evaluate(this.read(await work, user, device, null), this.wall(), request);
     } catch (error) {
       this.options.onLookupError(error);
       return null;
@@ -246,8 +322,8 @@ export class VerdictCache {
   }
 
   /**
-   * Records that the order of a confirmed verdict is about to be sent. False when that wipe was taken back or acknowledged
-   * meanwhile. Rejects when the store did not answer in time.
+   * Records that the order of a confirmed verdict is about to be sent. False when that wipe was cancelled or
+   * acknowledged meanwhile. Rejects when the store did not answer in time.
    */
   noteWipeTold(device: DeviceKey, order: WipeOrder): Promise<boolean> {
     const { decidedFor, user, requestedAt } = order;
@@ -257,9 +333,9 @@ export class VerdictCache {
   }
 
   /**
-   * Records what a device answered to the wipe that a confirmed verdict ordered (`status` as in MS-ASPROV 2.2.2.54.3).
-   * False when that wipe was taken back or acknowledged meanwhile. Rejects when the store did not answer in time: the
-   * answer may or may not be recorded, and can be recorded again.
+   * Records a device's answer to a confirmed wipe (`status` as in MS-ASPROV 2.2.2.54.3). False when that wipe was
+   * cancelled or acknowledged meanwhile. Rejects when the store did not answer in time: the answer may or may not be
+   * recorded, and can be recorded again.
    */
   acknowledgeWipe(device: DeviceKey, order: WipeOrder, status: 1 | 2): Promise<boolean> {
     const { decidedFor, user, requestedAt } = order;
@@ -268,64 +344,105 @@ export class VerdictCache {
     return withDeadline(work, this.options.lookupTimeoutMs);
   }
 
-  private async lookUp(user: UserKey, device: DeviceKey, flight: Flight): Promise<Decision> {
+  private async lookUp(flight: Flight): Promise<CachedAccess> {
+    const { user, device, deviceType } = flight;
     const end = this.now() + this.options.lookupTimeoutMs;
     for (let attempt = 1; ; attempt++) {
       flight.changedAt = null;
       flight.dropped = false;
       const result = await withDeadline(this.store.lookup(user, device), end - this.now());
-      const verdict = this.evaluate(result);
-      // Read before a change, stored after it: such a verdict must not survive (compare places in the log).
+      const access = this.read(result, user, device, deviceType);
+      // Read before a change, stored after it: such facts must not survive (compare places in the log).
       const changedAt: LogPosition | null = flight.changedAt;
       const overtaken =
         isDropped(flight) || (changedAt !== null && this.store.isBefore(result.position, changedAt));
-      if (!overtaken) return { verdict: this.keep(user, device, result, verdict), source: 'store' };
-      if (attempt === MAX_ATTEMPTS) return { verdict, source: 'store' };
+      const known = this.entryOf(user, device, result, access);
+      if (!overtaken) this.keep(device, known);
+      if (!overtaken || attempt === MAX_ATTEMPTS) return known;
     }
   }
 
-  /** A verdict that lapses carries that moment on the monotonic clock too: it is converted here, once. */
-  private evaluate(result: LookupResult): Verdict {
-    const now = this.wall();
+  private read(result: LookupResult, user: UserKey, device: DeviceKey, deviceType: string | null): Access {
     const { unreadable } = result;
     if (unreadable !== undefined) this.options.onLookupError(new CorruptRecordError(unreadable.join(', ')));
-    const verdict = evaluate(this.policy, { ...result, now });
+    return readAccess(result, { user, device, deviceType }, this.wall());
+  }
+
+  /** A verdict that lapses carries that moment on the monotonic clock too: it is converted here, once. */
+  private evaluate(access: Access, now: number, request: RequestFacts): Verdict {
+    const verdict = decideAccess(this.policy, access, now, request);
     if (verdict.validUntil === Infinity) return verdict;
     return Object.freeze({ ...verdict, lapsesAt: monotonicAt(verdict.validUntil, this.now(), now) });
   }
 
-  /** Remembers a verdict. One that says the same as before stays the same object; a change drops the one before. */
-  private keep(user: UserKey, device: DeviceKey, result: LookupResult, found: Verdict): Verdict {
-    const before = this.find(user, device)?.verdict;
-    const verdict = before !== undefined && isSame(before, found) ? before : found;
-    const unknown = verdict.reason === 'unknownDevice';
-    const usual = unknown ? this.options.unknownLifetimeMs : this.options.lifetimeMs;
-    const lifetime = isWipe(verdict) ? Math.min(usual, MAX_WIPE_LIFETIME_MS) : usual;
-    const decidedAt = this.now();
-    // A tenth of jitter, so that a fleet that arrived together does not expire together.
-    const lapsesAt = verdict.lapsesAt ?? Infinity;
-    const expiresAt = Math.min(decidedAt + lifetime * (0.9 + Math.random() * 0.1), lapsesAt);
-    const seen = result.partnership !== null;
-    const times = { decidedAt, expiresAt, lapsesAt };
-    const entry: CachedVerdict = { user, canonical: result.user, seen, verdict, ...times };
-    const [cache, other] = unknown ? [this.unknown, this.known] : [this.known, this.unknown];
-    cache.set(device, bounded([entry, ...withoutUser(cache.get(device), user)]));
-    // Of other users the other cache may still know something.
-    const left = withoutUser(other.get(device), user);
-    if (left.length === 0) other.delete(device);
-    else other.set(device, left);
+  /** The verdict of a request by the facts in memory, decided anew where the policy or a moment in time wants it. */
+  private verdictOf({ access, readAt, decided }: CachedAccess, request: RequestFacts): Verdict {
+    const { policy } = this;
+    const now = this.now();
+    // Counted on the monotonic clock since the facts were read: a step of the wall clock brings back nothing that has ended.
+    const wall = access.readAt + (now - readAt);
+    const key = policy.requestConditions.length === 0 ? 0 : policy.requestKey(factsOf(access, wall, request));
+    let at = 0;
+    while (at < decided.length && decided[at]?.key !== key) at++;
+    const before = decided[at];
+    if (before !== undefined && before.policy === policy && before.lapsesAt > now) return before.verdict;
+    const found = this.evaluate(access, wall, request);
+    const verdict = before !== undefined && isSame(before.verdict, found) ? before.verdict : found;
+    if (at === MAX_VERDICTS) decided.splice(0, 1);
+    decided[Math.min(at, MAX_VERDICTS - 1)] = {
+      key,
+      policy,
+      verdict,
+      lapsesAt: verdict.lapsesAt ?? Infinity,
+    };
     return verdict;
   }
 
-  private find(user: UserKey, device: DeviceKey): CachedVerdict | undefined {
+  /** What is known from now on. A verdict that says the same as before stays the same object; a change drops the one before. */
+  private entryOf(user: UserKey, device: DeviceKey, result: LookupResult, access: Access): CachedAccess {
+    const before = this.find(user, device)?.decided ?? [];
+    // None of them is taken over as it is: they serve to find the object that says the same.
+    const decided = before.map((one) => ({ ...one, lapsesAt: -Infinity }));
+    const readAt = this.now();
+    const known: CachedAccess = {
+      user,
+      canonical: result.user,
+      seen: result.partnership !== null,
+      access,
+      readAt,
+      expiresAt: readAt + this.lifetimeOf(access),
+      decided,
+    };
+    return known;
+  }
+
+  /** A tenth of jitter, so that a fleet that arrived together does not expire together. */
+  private lifetimeOf(access: Access): number {
+    const { lifetimeMs, unknownLifetimeMs } = this.options;
+    const usual = isUnknown(access) ? unknownLifetimeMs : lifetimeMs;
+    const lifetime = hasOpenWipe(access) ? Math.min(usual, MAX_WIPE_LIFETIME_MS) : usual;
+    return lifetime * (0.9 + Math.random() * 0.1);
+  }
+
+  private keep(device: DeviceKey, entry: CachedAccess): void {
+    const { user } = entry;
+    const [cache, other] = isUnknown(entry.access) ? [this.unknown, this.known] : [this.known, this.unknown];
+    cache.set(device, bounded([entry, ...withoutUser(cache.get(device), user)]));
+    // The other cache may hold verdicts of other users.
+    const left = withoutUser(other.get(device), user);
+    if (left.length === 0) other.delete(device);
+    else other.set(device, left);
+  }
+
+  private find(user: UserKey, device: DeviceKey): CachedAccess | undefined {
     return this.findIn(this.known, user, device) ?? this.findIn(this.unknown, user, device);
   }
 
   private findIn(
-    cache: LRUCache<DeviceKey, CachedVerdict[]>,
+    cache: LRUCache<DeviceKey, CachedAccess[]>,
     user: UserKey,
     device: DeviceKey,
-  ): CachedVerdict | undefined {
+  ): CachedAccess | undefined {
     const entries = cache.get(device);
     if (entries === undefined) return undefined;
     for (let index = 0; index < entries.length; index++) {
@@ -335,14 +452,10 @@ export class VerdictCache {
     return undefined;
   }
 
-  /** The last known verdict while it may still serve; expired manual decisions never do, and a wipe only keeps out. */
-  private stale(user: UserKey, device: DeviceKey): Decision {
-    const found = this.find(user, device);
-    if (found === undefined || found.lapsesAt <= this.now()) return { verdict: null, source: 'none' };
-    const { staleAllowedMs, staleBlockedMs } = this.options;
-    const limit = found.verdict.action === 'allow' ? staleAllowedMs : staleBlockedMs;
-    if (this.now() - found.decidedAt > limit) return { verdict: null, source: 'none' };
-    return { verdict: isWipe(found.verdict) ? WIPE_UNCONFIRMED : found.verdict, source: 'stale' };
+  /** What was last known; {@link decide} says how long it may serve. */
+  private stale(user: UserKey, device: DeviceKey): Found {
+    const known = this.find(user, device);
+    return known === undefined ? { known: null, source: 'none' } : { known, source: 'stale' };
   }
 
   private apply(batch: ChangeBatch): void {
@@ -367,7 +480,7 @@ export class VerdictCache {
     }
     for (const flight of this.flights.values()) {
       const { device } = flight;
-      // Which user an alias means is not known yet: any change of a user may concern a look-up under way.
+      // The user of an alias is not known yet, so any change of a user may affect a running look-up.
       if (batch.trimmed || devices.has(device) || users.size > 0) flight.changedAt = batch.position;
       if (batch.trimmed) flight.dropped = true;
     }
@@ -376,7 +489,7 @@ export class VerdictCache {
   }
 
   /** Users change rarely, and a worker's cache is walked in milliseconds: no index is kept for them. */
-  private dropUsers(cache: LRUCache<DeviceKey, CachedVerdict[]>, users: Set<string>): void {
+  private dropUsers(cache: LRUCache<DeviceKey, CachedAccess[]>, users: Set<string>): void {
     for (const [device, entries] of cache.entries()) {
       for (const { user, canonical } of entries) {
         if (!users.has(localPart(user)) && !users.has(localPart(canonical))) continue;
@@ -387,17 +500,30 @@ export class VerdictCache {
   }
 }
 
+const NOBODY: ReadonlySet<string> = new Set();
+
+/** Nobody has reported the device, and no operator decided on it: anybody can make up such a one. */
+function isUnknown({ facts: { device, decisions } }: Access): boolean {
+  return (device === null || device.managed === null) && decisions.length === 0;
+}
+
+function hasOpenWipe({ facts: { decisions } }: Access): boolean {
+  for (const { action, acknowledged } of decisions)
+    if (!acknowledged && (action === 'wipe' || action === 'accountWipe')) return true;
+  return false;
+}
+
 /** Read afresh: it may have changed during a wait. */
 function isDropped({ dropped }: Flight): boolean {
   return dropped;
 }
 
-function withoutUser(entries: readonly CachedVerdict[] | undefined, user: UserKey): CachedVerdict[] {
+function withoutUser(entries: readonly CachedAccess[] | undefined, user: UserKey): CachedAccess[] {
   return entries === undefined ? [] : entries.filter((entry) => entry.user !== user);
 }
 
 /** Anybody can name a device: beyond the bound goes the oldest user who was never seen with it, else the oldest. */
-function bounded(entries: CachedVerdict[]): CachedVerdict[] {
+function bounded(entries: CachedAccess[]): CachedAccess[] {
   if (entries.length <= MAX_USERS_PER_DEVICE) return entries;
   const index = entries.findLastIndex(({ seen }) => !seen);
   return entries.toSpliced(index, 1);

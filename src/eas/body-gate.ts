@@ -1,10 +1,10 @@
-// Owns what the gateway looks at in a request body: content type, WBXML header and root, heartbeat. Pure; hot path.
-// Threat: SOGo runs the command that the root element names, not `Cmd=` (eas-protocol facts, 0.1).
+// Owns the checks of a request body: content type, WBXML header, root element, heartbeat. Pure; hot path.
+// Threat: SOGo runs the command that the root element names, not the one in `Cmd=` (SOGoActiveSyncDispatcher.m).
 import { constants, inflateRawSync } from 'node:zlib';
 import { commandByName } from './commands.ts';
 import type { CommandInfo, EasCommand } from './commands.ts';
 
-/** What a body is. */
+/** The kind of a body. */
 export type BodyContent = 'empty' | 'wbxml' | 'gzip-wbxml' | 'rfc822';
 
 /** Why a body was refused. */
@@ -16,17 +16,17 @@ export type BodyErrorCode =
   | 'EASGATE_BODY_ROOT'
   | 'EASGATE_BODY_GZIP';
 
-/** As all phones write it. */
+/** The content type that all phones send. */
 const WBXML_TYPE = 'application/vnd.ms-sync.wbxml';
-/** Longest look at a gzip-coded body before its root must have appeared. */
+/** Longest prefix of a gzip-coded body in which the root must appear. */
 const GZIP_PREFIX = 4096;
 const GZIP_HEADER = 10;
-/** More than one byte of input can give, and than the default chunk of zlib. */
+/** More than one byte of input can expand to, and more than the default chunk of zlib. */
 const MAX_INFLATED = 16 * 1024;
 /** Bytes of a body up to its root token: header 4, SWITCH_PAGE 2, token 1. */
 const ROOT_END = 7;
 
-/** Decides from the headers what the body must be. `bodyEmpty` = no body was announced. */
+/** Determines the kind of body from the headers. `bodyEmpty` = no body was announced. */
 export function contentOf(
   command: CommandInfo,
   version: string | null,
@@ -52,7 +52,7 @@ function isBefore14(version: string): boolean {
   return version === '2.5' || version === '12.0' || version === '12.1';
 }
 
-/** Looks at the beginning of a body; `complete` = `bytes` is all of it. */
+/** Checks the beginning of a body; `complete` = `bytes` is the whole body. */
 export function checkBodyStart(
   content: BodyContent,
   command: EasCommand | null,
@@ -102,9 +102,9 @@ function checkRoot(
 }
 
 /**
- * The first bytes of a gzip-coded body. Null = not gzip as clients write it. Optional header fields are refused, and only
- * the first member is looked at: decoders differ on both. Deflate expands up to 1032 times, so the prefix is halved
- * towards one that yields the root and not megabytes.
+ * Inflates the beginning of a gzip-coded body; null = not gzip as clients write it. Optional header fields are refused,
+ * and only the first member is read: decoders differ on both. Deflate expands up to 1032 times, so the prefix is
+ * bisected towards one that yields the root and not megabytes.
  */
 function inflatePrefix(bytes: Buffer): Buffer | null {
   if (bytes.length < GZIP_HEADER + 1) return EMPTY;
@@ -140,7 +140,7 @@ const EMPTY = Buffer.alloc(0);
 
 // ------------------------------------------------------------------------------------------------------- heartbeat
 
-/** Bytes of a body walked through in search of a heartbeat. */
+/** Bytes of a body that are searched for a heartbeat. */
 const MAX_WALK = 64 * 1024;
 const PAGE_AIRSYNC = 0;
 const PAGE_PING = 13;
@@ -149,8 +149,8 @@ const SYNC_WAIT = 0x24;
 const SYNC_HEARTBEAT = 0x29;
 
 /**
- * Seconds a request asks to be held: 0 = not a held poll, -1 = held for a time that these bytes do not tell (cached
- * parameters, coded or odd body): the caller assumes the longest (MS-ASCMD Ping HeartbeatInterval, Sync Wait).
+ * The heartbeat of a request in seconds: 0 = not a held poll; -1 = unknown (cached parameters, compressed or odd body),
+ * for which the caller assumes the longest (MS-ASCMD Ping HeartbeatInterval, Sync Wait).
  */
 export function heartbeatOf(content: BodyContent, command: EasCommand | null, bytes: Buffer | null): number {
   if (command !== 'Ping' && command !== 'Sync') return 0;
@@ -159,7 +159,7 @@ export function heartbeatOf(content: BodyContent, command: EasCommand | null, by
   return seconds === 0 && command === 'Ping' ? -1 : seconds;
 }
 
-/** Walks the tokens of a body; finds HeartbeatInterval or Wait directly below the root. */
+/** Walks the tokens of a body to HeartbeatInterval or Wait directly below the root. */
 function findHeartbeat(bytes: Buffer, command: 'Ping' | 'Sync'): number {
   const length = Math.min(bytes.length, MAX_WALK);
   let at = 4;
@@ -203,7 +203,7 @@ function findHeartbeat(bytes: Buffer, command: 'Ping' | 'Sync'): number {
   return -1;
 }
 
-/** The number of an inline string; -1 when it is none. */
+/** The number in an inline string; -1 = not a number. */
 function digits(bytes: Buffer, at: number): number {
   if (bytes[at] !== 0x03) return -1;
   let value = 0;

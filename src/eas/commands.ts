@@ -1,8 +1,11 @@
-// Owns the EAS command names, their base64 codes, and what a request of each may carry. Pure.
+// Owns the EAS command names, their base64 codes, and the bodies their requests may have. Pure.
 import { findTag } from './wbxml/code-pages.ts';
 import type { Namespace } from './wbxml/code-pages.ts';
 
-/** The 20 commands of MS-ASHTTP 2.2.1.1.1.1.2 and the four plain-only names of 2.5 to 12.1 (codes 5-8 are unassigned). */
+/**
+ * The 20 commands of MS-ASHTTP 2.2.1.1.1.1.2, and the four of 2.5 to 12.1 that exist in the plain form only (codes 5-8
+ * are unassigned).
+ */
 export type EasCommand =
   | 'Sync'
   | 'SendMail'
@@ -29,12 +32,12 @@ export type EasCommand =
   | 'ValidateCert'
   | 'Find';
 
-/** What one command looks like on the wire. */
+/** The wire format of one command. */
 export interface CommandInfo {
   readonly name: EasCommand;
-  /** Base64 query code; -1 = has none. */
+  /** Code in base64 queries; -1 = none. */
   readonly code: number;
-  /** Of the root element, which has the name of the command; null = no WBXML body. */
+  /** Namespace of the root element, which is named like the command; null = no WBXML body. */
   readonly namespace: Namespace | null;
   /** WBXML code page and token of the root element of a request; -1 = no WBXML body. */
   readonly page: number;
@@ -108,12 +111,12 @@ export function allCommands(): readonly CommandInfo[] {
 
 const SENDS_MAIL: ReadonlySet<EasCommand> = new Set<EasCommand>(['SendMail', 'SmartForward', 'SmartReply']);
 
-/** Whether a request of this command is a mail to be sent. */
+/** Whether the command sends a mail. */
 export function sendsMail(command: EasCommand): boolean {
   return SENDS_MAIL.has(command);
 }
 
-/** Commands whose request may carry a whole mail, attachments included. */
+/** Commands whose request may contain a whole mail with attachments. */
 const CARRIES_MAIL: ReadonlySet<EasCommand> = new Set<EasCommand>([
   ...SENDS_MAIL,
   // From 16.0 on drafts and calendar attachments are uploaded in a Sync (MS-ASCMD 2.2.1.21).

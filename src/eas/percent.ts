@@ -1,7 +1,7 @@
-// Owns decoding of percent-encoded query values (RFC 3986 2.1), once and strictly. Pure; hot path.
+// Owns strict decoding of percent-encoded query values (RFC 3986 2.1), done once. Pure; hot path.
 
 /**
- * The decoded text; null when an escape is malformed, or when a control character, DEL or NUL comes out. `+` stays `+`.
+ * Decodes the text; null when an escape is malformed or the result has a control character, DEL or NUL. `+` stays `+`.
  * Bytes above ASCII are read as UTF-8, or as Latin-1 where they are not valid UTF-8 (Outlook sends both).
  */
 export function decodePercent(text: string): string | null {

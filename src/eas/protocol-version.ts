@@ -1,4 +1,4 @@
-// Owns the agreement of query and headers on protocol version and policy key. Pure; hot path.
+// Owns the check that query and headers agree on protocol version and policy key. Pure; hot path.
 import type { EasQuery } from './query.ts';
 import { isProtocolVersion, versionOfByte } from './versions.ts';
 import type { ProtocolVersion } from './versions.ts';
@@ -10,12 +10,12 @@ export type AgreementErrorCode =
   | 'EASGATE_POLICY_KEY';
 
 /**
- * 14.1 as remdev/go-activesync writes it. Accepted only beside the header `MS-ASProtocolVersion: 14.1`, which says what is
- * meant; alone it is an unknown version (docs/decisions/0003-version-byte-145.md).
+ * Version byte of 14.1 as remdev/go-activesync writes it. Accepted only with the header `MS-ASProtocolVersion: 14.1`;
+ * alone it is an unknown version (docs/decisions/0003-version-byte-145.md).
  */
 const BYTE_145 = 145;
 
-/** The version of a request; null when a plain query came without the header. */
+/** The version of a request; null for a plain query without the header. */
 export function agreeOnVersion(
   query: EasQuery,
   header: string | null,
@@ -25,7 +25,7 @@ export function agreeOnVersion(
   if (query.versionByte === BYTE_145 && header === '14.1') return header;
   const version = versionOfByte(query.versionByte);
   if (version === null) return 'EASGATE_VERSION_UNKNOWN';
-  // Z-Push and SOGo take the byte, Horde the header: they must not differ.
+  // Z-Push and SOGo use the byte, Horde the header: they must not differ.
   if (header !== null && header !== version) return 'EASGATE_VERSION_CONTRADICTION';
   return version;
 }
@@ -35,12 +35,12 @@ export function isAgreementError(result: string | null): result is AgreementErro
   return result !== null && result.startsWith('EASGATE_');
 }
 
-/** Old copies of Z-Push hand out keys of ten digits, above the 32 bits of MS-ASHTTP 2.2.1.1.2.5. */
+/** Old versions of Z-Push issue keys of ten digits, above the 32 bits of MS-ASHTTP 2.2.1.1.2.5. */
 const MAX_KEY_DIGITS = 10;
 
 /**
- * The policy key of a request; null when neither query nor header has one (Ping, OPTIONS, first contact). An empty header
- * has none.
+ * The policy key of a request; null when neither query nor header has one (Ping, OPTIONS, first contact). An empty
+ * header counts as none.
  */
 export function agreeOnPolicyKey(
   query: EasQuery,

@@ -1,6 +1,6 @@
-// Owns the strict reading of an EAS query in its two forms (MS-ASHTTP 2.2.1.1.1). Pure; hot path.
-// Threat: four servers read odd queries in four ways (first or last duplicate, name case, encoded names, ...).
-// Rule: only the one spelling that all of them read alike; everything else is an error.
+// Owns the strict parser of EAS queries in both forms, plain and base64 (MS-ASHTTP 2.2.1.1.1). Pure; hot path.
+// Threat: mail servers read odd queries in different ways (first or last duplicate, case of names, encoded names).
+// Rule: only the spelling that all of them read alike is accepted; everything else is an error.
 import { commandByCode, commandByName } from './commands.ts';
 import type { CommandInfo } from './commands.ts';
 import { decodePercent, decodeText } from './percent.ts';
@@ -17,7 +17,7 @@ export type QueryErrorCode =
   | 'EASGATE_QUERY_VALUE'
   | 'EASGATE_QUERY_BASE64';
 
-/** Longest query read, in octets. */
+/** Longest accepted query, in octets. */
 export const MAX_QUERY = 2048;
 const MAX_DEVICE_TYPE = 64;
 
@@ -34,13 +34,13 @@ export class EasQuery {
   readonly policyKey: number | null;
   /** LCID of a base64 query; 0 in plain form. */
   readonly locale: number;
-  /** The decoded `User`, in which `+` is a plus; a claim, not an identity. */
+  /** The decoded `User`, with `+` read as a plus; a claim, not an identity. */
   readonly userClaim: string | null;
-  /** The same where an unencoded `+` is a space, as forms encode it; null = there is none. */
+  /** The decoded `User` with `+` read as a space, as in form encoding; null when the value has no unencoded `+`. */
   readonly formClaim: string | null;
-  /** The text to send upstream. */
+  /** The query to send upstream. */
   readonly canonical: string;
-  /** Parameters that were left out of {@link canonical}: unknown names, unassigned tags, and `Cmd` of OPTIONS. */
+  /** Number of parameters left out of {@link canonical}: unknown names, unassigned tags, and `Cmd` of OPTIONS. */
   readonly dropped: number;
 
   constructor(
@@ -71,7 +71,7 @@ export class EasQuery {
 }
 
 const CMD = 1;
-/** Known plain names; the bit marks those seen, so that a repeat is an error. */
+/** Known names of the plain form, each with a bit that detects a repeat. */
 const PLAIN_NAMES: readonly (readonly [name: string, bit: number])[] = [
   ['Cmd', CMD],
   ['User', 2],
@@ -89,7 +89,7 @@ const FOLDED_NAMES: ReadonlySet<string> = new Set(PLAIN_NAMES.map(([name]) => na
 const EQUALS = 0x3d;
 const AMPERSAND = 0x26;
 
-/** The bit of the known name at `start..end`, 0 = unknown. Compares in place: no string is made of a name. */
+/** The bit of the known name at `start..end`, 0 = unknown. Compares in place and allocates no string. */
 function knownName(query: string, start: number, end: number): number {
   const length = end - start;
   for (let index = 0; index < PLAIN_NAMES.length; index++) {
@@ -99,13 +99,16 @@ function knownName(query: string, start: number, end: number): number {
   return 0;
 }
 
-/** Reads the text behind `?`. `options` = the request is OPTIONS: command and device may be missing there. */
+/** Parses the text behind `?`. `options` = the method is OPTIONS: command and device may be missing. */
 export function parseEasQuery(query: string, options: boolean): EasQuery | QueryErrorCode {
   if (query.length > MAX_QUERY) return 'EASGATE_QUERY_TOO_LONG';
   return looksLikeBase64(query) ? parseBase64(query, options) : parsePlain(query, options);
 }
 
-/** Only the base64 alphabet and up to two `=` at the end, and no name: such a text is never read as plain. */
+/**
+ * Whether a text is base64: only that alphabet, at most two `=` at the end, and no known name. Such a text is never
+ * read as plain.
+ */
 function looksLikeBase64(query: string): boolean {
   const length = query.length;
   if (length === 0 || length % 4 !== 0) return false;
@@ -119,7 +122,10 @@ function looksLikeBase64(query: string): boolean {
   return true;
 }
 
-/** Classes of query characters. `VALUE`: VCHAR without the characters that end or confuse a value. */
+/**
+ * Classes of query characters. `VALUE`: VCHAR without the characters that delimit a value or are read in different
+ * ways.
+ */
 const ALPHANUMERIC = 1;
 const VALUE = 2;
 const PERCENT = 4;
@@ -130,7 +136,7 @@ function buildClasses(): Uint8Array {
   const classes = new Uint8Array(256);
   for (let code = 0x21; code < 0x7f; code++) {
     const character = String.fromCharCode(code);
-    // One `=` a pair, no second `?` (SOGo looks after the last one), no fragment.
+    // One `=` per pair, no second `?` (SOGo starts at the last one), no fragment.
     let bits = '&=?#'.includes(character) ? 0 : VALUE;
     if (/[A-Za-z0-9]/.test(character)) bits |= ALPHANUMERIC;
     if (character === '%') bits |= PERCENT;
@@ -152,7 +158,7 @@ function isAlphanumeric(code: number): boolean {
 // ------------------------------------------------------------------------------------------------------ plain form
 
 function parsePlain(text: string, options: boolean): EasQuery | QueryErrorCode {
-  // PocketPC ends its query in `&` (an empty pair to all servers); nowhere else is one seen.
+  // PocketPC ends its query in `&`, which every server ignores. An empty pair anywhere else is an error.
   const query = text.charCodeAt(text.length - 1) === AMPERSAND ? text.slice(0, -1) : text;
   let seen = 0;
   let command: CommandInfo | null = null;
@@ -162,7 +168,7 @@ function parsePlain(text: string, options: boolean): EasQuery | QueryErrorCode {
   let formClaim: string | null = null;
   let canonical = '';
   let dropped = 0;
-  /** Start of the stretch that goes on as it came. */
+  /** Start of the stretch that is copied unchanged. */
   let runStart = 0;
   let at = 0;
   const length = query.length;
@@ -191,8 +197,8 @@ function parsePlain(text: string, options: boolean): EasQuery | QueryErrorCode {
     if (bit === 0 && FOLDED_NAMES.has(query.slice(start, nameEnd).toLowerCase())) return 'EASGATE_QUERY_NAME';
     if ((seen & bit) !== 0) return 'EASGATE_QUERY_DUPLICATE';
     seen |= bit;
-    // One real client appends PolicyKey=; nothing is known of such names, so they stay here. OPTIONS has no command
-    // (MS-ASHTTP 2.2.3), but Outlook writes Cmd=Options there and AOSP Cmd=OPTIONS.
+    // Unknown names are dropped: one real client appends PolicyKey=. OPTIONS has no command (MS-ASHTTP 2.2.3), but
+    // Outlook writes Cmd=Options and AOSP Cmd=OPTIONS.
     if (bit === 0 || (options && bit === CMD)) {
       dropped++;
       canonical = append(canonical, query.slice(runStart, Math.max(runStart, start - 1)));
@@ -214,13 +220,13 @@ function parsePlain(text: string, options: boolean): EasQuery | QueryErrorCode {
     } else if (bit === 2) {
       if (decoded.length === 0) return 'EASGATE_QUERY_VALUE';
       userClaim = decoded;
-      // Decoded before, so it is no error.
+      // The value was decoded above without error, so this one has none either.
       if ((classes & PLUS) !== 0) formClaim = decodePercent(value.replaceAll('+', ' '));
     } else if (bit === 512 && value !== 'T' && value !== 'F') {
       return 'EASGATE_QUERY_VALUE';
     }
     if ((classes & PLUS) !== 0 && (bit === 2 || bit === 8)) {
-      // PHP reads `+` as a space, SOGo as a plus: written as %2B all mean the plus.
+      // PHP reads `+` as a space, SOGo as a plus. `%2B` is a plus for all.
       canonical = append(canonical, query.slice(runStart, valueStart) + value.replaceAll('+', '%2B'));
       runStart = at + 1;
     }
@@ -252,8 +258,8 @@ function append(canonical: string, part: string): string {
 }
 
 /**
- * MS-ASHTTP 2.2.1.1.1.2.3 says 32. A recorded client (go-activesync with SOGo) sends 33 letters and digits, and every
- * server takes them (docs/decisions/0005-device-id-33.md); nothing longer has been seen.
+ * MS-ASHTTP 2.2.1.1.1.2.3 allows 32 characters. A recorded client (go-activesync with SOGo) sends 33, and every server
+ * accepts them (docs/decisions/0005-device-id-33.md).
  */
 const MAX_PLAIN_DEVICE_ID = 33;
 
@@ -289,7 +295,7 @@ function parseBase64(query: string, options: boolean): EasQuery | QueryErrorCode
   if (bytes.toString('base64') !== query) return 'EASGATE_QUERY_BASE64';
   if (bytes.length < 7) return 'EASGATE_QUERY_MALFORMED';
   const versionByte = bytes[0] as number;
-  // It always names a command, which counts for nothing on OPTIONS.
+  // The base64 form always names a command; OPTIONS ignores it.
   const command = options ? null : commandByCode(bytes[1] as number);
   if (command === undefined) return 'EASGATE_QUERY_COMMAND';
   const idLength = bytes[4] as number;
@@ -311,9 +317,9 @@ function parseBase64(query: string, options: boolean): EasQuery | QueryErrorCode
   at += typeLength;
   let seen = 0;
   let userClaim: string | null = null;
-  /** What goes on, once something was left out. */
+  /** The pieces to send upstream, once a parameter was dropped. */
   let kept: Buffer[] | null = null;
-  /** Start of the stretch that goes on as it came. */
+  /** Start of the stretch that is copied unchanged. */
   let runStart = 0;
   let dropped = 0;
   while (at < bytes.length) {
@@ -321,7 +327,7 @@ function parseBase64(query: string, options: boolean): EasQuery | QueryErrorCode
     const size = bytes[at + 1];
     if (size === undefined || at + 2 + size > bytes.length) return 'EASGATE_QUERY_MALFORMED';
     if ((TAG_NAMES[tag] ?? null) === null) {
-      // Windows Mail sends tag 255. Nothing is known of such tags, and sogod throws on them, so they stay here.
+      // Unassigned tags are dropped: Windows Mail sends tag 255, and sogod fails on it.
       dropped++;
       kept ??= [];
       kept.push(bytes.subarray(runStart, at));
@@ -343,7 +349,8 @@ function parseBase64(query: string, options: boolean): EasQuery | QueryErrorCode
   }
   const locale = bytes.readUInt16LE(2);
   let canonical = query;
-  // A command cannot be taken out of this form: OPTIONS goes on bare, as it needs no query (MS-ASHTTP 2.2.3.1.1).
+  // The command cannot be removed from this form. OPTIONS needs no query (MS-ASHTTP 2.2.3.1.1), so it is sent without
+  // one.
   if (options) canonical = '';
   else if (kept !== null) canonical = Buffer.concat([...kept, bytes.subarray(runStart)]).toString('base64');
   return new EasQuery(
@@ -362,8 +369,8 @@ function parseBase64(query: string, options: boolean): EasQuery | QueryErrorCode
 }
 
 /**
- * 16 bytes are a raw id, in hex as every server writes it; other lengths must be 1 to 32 letters and digits
- * (MS-ASHTTP 2.2.1.1.1.2.3), whose text is what the phone calls itself in plain form.
+ * 16 bytes are a raw id, read as hex like every server does. Other lengths must be 1 to 32 letters and digits
+ * (MS-ASHTTP 2.2.1.1.1.2.3): the id that the phone uses in the plain form.
  */
 function deviceOfBytes(bytes: Buffer, length: number): string | null {
   if (length === 16) return bytes.toString('hex', 5, 21);
@@ -372,9 +379,9 @@ function deviceOfBytes(bytes: Buffer, length: number): string | null {
   return bytes.toString('latin1', 5, 5 + length).toLowerCase();
 }
 
-/** Whether a base64 query carries the id as text, which every server then writes in hex, as it does 16 raw bytes. */
+/** Whether a base64 query carries the id as text. Mail servers write such an id in hex, like 16 raw bytes. */
 export function hasTextId({ form, canonical }: EasQuery): boolean {
-  // Version, command and locale take four bytes; eight base64 digits are six.
+  // The id's length is the fifth byte, after version, command and locale; eight base64 digits are six bytes.
   return form === 'base64' && Buffer.from(canonical.slice(0, 8), 'base64')[4] !== 16;
 }
 

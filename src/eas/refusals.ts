@@ -1,22 +1,22 @@
-// Owns what a phone is told when a request may not pass: by refusal, command, protocol version and client. Pure.
-// docs/reference/answers.md is made from the tables below (src/gateway/access/describe-local-replies.ts).
+// Owns the answers to refused requests, by refusal, command, protocol version and client. Pure.
+// docs/reference/answers.md is generated from the tables below (src/gateway/access/describe-local-replies.ts).
 import { allCommands } from './commands.ts';
 import type { EasCommand } from './commands.ts';
 import { statusReply } from './replies.ts';
 import { carriesStatusInBody } from './versions.ts';
 
 /** Why a request may not pass, as far as a verdict leads to it (src/gateway/access/local-replies.ts), in the words of MS-ASCMD 2.2.2. */
-export type Refusal = 'deviceBlocked' | 'remoteWipe' | 'tryLater';
+export type Refusal = 'deviceBlocked' | 'remoteWipe' | 'tooManyDevices' | 'tryLater';
 
-/** What the phone is meant to do: give up, run Provision and repeat, or repeat after a while. */
+/** The reaction expected of the phone: give up, run Provision and repeat, or repeat later. */
 export type RefusalKind = 'deny' | 'provision' | 'wait';
 
-/** One refusal, before command and client are looked at. */
+/** One refusal, before command and client are considered. */
 export interface RefusalInfo {
   readonly kind: RefusalKind;
   /** Common status code for 14.0 and later. */
   readonly status: number;
-  /** HTTP status for 12.1 and older, and for what has no WBXML reply. */
+  /** HTTP status for 12.1 and older, and for commands without a WBXML reply. */
   readonly http: number;
   /** HTTP status instead of `http` when the request carries no policy key. */
   readonly httpWithoutKey: number;
@@ -28,25 +28,27 @@ const info = (kind: RefusalKind, status: number, http: number, httpWithoutKey = 
 /** All refusals (MS-ASCMD 2.2.2, with its HTTP forms for protocol versions before 14.0). */
 export const REFUSALS: Readonly<Record<Refusal, RefusalInfo>> = Object.freeze({
   deviceBlocked: info('deny', 129, 403),
-  // A phone that was never provisioned holds no policy to be told of a wipe by.
+  // A phone without a policy key was never provisioned: no policy exchange can carry the wipe.
   remoteWipe: info('provision', 140, 449, 403),
+  // MaximumDevicesReached: the user removes another device, and this one gets in.
+  tooManyDevices: info('deny', 177, 403),
   tryLater: info('wait', 111, 503),
 });
 
-/** What a refused request asked for. */
+/** The command of a refused request. */
 export type RefusedCommand = EasCommand | 'OPTIONS';
 
-/** Kinds of clients, as far as they take refusals differently; desktop Outlook is `windows`. */
+/** Client families that react differently to refusals; desktop Outlook is `windows`. */
 export type ClientFamily = 'ios' | 'android' | 'outlook' | 'windows' | 'thunderbird' | 'other';
 
-/** By what a family is known. */
+/** How a family is recognised. */
 export interface FamilySigns {
   readonly family: ClientFamily;
   readonly userAgent: RegExp;
   readonly deviceType: RegExp;
 }
 
-/** First match counts; eas-protocol facts, 2.1. */
+/** The first match counts. The signs were read off recorded requests of each client. */
 export const FAMILIES: readonly FamilySigns[] = [
   { family: 'outlook', userAgent: /^outlook[- ]/i, deviceType: /^outlook/i },
   { family: 'thunderbird', userAgent: /^(thunderbird|tbsync)/i, deviceType: /^(thunderbird|tbsync)/i },
@@ -55,7 +57,7 @@ export const FAMILIES: readonly FamilySigns[] = [
   { family: 'windows', userAgent: /^(outlook\/|windows|msft-|wp)/i, deviceType: /^(windows|wp)/i },
 ];
 
-/** The family that User-Agent names, else the one DeviceType names. Both are claims: good for manners, not for access. */
+/** The family named by User-Agent, else by DeviceType. Both are claims: they choose a form of answer, never access. */
 export function clientFamily(userAgent: string | null, deviceType: string | null): ClientFamily {
   if (userAgent !== null) {
     for (const signs of FAMILIES) if (signs.userAgent.test(userAgent)) return signs.family;
@@ -66,7 +68,7 @@ export function clientFamily(userAgent: string | null, deviceType: string | null
   return 'other';
 }
 
-/** Where the tables above do not hold. */
+/** Exceptions to the tables above. */
 export interface AnswerException {
   readonly kinds: readonly RefusalKind[];
   readonly commands: readonly RefusedCommand[];
@@ -80,10 +82,10 @@ export interface AnswerException {
 }
 
 /**
- * Why no answer makes a phone loop: the AOSP mail client takes 403 like 449. It runs Provision, and when that succeeds it
- * repeats the command at once, without counting. So a denial denies Provision too (403, or the status), and "provision
- * first" is never the answer to Provision itself: either way the second request ends it. A caller that lets Provision
- * through has to let the command through after it.
+ * Why no answer makes a phone loop: the AOSP mail client treats 403 like 449. It runs Provision, and after a success it
+ * repeats the command at once, without counting. So a denial refuses Provision too (403, or the status), and "provision
+ * first" never answers Provision itself: either way the second request ends the loop. A caller that lets Provision pass
+ * must let the command pass after it.
  */
 export const EXCEPTIONS: readonly AnswerException[] = Object.freeze([
   {
@@ -114,12 +116,12 @@ export const EXCEPTIONS: readonly AnswerException[] = Object.freeze([
   },
 ] as const satisfies readonly AnswerException[]);
 
-/** One answer; shared and frozen, so it can be the key of a cache. */
+/** One answer; shared and frozen, so it can be a cache key. */
 export interface EasAnswer {
   readonly status: number;
   /** HTTP reason phrase. */
   readonly reason: string;
-  /** Further header lines, each ended by CRLF; the Retry-After of a 503 is the caller's to add. */
+  /** Further header lines, each ended by CRLF. The caller adds Retry-After to a 503. */
   readonly headers: string;
   /** WBXML; null = no body. */
   readonly body: Buffer | null;
@@ -127,7 +129,7 @@ export interface EasAnswer {
 
 const REASONS: Readonly<Record<number, string>> = {
   403: 'Forbidden',
-  // As Exchange says it; some clients show it.
+  // The wording of Exchange; some clients show it.
   449: 'Retry after sending a PROVISION command',
   503: 'Service Unavailable',
 };
@@ -158,7 +160,7 @@ function withBody(body: Buffer): EasAnswer {
   return answer;
 }
 
-/** What one answer depends on beside refusal and command, as an index. */
+/** Bits of the index of an answer: what it depends on besides refusal and command. */
 const IN_BODY = 1;
 const ANDROID = 2;
 const WITH_KEY = 4;
@@ -181,7 +183,7 @@ function work(refusal: Refusal, command: RefusedCommand, variant: number): EasAn
   return byHttp(exception?.http ?? ((variant & WITH_KEY) === 0 ? httpWithoutKey : http));
 }
 
-/** All that can be refused. */
+/** All commands that can be refused. */
 export const REFUSED_COMMANDS: readonly RefusedCommand[] = [
   ...allCommands().map(({ name }) => name),
   'OPTIONS',
@@ -190,7 +192,7 @@ export const REFUSED_COMMANDS: readonly RefusedCommand[] = [
 const variants = (refusal: Refusal, command: RefusedCommand): readonly EasAnswer[] =>
   Array.from({ length: VARIANTS }, (_, variant) => work(refusal, command, variant));
 
-/** Everything there is to answer, made once: a repeated answer costs two look-ups and allocates nothing. */
+/** All answers, built at start-up: answering costs two look-ups and no allocation. */
 const ANSWERS: ReadonlyMap<Refusal, ReadonlyMap<RefusedCommand, readonly EasAnswer[]>> = new Map(
   (Object.keys(REFUSALS) as Refusal[]).map((refusal) => [
     refusal,
@@ -199,8 +201,8 @@ const ANSWERS: ReadonlyMap<Refusal, ReadonlyMap<RefusedCommand, readonly EasAnsw
 );
 
 /**
- * The answer to a request that may not pass. `version` null (unknown) is treated as the oldest. Never 401, for that asks
- * the user for a password; never an empty 200, for that is the success of SendMail (MS-ASCMD 2.2.1.17).
+ * The answer to a refused request. `version` null (unknown) counts as the oldest. Never 401, which makes the phone ask
+ * for a password; never an empty 200, which means success to SendMail (MS-ASCMD 2.2.1.17).
  */
 export function refusalAnswer(
   refusal: Refusal,

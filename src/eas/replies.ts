@@ -1,4 +1,4 @@
-// Owns the ready-made WBXML replies: refusals by command, and the ends of held polls (MS-ASCMD 2.2.2, 2.2.3.177). Pure.
+// Owns the prebuilt WBXML replies: refusals by command, and the ends of held polls (MS-ASCMD 2.2.2, 2.2.3.177). Pure.
 import { commandByName } from './commands.ts';
 import type { EasCommand } from './commands.ts';
 import type { WbxmlElement } from './wbxml/element.ts';
@@ -17,8 +17,8 @@ export const PING_STATUS = {
 const cache = new Map<string, Buffer>();
 
 /**
- * The reply that carries `status` for the whole command, as the first child of its root element (eas-protocol facts, 4.2);
- * null where there is no WBXML reply (GetAttachment).
+ * The reply with `status` for the whole command: the first child of its root element (MS-ASCMD 2.2.3.177). Null for
+ * commands without a WBXML reply (GetAttachment).
  */
 export function statusReply(command: EasCommand, status: number): Buffer | null {
   const namespace = commandByName(command)?.namespace ?? null;
@@ -29,7 +29,7 @@ export function statusReply(command: EasCommand, status: number): Buffer | null 
     const told: WbxmlElement = { namespace, name: 'Status', children: [String(status)] };
     // MeetingResponse has a status only inside Result.
     const inner = command === 'MeetingResponse' ? { namespace, name: 'Result', children: [told] } : told;
-    // A copy: what the encoder gives is a part of more memory.
+    // Copied: the encoder returns a view of a larger buffer.
     reply = Buffer.from(encodeWbxml({ namespace, name: command, children: [inner] }));
     cache.set(key, reply);
   }

@@ -10,8 +10,9 @@ const SUFFIX = '/default.eas';
 const NO_QUERY = new EasQuery('plain', null, null, '', 0, null, 0, null, null, '', 0);
 
 /**
- * Reads the target of an OPTIONS or POST. One path spelling in any case, optionally with `/` or `/default.eas` behind;
- * nothing encoded, no parameters, no dots: servers and front ends normalise those in different ways (eas-protocol facts, 1.4).
+ * Parses the target of an OPTIONS or POST. The path has one spelling in any case, optionally followed by `/` or
+ * `/default.eas`. Encoded characters, path parameters and dots are refused: servers and front ends normalise them
+ * differently (RFC 3986 6.2.2).
  */
 export function parseEasTarget(target: string, options: boolean): EasQuery | TargetErrorCode {
   const question = target.indexOf('?');
@@ -25,7 +26,7 @@ export function parseEasTarget(target: string, options: boolean): EasQuery | Tar
 export function isEasPath(path: string): boolean {
   switch (path.length) {
     case PATH.length:
-      // toLowerCase folds a few letters outside ASCII onto ASCII; a target is ASCII here, so it is exact.
+      // toLowerCase maps a few letters outside ASCII to ASCII. A parsed target is ASCII, so the comparison is exact.
       return path.toLowerCase() === PATH;
     case PATH.length + 1:
       return path.toLowerCase() === PATH + '/';

@@ -1,14 +1,18 @@
-// Owns the Provision exchange of a remote wipe (MS-ASPROV 3.2.5.1.2): what the phone is told, what its answer means. Pure.
+// Owns the Provision exchange of a remote wipe (MS-ASPROV 3.2.5.1.2): the directive to the phone, and the reading of
+// its acknowledgement. Pure.
 import { element, isElement, textOf } from './wbxml/element.ts';
 import type { WbxmlElement } from './wbxml/element.ts';
 
-/** Erase the device, or only what it holds of the account. */
+/** Erase the whole device, or only the data of this account. */
 export type WipeKind = 'wipe' | 'accountWipe';
 
-/** How a Provision request of a phone that is to be wiped is answered. */
+/** The answer to a Provision request of a phone with a pending wipe. */
 export interface WipeAnswer {
   readonly reply: WbxmlElement;
-  /** `directive`: it is told to wipe; `acknowledged`: it says it does; `failed`: it says it cannot, and is told again. */
+  /**
+   * `directive`: the order was sent; `acknowledged`: the phone confirmed; `failed`: the phone reported a failure, and
+   * the order was sent again.
+   */
   readonly outcome: 'directive' | 'acknowledged' | 'failed';
 }
 
@@ -30,10 +34,10 @@ function answers(kind: WipeKind): Readonly<Record<WipeAnswer['outcome'], WipeAns
 const ANSWERS = { wipe: answers('wipe'), accountWipe: answers('accountWipe') };
 
 /**
- * The answer to one Provision request, whatever it asks for: an empty one and one for policies get the directive, and so does
- * an acknowledgement of a directive that was never sent (`told` false, MS-ASPROV 3.2.5.1.2). `body` null = the request had
- * none. Null = the phone cannot be told: only 16.1 knows a wipe of the account alone
- * (MS-ASPROV 2.2.2.1), and an older one must never be led to erase everything; keep it out like a blocked device.
+ * The answer to one Provision request. An empty request, a request for policies, and an acknowledgement of a directive
+ * that was never sent (`told` false) all get the directive (MS-ASPROV 3.2.5.1.2). `body` null = the request had no
+ * body. Returns null when the phone does not know the directive: a wipe of the account alone exists from 16.1 on
+ * (MS-ASPROV 2.2.2.1). An older phone must not erase everything instead; the caller blocks it.
  */
 export function answerProvisionDuringWipe(
   body: WbxmlElement | null,
@@ -53,7 +57,7 @@ export function answerProvisionDuringWipe(
   }
 }
 
-/** What the phone says of the wipe that was asked for; its word on another kind of wipe says nothing. */
+/** The phone's status for the directive that was sent. A status for the other kind of wipe is ignored. */
 function statusOf(body: WbxmlElement | null, directive: string): string | undefined {
   const wipe = body === null ? undefined : provisionChild(body, directive);
   return wipe === undefined ? undefined : textOf(provisionChild(wipe, 'Status'));

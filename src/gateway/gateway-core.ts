@@ -1,10 +1,11 @@
-// Owns what all connections of one worker share: settings, pool, verdicts, clock, counters, the account of what happened.
+// Owns the parts that all connections of one worker share: settings, pools, verdicts, clock, counters, logs.
 import { ERRORS } from '../errors.ts';
 import type { LocalAnswer } from '../http/reply.ts';
 import type { MailboxNotice } from '../quarantine/model.ts';
 import { plain } from '../plain-text.ts';
 import { inRanges, parseRange } from '../identity/client-address.ts';
 import type { Verdict, WipeOrder } from '../model/verdict.ts';
+import type { RequestFacts } from '../policy/engine/facts.ts';
 import { underSpelling } from '../policy/wipe.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { SeenFacts } from '../directory/partnership-recorder.ts';
@@ -19,6 +20,8 @@ import { Discovery } from './autodiscover/autodiscover.ts';
 import type { Exchange } from './exchange/exchange.ts';
 import { forwardedHeaders } from './upstream/client-origin.ts';
 import type { ClientOrigin, ForwardingRules } from './upstream/client-origin.ts';
+import { ReleasePace } from './access/mass-change.ts';
+import { requestFactsOf } from './access/request-facts.ts';
 import { Notices } from './access/notice-cache.ts';
 import type { NoticeReader } from './access/notice-cache.ts';
 import { OpenOptions } from './credentials/open-options.ts';
@@ -31,8 +34,10 @@ import type { FinishedPassage } from '../telemetry/finished-request.ts';
 import type { PassThroughLane } from './pass-through/lane.ts';
 import type { Balancer } from './upstream/balancer.ts';
 
-/** Asked of mail servers about one request, one after the other, at most. */
+/** Most consecutive questions to mail servers about one request. */
 const MAX_QUESTIONS = 3;
+/** Phones a second that a change for many lets in, where settings do not say. */
+const RELEASE_RATE = 200;
 /** A question ends up to so much later than its limit. */
 const SWEEP_MARGIN_MS = 1_000;
 
@@ -43,64 +48,71 @@ export interface GatewayCounters {
   failed: number;
   retries: number;
   cut: number;
-  /** Refused by the battery guard. */
+  /** Paused by the battery guard. */
   throttled: number;
   /** Held polls ended by a newer one of the same device. */
   superseded: number;
-  /** Held polls refused for want of memory. */
+  /** Held polls refused for lack of memory. */
   shed: number;
-  /** Connections turned away before their first request (turned-away.ts). */
+  /** Connections rejected before their first request (rejected-connections.ts). */
   turnedAway: number;
 }
 
-/** What the data plane needs of the verdict cache. */
+/** The data plane's view of the verdict cache. */
 export interface VerdictSource {
   /** Synchronous hit, or undefined. The same object for as long as nothing changes for this user and device. */
-  peek(user: UserKey, device: DeviceKey): Verdict | undefined;
+  peek(user: UserKey, device: DeviceKey, request?: RequestFacts): Verdict | undefined;
+  /** Whether verdicts depend on facts of the request; absent = they do not. */
+  readonly readsRequests?: boolean;
   /** The miss path; never rejects. */
-  decide(user: UserKey, device: DeviceKey, asker: Asker): Promise<Pick<Decision, 'verdict'>>;
+  decide(
+    user: UserKey,
+    device: DeviceKey,
+    asker: Asker,
+    request?: RequestFacts,
+  ): Promise<Pick<Decision, 'verdict'>>;
   /** What the store says now; null when it did not answer. Never rejects. */
-  confirm(user: UserKey, device: DeviceKey): Promise<Verdict | null>;
+  confirm(user: UserKey, device: DeviceKey, request?: RequestFacts): Promise<Verdict | null>;
   /** Writes down that the order is about to be sent; false when it was taken back. Rejects when the store is away. */
   noteWipeTold(device: DeviceKey, order: WipeOrder): Promise<boolean>;
-  /** Writes down what a phone said to a wipe; false when that wipe was taken back. Rejects when the store is away. */
+  /** Records a phone's answer to a wipe; false when that wipe was cancelled. Rejects when the store is unavailable. */
   acknowledgeWipe(device: DeviceKey, order: WipeOrder, status: 1 | 2): Promise<boolean>;
-  /** Calls after a change was applied; returns the way to stop listening. */
+  /** Called after a change was applied; returns a function that unsubscribes. */
   onChange(listener: (changed: ChangedKeys) => void): () => void;
 }
 
-/** What the data plane needs of the partnership recorder: never delays, never throws. */
+/** The data plane's view of the partnership recorder: never delays, never throws. */
 export interface SeenRecorder {
   seen(facts: SeenFacts): void;
 }
 
-/** What the data plane needs of the access log: never delays, never throws. */
+/** The data plane's view of the access log: never delays, never throws. */
 export interface RequestLog {
   record(exchange: Exchange, address: string): void;
   recordPassage(line: FinishedPassage): void;
 }
 
-/** What the data plane needs of the decision journal: never delays, never throws. */
+/** The data plane's view of the journal: never delays, never throws. */
 export interface EventJournal {
   /** A request ended with an error, or is part of a wipe. */
   finished(exchange: Exchange, address: string): void;
-  /** The mail server took the credentials of a request that may not pass. */
+  /** The mail server accepted the credentials of a refused request. */
   refused(exchange: Exchange, address: string): void;
-  /** A device answered to a wipe; `recorded` false: it had been taken back meanwhile. */
+  /** A device answered a wipe order; `recorded` false: the wipe had been cancelled. */
   wipeAnswered(exchange: Exchange, address: string, status: 1 | 2, recorded: boolean): void;
 }
 
-/** What a gateway is made of. */
+/** The parts of a gateway. */
 export interface GatewayParts {
   readonly settings: GatewaySettings;
   readonly verdicts: VerdictSource;
   readonly recorder: SeenRecorder;
   readonly accessLog: RequestLog | null;
-  /** Absent = none is kept. */
+  /** Absent = no journal. */
   readonly journal?: EventJournal;
   readonly upstreams: Balancer;
   readonly deadlines: Deadlines;
-  /** Other paths than EAS; null = closed. */
+  /** Lane for other paths than EAS; null = none. */
   readonly lane: PassThroughLane | null;
   readonly onTrouble: OnTrouble;
 }
@@ -124,7 +136,7 @@ export class GatewayCore {
     shed: 0,
     turnedAway: 0,
   };
-  /** The gateway's own challenge, for the case that the mail server does not send one. */
+  /** The gateway's own challenge, used when the mail server sends none. */
   readonly ownChallenge: LocalAnswer = Object.freeze({
     status: 401,
     reason: 'Unauthorized',
@@ -132,27 +144,30 @@ export class GatewayCore {
     body: null,
   });
   readonly forwarding: ForwardingRules;
-  /** For requests that may not pass: does the mail server take their credentials? */
+  /** Checks credentials of denied requests with the mail server. */
   readonly credentials: CredentialCheck;
   readonly challenges: ChallengeMemory;
   /** Null = not served. */
   readonly discovery: Discovery | null;
-  /** Null = a quarantined phone is answered like a blocked one. */
+  /** Null = quarantined phones get the answer for blocked ones. */
   readonly quarantine: QuarantineSettings | null;
   readonly onTrouble: OnTrouble;
   readonly journal: EventJournal | null;
   private readonly rendered: Notices | null;
+  /** For releases that concern many phones at once. */
+  readonly releases: ReleasePace;
   readonly arrivals = new Arrivals();
-  /** How long a request waits for what mail servers are asked about it, in milliseconds: a backstop of their own limits. */
+  /** Longest wait of a request for questions to mail servers, in milliseconds: a backstop of their own limits. */
   readonly askingMs: number;
   draining = false;
-  /** More memory is in use than limits.maxMemoryBytes. */
+  /** Memory use exceeds limits.maxMemoryBytes. */
   overloaded = false;
   private readonly recorder: SeenRecorder;
   private readonly accessLog: RequestLog | null;
 
   constructor(parts: GatewayParts) {
     this.settings = parts.settings;
+    this.releases = new ReleasePace(parts.settings.releaseRate ?? RELEASE_RATE);
     this.verdicts = parts.verdicts;
     this.upstreams = parts.upstreams;
     this.guard = new DeviceGuard(parts.settings.throttle);
@@ -191,7 +206,7 @@ export class GatewayCore {
     this.onTrouble = parts.onTrouble;
   }
 
-  /** Ends questions to mail servers that have waited too long. */
+  /** Ends overdue questions to mail servers. */
   sweep(): void {
     this.credentials.sweep();
     this.challenges.sweep();
@@ -210,12 +225,12 @@ export class GatewayCore {
     return this.rendered?.of(verdict, reader) ?? null;
   }
 
-  /** Whether a phone may have the message of another reason; asked once, the answer is no from then on. */
+  /** Whether a phone may show a message with another reason; the answer is no from then on. */
   isNews(verdict: Verdict, user: UserKey, device: DeviceKey): boolean {
     return this.rendered?.isNews(verdict, user, device) ?? false;
   }
 
-  /** What a quarantined phone said of itself. */
+  /** Records a quarantined phone's device information for its message. */
   noteInformation(exchange: Exchange): void {
     const { user, device, information } = exchange;
     if (information === null || user === null || device === null) return;
@@ -223,7 +238,7 @@ export class GatewayCore {
     this.recordSeen(exchange, 200);
   }
 
-  /** What goes behind the phone's own headers. */
+  /** The header lines that follow the phone's own. */
   forwardedLines(origin: ClientOrigin, certificateUser: UserKey | null): string {
     const header = this.settings.listen.tls?.clientCertificate?.forwardHeader ?? null;
     let lines = '';
@@ -239,33 +254,44 @@ export class GatewayCore {
     return trustedProxies.length > 0 && inRanges(address, trustedProxies);
   }
 
-  /** The verdict from memory, if it is there. Hot path. */
-  peek(user: UserKey, device: DeviceKey, spelling: string): Verdict | undefined {
-    const verdict = this.verdicts.peek(user, device);
+  /** The verdict from memory on a request of the client at `address`, if it is there. Hot path. */
+  peek(exchange: Exchange, address: string): Verdict | undefined {
+    const { user, device, spelling } = exchange;
+    if (user === null || device === null) return undefined;
+    const verdict = this.verdicts.peek(user, device, this.requestFacts(exchange, address));
     return verdict === undefined ? undefined : underSpelling(verdict, spelling);
+  }
+
+  /** Made only where the policy looks at requests. */
+  private requestFacts(exchange: Exchange, address: string): RequestFacts | undefined {
+    return this.verdicts.readsRequests === true ? requestFactsOf(exchange, address) : undefined;
   }
 
   /** The miss path: one bounded look-up, for the client at `address`. Null when no usable verdict is known. */
   async decide(exchange: Exchange, address: string): Promise<Verdict | null> {
     const { user, device, spelling, authorization, leg } = exchange;
     if (user === null || device === null) return null;
-    // Who brings no credentials was authenticated with its connection or by its certificate, or has been let through already.
+    // A request without credentials was authenticated by its connection or certificate, or was admitted before.
     const proven = leg !== 'closing' && (authorization === null || this.credentials.wereGood(authorization));
-    const { verdict } = await this.verdicts.decide(user, device, { address, proven });
+    const asker = { address, proven, deviceType: exchange.deviceType };
+    const facts = this.requestFacts(exchange, address);
+    const { verdict } = await this.verdicts.decide(user, device, asker, facts);
     return verdict === null ? null : underSpelling(verdict, spelling);
   }
 
   /** What the store says now; null when it does not answer. */
-  async confirm(user: UserKey, device: DeviceKey, spelling: string): Promise<Verdict | null> {
-    const verdict = await this.verdicts.confirm(user, device);
+  async confirm(exchange: Exchange, address: string): Promise<Verdict | null> {
+    const { user, device, spelling } = exchange;
+    if (user === null || device === null) return null;
+    const verdict = await this.verdicts.confirm(user, device, this.requestFacts(exchange, address));
     return verdict === null ? null : underSpelling(verdict, spelling);
   }
 
-  /** Records the partnership when the answer shows that the mail server took the credentials; returns whether it did. */
+  /** Records the partnership if the answer shows accepted credentials; returns whether it did. */
   recordSeen(exchange: Exchange, status: number): boolean {
     const { user, device, verdict } = exchange;
     if (user === null || device === null || verdict === null) return false;
-    // A stranger could fill the inventory, or overwrite what is known of a device.
+    // Otherwise unauthenticated clients could fill the inventory, or overwrite a device's data.
     if (!showsAcceptance(status)) return false;
     this.recorder.seen({
       user,

@@ -1,5 +1,7 @@
 // Owns the life of one worker's data plane: start, react to changed decisions, drain, stop.
 import type { Socket } from 'node:net';
+import { MassChange } from './access/mass-change.ts';
+import type { Concerned } from './access/mass-change.ts';
 import { RevalidationQueue } from './access/revalidation.ts';
 import { ClientConnection } from './connection/client-connection.ts';
 import { Deadlines } from './io/deadlines.ts';
@@ -20,13 +22,13 @@ import { PassThroughLane } from './pass-through/lane.ts';
 import { Balancer } from './upstream/balancer.ts';
 import { HealthChecks } from './upstream/health-checks.ts';
 
-/** What {@link startGateway} needs. */
+/** Options of {@link startGateway}. */
 export interface GatewayOptions {
   readonly settings: GatewaySettings;
   readonly verdicts: VerdictSource;
   readonly recorder: SeenRecorder;
   readonly accessLog: RequestLog | null;
-  /** Absent = none is kept. */
+  /** Absent = no journal. */
   readonly journal?: EventJournal;
   readonly onTrouble?: OnTrouble;
   /** Monotonic milliseconds, in place of the system's clock. */
@@ -41,21 +43,21 @@ export interface Gateway {
   readonly counters: GatewayCounters;
   /** Open client connections. */
   connections(): number;
-  /** Bytes that wait in memory for phones to take them. */
+  /** Bytes in memory that phones have not read. */
   unsentBytes(): number;
   /** Open upstream connections. */
   upstreamConnections(): number;
-  /** Whether a mail server is in use: not taken out by failures or by its health check. */
+  /** Whether a mail server is in use: excluded neither by failures nor by its health check. */
   hasMailServer(): boolean;
-  /** Polls held at this moment, by mail servers or by the gateway. */
+  /** Polls held by mail servers or by the gateway. */
   heldPolls(): number;
   /**
-   * Uses new certificates, and new authorities of phones' certificates, for handshakes from now on; throws when a
-   * certificate does not fit its key.
+   * Uses new certificates, and new client authorities, for further handshakes; throws when a certificate does not match
+   * its key.
    */
   reloadCertificates(certificates: readonly CertificateSettings[], clientCa?: string | null): void;
   /**
-   * Stops accepting, ends held polls with valid replies spread over `pollWindowMs`, lets transfers finish; everything
+   * Stops accepting, ends held polls with valid replies spread over `pollWindowMs`, and lets transfers finish, all
    * within `timeoutMs`.
    */
   drain(timeoutMs: number, pollWindowMs?: number): Promise<void>;
@@ -76,6 +78,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     (now) => {
       upstreams.sweep(now);
       revalidations.sweep(now);
+      massChange.sweep(now);
       core.sweep();
       listener.sweep(now);
       if (now - memoryAt >= MEMORY_INTERVAL_MS) {
@@ -111,11 +114,15 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
         );
   const core = new GatewayCore({ ...options, upstreams, deadlines, lane, onTrouble });
   const onPhone = (socket: Socket, endpoint: ConstructorParameters<typeof ClientConnection>[2]): void => {
-    // The connection lives as long as its socket, which refers to it.
+    // The connection is kept alive by its socket, which refers to it.
     void new ClientConnection(socket, core, endpoint);
   };
   const listener: Listener = new Listener(settings, deadlines, core.counters, onPhone, onTrouble);
-  const stopListening = verdicts.onChange((changed) => revalidateOpen(deadlines, revalidations, changed));
+  const massChange = new MassChange(revalidations, core.releases);
+  const stopListening = verdicts.onChange((changed) => {
+    if (changed.policy === true) massChange.begin(openRequests(deadlines));
+    else revalidateOpen(deadlines, revalidations, changed);
+  });
   await listener.start();
   const { port } = listener;
   deadlines.start();
@@ -160,7 +167,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   };
 }
 
-/** Spreads the end of held polls evenly, so that the phones do not come back as one wave. */
+/** Spreads the end of held polls evenly, so that phones do not reconnect all at once. */
 function drainAll(deadlines: Deadlines, windowMs: number): void {
   const polls = countPolls(deadlines);
   let seen = 0;
@@ -188,13 +195,20 @@ function watchMemory(core: GatewayCore, onTrouble: OnTrouble): void {
 }
 
 /**
- * One pass over the open exchanges per batch of changes: held polls need no index of their own, and ten thousand of
- * them take about a millisecond.
+ * One pass over the open exchanges per batch of changes. Held polls need no index: ten thousand of them take about a
+ * millisecond.
  */
 function revalidateOpen(deadlines: Deadlines, queue: RevalidationQueue, changed: ChangedKeys): void {
   forEachConnection(deadlines, ({ driver }) => {
     if (changed.all || driver.concerns(changed.devices, changed.users)) queue.add(driver);
   });
+}
+
+/** In the order in which their connections are looked at. */
+function openRequests(deadlines: Deadlines): Concerned[] {
+  const open: Concerned[] = [];
+  forEachConnection(deadlines, ({ driver }) => void open.push(driver));
+  return open;
 }
 
 function forEachConnection(deadlines: Deadlines, visit: (connection: ClientConnection) => void): void {

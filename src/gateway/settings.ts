@@ -1,31 +1,31 @@
-// Owns the numbers the data plane runs with, in the units it needs (milliseconds, bytes). Knows no YAML.
+// Owns the settings of the data plane, in its units (milliseconds, bytes). Independent of YAML.
 import type { UserNames } from '../identity/user-names.ts';
 import type { HeadLimits } from '../http/request-head.ts';
 import type { NoticeSettings } from '../notices/notice.ts';
 
-/** TLS towards a mail server; key material as PEM text. */
+/** TLS to a mail server; key material as PEM text. */
 export interface UpstreamTlsSettings {
   /** Trusted authorities; null = those of Node. */
   readonly ca: string | null;
-  /** The name the certificate must carry, also sent as SNI: never taken from a request. */
+  /** The expected name in the certificate, also sent as SNI; never taken from a request. */
   readonly serverName: string;
   readonly certificate: string | null;
   readonly key: string | null;
   readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
-  /** False only where the operator turned verification off by name. */
+  /** False only when the operator disabled verification explicitly. */
   readonly verify: boolean;
 }
 
-/** One mail server and how patient the gateway is with it. */
+/** One mail server with its timeouts and limits. */
 export interface UpstreamServerSettings {
   /** For logs and metrics. */
   readonly name: string;
   readonly host: string;
   readonly port: number;
   readonly tls: UpstreamTlsSettings | null;
-  /** `host:port` to send as Host, or `null` to pass the phone's. */
+  /** `host:port` to send as Host, or `null` for the phone's. */
   readonly hostHeader: string | null;
-  /** Share of the traffic against the others. */
+  /** Share of the traffic, relative to other servers. */
   readonly weight: number;
   readonly connectTimeoutMs: number;
   readonly responseTimeoutMs: number;
@@ -33,23 +33,25 @@ export interface UpstreamServerSettings {
   readonly maxConnections: number;
   readonly maxIdleConnections: number;
   readonly idleConnectionMs: number;
-  /** Local addresses to connect from, in turn: each has about 28,000 ports, for all servers together. Empty = the system chooses. */
+  /**
+   * Local addresses, used in turn; each has about 28,000 ports for all servers together. Empty = the system chooses.
+   */
   readonly sourceAddresses: readonly string[];
-  /** Tells the server the phone's address ahead of each connection, which is then never shared between phones. */
+  /** Sends the phone's address before each connection, which is then not shared between phones. */
   readonly proxyProtocol: 1 | 2 | null;
 }
 
-/** How a mail server is found healthy by asking it. */
+/** Settings of health checks. */
 export interface HealthSettings {
   readonly method: 'OPTIONS' | 'GET';
   readonly path: string;
   readonly intervalMs: number;
   readonly timeoutMs: number;
-  /** So many good answers in a row bring a server back. */
+  /** Successful checks in a row that bring a server back. */
   readonly rise: number;
-  /** So many bad ones take it out. */
+  /** Failed checks in a row that exclude a server. */
   readonly fall: number;
-  /** Statuses up to this one are good: a 401 shows a living server. */
+  /** Highest successful status: a 401 shows a working server. */
   readonly maxStatus: number;
 }
 
@@ -58,37 +60,37 @@ export type BalancingStrategy = 'roundRobin' | 'leastConnections' | 'deviceHash'
 
 /** The mail servers behind this gateway. */
 export interface UpstreamSettings {
-  /** The one path every request goes to. */
+  /** The path of every request. */
   readonly path: string;
   readonly servers: readonly UpstreamServerSettings[];
   readonly strategy: BalancingStrategy;
-  /** Requests that wait for a connection, per server, and how long. */
+  /** Most waiting requests per server, and the longest wait. */
   readonly maxQueued: number;
   readonly queueTimeoutMs: number;
   readonly health: HealthSettings | null;
-  /** So many failures in a row take a server out for `ejectMs`, when another one is left. */
+  /** Failures in a row that exclude a server for `ejectMs`, if another is left. */
   readonly ejectAfter: number;
   readonly ejectMs: number;
-  /** A server that came back gets its full share only after this time. */
+  /** Time over which a returning server gets its full share. */
   readonly slowStartMs: number;
-  /** What becomes of NTLM and Negotiate, which authenticate a connection and not a request. */
+  /** Handling of NTLM and Negotiate, which authenticate a connection and not a request. */
   readonly connectionAuth: 'pin' | 'strip';
-  /** Forwarded (RFC 7239) is sent beside X-Forwarded-*. */
+  /** Send Forwarded (RFC 7239) in addition to X-Forwarded-*. */
   readonly forwarded: boolean;
 }
 
-/** Bounds of the client side. */
+/** Limits of the client side. */
 export interface ClientSettings extends HeadLimits {
   readonly maxBodyBytes: number;
   /** For commands that carry no mail. */
   readonly maxCommandBodyBytes: number;
   readonly headTimeoutMs: number;
   readonly bodyTimeoutMs: number;
-  /** Slowest request body, in bytes a second; 0 = no limit. */
+  /** Lowest rate of a request body, in bytes per second; 0 = no limit. */
   readonly minBodyRate: number;
-  /** Slowest reader of a response, in bytes a second; 0 = no limit. */
+  /** Lowest rate of reading a response, in bytes per second; 0 = no limit. */
   readonly minReadRate: number;
-  /** Rates are judged after this long, so that a short pause is not a slow client. */
+  /** Period of the rates, so that a short pause does not count. */
   readonly rateWindowMs: number;
   readonly keepAliveTimeoutMs: number;
   readonly maxConnections: number;
@@ -96,37 +98,37 @@ export interface ClientSettings extends HeadLimits {
   readonly maxConnectionsPerAddress: number;
   /** 0 = no limit. */
   readonly maxRequestsPerConnection: number;
-  /** Exchanges under way for one device; 0 = no limit. */
+  /** Concurrent exchanges per device; 0 = no limit. */
   readonly maxInFlightPerDevice: number;
-  /** Added to the heartbeat a phone asks for. */
+  /** Added to the heartbeat of a poll. */
   readonly heldPollMarginMs: number;
   /** Resident memory above which new held polls are refused; 0 = no limit. */
   readonly maxMemoryBytes: number;
 }
 
-/** The battery guard: how often a device may ask before it is told to wait. */
+/** The battery guard: request limits of a device. */
 export interface ThrottleSettings {
-  /** Requests of one command a device may make in a burst; 0 = no guard. */
+  /** Requests of one command in a burst; 0 = no limit. */
   readonly burst: number;
-  /** And per minute in the long run. */
+  /** Requests of one command per minute in the long run. */
   readonly perMinute: number;
-  /** Repeats of one request without news before the device is paused, beyond what `repeatsPerMinute` allows; 0 = never. */
+  /** Repeats of a request without news before the device is paused, beyond `repeatsPerMinute`; 0 = never. */
   readonly repeats: number;
   readonly repeatsPerMinute: number;
   readonly pauseSeconds: number;
   readonly maxDevices: number;
 }
 
-/** TLS towards phones; key material as PEM text. */
+/** TLS for phones; key material as PEM text. */
 export interface ListenerTlsSettings {
-  /** The first answers clients that name no host, or one that is not ours. */
+  /** The first is the default for clients without SNI or with an unknown name. */
   readonly certificates: readonly CertificateSettings[];
   readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
   readonly ciphers: string;
   readonly handshakeTimeoutMs: number;
   /** New handshakes per second; 0 = no limit. */
   readonly maxHandshakesPerSecond: number;
-  /** 32 bytes in hex from which the ticket keys of every worker and node are derived. */
+  /** 32 bytes in hex for deriving the ticket keys of all workers and nodes. */
   readonly ticketSecret: string;
   readonly ticketRotationMs: number;
   readonly clientCertificate: ClientCertificateSettings | null;
@@ -138,74 +140,74 @@ export interface CertificateSettings {
   readonly key: string;
 }
 
-/** Certificates of phones. */
+/** Client certificates. */
 export interface ClientCertificateSettings {
   readonly ca: string;
   readonly required: boolean;
-  /** Where the user name stands. */
+  /** The field with the user name. */
   readonly user: 'upn' | 'email' | 'commonName';
-  /** Header that carries the certificate's user upstream; null = none. */
+  /** Header with the certificate's user for the mail server; null = none. */
   readonly forwardHeader: string | null;
 }
 
-/** How requests are named. */
+/** Settings of user names and client addresses. */
 export interface IdentitySettings {
   readonly userClaim: 'refuse' | 'rewrite' | 'ignore';
   readonly bearerClaim: string;
   /** Which user names are one user. */
   readonly names: UserNames;
   readonly trustedProxies: readonly string[];
-  /** What those are believed by; the other header is not looked at. */
+  /** The header that trusted proxies set; the other is ignored. */
   readonly forwardedHeader: 'xForwardedFor' | 'forwarded';
-  /** Lower-case host names this gateway answers for; empty = any. */
+  /** Accepted host names in lower case; empty = any. */
   readonly publicHosts: readonly string[];
 }
 
-/** Where phones connect. */
+/** Settings of the listener. */
 export interface ListenSettings {
   readonly address: string;
   readonly port: number;
-  /** An open, bound socket of the supervisor to listen on instead; null = bind here. */
+  /** A bound socket of the supervisor; null = bind here. */
   readonly fd: number | null;
   readonly tls: ListenerTlsSettings | null;
-  /** A PROXY protocol header must lead each connection from these; from others it is refused. Null = never. */
+  /** Addresses that must send a PROXY protocol header; others are refused. Null = none. */
   readonly proxyProtocolFrom: readonly string[] | null;
 }
 
-/** The mailbox that quarantined phones see. */
+/** Settings of the quarantine mailbox. */
 export interface QuarantineSettings {
-  /** 32 bytes, the same on all nodes and over restarts: the keys phones hold are made with it. */
+  /** 32 bytes, equal on all nodes and after restarts: the key for sync keys. */
   readonly keySecret: Buffer;
-  /** Who answers Provision, and Settings about the device: the mail server, or the gateway with an empty policy. */
+  /** Who answers Provision and device information: the mail server, or the gateway with an empty policy. */
   readonly provisioning: 'server' | 'gateway';
   readonly notice: NoticeSettings;
 }
 
-/** How phones that look for their server are answered. */
+/** Settings of Autodiscover. */
 export interface DiscoverySettings {
-  /** By the gateway alone, or by what the mail server says of the user, with the gateway's address. */
+  /** `answer`: by the gateway alone; `forward`: from the mail server's answer, with the gateway's address. */
   readonly mode: 'answer' | 'forward';
   readonly publicUrl: string;
-  /** Where the mail server is asked. */
+  /** Path of the mail server's Autodiscover. */
   readonly path: string;
 }
 
 /** Longest heartbeat a server accepts (MS-ASCMD Ping HeartbeatInterval, Sync Wait). */
 export const MAX_HEARTBEAT_SECONDS = 3540;
-/** A chunked request body up to this size is sent on with Content-Length (sogod refuses chunked). */
+/** Largest chunked request body that is sent on with Content-Length (sogod refuses chunked). */
 export const BUFFERED_BODY_BYTES = 64 * 1024;
-/** Bytes of pipelined requests kept while an exchange is under way. */
+/** Most bytes of pipelined requests buffered during an exchange. */
 export const MAX_PIPELINED_BYTES = 64 * 1024;
-/** Response head from the mail server. */
+/** Largest response head of a mail server. */
 export const MAX_RESPONSE_HEAD_BYTES = 64 * 1024;
-/** Request body of Autodiscover. */
+/** Largest request body of Autodiscover. */
 export const MAX_DISCOVERY_BYTES = 16 * 1024;
-/** A client that sent FIN behind a complete request still gets a quick answer; later it counts as gone. */
+/** A client that closed its write side after a complete request still gets an answer within this time. */
 export const HALF_CLOSE_GRACE_MS = 2_000;
-/** After a refusal with the body still arriving: read and drop this much, so that the refusal is not lost to a reset. */
+/** After a refusal during a body: bytes to read and drop, so that a reset does not destroy the refusal. */
 export const LINGER_BYTES = 1024 * 1024;
 export const LINGER_MS = 2_000;
-/** Characters kept of a User-Agent, which may be as long as a head. */
+/** Most characters kept of a User-Agent, which may be as long as a head. */
 export const MAX_USER_AGENT = 256;
-/** How often deadlines are looked at. */
+/** Interval of the deadline sweep. */
 export const SWEEP_INTERVAL_MS = 100;

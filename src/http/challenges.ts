@@ -5,16 +5,16 @@ const CONNECTION_SCHEMES = ['ntlm', 'negotiate'];
 
 const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
 /**
- * A scheme, alone or followed by a token68 or a parameter; `name = value` is a parameter of the challenge before. What
- * follows the spaces is none of them, so that many are not looked at again from each one on.
+ * A scheme, alone or followed by a token68 or a parameter. `name = value` is a parameter of the challenge before it.
+ * The class after the spaces excludes spaces, so that a long run of them costs linear time.
  */
 const CHALLENGE = new RegExp(`^(${TOKEN})(?:$|[ \\t]+[^ \\t=])`);
-/** Up to the next comma outside a quoted string; a quote that never ends goes to the end. */
+/** One list element: up to the next comma outside a quoted string. An unterminated quote runs to the end. */
 const ELEMENT = /(?:[^",]|"(?:[^"\\]|\\.)*(?:"|\\?$))+/g;
 
 /**
- * The challenges of `value` whose scheme is none of `schemes` (lower-case), each with its parameters; '' when none is
- * left. A value without such a scheme comes back as it is.
+ * Removes the challenges whose scheme is in `schemes` (lower-case), with their parameters; '' when none is left. A
+ * value without such a scheme is returned unchanged.
  */
 export function withoutSchemes(value: string, schemes: readonly string[]): string {
   const kept: string[] = [];
@@ -31,7 +31,10 @@ export function withoutSchemes(value: string, schemes: readonly string[]): strin
   return removed ? kept.join(', ') : value;
 }
 
-/** Header lines, each ended by CRLF, without the offers to authenticate the connection: phones then use Basic or Bearer. */
+/**
+ * Removes connection-bound challenges (NTLM, Negotiate) from header lines that each end in CRLF. Phones then use Basic
+ * or Bearer.
+ */
 export function withoutConnectionOffers(headerLines: string): string {
   let kept = '';
   for (const line of headerLines.split('\r\n')) {

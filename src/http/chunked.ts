@@ -1,6 +1,7 @@
-// Owns the strict scanner of chunked bodies (RFC 9112 7.1). Pure; fed piecewise, keeps only a few numbers.
-// Chunk extensions mean nothing to EAS, and parsers end them differently (TERM.EXT attacks). In requests they are refused. In
-// responses they are skipped, as RFC 9112 7.1.1 demands: they never go on, and nothing but CRLF ends them.
+// Owns the strict scanner of chunked bodies (RFC 9112 7.1). Pure; fed in pieces, keeps only a few numbers.
+// Threat: parsers disagree on where chunk extensions end (TERM.EXT attacks). EAS does not use extensions. Rule:
+// requests with them are refused. In responses they are skipped (RFC 9112 7.1.1): only CRLF ends them, and they are
+// never forwarded.
 import { BYTE_CLASS, NAME_TOKEN, VALUE } from './characters.ts';
 
 const SIZE = 0;
@@ -23,14 +24,16 @@ const SEMICOLON = 0x3b;
 const SP = 0x20;
 const HTAB = 0x09;
 
-/** More than any body limit, far from precision loss. */
+/** Largest chunk size: above every body limit and far below the loss of integer precision. */
 const MAX_SIZE = 0xffff_ffff;
 const MAX_SIZE_DIGITS = 8;
-/** Octets of one size line with its padding and extensions. */
+/** Longest size line, in octets, with padding and extensions. */
 const MAX_SIZE_LINE = 4096;
-/** Octets of a size line that cost nothing, as servers pad sizes to 16 digits. */
+/** Octets of a size line that do not count as excess: some servers pad sizes to 16 digits. */
 const FREE_SIZE_LINE = 16;
-/** Octets of size lines in all, beyond those and twice the payload: endless extensions carry nothing. */
+/**
+ * Limit on the size lines of a whole body, beyond the free octets and twice the payload. It stops endless extensions.
+ */
 const MAX_EXCESS = 16 * 1024;
 
 /** What one step of the scanner found. */
@@ -49,7 +52,7 @@ export class ChunkScanner {
   payloadStart = 0;
   payloadEnd = 0;
   next = 0;
-  /** Trailer lines as they came, each ended by CRLF; at most `maxTrailerBytes`. */
+  /** Raw trailer lines, each ended by CRLF; at most `maxTrailerBytes`. */
   trailers = '';
   private state = SIZE;
   private remaining = 0;
@@ -61,7 +64,7 @@ export class ChunkScanner {
   private readonly maxTrailerBytes: number;
   private readonly lenient: boolean;
 
-  /** `extensions`: `skip` also takes sizes that are padded, with zeros in front or white space behind. */
+  /** `extensions: 'skip'` also accepts padded sizes: leading zeros, or white space after the digits. */
   constructor(maxTrailerBytes: number, extensions: 'refuse' | 'skip') {
     this.maxTrailerBytes = maxTrailerBytes;
     this.lenient = extensions === 'skip';
@@ -77,7 +80,10 @@ export class ChunkScanner {
     this.trailers = '';
   }
 
-  /** Looks at `bytes[from..limit)`; stops at the first stretch of payload, at the end, or when the input is used up. */
+  /**
+   * Scans `bytes[from..limit)`. Stops at the first stretch of payload, at the end of the body, or at the end of the
+   * input.
+   */
   step(bytes: Uint8Array, from: number, limit: number): ChunkStep {
     let at = from;
     while (at < limit) {
@@ -165,7 +171,7 @@ export class ChunkScanner {
     return 'more';
   }
 
-  /** Takes the octet behind the digits of a size or the white space there; false when it is none that may stand there. */
+  /** Handles the octet after the digits of a size or after the padding; false when that octet is not allowed there. */
   private endsSize(byte: number): boolean {
     if (byte === CR) this.state = SIZE_LF;
     else if (!this.lenient) return false;
@@ -188,7 +194,7 @@ function hexDigit(byte: number): number {
   return -1;
 }
 
-/** Trailers that would change framing or routing after the fact are refused (RFC 9110 6.5.1). */
+/** Trailers that would change framing or routing are refused (RFC 9110 6.5.1). */
 const FORBIDDEN_TRAILERS = [
   'content-length',
   'transfer-encoding',

@@ -1,11 +1,11 @@
-// Owns the request headers and cookies that never go on because a server might believe them: who the user is, where the
-// request came from, which URL or back end it is for. Pure.
-// Threat: a phone sends a header that a proxy in front of the mail server normally sets, and is taken for somebody else
-// (identity), or is led past the checks of its front end (CVE-2021-26855).
-// Rule: whole families are dropped. No mail app was seen to send any of them.
+// Owns the request headers and cookies that are never forwarded because a server might trust them: claims of a user, an
+// origin, a URL or a back end. Pure.
+// Threat: a phone sends a header that a proxy in front of the mail server normally sets. The server then takes the
+// phone for another user, or skips the checks of its front end (CVE-2021-26855).
+// Rule: whole families are dropped. No mail app is known to send any of them.
 import { hasPrefix } from './header-table.ts';
 
-/** Names that belong to no family below. Hop-by-hop headers are not here. */
+/** Single names outside the families below. Hop-by-hop headers are listed elsewhere (request-head.ts). */
 export const DROPPED_HEADERS: readonly string[] = [
   'proxy',
   // Where the request came from.
@@ -23,7 +23,8 @@ export const DROPPED_HEADERS: readonly string[] = [
   'x-https',
   'front-end-https',
   'x-front-end-https',
-  // Who the user is. X-User-Identity stays: Outlook names a mailbox by it, and the server authorises.
+  // Claims of a user. X-User-Identity is forwarded: Outlook names a mailbox with it, and the server authorises the
+  // access.
   'x-user',
   'x-userid',
   'x-username',
@@ -37,7 +38,7 @@ export const DROPPED_HEADERS: readonly string[] = [
   'x-authorization',
   'x-access-token',
   'x-id-token',
-  // Which URL is meant, or which method.
+  // Overrides of URL or method.
   'x-url',
   'x-uri',
   'x-request-uri',
@@ -47,7 +48,7 @@ export const DROPPED_HEADERS: readonly string[] = [
   'x-method-override',
 ];
 
-/** Beginnings of names. sope trusts `x-webobjects-remote-user`, Exchange trusts what its front end says. */
+/** Prefixes of names. SOPE trusts `x-webobjects-remote-user`; Exchange trusts headers of its front end. */
 const DROPPED_FAMILIES: readonly string[] = [
   'x-webobjects-',
   'x-forwarded-',
@@ -146,7 +147,7 @@ const DROPPED_COOKIES: readonly string[] = [
 const DASH = 0x2d;
 const LOWER_X = 0x78;
 
-/** By the first letter, and behind `x-` by the one that follows: one name is compared with few. */
+/** Index by the first letter, or by the letter after `x-`, so that a name is compared with few families. */
 const FAMILIES_BY_LETTER = byLetter();
 
 function byLetter(): readonly (readonly string[])[] {
@@ -160,7 +161,7 @@ function letterOf(bytes: Uint8Array, start: number): number {
   return first === LOWER_X && bytes[start + 1] === DASH ? 256 + ((bytes[start + 2] ?? 0) | 0x20) : first;
 }
 
-/** Whether the name at `start..end` is of a family that stays here. Hot path. */
+/** Whether the name at `start..end` belongs to a dropped family. Hot path. */
 export function isDroppedFamily(bytes: Uint8Array, start: number, end: number): boolean {
   const families = FAMILIES_BY_LETTER[letterOf(bytes, start)];
   if (families === undefined) return false;
@@ -178,8 +179,8 @@ export function hasDroppedCookie(bytes: Uint8Array, start: number, end: number):
 }
 
 /**
- * The header lines without those cookies. What stands between two semicolons goes as a whole wherever the name stands in
- * it: servers differ in what else separates cookies, and in quotes (RFC 6265 5.4, RFC 2109 4.3.4).
+ * Removes those cookies from the header lines. The whole part between two semicolons is removed wherever the name
+ * occurs in it: servers differ in other separators and in quotes (RFC 6265 5.4, RFC 2109 4.3.4).
  */
 export function withoutDroppedCookies(lines: string): string {
   let kept = '';

@@ -1,7 +1,7 @@
-// Owns collecting the header lines that go on: stretches of a head copied as they came, odd lines in canonical form. Pure;
-// hot path: positions only, until the one conversion of the head to text.
+// Owns collecting the header lines to forward: unchanged stretches of a head are copied, odd lines are written in
+// canonical form. Pure; hot path: stores positions only, and converts the head to text once.
 
-/** Per piece: start, end, and for a line that is respelled the start and end of its value, else -1. */
+/** Numbers per piece: start and end; then start and end of the value when the line is rewritten, else -1. */
 const PIECE = 4;
 const MAX_PIECES = 256;
 
@@ -14,22 +14,22 @@ export class ForwardedLines {
     this.count = 0;
   }
 
-  /** Whether there is room for what one line may add. */
+  /** Whether there is room for the pieces that one line may add. */
   hasRoom(): boolean {
     return this.count + 2 <= MAX_PIECES;
   }
 
-  /** Lines from `start` to `end` go on exactly as they came. */
+  /** Forwards the lines from `start` to `end` unchanged. */
   addRun(start: number, end: number): void {
     if (start !== end) this.add(start, end, -1, -1);
   }
 
-  /** One line goes on as `Name: value`. */
+  /** Forwards one line as `Name: value`. */
   addLine(nameStart: number, nameEnd: number, valueStart: number, valueEnd: number): void {
     this.add(nameStart, nameEnd, valueStart, valueEnd);
   }
 
-  /** The lines, out of the text of the head that began at `headStart`. */
+  /** Builds the lines from the text of the head, which began at `headStart`. */
   join(text: string, headStart: number): string {
     const { pieces } = this;
     let lines = '';

@@ -1,12 +1,12 @@
-// Owns which header names mean something to the gateway, and a lookup that needs no string. Pure.
+// Owns the table of header names that the gateway handles, and a lookup that allocates no string. Pure.
 
-/** What becomes of a header. */
+/** How a header is handled. */
 export type HeaderRole =
-  /** goes on, may come once only */
+  /** forwarded; a second line of this name is an error */
   | 'unique'
-  /** goes on as it is */
+  /** forwarded as it is */
   | 'pass'
-  /** stays here: hop-by-hop, or a claim a server might trust */
+  /** dropped: hop-by-hop, or a claim that a server might trust */
   | 'drop';
 
 /** One known header name. */
@@ -19,10 +19,10 @@ export interface HeaderEntry {
   readonly unique: boolean;
 }
 
-/** Names of one direction, found by hash over the bytes of a head: no two of them share a cell. */
+/** Names of one direction, in a collision-free hash table over the bytes of a head. */
 export interface HeaderTable {
   readonly cells: readonly (HeaderEntry | undefined)[];
-  /** Multiplier under which no two names meet in one cell. */
+  /** Multiplier that gives every name its own cell. */
   readonly seed: number;
   readonly slots: number;
 }

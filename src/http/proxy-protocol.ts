@@ -1,11 +1,12 @@
 // Owns the PROXY protocol, versions 1 and 2 (haproxy doc/proxy-protocol.txt): reading a header and writing one. Pure.
-// Threat: a header the gateway and a proxy read differently gives a phone another's address. So nothing is guessed.
+// Threat: if the gateway and a proxy read a header differently, a phone gets the address of another one. Rule: only
+// exact headers are accepted.
 
-/** What a header says. `source` is null for LOCAL and UNKNOWN: the sender speaks for itself. */
+/** A parsed header. `source` is null for LOCAL and UNKNOWN: the connection has no client besides its sender. */
 export interface ProxyHeader {
   readonly source: string | null;
   readonly sourcePort: number;
-  /** The source came over TLS to the proxy (PP2_TYPE_SSL with PP2_CLIENT_SSL; section 2.2.6). */
+  /** The client used TLS to the proxy (PP2_TYPE_SSL with PP2_CLIENT_SSL; section 2.2.6). */
   readonly secure: boolean;
   /** Offset of the first byte behind the header. */
   readonly end: number;
@@ -17,9 +18,9 @@ const V1 = Buffer.from('PROXY ', 'latin1');
 /** Section 2.2. */
 const V2 = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1');
 const V2_FIXED = 16;
-/** Addresses and TLVs of version 2: more is no header of a proxy that fronts phones. */
+/** Longest address and TLV part of version 2. Proxies in front of phones send less. */
 const MAX_V2_REST = 536;
-/** Type of the TLV about TLS, the bit in it that says the client used TLS, and its bytes ahead of TLVs of its own. */
+/** The TLV about TLS: its type, its flag for "the client used TLS", and its fixed bytes before nested TLVs. */
 const PP2_TYPE_SSL = 0x20;
 const PP2_CLIENT_SSL = 0x01;
 const SSL_FIXED = 5;
@@ -59,7 +60,7 @@ function parseV1(bytes: Buffer): ProxyHeader | null | 'EASGATE_PROXY_PROTOCOL' {
     isPort(destinationPort);
   return good
     ? {
-        // One spelling for each address: limits per address and address blocks go by it.
+        // One spelling per address: limits and address blocks compare texts.
         source: family === 'TCP6' ? ipv6Text(addressBytes(source), 0) : source,
         sourcePort: Number(sourcePort),
         secure: false,
@@ -104,12 +105,12 @@ function parseV2(bytes: Buffer): ProxyHeader | null | 'EASGATE_PROXY_PROTOCOL' {
   return { source, sourcePort: bytes.readUInt16BE(tlvs - 4), secure, end };
 }
 
-/** The sender speaks for itself. */
+/** A header without addresses (LOCAL, UNKNOWN). */
 function nobody(end: number): ProxyHeader {
   return { source: null, sourcePort: 0, secure: false, end };
 }
 
-/** What the TLV about TLS says, among TLVs that fit; null when it is malformed or stands twice. */
+/** Reads the TLS flag; null when the TLV is malformed or stands twice. */
 function cameOverTls(bytes: Buffer, from: number, end: number): boolean | null {
   let secure: boolean | null = null;
   let length = 0;
@@ -124,7 +125,7 @@ function cameOverTls(bytes: Buffer, from: number, end: number): boolean | null {
   return secure ?? false;
 }
 
-/** Section 2.2.7: type, length, value, up to the end. */
+/** Whether the TLVs (section 2.2.7: type, length, value) fill the header exactly. */
 function tlvsFit(bytes: Buffer, from: number, end: number): boolean {
   let at = from;
   while (at < end) {
@@ -146,7 +147,7 @@ function groups(text: string): number[] {
   return text === '' ? [] : text.split(':').map((group) => Number.parseInt(group, 16));
 }
 
-/** The header that tells a server who is there; without two addresses of one family it says that nobody is named. */
+/** Writes a version 2 header. Without two addresses of one family it writes UNKNOWN. */
 export function proxyHeader(
   version: 1 | 2,
   source: string,

@@ -42,14 +42,14 @@ export function wbxmlReply(body: Buffer, keepAlive: boolean): string {
   );
 }
 
-/** A whole response with a text body in UTF-8, as latin1 text ready for one write; it says nothing that may be kept. */
+/** A whole response with a text body in UTF-8, as latin1 text ready for one write; it forbids caching. */
 export function textReply(status: number, type: string, text: string, keepAlive: boolean): string {
   const body = Buffer.from(text, 'utf8');
   const headers = `Cache-Control: private, no-store\r\nX-Content-Type-Options: nosniff\r\nContent-Type: ${type}\r\n`;
   return answerReply({ status, reason: REASONS[status] ?? 'Error', headers, body }, keepAlive);
 }
 
-/** What a whole response says, beside framing and connection. */
+/** A whole response apart from framing and connection headers. */
 export interface LocalAnswer {
   readonly status: number;
   readonly reason: string;
@@ -65,12 +65,12 @@ export function answerReply(answer: LocalAnswer, keepAlive: boolean, withBody = 
   return head + connectionLine(keepAlive) + (withBody ? (body?.toString('latin1') ?? '') : '');
 }
 
-/** A response without a body; `extra` are complete header lines. */
+/** A response without a body; `extra` holds complete header lines. */
 export function statusReply(status: number, keepAlive: boolean, extra = ''): string {
   return `HTTP/1.1 ${status} ${REASONS[status] ?? 'Error'}\r\n${extra}Content-Length: 0${connectionLine(keepAlive)}`;
 }
 
-/** The refusal for an error code: a status and nothing that names the inside. */
+/** The refusal for an error code: its status, without internal names or details. */
 export function errorReply(code: HttpErrorCode, keepAlive: boolean, retryAfterSeconds: number): string {
   const { status } = ERRORS[code];
   let extra = '';

@@ -93,8 +93,8 @@ const FORWARDED = 15;
 const COOKIE = 16;
 
 /**
- * What the gateway knows of request headers. `drop`: hop-by-hop (RFC 9110 7.6.1), claims of identity or address that a
- * server might trust, and URL or method overrides. Framing and Host are written anew, so they are `drop`-like too.
+ * Request headers that the gateway handles. `drop`: hop-by-hop (RFC 9110 7.6.1), claims of identity or address that a
+ * server might trust, and overrides of URL or method. Framing and Host are dropped too: they are written anew.
  */
 const REQUEST_HEADERS = headerTable([
   ['host', 'unique', HOST],
@@ -113,7 +113,7 @@ const REQUEST_HEADERS = headerTable([
   ['x-forwarded-proto', 'drop', FORWARDED_PROTO],
   ['forwarded', 'drop', FORWARDED],
   ['via', 'pass', VIA],
-  // Named only so that no prefix is tried on them.
+  // Common names, listed only so that the prefix check is skipped for them.
   ['accept', 'pass'],
   ['accept-encoding', 'pass'],
   ['accept-language', 'pass'],
@@ -128,8 +128,8 @@ const REQUEST_HEADERS = headerTable([
 ]);
 
 /**
- * Headers around whose value no tab may stand. RFC 9112 5.1 allows one, but nginx takes it for part of the value in front
- * and llhttp behind it, so each would find another length or host than the gateway.
+ * Headers whose value must have no tab around it. RFC 9112 5.1 allows one, but nginx keeps a leading tab and llhttp a
+ * trailing one as part of the value. Each would read another length or host than the gateway.
  */
 const TAB_CODES: Readonly<Partial<Record<number, HttpErrorCode>>> = {
   [HOST]: 'EASGATE_BAD_HOST',
@@ -137,7 +137,9 @@ const TAB_CODES: Readonly<Partial<Record<number, HttpErrorCode>>> = {
   [TRANSFER_ENCODING]: 'EASGATE_BAD_TRANSFER_ENCODING',
 };
 
-/** Connection may not name these: dropping them would change who asks for what (RFC 9110 7.6.1). */
+/**
+ * Connection must not name these: dropping them would change the sender or the meaning of a request (RFC 9110 7.6.1).
+ */
 const CRITICAL_IN_CONNECTION = ['host', 'authorization', 'cookie', 'user-agent', 'accept'];
 
 const CR = 0x0d;
@@ -147,7 +149,7 @@ const HTAB = 0x09;
 const COLON = 0x3a;
 const SLASH = 0x2f;
 
-/** Longest method token looked at; POST and OPTIONS are the ones that pass the gate. */
+/** Longest method token that is read; only POST and OPTIONS pass the gate. */
 const MAX_METHOD = 20;
 /** Octets of ` HTTP/1.1\r\n`. */
 const VERSION_LINE = 11;
@@ -156,7 +158,7 @@ const MAX_CONNECTION_OPTIONS = 16;
 const starts = new Int32Array(REQUEST_HEADERS.slots);
 const ends = new Int32Array(REQUEST_HEADERS.slots);
 const connectionTokens: string[] = [];
-/** Per slot: the values of a list that came before its last line. */
+/** Per slot: the values of the earlier lines of a list. */
 const earlier: string[] = Array.from({ length: REQUEST_HEADERS.slots }, () => '');
 let repeated = false;
 const forwarded = new ForwardedLines();
@@ -261,7 +263,7 @@ export function parseRequestHead(
       if (slot !== 0) {
         if (starts[slot] !== -1) {
           if (entry.unique) return 'EASGATE_DUPLICATE_HEADER';
-          // One list over several lines (RFC 9110 5.3).
+          // One list may stand on several lines (RFC 9110 5.3).
           if (slot !== CONNECTION && slot !== COOKIE) {
             earlier[slot] += bytes.toString('latin1', starts[slot], ends[slot]) + ', ';
             repeated = true;
@@ -277,7 +279,7 @@ export function parseRequestHead(
         starts[slot] = valueStart;
         ends[slot] = valueEnd;
       } else if (entry.unique) {
-        // Not captured, but it may still come once only.
+        // Its value is not captured, but a second line is still an error.
         if (namedBefore(bytes, headersStart, lineStart, entry)) return 'EASGATE_DUPLICATE_HEADER';
       }
       written =
@@ -288,7 +290,7 @@ export function parseRequestHead(
         slot !== EXPECT;
     }
     if (written && valueStart === nameEnd + 2 && bytes[nameEnd + 1] === SP && valueEnd === at - 2) continue;
-    // This line ends the run: it is left out, or written in canonical form.
+    // This line ends the run: it is dropped or rewritten.
     if (!forwarded.hasRoom()) return 'EASGATE_HEAD_TOO_LARGE';
     forwarded.addRun(runStart, lineStart);
     if (written) forwarded.addLine(lineStart, nameEnd, valueStart, valueEnd);
@@ -309,7 +311,7 @@ export function parseRequestHead(
   return finish(head, bytes, text, headStart);
 }
 
-/** Fills in what the captured headers say, and checks them against each other. */
+/** Fills in the captured headers and checks them against each other. */
 function finish(
   head: RequestHead,
   bytes: Buffer,
@@ -317,7 +319,7 @@ function finish(
   headStart: number,
 ): RequestHead | HttpErrorCode {
   const host = captured(text, headStart, HOST);
-  // Nearly all requests name the same host: it is checked once.
+  // Most requests name the same host, so the last valid one is remembered.
   if (host === null || (host !== lastHost && !isHost(host))) return 'EASGATE_BAD_HOST';
   lastHost = host;
   head.host = host;
@@ -340,7 +342,7 @@ function finish(
     // RFC 9110 10.1.1: ignored in HTTP/1.0.
     head.expectContinue = head.minor === 1 && head.framing !== 'none';
   }
-  // HTTP/1.0 persistence is not spoken: the connection closes after the response.
+  // HTTP/1.0 persistence is not supported: the connection closes after the response.
   if (head.minor === 1 && starts[CONNECTION] !== -1) head.keepAlive = !connectionTokens.includes('close');
   head.authorization = captured(text, headStart, AUTHORIZATION);
   head.contentType = captured(text, headStart, CONTENT_TYPE);
@@ -380,7 +382,7 @@ function captured(text: string, headStart: number, slot: number): string | null 
   return start === -1 ? null : text.slice(start - headStart, (ends[slot] as number) - headStart);
 }
 
-/** The whole list of a header that may come on several lines. */
+/** The whole list of a header that may stand on several lines. */
 function capturedList(text: string, headStart: number, slot: number): string | null {
   const last = captured(text, headStart, slot);
   return last === null || !repeated ? last : earlier[slot] + last;
@@ -419,12 +421,12 @@ function readConnection(value: string): HttpErrorCode | null {
   return null;
 }
 
-/** Takes the headers that Connection names out of the lines that go on (RFC 9110 7.6.1). */
+/** Removes the headers that Connection names from the forwarded lines (RFC 9110 7.6.1). */
 function dropNamedByConnection(head: RequestHead): void {
   head.headerLines = withoutHeaders(head.headerLines, connectionTokens);
 }
 
-/** The value of the first header line of this lower-case name; null = there is none. */
+/** The value of the first header line with this lower-case name; null = none. */
 export function headerValue(lines: string, name: string): string | null {
   for (const line of lines.split('\r\n')) {
     const colon = line.indexOf(':');
@@ -433,12 +435,12 @@ export function headerValue(lines: string, name: string): string | null {
   return null;
 }
 
-/** The header lines whose names, in lower case, are none of `names`. */
+/** The header lines whose lower-case names are not in `names`. */
 export function withoutHeaders(lines: string, names: readonly string[]): string {
   return filterHeaders(lines, names, false);
 }
 
-/** The header lines whose names, in lower case, are among `names`. */
+/** The header lines whose lower-case names are in `names`. */
 export function withHeaders(lines: string, names: readonly string[]): string {
   return filterHeaders(lines, names, true);
 }

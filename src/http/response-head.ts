@@ -1,5 +1,6 @@
 // Owns the strict parser of HTTP/1.1 response heads from the mail server. Pure; hot path.
-// Threat: a response the phone and the gateway delimit differently poisons the next exchange on a shared connection.
+// Threat: if the phone and the gateway find different ends of a response, it poisons the next exchange on a shared
+// connection.
 import { BYTE_CLASS, NAME_TOKEN, VALUE, equalsIgnoreCase } from './characters.ts';
 import { ForwardedLines } from './forwarded-lines.ts';
 import { findHeader, hashByte, headerTable } from './header-table.ts';
@@ -16,7 +17,7 @@ export class ResponseHead {
   framing: ResponseFraming;
   /** Octets when framing is `length`; for HEAD and 304 the announced length or -1. */
   contentLength: number;
-  /** The server keeps the connection open as far as it says. */
+  /** The server did not announce that it closes the connection. */
   keepAlive: boolean;
   /** End-to-end headers, each as `Name: value\r\n`, without framing. */
   headerLines: string;
@@ -39,8 +40,9 @@ const TRANSFER_ENCODING = 2;
 const CONNECTION = 3;
 
 /**
- * Hop-by-hop response headers (RFC 9110 7.6.1), and those that name another address: followed by a phone, they lead round
- * this gateway. MS-ASHTTP has X-MS-Location with 451 alone, which is written anew. Framing is written anew too.
+ * Response headers that are dropped: hop-by-hop ones (RFC 9110 7.6.1) and those that name another address, which a
+ * phone would follow round this gateway. MS-ASHTTP uses X-MS-Location with 451 only; that one is written anew, as is
+ * the framing.
  */
 const RESPONSE_HEADERS = headerTable([
   ['content-length', 'unique', CONTENT_LENGTH],
@@ -159,7 +161,7 @@ export function parseResponseHead(
   }
   if (!forwarded.hasRoom()) return 'invalid';
   forwarded.addRun(runStart, at);
-  // One conversion for the whole head; everything else is slices of it.
+  // The head is converted to text once; all values are slices of it.
   const text = bytes.toString('latin1', offset, at);
   const phrase = text.slice(9, phraseEnd - offset);
   const statusLine = 'HTTP/1.1 ' + phrase + (phrase.length === 3 ? ' \r\n' : '\r\n');
@@ -171,7 +173,7 @@ export function parseResponseHead(
 
 /** Sets the framing (RFC 9112 6.3); false when it is contradictory. */
 function frame(head: ResponseHead, bytes: Buffer, minor: number): boolean {
-  // HTTP/1.0 has no 1xx (RFC 9110 15.2): what follows one is read in different ways.
+  // HTTP/1.0 has no 1xx (RFC 9110 15.2); readers disagree on the bytes that follow one.
   if (minor === 0 && head.status < 200) return false;
   const lengthStart = starts[CONTENT_LENGTH] as number;
   const codingStart = starts[TRANSFER_ENCODING] as number;
@@ -194,7 +196,7 @@ function frame(head: ResponseHead, bytes: Buffer, minor: number): boolean {
   return true;
 }
 
-/** Applies the options of the Connection lines: `close`, and headers named as hop-by-hop. */
+/** Applies the Connection options: `close`, and names of hop-by-hop headers. */
 function readOptions(head: ResponseHead, options: string): void {
   const tokens = options.split(',').map((token) => token.trim());
   if (tokens.includes('close')) head.keepAlive = false;

@@ -1,4 +1,4 @@
-// Owns addresses and blocks of them, and whose address a request counts as: the peer's, or what trusted proxies say in
+// Owns addresses and address blocks, and the client address of a request: the peer, or what trusted proxies wrote in
 // X-Forwarded-For. Pure.
 
 /** An address block, as bytes. */
@@ -25,9 +25,9 @@ export function inRanges(address: string, ranges: readonly AddressRange[]): bool
 }
 
 /**
- * Walks X-Forwarded-For from the right, the side our own proxies wrote, to the first address that is not a trusted proxy.
- * An entry that is no address ends the walk: what stands left of it cannot be believed. Returns the addresses that can
- * be, as the header lists them: from the client's to the peer's.
+ * Walks X-Forwarded-For from the right, the side that our own proxies wrote, to the first address that is not a trusted
+ * proxy. An entry that is no address ends the walk: everything left of it is untrusted. Returns the trusted addresses
+ * in header order, from client to peer.
  */
 export function clientChain(peer: string, forwardedFor: string, trusted: readonly AddressRange[]): string {
   let client = peer;
@@ -42,7 +42,7 @@ export function clientChain(peer: string, forwardedFor: string, trusted: readonl
   return chain;
 }
 
-/** Whether the walk of {@link clientChain} ended at an entry of a trusted proxy that names nobody (`unknown`, a name). */
+/** Whether {@link clientChain} stopped at an entry of a trusted proxy that hides the client (`unknown`, a name). */
 export function isHidden(chain: string, forwardedFor: string, trusted: readonly AddressRange[]): boolean {
   const read = chain.split(',').length - 1;
   return read < forwardedFor.split(',').length && inRanges(firstOf(chain), trusted);
@@ -55,8 +55,8 @@ export function firstOf(chain: string): string {
 }
 
 /**
- * What one client is counted by: its address, or the /64 of an IPv6 one, of which a host has all addresses to itself
- * (RFC 6177 2).
+ * The unit for limits per client: an IPv4 address, or the /64 of an IPv6 address, because one host usually has a whole
+ * /64 (RFC 6177 2).
  */
 export function clientBlock(address: string): string {
   if (!address.includes(':')) return address;

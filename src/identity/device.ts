@@ -1,11 +1,11 @@
 // Owns the device key and the spellings of a device id. Pure.
-// Threat: one phone under two keys. Mail servers write the id of a base64 query in hex, whatever its bytes are, and take
-// the same digits from a plain query. A rule on one spelling would not hold for the other.
+// Threat: one phone under two keys. Mail servers write the id of a base64 query in hex, and accept the same hex digits
+// from a plain query. A rule for one spelling would not apply to the other.
 import type { DeviceKey } from './keys.ts';
 
 /**
- * The key of a device id as the query parser yields it: one for all spellings. An id whose hex digits spell letters and
- * digits is the text it spells, until it spells none; lower case.
+ * The canonical key of a device id from the query parser, in lower case. An id whose hex digits spell letters and
+ * digits is decoded, repeatedly, so that all spellings share one key.
  */
 export function deviceKey(id: string): DeviceKey {
   let key = id.toLowerCase();
@@ -14,8 +14,8 @@ export function deviceKey(id: string): DeviceKey {
 }
 
 /**
- * The spelling of a device id: the key, in hex as often as the id is. Letter case makes no spelling of its own, so that a
- * key has seven at most. `inHex` = the id came as text in a base64 query, which servers write in hex once more.
+ * The spelling of a device id: the key, hex-encoded as often as the id is. Letter case is ignored, so a key has at most
+ * seven spellings. `inHex` = the id stood as text in a base64 query; servers hex-encode it once more.
  */
 export function deviceSpelling(id: string, inHex: boolean): string {
   const lower = id.toLowerCase();
@@ -24,7 +24,7 @@ export function deviceSpelling(id: string, inHex: boolean): string {
   return inHex ? hexOfText(spelled) : spelled;
 }
 
-/** Other spellings by which mail servers know the device of this key; for people, not for look-ups. */
+/** Other spellings under which mail servers list the device; for people, not for look-ups. */
 export function otherSpellings(key: DeviceKey): string[] {
   return [hexOfText(key)];
 }

@@ -1,23 +1,23 @@
-// Owns the header Forwarded (RFC 7239): what trusted proxies say in it of a client, and writing one. Pure.
-// Threat: everything left of what our own proxies wrote comes from the client, quotes and commas included. So elements are
-// cut off from the right, one at a time, and what is not one clean element ends the reading.
+// Owns the header Forwarded (RFC 7239): reading the entries of trusted proxies, and writing one. Pure.
+// Threat: everything left of our own proxies' entries comes from the client, including quotes and commas. Rule:
+// elements are read from the right, one at a time, and a malformed element ends the reading.
 import { BYTE_CLASS, DIGIT, NAME_STRICT, NAME_TOKEN, VALUE, equalsIgnoreCase } from '../http/characters.ts';
 import { inRanges, parseAddress } from './client-address.ts';
 import type { AddressRange } from './client-address.ts';
 
-/** What proxies say of the client of a request. */
+/** The client as trusted proxies describe it. */
 export interface ForwardedClient {
   readonly address: string;
-  /** The addresses from the client's to the peer's, as X-Forwarded-For lists them. */
+  /** The addresses from client to peer, in the order of X-Forwarded-For. */
   readonly chain: string;
-  /** Scheme and Host of the client's request, unchecked; null = not said. */
+  /** Scheme and Host of the client's request, unchecked; null = missing. */
   readonly proto: string | null;
   readonly host: string | null;
-  /** The walk ended at an element of a trusted proxy that names nobody: the address is that of a proxy. */
+  /** The walk ended at an element of a trusted proxy that hides the client: the address is that of a proxy. */
   readonly hidden: boolean;
 }
 
-/** Elements read at most: no more proxies stand in a row. */
+/** Most elements read: no real chain has more proxies. */
 const MAX_ELEMENTS = 16;
 const MAX_PAIRS = 8;
 
@@ -32,8 +32,8 @@ const SP = 0x20;
 const HTAB = 0x09;
 
 /**
- * Walks Forwarded from the right to the first address that is not a trusted proxy. Scheme and Host come from the element
- * that names the client, or was read last: `unknown`, a name the proxy made up (`_x`) and a missing `for` end the walk.
+ * Walks Forwarded from the right to the first address that is not a trusted proxy. Scheme and Host come from that
+ * element, or from the last one read. `unknown`, an obfuscated name (`_x`) and a missing `for` end the walk.
  */
 export function forwardedClient(
   peer: string,
@@ -58,7 +58,7 @@ export function forwardedClient(
   return { address, chain, proto, host, hidden: end >= 0 && inRanges(address, trusted) };
 }
 
-/** Where the last element before `end` begins: behind a comma that is not quoted; -1 = a quote was never opened. */
+/** Start of the last element before `end`: after a comma outside quotes; -1 = an unbalanced quote. */
 function startOfElement(text: string, end: number): number {
   for (let at = end - 1; at >= 0; at--) {
     const code = text.charCodeAt(at);
@@ -70,7 +70,7 @@ function startOfElement(text: string, end: number): number {
   return 0;
 }
 
-/** The quote that opens the string that the one at `closing` ends; -1 = there is none. */
+/** The opening quote of the string that ends at `closing`; -1 = none. */
 function openingQuote(text: string, closing: number): number {
   for (let at = closing - 1; at >= 0; at--) {
     if (text.charCodeAt(at) !== QUOTE) continue;
@@ -82,7 +82,7 @@ function openingQuote(text: string, closing: number): number {
   return -1;
 }
 
-/** Without the white space that may stand around commas (RFC 9110 5.6.1). */
+/** Removes the white space that may stand around commas (RFC 9110 5.6.1). */
 function trimmed(text: string, start: number, end: number): string {
   let from = start;
   let to = end;
@@ -96,13 +96,13 @@ function isSpace(code: number): boolean {
 }
 
 interface Element {
-  /** Null = hidden or not said. */
+  /** Null = hidden or missing. */
   address: string | null;
   proto: string | null;
   host: string | null;
 }
 
-/** RFC 7239 4: `name=value` pairs between semicolons, each name once, no white space; null = it is anything else. */
+/** RFC 7239 4: `name=value` pairs separated by semicolons, each name once, no white space; null = malformed. */
 function parseElement(text: string): Element | null {
   const element: Element = { address: null, proto: null, host: null };
   const names: string[] = [];
@@ -134,7 +134,7 @@ function endOfToken(text: string, start: number): number {
   return at;
 }
 
-/** Offset behind the closing quote; -1 = none, or something that may not stand in a quoted string (RFC 9110 5.6.4). */
+/** Offset behind the closing quote; -1 = missing, or a character that is not allowed there (RFC 9110 5.6.4). */
 function endOfQuoted(text: string, start: number): number {
   for (let at = start + 1; at < text.length; at++) {
     if (text.charCodeAt(at) === QUOTE) return at + 1;
@@ -157,7 +157,7 @@ function is(text: string, at: number, bits: number): boolean {
   return ((BYTE_CLASS[text.charCodeAt(at)] ?? 0) & bits) !== 0;
 }
 
-/** RFC 7239 6: the address of a node, null for a hidden one, undefined for what is neither. */
+/** RFC 7239 6: the address of a node; null for a hidden one, undefined for a malformed one. */
 function parseNode(text: string): string | null | undefined {
   const bracketed = text.startsWith('[');
   const colon = bracketed ? text.indexOf(']') + 1 : text.indexOf(':');
@@ -173,7 +173,7 @@ function parseNode(text: string): string | null | undefined {
   return parseAddress(name) === null ? undefined : name;
 }
 
-/** `:` and a number, or a name the proxy made up for it. */
+/** `:` and a number or an obfuscated port. */
 function isPort(text: string): boolean {
   const port = text.slice(1);
   if (!text.startsWith(':')) return false;
@@ -192,14 +192,14 @@ function isObfuscated(text: string): boolean {
   return true;
 }
 
-/** The value of a header that says this of the client, in the element of the client, which comes first. */
+/** The value of a header that describes the client in its first element. */
 export function forwardedValue(chain: string, proto: string, host: string): string {
   const [client = '', ...hops] = chain.split(', ');
   const first = `for=${nodeOf(client)};host="${host}";proto=${proto}`;
   return hops.reduce((value, hop) => `${value}, for=${nodeOf(hop)}`, first);
 }
 
-/** IPv6 in brackets, which need quotes; an address with a zone is none that others could use. */
+/** IPv6 in quoted brackets; an address with a zone is written as unknown, since it has no meaning on other hosts. */
 function nodeOf(address: string): string {
   if (parseAddress(address) === null) return 'unknown';
   return address.includes(':') ? `"[${address}]"` : address;

@@ -1,16 +1,16 @@
-// Owns reading NTLM and Negotiate credentials as far as the gateway must: which leg of the handshake, and whose. Pure.
-// Threat: a token in which the gateway and the server see different users. So only the two plain encodings are read, with
-// every length checked, and anything else never goes past the mail server's challenge.
+// Owns reading NTLM and Negotiate credentials: which leg of the handshake a token is, and the user it names. Pure.
+// Threat: a token in which the gateway and the server read different users. Rule: only the two plain encodings are
+// read, with every length checked. Any other token is forwarded only where the server can at most challenge it.
 import type { UserKey } from './keys.ts';
 import { isUserError, userKey } from './user.ts';
 import type { UserErrorCode } from './user.ts';
 
-/** A leg that names nobody: it can only lead to the server's next challenge. */
+/** A leg that names no user: the server can only answer it with a challenge. */
 export interface OpeningLeg {
   readonly leg: 'opening';
 }
 
-/** The last leg of NTLM: names the user, whom the server then verifies. */
+/** The last leg of NTLM: it names the user, whom the server then verifies. */
 export interface ClosingLeg {
   readonly leg: 'closing';
   readonly user: UserKey;
@@ -20,7 +20,7 @@ const SIGNATURE = Buffer.from('NTLMSSP\0', 'latin1');
 const AUTHENTICATE = 3;
 /** MS-NLMP 2.2.2.5: NTLMSSP_NEGOTIATE_UNICODE. */
 const UNICODE = 0x1;
-/** MS-NLMP 2.2.1.3: up to and with NegotiateFlags. */
+/** MS-NLMP 2.2.1.3: length up to and including NegotiateFlags. */
 const AUTHENTICATE_FIXED = 64;
 const MAX_TOKEN = 64 * 1024;
 
@@ -36,8 +36,8 @@ function startsWithScheme(text: string, scheme: string): boolean {
 }
 
 /**
- * Reads the token of `NTLM …` or `Negotiate …`. A Kerberos token names its user under encryption only: it counts as an
- * opening leg, which the mail server can refuse but not accept (the gateway drops a connection that was let in unnamed).
+ * Reads the token of `NTLM …` or `Negotiate …`. A Kerberos token encrypts the user name. It counts as an opening leg:
+ * the server may challenge it, and the gateway drops a connection that was authenticated without a name.
  */
 export function readLeg(authorization: string): OpeningLeg | ClosingLeg | UserErrorCode {
   const space = authorization.indexOf(' ');
@@ -45,7 +45,7 @@ export function readLeg(authorization: string): OpeningLeg | ClosingLeg | UserEr
   const text = authorization.slice(space + 1).trim();
   if (text.length === 0 || text.length > MAX_TOKEN) return 'EASGATE_AUTHORIZATION';
   const token = Buffer.from(text, 'base64');
-  // Canonical base64 only: decoders differ on everything else.
+  // Canonical base64 only: decoders differ on other forms.
   if (token.toString('base64') !== text) return 'EASGATE_AUTHORIZATION';
   const message = token.subarray(0, SIGNATURE.length).equals(SIGNATURE) ? token : responseToken(token);
   if (message === null || message.length < 12 || !message.subarray(0, SIGNATURE.length).equals(SIGNATURE)) {
@@ -69,11 +69,11 @@ function readAuthenticate(message: Buffer): ClosingLeg | UserErrorCode {
   return isUserError(user) ? user : { leg: 'closing', user };
 }
 
-/** One of the payload fields: length, allocated length, offset (MS-NLMP 2.2.1.3). */
+/** One payload field: length, allocated length, offset (MS-NLMP 2.2.1.3). */
 function field(message: Buffer, at: number, unicode: boolean): string | null {
   const length = message.readUInt16LE(at);
   const offset = message.readUInt32LE(at + 4);
-  // What holds nothing may lie anywhere.
+  // The offset of an empty field has no meaning.
   if (length === 0) return '';
   if (offset < AUTHENTICATE_FIXED || offset + length > message.length) return null;
   if (unicode && length % 2 !== 0) return null;
@@ -82,7 +82,7 @@ function field(message: Buffer, at: number, unicode: boolean): string | null {
     const text = bytes.toString('utf16le');
     return text.isWellFormed() ? text : null;
   }
-  // The OEM code page is not announced: only what is alike in all of them.
+  // The message does not name its OEM code page, so only characters that are the same in all of them are accepted.
   return bytes.every((byte) => byte >= 0x20 && byte < 0x7f) ? bytes.toString('latin1') : null;
 }
 
@@ -91,7 +91,7 @@ const SEQUENCE = 0x30;
 const RESPONSE_TOKEN = 0xa2;
 const OCTET_STRING = 0x04;
 
-/** The NTLM message inside a SPNEGO NegTokenResp (RFC 4178 4.2.2); null when it is anything else. */
+/** The NTLM message inside a SPNEGO NegTokenResp (RFC 4178 4.2.2); null = none. */
 function responseToken(token: Buffer): Buffer | null {
   const outer = element(token, 0);
   if (outer === null || outer.tag !== NEG_TOKEN_RESPONSE || outer.end !== token.length) return null;
@@ -102,7 +102,7 @@ function responseToken(token: Buffer): Buffer | null {
   let found: Buffer | null = null;
   while (at < sequence.end) {
     const part = element(token, at);
-    // Fields come once and in order (DER SEQUENCE).
+    // Fields appear at most once and in order (DER SEQUENCE).
     if (part === null || part.end > sequence.end || part.tag <= last) return null;
     last = part.tag;
     if (part.tag === RESPONSE_TOKEN) {

@@ -1,7 +1,8 @@
-// Owns which user names mean the same user, and which may: by the configured groups of domains, else by the local part.
-// Threat: a decision on one spelling of a login that is void for the others. Mail servers take `dave`, `X\dave` and
-// `dave@example.com` for one mailbox, and most ignore the `X`. Rule: what keeps out holds for every name that may be the
-// user; what lets in or erases holds for exact names. Pure.
+// Owns the rules for which user names mean the same user, or may mean it: by the configured groups of domains, else by
+// the local part. Pure.
+// Threat: a decision on one spelling of a login that does not apply to the others. Mail servers take `dave`, `X\dave`
+// and `dave@example.com` for one mailbox, and most ignore the `X`. Rule: a decision that denies applies to every name
+// that may be the user; a decision that allows or erases applies to exact names.
 import type { UserKey } from './keys.ts';
 
 /** The name without its domain, NetBIOS or DNS. */
@@ -43,7 +44,10 @@ function suffixOf(user: string): string {
   return at === -1 ? '' : user.slice(at + 1);
 }
 
-/** The DNS domain of a UPN, '' = none. A suffix without a dot is a NetBIOS name, which AD takes behind `@` too. */
+/**
+ * The DNS domain of a UPN, '' = none. A suffix without a dot is a NetBIOS name, which Active Directory also accepts
+ * behind `@`.
+ */
 function dnsSuffix(user: string): string {
   const suffix = suffixOf(user);
   return suffix.includes('.') ? suffix : '';
@@ -51,10 +55,10 @@ function dnsSuffix(user: string): string {
 
 /** User names under the groups of `identity.domains`. */
 export class UserNames {
-  /** From each domain of a group to what stands for the group: `@example.com` or `example\`. */
+  /** Maps each domain of a group to the group's canonical prefix or suffix: `@example.com` or `example\`. */
   private readonly domains = new Map<string, string>();
 
-  /** Each group: DNS suffixes and NetBIOS names of one set of users. */
+  /** Each group lists the DNS suffixes and NetBIOS names of one set of users. */
   constructor(groups: readonly (readonly string[])[]) {
     for (const group of groups) {
       const domains = group.map((domain) => domain.toLowerCase());
@@ -64,7 +68,7 @@ export class UserNames {
     }
   }
 
-  /** The one name of a user by the groups: with the first DNS suffix of its group, else with its first name. */
+  /** The canonical name of a user: with the first DNS suffix of its group, else with the group's first name. */
   canonical(user: UserKey): UserKey {
     if (this.domains.size === 0) return user;
     const slash = user.indexOf('\\');
@@ -74,7 +78,7 @@ export class UserNames {
     return (standing.startsWith('@') ? local + standing : standing + local) as UserKey;
   }
 
-  /** Whether two names are one user by the groups: then every decision on one holds for the other. */
+  /** Whether two names are one user by the groups: every decision on one applies to the other. */
   same(a: UserKey, b: UserKey): boolean {
     return a === b || this.canonical(a) === this.canonical(b);
   }
@@ -92,5 +96,5 @@ export class UserNames {
   }
 }
 
-/** Without groups. */
+/** No groups configured. */
 export const NO_GROUPS = new UserNames([]);

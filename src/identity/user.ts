@@ -1,4 +1,4 @@
-// Owns the user key: who a request says it is, read from Authorization before any server has verified it. Pure; hot path.
+// Owns the user key of a request, read from Authorization before a server has verified it. Pure; hot path.
 import { decodeText } from '../eas/percent.ts';
 import { BYTE_CLASS, NAME_STRICT } from '../http/characters.ts';
 import type { UserKey } from './keys.ts';
@@ -11,7 +11,7 @@ export function isUserError(result: string): result is UserErrorCode {
   return result === 'EASGATE_AUTHORIZATION' || result === 'EASGATE_USER_NAME';
 }
 
-/** No credentials that name a user here: none at all, or a scheme (NTLM, Negotiate) that names one only later. */
+/** The request names no user: no credentials, or a scheme (NTLM, Negotiate) that names the user in a later leg. */
 export const NO_USER = 'none';
 
 const MAX_AUTHORIZATION = 12 * 1024;
@@ -22,7 +22,8 @@ const DOT = 0x2e;
 const UNDERSCORE = 0x5f;
 
 /**
- * The user of an Authorization value. Basic: the name before the first `:` ({@link userKey}). Bearer: the text claim `bearerClaim` of the token's payload; the mail server verifies the token.
+ * The user of an Authorization value. Basic: the name before the first `:` ({@link userKey}). Bearer: the text claim
+ * `bearerClaim` of the token's payload; the mail server verifies the token.
  */
 export function userFromAuthorization(
   value: string | null,
@@ -34,7 +35,7 @@ export function userFromAuthorization(
   const scheme = (space === -1 ? value : value.slice(0, space)).toLowerCase();
   if (scheme === 'basic') return space === -1 ? NO_USER : basicUser(value, space);
   if (scheme === 'bearer') {
-    // An empty Bearer asks for the challenge (hybrid modern authentication).
+    // An empty Bearer requests the challenge (hybrid modern authentication).
     if (space === -1) return NO_USER;
     return bearerUser(value.slice(space + 1), bearerClaim);
   }
@@ -64,7 +65,7 @@ const name = Buffer.alloc(MAX_AUTHORIZATION);
 
 /**
  * The bytes before the first `:` of canonical, padded base64, as text; null for anything else. Decoders differ on
- * missing padding, foreign characters and unused bits, so only the one text of a value is read. The password is checked
+ * missing padding, foreign characters and unused bits, so only the canonical form is accepted. The password is checked
  * for its alphabet and never decoded.
  */
 function nameOfBasic(value: string, start: number): string | null {
@@ -101,21 +102,21 @@ function nameOfBasic(value: string, start: number): string | null {
 }
 
 /**
- * The key of a login name, lower-cased: `carol`, `contoso\carol` or `carol@contoso.com`; a UPN behind a NetBIOS name, as
- * some phones send it, says its domain itself. An error for names that mean more than one user.
+ * The key of a login name, lower-cased: `carol`, `contoso\carol` or `carol@contoso.com`. Some phones put a NetBIOS name
+ * before a UPN; it is removed. Names that may mean more than one user are an error.
  */
 export function userKey(name: string | null): UserKey | UserErrorCode {
   if (name === null || name.length > MAX_USER) return 'EASGATE_USER_NAME';
   const slash = name.lastIndexOf('\\');
   const local = slash === -1 ? name : name.slice(slash + 1);
   if (local === '' || local.trim() !== local || hasControl(name)) return 'EASGATE_USER_NAME';
-  // JSON of a Bearer token can bring half a character, which no encoding of a request or a record can (RFC 8259 8.2).
+  // The JSON of a Bearer token can contain a lone surrogate, which no text encoding can represent (RFC 8259 8.2).
   if (!name.isWellFormed()) return 'EASGATE_USER_NAME';
-  // Z-Push reads `victim#me`, grommunio `me!victim` as impersonation.
+  // Z-Push reads `victim#me` as impersonation, grommunio `me!victim`.
   if (name.includes('#') || name.includes('!')) return 'EASGATE_USER_NAME';
-  // IIS cuts the domain off at the first of both slashes.
+  // IIS splits the domain at the first slash of either kind.
   if (slash !== name.indexOf('\\') || name.includes('/')) return 'EASGATE_USER_NAME';
-  // A directory reads several spaces as one (RFC 4518 2.6.1).
+  // A directory compares several spaces as one (RFC 4518 2.6.1).
   if (local.includes('  ')) return 'EASGATE_USER_NAME';
   if (!hasOneDomain(name, slash)) return 'EASGATE_USER_NAME';
   const domain = slash === -1 || local.includes('@') ? '' : name.slice(0, slash);
@@ -138,7 +139,7 @@ function isAscii(text: string): boolean {
   return true;
 }
 
-/** What directories leave out when they compare (RFC 4518 2.2): soft hyphens, joiners, marks that choose a form. */
+/** Characters that directories ignore in comparisons (RFC 4518 2.2): soft hyphens, joiners, variation selectors. */
 const LEFT_OUT = /[\p{Cf}\p{Default_Ignorable_Code_Point}]/u;
 /**
  * No symbols, and beyond the basic plane no letters but ideographs: Windows leaves out characters that it does not know when it
@@ -147,9 +148,9 @@ const LEFT_OUT = /[\p{Cf}\p{Default_Ignorable_Code_Point}]/u;
 const NAME = /^(?:[ -~]|(?=[\0-\uffff]|\p{Script=Han})[\p{L}\p{Nd}\p{M}\p{P}])+$/u;
 
 /**
- * The key of a name with letters beyond ASCII. Directories compare names by their compatibility form (RFC 4518 2.3): one with
- * wide letters would be a stranger here, without the decisions on its user, and that user at the mail server. However its
- * accents are written, it is one name.
+ * The key of a name with letters beyond ASCII. Directories compare names in their compatibility form (RFC 4518 2.3). A
+ * name with wide letters would be unknown to the gateway, but known to the mail server. So such names are refused, and
+ * accents are composed.
  */
 function wideKey(name: string): UserKey | UserErrorCode {
   const composed = name.normalize('NFC');
@@ -158,7 +159,9 @@ function wideKey(name: string): UserKey | UserErrorCode {
   return composed.toLowerCase().normalize('NFC') as UserKey;
 }
 
-/** Control characters, which Bearer and NTLM could bring: no directory has them in a name, terminals obey them. */
+/**
+ * Control characters, which Bearer and NTLM can contain: no directory allows them in a name, and terminals obey them.
+ */
 function hasControl(name: string): boolean {
   for (let index = 0; index < name.length; index++) {
     const code = name.charCodeAt(index);
@@ -168,8 +171,8 @@ function hasControl(name: string): boolean {
 }
 
 /**
- * base64url and dots (RFC 7515 7.1). Node leaves out everything else when it decodes, so that behind a space or a comma
- * there could be a second token, or other credentials, for a server to read instead.
+ * Whether a token is base64url and dots only (RFC 7515 7.1). Node ignores other characters when it decodes. Behind a
+ * space or a comma a server could find a second token.
  */
 function isOneToken(token: string): boolean {
   for (let index = 0; index < token.length; index++) {
@@ -179,13 +182,13 @@ function isOneToken(token: string): boolean {
   return true;
 }
 
-/** Throws at bytes that are no UTF-8, and keeps a byte order mark, which no JSON text begins with (RFC 8259 8.1). */
+/** Throws at bytes that are not UTF-8, and keeps a byte order mark, which JSON must not have (RFC 8259 8.1). */
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
- * Three parts (JWS, RFC 7515 7.1). Five are JWE (RFC 7516 7.1): their second part is an encrypted key, and the claims are
- * for the server alone to read. JSON in anything but UTF-8 is none (RFC 8259 8.1): decoders put a replacement character,
- * or what Latin-1 makes of it, and two servers read two names.
+ * Reads the user from a JWS, which has three parts (RFC 7515 7.1). Five parts are a JWE (RFC 7516 7.1), whose claims
+ * only the server can decrypt. JSON must be UTF-8 (RFC 8259 8.1): decoders replace other bytes in different ways, so
+ * two servers could read two names.
  */
 function bearerUser(token: string, claim: string): UserKey | UserErrorCode {
   if (!isOneToken(token)) return 'EASGATE_AUTHORIZATION';

@@ -1,5 +1,5 @@
-// Owns the decision journal: what an operator asks about later, written also where no access log is. Few lines, whatever
-// devices do: the first of a kind at once, then one per device and window with a count.
+// Owns the decision journal: the events that an operator asks about later, logged even without an access log. The
+// number of lines is bounded: the first event of a device is logged at once, later ones once per window with a count.
 import type { Logger } from 'pino';
 import { monotonicNow } from '../clock.ts';
 import type { JournalEvent } from '../model/event.ts';
@@ -8,20 +8,20 @@ import type { FinishedRequest } from '../telemetry/finished-request.ts';
 
 interface Rule {
   readonly level: 'info' | 'warn';
-  /** After the first line, one line per device in this time. */
+  /** After the first line, at most one line per device in this time. */
   readonly windowMs: number;
-  /** So many in one window are worth a line. */
+  /** Fewest events in a window that are logged. */
   readonly from: number;
-  /** Devices told apart at one time; what goes beyond is counted only. */
+  /** Most devices counted separately; further ones are counted together. */
   readonly maxDevices: number;
 }
 
-/** What a phone says of itself may be as long as a head, and hold what a terminal obeys. */
+/** Texts of a phone may be as long as a head and contain control characters. */
 const MAX_TEXT = 256;
 const MINUTE_MS = 60_000;
-/** A refused phone asks for as long as it is refused: once an hour says so. */
+/** A refused phone keeps asking: one line per hour. */
 const HOUR_MS = 3_600_000;
-/** A phone that changes its network supersedes a Ping now and then; so many in a minute are a loop. */
+/** A phone that changes its network replaces a Ping now and then; this many in a minute are a loop. */
 const LOOP = 5;
 
 const RULES: Readonly<Record<JournalEvent, Rule>> = {
@@ -37,31 +37,31 @@ const RULES: Readonly<Record<JournalEvent, Rule>> = {
   device_respelled: { level: 'warn', windowMs: MINUTE_MS, from: 1, maxDevices: 1_000 },
 };
 
-/** What a line says beside its event; of the last time, when it stands for several. */
+/** Fields of a line beside its event; those of the latest event when it covers several. */
 type Facts = Readonly<Record<string, string | boolean | undefined>>;
 
 /** One device and one event. */
 interface Series {
   facts: Facts;
-  /** Not written yet. */
+  /** Events not yet logged. */
   count: number;
   since: number;
-  /** The first line is out. */
+  /** The first line was logged. */
   told: boolean;
 }
 
-/** Counts events and writes them to pino, off the way of requests. */
+/** Counts events and logs them with pino, outside the request path. */
 export class Journal {
   private readonly log: Logger;
   private readonly identities: boolean;
   private readonly now: () => number;
   private readonly series = new Map<JournalEvent, Map<string, Series>>();
-  /** Events of devices beyond the bound, since the last line about it. */
+  /** Events of devices beyond the bound, since the last line about them. */
   private readonly uncounted = new Map<JournalEvent, number>();
   private lines: { level: Rule['level']; line: object }[] = [];
   private scheduled = false;
 
-  /** `identities` false: lines name nobody, and stand for all devices together. */
+  /** `identities` false: lines contain no names, and cover all devices together. */
   constructor(log: Logger, identities: boolean, now: () => number = monotonicNow) {
     this.log = log;
     this.identities = identities;
@@ -91,18 +91,18 @@ export class Journal {
     }
   }
 
-  /** The mail server took the credentials of a request that may not pass. */
+  /** The mail server accepted the credentials of a refused request. */
   refused(exchange: FinishedRequest, address: string): void {
     const action = exchange.verdict?.action;
     if (action === 'block' || action === 'quarantine') this.note('device_refused', exchange, address);
   }
 
-  /** A device answered to a wipe; `recorded` false: it had been taken back meanwhile. */
+  /** A device answered a wipe order; `recorded` false: the wipe had been cancelled. */
   wipeAnswered(exchange: FinishedRequest, address: string, status: 1 | 2, recorded: boolean): void {
     this.note(status === 1 ? 'wipe_acknowledged' : 'wipe_failed', exchange, address, recorded);
   }
 
-  /** A partnership was seen under one more spelling of its device id than before. */
+  /** A partnership used another spelling of its device id than before. */
   respelled(user: string, device: string, spellings: readonly string[]): void {
     const { identities } = this;
     this.count('device_respelled', {
@@ -112,14 +112,14 @@ export class Journal {
     });
   }
 
-  /** Called every few seconds: writes the counts of windows that are over. */
+  /** Called every few seconds: logs the counts of finished windows. */
   sweep(): void {
     const now = this.now();
     for (const event of this.series.keys()) this.sweepEvent(event, now, RULES[event].windowMs);
     this.tellUncounted();
   }
 
-  /** Writes everything that was counted. */
+  /** Logs all counts. */
   close(): void {
     for (const event of this.series.keys()) this.sweepEvent(event, this.now(), 0);
     this.tellUncounted();
@@ -151,7 +151,7 @@ export class Journal {
     this.tell(event, one, undefined);
   }
 
-  /** Text only: neither the exchange nor its head must live on. */
+  /** Copies texts only: references to the exchange or its head would keep them in memory. */
   private factsOf(exchange: FinishedRequest, address: string, recorded: boolean | undefined): Facts {
     const { identities } = this;
     return {

@@ -1,9 +1,9 @@
 // Owns the error of a stored record that is not understood.
 
-/** A stored record could not be understood. */
+/** A stored record is malformed. */
 export class CorruptRecordError extends Error {
   readonly code = 'EASGATE_CORRUPT_RECORD';
-  /** Which one, and what of it. */
+  /** Name of the record, and the faulty part. */
   readonly record: string;
   constructor(what: string, cause?: unknown) {
     super(`the directory holds a record that is not understood: ${what}`, { cause });

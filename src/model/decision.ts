@@ -7,7 +7,7 @@ import { parseObject, readerOf } from './read-record.ts';
 
 const who = {
   owner: textOr('unknown', 'Who decided'),
-  reason: text('Why, in the words of who decided; the user of the phone may read it'),
+  reason: text('The reason, as entered by the operator; it may be shown to the user of the phone'),
   decidedAt: numberOr(0, 'When it was decided, milliseconds since the epoch'),
 };
 
@@ -23,30 +23,30 @@ export const accessDecisionSchema = z.object({
   ),
   ...who,
   expiresAt: number(
-    'When it ends, milliseconds since the epoch; null = when it is cleared. A decision that expired is no decision',
+    'When it ends, milliseconds since the epoch; null = until it is cleared. An expired decision has no effect',
   ),
 });
 
 /** A partnership that a wipe names: it was known before the order. */
 export const wipePartnershipSchema = z.object({
   user: z.string().describe('Its user'),
-  spellings: texts('The spellings of the device id under which it had been seen by then'),
+  spellings: texts('The spellings of the device id seen before the order'),
   toldAt: number('When the order was first sent to it, milliseconds since the epoch; null = not yet'),
 });
 
 const progress = z.object({
   requestedAt: z.number().describe('When it was ordered, milliseconds since the epoch; names this one wipe'),
   partnerships: z.array(wipePartnershipSchema).meta({
-    description: 'Who is told; whoever else comes with the device id is kept out',
+    description: 'The partnerships that get the order; all other users of the device id are denied',
     default: [],
   }),
   state: word(
     {
       pending: 'the device did not answer yet',
       acknowledged: 'the device said that it erases itself',
-      failed: 'the device said that it could not; it is told again',
+      failed: 'the device reported a failure; the order is sent again',
     },
-    'How far it is',
+    'The progress of the wipe',
   ),
   acknowledgedAt: number(
     'When the device last answered, with success or failure, milliseconds since the epoch; null = not yet',
@@ -68,7 +68,7 @@ export const wipeProgressSchema = progress.extend({
   suspended: z
     .literal(true)
     .exactOptional()
-    .describe('It was ordered in another epoch of the store; the store works it out, it is not stored'),
+    .describe('It was ordered in another epoch of the store; derived when read, not stored'),
 });
 
 const wipeAction = word(
@@ -76,7 +76,7 @@ const wipeAction = word(
   'What is ordered',
 );
 const wipeExpiry = z.null().meta({
-  description: 'A wipe is taken back by hand or carried out; it never expires',
+  description: 'A wipe is cancelled by an operator or carried out; it never expires',
   default: null,
 });
 
@@ -109,28 +109,6 @@ export type WipeProgress = Immutable<z.infer<typeof wipeProgressSchema>>;
 export type WipeDecision = Immutable<z.infer<typeof wipeDecisionSchema>>;
 /** A decision an operator took by hand on a device or a partnership (user + device). */
 export type ManualDecision = Immutable<z.infer<typeof manualDecisionSchema>>;
-
-/** Whether a decision asks, or asked, for a wipe. */
-export function isWipe(decision: ManualDecision | null): decision is WipeDecision {
-  return decision !== null && (decision.action === 'wipe' || decision.action === 'accountWipe');
-}
-
-/** Whether the device is still to be told: nothing came back yet, or it said that it failed. */
-export function isOpenWipe(decision: ManualDecision | null): decision is WipeDecision {
-  return isWipe(decision) && decision.wipe.state !== 'acknowledged';
-}
-
-/** Whether the device is to be told now: open, and ordered in the store as it is. */
-export function isStandingWipe(decision: WipeDecision): boolean {
-  return isOpenWipe(decision) && decision.wipe.suspended !== true;
-}
-
-/** A decision as it is stored: a wipe with the epoch of the store that orders it. */
-export function decisionText(decision: ManualDecision, epoch: number): string {
-  if (!isWipe(decision)) return JSON.stringify(decision);
-  const { suspended, ...wipe } = decision.wipe;
-  return JSON.stringify({ ...decision, wipe: { ...wipe, epoch: suspended === true ? 0 : epoch } });
-}
 
 const readAccess = readerOf(accessDecisionSchema);
 const readWipe = readerOf(storedWipeDecisionSchema);

@@ -15,7 +15,7 @@ export const deviceSchema = z.object({
   encrypted: flag('Whether its storage is encrypted'),
   compromised: flag('Whether it is jailbroken or rooted'),
   owner: text('Who it belongs to, in the words of the feed'),
-  lastCheckIn: number('When device management last heard of it, milliseconds since the epoch'),
+  lastCheckIn: number('Last contact with device management, milliseconds since the epoch'),
   source: textOr('unknown', 'The feed that reported it'),
   version: numberOr(
     0,
@@ -23,11 +23,11 @@ export const deviceSchema = z.object({
   ),
   observedAt: numberOr(0, 'When the feed saw it so, milliseconds since the epoch'),
   unmetRequirements: texts(
-    'Which requirements it does not meet, in the words of the feed, e.g. `encryption`: at most ten, of at most 64 characters',
+    'Unmet requirements in the words of the feed, e.g. `encryption`: at most ten, of at most 64 characters',
   ),
   stateSince: z.number().meta({
     description:
-      'When it came to be managed or not, compliant or not, as it is: `observedAt` of the first report that said so, ' +
+      'Since when `managed` and `compliant` have their values: `observedAt` of the first such report, ' +
       'milliseconds since the epoch. The store keeps it',
     otherwise: '`observedAt`',
   }),
@@ -36,12 +36,12 @@ export const deviceSchema = z.object({
 /** What a feed knows of a device. `null` = the feed did not say. */
 export type DeviceRecord = Immutable<z.infer<typeof deviceSchema>>;
 
-/** What a feed reports. */
+/** A report as a feed sends it. */
 export type DeviceReport = Omit<DeviceRecord, 'stateSince'>;
 
 const MAX_REQUIREMENTS = 10;
 const MAX_REQUIREMENT = 64;
-/** What no reader could show, or would read as something else: control characters, line ends, turned directions. */
+/** Invisible or misleading characters: control characters, line ends, direction marks. */
 const UNSHOWN = /[\p{Cc}\p{Cf}\u2028\u2029]+/gu;
 
 /** Printable ASCII without space at either end. */
@@ -67,7 +67,7 @@ export function sameState(a: DeviceReport, b: DeviceReport): boolean {
   return a.managed === b.managed && (a.managed !== true || (a.compliant === true) === (b.compliant === true));
 }
 
-/** Whether two reports say the same to whoever decides or explains: then nothing needs to be decided anew. */
+/** Whether two reports are equal for decisions and explanations, so that no new decision is needed. */
 export function sameFacts(a: DeviceReport, b: DeviceReport): boolean {
   return (
     a.managed === b.managed &&

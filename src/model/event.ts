@@ -8,7 +8,7 @@ export const journalEventSchema = word(
     device_throttled: 'the throttle told a device to wait',
     device_busy: 'a device had too many requests under way',
     device_refused: 'a device whose user the mail server knows may not pass',
-    ping_superseded: 'Pings of one device end each other again and again',
+    ping_superseded: 'Pings of one device keep ending each other',
     poll_ended: 'a change of a decision ended a held poll',
     request_ended: 'a change of a decision ended another request',
     wipe_told: 'a device was ordered to wipe',

@@ -5,7 +5,7 @@ import { deviceKey, numberOr, text, textOr, userKey } from './fields.ts';
 import type { Immutable } from './fields.ts';
 import { parseObject, readerOf } from './read-record.ts';
 
-/** More than a device id has; what a record holds beyond is not kept. */
+/** Most spellings per record; a device id has fewer. */
 export const MAX_SPELLINGS = 8;
 
 /** A user on a device, as seen at the mail server. */
@@ -17,7 +17,7 @@ export const partnershipSchema = z.object({
   deviceType: textOr('', 'The DeviceType of its requests'),
   userAgent: text('The User-Agent of its requests'),
   protocolVersion: text('The version of Exchange ActiveSync it speaks, e.g. `16.1`'),
-  lastVerdict: textOr('', 'What the gateway last did with its requests'),
+  lastVerdict: textOr('', 'The last verdict on its requests'),
   lastReason: textOr('', 'The reason of that verdict'),
   model: text('Its model, as the device says (MS-ASCMD DeviceInformation)'),
   os: text('Its operating system, as the device says (MS-ASCMD DeviceInformation)'),
@@ -36,11 +36,11 @@ export function joinSpellings(before: readonly string[], now: readonly string[])
   return [...new Set([...before, ...now])].slice(0, MAX_SPELLINGS);
 }
 
-/** A partnership that was seen under one more spelling of its device id than before. */
+/** A partnership that used another spelling of its device id. */
 export interface NewSpelling {
   readonly user: UserKey;
   readonly device: DeviceKey;
-  /** All it was seen under. */
+  /** All its spellings. */
   readonly spellings: readonly string[];
 }
 
@@ -60,7 +60,7 @@ export function readPartnership(user: UserKey, device: DeviceKey, stored: string
   return record;
 }
 
-/** The partnership of a look-up: it decides nothing, so one that is not understood is as good as none. */
+/** The partnership of a look-up. It does not affect the decision, so a malformed one counts as missing. */
 export function seenPartnership(
   user: UserKey,
   device: DeviceKey,
@@ -74,7 +74,7 @@ export function seenPartnership(
   }
 }
 
-/** A partnership of which nothing is known but its names. */
+/** A partnership of which only the names are known. */
 export function blankPartnership(user: UserKey, device: DeviceKey): PartnershipRecord {
   return readPartnership(user, device, '{}');
 }

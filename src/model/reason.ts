@@ -2,16 +2,31 @@
 import type { z } from 'zod';
 import { word } from './fields.ts';
 
-/** Published vocabulary of reasons; stable, used in logs, metrics and messages. */
+/** Published vocabulary of reasons; stable, used in logs, metrics, messages and the API. */
 export const verdictReasonSchema = word(
   {
-    compliant: 'the device is managed and meets the requirements',
-    notCompliant: 'the device is managed and does not meet the requirements, or that was never reported',
-    notEnrolled: 'a feed knows the device and says that it is not managed',
-    unknownDevice: 'no feed knows the device',
-    individualRule: 'an operator decided on the device or the partnership',
     wipeRequested: 'a wipe was ordered and is not acknowledged',
     wiped: 'a wipe was carried out',
+    userDisabled: 'the account of the user is disabled',
+    individualRule: 'an operator decided on the device or the partnership',
+    deviceRule: 'an access rule of the policy matched',
+    notTargeted: 'conditional access does not apply to the user',
+    unknownDevice: 'no feed knows the device',
+    awaitingReport: 'no feed knows the device yet, and one may still report it',
+    notEnrolled: 'a feed knows the device and says that it is not managed',
+    notCompliant: 'the device is managed and does not meet the requirements, or that was never reported',
+    notEncrypted: 'the device is not encrypted',
+    compromised: 'the device is jailbroken, rooted or under attack',
+    osTooOld: 'the operating system is older than the policy requires',
+    notCheckedIn: 'the device did not speak to device management for too long',
+    noManagedMailProfile: 'the mail account was not set up by device management',
+    attributeNotMet: 'an attribute of the device is not as the policy requires',
+    inGracePeriod: 'a requirement is not met, and its time has not run out',
+    grandfathered: 'the phone was in use before the policy',
+    noCompliancePolicy: 'no compliance policy is deployed to the user and device',
+    tooManyDevices: 'the user has more devices than the policy allows',
+    compliant: 'the device is managed and meets the requirements',
+    reportOnly: 'the policy only reports',
     storeUnavailable: 'the directory cannot be asked, or holds a record that is not understood',
   },
   'Why a verdict is as it is',
@@ -19,3 +34,5 @@ export const verdictReasonSchema = word(
 
 /** Published vocabulary of reasons. */
 export type VerdictReason = z.infer<typeof verdictReasonSchema>;
+/** All of them. */
+export const REASONS = verdictReasonSchema.options;

@@ -22,22 +22,27 @@ export const wipeOrderSchema = z.object({
     .string()
     .nullable()
     .describe("The user the decision is stored under; null = it is the device's, for every user"),
-  user: z.string().describe('The partnership that is told, by the name of its user in the order'),
-  spellings: z.array(z.string()).describe('The spellings of the device id under which it is told'),
+  user: z.string().describe('The partnership that gets the order, by the name of its user in it'),
+  spellings: z.array(z.string()).describe('The spellings of the device id under which the order is sent'),
   told: z
     .boolean()
-    .describe('The order was sent to it before: only then its answer counts (MS-ASPROV 3.2.5.1.2)'),
+    .describe('Whether the order was sent before; only then an answer counts (MS-ASPROV 3.2.5.1.2)'),
   requestedAt: z
     .number()
     .describe('When the wipe was ordered, milliseconds since the epoch; names this one wipe'),
   readAt: z
     .number()
-    .describe(
-      'When the decision was read, milliseconds since the epoch: an order that is not fresh must not be carried out',
-    ),
+    .describe('When the decision was read, milliseconds since the epoch: an outdated order must not be sent'),
   get elsewhere() {
     return verdictSchema.describe('The verdict under any other spelling');
   },
+});
+
+/** What a policy would have decided. */
+export const wouldBeSchema = z.object({
+  action: z.enum(['allow', 'block', 'quarantine']).describe('What it would have done with the request'),
+  reason: verdictReasonSchema,
+  rule: z.string().nullable().describe('Name of the rule or compliance policy; null = neither'),
 });
 
 /** What the gateway decided on a user with a device. */
@@ -47,7 +52,7 @@ export const verdictSchema = z.object({
   rule: z
     .string()
     .describe(
-      'Where the decision came from, e.g. `partnership decision by admin`; for operators, never sent to phones',
+      'Where the decision came from, e.g. `partnership decision by admin` or `rule "old Androids"`; never sent to phones',
     ),
   validUntil: z
     .union([z.number(), z.literal(Infinity)])
@@ -74,13 +79,26 @@ export const verdictSchema = z.object({
   model: z
     .string()
     .exactOptional()
-    .describe('What the device calls itself, or its feed calls it; absent = not known, or not kept out'),
+    .describe('The model as the device or its feed reported it; absent = unknown, or not denied'),
   lastReason: z
     .string()
     .exactOptional()
     .describe(
-      'The reason of the verdict that the device last met at any gateway; absent = never seen, or not kept out',
+      'The reason of the last verdict on the device at any gateway; absent = never seen, or not denied',
     ),
+  wouldBe: wouldBeSchema
+    .exactOptional()
+    .describe('What the policy would have decided, were all of it enforced; absent = the same'),
+  nextStep: z
+    .number()
+    .exactOptional()
+    .describe(
+      'When a step of the policy follows, or what decided ends, milliseconds since the epoch; absent = none does',
+    ),
+  message: z
+    .record(z.string(), z.string())
+    .exactOptional()
+    .describe('Texts of the policy for the user of the phone, by language, and `link`; absent = it has none'),
   wipe: wipeOrderSchema
     .exactOptional()
     .describe('Only with `wipe` and `accountWipe`: which wipe, and of whom'),
@@ -92,3 +110,5 @@ export type VerdictAction = z.infer<typeof verdictActionSchema>;
 export type WipeOrder = Immutable<z.infer<typeof wipeOrderSchema>>;
 /** A verdict; frozen and shared between requests. */
 export type Verdict = Immutable<z.infer<typeof verdictSchema>>;
+/** What a policy would have decided. */
+export type WouldBe = Immutable<z.infer<typeof wouldBeSchema>>;

@@ -1,4 +1,4 @@
-// Owns the parsed texts of all languages: built in, with an operator's in their place.
+// Owns the parsed texts of all languages: the built-in ones, overridden by the operator's.
 import { DEFAULT_TEMPLATES } from './default-templates.ts';
 import { digest } from './digest.ts';
 import { MESSAGE_REASONS } from './reasons.ts';
@@ -9,7 +9,7 @@ import type { Template } from './template.ts';
 
 type Optional<T> = { readonly [K in keyof T]?: T[K] | undefined };
 
-/** An operator's file: what it leaves out is taken from the built-in texts of that language. */
+/** An operator's file. Missing texts are taken from the built-in texts of that language. */
 export interface LanguageOverride {
   readonly headings?: Optional<LanguageSource['headings']> | undefined;
   readonly reasons?: Optional<LanguageSource['reasons']> | undefined;
@@ -32,7 +32,7 @@ export interface CompiledMessage {
 /** One language, parsed. */
 export interface CompiledLanguage {
   readonly language: string;
-  /** Changes when any text of the language does; the same on every node that has the same texts. */
+  /** Changes when any text of the language changes; equal on all nodes with the same texts. */
   readonly revision: string;
   readonly headings: LanguageSource['headings'];
   readonly reasons: LanguageSource['reasons'];
@@ -41,10 +41,10 @@ export interface CompiledLanguage {
   readonly footer: Template;
 }
 
-/** All languages by tag, built-in ones first; what `chooseLanguage` chooses from. */
+/** All languages by tag, built-in ones first; input of `chooseLanguage`. */
 export type Catalogue = ReadonlyMap<string, CompiledLanguage>;
 
-/** Steps of a message and lines of details at most; with the bounds of a template they bound the message. */
+/** Most steps of a message, and most lines of details. With the bounds of a template they bound the message. */
 const MAX_LINES = 20;
 
 /** Texts cannot be used; the message lists every problem with its place. */
@@ -79,7 +79,7 @@ export function buildCatalogue(overrides: ReadonlyMap<string, LanguageOverride> 
   return catalogue;
 }
 
-/** Parses the texts of one operator's file alone, for a check that names its problems. @throws CatalogueError */
+/** Parses one operator's file alone, to report its problems. @throws CatalogueError */
 export function checkLanguage(language: string, override: LanguageOverride): void {
   buildCatalogue(new Map([[language, override]]));
 }
@@ -91,7 +91,7 @@ function merge(language: string, override: LanguageOverride, problems: string[])
     const found = choices.find((choice) => choice !== undefined);
     if (found === undefined)
       problems.push(`${language}: ${place} is missing, and ${language} is not built in`);
-    // Never used: a missing text fails the whole language below.
+    // The value is never used: a missing text fails the whole language below.
     return found as T;
   };
   const message = (reason: MessageReason): MessageSource => {
@@ -159,7 +159,7 @@ function compile(language: string, source: LanguageSource, problems: string[]): 
   };
 }
 
-/** Whether dates can be written in it: what is no tag makes Intl throw. */
+/** Whether Intl can format dates for the tag; it throws for invalid tags. */
 function isLanguageTag(language: string): boolean {
   try {
     return language.length <= 35 && Intl.getCanonicalLocales(language).length === 1;

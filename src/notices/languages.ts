@@ -1,6 +1,6 @@
 // Owns the choice of a language from Accept-Language (RFC 9110 12.5.4) by lookup (RFC 4647 3.4). Pure.
 
-/** Characters of a header that are looked at; phones send fewer than 100. */
+/** Most characters of a header that are read; phones send fewer than 100. */
 const MAX_HEADER = 1_024;
 const MAX_RANGES = 32;
 
@@ -15,13 +15,12 @@ interface LanguageRange {
 }
 
 /**
- * The available language a reader likes best, as spelt in `available`.
- * A range also matches when it is more general than a language (`pt` finds `pt-BR`), and when nothing matches,
- * a sister serves better than a foreign language (`pt-PT` finds `pt-BR`). Malformed parts of the header are passed over.
- *
- * @param header the field value as received; `null` = none was sent
- * @param available language tags in order of preference of the operator
- * @param fallback returned when nothing matches, unless the reader refuses it (`q=0`) and not all others
+ * The available language that the reader prefers, as spelt in `available`. A range also matches a more specific
+ * language (`pt` finds `pt-BR`). When nothing matches, a related language is used (`pt-PT` finds `pt-BR`). Malformed
+ * parts of the header are ignored.
+ * @param header the field value as received; `null` = no header
+ * @param available language tags in the operator's order of preference
+ * @param fallback returned when nothing matches, unless the header excludes it (`q=0`) and another language is allowed
  */
 export function chooseLanguage(
   header: string | null,
@@ -31,11 +30,11 @@ export function chooseLanguage(
   const ranges = header === null ? [] : parseRanges(header);
   const refused = ranges.filter(({ quality }) => quality === 0).map(({ range }) => range);
   const accepted = available.filter((tag) => !refused.some((range) => covers(range, tag)));
-  // Stable: among equal qualities the order of the header decides, as clients expect.
+  // The sort is stable: the header order decides between equal qualities, as clients expect.
   const wanted = ranges.filter(({ quality }) => quality > 0).sort((a, b) => b.quality - a.quality);
   for (const match of [lookup, related]) {
     for (const { range } of wanted) {
-      // RFC 4647 3.4: lookup passes over the wildcard; what no other range finds is the default.
+      // RFC 4647 3.4: lookup ignores the wildcard; the default serves when no other range matches.
       const found = range === '*' ? undefined : match(range, accepted);
       if (found !== undefined) return found;
     }
@@ -46,7 +45,7 @@ export function chooseLanguage(
 
 function parseRanges(header: string): LanguageRange[] {
   let text = header.toLowerCase();
-  // A range cut in two could name another language, so the last comma ends what is read.
+  // Cut after the last comma: half a range could name another language.
   if (text.length > MAX_HEADER) text = text.slice(0, text.lastIndexOf(',', MAX_HEADER - 1) + 1);
   const ranges: LanguageRange[] = [];
   for (const element of text.split(',', MAX_RANGES)) {
@@ -76,7 +75,7 @@ function lookup(range: string, available: readonly string[]): string | undefined
   return available.find((tag) => covers(range, tag));
 }
 
-/** A language with the same first subtag. */
+/** A language with the same primary subtag. */
 function related(range: string, available: readonly string[]): string | undefined {
   const first = range.split('-', 1)[0] ?? range;
   return available.find((tag) => covers(first, tag));
@@ -88,7 +87,7 @@ function covers(range: string, tag: string): boolean {
   return range !== '*' && (lower === range || lower.startsWith(`${range}-`));
 }
 
-/** Languages written from right to left, as far as their script is the usual one. */
+/** Languages written from right to left in their usual script. */
 const RIGHT_TO_LEFT: ReadonlySet<string> = new Set([
   'ar',
   'ckb',

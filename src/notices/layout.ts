@@ -1,10 +1,10 @@
-// Owns how the message looks, as text and as HTML: one column, real headings and lists, nothing fetched from outside.
+// Owns the layout of the message as text and as HTML: one column, real headings and lists, no external resources.
 import { escapeHtml, html, plain, safeHref } from './template.ts';
 import type { Segment } from './template.ts';
 
 type Line = readonly Segment[];
 
-/** The parts of a message; what is `null` or empty is left out with its heading. */
+/** The parts of a message; a part that is `null` or empty is omitted with its heading. */
 export interface NoticeContent {
   readonly language: string;
   readonly direction: 'ltr' | 'rtl';
@@ -22,7 +22,7 @@ export interface NoticeContent {
   readonly footer: Line | null;
 }
 
-/** The plain-text body; lines end with CRLF. Long lines are left to the reader's screen. */
+/** The plain-text body; lines end with CRLF and are not wrapped. */
 export function textBody(content: NoticeContent): string {
   const steps = content.steps.map((step, index) => `${index + 1}. ${plain(step)}`);
   const blocks = [
@@ -42,7 +42,7 @@ function textLines(line: Line | null): string[] {
   return line === null ? [] : [plain(line)];
 }
 
-// Colours are left to the reader's theme except where both are set: text inherits, so it stays readable in the dark.
+// Where not both colours are set, text inherits the reader's theme and stays readable in dark mode.
 const PAGE =
   'margin:0;padding:16px;font:16px/1.5 -apple-system,system-ui,Roboto,Helvetica,Arial,sans-serif;color-scheme:light dark';
 const COLUMN = 'max-width:36em;margin:0 auto;overflow-wrap:anywhere';
@@ -51,7 +51,7 @@ const HEADING = 'font-size:16px;margin:24px 0 8px';
 const PARAGRAPH = 'margin:0 0 16px';
 const LIST = 'margin:0 0 16px;padding-inline-start:24px';
 const ITEM = 'margin:0 0 8px';
-/** At least 44 px high: a thumb hits it. White on this blue has a contrast of 6.7 : 1 (WCAG 2.1, 1.4.3). */
+/** At least 44 px high, for thumbs. White on this blue has a contrast of 6.7 : 1 (WCAG 2.1, 1.4.3). */
 const BUTTON =
   'display:inline-block;padding:12px 20px;border-radius:8px;background:#1a56db;color:#ffffff;font-weight:600;text-decoration:none';
 const SMALL =
@@ -68,7 +68,7 @@ export function htmlBody(content: NoticeContent): string {
     '<meta name="color-scheme" content="light dark">',
     `<title>${escapeHtml(content.subject)}</title>`,
     '</head>',
-    // Mail clients drop <html>, so the language and direction stand on an element they keep.
+    // Mail clients remove <html>, so language and direction are set on an element they keep.
     `<body style="${PAGE}">`,
     `<div lang="${language}" dir="${content.direction}" style="${COLUMN}">`,
     `<h1 style="${TITLE}">${escapeHtml(content.subject)}</h1>`,

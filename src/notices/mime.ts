@@ -1,6 +1,6 @@
-// Owns the message on the wire: RFC 5322 header fields, RFC 2047 encoded-words, RFC 2045/2046 multipart bodies.
+// Owns the wire format of the message: RFC 5322 header fields, RFC 2047 encoded-words, RFC 2045/2046 multipart bodies.
 
-/** RFC 2045 6.7, RFC 2047 2: no line of an encoded body, and none with an encoded-word, is longer. */
+/** Longest line of an encoded body, and of a header with an encoded-word (RFC 2045 6.7, RFC 2047 2). */
 const MAX_LINE = 76;
 
 /**
@@ -9,20 +9,20 @@ const MAX_LINE = 76;
  */
 const WORD_BYTES = 39;
 
-/** A mailbox: a name for people, or none, and an addr-spec that {@link isAddress} accepts. */
+/** A mailbox: an optional display name, and an addr-spec that {@link isAddress} accepts. */
 export interface Mailbox {
   readonly name: string;
   readonly address: string;
 }
 
-/** What a message is made of. Header texts are one line each, without control characters. */
+/** The parts of a message. Header texts are one line each, without control characters. */
 export interface MessageParts {
   /** Milliseconds since the epoch. */
   readonly date: number;
   readonly from: Mailbox;
   readonly to: Mailbox;
   readonly subject: string;
-  /** Unique per message; letters and digits. Message-ID and boundary are made of it. */
+  /** Unique per message; letters and digits. Message-ID and boundary contain it. */
   readonly id: string;
   /** Right side of the Message-ID: a dot-atom. */
   readonly idDomain: string;
@@ -34,7 +34,7 @@ export interface MessageParts {
   readonly html: string;
 }
 
-/** The same bytes for the same parts: nothing is random, nothing is read from a clock. */
+/** Composes the message. Deterministic: no random values, no clock. */
 export function composeMessage(parts: MessageParts): Buffer {
   // "=_" occurs in no quoted-printable or base64 body (RFC 2045 6.7, rule 1), so the boundary needs no search.
   const boundary = `=_${parts.id}`;
@@ -44,14 +44,14 @@ export function composeMessage(parts: MessageParts): Buffer {
     mailboxField('To', parts.to),
     `Subject: ${unstructured(parts.subject)}`,
     `Message-ID: <${parts.id}@${parts.idDomain}>`,
-    // RFC 3834 5: no vacation responder answers this.
+    // RFC 3834 5: prevents answers of vacation responders.
     'Auto-Submitted: auto-generated',
     `Content-Language: ${parts.language}`,
     'MIME-Version: 1.0',
     'Content-Type: multipart/alternative;',
     ` boundary="${boundary}"`,
     '',
-    // RFC 2046 5.1.4: the plainest first, the richest last.
+    // RFC 2046 5.1.4: the plainest part first, the richest last.
     `--${boundary}`,
     ...bodyPart('text/plain', parts.text),
     `--${boundary}`,
@@ -65,7 +65,7 @@ export function composeMessage(parts: MessageParts): Buffer {
 function bodyPart(type: string, body: string): string[] {
   const readable = quotedPrintable(body);
   const dense = base64Lines(body);
-  // Latin texts stay readable on the wire; for others quoted-printable would triple the size.
+  // Quoted-printable keeps Latin texts readable; for other scripts it would triple the size.
   const [encoding, encoded] =
     readable.length <= dense.length ? ['quoted-printable', readable] : ['base64', dense];
   return [`Content-Type: ${type}; charset=utf-8`, `Content-Transfer-Encoding: ${encoding}`, '', encoded];
@@ -105,7 +105,7 @@ function quotedLine(line: string): string {
 
 function quotedCharacter(character: string, last: boolean): string {
   const blank = character === ' ' || character === '\t';
-  // Rule 3: relays strip blanks at the end of a line.
+  // Rule 3: relays strip blanks at the end of a line, so the last one is encoded.
   if (blank ? !last : /^[!-<>-~]$/.test(character)) return character;
   let octets = '';
   for (const octet of Buffer.from(character, 'utf8')) {
@@ -118,7 +118,7 @@ function unstructured(text: string): string {
   return isPlainAscii(text) && text.length <= MAX_LINE - 'Subject: '.length ? text : encodedWords(text);
 }
 
-/** RFC 5322 3.4: `name <address>`, the address on a line of its own when both do not fit. */
+/** RFC 5322 3.4: `name <address>`; the address is folded to its own line when both do not fit. */
 function mailboxField(field: string, { name, address }: Mailbox): string {
   if (name === '') return `${field}: ${address}`;
   const quoted = `"${name.replace(/["\\]/g, '\\$&')}"`;
@@ -131,7 +131,7 @@ function mailboxField(field: string, { name, address }: Mailbox): string {
   return `${field}: ${phrase}${separator}<${address}>`;
 }
 
-/** Text that needs no encoding and that no reader takes for an encoded-word. */
+/** Text that needs no encoding and that no reader can take for an encoded-word. */
 function isPlainAscii(text: string): boolean {
   return /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(text) && !text.includes('=?');
 }

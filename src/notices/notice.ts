@@ -1,4 +1,4 @@
-// Owns the one message of the quarantine mailbox: its words, its two bodies and its bytes. Pure and deterministic.
+// Owns the message of the quarantine mailbox: its text, its HTML and its bytes. Pure and deterministic.
 import type { Catalogue, CompiledLanguage } from './catalogue.ts';
 import { digest } from './digest.ts';
 import { directionOf } from './languages.ts';
@@ -7,10 +7,10 @@ import type { NoticeContent } from './layout.ts';
 import { composeMessage, isAddress } from './mime.ts';
 import type { Mailbox } from './mime.ts';
 import { messageReason } from './reasons.ts';
-import { cleanText, cleanValues, plain, render } from './template.ts';
+import { cleanText, cleanValues, plain, render, safeHref } from './template.ts';
 import type { Segment, Template, Values } from './template.ts';
 
-/** What the operator configures; the same for all messages. `null` = not configured. */
+/** Operator settings for all messages. `null` = not configured. */
 export interface NoticeSettings {
   readonly catalogue: Catalogue;
   /** Used for a language without texts. */
@@ -24,27 +24,38 @@ export interface NoticeSettings {
   readonly timeZone: string;
 }
 
+/** A text of the policy, plain, with {user}, {model}, {until} and {link}. */
+export interface OwnMessage {
+  readonly text: string;
+  /** Address of the link below it; null = that of the settings. */
+  readonly link: string | null;
+  /** Milliseconds since the epoch: {until}; null = not known. */
+  readonly until: number | null;
+}
+
 /** What one message tells. */
 export interface NoticeInput {
   readonly settings: NoticeSettings;
-  /** A reason of the verdict vocabulary. */
+  /** A verdict reason. */
   readonly reason: string;
-  /** What exactly is required, as the policy or a feed words it. */
+  /** The requirement as the policy or a feed words it. */
   readonly requirement: string | null;
+  /** What the policy itself says in place of what happened and what to do. Null or absent = nothing. */
+  readonly own?: OwnMessage | null;
   /** A language of the catalogue. */
   readonly language: string;
   readonly user: string;
   readonly device: string;
   readonly model: string | null;
-  /** Milliseconds since the epoch: when the device was put on hold. Also the date of the message. */
+  /** Milliseconds since the epoch: when the device was quarantined. Also the date of the message. */
   readonly since: number;
 }
 
 /** A rendered message. */
 export interface Notice {
   /**
-   * Changes when what the message says changes: reason, requirement, language, texts or settings. Not its
-   * reader, device or date. A phone that holds another fingerprint gets the message anew.
+   * Changes when the content changes: reason, requirement, language, texts or settings; not with the reader, the device
+   * or the date. A phone that holds another fingerprint gets the message again.
    */
   readonly fingerprint: string;
   readonly subject: string;
@@ -64,29 +75,28 @@ export interface Notice {
   readonly mime: Buffer;
 }
 
-/** Changes with the layout of the bodies, so that phones get the message in the new one. */
+/** Raise it with the layout of the bodies, so that phones get the message in the new layout. */
 const LAYOUT_REVISION = 1;
 
-/** Domains of RFC 2606 2: they exist nowhere, so nothing can be sent there. */
+/** A domain that cannot exist (RFC 2606 2), so no mail can reach it. */
 const NOWHERE = 'easgate.invalid';
 /** Longest right side of a Message-ID that keeps its line below 78 characters (RFC 5322 2.1.1). */
 const MAX_ID_DOMAIN = 36;
 const MAX_NAME = 128;
-/** The end of year 9999: a four-digit year is all RFC 5322 dates have room for in practice. */
+/** The end of year 9999: RFC 5322 dates have four-digit years in practice. */
 const MAX_DATE = 253_402_300_799_000;
 
 /**
- * Renders the message. Total: a value that fits nowhere is left out or replaced, never an error.
- * The same input gives the same bytes on every node (with the same Node.js: dates are worded by its ICU data).
- *
- * @throws RangeError when `settings.timeZone` is no time zone, which the configuration has checked
+ * Renders the message. A value that cannot be shown is omitted or replaced. The same input gives the same bytes on
+ * every node with the same Node.js (its ICU data formats the dates).
+ * @throws RangeError when `settings.timeZone` is no time zone; the configuration check prevents it
  */
 export function renderNotice(input: NoticeInput): Notice {
   const { settings } = input;
   const language = languageOf(settings, input.language);
   const reason = messageReason(input.reason);
   const message = language.messages[reason];
-  // RFC 5322 dates have whole seconds; so have all others, lest two renderings of one moment differ.
+  // RFC 5322 dates have whole seconds. All other dates are rounded too, so that two renderings are equal.
   const date = Math.floor(Math.min(Math.max(input.since || 0, 0), MAX_DATE) / 1_000) * 1_000;
   const values = cleanValues({
     user: input.user || '-',
@@ -99,15 +109,17 @@ export function renderNotice(input: NoticeInput): Notice {
     since: formatDate(date, language.language, settings.timeZone),
     organisation: settings.organisation,
   });
+  const { own = null } = input;
+  const linkUrl = (own === null ? null : cleanLink(own.link)) ?? values.enrolmentUrl ?? null;
   const content: NoticeContent = {
     language: language.language,
     direction: directionOf(language.language),
     subject: lineOf(message.subject, values) ?? language.reasons[reason],
-    happened: render(message.happened, values),
+    happened: own === null ? render(message.happened, values) : ownText(own, input, language, linkUrl),
     stepsHeading: language.headings.steps,
-    steps: linesOf(message.steps, values),
-    link: message.link === null ? null : lineOf(message.link, values),
-    linkUrl: values.enrolmentUrl ?? null,
+    steps: own === null ? linesOf(message.steps, values) : [],
+    link: (message.link === null ? null : lineOf(message.link, values)) ?? (own === null ? null : linkUrl),
+    linkUrl,
     returns: render(message.returns, values),
     contact: render(message.contact, values),
     detailsHeading: language.headings.details,
@@ -128,6 +140,7 @@ export function renderNotice(input: NoticeInput): Notice {
     values.helpContact ?? null,
     values.enrolmentUrl ?? null,
     settings.timeZone,
+    ...(own === null ? [] : [own.text, own.link, own.until === null ? null : String(own.until)]),
   );
   const text = textBody(content);
   const html = htmlBody(content);
@@ -181,8 +194,8 @@ function sender({ fromName, fromAddress }: NoticeSettings): Mailbox {
 }
 
 /**
- * The reader. A user name that is no address (`EXAMPLE\jane`) is shown as a name at an address that cannot
- * belong to anybody: an address made up from it could be somebody else's.
+ * The reader. A user name that is no address (`EXAMPLE\jane`) becomes the display name of an address that cannot exist:
+ * a constructed address could belong to somebody else.
  */
 function recipient(user: string): Mailbox {
   if (isAddress(user)) return { name: '', address: user };
@@ -191,6 +204,28 @@ function recipient(user: string): Mailbox {
 
 function headerName(name: string): string {
   return cleanText(name).slice(0, MAX_NAME).toWellFormed().trim();
+}
+
+/** The policy's text with its values; what is not known leaves a dash. */
+function ownText(
+  { text, until }: OwnMessage,
+  { settings, user, model }: NoticeInput,
+  { language }: CompiledLanguage,
+  link: string | null,
+): readonly Segment[] {
+  const values: Readonly<Record<string, string | null>> = {
+    user,
+    model,
+    until: until === null ? null : formatDate(Math.min(until, MAX_DATE), language, settings.timeZone),
+    link,
+  };
+  const filled = text.replace(/\{(user|model|until|link)\}/g, (_, name: string) => values[name] || '–');
+  return [{ text: cleanText(filled), variable: false }];
+}
+
+/** Links of a policy are checked when it is compiled; anything else is left out. */
+function cleanLink(link: string | null): string | null {
+  return link === null ? null : safeHref(cleanText(link));
 }
 
 function formatDate(date: number, language: string, timeZone: string): string {

@@ -1,4 +1,4 @@
-// Owns the reasons a message can explain, and which message stands in for a reason without one of its own.
+// Owns the reasons that a message can explain, and the fallback for reasons without a text.
 
 /** Reasons that have a text of their own, in every language. */
 export const MESSAGE_REASONS = [
@@ -20,14 +20,24 @@ export type MessageReason = (typeof MESSAGE_REASONS)[number];
 
 const known: ReadonlySet<string> = new Set(MESSAGE_REASONS);
 
-/** Reasons of the verdict vocabulary that let mail through: whoever still reads a message is about to get it. */
-const passing: ReadonlySet<string> = new Set(['untargeted', 'noCompliancePolicy']);
+/** Reasons that have the text of another one. Those that let mail through: whoever still reads a message is about to get it. */
+const alike: ReadonlyMap<string, MessageReason> = new Map([
+  ['inGracePeriod', 'compliant'],
+  ['grandfathered', 'compliant'],
+  ['reportOnly', 'compliant'],
+  ['awaitingReport', 'unknownDevice'],
+  ['notEncrypted', 'notCompliant'],
+  ['osTooOld', 'notCompliant'],
+  ['notCheckedIn', 'notCompliant'],
+  ['noManagedMailProfile', 'notCompliant'],
+  ['attributeNotMet', 'notCompliant'],
+]);
 
 /**
- * The reason whose text explains `reason`. A word this version has no text for becomes `globalRule`, the only
- * text that promises nothing: it says that a rule holds the device and whom to ask.
+ * The reason whose text explains `reason`. Unknown reasons map to `globalRule`, the most general text: a rule holds the
+ * device; ask this contact.
  */
 export function messageReason(reason: string): MessageReason {
   if (known.has(reason)) return reason as MessageReason;
-  return passing.has(reason) ? 'compliant' : 'globalRule';
+  return alike.get(reason) ?? 'globalRule';
 }

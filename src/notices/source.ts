@@ -1,4 +1,4 @@
-// Owns the shape of the texts as they are written, built in or by an operator: keys and what each is for.
+// Owns the shape of the message texts, built in or written by an operator.
 import type { MessageReason } from './reasons.ts';
 
 /** The text of one reason. Every value is a template; each becomes one line or paragraph. */
@@ -8,7 +8,7 @@ export interface MessageSource {
   readonly happened: string;
   /** What the reader can do, one step each, in order. */
   readonly steps: readonly string[];
-  /** Label of the link to the enrolment page; empty = this message has none. */
+  /** Label of the link to the enrolment page; empty = no link. */
   readonly link: string;
   /** When mail comes back. */
   readonly returns: string;

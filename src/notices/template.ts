@@ -1,6 +1,6 @@
 // Owns the template language: `{{name}}` and `{{#name}}…{{/name}}`, parsed once, rendered into text, HTML or a header.
 
-/** What a template may name. */
+/** Variables that a template may use. */
 export const VARIABLES = [
   'user',
   'device',
@@ -15,16 +15,16 @@ export const VARIABLES = [
 
 export type Variable = (typeof VARIABLES)[number];
 
-/** Variables every message has a value for. */
+/** Variables that every message has a value for. */
 const ALWAYS_SET: ReadonlySet<Variable> = new Set<Variable>(['user', 'device', 'reason', 'since']);
 
-/** Values of one message, cleaned by {@link cleanValues}; absent or empty = the message does not have it. */
+/** Values of one message, cleaned by {@link cleanValues}; an absent or empty value is missing. */
 export type Values = Readonly<Partial<Record<Variable, string>>>;
 
 const MAX_SOURCE = 4_096;
 const MAX_DEPTH = 4;
 const MAX_VALUE = 256;
-/** An address is shown whole or not at all: half of one leads somewhere else. */
+/** Longest URL. A longer one is omitted: a truncated URL leads elsewhere. */
 const MAX_URL = 2_048;
 const MAX_RENDERED = 8_192;
 
@@ -38,13 +38,13 @@ export interface Template {
   readonly nodes: readonly Node[];
 }
 
-/** One stretch of rendered plain text, nothing escaped yet. */
+/** One stretch of rendered plain text, not yet escaped. */
 export interface Segment {
   readonly text: string;
   readonly variable: boolean;
 }
 
-/** A template an operator wrote cannot be used; the message names the place. */
+/** A template cannot be parsed; the message names the place. */
 export class TemplateError extends Error {
   readonly code = 'EASGATE_TEMPLATE';
 
@@ -63,10 +63,9 @@ interface Level {
 
 /**
  * Parses a template.
- *
  * @param place named in errors, such as `de.yaml: messages.notEnrolled.subject`
- * @param needed whether the text must never be left out: a variable that may be missing is then allowed only
- *   inside a section of its own name
+ * @param needed the text must never be empty: a variable that may be missing is allowed only in a section of its own
+ * name
  * @throws TemplateError
  */
 export function parseTemplate(source: string, place: string, needed = false): Template {
@@ -114,8 +113,8 @@ export function parseTemplate(source: string, place: string, needed = false): Te
 }
 
 /**
- * The text with its variables filled in, cut at a bound; `null` when it names, outside a section, a variable
- * that is missing (a label without a value helps nobody), or when nothing is left of it.
+ * The text with its variables filled in, cut at a bound; `null` when it is empty, or when a variable outside a section
+ * has no value (a label without a value is useless).
  */
 export function render(template: Template, values: Values): readonly Segment[] | null {
   const segments: Segment[] = [];
@@ -123,7 +122,7 @@ export function render(template: Template, values: Values): readonly Segment[] |
   let room = MAX_RENDERED;
   const kept: Segment[] = [];
   for (const segment of segments) {
-    // A value is dropped whole, so that no address is cut into another one.
+    // A value is dropped as a whole: half an address would be another address.
     if (segment.text.length > room && segment.variable) break;
     kept.push({ ...segment, text: segment.text.slice(0, room).toWellFormed() });
     room -= segment.text.length;
@@ -167,7 +166,7 @@ export function html(segments: readonly Segment[]): string {
 
 function htmlValue(text: string): string {
   const href = safeHref(text);
-  // <bdi>: a name in another script may not reorder the words around it.
+  // <bdi> keeps a name in another script from reordering the words around it.
   if (href === null) return `<bdi>${escapeHtml(text)}</bdi>`;
   return `<a href="${escapeHtml(href)}">${escapeHtml(text)}</a>`;
 }
@@ -192,7 +191,7 @@ export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => ENTITIES[character] ?? '');
 }
 
-/** Values as templates get them: one line each, bounded, no empty ones. */
+/** Prepares values for templates: one line each, bounded, no empty ones. */
 export function cleanValues(values: Readonly<Partial<Record<Variable, string | null>>>): Values {
   const cleaned: Partial<Record<Variable, string>> = {};
   for (const name of VARIABLES) {
@@ -210,8 +209,8 @@ function bounded(value: string, name: Variable): string {
 }
 
 /**
- * Text as one line: line breaks and control characters become a space (a phone chooses its own model name:
- * it may start no new header and no new line), invisible direction overrides go, half surrogate pairs too.
+ * Text as one line. Line breaks and control characters become a space: a phone chooses its own model name and must not
+ * start a new header or line. Direction overrides and lone surrogates are removed.
  */
 export function cleanText(text: string): string {
   return text

@@ -1,61 +1,62 @@
-// Owns what a verdict is decided from. Knows no sockets, no stores, no clock.
+// Owns the inputs of a verdict. Imports no sockets, stores or clock.
 import type { ManualDecision, WipePartnership } from '../model/decision.ts';
 
-/** A decision on a partnership, and the user it is stored under. */
+/** A decision on a partnership, and the user name it is stored under. */
 export interface NamedDecision {
   readonly user: string;
   readonly decision: ManualDecision;
 }
 
-/** What the feeds know of a device. `null` = they never said. */
+/** What the feeds know of a device. Null or absent = they never said; times are milliseconds since the epoch. */
 export interface DeviceState {
   readonly managed: boolean | null;
   readonly compliant: boolean | null;
+  readonly encrypted?: boolean | null;
+  readonly compromised?: boolean | null;
   readonly model?: string | null;
+  /** As the feed writes it, e.g. `iOS 17.4.1`. */
+  readonly os?: string | null;
+  readonly lastCheckIn?: number | null;
   /** Which requirements it does not meet, in the feed's words. */
   readonly unmetRequirements?: readonly string[];
-  /** Since when it is so, milliseconds since the epoch. */
+  /** Since when it is managed or not, compliant or not, as it is. */
   readonly stateSince?: number;
 }
 
-/** What the gateways saw of this user with this device. */
+/** What the gateways saw of this user with this device. Null or absent = nothing; times are milliseconds since the epoch. */
 export interface SeenState {
-  /** Milliseconds since the epoch. */
   readonly firstSeen: number;
-  /** What the device calls itself; `null` = it did not say. */
+  readonly lastSeen?: number;
+  readonly deviceType?: string;
+  /** What the device calls itself. */
   readonly model: string | null;
-  /** The reason of the verdict that it last met. */
+  /** Which operating system it says that it runs. */
+  readonly os?: string | null;
+  /** The verdict that it last met, and its reason. */
+  readonly lastVerdict?: string;
   readonly lastReason?: string;
 }
 
-/** Everything one evaluation looks at. */
-export interface PolicyFacts {
-  /** Milliseconds since the epoch. */
-  readonly now: number;
+/** The records that one decision rests on. */
+export interface AccessRecords {
+  /** The user that the login means; absent = not known. */
+  readonly user?: string;
   readonly deviceDecision: ManualDecision | null;
-  /** On the partnership, under exactly this user. */
+  /** On the partnership, under exactly this user: the strictest. */
   readonly partnershipDecision: ManualDecision | null;
-  /** The name it is stored under; `null` or absent = there is none. */
+  /** All of them; absent = no other one. */
+  readonly exactDecisions?: readonly NamedDecision[];
+  /** The name the strictest is stored under; `null` or absent = there is none. */
   readonly decidedFor?: string | null;
-  /** On partnerships of names that may be this user: only what keeps out holds. */
+  /** Decisions on names that may be this user: only denials apply. */
   readonly namesakeDecisions: readonly NamedDecision[];
-  /** This user's entry in the device's and in the partnership's wipe; `null` or absent = the wipe does not name the user. */
+  /** This user's entry in the wipe of the device or partnership; `null` or absent = not named. */
   readonly deviceWipe?: WipePartnership | null;
   readonly partnershipWipe?: WipePartnership | null;
-  /** `null` = no feed knows the device. */
+  /** `null` = no feed reports the device. */
   readonly device: DeviceState | null;
   /** `null` or absent = never seen. */
   readonly partnership?: SeenState | null;
-  /** Records of the device that the store holds and nobody understands: it is kept out. Absent = none. */
+  /** Malformed records of the device: it is denied. Absent = none. */
   readonly unreadable?: readonly string[];
-}
-
-/** The configured defaults of the policy. */
-export interface Policy {
-  /** No feed knows the device. */
-  readonly unknownDevice: 'allow' | 'block' | 'quarantine';
-  /** A feed knows the device and says it is not managed. */
-  readonly notEnrolled: 'allow' | 'block' | 'quarantine';
-  /** Managed, but not compliant (or its compliance was never said). */
-  readonly notCompliant: 'allow' | 'block' | 'quarantine';
 }

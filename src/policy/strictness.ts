@@ -1,15 +1,18 @@
-// Owns which of two decisions on one thing holds where both do. Pure.
+// Owns which of two decisions takes precedence. Pure.
 import type { ManualDecision } from '../model/decision.ts';
-import { isOpenWipe, isWipe } from '../model/decision.ts';
+import { isOpenWipe, isWipe } from '../model/wipe.ts';
 
-/** Wipe, block, quarantine, allow; one that expired is none. */
+/** Wipe, block, quarantine, allow; an expired decision counts as none. */
 function rank(decision: ManualDecision | null, now: number): number {
   if (decision === null || (decision.expiresAt !== null && decision.expiresAt <= now)) return 0;
   if (isWipe(decision)) return isOpenWipe(decision) ? 5 : 4;
   return { block: 3, quarantine: 2, allow: 1 }[decision.action];
 }
 
-/** The stricter decision; of two alike the one that holds longer, then the later one. `now`: milliseconds since the epoch. */
+/**
+ * The stricter decision; of equal ones the one that lasts longer, then the later one. `now`: milliseconds since the
+ * epoch.
+ */
 export function stricter<T extends ManualDecision | null>(a: T, b: T, now: number): T {
   if (a === null || b === null) return a ?? b;
   const byRank = rank(a, now) - rank(b, now);

@@ -1,23 +1,23 @@
-// Owns the life of a wipe an operator asked for: pending until the device answers, what its answer makes of it. Pure.
-import { isOpenWipe } from '../model/decision.ts';
+// Owns the state of a wipe: pending until the device answers, then acknowledged or failed. Pure.
+import { isOpenWipe } from '../model/wipe.ts';
 import type { ManualDecision, WipeDecision, WipeProgress } from '../model/decision.ts';
 import type { Verdict } from '../model/verdict.ts';
 
-/** The order to wipe is about to be sent to a partnership. */
+/** The wipe order is about to be sent to a partnership. */
 export interface WipeNotice {
   /** `requestedAt` of the wipe. */
   readonly requestedAt: number;
-  /** Whose partnership, by its name in the order. */
+  /** User of the partnership, as named in the order. */
   readonly user: string;
   /** Milliseconds since the epoch. */
   readonly at: number;
 }
 
-/** What a device said after it got the order to wipe. */
+/** A device's answer to a wipe order. */
 export interface WipeOutcome {
-  /** `requestedAt` of the wipe that the device was told of: the answer to one wipe never settles another. */
+  /** `requestedAt` of the ordered wipe: an answer applies to that wipe only. */
   readonly requestedAt: number;
-  /** Whose partnership answered, by its name in the order. */
+  /** User of the partnership that answered, as named in the order. */
   readonly user: string;
   /** 1 = wiped, 2 = failed (MS-ASPROV 2.2.2.54.3). */
   readonly status: 1 | 2;
@@ -25,13 +25,16 @@ export interface WipeOutcome {
   readonly at: number;
 }
 
-/** The verdict under one spelling of the device id: a wipe is carried out only under those it names. Allocates nothing. */
+/**
+ * The verdict under one spelling of the device id: a wipe is carried out only under the spellings it names. Allocates
+ * nothing.
+ */
 export function underSpelling(verdict: Verdict, spelling: string): Verdict {
   const { wipe } = verdict;
   return wipe === undefined || wipe.spellings.includes(spelling) ? verdict : wipe.elsewhere;
 }
 
-/** The decision once the order was sent. Null = the wipe no longer waits for an answer, or does not name the partnership. */
+/** The decision after the order was sent. Null = the wipe is no longer pending, or does not name the partnership. */
 export function noteTold(decision: ManualDecision | null, notice: WipeNotice): WipeDecision | null {
   if (!isOpenWipe(decision) || decision.wipe.requestedAt !== notice.requestedAt) return null;
   const { partnerships } = decision.wipe;
@@ -43,8 +46,8 @@ export function noteTold(decision: ManualDecision | null, notice: WipeNotice): W
 }
 
 /**
- * The decision after the device's answer. Null = the answer changes nothing: the wipe was cancelled, replaced or
- * acknowledged already, or the order was never sent to this partnership (MS-ASPROV 3.2.5.1.2: an answer follows an order).
+ * The decision after the device's answer. Null = no change: the wipe was cancelled, replaced or acknowledged, or the
+ * order was never sent to this partnership (MS-ASPROV 3.2.5.1.2: an answer follows an order).
  */
 export function settleWipe(decision: ManualDecision | null, outcome: WipeOutcome): WipeDecision | null {
   if (!isOpenWipe(decision) || decision.wipe.requestedAt !== outcome.requestedAt) return null;
@@ -69,7 +72,7 @@ export function describeWipe(progress: WipeProgress): string {
     : `failed ${answered}${said}; asked again ${order}`;
 }
 
-/** Furthest time a Date can hold (ECMA-262 21.4.1.1). */
+/** Latest time of a Date (ECMA-262 21.4.1.1). */
 const MAX_TIME = 8.64e15;
 
 function iso(time: number): string {

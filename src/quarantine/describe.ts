@@ -1,4 +1,5 @@
-// Owns the part of docs/reference/answers.md about the quarantine mailbox: requests put to it, and what it answers. Pure.
+// Owns the section of docs/reference/answers.md about the quarantine mailbox, made from sample requests and their
+// answers. Pure.
 import { isElement, textOf } from '../eas/wbxml/element.ts';
 import type { WbxmlElement } from '../eas/wbxml/element.ts';
 import { decodeWbxml } from '../eas/wbxml/decode.ts';
@@ -30,13 +31,13 @@ const HIERARCHY = KEYS.hierarchyKey();
 const FIRST_KEY = KEYS.folderKey(INBOX, { ...FRESH, counter: 1 });
 const MESSAGE = noticeId(NOTICE);
 
-/** What one kind of request gets. */
+/** One sample request. */
 interface Case {
   readonly command: EasCommand;
   readonly asks: string;
   /** Null = no body. */
   readonly xml: string | null;
-  /** Versions that have the command. */
+  /** First version that has the command. */
   readonly from?: Version;
   readonly to?: Version;
 }
@@ -243,7 +244,7 @@ const CASES: readonly Case[] = [
   oldOnly('MoveCollection'),
 ];
 
-/** What the mailbox answers, as rows of a table: command, what is asked, the answer by version. */
+/** The answers as table rows: command, request, answer by version. */
 export function mailboxRows(): string[] {
   return CASES.map((one) => {
     const versions = VERSIONS.filter(
@@ -283,7 +284,7 @@ function summary(answer: MailboxAnswer): string {
   }
 }
 
-/** Every Status with what it stands in, and what of the message or of folders comes along. */
+/** Every Status with its parents, and which parts of the message or the folders follow. */
 function statuses(parent: WbxmlElement): string[] {
   const found: string[] = [];
   const added = parent.children.filter((content) => isElement(content) && content.name === 'Add').length;

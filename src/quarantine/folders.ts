@@ -14,10 +14,10 @@ export interface MailboxFolder {
   readonly itemClass: 'Email' | 'Calendar' | 'Contacts' | 'Tasks';
 }
 
-/** Where the message is. */
+/** The folder with the message. */
 export const INBOX = `${ISSUED_PREFIX}inbox`;
 
-/** The folders clients insist on; phones take a mailbox without calendar and contacts for a broken one. */
+/** The folders that clients require; phones treat a mailbox without calendar and contacts as broken. */
 export const FOLDERS: readonly MailboxFolder[] = [
   { id: INBOX, name: 'Inbox', type: 2, itemClass: 'Email' },
   { id: `${ISSUED_PREFIX}drafts`, name: 'Drafts', type: 3, itemClass: 'Email' },
@@ -37,10 +37,10 @@ export function folderOf(id: string): MailboxFolder | undefined {
 const OK = 1;
 const BAD_KEY = 9;
 const MALFORMED = 10;
-/** The folder, or the parent, is a special one (MS-ASCMD 2.2.3.177.3, 2.2.3.177.4, 2.2.3.177.6). */
+/** Status for a special folder or parent (MS-ASCMD 2.2.3.177.3, 2.2.3.177.4, 2.2.3.177.6). */
 const SPECIAL_FOLDER = { FolderCreate: 3, FolderDelete: 3, FolderUpdate: 2 } as const;
 
-/** All folders for sync key 0, nothing new for a key of ours, and "start over" for a key of the other mailbox. */
+/** All folders for sync key 0; no change for a key issued here; "start over" for a key of the mail server. */
 export function folderSync({ body: request, keys }: MailboxRequest): MailboxAnswer {
   const key = textOf(child(request ?? undefined, 'SyncKey'));
   if (key === undefined) return body(hierarchy(MALFORMED));
@@ -72,7 +72,7 @@ function hierarchy(status: number, key?: string, folders: readonly MailboxFolder
   );
 }
 
-/** FolderCreate, FolderDelete and FolderUpdate: the folders here are what they are. */
+/** FolderCreate, FolderDelete and FolderUpdate: refused, since the folders are fixed. */
 export function folderChange({ command, body: request, keys }: MailboxRequest): MailboxAnswer {
   const root =
     command === 'FolderDelete' || command === 'FolderUpdate' || command === 'FolderCreate'

@@ -1,18 +1,20 @@
-// Owns finding keys and ids of the quarantine mailbox in a request body, in pieces of any size. Pure; keeps no bytes.
-// Threat: a reader joins the contents of an element, and libwbxml reads entities that EAS does not use, so a key may come in
-// any number of texts. What cannot be followed token by token is `odd`, and must not pass unseen.
+// Owns the search for keys and ids of the quarantine mailbox in a request body, fed in pieces of any size. Pure; keeps
+// no bytes.
+// Threat: readers join the texts of an element, and libwbxml decodes entities that EAS does not use, so a key may be
+// split into several texts. Rule: a body that cannot be followed token by token is `odd` and must be treated as
+// suspicious.
 import { CODE_PAGES, findTag } from '../eas/wbxml/code-pages.ts';
 import { ATTRIBUTES, CONTENT, END, FIRST_TAG, HEADER, MAX_LENGTH_OCTETS } from '../eas/wbxml/tokens.ts';
 import { OPAQUE, STR_I, SWITCH_PAGE, TAG } from '../eas/wbxml/tokens.ts';
 import { ISSUED_PREFIX } from './keys.ts';
 
-/** `clean` = nothing so far. The other two are final. */
+/** `clean` = nothing found so far. The other two are final. */
 export type IssuedFinding = 'clean' | 'issued' | 'odd';
 
-/** A character by its number (WBXML 1.3, 5.8.4.2); MS-ASWBXML does not use it, libwbxml reads it. */
+/** A character by its number (WBXML 1.3, 5.8.4.2). MS-ASWBXML does not use it, but libwbxml decodes it. */
 const ENTITY = 0x02;
 
-/** The elements in which something issued may stand; never those whose text a person wrote. */
+/** The elements that may hold an issued key or id; never elements with text written by a person. */
 const NAMES: readonly string[] = [
   'SyncKey',
   'CollectionId',
@@ -39,7 +41,7 @@ const PLACES: ReadonlySet<number> = new Set(
 const PREFIX = Buffer.from(ISSUED_PREFIX, 'latin1');
 /** Deeper than any request of EAS. */
 const MAX_DEPTH = 64;
-/** In {@link IssuedScan.matched}: the text of this element is something else, or none that matters. */
+/** In {@link IssuedScan.matched}: the text of this element does not match, or does not matter. */
 const OTHER = 0xff;
 
 const AT_TOKEN = 0;
@@ -49,7 +51,7 @@ const IN_LENGTH = 3;
 const IN_OPAQUE = 4;
 const IN_ENTITY = 5;
 const IN_HEADER = 6;
-/** Behind the root element: servers ignore what follows. */
+/** After the root element: servers ignore the rest. */
 const DONE = 7;
 
 /** Scans one document from its first octet on. */
@@ -58,13 +60,13 @@ export class IssuedScan {
   private headerSeen = 0;
   private page = 0;
   private depth = 0;
-  /** By depth: how much of the prefix the text of the open element begins with. */
+  /** By depth: how many characters of the prefix the open element's text has matched. */
   private readonly matched = new Uint8Array(MAX_DEPTH + 1).fill(OTHER, 0, 1);
   private number = 0;
   private octets = 0;
   private finding: IssuedFinding = 'clean';
 
-  /** Begins another document. */
+  /** Starts another document. */
   reset(): void {
     this.state = IN_HEADER;
     this.headerSeen = 0;
@@ -73,7 +75,7 @@ export class IssuedScan {
     this.finding = 'clean';
   }
 
-  /** Takes the next piece, which need not stay. */
+  /** Scans the next piece; it is not kept. */
   push(bytes: Uint8Array): IssuedFinding {
     let at = 0;
     while (at < bytes.length && this.finding === 'clean') {
@@ -134,7 +136,7 @@ export class IssuedScan {
     }
   }
 
-  /** One octet of a length or of the number of a character. */
+  /** Reads one octet of a length or of a character number. */
   private integer(octet: number): void {
     this.number = this.number * 128 + (octet & 0x7f);
     if (++this.octets > MAX_LENGTH_OCTETS) {
@@ -146,7 +148,7 @@ export class IssuedScan {
     }
   }
 
-  /** The next character of the text of the open element. */
+  /** Compares the next character of the open element's text. */
   private character(code: number): void {
     const matched = this.matched[this.depth] as number;
     if (matched === OTHER) return;
@@ -155,7 +157,7 @@ export class IssuedScan {
     else this.matched[this.depth] = matched + 1;
   }
 
-  /** Leaves one octet of an opaque content for the caller to count; returns where to go on. */
+  /** Skips opaque content except its last octet, which the caller counts; returns the next position. */
   private skip(bytes: Uint8Array, at: number): number {
     const skipped = Math.min(this.number - 1, bytes.length - at);
     this.number -= skipped;
@@ -165,13 +167,13 @@ export class IssuedScan {
 
 const shared = new IssuedScan();
 
-/** Scans what there is of one document. */
+/** Scans the available part of one document. */
 export function findIssued(bytes: Uint8Array): IssuedFinding {
   shared.reset();
   return shared.push(bytes);
 }
 
-/** Where the text ends that goes on at `at`: at its NUL, or with the piece. */
+/** End of the text at `at`: its NUL, or the end of the piece. */
 function textEnd(bytes: Uint8Array, at: number): number {
   const end = bytes.indexOf(0, at);
   return end === -1 ? bytes.length : end;

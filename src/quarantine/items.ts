@@ -1,5 +1,5 @@
-// Owns the commands of the quarantine mailbox that ask for items or people (MS-ASCMD 2.2.1): the message can be
-// fetched, nothing else is found, nothing is changed, and nothing is ever sent. Pure.
+// Owns the commands of the quarantine mailbox about items and people (MS-ASCMD 2.2.1). The message can be fetched.
+// Nothing else is found, changed or sent. Pure.
 import { child, childrenNamed, element, isElement, textOf } from '../eas/wbxml/element.ts';
 import type { WbxmlContent, WbxmlElement } from '../eas/wbxml/element.ts';
 import { FOLDERS, INBOX, folderOf } from './folders.ts';
@@ -9,15 +9,15 @@ import { body, isBefore, node } from './model.ts';
 import type { MailboxAnswer, MailboxRequest } from './model.ts';
 import { plain } from '../plain-text.ts';
 
-/** Most items of one request that are answered; MS-ASCMD 2.2.3.183 has the same bound for recipients. */
+/** Most items of one request that are answered; MS-ASCMD 2.2.3.183 limits recipients to the same number. */
 const MAX_ITEMS = 100;
 /** Longest id (MS-ASCMD 2.2.3.30.2) and recipient (2.2.3.183). */
 const MAX_ID = 64;
 const MAX_RECIPIENT = 256;
-/** The mail server's references have no bound of their own. */
+/** Longest reference to an item of the mail server; the specification has no limit. */
 const MAX_REFERENCE = 1024;
 
-/** A request without what it is about; repeating it gives the same (status 103 before 14.0, MS-ASCMD 2.2.2). */
+/** A request without its subject. Repeating it does not help (status 103 before 14.0, MS-ASCMD 2.2.2). */
 const MALFORMED: MailboxAnswer = { kind: 'http', status: 400 };
 
 function id(parent: WbxmlElement, name: string): string {
@@ -31,7 +31,7 @@ function itemsOf(parent: WbxmlElement | null | undefined, name: string): WbxmlEl
 /** MS-ASCMD 2.2.3.177.7. */
 const ESTIMATE = { ok: 1, badCollection: 2, notPrimed: 3, badKey: 4 } as const;
 
-/** GetItemEstimate: whether the message is new to the phone. */
+/** GetItemEstimate: whether the phone lacks the message. */
 export function getItemEstimate(request: MailboxRequest): MailboxAnswer {
   const collections = itemsOf(child(request.body ?? undefined, 'Collections'), 'Collection');
   if (collections.length === 0) return MALFORMED;
@@ -39,7 +39,7 @@ export function getItemEstimate(request: MailboxRequest): MailboxAnswer {
   return body(element('GetItemEstimate', 'GetItemEstimate', ...responses));
 }
 
-/** Up to 12.1 a collection names a class, and in 2.5 perhaps nothing else; from 14.0 on the class is in Options. */
+/** Up to 12.1 a collection names a class, in 2.5 perhaps nothing else; from 14.0 on the class is in Options. */
 function estimate({ version, notice, keys }: MailboxRequest, collection: WbxmlElement): WbxmlElement {
   const named = child(collection, 'CollectionId');
   const itemClass = textOf(child(collection, 'Class'));
@@ -74,10 +74,10 @@ function estimate({ version, notice, keys }: MailboxRequest, collection: WbxmlEl
   );
 }
 
-/** MS-ASCMD 2.2.3.177.8; `noTarget` is 156 of 2.2.2. */
+/** MS-ASCMD 2.2.3.177.8; `noTarget` is status 156 of 2.2.2. */
 const OPERATION = { ok: 1, notFound: 6, badAttachment: 15, noTarget: 156 } as const;
 
-/** ItemOperations: the message can be fetched, emptying a folder changes nothing, moving fails. */
+/** ItemOperations: the message can be fetched; emptying a folder has no effect; moving fails. */
 export function itemOperations(request: MailboxRequest): MailboxAnswer {
   const root = request.body ?? undefined;
   const moves = itemsOf(root, 'Move').map((move) =>
@@ -111,7 +111,7 @@ export function itemOperations(request: MailboxRequest): MailboxAnswer {
   );
 }
 
-/** The id of a conversation is bytes, which some phones send as text. */
+/** A conversation id is bytes, but some phones send it as text. */
 function conversationOf(move: WbxmlElement): WbxmlContent[] {
   const content = child(move, 'ConversationId')?.children[0];
   if (content === undefined || isElement(content)) return [];
@@ -150,12 +150,12 @@ function fetch({ version, notice }: MailboxRequest, operation: WbxmlElement): Wb
   return element('ItemOperations', 'Fetch', node('ItemOperations', 'Status', status), ...echo);
 }
 
-/** MS-ASCMD 2.2.3.177.10. `failed`, not 7 ("locked"): that one is to be repeated. */
+/** MS-ASCMD 2.2.3.177.10. `failed` and not 7 ("locked"), which phones retry. */
 const MOVE = { noSource: 1, noTarget: 2, sameFolder: 4, failed: 5 } as const;
 
-/** MoveItems: everything stays where it is. */
+/** MoveItems: every move fails. */
 export function moveItems({ body: request, notice }: MailboxRequest): MailboxAnswer {
-  // An answer names its item, and never by nothing (MS-ASCMD 2.2.3.174).
+  // An answer must name its item (MS-ASCMD 2.2.3.174), so moves without an id are ignored.
   const moves = itemsOf(request, 'Move').filter((move) => id(move, 'SrcMsgId') !== '');
   if (moves.length === 0) return MALFORMED;
   const responses = moves.map((move) => {
@@ -174,13 +174,13 @@ export function moveItems({ body: request, notice }: MailboxRequest): MailboxAns
   return body(element('Move', 'MoveItems', ...responses));
 }
 
-/** Search: works in every store, and finds nothing. */
+/** Search: succeeds in every store, without results. */
 export function search(_request: MailboxRequest): MailboxAnswer {
   const store = element('Search', 'Store', node('Search', 'Status', 1), node('Search', 'Total', 0));
   return body(element('Search', 'Search', node('Search', 'Status', 1), element('Search', 'Response', store)));
 }
 
-/** Find (16.1): as {@link search}. */
+/** Find (16.1): like {@link search}. */
 export function find({ body: request }: MailboxRequest): MailboxAnswer {
   const people = child(child(request ?? undefined, 'ExecuteSearch'), 'GalSearchCriterion') !== undefined;
   return body(
@@ -202,7 +202,7 @@ export function find({ body: request }: MailboxRequest): MailboxAnswer {
 /** MS-ASCMD 2.2.3.177.9: no such meeting request. */
 const NO_MEETING = 2;
 
-/** MeetingResponse: there is no meeting here to respond to. */
+/** MeetingResponse: no meeting is found. */
 export function meetingResponse({ body: request }: MailboxRequest): MailboxAnswer {
   const requests = itemsOf(request, 'Request');
   if (requests.length === 0) return MALFORMED;
@@ -219,7 +219,7 @@ export function meetingResponse({ body: request }: MailboxRequest): MailboxAnswe
 /** MS-ASCMD 2.2.3.177.12: the recipient did not resolve. */
 const UNRESOLVED = 4;
 
-/** ResolveRecipients: nobody is known here. */
+/** ResolveRecipients: no recipient is found. */
 export function resolveRecipients({ body: request }: MailboxRequest): MailboxAnswer {
   const recipients = itemsOf(request, 'To');
   if (recipients.length === 0) return MALFORMED;
@@ -236,10 +236,10 @@ export function resolveRecipients({ body: request }: MailboxRequest): MailboxAns
   return body(element('ResolveRecipients', 'ResolveRecipients', status, ...responses));
 }
 
-/** MS-ASCMD 2.2.3.177.18: nothing could be found out. The others say that the certificate is good, or that it is bad. */
+/** MS-ASCMD 2.2.3.177.18: the certificate could not be checked. The other statuses call it good or bad. */
 const UNKNOWN_CERTIFICATE = 17;
 
-/** ValidateCert: no certificate is vouched for, and none is called bad. */
+/** ValidateCert: no certificate is checked. */
 export function validateCert({ body: request }: MailboxRequest): MailboxAnswer {
   const certificates = itemsOf(child(request ?? undefined, 'Certificates'), 'Certificate');
   if (certificates.length === 0) return MALFORMED;
@@ -249,20 +249,17 @@ export function validateCert({ body: request }: MailboxRequest): MailboxAnswer {
   return body(element('ValidateCert', 'ValidateCert', node('ValidateCert', 'Status', 1), ...answers));
 }
 
-/** MS-ASCMD 2.2.2, MailSubmissionFailed: of this mail, not of the account. */
+/** MS-ASCMD 2.2.2, MailSubmissionFailed: the failure of one mail, not of the account. */
 const NOT_SENT = '120';
 const MAILBOX_FULL = 507;
 
 /**
- * SendMail, SmartReply and SmartForward: never a success, for the phone would throw its copy away.
- *
- * From 14.0 on 120: phones repeat for 111 and 132 and run Provision for 140 to 144; 126 to 131 they take for the end of
- * the account, which would stop the very Sync that is to bring the message. 120 fails the one mail, which stays in the
- * outbox until it is sent again or the device is released.
- *
- * Before, 507: to 403 and 449 AOSP answers with Provision, which succeeds here, and repeats the mail at once, for ever;
- * 401 asks for the password, 500 starts Autodiscover, 503 is repeated. 507 is a notice to the user (eas-protocol
- * facts, 3).
+ * SendMail, SmartReply and SmartForward: never a success, because the phone would delete its copy.
+ * From 14.0 on 120: the mail fails and stays in the outbox until it is sent again or the device is released. Phones
+ * repeat after 111 and 132, and run Provision after 140 to 144. After 126 to 131 they stop the account, and with it the
+ * Sync that delivers the message.
+ * Before 14.0, 507: phones show a notice to the user. After 403 and 449 AOSP runs Provision, which succeeds here, and
+ * repeats the mail without end. 401 asks for the password, 500 starts Autodiscover, 503 is repeated.
  */
 export function sendMail({ command, version }: MailboxRequest): MailboxAnswer {
   if (isBefore(version, 14)) return { kind: 'http', status: MAILBOX_FULL };
@@ -271,9 +268,9 @@ export function sendMail({ command, version }: MailboxRequest): MailboxAnswer {
 }
 
 /**
- * GetAttachment, GetHierarchy, CreateCollection, DeleteCollection and MoveCollection have no WBXML reply to carry a status:
- * CommandNotSupported (137) in its HTTP form (MS-ASCMD 2.2.2). Not 403, as for {@link sendMail}; not 404, which says
- * that there is no ActiveSync here.
+ * GetAttachment, GetHierarchy, CreateCollection, DeleteCollection and MoveCollection have no WBXML reply with a status.
+ * They get the HTTP form of CommandNotSupported, 137 (MS-ASCMD 2.2.2). Not 403, for the reason at {@link sendMail}; not
+ * 404, which means that ActiveSync is not served here.
  */
 export function legacy(_request: MailboxRequest): MailboxAnswer {
   return { kind: 'http', status: 501 };

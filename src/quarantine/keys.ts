@@ -1,8 +1,8 @@
-// Owns the sync keys and ids that the gateway issues: they carry their state in themselves, authenticated, so that they
-// outlive restarts and mean the same on every node. Pure.
+// Owns the sync keys and ids that the gateway issues. Each key contains its authenticated state, so that it survives
+// restarts and is valid on every node. Pure.
 import { createHmac, timingSafeEqual } from 'node:crypto';
 
-/** With what every text issued here begins; no mail server's keys or ids look like this. */
+/** Prefix of every key and id issued here; no mail server uses it. */
 export const ISSUED_PREFIX = 'easg1-';
 
 const FINGERPRINT_BYTES = 6;
@@ -10,23 +10,23 @@ const FINGERPRINT_BYTES = 6;
 const STATE_BYTES = 11;
 const MAC_BYTES = 12;
 const DELETED = 1;
-/** Raise it when the list of folders changes: phones then read it anew. */
+/** Raise it when the list of folders changes; phones then read the list again. */
 const HIERARCHY_LAYOUT = 1;
 
-/** What a phone has of one folder. */
+/** What a phone holds of one folder. */
 export interface FolderState {
-  /** Grows with every answer, so that no two keys are the same. */
+  /** Grows with every answer, so that every key is unique. */
   readonly counter: number;
-  /** Short fingerprint of the message the phone has, or had and deleted; null = none. */
+  /** Short fingerprint of the message that was delivered; null = none. */
   readonly delivered: string | null;
   /** The phone deleted that message. */
   readonly deleted: boolean;
 }
 
-/** A folder the phone has nothing of. */
+/** The state of a folder that was never synchronised. */
 export const FRESH: FolderState = { counter: 0, delivered: null, deleted: false };
 
-/** The form of a message's fingerprint that fits into a key: 12 hex digits. */
+/** The short form of a fingerprint that fits into a key: 12 hex digits. */
 export function shortFingerprint(fingerprint: string): string {
   return createHmac('sha256', 'easgate notice')
     .update(fingerprint)
@@ -45,7 +45,7 @@ export class KeyMint {
     this.owner = `${user}\0${device}`;
   }
 
-  /** The key of a folder's content. At most 64 characters (MS-ASCMD 2.2.3.181.4). */
+  /** The sync key of a folder. At most 64 characters (MS-ASCMD 2.2.3.181.4). */
   folderKey(folder: string, state: FolderState): string {
     const bytes = Buffer.alloc(STATE_BYTES);
     bytes.writeUInt32BE(state.counter >>> 0, 0);
@@ -66,17 +66,17 @@ export class KeyMint {
     };
   }
 
-  /** The key of the list of folders. */
+  /** The sync key of the list of folders. */
   hierarchyKey(): string {
     return this.seal('hierarchy', Buffer.of(HIERARCHY_LAYOUT));
   }
 
-  /** Whether a phone with this key has the list of folders as it is now. */
+  /** Whether a key stands for the current list of folders. */
   isHierarchyKey(key: string): boolean {
     return this.open('hierarchy', key)?.equals(Buffer.of(HIERARCHY_LAYOUT)) ?? false;
   }
 
-  /** A policy key: the same for the same phone and `phase`, never 0 (MS-ASPROV 2.2.2.42). */
+  /** A policy key: constant per phone and `phase`, never 0 (MS-ASPROV 2.2.2.42). */
   policyKey(phase: 'temporary' | 'final'): number {
     const mac = this.mac(`policy\0${phase}`, Buffer.alloc(0));
     return mac.readUInt32BE(0) || 1;
@@ -102,7 +102,7 @@ export class KeyMint {
   }
 }
 
-/** Whether a key or id was issued by a gateway (not necessarily this one, not necessarily for this phone). */
+/** Whether a key or id was issued by any gateway, for any phone. */
 export function isIssued(text: string): boolean {
   return text.startsWith(ISSUED_PREFIX);
 }

@@ -1,4 +1,4 @@
-// Owns the quarantine mailbox: which command is answered where. It has one message and no access to the real mailbox. Pure.
+// Owns the dispatch of commands to the quarantine mailbox: one message, no access to the real mailbox. Pure.
 import { folderChange, folderSync } from './folders.ts';
 import {
   find,
@@ -17,7 +17,7 @@ import { ping } from './ping.ts';
 import { provision, settings } from './provision.ts';
 import { sync } from './sync.ts';
 
-/** Answers one request of a quarantined phone. Total: never throws on a tree that was decoded. */
+/** Answers one request of a quarantined phone. Never throws on a decoded tree. */
 export function answerMailbox(request: MailboxRequest): MailboxAnswer {
   switch (request.command) {
     case 'FolderSync':

@@ -1,5 +1,5 @@
-// Owns how the one message is written as EAS properties, for each protocol version and body preference
-// (MS-ASEMAIL 2.2.2, MS-ASAIRS 2.2.2). Pure.
+// Owns the EAS properties of the message, for each protocol version and body preference (MS-ASEMAIL 2.2.2, MS-ASAIRS
+// 2.2.2). Pure.
 import { child, childrenNamed, element, textOf } from '../eas/wbxml/element.ts';
 import type { WbxmlElement } from '../eas/wbxml/element.ts';
 import { INBOX } from './folders.ts';
@@ -16,7 +16,7 @@ const MAX_PREVIEW = 255;
 /** What 2.5 truncates at, by MIMETruncation and Truncation values is not told apart: the message is small. */
 const UTF8_CODEPAGE = 65001;
 
-/** How the phone wants the body. */
+/** The body format that the phone asked for. */
 export interface BodyWish {
   readonly type: typeof TEXT | typeof HTML | typeof MIME;
   /** Octets at most; Infinity = whole. */
@@ -83,7 +83,7 @@ export function properties(notice: MailboxNotice, version: string, wish: BodyWis
   return [...shared, airSyncBody(notice, version, wish), native, ...kind, ...later];
 }
 
-/** Body as MS-ASAIRS has it, from 12.0 on. */
+/** Body in the form of MS-ASAIRS, from 12.0 on. */
 export function airSyncBody(notice: MailboxNotice, version: string, wish: BodyWish): WbxmlElement {
   const bytes = bytesOf(notice, wish.type);
   const cut = truncate(bytes, wish.size);
@@ -107,7 +107,7 @@ function bytesOf(notice: MailboxNotice, type: BodyWish['type']): Buffer {
   return Buffer.from(type === HTML ? notice.html : notice.text, 'utf8');
 }
 
-/** At most `size` octets, never half a character. */
+/** At most `size` octets, cut between characters. */
 function truncate(bytes: Buffer, size: number): Buffer {
   if (bytes.length <= size) return bytes;
   let end = size;
@@ -131,7 +131,7 @@ function oldBody(notice: MailboxNotice, wish: BodyWish): WbxmlElement[] {
   ];
 }
 
-/** Sixteen octets that are the same for the same message (MS-ASCON 2.2.2.4). */
+/** Sixteen octets derived from the message (MS-ASCON 2.2.2.4). */
 function conversation(notice: MailboxNotice): Buffer {
   return Buffer.from(shortFingerprint(notice.fingerprint).padEnd(32, '0'), 'hex');
 }

@@ -1,13 +1,13 @@
-// Owns the words of the quarantine mailbox: what it is asked, what it holds, what it answers. Pure.
+// Owns the types of the quarantine mailbox: requests, the message, answers. Pure.
 import type { EasCommand } from '../eas/commands.ts';
 import { element } from '../eas/wbxml/element.ts';
 import type { Namespace, TagName } from '../eas/wbxml/code-pages.ts';
 import type { WbxmlElement } from '../eas/wbxml/element.ts';
 import type { KeyMint } from './keys.ts';
 
-/** The one message. */
+/** The one message of the mailbox. */
 export interface MailboxNotice {
-  /** Changes when what the message says changes; a phone that holds another one gets the message anew. */
+  /** Changes when the content of the message changes; a phone that holds another one gets the message again. */
   readonly fingerprint: string;
   readonly subject: string;
   readonly fromName: string;
@@ -25,9 +25,9 @@ export interface MailboxNotice {
 /** One request of a quarantined phone. */
 export interface MailboxRequest {
   readonly command: EasCommand;
-  /** Of the request; the oldest when it named none. */
+  /** Protocol version of the request; the oldest when the request named none. */
   readonly version: string;
-  /** Null = no body (cached parameters), or none of WBXML. */
+  /** Null = no body (cached parameters), or no WBXML. */
   readonly body: WbxmlElement | null;
   readonly notice: MailboxNotice;
   readonly keys: KeyMint;
@@ -37,20 +37,20 @@ export interface MailboxRequest {
 export type FinalAnswer =
   /** HTTP 200 with this document. */
   | { readonly kind: 'body'; readonly root: WbxmlElement }
-  /** The same, written already. */
+  /** HTTP 200 with this encoded document. */
   | { readonly kind: 'ready'; readonly bytes: Buffer }
   /** HTTP 200 without a body: "no change" of a Sync (MS-ASCMD 2.2.1.21). */
   | { readonly kind: 'empty' }
   /** An HTTP status without a body. */
   | { readonly kind: 'http'; readonly status: number };
 
-/** What the mailbox answers. */
+/** An answer of the mailbox. */
 export type MailboxAnswer =
   | FinalAnswer
-  /** Held by the gateway for so many seconds, then answered. */
+  /** Held by the gateway for that many seconds, then answered. */
   | { readonly kind: 'hold'; readonly seconds: number; readonly expired: FinalAnswer };
 
-/** An element with one text. NUL is left out: an OPAQUE can bring it in an id, and no text of WBXML can echo it. */
+/** An element with one text. NUL is removed: an id from an OPAQUE can contain it, but WBXML text cannot. */
 export function node<N extends Namespace>(
   namespace: N,
   name: TagName<N>,
@@ -59,12 +59,12 @@ export function node<N extends Namespace>(
   return element(namespace, name, String(text).replaceAll('\0', ''));
 }
 
-/** A version below another, as numbers: `2.5` < `12.1` < `14.0`. */
+/** Compares versions as numbers: `2.5` < `12.1` < `14.0`. */
 export function isBefore(version: string, other: number): boolean {
   return Number(version) < other;
 }
 
-/** The answer `root` carries. */
+/** The answer with this document. */
 export function body(root: WbxmlElement): FinalAnswer {
   return { kind: 'body', root };
 }

@@ -1,30 +1,30 @@
-// Owns reading a large Sync of a quarantined phone as it comes: the keys and commands in it, without the items that the
-// phone wants to store, which are of no use here. Pure; bounded memory.
+// Owns streaming reads of large Sync requests of a quarantined phone. It keeps keys and commands and skips the items
+// that the phone uploads, which the mailbox ignores. Pure; bounded memory.
 import type { WbxmlContent, WbxmlElement } from '../eas/wbxml/element.ts';
 import { DEFAULT_LIMITS } from '../eas/wbxml/limits.ts';
 import { WbxmlReader } from '../eas/wbxml/reader.ts';
 
-/** What an item consists of (MS-ASCMD 2.2.3.11); nothing of it is kept. */
+/** The content of an item (MS-ASCMD 2.2.3.11), which is skipped. */
 const ITEM = 'ApplicationData';
-/** Elements and contents outside of items: far more than the answer has room for. */
+/** Most elements and contents outside of items; no answer has room for more. */
 const MAX_KEPT_NODES = 20_000;
 /** Octets or UTF-16 units of all contents outside of items together. */
 const MAX_KEPT_CONTENT = 64 * 1024;
 
-/** Reads one document in pieces. Once it has thrown it is of no more use. */
+/** Reads one document in pieces. Unusable after an error. */
 export class OutlineReader {
   private readonly reader = new WbxmlReader(DEFAULT_LIMITS);
   private readonly document: WbxmlContent[] = [];
   private readonly outer: WbxmlContent[][] = [];
   private children = this.document;
-  /** Depth of the item that is being read past; 0 = none. */
+  /** Depth of the item that is being skipped; 0 = none. */
   private itemDepth = 0;
-  /** The content last kept goes on in the next piece. */
+  /** The last kept content continues in the next piece. */
   private goesOn = false;
   private nodes = 0;
   private content = 0;
 
-  /** Takes the next piece. False when more would have to be kept than there is room for. @throws WbxmlError */
+  /** Reads the next piece. False when the outline exceeds its bounds. @throws WbxmlError */
   push(piece: Uint8Array): boolean {
     const { reader } = this;
     reader.push(piece);
@@ -38,7 +38,7 @@ export class OutlineReader {
     return true;
   }
 
-  /** The outline, when all has come. @throws WbxmlError when it is not complete */
+  /** The outline of a complete document. @throws WbxmlError when it is incomplete */
   end(): WbxmlElement {
     this.reader.end();
     return this.document[0] as WbxmlElement;
@@ -65,7 +65,7 @@ export class OutlineReader {
     this.nodes++;
     this.content += piece.length;
     const before = this.children.at(-1);
-    // A character may be cut in two by the end of a piece.
+    // The end of a piece may split a character.
     const joins = this.goesOn && Buffer.isBuffer(piece) && Buffer.isBuffer(before);
     if (joins) this.children[this.children.length - 1] = Buffer.concat([before, piece]);
     else this.children.push(Buffer.isBuffer(piece) ? Buffer.from(piece) : piece);

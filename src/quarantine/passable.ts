@@ -1,19 +1,20 @@
-// Owns the grammar of what a quarantined phone may send to the mail server: Provision (MS-ASPROV 3.1.5.1), and Settings with
-// DeviceInformation alone (MS-ASCMD 2.2.3.45). Both are read whole and written anew. Pure.
-// Threat: a server answers whatever stands in a body. Settings:UserInformation inside DeviceInformation asks for the user's
-// name and addresses. So the mail server gets only what this file wrote.
+// Owns the grammar of the requests that a quarantined phone may send to the mail server: Provision (MS-ASPROV 3.1.5.1),
+// and Settings with DeviceInformation alone (MS-ASCMD 2.2.3.45). Pure.
+// Threat: a server answers every element of a body. Settings:UserInformation inside DeviceInformation asks for the
+// user's name and addresses.
+// Rule: the request is read completely and written anew; the mail server gets only what this file wrote.
 import { isUtf8 } from 'node:buffer';
 import type { Namespace, TagName } from '../eas/wbxml/code-pages.ts';
 import { isElement } from '../eas/wbxml/element.ts';
 import type { WbxmlElement } from '../eas/wbxml/element.ts';
 import { plain } from '../plain-text.ts';
 
-/** One element that may stand in a request: a text of this form, or these elements, each at most once and in any order. */
+/** One element of the grammar: a text that matches, or child elements, each at most once and in any order. */
 interface Rule {
   readonly namespace: string;
   readonly name: string;
   readonly text: RegExp | null;
-  /** In the order they are written. */
+  /** Written in this order. */
   readonly children: readonly Rule[];
   readonly required: boolean;
 }
@@ -28,10 +29,10 @@ function rule<N extends Namespace>(
   return { namespace, name, text, children: content instanceof RegExp ? [] : content, required };
 }
 
-/** Longest text of a phone about itself, in UTF-16 units. */
+/** Longest text that a phone may send about itself, in UTF-16 units. */
 const MAX_TEXT = 1024;
 const ANY_TEXT = /^/;
-/** `MS-EAS-Provisioning-WBXML`, `MS-WAP-Provisioning-XML`, or a type that the server answers with status 3. */
+/** `MS-EAS-Provisioning-WBXML`, `MS-WAP-Provisioning-XML`, or another type, which the server answers with status 3. */
 const POLICY_TYPE = /^[A-Za-z0-9._-]{1,64}$/;
 /** A 32-bit number (MS-ASPROV 2.2.2.42); the server answers a wrong one with status 5. */
 const POLICY_KEY = /^[0-9]{1,10}$/;
@@ -41,7 +42,7 @@ const POLICY_STATUS = /^[1-4]$/;
 const WIPE_STATUS = /^[12]$/;
 const REQUIRED = true;
 
-/** The texts of MS-ASCMD 2.2.3.168.2. */
+/** The texts of DeviceInformation (MS-ASCMD 2.2.3.168.2). */
 const DEVICE_INFORMATION = rule('Settings', 'DeviceInformation', [
   rule(
     'Settings',
@@ -61,7 +62,7 @@ const DEVICE_INFORMATION = rule('Settings', 'DeviceInformation', [
   ),
 ]);
 
-/** By command. An empty Provision is a request for a wipe order (MS-ASPROV 3.1.5.1.2.1); an empty Settings asks for nothing. */
+/** By command. An empty Provision asks for a wipe order (MS-ASPROV 3.1.5.1.2.1); an empty Settings asks for nothing. */
 const REQUESTS = {
   Settings: rule('Settings', 'Settings', [{ ...DEVICE_INFORMATION, required: REQUIRED }]),
   Provision: rule('Provision', 'Provision', [
@@ -83,12 +84,12 @@ const REQUESTS = {
   ]),
 } as const;
 
-/** The request for the mail server, written from what was understood; null = something else stands in it too. */
+/** The rewritten request for the mail server; null = it contains something else. */
 export function rewritePassable(command: keyof typeof REQUESTS, request: WbxmlElement): WbxmlElement | null {
   return rewrite(request, REQUESTS[command]);
 }
 
-/** Whether a DeviceInformation has a description of the device, and nothing else. */
+/** Whether DeviceInformation describes the device and contains nothing else. */
 export function isDescription(told: WbxmlElement): boolean {
   return rewrite(told, DEVICE_INFORMATION) !== null;
 }
@@ -118,7 +119,7 @@ function rewrite(found: WbxmlElement, expected: Rule): WbxmlElement | null {
   return { namespace, name, children: inOrder };
 }
 
-/** The text of an element, without control characters; null = it has elements, is too long or not UTF-8. */
+/** The text of an element, without control characters; null = it has child elements, is too long or is not UTF-8. */
 function textOnly(found: WbxmlElement): string | null {
   let text = '';
   for (const content of found.children) {

@@ -1,4 +1,5 @@
-// Owns Ping of the quarantine mailbox (MS-ASCMD 2.2.1.13): held by the gateway, ended when the verdict changes. Pure.
+// Owns Ping of the quarantine mailbox (MS-ASCMD 2.2.1.13): the gateway holds it and ends it when the verdict changes.
+// Pure.
 import { PING_STATUS } from '../eas/replies.ts';
 import { child, childrenNamed, element, textOf } from '../eas/wbxml/element.ts';
 import { folderOf } from './folders.ts';
@@ -8,11 +9,11 @@ import type { FinalAnswer, MailboxAnswer, MailboxRequest } from './model.ts';
 const MIN_HEARTBEAT = 60;
 const MAX_HEARTBEAT = 3540;
 
-/** Holds a Ping over folders of this mailbox; sends one over other folders back to FolderSync. */
+/** Holds a Ping over folders of this mailbox; other folders get "run FolderSync". */
 export function ping({ body: request }: MailboxRequest): MailboxAnswer {
   const folders = childrenNamed(child(request ?? undefined, 'Folders'), 'Folder');
   const wish = textOf(child(request ?? undefined, 'HeartbeatInterval'));
-  // Nothing is remembered here of an earlier Ping (section 6 of the protocol facts): the phone sends all of it again.
+  // The gateway keeps no Ping parameters, so the phone must send all of them (MS-ASCMD 2.2.3.177.11, status 3).
   if (folders.length === 0 || wish === undefined) return status(PING_STATUS.missingParameters);
   if (folders.some((folder) => folderOf(textOf(child(folder, 'Id')) ?? '') === undefined))
     return status(PING_STATUS.hierarchyChanged);
@@ -29,7 +30,7 @@ export function ping({ body: request }: MailboxRequest): MailboxAnswer {
   return { kind: 'hold', seconds, expired: status(PING_STATUS.expired) };
 }
 
-/** Ends a held Ping because the message is another one now. */
+/** Ends a held Ping because the message changed. */
 export function pingWithNews(folder: string): FinalAnswer {
   const folders = element('Ping', 'Folders', node('Ping', 'Folder', folder));
   return body(element('Ping', 'Ping', node('Ping', 'Status', PING_STATUS.changes), folders));

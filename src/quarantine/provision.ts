@@ -1,5 +1,5 @@
-// Owns Settings (MS-ASCMD 2.2.1.18) and Provision (MS-ASPROV 3.2.5.1) where the gateway answers them itself, and what a
-// phone tells of itself in either. Pure.
+// Owns Settings (MS-ASCMD 2.2.1.18) and Provision (MS-ASPROV 3.2.5.1) as answered by the gateway, and reads the device
+// information in both. Pure.
 import { child, element, textOf } from '../eas/wbxml/element.ts';
 import type { WbxmlContent, WbxmlElement } from '../eas/wbxml/element.ts';
 import { body, isBefore, node } from './model.ts';
@@ -9,7 +9,10 @@ import { plain } from '../plain-text.ts';
 
 const MAX_DETAIL = 256;
 
-/** What a phone says of itself (MS-ASCMD 2.2.3.45): claims. At most 256 characters each; null = not said, or empty. */
+/**
+ * A phone's description of itself (MS-ASCMD 2.2.3.45), unverified. At most 256 characters each; null = missing or
+ * empty.
+ */
 export interface DeviceInformation {
   readonly model: string | null;
   readonly imei: string | null;
@@ -53,7 +56,7 @@ const PARTS: Readonly<Record<string, (part: WbxmlElement, version: string) => Wb
   RightsManagementInformation: rightsManagement,
 };
 
-/** Settings: takes the phone's description, and has nothing to tell. */
+/** Settings: accepts the phone's description and returns no data. */
 export function settings({ body: request, version }: MailboxRequest): MailboxAnswer {
   const answers = Object.entries(PARTS).flatMap(([name, answer]) => {
     const part = child(request ?? undefined, name);
@@ -67,7 +70,7 @@ function setting(status: number): WbxmlElement {
   return node('Settings', 'Status', status);
 }
 
-/** Reading says that no absence note is set; setting one fails, for nobody would send it. */
+/** Reading reports that no absence note is set; setting one fails, because nobody would send it. */
 function oof(part: WbxmlElement): WbxmlElement {
   if (child(part, 'Get') === undefined) {
     const status = child(part, 'Set') === undefined ? SETTING.malformed : SETTING.invalid;
@@ -85,12 +88,12 @@ function deviceInformation(part: WbxmlElement): WbxmlElement {
   );
 }
 
-/** The recovery password of a phone is none of the gateway's business: it is not kept, and the phone is told so. */
+/** The recovery password is not stored, and the answer says so. */
 function devicePassword(): WbxmlElement {
   return element('Settings', 'DevicePassword', setting(SETTING.denied));
 }
 
-/** Without addresses, so that the phone goes on with the one its user has typed in; from 14.1 on within an account. */
+/** Contains no addresses, so that the phone keeps the one its user entered; from 14.1 on inside an account. */
 function userInformation(part: WbxmlElement, version: string): WbxmlElement {
   if (child(part, 'Get') === undefined) {
     return element('Settings', 'UserInformation', setting(SETTING.malformed));
@@ -103,7 +106,7 @@ function userInformation(part: WbxmlElement, version: string): WbxmlElement {
   return element('Settings', 'UserInformation', setting(SETTING.ok), get);
 }
 
-/** No templates; a list may be empty (MS-ASRM). */
+/** An empty list of rights templates (MS-ASRM). */
 function rightsManagement(part: WbxmlElement): WbxmlElement {
   const templates = element('RightsManagement', 'RightsManagementTemplates');
   const status = child(part, 'Get') === undefined ? SETTING.malformed : SETTING.ok;
@@ -116,19 +119,19 @@ const PROVISION = { ok: 1, malformed: 2 } as const;
 /** MS-ASPROV 2.2.2.54.1 (Policy). */
 const POLICY = { ok: 1, unknownType: 3, wrongKey: 5 } as const;
 
-/** A Provision that has more in it than Provision may have. */
+/** Answer to a Provision with unexpected elements. */
 export const PROVISION_MALFORMED: FinalAnswer = body(
   element('Provision', 'Provision', node('Provision', 'Status', PROVISION.malformed)),
 );
 
-/** Policies that ask for nothing, by type. */
+/** Policies without requirements, by type. */
 const POLICIES: ReadonlyMap<string, WbxmlContent> = new Map<string, WbxmlContent>([
   [
     'MS-EAS-Provisioning-WBXML',
     element('Provision', 'EASProvisionDoc', node('Provision', 'DevicePasswordEnabled', 0)),
   ],
   [
-    // 2.5: an XML document as text. Security policy 4131 is about a password; 1 = none is required.
+    // 2.5: an XML document as text. Security policy 4131 is about the password; 1 = none required.
     'MS-WAP-Provisioning-XML',
     '<wap-provisioningdoc><characteristic type="SecurityPolicy">' +
       '<parm name="4131" value="1"/></characteristic></wap-provisioningdoc>',
@@ -136,21 +139,21 @@ const POLICIES: ReadonlyMap<string, WbxmlContent> = new Map<string, WbxmlContent
 ]);
 
 /**
- * Provision: hands out a policy that asks for nothing. The key of the first phase is only good for the second, whose key
- * is the phone's for all that follows; both are the same whenever the phone asks.
+ * Provision: issues a policy without requirements. The first phase issues a temporary key, which the second phase
+ * exchanges for the final one. Both keys are constant per phone.
  */
 export function provision({ body: request, version, keys }: MailboxRequest): MailboxAnswer {
   const root = request ?? undefined;
   const told = child(root, 'DeviceInformation');
   const policy = child(child(root, 'Policies'), 'Policy');
-  // The word of a phone on a wipe that is no longer wanted.
+  // A status about a wipe that was cancelled.
   const wiped = child(root, 'RemoteWipe') ?? child(root, 'AccountOnlyRemoteWipe');
   const answered = policy !== undefined || told !== undefined || wiped !== undefined;
   return body(
     element(
       'Provision',
       'Provision',
-      // Older versions have no DeviceInformation here (eas-protocol facts, 4.4).
+      // Versions before 14.1 have no DeviceInformation here (MS-ASPROV 2.2.2.53).
       ...(told === undefined || isBefore(version, 14.1) ? [] : [deviceInformation(told)]),
       node('Provision', 'Status', answered ? PROVISION.ok : PROVISION.malformed),
       ...(policy === undefined ? [] : [element('Provision', 'Policies', policyAnswer(policy, keys))]),
@@ -172,13 +175,13 @@ function policyAnswer(policy: WbxmlElement, keys: MailboxRequest['keys']): Wbxml
   if (document === undefined) return answer(POLICY.unknownType);
   const temporary = keys.policyKey('temporary');
   const key = textOf(child(policy, 'PolicyKey'));
-  // An acknowledgement has both key and status; 0 is the key of a phone that has none (MS-ASPROV 2.2.2.42).
+  // An acknowledgement has key and status; 0 stands for "no key" (MS-ASPROV 2.2.2.42).
   const acknowledges = child(policy, 'Status') !== undefined || (key !== undefined && key !== '0');
   if (!acknowledges) {
     const data = element('Provision', 'Data', document);
     return answer(POLICY.ok, node('Provision', 'PolicyKey', temporary), data);
   }
   if (key !== String(temporary)) return answer(POLICY.wrongKey);
-  // Whatever part of nothing the phone has applied.
+  // Every status of the phone is accepted: the policy has no requirements.
   return answer(POLICY.ok, node('Provision', 'PolicyKey', keys.policyKey('final')));
 }

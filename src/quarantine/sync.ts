@@ -1,5 +1,5 @@
-// Owns Sync of the quarantine mailbox (MS-ASCMD 2.2.1.21): the message arrives exactly once, and not again when the phone
-// deleted it, until what it says changes. All state is in the sync key. Pure.
+// Owns Sync of the quarantine mailbox (MS-ASCMD 2.2.1.21). The message is delivered exactly once, and again only when
+// its content changes, even after the phone deleted it. All state is in the sync key. Pure.
 import { SYNC_HIERARCHY_CHANGED } from '../eas/replies.ts';
 import { child, childrenNamed, element, isElement, textOf } from '../eas/wbxml/element.ts';
 import type { WbxmlElement } from '../eas/wbxml/element.ts';
@@ -19,26 +19,26 @@ const NOT_FOUND = 8;
 const SEND_ALL = 13;
 const BAD_WAIT = 14;
 const TOO_MANY = 15;
-/** Collections answered at most (MS-ASCMD 2.2.3.177.17, status 15). */
+/** Most collections that are answered (MS-ASCMD 2.2.3.177.17, status 15). */
 const MAX_COLLECTIONS = 100;
-/** Commands answered at most, in all collections together: a reply must stay within what can be encoded. */
+/** Most commands that are answered in all collections together, so that the reply stays within the encoder's limits. */
 const MAX_COMMANDS = 1024;
-/** The message is written so often at most: a request of a few octets per Fetch must not grow a thousandfold. */
+/** Most copies of the message per reply: a Fetch of a few octets must not grow a thousandfold. */
 const MAX_FETCHED = 4;
 /** Bounds of Wait, minutes (MS-ASCMD 2.2.3.198), and of HeartbeatInterval, seconds (2.2.3.84.2). */
 const MAX_WAIT = 59;
 const MIN_HEARTBEAT = 60;
 const MAX_HEARTBEAT = 3540;
 
-/** Answers a Sync; holds it when it asks to be held and there is nothing to tell. */
+/** Answers a Sync, or holds it when the phone asked for that and there is no change. */
 export function sync(request: MailboxRequest): MailboxAnswer {
-  // An empty Sync repeats the last one from memory the gateway does not have.
+  // An empty Sync repeats the last one, which the gateway does not remember.
   if (request.body === null) return whole(SEND_ALL);
   const collections = childrenNamed(child(request.body, 'Collections'), 'Collection');
-  // Partial adds to collections the gateway does not remember either (MS-ASCMD 2.2.3.131).
+  // Partial adds to collections that the gateway does not remember (MS-ASCMD 2.2.3.131).
   if (collections.length === 0 || child(request.body, 'Partial') !== undefined) return whole(SEND_ALL);
   if (collections.length > MAX_COLLECTIONS) return whole(TOO_MANY, MAX_COLLECTIONS);
-  // The same folder twice would bring the message twice.
+  // A folder that is named twice would deliver the message twice.
   const ids = new Set(collections.map((collection) => textOf(child(collection, 'CollectionId'))));
   if (ids.size < collections.length) return whole(PROTOCOL_ERROR);
   const wait = waitOf(request.body);
@@ -56,14 +56,14 @@ export function sync(request: MailboxRequest): MailboxAnswer {
   return wait > 0 ? { kind: 'hold', seconds: wait, expired: { kind: 'empty' } } : { kind: 'empty' };
 }
 
-/** Whether a Sync asks about the folder in which the message is. */
+/** Whether a Sync includes the folder with the message. */
 export function syncsInbox(request: WbxmlElement | null): boolean {
   return childrenNamed(child(request ?? undefined, 'Collections'), 'Collection').some(
     (collection) => textOf(child(collection, 'CollectionId')) === INBOX,
   );
 }
 
-/** Seconds to hold; 0 = answer at once; or what is wrong with the wish. */
+/** Seconds to hold, 0 = answer at once; or the error answer to an invalid value. */
 function waitOf(request: WbxmlElement): number | MailboxAnswer {
   const minutes = textOf(child(request, 'Wait'));
   const seconds = textOf(child(request, 'HeartbeatInterval'));
@@ -88,7 +88,7 @@ function reply(collections: readonly WbxmlElement[]): WbxmlElement {
   return element('AirSync', 'Sync', element('AirSync', 'Collections', ...collections));
 }
 
-/** What may still be answered to this request. */
+/** Remaining limits for this request. */
 interface Budget {
   commands: number;
   fetched: number;
@@ -96,7 +96,7 @@ interface Budget {
 
 interface CollectionAnswer {
   readonly root: WbxmlElement;
-  /** It says more than "no change". */
+  /** Contains more than "no change". */
   readonly news: boolean;
 }
 
@@ -107,7 +107,7 @@ function syncCollection(
 ): CollectionAnswer | 'hierarchy changed' {
   const folder = folderOf(textOf(child(collection, 'CollectionId')) ?? '');
   const key = textOf(child(collection, 'SyncKey')) ?? '';
-  // A folder of the real mailbox: the phone must first learn that its folders are others now.
+  // A folder of the real mailbox: the phone must first run FolderSync.
   if (folder === undefined) return 'hierarchy changed';
   if (key === '0') return { root: collectionReply(request, folder, FRESH, OK), news: true };
   const state = request.keys.readFolderKey(folder.id, key);
@@ -119,7 +119,7 @@ function syncCollection(
   return advance(request, collection, folder, state, budget);
 }
 
-/** Applies what the phone changed, then tells it what it does not have. */
+/** Applies the changes of the phone, then adds what it lacks. */
 function advance(
   request: MailboxRequest,
   collection: WbxmlElement,
@@ -155,7 +155,7 @@ function advance(
       news.push(element('AirSync', 'Delete', old));
       state.delivered = null;
     }
-    // Two changes do not fit into a window of one.
+    // A window of one has no room for two changes.
     more = news.length > 0 && textOf(child(collection, 'WindowSize')) === '1';
     if (!more) {
       const data = element('AirSync', 'ApplicationData', ...properties(notice, version, bodyWish(options)));
@@ -171,12 +171,12 @@ function advance(
   ];
   return {
     root: collectionReply(request, folder, state, OK, parts),
-    // A change of the phone's needs a new key, also when there is nothing else to say.
+    // A change by the phone needs a new key, even without other news.
     news: parts.length > 0 || commands !== undefined,
   };
 }
 
-/** Absent means yes where there is a key (MS-ASCMD 2.2.3.79). */
+/** When absent, the default is yes for a key other than 0 (MS-ASCMD 2.2.3.79). */
 function wantsChanges(collection: WbxmlElement): boolean {
   const wish = child(collection, 'GetChanges');
   return wish === undefined || textOf(wish) !== '0';
@@ -193,7 +193,7 @@ function collectionReply(
   return element(
     'AirSync',
     'Collection',
-    // Class in answers up to 12.1 only (MS-ASCMD 2.2.3.27.5).
+    // Answers contain Class up to 12.1 only (MS-ASCMD 2.2.3.27.5).
     ...(isBefore(version, 14) ? [node('AirSync', 'Class', folder.itemClass)] : []),
     node('AirSync', 'SyncKey', key),
     node('AirSync', 'CollectionId', folder.id),
@@ -216,7 +216,7 @@ function fetched(
   return element('AirSync', 'Fetch', ...head, element('AirSync', 'ApplicationData', ...data));
 }
 
-/** What a phone wants to store here is refused as an item that does not fit: it keeps it, and does not try for ever. */
+/** Refuses an item that the phone adds as invalid, so that the phone keeps it and does not retry forever. */
 function refusedAdd(command: WbxmlElement): WbxmlElement {
   const id = textOf(child(command, 'ClientId')) ?? '';
   const status = node('AirSync', 'Status', CONVERSION_ERROR);

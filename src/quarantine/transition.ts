@@ -1,5 +1,5 @@
-// Owns the way out of the quarantine mailbox: a phone that is let in again, but still comes with keys or ids the gateway
-// issued, is told to start over, so that the two mailboxes never mix. Pure.
+// Owns the way out of the quarantine mailbox. An allowed phone that still sends keys or ids issued by the gateway gets
+// "start over", so that the two mailboxes never mix. Pure.
 import { sendsMail } from '../eas/commands.ts';
 import type { EasCommand } from '../eas/commands.ts';
 import { PING_STATUS, SYNC_HIERARCHY_CHANGED, statusReply } from '../eas/replies.ts';
@@ -13,9 +13,9 @@ import { plain as bounded } from '../plain-text.ts';
 const FOLDER_SYNC_BAD_KEY = 9;
 const SYNC_BAD_KEY = 3;
 const SYNC_SERVER_ERROR = 5;
-/** An empty or partial Sync, and nothing is remembered of the last one (MS-ASCMD 2.2.3.177.17). */
+/** Status 13: send the whole request; the last one is not remembered (MS-ASCMD 2.2.3.177.17). */
 const SYNC_SEND_ALL = 13;
-/** Resend the request (MS-ASCMD 2.2.3.177.17). */
+/** Status 16: resend the request (MS-ASCMD 2.2.3.177.17). */
 const SYNC_RETRY = 16;
 const ESTIMATE_BAD_COLLECTION = 2;
 const ESTIMATE_BAD_KEY = 4;
@@ -24,7 +24,7 @@ const MOVE_BAD_SOURCE = 1;
 const MEETING_BAD_REQUEST = 2;
 const ITEM_NOT_FOUND = 150;
 
-/** The answer to a request of an allowed phone that carries something issued here; null = it carries nothing. */
+/** The answer to an allowed phone's request with an issued key or id; null = it has none. */
 export function answerIssued(
   command: EasCommand,
   version: string,
@@ -60,12 +60,12 @@ export function answerIssued(
 
 /** Search: the folder hierarchy is out of date (MS-ASCMD 2.2.3.177.13). */
 const SEARCH_FOLDER_SYNC = 11;
-/** Find: the same (MS-ASCMD 2.2.3.177.2). */
+/** Find: the folder hierarchy is out of date (MS-ASCMD 2.2.3.177.2). */
 const FIND_FOLDER_SYNC = 3;
 
 /**
- * The answer to a request of an allowed phone that carries something issued here at a place that {@link answerIssued} does not
- * look at, or behind what is read of a large body.
+ * The answer to an allowed phone's request with an issued key or id that {@link answerIssued} cannot locate: at an
+ * unusual place, or beyond the part of a large body that was read.
  */
 export function answerIssuedAnywhere(command: EasCommand, version: string): FinalAnswer {
   switch (command) {
@@ -94,14 +94,14 @@ export function answerIssuedAnywhere(command: EasCommand, version: string): Fina
   }
 }
 
-/** An id or key as the phone sent it, as far as one may be long (MS-ASCMD 2.2.3.30.2, 2.2.3.181.4). */
+/** An id or key of the request, bounded as in the specification (MS-ASCMD 2.2.3.30.2, 2.2.3.181.4). */
 function echo(parent: WbxmlElement, name: string): string {
   return bounded(textOf(child(parent, name)) ?? '', MAX_ID);
 }
 
 /**
- * The answer to mail of an allowed phone that is made from the message of the gateway by parameters of its query (up to
- * 12.1, MS-ASHTTP 2.2.1.1.1.2.5); null = it is not.
+ * The answer to an allowed phone's mail that refers to the gateway's message by query parameters (up to 12.1, MS-ASHTTP
+ * 2.2.1.1.1.2.5); null = it does not.
  */
 export function answerIssuedSource(
   command: EasCommand,
@@ -115,16 +115,16 @@ export function answerIssuedSource(
 }
 
 /**
- * The message that the mail is made from is not there (MS-ASCMD 2.2.2, before 14.0 by HTTP): AOSP then sends the same mail
- * without it, so that it leaves the outbox.
+ * The referenced message does not exist (MS-ASCMD 2.2.2; before 14.0 by HTTP status). AOSP then sends the mail without
+ * the reference, so that it leaves the outbox.
  */
 function withoutSource(command: EasCommand, version: string): FinalAnswer {
   return isBefore(version, 14) ? { kind: 'http', status: 500 } : plain(command, ITEM_NOT_FOUND);
 }
 
 /**
- * Whether a poll names its folders only by what the mail server remembers of the last one: an empty or partial one
- * (MS-ASCMD 2.2.1.13, 2.2.1.21). Such a poll does not tell which mailbox its phone shows. Null = no body.
+ * Whether a poll relies on folders that the mail server remembers: an empty or partial one (MS-ASCMD 2.2.1.13,
+ * 2.2.1.21). Such a poll does not show which mailbox the phone holds. `request` null = no body.
  */
 export function restsOnMemory(command: 'Ping' | 'Sync', request: WbxmlElement | null): boolean {
   if (command === 'Ping') return child(child(request ?? undefined, 'Folders'), 'Folder') === undefined;
@@ -134,12 +134,12 @@ export function restsOnMemory(command: 'Ping' | 'Sync', request: WbxmlElement | 
   );
 }
 
-/** Has a phone send such a poll once more, with all its folders. */
+/** Makes the phone repeat such a poll with all its folders. */
 export function sendAll(command: 'Ping' | 'Sync'): FinalAnswer {
   return plain(command, command === 'Ping' ? PING_STATUS.missingParameters : SYNC_SEND_ALL);
 }
 
-/** Ids are never looked for in texts a person wrote: only in these elements. */
+/** Searches these elements only; texts that a person wrote are never searched. */
 function carries(parent: WbxmlElement | undefined, ...names: readonly string[]): boolean {
   return names.some((name) => isIssued(textOf(child(parent, name)) ?? ''));
 }
@@ -149,8 +149,8 @@ function plain(command: EasCommand, status: number): FinalAnswer {
 }
 
 /**
- * 12 sends the phone to FolderSync, which then starts over; a mere key of ours starts that folder over. No collection is
- * left out of the answer: the phone would take its changes there for stored.
+ * Status 12 sends the phone to FolderSync, which starts over; an issued key alone restarts that folder. Every
+ * collection is answered: the phone would take its changes in a missing one for stored.
  */
 function syncs(version: string, request: WbxmlElement): FinalAnswer | null {
   const collections = childrenNamed(child(request, 'Collections'), 'Collection');
@@ -200,7 +200,7 @@ function estimates(request: WbxmlElement): FinalAnswer | null {
   return body(element('GetItemEstimate', 'GetItemEstimate', ...answers));
 }
 
-/** Operations on the message of the gateway, which is not there any more: each item fails for itself. */
+/** Operations on the gateway's message, which no longer exists: each item fails by itself. */
 function operations(
   command: 'ItemOperations' | 'MoveItems' | 'MeetingResponse',
   request: WbxmlElement,

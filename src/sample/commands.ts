@@ -1,4 +1,4 @@
-// Owns what the sample server answers to each command; trees in, trees out.
+// Owns the sample server's answers to each command, from tree to tree.
 import type { Namespace, TagName } from '../eas/wbxml/code-pages.ts';
 import { child, childrenNamed, element, textOf } from '../eas/wbxml/element.ts';
 import type { WbxmlElement } from '../eas/wbxml/element.ts';
@@ -6,27 +6,27 @@ import { properties } from './email.ts';
 import { FOLDERS, INBOX, SENT } from './mailbox.ts';
 import type { Mailbox, SampleMessage } from './mailbox.ts';
 
-/** What a device has of a folder: message ids with their read flag. */
+/** The synchronised state of a folder: message ids with their read flag. */
 export interface SyncedFolder {
   key: number;
   known: Map<string, boolean>;
-  /** As of the key before: a phone that lost an answer repeats its request with that key. */
+  /** The state at the previous key: a phone that lost an answer repeats its request with that key. */
   before: Map<string, boolean> | null;
 }
 
-/** What the server remembers of one device of one user. */
+/** The server's state of one device of one user. */
 export class DeviceState {
   readonly mailbox: Mailbox;
   readonly user: string;
-  /** The key handed out last, and the one that was acknowledged; 0 = none. */
+  /** The last issued policy key, and the acknowledged one; 0 = none. */
   policyKey = 0;
   policyInForce = 0;
   folderKey = 0;
-  /** Folders that the device has begun to synchronise. */
+  /** Folders that the device synchronises. */
   readonly synced = new Map<string, SyncedFolder>();
   /** Parameters of the last Ping, for an empty one. */
   ping: { seconds: number; folders: string[] } | null = null;
-  /** The last Sync if it brought nothing, for an empty one (MS-ASCMD 2.2.1.21). */
+  /** The last Sync without changes, for an empty one (MS-ASCMD 2.2.1.21). */
   unchangedSync: WbxmlElement | null = null;
 
   constructor(user: string, mailbox: Mailbox) {
@@ -85,7 +85,7 @@ export function getItemEstimate(state: DeviceState, request: WbxmlElement): Samp
   return element(page, 'GetItemEstimate', ...responses);
 }
 
-/** Stores a message in the sender's Sent Items and in the Inbox of whoever lives here. */
+/** Stores a message in the sender's Sent Items, and in the Inbox of local recipients. */
 export function sendMail(
   state: DeviceState,
   mime: Buffer,
@@ -146,7 +146,7 @@ export function settings(state: DeviceState, request: WbxmlElement): SampleReply
   return element(page, 'Settings', ...answers);
 }
 
-/** Commands that a mailbox without contacts, calendar or certificates answers with "nothing found". */
+/** Commands about contacts, calendar or certificates, which find nothing. */
 export function nothingFound(name: string, namespace: string): SampleReply {
   if (name === 'Search') {
     const store = element('Search', 'Store', node('Search', 'Status', 1), node('Search', 'Total', 0));

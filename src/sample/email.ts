@@ -1,4 +1,4 @@
-// Owns how the sample server writes a message as EAS properties.
+// Owns the EAS properties of the sample server's messages.
 import type { Namespace, TagName } from '../eas/wbxml/code-pages.ts';
 import { element } from '../eas/wbxml/element.ts';
 import type { WbxmlElement } from '../eas/wbxml/element.ts';

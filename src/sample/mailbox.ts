@@ -1,4 +1,4 @@
-// Owns the mailboxes of the sample server: folders, messages, and who waits for new mail.
+// Owns the mailboxes of the sample server: folders, messages, and subscribers for new mail.
 
 /** One message of the sample mailbox. */
 export interface SampleMessage {
@@ -22,7 +22,7 @@ export const FOLDERS: readonly { readonly id: string; readonly name: string; rea
   { id: '4', name: 'Drafts', type: 3 },
 ];
 
-/** Bounds: this server is for trying, and must not grow for ever. */
+/** Limits, so that the sample server cannot grow without bound. */
 const MAX_MESSAGES = 500;
 
 /** One user's mail. */
@@ -49,7 +49,7 @@ export class Mailbox {
     return undefined;
   }
 
-  /** Calls `wake` with the folder of every new message; returns the way to stop. */
+  /** Calls `wake` with the folder of every new message; returns a function that unsubscribes. */
   watch(wake: (folder: string) => void): () => void {
     this.waiting.add(wake);
     return () => this.waiting.delete(wake);

@@ -1,4 +1,5 @@
-// Owns the policy keys of the sample server: Provision, and what a request without the current key is answered (MS-ASPROV 3.2.5).
+// Owns the policy keys of the sample server: Provision, and the answer to requests without the current key (MS-ASPROV
+// 3.2.5).
 import type { EasCommand } from '../eas/commands.ts';
 import { agreeOnPolicyKey, agreeOnVersion } from '../eas/protocol-version.ts';
 import type { EasQuery } from '../eas/query.ts';
@@ -48,7 +49,7 @@ export function provision(state: DeviceState, request: WbxmlElement): SampleRepl
   );
 }
 
-/** An answer in place of the command's: a status in the body, or an HTTP status alone. */
+/** An answer instead of the command's: a status in the body, or an HTTP status. */
 export type PolicyRefusal = { readonly body: Buffer } | { readonly http: number };
 
 /** Sent without a key: Provision asks for one, and Ping never carries it (MS-ASPROV 3.1.5.1). */
@@ -58,7 +59,7 @@ const NOT_PROVISIONED = 142;
 const INVALID_KEY = 144;
 const HTTP_PROVISION = 449;
 
-/** What a request without the key in force is answered; null = it has it, or needs none. */
+/** The answer to a request without the current key; null = it has the key, or needs none. */
 export function policyRefusal(
   state: DeviceState,
   query: EasQuery,

@@ -5,7 +5,7 @@ import { deviceKey } from '../identity/device.ts';
 import type { UserKey } from '../identity/keys.ts';
 import { isUserError, userKey } from '../identity/user.ts';
 
-/** Writes devices that the directory does not know yet; what was changed since the first start stays. */
+/** Writes devices that the directory does not know; later changes are kept. */
 export async function seedDirectory(
   store: DirectoryStore,
   devices: Config['sample']['devices'],
@@ -14,7 +14,7 @@ export async function seedDirectory(
     const key = deviceKey(id);
     if ((await store.getDevice(key))?.record) continue;
     const now = Date.now();
-    // The decision first: a start cut short between the two writes is made up for by the next one.
+    // The decision is written first: if the start is interrupted between the writes, the next one completes them.
     if (decision !== undefined) {
       await store.decide(user === undefined ? null : keyOf(user), key, {
         action: decision,

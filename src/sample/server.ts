@@ -1,4 +1,4 @@
-// Owns the sample mail server: a small but honest EAS server on node:http, for trying easgate, for tests, for load.
+// Owns the sample mail server: a small EAS server on node:http, for trials, tests and load.
 import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -23,13 +23,13 @@ import type { Mailbox } from './mailbox.ts';
 import { policyRefusal, provision } from './policy.ts';
 import { hasChanges, sync } from './sync.ts';
 
-/** Who has a mailbox, and where to listen. */
+/** Users with mailboxes, and the port. */
 export interface SampleServerOptions {
   readonly users: readonly { readonly name: string; readonly password: string }[];
   readonly address?: string;
   /** 0 = any free port. */
   readonly port?: number;
-  /** Commands need the policy key in force, as where a policy is required; default no. */
+  /** Commands need the current policy key, as on a server that requires a policy; default no. */
   readonly requirePolicy?: boolean;
 }
 
@@ -37,7 +37,7 @@ export interface SampleServerOptions {
 export interface SampleServer {
   readonly url: string;
   readonly port: number;
-  /** Polls held at the moment. */
+  /** Number of held polls. */
   held(): number;
   /** Puts a message into a user's Inbox; held Pings end with status 2. */
   deliver(user: string, subject: string, text: string): void;
@@ -51,7 +51,7 @@ const COMMANDS =
 const COMMON = { 'MS-Server-ActiveSync': '16.1', 'Cache-Control': 'private' };
 const WBXML = 'application/vnd.ms-sync.wbxml';
 const MAX_BODY = 50 * 1024 * 1024;
-/** Heartbeats taken, seconds; outside of them Ping says 5 (MS-ASCMD 2.2.3.177.11). */
+/** Accepted heartbeats in seconds; others get Ping status 5 (MS-ASCMD 2.2.3.177.11). */
 const MIN_HEARTBEAT = 1;
 const MAX_HEARTBEAT = 3_540;
 
@@ -218,7 +218,7 @@ class Sample {
     }
   }
 
-  /** Without changes a Sync with Wait or HeartbeatInterval is held, and then answered empty. */
+  /** Without changes, a Sync with Wait or HeartbeatInterval is held, then answered without a body. */
   private async sync(
     state: DeviceState,
     sent: WbxmlElement | undefined,
@@ -269,7 +269,7 @@ class Sample {
     else send(response, pingReply(2, element('Ping', 'Folders', element('Ping', 'Folder', changed))));
   }
 
-  /** Resolves with the folder that changed, or null when the time is over or the client left. */
+  /** Resolves with the changed folder, or null after the time, or when the client left. */
   private hold(
     state: DeviceState,
     folders: readonly string[],

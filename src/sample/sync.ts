@@ -1,4 +1,4 @@
-// Owns Sync of the sample server: sync keys, what a device has of a folder, changes both ways.
+// Owns Sync of the sample server: sync keys, the device's state of a folder, changes in both directions.
 import type { Namespace, TagName } from '../eas/wbxml/code-pages.ts';
 import { child, childrenNamed, element, textOf } from '../eas/wbxml/element.ts';
 import type { WbxmlElement } from '../eas/wbxml/element.ts';
@@ -62,7 +62,7 @@ function syncCollection(state: DeviceState, collection: WbxmlElement): WbxmlElem
   return answer(synced.key, 1, ...more, ...list, ...replies);
 }
 
-/** Whether a key is the current one, or the one before, whose state is then brought back. */
+/** Whether a key is the current one, or the previous one, whose state is then restored. */
 function takeKey(synced: SyncedFolder, key: number): boolean {
   if (key === synced.key) return true;
   if (key !== synced.key - 1 || synced.before === null) return false;
@@ -72,7 +72,7 @@ function takeKey(synced: SyncedFolder, key: number): boolean {
   return true;
 }
 
-/** Whether a folder has changes that the device has not got; false for a folder it does not synchronise. */
+/** Whether a folder has changes for the device; false if it does not synchronise the folder. */
 export function hasChanges(state: DeviceState, folder: string): boolean {
   const messages = state.mailbox.folders.get(folder);
   const synced = state.synced.get(folder);

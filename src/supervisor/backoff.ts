@@ -1,10 +1,10 @@
-// Owns how long a worker that ended waits to be started again.
+// Owns the pause before an ended worker is restarted.
 
 /** Bounds of the pauses, in milliseconds. */
 export interface BackoffSettings {
   readonly firstMs: number;
   readonly maxMs: number;
-  /** A worker that lived this long has not failed at its start: pauses begin anew. */
+  /** A worker that lived this long counts as started: the pauses begin anew. */
   readonly steadyMs: number;
 }
 
@@ -17,7 +17,7 @@ export class Backoff {
     this.settings = settings;
   }
 
-  /** The pause after a worker that lived so long; 0 = it never served. */
+  /** The pause after a worker that lived for this time; 0 = it never served. */
   next(livedMs: number): number {
     const { firstMs, maxMs, steadyMs } = this.settings;
     if (livedMs >= steadyMs) this.failures = 0;

@@ -1,23 +1,23 @@
-// Owns the bound sockets of one address and port: one per worker where the system spreads connections over them
-// (SO_REUSEPORT), else one that all workers accept from.
+// Owns the bound sockets of one address and port. There is one per worker where the kernel distributes connections
+// (SO_REUSEPORT), else one that all workers share.
 import { BoundSocket } from 'node:net';
 import { listenTrouble } from './listen-trouble.ts';
 
-/** Where the system gives each socket of a port its share of the connections (libuv, UV_TCP_REUSEPORT). */
+/** Whether the kernel distributes connections over the sockets of a port (libuv, UV_TCP_REUSEPORT). */
 export const SYSTEM_SHARES_PORT = process.platform === 'linux' || process.platform === 'freebsd';
 
 /** Sockets of one address. */
 export class Door {
   readonly address: string;
   readonly sharesPort: boolean;
-  /** The one asked for; where that was 0, the one the first socket got. */
+  /** The configured port; for 0 the port of the first socket. */
   port: number;
   private common: BoundSocket | null = null;
   private holders = 0;
 
   /**
-   * Throws when somebody else has the port: one that is shared could be shared with another gateway too, unnoticed. With
-   * `ours` this gateway has it already, at another address.
+   * Throws when another process uses the port: with SO_REUSEPORT two gateways could share it unnoticed. `ours`: this
+   * gateway already uses the port at another address.
    */
   constructor(address: string, port: number, sharesPort: boolean, ours = false) {
     this.address = address;
@@ -26,7 +26,7 @@ export class Door {
     if (!ours) bound({ host: address, port }).close();
   }
 
-  /** A socket for one more worker. Throws when it cannot be bound. */
+  /** Binds a socket for one more worker. Throws when it cannot be bound. */
   open(): BoundSocket {
     const socket = this.common ?? this.bind();
     if (!this.sharesPort) this.common = socket;
@@ -34,7 +34,7 @@ export class Door {
     return socket;
   }
 
-  /** Gives a socket of {@link open} back. */
+  /** Closes a socket of {@link open}. */
   close(socket: BoundSocket): void {
     this.holders--;
     if (socket === this.common) {
@@ -51,7 +51,7 @@ export class Door {
   }
 }
 
-/** Throws with what an operator does about it. */
+/** Throws with advice for the operator. */
 function bound(options: {
   readonly host: string;
   readonly port: number;

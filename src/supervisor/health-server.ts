@@ -1,4 +1,4 @@
-// Owns `/healthz` and `/readyz`: whether the workers answer, and whether phones should be sent here. No token, no names.
+// Owns the probes `/healthz` (the workers answer) and `/readyz` (phones can be served). No token, no names.
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -9,14 +9,14 @@ import type { WorkerHealth } from './messages.ts';
 export interface GatewayState {
   /** `starting` until all workers serve, `draining` from the first signal to stop. */
   readonly phase: 'starting' | 'serving' | 'draining';
-  /** One entry for each worker that serves; null = it did not answer. */
+  /** One entry per serving worker; null = it did not answer. */
   readonly workers: readonly (WorkerHealth | null)[];
 }
 
 const MAX_CONNECTIONS = 64;
 const TIMEOUT_MS = 5_000;
 
-/** Why the gateway counts as dead; null = it does not. While it drains, it finishes what it has to. */
+/** Why the gateway is not healthy; null = healthy. A draining gateway is healthy. */
 export function deadBecause({ phase, workers }: GatewayState): string | null {
   if (phase === 'draining') return null;
   if (phase === 'starting') return 'starting';
@@ -25,7 +25,7 @@ export function deadBecause({ phase, workers }: GatewayState): string | null {
   return silent === 0 ? null : `${silent} of ${workers.length} workers do not answer`;
 }
 
-/** Why phones should not be sent here; null = they may come. */
+/** Why the gateway is not ready for phones; null = ready. */
 export function unreadyBecause(state: GatewayState): string | null {
   if (state.phase === 'draining') return 'draining';
   const dead = deadBecause(state);
@@ -39,7 +39,7 @@ export function unreadyBecause(state: GatewayState): string | null {
 export class HealthServer {
   private readonly server: Server;
   private readonly look: () => Promise<GatewayState>;
-  /** Many may ask at one time; the workers are asked once. */
+  /** Concurrent probes share one query of the workers. */
   private looking: Promise<GatewayState> | null = null;
 
   private constructor(look: () => Promise<GatewayState>) {
@@ -56,7 +56,7 @@ export class HealthServer {
     this.server.maxConnections = MAX_CONNECTIONS;
   }
 
-  /** Rejects with what an operator does about it when the address cannot be listened on. */
+  /** Rejects with advice for the operator when the address cannot be listened on. */
   static async open(address: string, port: number, look: () => Promise<GatewayState>): Promise<HealthServer> {
     const health = new HealthServer(look);
     await new Promise<void>((resolve, reject) => {
@@ -96,7 +96,7 @@ export class HealthServer {
 
 function send(request: IncomingMessage, response: ServerResponse, status: number, body: object): void {
   const text = `${JSON.stringify(body)}\n`;
-  // A body that nobody reads would be taken for the next request.
+  // An unread body would be taken for the next request.
   if (!request.complete) response.setHeader('Connection', 'close');
   response.writeHead(status, {
     'Content-Type': 'application/json',

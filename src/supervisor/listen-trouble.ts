@@ -1,11 +1,11 @@
-// Owns saying why an address cannot be listened on, and what an operator does about it.
+// Owns the messages about addresses that cannot be listened on, with advice for the operator.
 
 /** An address that cannot be listened on. */
 export class ListenError extends Error {
   readonly code = 'EASGATE_LISTEN';
 }
 
-/** In an operator's words; `field` is where the configuration names the address. */
+/** The message for an error; `field` is the configuration field of the address. */
 export function listenTrouble(error: unknown, address: string, port: number, field: string): ListenError {
   const { code = '', message } = error as NodeJS.ErrnoException;
   const at = `${address.includes(':') ? `[${address}]` : address}:${port}`;

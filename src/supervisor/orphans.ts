@@ -1,17 +1,18 @@
-// Owns the end of workers whose primary is gone (kill -9, out of memory): they hold the listening socket until they end.
+// Owns the end of workers whose primary died (kill -9, out of memory): they hold the listening socket until they end.
 import { setTimeout } from 'node:timers/promises';
 import { isAlive, isStopped } from './process-identity.ts';
 import type { ProcessIdentity } from './process-identity.ts';
 import type { OnEvent } from './slot.ts';
 
-/** A worker that sees that its primary is gone stops listening at once; so long it may take on a busy machine. */
+/** Time for a worker to notice the loss of its primary and to stop listening, on a busy machine. */
 const LEAVE_MS = 3_000;
-/** A process that is killed is gone within moments, unless the kernel waits for a disk. */
+/** Time for a killed process to end; longer only when the kernel waits for a disk. */
 const GONE_MS = 5_000;
 const LOOK_MS = 50;
 
 /**
- * Kills those that are stopped: they will not see it. The others finish their transfers; returns them.
+ * Kills stopped workers, which cannot notice the loss of their primary. Returns the others, which finish their
+ * transfers.
  */
 export async function killStopped(
   orphans: readonly ProcessIdentity[],
@@ -22,8 +23,7 @@ export async function killStopped(
 }
 
 /**
- * Starts what listens. While orphans have its address it waits a moment; then they are killed, and it is tried for the last
- * time.
+ * Opens a listener. While orphans hold its address, it retries for a moment; then it kills them and tries a last time.
  */
 export async function startBeside<T>(
   orphans: readonly ProcessIdentity[],
@@ -48,10 +48,10 @@ async function kill(orphans: readonly ProcessIdentity[], onEvent: OnEvent): Prom
     const facts = { code: 'EASGATE_ORPHANED_WORKER', pid: orphan.pid };
     onEvent('warn', facts, 'a worker of a gateway that was killed holds the address: it is ended');
     try {
-      // Its start was compared a moment ago: the number is still its own.
+      // Its start time was compared a moment ago, so the number is still that of the orphan.
       process.kill(orphan.pid, 'SIGKILL');
     } catch {
-      // It is gone.
+      // It has ended.
     }
   }
   const end = performance.now() + GONE_MS;

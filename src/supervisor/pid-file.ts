@@ -1,12 +1,12 @@
-// Owns the file that says which process the gateway is, for `easgate reload`, and that there is one gateway per file; and the
-// record beside it, by which a gateway that starts finds what one before it left behind.
+// Owns the pid file, by which `easgate reload` finds the gateway and which allows one gateway per file; and the list of
+// workers beside it, by which a starting gateway finds orphans of the previous one.
 import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import { identityOf, isAlive } from './process-identity.ts';
 import type { ProcessIdentity } from './process-identity.ts';
 
-/** Another gateway runs with this file. */
+/** Another gateway uses this file. */
 export class PidFileHeldError extends Error {
   readonly code = 'EASGATE_ALREADY_RUNNING';
   constructor(path: string, pid: number) {
@@ -18,12 +18,12 @@ const processSchema = z.object({ pid: z.int().min(1), started: z.string().nullab
 const recordSchema = z.object({ primary: processSchema, workers: z.array(processSchema).max(10_000) });
 type GatewayRecord = z.infer<typeof recordSchema>;
 
-/** Tries against others that start at the same moment. */
+/** Attempts against processes that start at the same moment. */
 const MAX_ATTEMPTS = 5;
 
 /**
- * Names this process in the file. Returns the workers of a gateway before that live on without their primary.
- * @throws PidFileHeldError when another gateway runs with the file; other errors when it cannot be written
+ * Writes this process into the file. Returns the workers of an earlier gateway that still run without their primary.
+ * @throws PidFileHeldError when another gateway uses the file; other errors when it cannot be written
  */
 export function writePidFile(path: string): readonly ProcessIdentity[] {
   mkdirSync(dirname(path), { recursive: true });
@@ -42,7 +42,7 @@ export function writePidFile(path: string): readonly ProcessIdentity[] {
   return before.workers.filter((worker) => isAlive(worker) && mayRun(worker.pid, 'worker'));
 }
 
-/** Removes the file, unless another gateway wrote it since. */
+/** Removes the file, unless another gateway has replaced it. */
 export function removePidFile(path: string): void {
   if (readPidFile(path) !== process.pid || !isSame(readRecord(path)?.primary, identityOf(process.pid)))
     return;
@@ -50,7 +50,7 @@ export function removePidFile(path: string): void {
   rmSync(recordPath(path), { force: true });
 }
 
-/** Writes down which workers there are. Throws when it cannot be written. */
+/** Records the current workers. Throws when the file cannot be written. */
 export function recordWorkers(path: string, workers: readonly ProcessIdentity[]): void {
   const record: GatewayRecord = { primary: identityOf(process.pid), workers: [...workers] };
   const draft = `${recordPath(path)}.${process.pid}`;
@@ -58,7 +58,7 @@ export function recordWorkers(path: string, workers: readonly ProcessIdentity[])
   renameSync(draft, recordPath(path));
 }
 
-/** The process the file names; null when there is no file, or no process id in it. */
+/** The process named in the file; null when there is no file, or no process id in it. */
 export function readPidFile(path: string): number | null {
   let text: string;
   try {
@@ -71,8 +71,8 @@ export function readPidFile(path: string): number | null {
 }
 
 /**
- * Whether the process can be `easgate serve`: the file outlives a gateway that was killed, and another program may have
- * its number by now, which a signal would end. True where the system does not tell (no /proc).
+ * Whether the process can be `easgate serve`. The file outlives a killed gateway, and another program may have its
+ * number now, which a signal would end. True where the system does not reveal it (no /proc).
  */
 export function mayBeGateway(pid: number): boolean {
   return mayRun(pid, 'serve');
@@ -105,7 +105,7 @@ function isSame(one: ProcessIdentity | undefined, other: ProcessIdentity): boole
   return one?.pid === other.pid && one.started === other.started;
 }
 
-/** False = there is a file already. It appears with its content: nobody reads an empty one. */
+/** False = the file exists already. The file appears with its content, so that nobody reads an empty one. */
 function create(path: string): boolean {
   const text = `${process.pid}\n`;
   const draft = `${path}.${process.pid}`;
@@ -121,7 +121,7 @@ function create(path: string): boolean {
   }
 }
 
-/** Some file systems know no hard links. */
+/** For file systems without hard links. */
 function createWithoutLinks(path: string, text: string): boolean {
   try {
     writeFileSync(path, text, { flag: 'wx' });
@@ -132,15 +132,15 @@ function createWithoutLinks(path: string, text: string): boolean {
   }
 }
 
-/** Whether the process that the file names is a gateway that runs; its number may be another process's by now. */
+/** Whether the process named in the file is a running gateway; the number may be reused by now. */
 function isHeld(path: string, pid: number): boolean {
   const primary = readRecord(path)?.primary;
   if (primary?.pid === pid) return isAlive(primary);
-  // A gateway that is just starting has no record yet. This process is none of them.
+  // A starting gateway has no record yet. This process does not count.
   return pid !== process.pid && isAlive(identityOf(pid)) && mayBeGateway(pid);
 }
 
-/** Takes a stale file away; puts it back when it is another one by now: somebody else was faster. */
+/** Removes a stale file; restores it when another process replaced it meanwhile. */
 function discard(path: string, stale: number | null): void {
   const aside = `${path}.stale.${process.pid}`;
   try {
@@ -152,7 +152,7 @@ function discard(path: string, stale: number | null): void {
     try {
       linkSync(aside, path);
     } catch {
-      // There is a file again: whoever wrote it is asked next.
+      // Another process wrote the file; the next attempt reads it.
     }
   }
   rmSync(aside, { force: true });

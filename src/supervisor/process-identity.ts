@@ -1,7 +1,7 @@
-// Owns telling one process from another that got its number later: by the time it was started.
+// Owns the identity of a process, by number and start time: numbers are reused.
 import { readFileSync } from 'node:fs';
 
-/** A process and when it was started; null = the system does not tell (no /proc). */
+/** A process and its start time; null = unknown (no /proc). */
 export interface ProcessIdentity {
   readonly pid: number;
   readonly started: string | null;
@@ -11,7 +11,7 @@ export interface ProcessIdentity {
 function statOf(pid: number): { readonly state: string; readonly started: string } | null {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The name in brackets may hold anything, brackets too.
+    // The name in brackets may contain any character, including brackets.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
     return { state: fields[0] ?? '', started: `${boot} ${fields[19] ?? ''}` };
@@ -20,12 +20,12 @@ function statOf(pid: number): { readonly state: string; readonly started: string
   }
 }
 
-/** The process that has the number now. */
+/** The process that now has the number. */
 export function identityOf(pid: number): ProcessIdentity {
   return { pid, started: statOf(pid)?.started ?? null };
 }
 
-/** Whether this very process lives; one that ended and was not waited for does not. */
+/** Whether this very process runs; a zombie does not. */
 export function isAlive({ pid, started }: ProcessIdentity): boolean {
   const found = statOf(pid);
   if (found !== null) return found.started === started && found.state !== 'Z' && found.state !== 'X';
@@ -38,7 +38,7 @@ export function isAlive({ pid, started }: ProcessIdentity): boolean {
   }
 }
 
-/** Whether it was stopped (SIGSTOP, a debugger): it answers nothing, and keeps its sockets. */
+/** Whether it is stopped (SIGSTOP, a debugger): it does not answer, but keeps its sockets. */
 export function isStopped({ pid, started }: ProcessIdentity): boolean {
   const found = statOf(pid);
   return found !== null && found.started === started && /^[Tt]$/.test(found.state);

@@ -1,39 +1,39 @@
-// Owns the place of one worker: its listening socket, which outlives it, and who serves there; restarts with back-off.
+// Owns one worker slot: its listening socket, which outlives workers, and its current worker; restarts with back-off.
 import type { ChildProcess } from 'node:child_process';
 import type { BoundSocket } from 'node:net';
 import { Backoff } from './backoff.ts';
 import type { BackoffSettings } from './backoff.ts';
 import type { Door } from './door.ts';
 
-/** What the supervisor tells; `facts` go into the log line. */
+/** Logs an event of the supervisor; `facts` are fields of the log line. */
 export type OnEvent = (level: 'info' | 'warn' | 'error', facts: object, text: string) => void;
 
-/** Times of restarts. */
+/** Timing of restarts, in milliseconds. */
 export interface RestartTimes extends BackoffSettings {
-  /** Longer pauses give the slot's share of connections to the siblings. */
+  /** In longer pauses the socket is closed, so that its share of connections goes to the other slots. */
   readonly keepSocketMs: number;
 }
 
-/** What a slot needs of the supervisor; a plan is what a worker is started with. */
+/** The supervisor's functions for a slot; a plan is the input of a worker's start. */
 export interface SlotOwner<Plan> {
   readonly times: RestartTimes;
   readonly onEvent: OnEvent;
-  /** Starts a worker, and waits until it serves. */
+  /** Starts a worker and waits until it serves. */
   launch(socket: BoundSocket, plan: Plan): Promise<ChildProcess>;
-  /** Lets a worker finish what is under way, and go. */
+  /** Lets a worker finish its current work and exit. */
   drain(worker: ChildProcess): void;
 }
 
-/** One place; holds its socket until {@link retire}. */
+/** One slot; holds its socket until {@link retire}. */
 export class Slot<Plan> {
-  /** Who serves; null = nobody at the moment. */
+  /** The serving worker; null = none at the moment. */
   worker: ChildProcess | null = null;
-  /** What a worker that ends is started again with: while a reload is under way, what is known to work here. */
+  /** Plan for restarts; during a reload the last plan that worked in this slot. */
   plan: Plan;
   private readonly door: Door;
   private readonly owner: SlotOwner<Plan>;
   private readonly backoff: Backoff;
-  /** Null = given up while the slot waits for long. */
+  /** Null = closed during a long pause. */
   private socket: BoundSocket | null;
   private timer: NodeJS.Timeout | null = null;
   private retired = false;
@@ -48,15 +48,15 @@ export class Slot<Plan> {
   }
 
   /**
-   * A new worker of the plan takes over the socket; only when it serves does the old one, if there is one, go. Rejects, and
-   * changes nothing, when it cannot start.
+   * Starts a worker with a new plan on the same socket. The old worker drains once the new one serves. Rejects, without
+   * a change, when the new one cannot start.
    */
   async replace(plan: Plan): Promise<void> {
     const waited = this.cancelRestart();
     try {
       const worker = await this.launch(plan);
       this.plan = plan;
-      // The old one may have ended meanwhile.
+      // The old worker may have ended, and be about to restart.
       this.cancelRestart();
       const old = this.retired ? worker : this.worker;
       if (!this.retired) this.worker = worker;
@@ -67,7 +67,7 @@ export class Slot<Plan> {
     }
   }
 
-  /** Lets the worker go, and the socket with it. */
+  /** Drains the worker and closes the socket. */
   retire(): void {
     this.retired = true;
     this.cancelRestart();
@@ -106,7 +106,7 @@ export class Slot<Plan> {
 
   private async restart(): Promise<void> {
     const { plan } = this;
-    // A replacement may have been quicker, and may have ended since.
+    // A replacement may have started, and even ended, meanwhile.
     const isLate = (): boolean => this.retired || this.worker !== null || this.plan !== plan;
     try {
       const worker = await this.launch(plan);
@@ -127,7 +127,7 @@ export class Slot<Plan> {
     }
   }
 
-  /** Whether there was one to cancel. */
+  /** Returns whether a restart was pending. */
   private cancelRestart(): boolean {
     if (this.timer === null) return false;
     clearTimeout(this.timer);

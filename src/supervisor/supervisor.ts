@@ -1,8 +1,9 @@
-// Owns the worker processes of one gateway: how many there are and with which plan; reload one by one; stop.
+// Owns the worker processes of one gateway: their number and plan, reload one by one, stop.
 import type { ChildProcess } from 'node:child_process';
 import type { BoundSocket } from 'node:net';
 import type { ConfigSource } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
+import type { PolicySource } from '../config/served-policy.ts';
 import { Door, SYSTEM_SHARES_PORT } from './door.ts';
 import { LISTEN_FD } from './messages.ts';
 import type { WorkerHealth } from './messages.ts';
@@ -11,24 +12,26 @@ import type { OnEvent, RestartTimes, SlotOwner } from './slot.ts';
 import { askHealth } from './worker-health.ts';
 import { exited, launchWorker, tell } from './worker-process.ts';
 
-/** What is the same for all workers of one configuration. */
+/** Everything that the workers of one configuration share. */
 export interface WorkerPlan {
   readonly config: Config;
   readonly source: ConfigSource;
+  /** The policy document that was checked with it; null or absent = it names none. */
+  readonly policy?: PolicySource | null;
   readonly count: number;
   readonly sampleUrl: string | null;
 }
 
-/** What {@link startSupervisor} needs. */
+/** Options of {@link startSupervisor}. */
 export interface SupervisorOptions {
   readonly plan: WorkerPlan;
   /** The program that runs a worker, and its arguments. */
   readonly entry: string;
   readonly args: readonly string[];
   readonly onEvent: OnEvent;
-  /** Called with the process ids of all workers, leaving ones too, whenever one was started or is gone. */
+  /** Called with the process ids of all workers, including draining ones, after every start and end. */
   readonly onWorkers?: (pids: readonly number[]) => void;
-  /** A socket for each worker, or one for all; absent = as the system can. */
+  /** One socket per worker, or one for all; absent = depends on the system. */
   readonly sharesPort?: boolean;
   readonly times?: RestartTimes;
 }
@@ -36,27 +39,29 @@ export interface SupervisorOptions {
 /** Running workers. */
 export interface Supervisor {
   readonly port: number;
-  /** Process ids of the workers that serve. */
+  /** Process ids of the serving workers. */
   pids(): number[];
   /**
-   * Replaces all workers, one by one, by ones of the new plan. Rejects, and keeps the old plan, when one cannot start, or
-   * when everything stops.
+   * Replaces the workers one by one with workers of the new plan. Rejects, and keeps the old plan, when a worker cannot
+   * start or the supervisor stops.
    */
   reload(plan: WorkerPlan): Promise<void>;
-  /** Tells the workers that certificates changed on disk. */
+  /** Makes the workers read the certificates again. */
   reloadCertificates(): void;
+  /** All workers decide by another policy document from now on, those that leave and those still to come too. */
+  usePolicy(policy: PolicySource): void;
   /** Asks every worker that serves how it is; null for one that does not answer. */
   health(): Promise<(WorkerHealth | null)[]>;
-  /** Tells the workers, those that leave too, to open their log files anew. */
+  /** Makes all workers, including draining ones, reopen their log files. */
   reopenLogs(): void;
   /** Drains and stops everything. */
   stop(): Promise<void>;
 }
 
 const TIMES: RestartTimes = { firstMs: 100, maxMs: 30_000, steadyMs: 10_000, keepSocketMs: 1_000 };
-/** How long a worker may take to say how it is. */
+/** Longest wait for a worker's health. */
 const HEALTH_MS = 2_000;
-/** Beyond its drain time a worker is killed. */
+/** A worker that exceeds its drain time by this much is killed. */
 const KILL_GRACE_MS = 3_000;
 
 /** Starts the workers; rejects when the address cannot be bound or a worker cannot start. */
@@ -79,8 +84,10 @@ class Workers implements Supervisor, SlotOwner<WorkerPlan> {
   private door: Door;
   private slots: Slot<WorkerPlan>[] = [];
   private stopping = false;
-  /** How often certificates changed. */
+  /** Number of certificate changes. */
   private certificates = 0;
+  /** How often the policy changed. */
+  private policies = 0;
   private readonly leaving = new Set<ChildProcess>();
   private readonly alive = new Set<ChildProcess>();
 
@@ -112,7 +119,7 @@ class Workers implements Supervisor, SlotOwner<WorkerPlan> {
     else await this.replaceAll(plan);
   }
 
-  /** Serves elsewhere before the old address is left. */
+  /** Moves to a new address: serves there before the old address is closed. */
   private async move(plan: WorkerPlan): Promise<void> {
     const { plan: oldPlan, door: oldDoor, slots: oldSlots } = this;
     this.plan = plan;
@@ -149,9 +156,9 @@ class Workers implements Supervisor, SlotOwner<WorkerPlan> {
     for (const slot of this.slots.splice(plan.count)) slot.retire();
   }
 
-  /** Two configurations side by side would decide by chance. */
+  /** Restores the old plan: with two configurations, chance would decide which one a phone meets. */
   private async takeBack(replaced: readonly Slot<WorkerPlan>[], plan: WorkerPlan): Promise<void> {
-    // A worker that ends from now on must not be started again with what could not be started everywhere.
+    // A worker that ends now must not restart with the plan that failed.
     for (const slot of replaced) slot.plan = plan;
     for (const slot of replaced) {
       try {
@@ -166,6 +173,16 @@ class Workers implements Supervisor, SlotOwner<WorkerPlan> {
   reloadCertificates(): void {
     this.certificates++;
     for (const { worker } of this.slots) if (worker !== null) tell(worker, { type: 'certificates' });
+  }
+
+  usePolicy(policy: PolicySource): void {
+    this.policies++;
+    this.plan = { ...this.plan, policy };
+    for (const slot of this.slots) {
+      slot.plan = { ...slot.plan, policy };
+      if (slot.worker !== null) tell(slot.worker, { type: 'policy', policy });
+    }
+    for (const worker of this.leaving) tell(worker, { type: 'policy', policy });
   }
 
   async health(): Promise<(WorkerHealth | null)[]> {
@@ -184,13 +201,15 @@ class Workers implements Supervisor, SlotOwner<WorkerPlan> {
     while (this.leaving.size > 0) await Promise.all([...this.leaving].map((worker) => exited(worker)));
   }
 
-  async launch(socket: BoundSocket, { source, sampleUrl }: WorkerPlan): Promise<ChildProcess> {
+  async launch(socket: BoundSocket, { source, policy = null, sampleUrl }: WorkerPlan): Promise<ChildProcess> {
     const { entry, args } = this.options;
-    const { certificates } = this;
-    const message = { type: 'start', source, sampleUrl, fd: LISTEN_FD } as const;
+    const { certificates, policies } = this;
+    const message = { type: 'start', source, policy, sampleUrl, fd: LISTEN_FD } as const;
     const worker = await launchWorker(entry, args, socket, message, (spawned) => this.track(spawned));
-    // It may have read the files a moment too early.
+    // It may have read the files just before they changed.
     if (certificates !== this.certificates) tell(worker, { type: 'certificates' });
+    const { policy: latest = null } = this.plan;
+    if (policies !== this.policies && latest !== null) tell(worker, { type: 'policy', policy: latest });
     return worker;
   }
 

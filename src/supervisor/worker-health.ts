@@ -1,11 +1,11 @@
-// Owns asking a worker how it is.
+// Owns the health query to a worker.
 import type { ChildProcess } from 'node:child_process';
 import type { FromWorker, WorkerHealth } from './messages.ts';
 import { tell } from './worker-process.ts';
 
 let lastId = 0;
 
-/** What the worker says; null when it says nothing in time, or is gone. */
+/** The worker's answer; null when it does not answer in time, or has ended. */
 export function askHealth(worker: ChildProcess, timeoutMs: number): Promise<WorkerHealth | null> {
   const id = ++lastId;
   return new Promise((resolve) => {

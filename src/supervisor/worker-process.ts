@@ -1,4 +1,4 @@
-// Owns one worker process as the primary sees it: started with a socket, told things, waited for.
+// Owns one worker process from the primary's side: start, messages, exit.
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import type { BoundSocket } from 'node:net';
@@ -6,19 +6,18 @@ import type { FromWorker, StartMessage, ToWorker } from './messages.ts';
 
 const READY_MS = 30_000;
 /**
- * Nearly all that a request leaves behind dies young, so V8 would grow its nursery to the full size and hold it: with a
- * small one a worker takes half the memory for its held polls, at the same CPU time. V8's own threads (four by default)
- * collect and compile on the core that serves where there is a worker per core, and a request would wait for its fifth of
- * it. The flags of the primary come behind.
+ * V8 flags of workers. Nearly all allocations of a request die young. V8 would grow its nursery to full size and keep
+ * it; a small one halves the memory for held polls at the same CPU time. V8's helper threads (four by default) compete
+ * with the serving thread when there is a worker per core, so there are fewer. Flags of the primary follow.
  */
 const WORKER_FLAGS: readonly string[] = [
   '--max-semi-space-size=2',
   '--v8-pool-size=1',
-  // http-proxy calls util._extend; docs/dependencies.md.
+  // http-proxy calls util._extend (docs/dependencies.md).
   '--disable-warning=DEP0060',
 ];
 
-/** Starts a worker that listens on the socket, and waits until it serves; `onSpawn` gets it before. */
+/** Starts a worker on the socket and waits until it serves; `onSpawn` is called before. */
 export async function launchWorker(
   entry: string,
   args: readonly string[],
@@ -36,13 +35,13 @@ export async function launchWorker(
   return worker;
 }
 
-/** Sends a message, unless the worker is gone. */
+/** Sends a message, unless the worker has ended. */
 export function tell(worker: ChildProcess, message: ToWorker): void {
-  // A worker that is gone already has its exit event on the way.
+  // The exit event of an ended worker follows.
   if (worker.connected) worker.send(message, () => undefined);
 }
 
-/** Resolves when the worker serves; kills it and rejects when it does not get there. */
+/** Resolves when the worker serves; otherwise kills it and rejects. */
 function serving(worker: ChildProcess): Promise<void> {
   return new Promise((resolve, reject) => {
     const finish = (error: Error | null): void => {
@@ -71,7 +70,7 @@ function serving(worker: ChildProcess): Promise<void> {
   });
 }
 
-/** Resolves when the process is gone. */
+/** Resolves when the process has ended. */
 export function exited(worker: ChildProcess): Promise<void> {
   if (worker.exitCode !== null || worker.signalCode !== null) return Promise.resolve();
   return new Promise((resolve) => worker.once('exit', () => resolve()));

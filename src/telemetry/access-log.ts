@@ -1,10 +1,10 @@
-// Owns the access log: one line per finished request, written after the response and never waited for.
+// Owns the access log: one line per finished request, written in the background after the response.
 import type { Logger } from 'pino';
 import { monotonicNow } from '../clock.ts';
 import { plain } from '../plain-text.ts';
 import type { FinishedPassage, FinishedRequest } from './finished-request.ts';
 
-/** Lines kept while the event loop is busy; beyond it the oldest facts are lost and counted. */
+/** Longest queue while the event loop is busy; beyond it the oldest entries are dropped and counted. */
 const MAX_QUEUED = 10_000;
 /** Characters written of what a phone says of itself, and of a path: either may be as long as a head. */
 const MAX_TEXT = 256;
@@ -12,7 +12,7 @@ const MAX_PATH = 1_024;
 
 /** Writes finished requests to pino, off the hot path. */
 export class AccessLog {
-  /** Requests whose line was dropped because too many waited. */
+  /** Requests whose line was dropped because the queue was full. */
   dropped = 0;
   private readonly log: Logger;
   private readonly identities: boolean;
@@ -35,7 +35,7 @@ export class AccessLog {
     setImmediate(() => this.flush());
   }
 
-  /** A finished request of the pass-through lane; they are few, so the line is written at once. */
+  /** Logs a finished request of the pass-through lane at once: they are few. */
   recordPassage(line: FinishedPassage): void {
     this.log.info({
       client: this.identities ? line.address : undefined,
@@ -49,7 +49,7 @@ export class AccessLog {
     });
   }
 
-  /** Writes what waits. */
+  /** Writes the queue. */
   flush(): void {
     this.scheduled = false;
     const lines = this.queue;

@@ -1,4 +1,5 @@
-// Owns what a log needs to know of a finished request. The gateway's exchange has these fields; the logs do not import it.
+// Owns the fields of a finished request that the logs use. The gateway's exchange has these fields; the logs do not
+// import it.
 
 /** One finished request of the EAS lane. */
 export interface FinishedRequest {
@@ -22,7 +23,7 @@ export interface FinishedRequest {
   readonly error: string | null;
   /** A held poll: Ping, or Sync that waits. */
   readonly held: boolean;
-  /** How often the request was sent to a mail server; 0 = the gateway answered it. */
+  /** Number of attempts at a mail server; 0 = the gateway answered. */
   readonly attempts: number;
   readonly server: { readonly settings: { readonly name: string } } | null;
   readonly upstreamReused: boolean;
@@ -32,7 +33,7 @@ export interface FinishedRequest {
   readonly startedAt: number;
 }
 
-/** One finished request of the pass-through lane. The path comes without its query, which may hold secrets. */
+/** One finished request of the pass-through lane. The path has no query, which may contain secrets. */
 export interface FinishedPassage {
   /** Empty, like `path`, when no request could be read. */
   readonly method: string;
@@ -42,10 +43,10 @@ export interface FinishedPassage {
   readonly error: string | null;
   /** Name of the mail server it was sent to; null = to none. */
   readonly upstream: string | null;
-  /** The client's, or what a trusted proxy says of it. */
+  /** The client's address, or the one that a trusted proxy reported. */
   readonly address: string;
   /** Monotonic milliseconds. */
   readonly startedAt: number;
-  /** Octets written to the client, heads among them. */
+  /** Octets written to the client, including heads. */
   readonly bytesOut: number;
 }

@@ -1,40 +1,40 @@
-// Owns writing log lines to a file or standard output: in the background, one write at a time, never waited for. What a
-// full disk or a stuck reader does not take is kept up to a bound and then dropped and counted; nothing of it is an error
-// of the process. (The file destination of pino ends the process on a full disk, or waits for it without end at exit.)
+// Owns writing log lines to a file or standard output, in the background, one write at a time. When the disk is full or
+// the reader is stuck, lines are kept up to a bound, then dropped and counted; the process goes on. (The file
+// destination of pino ends the process on a full disk, or waits forever at exit.)
 import { closeSync, mkdirSync, openSync, write, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 const STDOUT = 1;
 const BUFFER_BYTES = 4_096;
 const MAX_BUFFERED_BYTES = 16 * 1024 * 1024;
-/** A quiet gateway still shows its lines soon; also the pause after a write that failed. */
+/** Delay before lines are written, and the pause after a failed write. */
 const FLUSH_MS = 250;
 /** Of a file that is made: it says who has which phone, where from and when. A collector reads it by its group. */
 const FILE_MODE = 0o640;
-/** How long the end of the process waits for a reader that is busy. */
+/** Attempts at process exit while the reader is busy. */
 const LAST_TRIES = 50;
 const LAST_PAUSE_MS = 10;
 
 const cell = new Int32Array(new SharedArrayBuffer(4));
 
-/** Sinks with unwritten lines: a process that ends without notice still writes them. */
+/** Sinks with unwritten lines, flushed when the process exits unexpectedly. */
 const unwritten = new Set<LogSink>();
 let watchesExit = false;
 
-/** What pino writes to. */
+/** The destination of pino. */
 export class LogSink {
-  /** Lines lost. */
+  /** Number of lost lines. */
   dropped = 0;
   private fd: number;
-  /** Of a write under way. */
+  /** Descriptor of the current write. */
   private busyFd = -1;
   private text = '';
-  /** Cut off `text`, and not written yet. */
+  /** Bytes taken from `text` and not yet written. */
   private chunk: Buffer = Buffer.alloc(0);
   private busy = false;
   private timer: NodeJS.Timeout | null = null;
 
-  /** `to` is `stdout` or a file, which is made when it is missing. Throws when it cannot be opened. */
+  /** `to` is `stdout` or a file, which is created if missing. Throws when it cannot be opened. */
   constructor(to: string) {
     this.fd = open(to);
     if (watchesExit) return;
@@ -42,7 +42,7 @@ export class LogSink {
     process.on('exit', () => unwritten.forEach((sink) => sink.flushSync()));
   }
 
-  /** Goes on in what the name leads to now, as after a rotation. Throws, and changes nothing, when it cannot be opened. */
+  /** Reopens the destination, as after a rotation. Throws, without a change, when it cannot be opened. */
   reopen(to: string): void {
     const before = this.fd;
     this.fd = open(to);
@@ -62,9 +62,9 @@ export class LogSink {
     if (!this.busy && this.text.length >= BUFFER_BYTES && this.chunk.length === 0) this.begin();
   }
 
-  /** Writes what waits now, as far as it is taken. Never throws. */
+  /** Writes pending lines now, as far as the destination accepts them. Never throws. */
   flushSync(): void {
-    // A chunk under way is written by another thread.
+    // Another thread is writing the current chunk.
     let rest = Buffer.from(this.text);
     if (!this.busy) rest = Buffer.concat([this.chunk, rest]);
     let tries = 0;
@@ -106,7 +106,7 @@ export class LogSink {
       this.busy = false;
       this.busyFd = -1;
       if (fd !== this.fd) close(fd);
-      // It is tried again in a while.
+      // Retried after a pause.
       if (error !== null || count === 0) return;
       this.chunk = this.chunk.subarray(count);
       if (this.chunk.length > 0 || this.text.length >= BUFFER_BYTES) this.begin();
@@ -124,7 +124,7 @@ function close(fd: number): void {
   if (fd !== STDOUT) closeSync(fd);
 }
 
-/** A pipe that is full for now. */
+/** The pipe is full for now. */
 function isBusy(error: unknown): boolean {
   return error instanceof Error && 'code' in error && (error.code === 'EAGAIN' || error.code === 'EBUSY');
 }

@@ -3,14 +3,14 @@ import { pino } from 'pino';
 import type { Logger } from 'pino';
 import { LogSink } from './log-sink.ts';
 
-/** A logger and the way to write out what it holds. */
+/** A logger and functions to flush and reopen it. */
 export interface ProcessLog {
   readonly logger: Logger;
-  /** Lines lost so far, because the disk or the reader did not keep up. */
+  /** Number of lost lines, because the disk or the reader was too slow. */
   dropped(): number;
-  /** Goes on in what the name leads to now. Throws, and changes nothing, when it cannot be opened. */
+  /** Reopens the destination. Throws, without a change, when it cannot be opened. */
   reopen(level: string, to: string): void;
-  /** Writes out what waits, as far as it is taken. Never throws. */
+  /** Writes pending lines, as far as the destination accepts them. Never throws. */
   flush(): void;
 }
 

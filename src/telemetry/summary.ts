@@ -1,11 +1,11 @@
-// Owns the line of counters: everything a worker counted since it began, every few minutes and once when it leaves.
+// Owns the summary line: all counters since the start of a worker, every few minutes and at its end.
 import type { Logger } from 'pino';
 import { monotonicNow } from '../clock.ts';
 
-/** What is counted, by the name it has in code. */
+/** Counters by name. */
 export type CounterSource = () => Readonly<Record<string, number>>;
 
-/** Writes the line until {@link close}. */
+/** Writes the line periodically until {@link close}. */
 export class Summary {
   private readonly log: Logger;
   private readonly source: CounterSource;

@@ -1,6 +1,8 @@
-// Owns one serving gateway: store, verdicts, recorder and data plane put together as a configuration says, and taken down.
+// Owns one serving gateway: builds store, verdict cache, recorder and data plane from a configuration, and closes them.
 import { monotonicNow } from '../clock.ts';
 import { cacheOptions, gatewaySettings } from '../config/gateway-settings.ts';
+import { servedPolicy } from '../config/served-policy.ts';
+import type { PolicySource } from '../config/served-policy.ts';
 import { storeOptions } from '../config/store-settings.ts';
 import type { Config } from '../config/schema.ts';
 import type { StoreStateListener } from '../directory/change-follower.ts';
@@ -19,29 +21,31 @@ import { openLog } from '../telemetry/logger.ts';
 import type { ProcessLog } from '../telemetry/logger.ts';
 import { Summary } from '../telemetry/summary.ts';
 
-/** What a configuration leaves to the process. */
+/** Options that depend on the process, not on the configuration. */
 export interface ServingOptions {
-  /** Where the built-in mail server is; null = a real one is configured. */
+  /** Address of the built-in mail server; null = a real one is configured. */
   readonly sampleUrl: string | null;
   /** An open socket to listen on; null = bind one. */
   readonly fd: number | null;
+  /** The policy document that was checked with the configuration; null or absent = as the file says now. */
+  readonly policy?: PolicySource | null;
 }
 
-/** A gateway that serves. */
+/** A serving gateway. */
 export interface Serving {
   readonly gateway: Gateway;
   readonly store: DirectoryStore;
   readonly verdicts: VerdictCache;
   readonly log: ProcessLog;
   health(): WorkerHealth;
-  /** Writes what waits and closes the store; the gateway is closed or drained before. */
+  /** Writes pending records and closes the store; close or drain the gateway first. */
   close(): Promise<void>;
 }
 
 const WARN_AGAIN_MS = 10_000;
 const JOURNAL_SWEEP_MS = 5_000;
 
-/** Rejects, with nothing left open, when a part cannot be started. */
+/** Rejects, with nothing left open, when a part cannot start. */
 export async function startServing(config: Config, options: ServingOptions): Promise<Serving> {
   const log = openLog(config.log.level, config.log.destination);
   /** Undone in reverse order. */
@@ -61,7 +65,8 @@ export async function startServing(config: Config, options: ServingOptions): Pro
       onLookupError: warnOf(log, config.log.identities),
       onStoreState: storeState.listen,
     };
-    const verdicts = new VerdictCache(store, config.policy, lookups);
+    const { policy } = servedPolicy(config, options.policy);
+    const verdicts = new VerdictCache(store, policy, lookups);
     await verdicts.start();
     undo.push(() => verdicts.stop());
     const journal = openJournal(log, config.log.identities, undo);
@@ -93,7 +98,7 @@ export async function startServing(config: Config, options: ServingOptions): Pro
   }
 }
 
-/** A journal that is swept; `undo` gets the way to end it. */
+/** Opens a journal and sweeps it regularly; its end is added to `undo`. */
 function openJournal({ logger }: ProcessLog, identities: boolean, undo: (() => void)[]): Journal {
   const journal = new Journal(logger, identities);
   const timer = setInterval(() => journal.sweep(), JOURNAL_SWEEP_MS);
@@ -105,7 +110,7 @@ function openJournal({ logger }: ProcessLog, identities: boolean, undo: (() => v
   return journal;
 }
 
-/** What the worker counted since it began, and what is under way now. */
+/** The counters since the start of the worker, and the current requests. */
 function countersOf(gateway: Gateway, logLinesDropped: number): Record<string, number> {
   return {
     ...gateway.counters,
@@ -117,7 +122,7 @@ function countersOf(gateway: Gateway, logLinesDropped: number): Record<string, n
   };
 }
 
-/** What may be written of a trouble: `client` is an address, `device` a phone. */
+/** Removes identities from an event where they must not be logged: `client` is an address, `device` a phone. */
 function named(
   facts: Readonly<Record<string, unknown>>,
   identities: boolean,
@@ -125,7 +130,7 @@ function named(
   return identities ? facts : { ...facts, client: undefined, device: undefined };
 }
 
-/** Whether the directory is away: known to probes, with one line when it goes and one when it is back. */
+/** Tracks whether the directory is away, for probes; logs one line when it goes away and one when it returns. */
 function watchStore({ logger }: ProcessLog): { readonly away: boolean; readonly listen: StoreStateListener } {
   let since = 0;
   const state = {
@@ -147,7 +152,7 @@ function watchStore({ logger }: ProcessLog): { readonly away: boolean; readonly 
   return state;
 }
 
-/** One line for the first of many failed look-ups, and again while they go on. An unknown store has lines of its own. */
+/** Logs the first of many failed look-ups, and repeats while they continue. An unknown store is logged elsewhere. */
 function warnOf({ logger }: ProcessLog, identities: boolean): (error: unknown) => void {
   const away = new Repeated();
   const unreadable = new Repeated();
@@ -167,12 +172,12 @@ function warnOf({ logger }: ProcessLog, identities: boolean): (error: unknown) =
   };
 }
 
-/** Something that may happen a thousand times a second, and is said every ten seconds. */
+/** Rate limit for events that may occur a thousand times a second: one report in ten seconds. */
 class Repeated {
   private last = -Infinity;
   private unreported = 0;
 
-  /** How many are to be reported now, this one included; 0 = not yet. */
+  /** Number of events to report now, including this one; 0 = none yet. */
   count(): number {
     this.unreported++;
     const now = monotonicNow();

@@ -1,13 +1,15 @@
-// Owns a worker process: serves as the supervisor says.
+// Owns a worker process: it serves under the control of the supervisor.
 import { fileTrouble } from '../config/file-words.ts';
 import { readCertificates, readClientCa } from '../config/gateway-settings.ts';
 import { parseConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
+import { servedPolicy } from '../config/served-policy.ts';
+import type { PolicySource } from '../config/served-policy.ts';
 import type { FromWorker, StartMessage, ToWorker } from '../supervisor/messages.ts';
 import { startServing } from './runtime.ts';
 import type { Serving } from './runtime.ts';
 
-/** When the supervisor is gone: serve what is under way, then go too. */
+/** Time for a worker to finish after its supervisor died. */
 const ORPHAN_DRAIN_MS = 30_000;
 
 interface Running {
@@ -15,7 +17,7 @@ interface Running {
   readonly serving: Serving;
 }
 
-/** Serves until told to drain. */
+/** Serves until a drain message. */
 export function runWorker(): void {
   let running: Running | null = null;
   let stopping = false;
@@ -48,6 +50,9 @@ export function runWorker(): void {
       case 'certificates':
         if (running !== null) reloadCertificates(running);
         break;
+      case 'policy':
+        if (running !== null) usePolicy(running, message.policy);
+        break;
       case 'health':
         if (running !== null) tell({ type: 'health', id: message.id, health: running.serving.health() });
         break;
@@ -57,7 +62,7 @@ export function runWorker(): void {
     }
   });
   process.on('disconnect', () => void stop(ORPHAN_DRAIN_MS, 0));
-  // The supervisor decides when a worker ends; a signal to the whole group (Ctrl-C) reaches both.
+  // The supervisor decides when a worker ends; Ctrl-C reaches the whole process group.
   process.on('SIGINT', ignore);
   process.on('SIGTERM', ignore);
   process.on('SIGHUP', ignore);
@@ -66,16 +71,16 @@ export function runWorker(): void {
 }
 
 function ignore(): void {
-  // the supervisor's message follows
+  // the supervisor sends the next message
 }
 
 function tell(message: FromWorker): void {
   if (process.connected) process.send?.(message);
 }
 
-async function start({ source, sampleUrl, fd }: StartMessage): Promise<Running> {
+async function start({ source, policy, sampleUrl, fd }: StartMessage): Promise<Running> {
   const config = parseConfig(source.text, source.path);
-  return { config, serving: await startServing(config, { sampleUrl, fd }) };
+  return { config, serving: await startServing(config, { sampleUrl, fd, policy }) };
 }
 
 function reopenLog({ config, serving }: Running): void {
@@ -86,6 +91,18 @@ function reopenLog({ config, serving }: Running): void {
     serving.log.logger.error(
       { code: 'EASGATE_LOG_REOPEN', cause: fileTrouble(error, destination) },
       'the old log file stays',
+    );
+  }
+}
+
+function usePolicy({ config, serving }: Running, source: PolicySource): void {
+  try {
+    serving.verdicts.usePolicy(servedPolicy(config, source).policy);
+  } catch (error) {
+    // A worker of another version than the primary.
+    serving.log.logger.error(
+      { code: 'EASGATE_POLICY_REJECTED', cause: String(error) },
+      'the old policy stays',
     );
   }
 }

@@ -7,6 +7,7 @@ import { orderWipe, planWipe } from '../../src/app/wipe.ts';
 import type { DirectoryStore } from '../../src/directory/store.ts';
 import { decision } from '../directory/store-contract.ts';
 import { NOW, openOffice } from './office.ts';
+import { compileSimplePolicy } from '../../src/policy/compile/simple-policy.ts';
 
 let store: DirectoryStore;
 beforeEach(async () => {
@@ -105,7 +106,7 @@ describe('a wipe', () => {
 });
 
 describe('an explanation', () => {
-  const policy = { unknownDevice: 'quarantine', notEnrolled: 'quarantine', notCompliant: 'block' } as const;
+  const policy = compileSimplePolicy({ notCompliant: 'block' });
 
   it('has the user, the device, the verdict and the steps', async () => {
     const subject = { user: 'Alice@contoso.com', device: 'OLD2' };
@@ -115,6 +116,6 @@ describe('an explanation', () => {
       device: 'old2',
       verdict: { action: 'block', reason: 'notCompliant' },
     });
-    expect(found.steps.at(-1)).toMatchObject({ matched: true });
+    expect(found.steps.at(-1)).toMatchObject({ outcome: 'decides' });
   });
 });

@@ -37,11 +37,7 @@ describe('parseConfig', () => {
       identityFile: '/etc/data/store.json',
       maxRollbackSeconds: 10,
     });
-    expect(config.policy).toEqual({
-      unknownDevice: 'quarantine',
-      notEnrolled: 'quarantine',
-      notCompliant: 'quarantine',
-    });
+    expect(config.policy).toEqual({ releaseRate: 200 });
   });
 
   it('takes every default when it is written out', () => {

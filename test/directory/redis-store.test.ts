@@ -10,6 +10,7 @@ import type { TestRedis } from '../support/servers/redis.ts';
 import { stopTimers } from '../support/checks/test-clock.ts';
 import { alice, decision, deviceRecord, phone, storeContract, wipeDecision } from './store-contract.ts';
 import { checkLeaksAtEnd } from '../support/checks/leaks.ts';
+import { compileSimplePolicy } from '../../src/policy/compile/simple-policy.ts';
 
 checkLeaksAtEnd();
 
@@ -46,7 +47,7 @@ describe('the Redis store', () => {
     const outage = { maxConcurrentLookups: 4, staleAllowedMs: 900_000, staleBlockedMs: 900_000 };
     const cache = new VerdictCache(
       store,
-      { unknownDevice: 'quarantine', notEnrolled: 'quarantine', notCompliant: 'quarantine' },
+      compileSimplePolicy({}),
       { ...limits, ...outage, lookupTimeoutMs: 10_000, onLookupError: () => undefined },
       () => clock.now,
     );

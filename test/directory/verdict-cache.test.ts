@@ -9,6 +9,7 @@ import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
 import type { Verdict } from '../../src/model/verdict.ts';
 import { until } from '../support/checks/until.ts';
 import { alice, decision, deviceRecord, phone, wipeDecision } from './store-contract.ts';
+import { compileSimplePolicy } from '../../src/policy/compile/simple-policy.ts';
 
 const options: VerdictCacheOptions = {
   maxEntries: 100,
@@ -21,11 +22,7 @@ const options: VerdictCacheOptions = {
   staleBlockedMs: 900_000,
   onLookupError: () => undefined,
 };
-const policy = {
-  unknownDevice: 'quarantine',
-  notEnrolled: 'quarantine',
-  notCompliant: 'quarantine',
-} as const;
+const policy = compileSimplePolicy({});
 
 /** A store whose look-ups a test can count, hold back, and break. */
 class SlowStore {

@@ -11,6 +11,7 @@ import { RESPONSE_RULES, statusesByRule } from '../support/checks/response-rules
 const EXPECTED: Readonly<Record<Refusal, readonly [number, number, number]>> = {
   deviceBlocked: [129, 403, 403],
   remoteWipe: [140, 449, 403],
+  tooManyDevices: [177, 403, 403],
   tryLater: [111, 503, 503],
 };
 const REFUSALS = Object.keys(EXPECTED) as Refusal[];

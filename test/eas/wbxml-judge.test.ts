@@ -65,7 +65,7 @@ const ADDRESSES = ['Business', 'Home', 'Other'].flatMap((kind) =>
   ['City', 'Country', 'PostalCode', 'State', 'Street'].map((part) => [`${kind}Address${part}`, kind + part]),
 );
 
-/** Tags that it writes in its own way, at the same token (eas-protocol facts, 5). */
+/** Tags that it writes in its own way, at the same token (libwbxml: encoder). */
 const SPELLED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   Contacts: { AssistantPhoneNumber: 'AssistantTelephoneNumber', ...Object.fromEntries(ADDRESSES) },
   Email: {

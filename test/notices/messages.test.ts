@@ -78,7 +78,7 @@ describe('the built-in texts', () => {
 describe('renderNotice', () => {
   it.each([
     ['a word of a later version', 'someNewReason', 'globalRule'],
-    ['a reason that lets mail through', 'untargeted', 'compliant'],
+    ['a reason that lets mail through', 'inGracePeriod', 'compliant'],
     ['a word that every object has', 'constructor', 'globalRule'],
   ])('explains %s with a text that is true', (_, reason, stand) => {
     expect(messageReason(reason)).toBe(stand);

@@ -44,7 +44,7 @@ sample:
   write('Come to room 14');
   const before = gateway.workers();
   expect(await gateway.command('reload')).toBe(0);
-  await until(() => gateway.workers().every((pid) => !before.includes(pid)), 'a new worker', 20_000);
+  await until(() => gateway.workers().every((pid) => !before.includes(pid)), 'a new worker');
   phone = new EasClient({ port, user: 'alice', password: 'secret', device: 'PHONE1' });
   phone.folderKey = folderKey;
   for (const [folder, key] of syncKeys) phone.syncKeys.set(folder, key);

@@ -93,7 +93,7 @@ function twoReleases(): { readonly main: string; readonly upgrade: () => void } 
     'drainSeconds: ',
     "newField: z.literal('there').default('there'), drainSeconds: ",
   );
-  change('cli/serving.ts', 'const log = openLog(', 'config.workers.newField.trim(); const log = openLog(');
+  change('worker/runtime.ts', 'const log = openLog(', 'config.workers.newField.trim(); const log = openLog(');
   symlinkSync('one', join(folder, 'current'));
   return {
     main: join(folder, 'current/src/main.ts'),

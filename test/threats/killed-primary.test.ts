@@ -17,9 +17,6 @@ import { until } from '../support/checks/until.ts';
 checkLeaks();
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
-/** Processes start slowly on a busy machine. */
-const START_MS = 60_000;
-
 interface Started {
   readonly child: ChildProcess;
   readonly out: () => string;
@@ -41,7 +38,7 @@ afterEach(async () => {
   for (const { child } of started.splice(0)) child.kill('SIGKILL');
   for (const worker of left.splice(0)) {
     if (isAlive(worker)) process.kill(worker.pid, 'SIGKILL');
-    await until(() => !isAlive(worker), 'a worker to be gone', START_MS);
+    await until(() => !isAlive(worker), 'a worker to be gone');
   }
   rmSync(folder, { recursive: true });
 });
@@ -67,7 +64,7 @@ async function serve(what: RegExp = /listens on/): Promise<Started> {
   child.once('exit', () => (over = true));
   const one = { child, out: () => out, ended: () => over };
   started.push(one);
-  await until(() => what.test(out) || over, `the gateway to say ${what}`, START_MS);
+  await until(() => what.test(out) || over, `the gateway to say ${what}`);
   return one;
 }
 
@@ -83,12 +80,12 @@ function workerOf({ child }: Started): ProcessIdentity {
 
 async function killed({ child, ended }: Started): Promise<void> {
   child.kill('SIGKILL');
-  await until(ended, 'the primary to be gone', START_MS);
+  await until(ended, 'the primary to be gone');
 }
 
 async function stop({ child, ended }: Started): Promise<void> {
   child.kill('SIGTERM');
-  await until(ended, 'the gateway to stop', START_MS);
+  await until(ended, 'the gateway to stop');
 }
 
 describe('a primary that was killed', () => {
@@ -142,7 +139,7 @@ describe('a second gateway with the same pid file', () => {
     workerOf(first);
     configure(await freePort());
     const second = await serve();
-    await until(second.ended, 'the second to end', START_MS);
+    await until(second.ended, 'the second to end');
     expect(second.child.exitCode).toBe(1);
     expect(second.out()).toMatch(new RegExp(`EASGATE_ALREADY_RUNNING: process ${first.child.pid} `));
     expect(readFileSync(pidFile(), 'utf8')).toBe(`${first.child.pid}\n`);

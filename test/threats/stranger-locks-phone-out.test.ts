@@ -10,6 +10,7 @@ import { until } from '../support/checks/until.ts';
 import { answerOk, backendOf, gatewayOf, phoneOf } from '../support/servers/openings.ts';
 import { ok } from '../support/servers/raw-backend.ts';
 import { FOLDER_SYNC, request } from '../support/servers/test-gateway.ts';
+import { compileSimplePolicy } from '../../src/policy/compile/simple-policy.ts';
 
 checkLeaks();
 
@@ -165,7 +166,7 @@ describe('strangers who name the device of another user', () => {
       };
       const cache = new VerdictCache(
         store,
-        { unknownDevice: 'quarantine', notEnrolled: 'quarantine', notCompliant: 'quarantine' },
+        compileSimplePolicy({}),
         { ...bounds, ...times, onLookupError: () => undefined },
         () => clock.now,
       );

@@ -14,6 +14,7 @@ import { UNAUTHORIZED, ok } from '../support/servers/raw-backend.ts';
 import { FOLDER_SYNC, request, testSettings } from '../support/servers/test-gateway.ts';
 import { until } from '../support/checks/until.ts';
 import { deviceRecord } from '../directory/store-contract.ts';
+import { compileSimplePolicy } from '../../src/policy/compile/simple-policy.ts';
 import { backendOf, phoneOf } from '../support/servers/openings.ts';
 
 checkLeaks();
@@ -43,11 +44,7 @@ describe('three hundred connections of strangers, before a slow directory', () =
         },
       },
     }) as DirectoryStore;
-    const allow = {
-      unknownDevice: 'quarantine',
-      notEnrolled: 'quarantine',
-      notCompliant: 'quarantine',
-    } as const;
+    const allow = compileSimplePolicy({});
     const cache = new VerdictCache(store, allow, {
       maxEntries: 1_000,
       maxUnknownEntries: 1_000,

@@ -11,7 +11,9 @@ import { RedisStore } from '../../src/directory/redis/redis-store.ts';
 import type { DirectoryStore } from '../../src/directory/store.ts';
 import { VerdictCache } from '../../src/directory/verdict-cache.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
-import { evaluate } from '../../src/policy/evaluate.ts';
+import { decideAccess } from '../../src/policy/access.ts';
+import { readAccess } from '../../src/policy/access-facts.ts';
+import { compileSimplePolicy } from '../../src/policy/compile/simple-policy.ts';
 import { alice, decision, deviceRecord, phone } from '../directory/store-contract.ts';
 import { startRedis } from '../support/servers/redis.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
@@ -19,7 +21,7 @@ import { checkLeaks } from '../support/checks/leaks.ts';
 checkLeaks();
 
 const other = 'phone2' as DeviceKey;
-const OPEN = { unknownDevice: 'allow', notEnrolled: 'quarantine', notCompliant: 'quarantine' } as const;
+const OPEN = compileSimplePolicy({ unknownDevice: 'allow' });
 
 /** A store, and the way to write anything under the name of a record. */
 interface Vandal {
@@ -94,7 +96,11 @@ const NONSENSE = ['', 'nonsense', '[]', '{"action":"explode"}', '{"action":"wipe
 
 async function verdictOf(store: DirectoryStore, device: DeviceKey): Promise<string> {
   const found = await store.lookup(alice, device);
-  const { action, reason } = evaluate(OPEN, { ...found, now: 1_000 });
+  const { action, reason } = decideAccess(
+    OPEN,
+    readAccess(found, { user: alice, device, deviceType: null }, 1_000),
+    1_000,
+  );
   return `${action} ${reason}`;
 }
 

@@ -9,9 +9,11 @@ import { deviceKey } from '../../src/identity/device.ts';
 import type { UserKey } from '../../src/identity/keys.ts';
 import { UserNames } from '../../src/identity/user-names.ts';
 import { userKey } from '../../src/identity/user.ts';
-import { evaluate } from '../../src/policy/evaluate.ts';
+import { decideAccess } from '../../src/policy/access.ts';
+import { readAccess } from '../../src/policy/access-facts.ts';
+import { compileSimplePolicy } from '../../src/policy/compile/simple-policy.ts';
+import type { CompiledPolicy } from '../../src/policy/compile/compiled-policy.ts';
 import type { ManualDecision } from '../../src/model/decision.ts';
-import type { Policy } from '../../src/policy/model.ts';
 import { decision, wipeDecision } from '../directory/store-contract.ts';
 import { EasClient } from '../support/phones/eas-client.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
@@ -23,8 +25,8 @@ import { until } from '../support/checks/until.ts';
 checkLeaks();
 
 const PHONE = deviceKey('UB1');
-const POLICY: Policy = { unknownDevice: 'allow', notEnrolled: 'allow', notCompliant: 'allow' };
-const STRICT: Policy = { ...POLICY, unknownDevice: 'quarantine' };
+const POLICY = compileSimplePolicy({ unknownDevice: 'allow', notEnrolled: 'allow', notCompliant: 'allow' });
+const STRICT = compileSimplePolicy({ notEnrolled: 'allow', notCompliant: 'allow' });
 const named = (login: string): UserKey => userKey(login) as UserKey;
 
 async function openStore(kind: StoreKind, groups: string[][]): Promise<DirectoryStore> {
@@ -99,13 +101,14 @@ describe.each(STORES)('with the %s store', (kind) => {
         const aliases = ['X\\dave', 'dave@eas.test'].map(named);
         await store.putUser({ key: named('dave'), aliases, groups: [] });
       }
-      const verdicts = async (decided: string, made: ManualDecision, policy: Policy) => {
+      const verdicts = async (decided: string, made: ManualDecision, policy: CompiledPolicy) => {
         const { user } = await store.lookup(named(decided), PHONE);
         await store.decide(user, PHONE, made);
         const found = new Map<string, string>();
         for (const login of [...LOGINS, ...OTHERS]) {
           const facts = await store.lookup(named(login), PHONE);
-          found.set(login, evaluate(policy, { ...facts, now: Date.now() }).action);
+          const access = readAccess(facts, { user: login, device: PHONE, deviceType: null }, Date.now());
+          found.set(login, decideAccess(policy, access, Date.now()).action);
         }
         await store.decide(user, PHONE, null);
         return found;

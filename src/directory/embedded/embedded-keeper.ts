@@ -1,4 +1,4 @@
-// Owns the identity of a SQLite file for `easgate store`: read and written whatever this gateway knows.
+// Owns the identity of a SQLite file for `easgate store`: read and written without the checks of a gateway.
 import { DatabaseSync } from 'node:sqlite';
 import type { StoreIdentity } from '../store-identity.ts';
 import type { StoreKeeper } from '../store-keeper.ts';
@@ -35,7 +35,7 @@ export class EmbeddedKeeper implements StoreKeeper {
   }
 
   async close(): Promise<void> {
-    // Nothing stays open.
+    // Nothing is left open.
   }
 
   private within<T>(begin: string, work: (database: DatabaseSync) => T): T {

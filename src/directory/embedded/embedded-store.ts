@@ -1,4 +1,4 @@
-// Owns the embedded directory: one SQLite file, shared by the gateway and the command line, survives restarts.
+// Owns the embedded directory: one SQLite file, shared by the gateway and the command line.
 import { isDeepStrictEqual } from 'node:util';
 import { monotonicNow } from '../../clock.ts';
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
@@ -15,7 +15,8 @@ import {
   seenPartnership,
 } from '../../model/partnership.ts';
 import { boundRequirements, readDevice, sameFacts, sameState } from '../../model/device.ts';
-import { decisionText, readDecision } from '../../model/decision.ts';
+import { readDecision } from '../../model/decision.ts';
+import { decisionText } from '../../model/wipe.ts';
 import { readUser } from '../../model/user.ts';
 import type { DeviceRecord, DeviceReport } from '../../model/device.ts';
 import type { NewSpelling, PartnershipRecord } from '../../model/partnership.ts';
@@ -39,20 +40,20 @@ import type { GuardOptions } from '../store-guard.ts';
 import { GuardedDatabase } from './guarded-database.ts';
 import type { Row } from './guarded-database.ts';
 
-/** Changes kept; a worker that lags further drops its cache. */
+/** Changes kept in the log; a worker that is further behind drops its cache. */
 const MAX_CHANGES = 100_000;
-/** How often a waiting {@link EmbeddedStore.changesAfter} looks, and for how long. */
+/** Polling interval, and longest wait, of {@link EmbeddedStore.changesAfter}. */
 const POLL_MS = 50;
 const WAIT_MS = 5_000;
-/** `user` of a decision that holds for every user of the device. */
+/** `user` of a decision for every user of the device. */
 const EVERY_USER = '';
 
-/** Opens the file, or makes it. Throws when it cannot be opened, or is not the known one (guarded-database.ts). */
+/** Opens the file, or creates it. Throws when it cannot be opened, or is not the known one (guarded-database.ts). */
 export class EmbeddedStore implements DirectoryStore {
   readonly kind = 'embedded';
   readonly names: UserNames;
   private readonly database: GuardedDatabase;
-  /** Of the guard's generation, up to which changes were announced. */
+  /** The generation of the guard whose change was announced last. */
   private announced: number;
   private closed = false;
   private wake: (() => void) | null = null;
@@ -286,7 +287,7 @@ export class EmbeddedStore implements DirectoryStore {
     this.database.close();
   }
 
-  /** Null = nothing. */
+  /** Null = no change. */
   private changed(position: LogPosition): ChangeBatch | null {
     const last = this.lastId();
     const { generation } = this.database.guard;
@@ -297,7 +298,7 @@ export class EmbeddedStore implements DirectoryStore {
     if (last === position) return null;
     const rows = this.all('SELECT id, device, user FROM changes WHERE id > ? ORDER BY id', Number(position));
     const first = rows[0];
-    // Ids are without gaps: another next id, or an end before our place, means that changes are gone.
+    // Ids have no gaps: another next id, or an end before the position, means that changes were removed.
     const trimmed = first === undefined || Number(first['id']) !== Number(position) + 1;
     const changes = rows.map((row): Change => ({
       device: row['device'] as DeviceKey | null,
@@ -358,7 +359,7 @@ export class EmbeddedStore implements DirectoryStore {
     this.run('INSERT OR REPLACE INTO decisions VALUES (?, ?, ?)', device, user ?? EVERY_USER, record);
   }
 
-  /** All decisions on users of the device; an operator writes few. */
+  /** All decisions on users of the device; there are few. */
   private userDecisions(device: DeviceKey, reader: TolerantReader): StoredUserDecision[] {
     const rows = this.all(
       'SELECT user, record FROM decisions WHERE device = ? AND user <> ?',
@@ -398,7 +399,7 @@ export class EmbeddedStore implements DirectoryStore {
   }
 
   private lastId(): LogPosition {
-    // The sequence table remembers the last id also when every row was trimmed.
+    // The sequence table keeps the last id even when all rows were removed.
     return String(Number(this.get("SELECT seq FROM sqlite_sequence WHERE name = 'changes'")?.['seq'] ?? 0));
   }
 

@@ -1,8 +1,8 @@
-// Owns the rights on the file of the embedded directory, and its errors in plain words.
+// Owns the permissions of the SQLite file, and its error messages.
 import { accessSync, chownSync, constants, existsSync, mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 
-/** The directory's SQLite file, or the disk under it, does not do what is asked of it. */
+/** The SQLite file, or the disk below it, failed. */
 export class StoreFileError extends Error {
   readonly code: string;
   constructor(code: string, message: string, cause?: unknown) {
@@ -12,8 +12,8 @@ export class StoreFileError extends Error {
 }
 
 /**
- * Makes the folder; returns whether the file is still to be made. SQLite opens a file that may only be read without a word, and
- * fails at the first write. @throws StoreFileError when the file may not be written
+ * Creates the folder; returns whether the file is missing. SQLite opens a read-only file without an error and fails at
+ * the first write. @throws StoreFileError when the file is not writable
  */
 export function prepareFile(path: string): boolean {
   try {
@@ -33,8 +33,8 @@ export function prepareFile(path: string): boolean {
 }
 
 /**
- * A command that root ran before the gateway's first start must not make a file that the gateway cannot write: it gets the
- * owner of its folder, and so do its companions, which SQLite makes with the file's owner.
+ * Gives a new file to the owner of its folder; SQLite does the same with the files beside it. Otherwise a command that
+ * root runs before the gateway's first start would make a file that the gateway cannot write.
  */
 export function giveToOwner(path: string): void {
   if (process.geteuid?.() !== 0) return;
@@ -43,7 +43,7 @@ export function giveToOwner(path: string): void {
   for (const file of [path, `${path}-wal`, `${path}-shm`]) if (existsSync(file)) chownSync(file, uid, gid);
 }
 
-/** Primary result codes of SQLite (sqlite.org/rescode.html), as codes of easgate and in words. */
+/** Primary result codes of SQLite (sqlite.org/rescode.html), with code and text of easgate. */
 const MEANINGS: ReadonlyMap<number, readonly [string, string]> = new Map([
   [5, ['EASGATE_STORE_BUSY', 'another process writes to it for too long']],
   [10, ['EASGATE_STORE_IO', 'the disk failed, or a limit on file sizes was reached']],
@@ -52,7 +52,7 @@ const MEANINGS: ReadonlyMap<number, readonly [string, string]> = new Map([
   [26, ['EASGATE_STORE_DAMAGED', 'it is no SQLite database']],
 ]);
 
-/** SQLITE_PERM, SQLITE_READONLY, SQLITE_CANTOPEN: the account may not do it. */
+/** SQLITE_PERM, SQLITE_READONLY, SQLITE_CANTOPEN: permission is missing. */
 const DENIED: ReadonlySet<number> = new Set([3, 8, 14]);
 
 interface SqliteError extends Error {
@@ -60,7 +60,10 @@ interface SqliteError extends Error {
   readonly errstr: string;
 }
 
-/** An error of SQLite or of the file system with the path, a code, what it means and its outcome; others as they are. */
+/**
+ * Converts an error of SQLite or of the file system into one with path, code, meaning and outcome; other errors are
+ * returned unchanged.
+ */
 export function fileError(path: string, error: unknown, outcome: string): Error {
   if (!(error instanceof Error)) return new Error(String(error));
   if ('errcode' in error) {

@@ -1,5 +1,5 @@
-// Owns the open SQLite file of the directory: made, judged by its identity, watched, given up when it is another one, opened
-// again when the known one is back.
+// Owns the open SQLite file of the directory: creates it, checks its identity, watches for replacement, closes a
+// replaced file and opens the known one again.
 import { DatabaseSync } from 'node:sqlite';
 import type { StatementSync } from 'node:sqlite';
 import { monotonicNow } from '../../clock.ts';
@@ -12,13 +12,13 @@ import { SCHEMA, SCHEMA_VERSION, SECRETS } from './schema.ts';
 import { StoreFileError, fileError } from './file-trouble.ts';
 import { FileWatch, createPrivately, inodeOf, narrow, release } from './store-file.ts';
 
-/** Longest wait for another process that writes; its transactions take milliseconds. */
+/** Longest wait for a lock of another process; transactions take milliseconds. */
 const BUSY_MS = 500;
-/** How often a gateway looks whether the beat is due. */
+/** Interval in which a gateway checks whether the beat is due. */
 const BEAT_MS = 1_000;
-/** A file that is not the known one is looked at again after so long. */
+/** Pause before a file that is not the known one is checked again. */
 const RETRY_MS = 100;
-/** A database in memory: there is no file to watch. */
+/** An in-memory database has no file to watch. */
 const IN_MEMORY = ':memory:';
 const NOTHING_WRITTEN = '; nothing was written';
 
@@ -33,17 +33,17 @@ interface OpenFile {
   readonly statements: Map<string, StatementSync>;
 }
 
-/** All reading and writing goes through {@link read} and {@link write}: each looks first whether the file is the known one. */
+/** All reads and writes go through {@link read} and {@link write}, which first check that the file is the known one. */
 export class GuardedDatabase {
   readonly guard: StoreGuard;
   private readonly path: string;
-  /** Null = the known file is not there. */
+  /** Null = the known file is missing. */
   private file: OpenFile | null = null;
   private readonly beat: NodeJS.Timeout | null;
   private triedAt = -Infinity;
   private closed = false;
 
-  /** Opens the file; makes it when nothing is known that it would take the place of. @throws StoreOutageError */
+  /** Opens the file, or creates it when no store was known here. @throws StoreOutageError */
   constructor(path: string, options: GuardOptions) {
     this.path = path;
     this.guard = new StoreGuard(path, options);
@@ -52,7 +52,7 @@ export class GuardedDatabase {
     this.beat?.unref();
   }
 
-  /** One consistent view; waits for no writer. @throws StoreOutageError, StoreFileError */
+  /** Reads in one transaction, without waiting for writers. @throws StoreOutageError, StoreFileError */
   read<T>(work: () => T): T {
     const { database } = this.settle();
     try {
@@ -65,13 +65,13 @@ export class GuardedDatabase {
     }
   }
 
-  /** The only writer; all of it, or nothing. @throws StoreOutageError, StoreFileError */
+  /** Writes in one exclusive transaction. @throws StoreOutageError, StoreFileError */
   write<T>(work: (database: DatabaseSync) => T): T {
     const { database, watch } = this.settle();
     let result: T;
     try {
       result = inTransaction(database, 'BEGIN IMMEDIATE', () => {
-        // An epoch that another process raised is taken up before anything is written.
+        // An epoch that another process raised is adopted before the write.
         if (!this.isKnown()) this.judge(database);
         return work(database);
       });
@@ -83,7 +83,7 @@ export class GuardedDatabase {
     throw new StoreFileError('EASGATE_STORE_FILE', text);
   }
 
-  /** Within {@link read} or {@link write}. */
+  /** Use within {@link read} or {@link write}. */
   statement(sql: string): StatementSync {
     const { database, statements } = this.file as OpenFile;
     let statement = statements.get(sql);
@@ -102,8 +102,8 @@ export class GuardedDatabase {
   }
 
   /**
-   * The database of the known file. While that is away the open one is kept: it goes on when the file is moved back. One
-   * that was replaced is given up, and the other file is looked at.
+   * The database of the known file. While the file is missing, the open database is kept, so that it works again when
+   * the file is moved back. A replaced file is released, and the new one is checked.
    */
   private settle(): OpenFile {
     if (this.closed) throw new Error(`${this.path}: closed`);
@@ -160,7 +160,7 @@ export class GuardedDatabase {
     let database: DatabaseSync | null = null;
     try {
       database = new DatabaseSync(this.path, { timeout: BUSY_MS });
-      // Nothing is changed in a file that is not ours.
+      // An unknown file is not changed.
       const version = versionOf(database);
       if (version === 0 && !this.guard.mayCreate) this.guard.see(null);
       if (version > SCHEMA_VERSION) {
@@ -176,7 +176,7 @@ export class GuardedDatabase {
     }
   }
 
-  /** Tables of an empty file, and the identity of one that has none; judges what is there. */
+  /** Creates the tables of an empty file, and a missing identity; then checks the identity. */
   private prepareTables(database: DatabaseSync): void {
     inTransaction(database, 'BEGIN IMMEDIATE', () => {
       const version = versionOf(database);
@@ -221,7 +221,7 @@ export class GuardedDatabase {
         this.judge(database);
       });
     } catch {
-      // Whatever reads or writes next says what is wrong; it is tried again in a second.
+      // The next read or write reports the error; the beat is retried in a second.
     }
   }
 }
@@ -230,7 +230,7 @@ function versionOf(database: DatabaseSync): number {
   return Number(database.prepare('PRAGMA user_version').get()?.['user_version'] ?? 0);
 }
 
-/** SQLite rolls back by itself when the disk is full: to do it once more would hide why. */
+/** SQLite itself rolls back when the disk is full; a second rollback would hide the cause. */
 function inTransaction<T>(database: DatabaseSync, begin: string, work: () => T): T {
   database.exec(begin);
   try {

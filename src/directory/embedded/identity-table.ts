@@ -1,15 +1,15 @@
-// Owns the identity of the store in a SQLite file: one row.
+// Owns the store's identity in a SQLite file: one row.
 import type { DatabaseSync } from 'node:sqlite';
 import { STORE_SCHEMA, nextBeat } from '../store-identity.ts';
 import type { StoreIdentity } from '../store-identity.ts';
 
-/** Came later than the other tables; an older version of easgate does not mind it. */
+/** Newer than the other tables; older versions of easgate ignore it. */
 export const IDENTITY_TABLE = `
   CREATE TABLE IF NOT EXISTS store (one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER NOT NULL, id TEXT NOT NULL,
     epoch INTEGER NOT NULL, beat INTEGER NOT NULL, beat_at INTEGER NOT NULL, replaces TEXT NOT NULL);
 `;
 
-/** Null = the file has none yet. */
+/** Null = the file has no identity. */
 export function readIdentity(database: DatabaseSync): StoreIdentity | null {
   const row = database.prepare('SELECT version, id, epoch, beat, replaces FROM store').get();
   if (row === undefined) return null;
@@ -29,7 +29,7 @@ export function writeIdentity(database: DatabaseSync, { id, epoch, beat, replace
     .run(STORE_SCHEMA, id, epoch, beat, Date.now(), replaces.join(' '));
 }
 
-/** Advances the beat when it is time; several workers do it by turns. */
+/** Advances the beat when it is due; workers take turns. */
 export function writeBeat(database: DatabaseSync): void {
   const row = database.prepare('SELECT beat, beat_at FROM store').get();
   if (row === undefined) return;

@@ -1,4 +1,4 @@
-// Owns bringing an older SQLite file to the schema of this version, by numbered steps in the transaction of the opening.
+// Owns the migration of older SQLite files, in numbered steps within the transaction that opens the file.
 import type { DatabaseSync } from 'node:sqlite';
 import { deviceKey } from '../../identity/device.ts';
 import type { DeviceKey } from '../../identity/keys.ts';
@@ -6,16 +6,16 @@ import { needsOneKey, underOneKey } from '../one-key.ts';
 import type { StoredDevice } from '../one-key.ts';
 import { SCHEMA_VERSION } from './schema.ts';
 
-/** From each version to the next. */
+/** The step from each version to the next. */
 const STEPS: ReadonlyMap<number, (database: DatabaseSync, epoch: number) => void> = new Map([[1, toOneKey]]);
 
-/** Brings the file from `version` to {@link SCHEMA_VERSION}; the caller has begun a transaction, and knows the store's epoch. */
+/** Migrates the file from `version` to {@link SCHEMA_VERSION}, in the caller's transaction. */
 export function migrate(database: DatabaseSync, version: number, epoch: number): void {
   for (let from = version; from < SCHEMA_VERSION; from++) STEPS.get(from)?.(database, epoch);
   if (version < SCHEMA_VERSION) database.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);
 }
 
-/** 2: one key per device, whatever its id is spelled as; wipes name the partnerships they are for. */
+/** Version 2: one key per device for all spellings of its id; wipes name their partnerships. */
 function toOneKey(database: DatabaseSync, epoch: number): void {
   // The primary key of partnerships begins with the user.
   database.exec('CREATE INDEX by_device ON partnerships (device)');

@@ -13,7 +13,7 @@ export const SCHEMA = `
   CREATE TABLE changes (id INTEGER PRIMARY KEY AUTOINCREMENT, device TEXT, user TEXT);
 `;
 
-/** Came later than the other tables; an older version of easgate does not mind it. */
+/** Newer than the other tables; older versions of easgate ignore it. */
 export const SECRETS = `
   CREATE TABLE IF NOT EXISTS secrets (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 `;

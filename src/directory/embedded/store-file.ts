@@ -1,15 +1,15 @@
-// Owns the SQLite file as the system sees it: made private, watched for removal and replacement.
+// Owns the SQLite file in the file system: its mode, and detection of removal and replacement.
 import { chmodSync, closeSync, mkdirSync, openSync, renameSync, statSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { dirname } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { fileError } from './file-trouble.ts';
 
-/** Only the gateway's account may read it: it holds the secret of session tickets. */
+/** Readable by the gateway's account only: it holds the secret of session tickets. */
 const MODE = 0o600;
 const OTHERS = 0o077;
 
-/** Which file has this name; null = none. */
+/** Identifies the file behind a path; null = none. */
 export function inodeOf(path: string): string | null {
   const found = stat(path);
   return found === null ? null : `${found.dev}:${found.ino}`;
@@ -21,12 +21,12 @@ export function createPrivately(path: string): void {
     mkdirSync(dirname(path), { recursive: true });
     closeSync(openSync(path, 'wx', MODE));
   } catch (error) {
-    // Another process was faster.
+    // Another process created it first.
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw fileError(path, error, '');
   }
 }
 
-/** Takes the file away from others; returns the mode of one that could not be narrowed, else null. */
+/** Removes the permissions of group and others; returns the mode if that failed, else null. */
 export function narrow(path: string): number | null {
   for (const name of [path, `${path}-wal`, `${path}-shm`]) {
     const mode = stat(name)?.mode ?? 0;
@@ -45,25 +45,26 @@ function stat(path: string): Stats | null {
 }
 
 /**
- * Databases whose file was removed or replaced. They are never closed: closing the last connection to a file deletes the
- * write-ahead log by its name, which is the new file's by then (sqlite3WalClose). Bounded by how often somebody replaces it.
+ * Databases whose file was removed or replaced. They are never closed: closing the last connection deletes the
+ * write-ahead log by name (sqlite3WalClose), which belongs to the new file by then. Their number is bounded by how
+ * often the file is replaced.
  */
 const abandoned: DatabaseSync[] = [];
 
-/** Remembers which file and which write-ahead log a database has open. */
+/** Identifies the file and the write-ahead log that a database has open. */
 export class FileWatch {
   private readonly path: string;
   private readonly file: string;
   private readonly log: string | null;
 
-  /** `file` is what {@link inodeOf} said before the database was opened; the log is there since. */
+  /** `file` is the result of {@link inodeOf} before the database was opened; the log was created by opening it. */
   constructor(path: string, file: string) {
     this.path = path;
     this.file = file;
     this.log = inodeOf(`${path}-wal`);
   }
 
-  /** Whether the files of that name are still those: a removed file lives on for whoever has it open. */
+  /** Whether the paths still lead to these files: a removed file stays readable for processes that have it open. */
   isSame(): boolean {
     return this.hasFile() && this.hasLog();
   }
@@ -77,8 +78,8 @@ export class FileWatch {
   }
 
   /**
-   * Another file has the name. The log beside it is that of the file before: SQLite would read it into this one
-   * (sqlite.org/howtocorrupt.html 4.4).
+   * Another file replaced this one. The log beside it belongs to the old file; SQLite would apply it to the new one
+   * (sqlite.org/howtocorrupt.html 4.4), so it is renamed.
    */
   setLogAside(): void {
     if (!this.hasLog()) return;
@@ -86,13 +87,13 @@ export class FileWatch {
       try {
         renameSync(name, `${name}.old`);
       } catch {
-        // Another process was faster.
+        // Another process renamed it first.
       }
     }
   }
 }
 
-/** Closes a database, or gives it up when its file is another one by now. */
+/** Closes a database, or abandons it when its file was replaced. */
 export function release(database: DatabaseSync, watch: FileWatch | null): void {
   if (watch?.isSame() ?? true) database.close();
   else abandoned.push(database);

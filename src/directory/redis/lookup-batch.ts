@@ -1,10 +1,10 @@
-// Owns reading for many look-ups in one call: those that one turn of the event loop asks for go to Redis together.
+// Owns batching of look-ups: those of one turn of the event loop go to Redis in one call.
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
 import { encodeUser } from './redis-keys.ts';
 
 /** A decision on a user of the device, as text. */
 export interface StoredUserRow {
-  /** Encoded name it is stored under, and the user that means. */
+  /** Encoded name of the decision, and the user it stands for. */
   readonly name: string;
   readonly target: string;
   readonly decision: string;
@@ -12,9 +12,9 @@ export interface StoredUserRow {
   readonly record: string | null;
 }
 
-/** What is stored for one look-up, as text; `null` = nothing. */
+/** Stored text for one look-up; `null` = none. */
 export interface StoredFacts {
-  /** Encoded name of the user that the given name means. */
+  /** Encoded user that the given name stands for. */
   readonly user: string;
   readonly device: string | null;
   readonly partnership: string | null;
@@ -23,11 +23,11 @@ export interface StoredFacts {
   readonly userRecord: string | null;
   readonly userDecisions: readonly StoredUserRow[];
   readonly position: string;
-  /** A key that holds something else than text; null = none. */
+  /** A key that does not hold text; null = none. */
   readonly failure: string | null;
 }
 
-/** Runs the script LOOKUP with these values behind the prefix. */
+/** Runs the script LOOKUP with these values after the prefix. */
 export type RunLookups = (values: readonly string[]) => Promise<unknown>;
 
 interface Waiting {
@@ -36,10 +36,10 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-/** Redis serves nobody else while it runs a script: a fraction of a millisecond for so many. */
+/** Redis is blocked while it runs a script: a fraction of a millisecond for this many look-ups. */
 const MAX_LOOKUPS_PER_CALL = 16;
 
-/** Look-ups that wait for the end of this turn. Their number is bounded by who asks (the verdict cache). */
+/** Look-ups that wait for the end of this turn. The verdict cache bounds their number. */
 export class LookupBatch {
   private readonly run: RunLookups;
   private waiting: Waiting[] = [];

@@ -1,4 +1,4 @@
-// Owns the walk over all of the directory in Redis for records that are not understood.
+// Owns the search for malformed records in Redis.
 import type { Redis } from 'ioredis';
 import type { DeviceKey } from '../../identity/keys.ts';
 import { TolerantReader } from '../tolerant-reader.ts';
@@ -10,7 +10,7 @@ import { decodeUser } from './redis-keys.ts';
 
 const BATCH = 500;
 
-/** Kinds of records that are text, by the beginning of their names. */
+/** Name prefixes of records that are text. */
 const TEXTS = /^(?:device|user|alias|partnership|decision|secret):/;
 
 /** Names of records, in order. */
@@ -35,7 +35,7 @@ export async function unreadableRecords(client: Redis, prefix: string, epoch: nu
   return [...new Set(reader.unreadable().unreadable ?? [])].sort();
 }
 
-/** One answer per key: its text, null for nothing, undefined for something that is no text. */
+/** One entry per key: its text, null if missing, undefined if not text. */
 export async function readTexts(
   client: Redis,
   keys: readonly string[],

@@ -12,14 +12,15 @@ export interface RedisStoreOptions {
 }
 
 /**
- * A connection on which nothing comes back so long is dead: a host that is gone without a word, or a balancer that forgot it,
- * would else be waited for until TCP gives up, a quarter of an hour. Above the longest XREAD (redis-store.ts).
+ * A connection without any data for this long counts as dead. Otherwise a host that vanished, or a load balancer that
+ * dropped the connection, would be noticed only when TCP gives up, after a quarter of an hour. Longer than the longest
+ * XREAD (redis-store.ts).
  */
 const SILENCE_MS = 5_000;
 
 /**
- * A gate must fail fast and in bounds (ioredis defaults queue without end): no offline queue, no resend, no retries,
- * reconnects with back-off and jitter.
+ * Fails fast and bounded, unlike the defaults of ioredis: no offline queue, no resend, no retries; reconnects with
+ * back-off and jitter.
  */
 export function connect(options: RedisStoreOptions, commandTimeout: number | undefined): Redis {
   const client = new Redis(options.url, {
@@ -33,16 +34,16 @@ export function connect(options: RedisStoreOptions, commandTimeout: number | und
     retryStrategy: (times) => Math.min(50 * 2 ** Math.min(times, 6), 2_000) + Math.floor(Math.random() * 250),
     ...(commandTimeout === undefined ? {} : { commandTimeout }),
   });
-  // Without a listener errors are printed by the library; each command's rejection carries them already.
+  // Without a listener the library prints errors; the commands reject with them anyway.
   client.on('error', () => {
-    // ioredis listens for one error of a socket; TLS may report a second one, which would end the process.
+    // ioredis handles one error of a socket; TLS may report a second one, which would end the process.
     const socket: unknown = Reflect.get(client, 'stream');
     if (socket instanceof Socket && !socket.listeners('error').includes(ignore)) socket.on('error', ignore);
   });
   return client;
 }
 
-/** Where the directory is, for messages: never with the password. */
+/** Address of the directory for messages, without the password. */
 export function placeOf({ url, keyPrefix }: RedisStoreOptions): string {
   const { host, pathname } = URL.canParse(url) ? new URL(url) : { host: 'redis', pathname: '' };
   return `Redis ${host}${pathname} (prefix ${keyPrefix})`;
@@ -52,9 +53,9 @@ function ignore(): void {
   // The first error of the socket was reported.
 }
 
-/** How long a store that may come by itself is waited for. */
+/** Longest wait for a store that may become available. */
 const READY_MS = 5_000;
-/** A handshake that takes longer is worth a look whether the other side speaks TLS at all. */
+/** After a handshake of this length, check whether the other side uses TLS at all. */
 const PLAIN_CHECK_MS = 300;
 
 /** Rejects with the reason as soon as it is known, or when the connection is not ready within a few seconds. */

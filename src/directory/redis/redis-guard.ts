@@ -1,5 +1,5 @@
-// Owns that everything in Redis is read from and written to the known store: scripts that compare its identity, a check
-// after every lost connection, and the beat of a gateway.
+// Owns that everything is read from and written to the known store: scripts compare its identity, lost connections
+// cause a check, and gateways write the beat.
 import type { Redis } from 'ioredis';
 import { monotonicNow } from '../../clock.ts';
 import { StoreGuard } from '../store-guard.ts';
@@ -11,26 +11,26 @@ import type { RedisKeys } from './redis-keys.ts';
 import { STORE_CHANGED } from './redis-scripts.ts';
 import type { Script } from './redis-scripts.ts';
 
-/** How often a gateway looks. */
+/** Interval of the checks of a gateway. */
 const BEAT_MS = 1_000;
 
-/** Redis took a command and refused it; its scripts check first, so nothing was written. */
+/** Redis refused a command; scripts check first, so nothing was written. */
 export class RedisRefusalError extends Error {
   readonly code = 'EASGATE_STORE_REFUSED';
 }
 
-/** The way to Redis for everything but waiting for changes. */
+/** Access to Redis for everything except waiting for changes. */
 export class RedisGuard {
   readonly guard: StoreGuard;
-  /** Everything that was read before is void. */
+  /** Called when everything read before is invalid. */
   onNewEpoch: () => void = () => undefined;
   private readonly client: Redis;
   private readonly keys: RedisKeys;
   private readonly freshness: Freshness;
   private readonly timer: NodeJS.Timeout | null;
-  /** The identity as it is stored; '' = none was seen yet. */
+  /** The identity as stored text; '' = none was read yet. */
   private known = '';
-  /** A connection was lost: whatever is behind it now must be looked at first. */
+  /** A connection was lost: the server behind the new one must be checked first. */
   private doubted = true;
   private checking: Promise<void> | null = null;
 
@@ -40,7 +40,7 @@ export class RedisGuard {
     this.guard = new StoreGuard(place, options);
     this.freshness = new Freshness(place, options.maxRollbackMs, monotonicNow);
     client.on('close', () => this.doubt());
-    // What it found stands in the guard: whoever reads or writes next gets it.
+    // The result is kept in the guard; the next read or write reports it.
     this.timer = options.serves ? setInterval(() => void this.check().catch(() => undefined), BEAT_MS) : null;
     this.timer?.unref();
   }
@@ -54,15 +54,15 @@ export class RedisGuard {
     this.doubted = true;
   }
 
-  /** Before anything that no script compares. Rejects with why the store is not to be used. */
+  /** Call before commands that compare no identity. Rejects when the store must not be used. */
   async verified(): Promise<void> {
     const { trouble, options } = this.guard;
-    // A gateway looks once a second; look-ups must not wait for each other meanwhile.
+    // A gateway checks once a second; look-ups must not wait for each other meanwhile.
     if (trouble !== null && options.serves && !this.doubted) throw trouble;
     if (trouble !== null || this.doubted) await this.check();
   }
 
-  /** Looks at the identity now; one look at a time. Rejects with why the store is not to be used. */
+  /** Checks the identity now; concurrent calls share one check. Rejects when the store must not be used. */
   check(): Promise<void> {
     this.checking ??= this.look().finally(() => {
       this.checking = null;
@@ -83,7 +83,7 @@ export class RedisGuard {
     return this.run(script, values);
   }
 
-  /** By name; by its text where Redis does not have it (yet, or since it was restarted): then nothing of it was done. */
+  /** Runs a script by its hash, or by its text if Redis does not have it; in that case nothing had been executed. */
   private async run({ sha, text }: Script, values: readonly string[]): Promise<unknown> {
     const { prefix } = this.keys;
     try {
@@ -116,7 +116,7 @@ export class RedisGuard {
     const { generation } = guard;
     this.doubted = false;
     if (guard.see(identity) && identity !== null) {
-      // Whoever sees it first raises the epoch; the others find it raised.
+      // The first gateway raises the epoch; the others find it raised.
       await replaceIdentity(client, keys, text, { ...identity, epoch: identity.epoch + 1 }).catch(
         (error: unknown) =>
           guard.fail(

@@ -1,35 +1,35 @@
-// Owns the identity of the directory in Redis: its two keys, the beat that gateways write, and whether a server is fresh.
+// Owns the store's identity in Redis: its two keys, the beat that gateways write, and the freshness of a server.
 import type { Redis } from 'ioredis';
 import { StoreOutageError } from '../store-identity.ts';
 import type { KnownStore, StoreIdentity } from '../store-identity.ts';
 import type { RedisKeys } from './redis-keys.ts';
 import { PULSE, REPLACE_SCHEMA } from './redis-scripts.ts';
 
-/** What was found, and its text as it is stored; every script compares that. */
+/** An identity, and its stored text, which every script compares. */
 export interface StoredIdentity {
   readonly identity: StoreIdentity | null;
   readonly text: string;
 }
 
-/** What a beat brought: also why Redis did not take it; null = it did, or it was not time. */
+/** The result of a beat; with the reason if Redis refused it, null if it was written or not due. */
 export interface Pulse extends StoredIdentity {
   readonly refusal: string | null;
 }
 
-/** Reads both keys at one moment. Anything that is no identity counts as none. */
+/** Reads both keys atomically. A malformed identity counts as none. */
 export async function readIdentity(client: Redis, keys: RedisKeys): Promise<StoredIdentity> {
   const [schema, beat] = await client.mget(keys.schema, keys.beat);
   return identityOf(schema ?? '', beat ?? '');
 }
 
-/** Advances the beat if this is the known store and it is time. */
+/** Advances the beat if this is the known store and the beat is due. */
 export async function pulse(client: Redis, keys: RedisKeys, known: string, beat: number): Promise<Pulse> {
   const reply = await client.eval(PULSE.text, 0, keys.prefix, known, String(beat));
   const [schema = '', stored = '', refusal = ''] = reply as string[];
   return { ...identityOf(schema, stored), refusal: refusal === '' ? null : refusal };
 }
 
-/** Writes another identity in the place of `before` (its text; '' = none). False when it is another one by now. */
+/** Replaces the identity with the text `before` ('' = none). False when it is another one. */
 export async function replaceIdentity(
   client: Redis,
   keys: RedisKeys,
@@ -55,8 +55,8 @@ function identityOf(text: string, beat: string): StoredIdentity {
 }
 
 /**
- * Whether what a server says is of today. A primary is; a replica only while its link is up and the beat goes on. A primary
- * that lost its replicas (`min-replicas-to-write`) may have a successor already.
+ * Whether the data of a server is current. A primary is; a replica only while its link is up and the beat advances. A
+ * primary without replicas (`min-replicas-to-write`) may already have a successor.
  */
 export class Freshness {
   private readonly place: string;
@@ -72,7 +72,7 @@ export class Freshness {
     this.provenAt = now();
   }
 
-  /** Null = fresh. `info` is asked for only when Redis refused the beat. */
+  /** Null = fresh. `info` is called only when Redis refused the beat. */
   async judge(
     found: Pulse,
     known: KnownStore | null,
@@ -87,7 +87,7 @@ export class Freshness {
       return null;
     }
     if (moved && known !== null) this.provenAt = this.now();
-    // An account without the right to INFO: the beat alone decides.
+    // Without permission for INFO, the beat alone decides.
     const replication = await info().catch(() => '');
     if (/^role:master\r?$/m.test(replication) && !refusal.startsWith('NOREPLICAS')) {
       this.provenAt = this.now();

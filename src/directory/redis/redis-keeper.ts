@@ -1,4 +1,4 @@
-// Owns the identity of a directory in Redis for `easgate store`: read and written whatever this gateway knows.
+// Owns the identity of a directory in Redis for `easgate store`: read and written without the checks of a gateway.
 import type { Redis } from 'ioredis';
 import type { StoreIdentity } from '../store-identity.ts';
 import type { StoreKeeper } from '../store-keeper.ts';
@@ -18,7 +18,7 @@ export class RedisKeeper implements StoreKeeper {
     this.keys = new RedisKeys(options.keyPrefix);
   }
 
-  /** Connects; rejects with the reason as soon as it is known that Redis cannot be used. */
+  /** Connects; rejects as soon as the reason for a failure is known. */
   static async open(options: RedisStoreOptions): Promise<RedisKeeper> {
     const keeper = new RedisKeeper(options);
     try {

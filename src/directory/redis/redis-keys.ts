@@ -1,15 +1,15 @@
-// Owns the names of the Redis keys; the schema is public, see docs/reference/directory.md.
+// Owns the names of the Redis keys. The schema is public: docs/reference/directory.md.
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
 
 /**
- * User names may hold anything, so they are written in base64url: no name can alias or move another key. Device keys are
- * letters and digits already.
+ * User names may contain any character, so they are encoded as base64url: no name can produce another key. Device keys
+ * are letters and digits.
  */
 export function encodeUser(user: string): string {
   return Buffer.from(user, 'utf8').toString('base64url');
 }
 
-/** The name that {@link encodeUser} wrote. */
+/** Reverses {@link encodeUser}. */
 export function decodeUser(encoded: string): UserKey {
   return Buffer.from(encoded, 'base64url').toString('utf8') as UserKey;
 }
@@ -56,7 +56,7 @@ export class RedisKeys {
     return `${this.prefix}secret:${name}`;
   }
 
-  /** Encoded users of the device on whose partnerships there are decisions. */
+  /** Encoded users of the device with decisions on their partnerships. */
   decisionIndex(device: DeviceKey): string {
     return `${this.prefix}index:decisions:${device}`;
   }

@@ -1,6 +1,6 @@
-// Owns bringing the records of an older version in Redis to this one, at the first start of any gateway. Every step writes
-// one device's records, and only over those that it read: several gateways may do it at once, and one that is killed leaves
-// the rest to the next.
+// Owns the migration of older records in Redis, at the first start of any gateway. Each step rewrites the records of
+// one device if they are unchanged. So several gateways may migrate at once, and an interrupted run is continued by the
+// next.
 import type { Redis } from 'ioredis';
 import { deviceKey } from '../../identity/device.ts';
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
@@ -11,14 +11,14 @@ import { decodeUser, encodeUser } from './redis-keys.ts';
 import type { RedisKeys } from './redis-keys.ts';
 import { REWRITE } from './redis-scripts.ts';
 
-/** 2: one key per device, users of a device with decisions in a set, wipes that name their partnerships. */
+/** Version 2: one key per device, a set of the users with decisions per device, wipes that name their partnerships. */
 const VERSION = 2;
 const SCAN_COUNT = 1_000;
-/** Rounds of reading and writing the records of one device against other writers. */
+/** Most attempts to rewrite one device against other writers. */
 const MAX_ATTEMPTS = 10;
 const MAX_CHANGES = 100_000;
 
-/** Users with something under one key of a device. */
+/** Users with records under one key of a device. */
 interface Holders {
   readonly decisions: Set<UserKey>;
   readonly partnerships: Set<UserKey>;
@@ -37,7 +37,7 @@ export class RedisMigration {
     this.keys = keys;
   }
 
-  /** Does nothing where it was done. Rejects when Redis does not answer, or a later version wrote the records. */
+  /** Does nothing when already done. Rejects when Redis does not answer, or a later version wrote the records. */
   async run(): Promise<void> {
     const version = Number((await this.client.get(this.keys.recordsVersion)) ?? 1);
     if (version > VERSION) throw new Error(`Redis: schema version ${version} is not known here`);
@@ -92,14 +92,14 @@ export class RedisMigration {
     throw new Error(`the records of ${spelled[0]} keep changing`);
   }
 
-  /** False when another writer was faster. */
+  /** False when another writer changed the records. */
   private async rewrite(spelled: readonly DeviceKey[]): Promise<boolean> {
     const canonical = deviceKey(spelled[0] ?? '');
     const alone = spelled.length === 1 && spelled[0] === canonical;
     if (alone && this.holdersOf(canonical).decisions.size === 0) return true;
     const before = new Map<string, string>();
     const stored: StoredDevice[] = [];
-    // Also what another gateway wrote under the one key since.
+    // Includes what another gateway has already written under the one key.
     for (const key of new Set([...spelled, canonical])) stored.push(await this.read(key, spelled, before));
     const after = underOneKey(stored, Date.now(), this.guard.guard.epoch);
     const texts = new Map([...before.keys()].map((name) => [name, '']));

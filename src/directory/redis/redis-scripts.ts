@@ -1,7 +1,7 @@
-// Owns the Lua scripts: one round trip per read, record and change log together on every write.
+// Owns the Lua scripts: one round trip per read; record and change log together on every write.
 import { createHash } from 'node:crypto';
 
-/** A script, and the name under which Redis keeps it once it has run. */
+/** A script and its hash, by which Redis caches it. */
 export interface Script {
   readonly text: string;
   readonly sha: string;
@@ -11,10 +11,10 @@ function named(text: string): Script {
   return { text, sha: createHash('sha1').update(text).digest('hex') };
 }
 
-/** Begins the error of a script that found another store than the caller knows. */
+/** Prefix of the error when the store is not the one that the caller knows. */
 export const STORE_CHANGED = 'STORECHANGED';
 
-/** Every script begins with it: the last of ARGV is what `schema` must be. Then the others stand as documented. */
+/** Start of every script: the last ARGV is the expected value of `schema`; the others are as documented. */
 const SAME_STORE = `
 local known = table.remove(ARGV)
 if redis.pcall('GET', ARGV[1] .. 'schema') ~= known then
@@ -23,10 +23,10 @@ end
 `;
 
 /**
- * Redis undoes nothing: a script that fails half-way has written half. So a script names first what it will write
- * (`need`), which must be of the right type and allowed to this account, and ends with `refusal` before it writes. Then it
- * appends to the change log before anything else: for want of memory, on a replica, or at the end of the log's ids, Redis
- * refuses the first write. `text` reads a key that may hold something else: that counts as nothing, and is overwritten.
+ * Redis does not roll back: a script that fails halfway has written half. So a script first declares its writes
+ * (`need`), which must have the right type and be permitted, and calls `refusal` before it writes. The change log is
+ * appended first: without memory, on a replica, or at the end of the log's ids, Redis refuses the first write. `text`
+ * reads a key of any type; another type counts as missing and is overwritten.
  */
 const CHECKED_WRITES = `
 local refusal
@@ -56,8 +56,8 @@ function writing(text: string): Script {
 }
 
 /**
- * ARGV: prefix, text of the known schema, known beat. Returns schema, beat, and why the beat was not taken. It is written
- * only over the store that the caller knows, so that a store that lost writes is seen by every gateway (nextBeat).
+ * ARGV: prefix, text of the known schema, known beat. Returns schema, beat, and why the beat was refused. It writes
+ * only to the known store, so that every gateway notices lost writes (nextBeat).
  */
 export const PULSE = named(`
 local schema = redis.pcall('GET', ARGV[1] .. 'schema')
@@ -80,7 +80,7 @@ end
 return { schema, stored, refusal }
 `);
 
-/** ARGV: prefix, the text that must be stored or '', the new text, its beat. Returns 0 when another one is stored. */
+/** ARGV: prefix, the expected text or '', the new text, its beat. Returns 0 when another text is stored. */
 export const REPLACE_SCHEMA = named(`
 local stored = redis.pcall('GET', ARGV[1] .. 'schema')
 if type(stored) ~= 'string' then stored = '' end
@@ -178,7 +178,7 @@ redis.call('SET', key, ARGV[3] .. ',"stateSince":' .. since .. '}')
 return 1
 `);
 
-/** Keeps which users of a device have decisions: `device`, `user`, and whether there is one. */
+/** Maintains the set of users with decisions per device: `device`, `user`, and whether there is one. */
 const INDEX_DECISION = `
 local function index(device, user, exists)
   redis.call('SADD', ARGV[1] .. 'index:devices', device)
@@ -201,8 +201,8 @@ return 1
 `);
 
 /**
- * ARGV: prefix, device, encoded user or '', the text that must be stored or '', record or '', log length.
- * Returns 0 when another text is stored.
+ * ARGV: prefix, device, encoded user or '', the expected text or '', record or '', log length. Returns 0 when another
+ * text is stored.
  */
 export const REPLACE_DECISION = writing(`${INDEX_DECISION}
 need(ARGV[5] == '' and 'DEL' or 'SET', 'decision:' .. ARGV[2] .. ':' .. ARGV[3])
@@ -219,8 +219,8 @@ return 1
 `);
 
 /**
- * ARGV: prefix, device, encoded user or '', the text that must be stored, record. Returns 0 when another text is stored.
- * For what changes no verdict: nothing is appended to the log.
+ * ARGV: prefix, device, encoded user or '', the expected text, record. Returns 0 when another text is stored. For
+ * changes without effect on verdicts: the log is not appended.
  */
 export const AMEND_DECISION = writing(`
 local name = 'decision:' .. ARGV[2] .. ':' .. ARGV[3]
@@ -231,7 +231,10 @@ redis.call('SET', ARGV[1] .. name, ARGV[5])
 return 1
 `);
 
-/** ARGV: prefix, encoded user, record, log length, encoded aliases… A name that went to another user since stays there. */
+/**
+ * ARGV: prefix, encoded user, record, log length, encoded aliases… An alias that meanwhile belongs to another user is
+ * kept there.
+ */
 export const PUT_USER = writing(`
 local touched = { [ARGV[2]] = true }
 local left = {}

@@ -15,7 +15,8 @@ import {
 } from '../../model/partnership.ts';
 import { TolerantReader } from '../tolerant-reader.ts';
 import { boundRequirements, readDevice } from '../../model/device.ts';
-import { decisionText, readDecision } from '../../model/decision.ts';
+import { readDecision } from '../../model/decision.ts';
+import { decisionText } from '../../model/wipe.ts';
 import { readUser } from '../../model/user.ts';
 import type { DeviceReport } from '../../model/device.ts';
 import type { NewSpelling, PartnershipRecord } from '../../model/partnership.ts';
@@ -57,9 +58,9 @@ const MAX_CHANGES = 100_000;
 const BLOCK_MS = 2_000;
 const READ_COUNT = 1_000;
 const LIST_BATCH = 500;
-/** Partnerships written by one script: Redis answers no look-up meanwhile. */
+/** Partnerships written by one script, which blocks Redis. */
 const SEEN_BATCH = 20;
-/** Rounds of reading and writing one decision against other writers. */
+/** Most attempts to change one decision against other writers. */
 const MAX_ATTEMPTS = 5;
 
 /** The directory in Redis. Single server or Sentinel-less replica set; not Cluster (scripts touch several keys). */
@@ -67,11 +68,11 @@ export class RedisStore implements DirectoryStore {
   readonly kind = 'redis';
   readonly names: UserNames;
   private readonly client: Redis;
-  /** XREAD blocks its connection, so it has one of its own, without a command time-out. */
+  /** XREAD blocks its connection, so it has its own one, without a command timeout. */
   private readonly reader: Redis;
   private readonly keys: RedisKeys;
   private readonly guard: RedisGuard;
-  /** Of the guard's generation, up to which changes were announced. */
+  /** The guard's generation whose change was announced last. */
   private announced = 0;
   private readonly lookups = new LookupBatch((values) => this.guard.script(LOOKUP, values));
   private closed = false;
@@ -86,8 +87,8 @@ export class RedisStore implements DirectoryStore {
   }
 
   /**
-   * Connects, and brings records of older versions over. Rejects with the reason as soon as it is known that Redis cannot be
-   * used, or is not the known store (redis-guard.ts).
+   * Connects and migrates older records. Rejects as soon as it is known that Redis cannot be used, or is not the known
+   * store (redis-guard.ts).
    */
   static async open(
     options: RedisStoreOptions,
@@ -98,10 +99,10 @@ export class RedisStore implements DirectoryStore {
     try {
       await Promise.all([ready(store.client, options.url), ready(store.reader, options.url)]);
       await store.guard.check();
-      // The first beat shows whether the server takes writes.
+      // The first beat shows whether the server accepts writes.
       if (guard.serves) await store.guard.check();
       await new RedisMigration(store.client, store.guard, store.keys).run();
-      // A reader that waits on the log of before would wait on.
+      // Disconnects, because a reader would keep waiting on the old log.
       store.guard.onNewEpoch = () => store.reader.disconnect(true);
       store.announced = store.guard.guard.generation;
     } catch (error) {
@@ -226,7 +227,7 @@ export class RedisStore implements DirectoryStore {
 
   async listDecisions(): Promise<readonly StoredDecision[]> {
     await this.guard.verified();
-    // Whatever was decided on has its device in this index.
+    // Every device with a decision is in this index.
     const devices = (await this.scan(this.keys.deviceIndex)) as DeviceKey[];
     const found: StoredDecision[] = [];
     for (let at = 0; at < devices.length; at += LIST_BATCH) {
@@ -331,7 +332,7 @@ export class RedisStore implements DirectoryStore {
   async changesAfter(position: LogPosition): Promise<ChangeBatch> {
     await this.guard.verified();
     const batch = await this.read(position);
-    // The log of another store says nothing of this one: what it lacks is no news.
+    // The log of another store does not apply to this one.
     if (batch.trimmed) await this.guard.check();
     else await this.guard.verified();
     const { generation } = this.guard.guard;
@@ -353,8 +354,8 @@ export class RedisStore implements DirectoryStore {
     const entries = reply?.[0]?.[1] ?? [];
     const last = entries.at(-1)?.[0];
     if (last === undefined) {
-      // Nothing new, unless the Stream was emptied or replaced by one that ends before our place. What was written since
-      // the read is for the next one: our place stays.
+      // No change, unless the Stream was emptied, or replaced by one that ends before the position. Later writes are
+      // left to the next read: the position is kept.
       const end = await this.position();
       const trimmed = this.isBefore(end, position);
       return { changes: [], position: trimmed ? end : position, trimmed };
@@ -389,15 +390,15 @@ export class RedisStore implements DirectoryStore {
   }
 
   /**
-   * Whether the entry at a place is there: else entries behind it were trimmed too, or the log is another one. A server that
-   * took over without the last entries goes on by its own clock, so that its new ones may lie before our place.
+   * Whether the entry at a position exists. If not, later entries were trimmed as well, or it is another log. A server
+   * that took over without the last entries numbers new ones by its own clock, so they may lie before the position.
    */
   private async holds(position: LogPosition): Promise<boolean> {
     if (position === '0-0') return true;
     return (await this.client.xrange(this.keys.changes, position, position)).length > 0;
   }
 
-  /** Writes what `work` makes of the stored decision, unless another writer was faster; then once more from there. */
+  /** Writes the result of `work` on the stored decision; repeats when another writer changed it. */
   private async change(
     user: UserKey | null,
     device: DeviceKey,
@@ -441,7 +442,7 @@ export class RedisStore implements DirectoryStore {
     return this.guard.guard.epoch;
   }
 
-  /** `undefined` = what is stored is no text. */
+  /** `undefined` = the stored value is not text. */
   private decision(
     stored: string | null | undefined,
     device: DeviceKey,

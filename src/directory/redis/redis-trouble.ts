@@ -1,12 +1,12 @@
-// Owns saying why Redis cannot be used, apart from each other: nobody there, wrong password, TLS or not, no Redis at all.
+// Owns the diagnosis of why Redis cannot be used: no answer, wrong password, TLS mismatch, not Redis.
 import { connect } from 'node:net';
 
-/** Redis cannot be used. The URL is named without its password. */
+/** Redis cannot be used. The message has the URL without its password. */
 export class RedisError extends Error {
   readonly code = 'EASGATE_REDIS';
 }
 
-/** What is wrong, and what to do; `error` is what the connection or its first command failed with. */
+/** The cause and the remedy; `error` is that of the connection or of its first command. */
 export function redisTrouble(error: unknown, url: string): RedisError {
   return new RedisError(`${bare(url)} (store.url): ${reason(error, url)}`, { cause: error });
 }
@@ -52,19 +52,19 @@ function causesOf(error: unknown): string {
   return error instanceof Error && error.cause instanceof Error ? error.cause.message : '';
 }
 
-/** Whether the next attempt may succeed: everything else stays as it is until somebody corrects it. */
+/** Whether the next attempt may succeed; other errors need a correction by the operator. */
 export function mayPass(error: unknown): boolean {
   return /LOADING|ETIMEDOUT|timed out|BUSY|MASTERDOWN/i.test(String(error));
 }
 
-/** Without user and password. */
+/** The URL without user and password. */
 function bare(url: string): string {
   if (!URL.canParse(url)) return 'Redis';
   const { protocol, host, pathname } = new URL(url);
   return `${protocol}//${host}${pathname === '/' ? '' : pathname}`;
 }
 
-/** Whether what listens at the host of a `rediss://` URL speaks plain Redis: it would wait for the end of a command. */
+/** Whether the host of a `rediss://` URL answers in plain Redis: TLS would wait for it forever. */
 export function speaksPlainRedis(url: string, timeoutMs: number): Promise<boolean> {
   const { hostname, port } = new URL(url);
   return new Promise((resolve) => {

@@ -1,5 +1,5 @@
-// Owns the answers of Autodiscover version 2: which URL a protocol has. Asked without credentials, so nothing in them
-// depends on who is asked about. Pure.
+// Owns the answers of Autodiscover version 2: the URL of a protocol. The request needs no credentials, so the answer
+// does not depend on the user. Pure.
 import type { DiscoveryTarget } from './target.ts';
 
 /** An answer as `application/json`. */
@@ -8,12 +8,12 @@ export interface JsonAnswer {
   readonly body: string;
 }
 
-/** Of the XML of version 1 at this gateway (src/eas/autodiscover/target.ts). */
+/** The XML service of version 1 at this gateway (src/eas/autodiscover/target.ts). */
 const XML_PATH = '/autodiscover/autodiscover.xml';
 
 /**
- * The answer about Exchange ActiveSync is `url`, about version 1 of Autodiscover the XML of the same host; other protocols
- * are not found here.
+ * The answer for Exchange ActiveSync is `url`; for AutodiscoverV1 it is the XML service on the same host; other
+ * protocols are not found.
  */
 export function answerJson(target: DiscoveryTarget & { readonly form: 'json' }, url: string): JsonAnswer {
   if (target.email === null || !target.email.includes('@')) return missing('Email');

@@ -1,5 +1,5 @@
-// Owns the XML of Autodiscover for phones: what a request asks, what an answer says, and what of a mail server's answer is
-// told (MS-ASCMD 2.2.1.1, 2.2.3; MS-OXDSCLI 2.2.4). Pure.
+// Owns the XML of Autodiscover for phones: requests, answers, and the parts of a mail server's answer that are passed
+// on (MS-ASCMD 2.2.1.1, 2.2.3; MS-OXDSCLI 2.2.4). Pure.
 import { childOf, escapeXml, readXml } from './xml.ts';
 import type { XmlElement } from './xml.ts';
 
@@ -9,10 +9,10 @@ const ENVELOPE = 'http://schemas.microsoft.com/exchange/autodiscover/responsesch
 const MAX_ADDRESS = 320;
 const MAX_NAME = 256;
 
-/** 600 = the request cannot be read; 601 = not about phones. */
+/** 600 = malformed request; 601 = a schema that is not for phones. */
 export type DiscoveryErrorCode = 600 | 601;
 
-/** What a phone is told about its user. */
+/** What an answer says about the user. */
 export interface DiscoveryFacts {
   /** `en:us` as Exchange writes it. */
   readonly culture: string;
@@ -20,19 +20,19 @@ export interface DiscoveryFacts {
   readonly email: string;
 }
 
-/** The mail server's word about a user. */
+/** A mail server's answer about a user. */
 export type ServerAnswer =
   | { readonly kind: 'settings'; readonly facts: DiscoveryFacts }
-  /** Ask again about this address. */
+  /** Repeat the request for this address. */
   | { readonly kind: 'redirect'; readonly facts: DiscoveryFacts; readonly email: string }
-  /** The server knows no such mailbox, or no such provider. */
+  /** The server does not know the mailbox or the provider. */
   | { readonly kind: 'error' };
 
-/** The address a request is about, or why there is no answer to it. */
+/** The address that a request asks about, or an error code. */
 export function readRequest(body: Uint8Array): string | DiscoveryErrorCode {
   const root = readXml(body);
   if (root === null || root.name !== 'Autodiscover') return 600;
-  // Outlook and others ask on the same path in schemas of their own.
+  // Outlook and others use the same path with other schemas.
   if (root.namespace !== REQUEST) return 601;
   const request = childOf(root, REQUEST, 'Request');
   const email = childOf(request, REQUEST, 'EMailAddress')?.text.trim() ?? '';
@@ -51,19 +51,19 @@ export function writeRequest(email: string): string {
   );
 }
 
-/** Phones of this user are served at `url`. */
+/** The answer with the URL for phones. */
 export function writeSettings(facts: DiscoveryFacts, url: string): string {
   const address = escapeXml(url);
   const server = `<Server><Type>MobileSync</Type><Url>${address}</Url><Name>${address}</Name></Server>`;
   return response(facts, `<Settings>${server}</Settings>`);
 }
 
-/** The user's mailbox is that of another address, to be asked about anew. */
+/** The answer that sends the phone to another address. */
 export function writeRedirect(facts: DiscoveryFacts, email: string): string {
   return response(facts, `<Redirect>${escapeXml(email)}</Redirect>`);
 }
 
-/** No answer, and why. */
+/** The answer with an error code. */
 export function writeError(code: DiscoveryErrorCode): string {
   const message = code === 600 ? 'Invalid Request' : 'Provider is not available';
   return document(
@@ -74,8 +74,8 @@ export function writeError(code: DiscoveryErrorCode): string {
 }
 
 /**
- * What a mail server's answer says; null when it cannot be understood. Only what {@link ServerAnswer} holds is ever passed
- * on: the addresses of servers in it would lead the phone round the gateway.
+ * Parses a mail server's answer; null when it is not understood. Only the fields of {@link ServerAnswer} are passed on:
+ * server addresses in it would lead the phone round the gateway.
  */
 export function readServerAnswer(body: Uint8Array): ServerAnswer | null {
   const root = readXml(body);
@@ -96,7 +96,7 @@ export function readServerAnswer(body: Uint8Array): ServerAnswer | null {
   return phones ? { kind: 'settings', facts } : null;
 }
 
-/** What is told of a user the gateway knows nothing of but the address. */
+/** The facts about a user of whom only the address is known. */
 export function factsOf(email: string): DiscoveryFacts {
   return { culture: 'en:us', displayName: email, email };
 }
@@ -130,7 +130,7 @@ function document(root: string, namespace: string, content: string): string {
   return `<?xml version="1.0" encoding="utf-8"?>\r\n<${root} xmlns="${namespace}">${content}</${root}>`;
 }
 
-/** Good enough to be asked about: one `@` with text around it, nothing that is no character of an address. */
+/** A plausible address: one `@` with text on both sides, and only characters of an address. */
 function isAddress(text: string): boolean {
   if (text.length === 0 || text.length > MAX_ADDRESS) return false;
   const at = text.lastIndexOf('@');

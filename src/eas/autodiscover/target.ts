@@ -1,16 +1,16 @@
-// Owns which request targets are Autodiscover, and what a JSON request asks in its target. Pure.
-// Threat: ProxyShell and ProxyNotShell (CVE-2021-34473, CVE-2022-41040) lead the server behind `autodiscover.json` to other
-// paths. Nothing of such a target ever goes upstream: it is read here in one spelling, and answered here.
+// Owns parsing of Autodiscover targets, and the parameters of a JSON request. Pure.
+// Threat: ProxyShell and ProxyNotShell (CVE-2021-34473, CVE-2022-41040) reach other paths of the server through
+// `autodiscover.json`. Rule: such a target never goes upstream; it is read in one spelling and answered here.
 import { decodePercent } from '../percent.ts';
 
-/** What is asked. */
+/** A parsed Autodiscover target. */
 export type DiscoveryTarget =
-  /** `bad`: what is wrong with the rest of the target or with the method; who has not signed in is not told. */
+  /** `bad`: the error of the method or the rest of the target; reported only after authentication. */
   | { readonly form: 'xml'; readonly bad: DiscoveryTargetError | null }
-  /** `email` and `protocol` as asked for, decoded; null = not said. */
+  /** `email` and `protocol`, decoded; null = missing. */
   | { readonly form: 'json'; readonly email: string | null; readonly protocol: string | null };
 
-/** Why a target below the two paths is none of ours. */
+/** Why a target below the two paths was refused. */
 export type DiscoveryTargetError =
   | 'EASGATE_NOT_FOUND'
   | 'EASGATE_QUERY_TOO_LONG'
@@ -29,7 +29,7 @@ const MAX_QUERY = 1_024;
 const MAX_ADDRESS = 400;
 const MAX_PAIRS = 3;
 
-/** What the target asks for; null when it is not Autodiscover at all. */
+/** Parses the target; null when it is not Autodiscover. */
 export function parseDiscoveryTarget(
   method: string,
   target: string,
@@ -40,7 +40,7 @@ export function parseDiscoveryTarget(
   const query = question === -1 ? '' : target.slice(question + 1);
   const folded = path.toLowerCase();
   if (folded === XML_PATH) {
-    // Samsung falls back to GET, where Exchange answers like to a request that it cannot read.
+    // Samsung falls back to GET; Exchange answers it like a malformed request.
     if (method !== 'POST' && method !== 'GET') return { form: 'xml', bad: 'EASGATE_NOT_FOUND' };
     return { form: 'xml', bad: question === -1 ? null : 'EASGATE_QUERY_MALFORMED' };
   }

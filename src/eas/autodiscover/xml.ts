@@ -1,4 +1,4 @@
-// Owns reading small XML documents into a tree: no document type, no entities of its own, bounded in every way. Pure.
+// Owns parsing of small XML documents into a tree: no document type, no custom entities, bounded size and depth. Pure.
 import sax from 'sax';
 import type { QualifiedTag, SAXOptions, SAXParser } from 'sax';
 
@@ -18,10 +18,10 @@ interface OpenElement extends XmlElement {
 
 const MAX_DEPTH = 16;
 const MAX_ELEMENTS = 256;
-/** The five of XML only; sax knows this option, its types do not. */
+/** Only the five predefined entities of XML. The types of sax lack this option. */
 const OPTIONS = { xmlns: true, position: false, strictEntities: true } as SAXOptions;
 
-/** The root element; null when the octets are no well-formed document in UTF-8, or a larger one than is needed here. */
+/** The root element; null when the bytes are not well-formed XML in UTF-8, or exceed the bounds. */
 export function readXml(bytes: Uint8Array): XmlElement | null {
   const text = decode(bytes);
   return text === null ? null : parse(text);
@@ -49,7 +49,7 @@ function parse(text: string): XmlElement | null {
     ondoctype: refuse,
     onsgmldeclaration: refuse,
     onprocessinginstruction: ({ name, body }) => {
-      // The XML declaration only, and only of what the octets were read as.
+      // Checks that the XML declaration names the encoding that was used.
       const encoding = /\bencoding\s*=\s*["']([^"']*)["']/.exec(body.slice(0, 200))?.[1];
       if (name !== 'xml' || (encoding !== undefined && encoding.toLowerCase() !== 'utf-8')) refuse();
     },
@@ -105,7 +105,7 @@ export function childOf(
   return element?.children.find((one) => one.name === name && one.namespace === namespace);
 }
 
-/** Text for an element, in a document of any encoding: what XML 1.0 has no characters for becomes a question mark. */
+/** Escapes text for an element in any encoding; characters that XML 1.0 does not allow become a question mark. */
 export function escapeXml(text: string): string {
   return text
     .toWellFormed()

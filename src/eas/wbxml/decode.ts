@@ -1,4 +1,4 @@
-// Owns the decoder of documents, or of their beginning, to a small tree; the token rules are those of reader.ts. Pure.
+// Owns the decoder from WBXML, or the beginning of a document, to a small tree. The token rules are in reader.ts. Pure.
 import { WbxmlError } from './element.ts';
 import type { WbxmlContent, WbxmlElement } from './element.ts';
 import { DEFAULT_LIMITS } from './limits.ts';
@@ -14,10 +14,7 @@ export function decodeWbxml(bytes: Uint8Array, limits: WbxmlLimits = DEFAULT_LIM
   return document[0] as WbxmlElement;
 }
 
-/**
- * Decodes what there is of a document, up to where it ends, is not understood or grows too large; null when that is not
- * even its root.
- */
+/** Decodes a document up to its end, the first error or the limit; null when not even the root was read. */
 export function decodeBeginning(bytes: Uint8Array, limits: WbxmlLimits): WbxmlElement | null {
   const document: WbxmlContent[] = [];
   try {

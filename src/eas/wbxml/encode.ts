@@ -1,4 +1,4 @@
-// Owns the encoder of EAS WBXML: pages switched only where they change, text inline, bytes opaque. Pure.
+// Owns the encoder of EAS WBXML: writes SWITCH_PAGE only at a change, text inline, bytes as OPAQUE. Pure.
 import { findTag } from './code-pages.ts';
 import { WbxmlError, isElement } from './element.ts';
 import type { WbxmlElement } from './element.ts';
@@ -8,17 +8,17 @@ import { encodeText, encodedLength } from './text.ts';
 import { CONTENT, END, HEADER, MAX_LENGTH, MAX_LENGTH_OCTETS } from './tokens.ts';
 import { OPAQUE, STR_I, SWITCH_PAGE } from './tokens.ts';
 
-/** Enough for a Ping, a policy or a page of folders; doubled as needed. */
+/** First buffer size, in bytes: enough for a Ping, a policy or a page of folders. It doubles when needed. */
 const FIRST_SIZE = 512;
 /** SWITCH_PAGE, page and tag before an element; END behind it. */
 const ELEMENT_OVERHEAD = 4;
-/** What stands around a text or opaque content. */
+/** Bytes around a text or opaque content. */
 const CONTENT_OVERHEAD = 1 + MAX_LENGTH_OCTETS;
-/** More than a content is ever estimated too long, so that no document at the limit is refused. */
+/** Upper bound of the error of a size estimate, so that a document at the limit is not refused. */
 const SLACK = 64;
 
 /**
- * Encodes a document. What it writes is what the decoder reads with the same limits (`keepUnknown` means nothing here).
+ * Encodes a document that the decoder accepts under the same limits (`keepUnknown` is ignored).
  * @throws WbxmlError for unknown tags, for text with NUL or lone surrogates, and beyond the limits
  */
 export function encodeWbxml(root: WbxmlElement, limits: WbxmlLimits = DEFAULT_LIMITS): Buffer {
@@ -98,7 +98,7 @@ class Writer {
     if (++this.nodes > this.limits.maxNodes) throw beyond('too many nodes');
   }
 
-  /** Makes room; never far beyond what the limits allow to be written. */
+  /** Grows the buffer, bounded by the limits. */
   private reserve(more: number): void {
     const needed = this.at + more;
     if (needed <= this.bytes.length) return;

@@ -6,13 +6,19 @@ export interface WbxmlLimits {
   readonly maxBytes: number;
   /** Deepest element; the root is at 1. */
   readonly maxDepth: number;
-  /** Most elements, texts and opaque contents together: an empty one costs its reader far more than its two bytes. */
+  /**
+   * Most elements, texts and opaque contents together. An empty element takes two bytes here but far more memory in a
+   * reader.
+   */
   readonly maxNodes: number;
-  /** Keep tags that no page lists, as `unknown-PP-TT`, instead of refusing them. */
+  /** Keep unlisted tags as `unknown-PP-TT` instead of refusing them. */
   readonly keepUnknown: boolean;
 }
 
-/** Enough for every command: a Sync of 500 items has some 40,000 nodes, and bodies end at 100 MiB by default. */
+/**
+ * Enough for every command: a Sync of 500 items has about 40,000 nodes. Request bodies are limited to 100 MiB by
+ * default.
+ */
 export const DEFAULT_LIMITS: WbxmlLimits = {
   maxBytes: 104_857_600,
   maxDepth: 32,

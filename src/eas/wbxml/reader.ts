@@ -1,5 +1,6 @@
-// Owns the token rules of EAS WBXML (MS-ASWBXML 2.1; WBXML 1.3, 5), read from chunks of any size. Pure; bounded memory.
-// What the specification lists as unused is refused: string tables, LITERAL, entities, attributes, extensions, PIs.
+// Owns the pull parser of EAS WBXML (MS-ASWBXML 2.1; WBXML 1.3, 5), fed with chunks of any size. Pure; bounded memory.
+// Features that the specification lists as unused are refused: string tables, LITERAL, entities, attributes,
+// extensions, PIs.
 import { CODE_PAGES } from './code-pages.ts';
 import { WbxmlError } from './element.ts';
 import type { WbxmlErrorCode } from './element.ts';
@@ -12,26 +13,26 @@ import { OPAQUE, STR_I, SWITCH_PAGE, TAG } from './tokens.ts';
 /** What {@link WbxmlReader.next} found. */
 export type WbxmlEvent = 'open' | 'text' | 'opaque' | 'close';
 
-// Where the reader stands between two octets.
+// States of the parser between two octets.
 const IN_HEADER = 0;
 const AT_TOKEN = 1;
 /** Behind SWITCH_PAGE: the number of the page. */
 const AT_PAGE = 2;
-/** Behind a page that was named before the root: only the root may follow. */
+/** After a page that was named before the root: the root must follow. */
 const AT_ROOT = 3;
 const IN_TEXT = 4;
 const IN_LENGTH = 5;
 const IN_OPAQUE = 6;
-/** Inside an element without content, of which `open` was told and `close` was not. */
+/** Inside an element without content: `open` was reported, `close` was not. */
 const AT_EMPTY = 7;
 const DONE = 8;
 
 const NOTHING = Buffer.alloc(0);
 
 /**
- * Reads one document. Give it a chunk with {@link push}, call {@link next} until it answers null, and so on; after the
- * last chunk call {@link end}. It keeps nothing of a chunk but the octets of one unfinished character.
- * A reader that has thrown throws the same again.
+ * Reads one document. Call {@link push} with a chunk, then {@link next} until it returns null, and so on; after the
+ * last chunk call {@link end}. Between chunks it keeps at most one unfinished character. After an error every further
+ * call throws the same error.
  */
 export class WbxmlReader {
   private readonly limits: WbxmlLimits;
@@ -47,9 +48,9 @@ export class WbxmlReader {
   private currentPage = 0;
   private currentTag = 0;
   private septets = 0;
-  /** Octets of the current opaque content that are still to come. */
+  /** Octets of the current opaque content that are still missing. */
   private remaining = 0;
-  /** Set while a text goes on in the next chunk. */
+  /** Set while a text continues in the next chunk. */
   private stream: TextDecoder | null = null;
   private pieceText = '';
   private pieceBytes: Buffer = NOTHING;
@@ -81,27 +82,27 @@ export class WbxmlReader {
     return known ?? `unknown-${hex(this.currentPage)}-${hex(this.currentTag)}`;
   }
 
-  /** Elements that are open: 1 inside the root, also at the `open` of the root; one less at each `close`. */
+  /** Number of open elements: 1 at the `open` of the root; a `close` reduces it by one. */
   get depth(): number {
     return this.openElements;
   }
 
-  /** The piece that the last `text` told of; empty only where the text ends with it. */
+  /** The piece of the last `text` event; empty only at the end of a text. */
   get text(): string {
     return this.pieceText;
   }
 
-  /** The piece that the last `opaque` told of: a view of the chunk, so copy what outlives it. */
+  /** The piece of the last `opaque` event: a view of the chunk. Copy it to keep it. */
   get opaque(): Buffer {
     return this.pieceBytes;
   }
 
-  /** Whether the content that the last `text` or `opaque` is a piece of ends with that piece. */
+  /** Whether the last `text` or `opaque` event was the final piece of its content. */
   get last(): boolean {
     return this.pieceIsLast;
   }
 
-  /** Gives the next chunk, which must stay as it is until `next` has answered null. */
+  /** Adds the next chunk. Do not change it before `next` returned null. */
   push(chunk: Uint8Array): void {
     if (this.at < this.bytes.length || this.state === AT_EMPTY) {
       throw new Error('push() before next() has answered null');
@@ -145,8 +146,8 @@ export class WbxmlReader {
         }
         case AT_PAGE:
           this.currentPage = bytes[this.at++] as number;
-          // Inside the root a page may be named before any token, as often as a client likes: TbSync does so before END.
-          // Mail servers agree on all of it. (WBXML 1.3, 5.3, has SWITCH_PAGE before a tag only.)
+          // Inside the root a page may be named before any token and repeatedly: TbSync does so before END, and mail
+          // servers accept it. (WBXML 1.3, 5.3, allows SWITCH_PAGE before a tag only.)
           this.state = this.openElements === 0 ? AT_ROOT : AT_TOKEN;
           break;
         case IN_HEADER:
@@ -163,7 +164,7 @@ export class WbxmlReader {
   private token(token: number): WbxmlEvent | null {
     if ((token & ATTRIBUTES) === 0 && (token & TAG) >= FIRST_TAG) return this.open(token);
     if (this.state === AT_ROOT) {
-      // libwbxml loses a root behind two switches in a row.
+      // libwbxml does not find a root after two switches in a row.
       throw this.refuse('EASGATE_WBXML_TOKEN', 'no root behind SWITCH_PAGE');
     }
     if (token === SWITCH_PAGE) {
@@ -217,7 +218,7 @@ export class WbxmlReader {
     if (before + this.at === HEADER.length) this.state = AT_TOKEN;
   }
 
-  /** Whether there is a piece to tell of. */
+  /** Whether there is a piece to report. */
   private readText(): boolean {
     const { bytes, at: start } = this;
     const end = bytes.indexOf(0, start);
@@ -243,9 +244,9 @@ export class WbxmlReader {
     return true;
   }
 
-  /** Reads one septet of a length; whether there is an empty content to tell of. */
+  /** Reads one septet of a length. Returns true when an empty content is to be reported. */
   private readLength(septet: number): boolean {
-    // A leading zero septet writes the same number longer; decoders differ on how long they read.
+    // A leading zero septet is a longer spelling of the same number; decoders differ on how many they accept.
     if (this.septets === 0 && septet === 0x80) throw this.refuse('EASGATE_WBXML_TOKEN', 'over-long length');
     if (++this.septets > MAX_LENGTH_OCTETS) throw this.refuse('EASGATE_WBXML_LIMIT', 'length too large');
     this.remaining = this.remaining * 128 + (septet & 0x7f);

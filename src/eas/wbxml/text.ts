@@ -1,8 +1,8 @@
-// Owns the text of WBXML: strict UTF-8 both ways, quick for the short ASCII that most contents are. Pure.
+// Owns the text of WBXML: strict UTF-8 in both directions, fast for short ASCII, which most contents are. Pure.
 import { isUtf8 } from 'node:buffer';
 import { WbxmlError } from './element.ts';
 
-/** Up to this length characters one by one are quicker than a call into native code. */
+/** Up to this length, reading characters one by one is faster than a call into native code. */
 const SHORT = 16;
 
 /** Bytes `start` to `end` as text. @throws TypeError when they are not UTF-8 */
@@ -21,7 +21,7 @@ export function decodeText(bytes: Buffer, start: number, end: number): string {
   return bytes.toString('utf8', start, end);
 }
 
-/** Decodes a text that comes in pieces; keeps the octets of one unfinished character. Throws as {@link decodeText}. */
+/** A decoder for text in pieces; keeps the octets of one unfinished character. Throws like {@link decodeText}. */
 export function newTextStream(): TextDecoder {
   return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 }

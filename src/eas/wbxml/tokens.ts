@@ -11,10 +11,10 @@ export const OPAQUE = 0xc3;
 /** Bits of a tag token. */
 export const ATTRIBUTES = 0x80;
 export const CONTENT = 0x40;
-/** What is left is the tag; lower ones are global tokens. */
+/** Mask of the tag number; tokens below 5 are global tokens. */
 export const TAG = 0x3f;
 export const FIRST_TAG = 0x05;
 
-/** Longest length that is read or written: 2^28 - 1 in four septets, beyond any body limit. */
+/** Longest length field: four septets, 2^28 - 1, above every body limit. */
 export const MAX_LENGTH_OCTETS = 4;
 export const MAX_LENGTH = 0x0fff_ffff;

@@ -1,10 +1,10 @@
-// Owns WBXML documents as XML text, for people: both ways, one spelling. Pure.
-// Namespaces are the page names with a colon, written where they change. Opaque bytes that are not plain text are written
-// as a processing instruction, <?opaque BASE64?>, so that nothing is lost.
+// Owns the XML notation of WBXML documents for people, in both directions and one spelling. Pure.
+// Namespaces are the page names with a colon, written where they change. Bytes that are not plain text become a
+// processing instruction, <?opaque BASE64?>, so that nothing is lost.
 import { WbxmlError, isElement } from './element.ts';
 import type { WbxmlContent, WbxmlElement } from './element.ts';
 
-/** Tags whose content EAS sends as OPAQUE (eas-protocol facts, 5); their text is encoded as bytes again. */
+/** Tags whose content EAS sends as OPAQUE (MS-ASWBXML 2.1.2.1); their text is encoded as bytes again. */
 const OPAQUE_TAGS: ReadonlySet<string> = new Set([
   'ComposeMail:Mime',
   'Email2:ConversationId',

@@ -1,4 +1,4 @@
-// Owns turning the bytes of a request body into a tree: coded or not, whole or only its beginning.
+// Owns decoding of request bodies into trees: compressed or plain, complete or only the beginning.
 import { constants, gunzipSync } from 'node:zlib';
 import type { BodyContent } from '../../eas/body-gate.ts';
 import { decodeBeginning, decodeWbxml } from '../../eas/wbxml/decode.ts';
@@ -6,15 +6,15 @@ import type { WbxmlElement } from '../../eas/wbxml/element.ts';
 import { DEFAULT_LIMITS } from '../../eas/wbxml/limits.ts';
 import type { WbxmlLimits } from '../../eas/wbxml/limits.ts';
 
-/** A body as sent expands to this at most before it is read. */
+/** Largest decompressed body that is parsed. */
 const MAX_DECODED_BYTES = 256 * 1024;
 /**
- * A coded body of 300 octets can have 200,000 empty elements, and reading them takes a tenth of a second. What a phone sends
- * in 64 KB has some 10,000 elements and texts.
+ * A compressed body of 300 octets can contain 200,000 empty elements, which take a tenth of a second to parse. Real
+ * bodies of 64 KB have about 10,000 elements and texts.
  */
 const LIMITS: WbxmlLimits = { ...DEFAULT_LIMITS, maxBytes: MAX_DECODED_BYTES, maxNodes: 20_000 };
 
-/** The tree of a whole body; null = it is empty, undefined = it is not understood. */
+/** The tree of a complete body; null = empty, undefined = malformed. */
 export function treeOf(bytes: Buffer | null, content: BodyContent): WbxmlElement | null | undefined {
   if (bytes === null || bytes.length === 0) return null;
   try {
@@ -26,17 +26,17 @@ export function treeOf(bytes: Buffer | null, content: BodyContent): WbxmlElement
   }
 }
 
-/** A coded body of an allowed phone expands to this at most before it is looked through. */
+/** Largest decompressed body of an allowed phone that is scanned. */
 const MAX_SCANNED_BYTES = 1024 * 1024;
 
-/** The octets that a body stands for, as far as it has come; else why it cannot be looked through. */
+/** The decompressed octets received so far, or the reason why they cannot be scanned. */
 export function plainBytes(
   bytes: Buffer,
   content: BodyContent,
 ): Buffer | 'EASGATE_BODY_TOO_LARGE' | 'EASGATE_BODY_GZIP' {
   if (content !== 'gzip-wbxml') return bytes;
   try {
-    // The end of what was sent may be missing.
+    // The end of the input may be missing.
     const options = { maxOutputLength: MAX_SCANNED_BYTES, finishFlush: constants.Z_SYNC_FLUSH };
     return gunzipSync(bytes, options);
   } catch (error) {
@@ -45,7 +45,7 @@ export function plainBytes(
   }
 }
 
-/** What there is of a document; null = not even its root. */
+/** The available part of a document; null = not even the root. */
 export function beginningOf(plain: Buffer): WbxmlElement | null {
   return decodeBeginning(plain.subarray(0, MAX_DECODED_BYTES), LIMITS);
 }

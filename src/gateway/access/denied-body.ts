@@ -1,4 +1,5 @@
-// Owns the body of a request that is answered by the gateway: read whole, in outline, or past, as its answer needs it.
+// Owns the body of a request that the gateway answers: parsed completely, in outline, or skipped, as the answer
+// requires.
 import { OutlineReader } from '../../quarantine/outline.ts';
 import type { WbxmlElement } from '../../eas/wbxml/element.ts';
 import type { HttpErrorCode } from '../../errors.ts';
@@ -7,13 +8,13 @@ import type { Exchange } from '../exchange/exchange.ts';
 import type { RequestBody } from '../connection/request-body.ts';
 import { BUFFERED_BODY_BYTES } from '../settings.ts';
 
-/** What is known of a body. */
+/** What was read of a body. */
 export type DeniedRequest =
-  /** The request as a tree; null = it is empty, or of no use for the answer. */
+  /** The parsed request; null = empty, or irrelevant to the answer. */
   | { readonly kind: 'request'; readonly root: WbxmlElement | null }
-  /** The rest of it is needed. */
+  /** More of the body is needed. */
   | { readonly kind: 'more' }
-  /** It was read past: too large to be read, and in a form that cannot be read in pieces. */
+  /** The body was skipped: too large to keep, and in a form that cannot be parsed in pieces. */
   | { readonly kind: 'unread' }
   | { readonly kind: 'refused'; readonly code: HttpErrorCode };
 
@@ -23,15 +24,15 @@ const MALFORMED: DeniedRequest = { kind: 'refused', code: 'EASGATE_BODY_MALFORME
 const WRONG_ROOT: DeniedRequest = { kind: 'refused', code: 'EASGATE_BODY_ROOT' };
 const TOO_LARGE: DeniedRequest = { kind: 'refused', code: 'EASGATE_BODY_TOO_LARGE' };
 
-/** The bodies of one client connection, one after the other. */
+/** The bodies of one client connection, one at a time. */
 export class DeniedBody {
   private outline: OutlineReader | null = null;
 
-  /** Takes what has come since the last call. */
+  /** Processes what arrived since the last call. */
   read(exchange: Exchange, body: RequestBody): DeniedRequest {
     const { command, content } = exchange;
     if (command === 'SendMail' || command === 'SmartForward' || command === 'SmartReply') {
-      // Read to its end: a mail app that is cut off while it sends never reads its answer, and sends again.
+      // Read to its end: a mail app whose connection is closed while it sends never reads the answer, and retries.
       return this.readPast(exchange, body) ? NOTHING : MORE;
     }
     if (!exchange.bodySpent) {
@@ -50,12 +51,12 @@ export class DeniedBody {
     return this.readOn(this.outline, kept, complete);
   }
 
-  /** What comes is the rest of a body whose beginning was not read here. */
+  /** The rest of a body follows whose beginning was not read here. */
   beginInside(): void {
     this.outline = null;
   }
 
-  /** Lets go of what has come; whether that was all of it, or all that will come. */
+  /** Drops what arrived; returns whether the body is complete or will not continue. */
   private readPast(exchange: Exchange, body: RequestBody): boolean {
     exchange.bodySpent = true;
     body.release();

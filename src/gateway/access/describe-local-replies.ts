@@ -1,5 +1,4 @@
-// Owns the document of what phones are told that may not pass (docs/reference/answers.md), made from the tables and code that answer
-// them. Pure.
+// Owns the page docs/reference/answers.md, generated from the tables and code of the answers. Pure.
 import { EXCEPTIONS, FAMILIES, REFUSALS, REFUSED_COMMANDS, refusalAnswer } from '../../eas/refusals.ts';
 import type { AnswerException, Refusal, RefusalKind, RefusedCommand } from '../../eas/refusals.ts';
 import { mailboxRows } from '../../quarantine/describe.ts';
@@ -14,14 +13,14 @@ const MEANT: Readonly<Record<RefusalKind, string>> = {
   wait: 'repeat after a while',
 };
 
-/** What refused phones are told, as Markdown (docs/reference/answers.md). */
+/** The answers to refused phones, as Markdown (docs/reference/answers.md). */
 export function answersTable(): string {
   return [
-    '# What a refused phone is told',
+    '# Answers to refused phones',
     '',
-    'This page is made from src/gateway/access/local-replies.ts, src/eas/refusals.ts and src/eas/mailbox (`easgate check --answers`).',
-    'All of it is told only after the mail server took the credentials of the request; else the phone gets the mail',
-    "server's own 401, or 503 when the mail server cannot be asked.",
+    'This page is generated from src/gateway/access/local-replies.ts, src/eas/refusals.ts and src/quarantine/ (`easgate check --answers`).',
+    'These answers are sent only after the mail server accepted the credentials of the request. Otherwise the phone gets the mail',
+    "server's own 401, or 503 when the credentials cannot be checked.",
     '',
     ...verdictSection(),
     ...refusalSection(),
@@ -35,8 +34,8 @@ function verdictSection(): string[] {
   return [
     '## From the verdict to the refusal',
     '',
-    'A row with a reason goes before the one of its action. A quarantined phone gets the quarantine mailbox (below) and a',
-    'phone that is to be wiped gets the order from Provision; what is left is told so:',
+    'A row with a reason takes precedence over the row of its action. A quarantined phone gets the quarantine mailbox (below), and a',
+    'phone with a pending wipe gets the order in Provision. All other requests get these refusals:',
     '',
     '| action | reason | refusal | why |',
     '| --- | --- | --- | --- |',
@@ -55,8 +54,8 @@ function refusalSection(): string[] {
   return [
     '## Refusals',
     '',
-    'Protocol version 14.0 and later: HTTP 200, and the status in the body. 12.1 and older, and a request that names no',
-    'version: the HTTP status, no body. No refusal is a 401, which would ask the user for a password, and none is an empty',
+    'Protocol version 14.0 and later: HTTP 200, and the status in the body. 12.1 and older, and requests without a',
+    'version: the HTTP status, no body. No refusal is a 401, which would make the phone ask for a password, and none is an empty',
     '200, which a phone reads as "mail sent".',
     '',
     '| refusal | the phone is to | 14.0 and later | 12.1 and older |',
@@ -78,14 +77,14 @@ function bytesSection(): string[] {
   return [
     '## What is sent',
     '',
-    '`Connection: close` is added where the connection ends: the rest of a body is not waited for.',
+    '`Connection: close` is added when the gateway closes the connection instead of reading the rest of a body.',
     '',
     '| status line | headers |',
     '| --- | --- |',
     `| \`HTTP/1.1 200 ${reason}\` | ${headerNames(headers)}, \`Content-Length: <length>\` |`,
     ...new Set(lines),
     '',
-    'One status for the whole command, at the highest place MS-ASCMD allows; the bytes are those of status 129.',
+    'One status for the whole command, at the highest level MS-ASCMD allows. The bytes shown are those of status 129.',
     '',
     '| command | element (14.0 and later) | body |',
     '| --- | --- | --- |',
@@ -107,8 +106,8 @@ function exceptionSection(): string[] {
     '| --- | --- | --- | --- | --- | --- |',
     ...EXCEPTIONS.map(exceptionRow),
     '',
-    'A client is known by its User-Agent, else by its DeviceType; the first row counts. Both are claims: good for manners, not',
-    'for access. Families without an exception are answered alike.',
+    'A client is recognised by its User-Agent, else by its DeviceType; the first matching row counts. Both are claims: they choose',
+    'the form of an answer, not access. Families without an exception get the same answers.',
     '',
     '| client | User-Agent | DeviceType |',
     '| --- | --- | --- |',
@@ -118,9 +117,9 @@ function exceptionSection(): string[] {
     '',
     '### No endless loop',
     '',
-    'The AOSP mail client takes 403 like 449: it runs Provision, and when that succeeds it repeats the command at once,',
-    'without counting. So whoever is denied is denied Provision too, and "provision first" is never the answer to',
-    'Provision itself: the second request ends it.',
+    'The AOSP mail client treats 403 like 449: it runs Provision, and after a success it repeats the command at once,',
+    'without counting. So a denial refuses Provision too, and "provision first" is never the answer to',
+    'Provision itself: the second request ends the loop.',
     '',
   ];
 }
@@ -154,21 +153,21 @@ function mailboxSection(): string[] {
     '## The quarantine mailbox',
     '',
     'With `quarantine.answer: mailbox` a quarantined phone gets a mailbox with one message. `quarantine.provisioning: server`',
-    'leaves Provision, and Settings that only tell of the device, to the mail server. It gets them written anew by the gateway,',
+    'forwards Provision, and Settings with device information only, to the mail server. The gateway writes them anew,',
     'uncoded and with a Content-Length: Provision with DeviceInformation, one policy (type, key, status) and the status of a',
     'wipe that the server ordered, each or none; Settings with DeviceInformation; DeviceInformation with Set and its nine',
     'texts, of 1024 characters at most. A Provision with anything else in it is answered `Provision/Status` 2, and Settings',
     'with anything else are answered as below. Nothing else of a quarantined phone reaches the mail server, and no request',
     'goes on before the root element of its body was seen, whatever `Expect` says.',
     '',
-    'A phone that is let in again, and still comes with a key or folder of this mailbox, is told to start over (FolderSync 9,',
+    'An allowed phone that still sends a key or folder of this mailbox gets "start over" (FolderSync 9,',
     'Sync 3 or 12, Ping 7, Search 11, Find 3), wherever in its body they stand; a body is refused with 400 that has tokens EAS',
     'does not use, and with 413 when it is coded and larger than 64 KB, or than 1 MB when it is decoded. The statuses are those',
     'of MS-ASCMD 2.2.3.177 and 2.2.2.',
     '',
-    'The headers are those above; an answer without a body has none of Content-Type. HTTP statuses have no body.',
+    'The headers are those above; an answer without a body has no Content-Type. HTTP statuses have no body.',
     '',
-    'Mail is never taken, and never with a status that makes a phone run Provision, ask for a password or repeat at once: 120',
+    'Mail is never accepted. Its refusal never makes a phone run Provision, ask for a password or repeat at once: 120',
     'fails the one mail, and 507 ("mailbox full") is a notice to the user.',
     '',
     '| command | asks | answer |',

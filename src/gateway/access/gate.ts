@@ -1,5 +1,5 @@
-// Owns the gate and the naming of one request: from an understood head to user, device and the head to send upstream.
-// Hot path; no sockets, no waiting.
+// Owns the gate: from a parsed head to user, device and the head to send upstream. Hot path; no sockets, no waiting.
+import { authMethodOf } from './request-facts.ts';
 import type { DiscoveryTarget, DiscoveryTargetError } from '../../eas/autodiscover/target.ts';
 import { contentOf } from '../../eas/body-gate.ts';
 import type { BodyErrorCode } from '../../eas/body-gate.ts';
@@ -23,25 +23,28 @@ import type { UserErrorCode } from '../../identity/user.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import type { IdentitySettings, ListenSettings, UpstreamSettings } from '../settings.ts';
 
-/** What the gate needs to know of the connection a request came on. */
+/** The connection of a request, as the gate needs it. */
 export interface RequestOrigin {
   /** X-Forwarded-* and Via lines for the request, each ended by CRLF. */
   forwardedLines(): string;
-  /** Whom the mail server authenticated on the connection that belongs to this one (NTLM); null = nobody. */
+  /** The user that the mail server authenticated on the pinned connection (NTLM); null = none. */
   readonly boundUser: UserKey | null;
-  /** A handshake was opened on the connection that belongs to this one, and waits for its closing leg. */
+  /** A handshake was opened on the pinned connection, and its closing leg is missing. */
   readonly handshaking: boolean;
-  /** Whom the client certificate names; null = none. */
+  /** The user of the client certificate; null = none. */
   readonly certificateUser: UserKey | null;
   readonly memo: AdmissionMemo;
 }
 
-/** Heads of phones are below it, tokens included. Longer ones would let strangers fill the memory of idle connections. */
+/**
+ * Real heads are shorter, tokens included. Without a bound, unauthenticated clients could fill the memory of idle
+ * connections.
+ */
 const MAX_KEPT_HEAD = 4096;
 
 /**
- * What the last request of a connection said, with what was made of it: a phone repeats its credentials on every request
- * of a connection, and mostly its target too. Pure results of the same text, so that they need no end.
+ * Caches the parsed parts of a connection's last request: a phone repeats its credentials, and mostly its target. They
+ * depend on the text alone, so they never expire.
  */
 export class AdmissionMemo {
   target = '';
@@ -51,15 +54,15 @@ export class AdmissionMemo {
   spelling = '';
   authorization: string | null = null;
   user: UserKey | null = null;
-  /** Beginning of the upstream head, for the query and the user together; '' = not known. */
+  /** Start of the upstream head for this query and user; '' = unknown. */
   upstreamLine = '';
   private head: RequestHead | null = null;
   private headBytes: Buffer | null = null;
   private lastLength = 0;
 
   /**
-   * The head at the beginning of `bytes`, when it is to the last byte the one that was understood before: what is made of
-   * a head follows from its bytes alone, up to the empty line that ends it.
+   * Returns the remembered head when `bytes` begin with exactly the same octets: the parsed head depends on its bytes
+   * alone, up to the empty line.
    */
   sameHead(bytes: Buffer): RequestHead | null {
     const { head, headBytes } = this;
@@ -68,20 +71,20 @@ export class AdmissionMemo {
     return bytes.length >= length && headBytes.compare(bytes, 0, length) === 0 ? head : null;
   }
 
-  /** Notes a head that was understood. It is kept when one of its length came before: most are said once. */
+  /** Remembers a head, if one of its length was seen before: most heads occur once. */
   noteHead(head: RequestHead, bytes: Buffer): void {
     const keep = head.end === this.lastLength && head.end <= MAX_KEPT_HEAD;
     this.lastLength = head.end;
     this.headBytes = keep ? Buffer.from(bytes.subarray(0, head.end)) : null;
     this.head = keep ? head : null;
     if (!keep) return;
-    // Text that is one object with what is remembered is compared without a look at its characters.
+    // Comparing a string with itself is fast, so the remembered object is used.
     if (head.target === this.target) head.target = this.target;
     if (head.authorization === this.authorization) head.authorization = this.authorization;
   }
 }
 
-/** What the gate needs to know of the configuration. */
+/** The parts of the configuration that the gate needs. */
 export interface AdmissionRules {
   readonly listen: ListenSettings;
   readonly identity: IdentitySettings;
@@ -89,10 +92,10 @@ export interface AdmissionRules {
 }
 
 /**
- * Checks and names the request; fills the exchange's gate and identity fields. Null = admitted so far, else the code to
- * refuse it with. Who has not signed in is admitted to the mail server's challenge ({@link Exchange.challengeOnly}),
- * whatever method, query and body say: clients ask for it by requests that mean nothing else (GET with an empty Bearer, a
- * POST without a body), and after a 400 they cannot be set up.
+ * Checks and identifies a request; fills the exchange's gate and identity fields. Null = admitted so far, else the
+ * refusal code. A request without usable credentials is admitted to the mail server's challenge only ({@link
+ * Exchange.challengeOnly}), whatever its method, query and body: clients request the challenge in such ways (GET with
+ * an empty Bearer, a POST without a body), and a 400 would break their setup.
  */
 export function admit(
   rules: AdmissionRules,
@@ -104,13 +107,13 @@ export function admit(
   if (astray !== null) return astray;
   const { memo } = origin;
   const bad = readRequest(memo, exchange, head);
-  // Who may use another path is not known here.
+  // Other paths have their own users.
   if (bad === 'EASGATE_NOT_FOUND') return bad;
   const user = nameUser(rules, origin, exchange, head);
   if (isUserError(user)) return admitStranger(exchange, user);
-  // OPTIONS without credentials is a request of its own (MS-ASHTTP 2.2.3).
+  // OPTIONS without credentials is a valid request (MS-ASHTTP 2.2.3).
   if (user === NO_USER && (bad !== null || head.method !== 'OPTIONS' || head.authorization !== null)) {
-    // The opening leg of a handshake goes on as a bare OPTIONS. The answer to that may have a body, to HEAD it must not.
+    // The opening leg is sent as a bare OPTIONS, whose response may have a body; the response to HEAD must not.
     if (head.method === 'HEAD') exchange.leg = 'none';
     if (exchange.leg === 'opening') {
       exchange.upstreamLine = 'OPTIONS ' + rules.upstream.path + ' HTTP/1.1\r\nHost: ';
@@ -129,17 +132,18 @@ export function admit(
   let canonical = query.canonical;
   if (user !== NO_USER) {
     exchange.user = user;
-    // What is remembered is no part of the head, which may end before the connection does.
+    // A remembered string is independent of the head's memory, which can then be freed.
     exchange.authorization = isRemembered(memo, head) ? memo.authorization : head.authorization;
+    exchange.auth = authMethodOf(head.authorization, origin);
     exchange.device = memo.device;
     exchange.spelling = memo.spelling;
-    // A leg of NTLM names another user than the memo's.
+    // A leg of NTLM names another user than the remembered one.
     if (memo.upstreamLine !== '' && isRemembered(memo, head)) {
       exchange.upstreamLine = memo.upstreamLine;
       exchange.upstreamHead = passedOn(rules, head.headerLines) + origin.forwardedLines();
       return null;
     }
-    // Without credentials of its own (certificate, NTLM) Horde believes the claim (eas-protocol facts, 0.9).
+    // Horde trusts User= in requests without their own credentials: certificate, NTLM (Horde_ActiveSync_Credentials).
     const { identity } = rules;
     const rule =
       head.authorization === null && identity.userClaim === 'ignore' ? 'refuse' : identity.userClaim;
@@ -163,21 +167,21 @@ export function admit(
   return null;
 }
 
-/** Whether a request is none of this gateway: for another host, or here for the second time. */
+/** Whether the request is for another host, or passed this gateway before. */
 function findAstray({ identity }: AdmissionRules, head: RequestHead): HttpErrorCode | null {
   if (identity.publicHosts.length > 0 && !isPublicHost(head.host, identity.publicHosts))
     return 'EASGATE_WRONG_HOST';
   return head.via !== null && cameThroughHere(head.via) ? 'EASGATE_LOOP' : null;
 }
 
-/** Only a challenge may come of the request. `why` = its credentials are none that can be taken; null = it has none. */
+/** Admits the request to the challenge only. `why` = what is wrong with its credentials; null = it has none. */
 function admitStranger(exchange: Exchange, why: UserErrorCode | null): null {
   exchange.error = why;
   exchange.challengeOnly = true;
   return null;
 }
 
-/** Reads method, target and the headers that belong to them into the exchange; returns what is wrong with them. */
+/** Parses method, target and related headers into the exchange; returns the error, if any. */
 function readRequest(memo: AdmissionMemo, exchange: Exchange, head: RequestHead): HttpErrorCode | null {
   exchange.host = head.host;
   exchange.userAgent = head.userAgent;
@@ -199,7 +203,7 @@ function readRequest(memo: AdmissionMemo, exchange: Exchange, head: RequestHead)
   return nameBody(exchange, query, head);
 }
 
-/** The reading of a `User` claim that means this user; null = it means somebody else. */
+/** The reading of a `User` claim that matches this user; null = neither does. */
 function readClaim(
   userClaim: string,
   { formClaim }: EasQuery,
@@ -207,16 +211,16 @@ function readClaim(
   names: UserNames,
 ): string | null {
   if (claimAgrees(userClaim, user, names)) return userClaim;
-  // PHP reads `+` as a space and SOGo as a plus. Where it is the space of the user's name, all shall read it so.
+  // PHP reads `+` as a space, SOGo as a plus. When the user name has a space there, it is sent as %20 to both.
   return formClaim !== null && claimAgrees(formClaim, user, names) ? formClaim : null;
 }
 
-/** Whether the memo's user is that of this request: the same credentials were read before. */
+/** Whether the remembered user applies: the credentials are the same. */
 function isRemembered(memo: AdmissionMemo, head: RequestHead): boolean {
   return head.authorization !== null && head.authorization === memo.authorization;
 }
 
-/** A copy: a part of a head would keep the whole of it in memory as long as the connection lives. */
+/** A copy: a substring would keep the whole head in memory as long as the connection lives. */
 export function detach(text: string): string {
   return Buffer.from(text, 'latin1').toString('latin1');
 }
@@ -236,15 +240,18 @@ function readTarget(memo: AdmissionMemo, target: string, options: boolean): EasQ
 }
 
 /**
- * The phone's own header lines. The mail server believes the header that carries the certificate's user, so a phone that
- * sends it, with or without a certificate, is not heard.
+ * The phone's header lines, without the header for the certificate's user: the mail server trusts that header, so a
+ * phone must not set it.
  */
 function passedOn({ listen }: AdmissionRules, headerLines: string): string {
   const header = listen.tls?.clientCertificate?.forwardHeader ?? null;
   return header === null ? headerLines : withoutHeaders(headerLines, [header.toLowerCase()]);
 }
 
-/** Who asks: by this request's credentials, by those that bound the connection, or by the client certificate. */
+/**
+ * The user of a request: from its credentials, from those that authenticated the connection, or from the client
+ * certificate.
+ */
 function nameUser(
   rules: AdmissionRules,
   origin: RequestOrigin,
@@ -266,15 +273,15 @@ function nameUser(
   if (rules.upstream.connectionAuth === 'strip' || !isConnectionBound(authorization)) return NO_USER;
   const leg = readLeg(authorization);
   if (typeof leg === 'string') return leg;
-  // A handshake is ended where it was begun: anywhere else nobody knows yet who this is.
+  // A handshake must be closed on the connection that opened it; elsewhere the user is unknown.
   if (leg.leg === 'closing' && !origin.handshaking) return 'EASGATE_AUTHORIZATION';
   exchange.leg = leg.leg;
   return leg.leg === 'closing' ? leg.user : NO_USER;
 }
 
 /**
- * Checks and names an Autodiscover request, as {@link admit} does. NTLM and Negotiate are no credentials here: no connection
- * of the mail server belongs to the client yet, and the challenge offers others.
+ * Checks and identifies an Autodiscover request, like {@link admit}. NTLM and Negotiate do not count here: the client
+ * has no pinned connection yet, and the challenge offers other schemes.
  */
 export function admitDiscovery(
   rules: AdmissionRules,
@@ -297,7 +304,7 @@ export function admitDiscovery(
   if (origin.certificateUser !== null && !isCertified(user, origin.certificateUser, rules.identity.names))
     return 'EASGATE_USER_MISMATCH';
   if (target.bad !== null) return target.bad;
-  // Without a body the request cannot be read, which is an answer of Autodiscover (error 600) and none of HTTP.
+  // A missing body is an error of Autodiscover (600), not of HTTP.
   if (head.framing !== 'none') {
     if (head.method !== 'POST') return 'EASGATE_UNEXPECTED_BODY';
     if (head.contentEncoding !== null) return 'EASGATE_CONTENT_ENCODING';
@@ -310,7 +317,7 @@ export function admitDiscovery(
 
 const XML_TYPE = /^(?:text|application)\/xml(?: ?; ?charset="?utf-8"?)?$/i;
 
-/** Command and body kind; OPTIONS carries neither. */
+/** Sets command and body kind; OPTIONS has neither. */
 function nameBody(exchange: Exchange, query: EasQuery, head: RequestHead): HttpErrorCode | null {
   if (query.command === null) {
     if (head.framing !== 'none') return 'EASGATE_UNEXPECTED_BODY';
@@ -334,7 +341,7 @@ function isBodyError(content: string): content is BodyErrorCode {
   return content.startsWith('EASGATE_');
 }
 
-/** What goes upstream of an opening leg: it names nobody, so it can only be answered by the next challenge. */
+/** The upstream head of an opening leg. It names no user, so the server can only challenge it. */
 function openingHead(head: RequestHead, origin: RequestOrigin): string {
   const agent = head.userAgent === null ? '' : 'User-Agent: ' + head.userAgent + '\r\n';
   const opening = head.authorization === null ? '' : 'Authorization: ' + head.authorization + '\r\n';

@@ -1,5 +1,4 @@
-// Owns the replies that the gateway gives by itself, as bytes: refusals, the quarantine mailbox, the end of held polls. No
-// sockets.
+// Owns the bytes of the gateway's own replies: refusals, the quarantine mailbox, the end of held polls. No sockets.
 import type { EasCommand } from '../../eas/commands.ts';
 import { clientFamily, refusalAnswer } from '../../eas/refusals.ts';
 import type { EasAnswer, Refusal } from '../../eas/refusals.ts';
@@ -21,14 +20,11 @@ export interface LocalReply {
   readonly data: string;
 }
 
-// As many entries as there are different answers (src/eas/refusals.ts).
+// One entry per distinct answer (src/eas/refusals.ts).
 const kept = new Map<EasAnswer, LocalReply>();
 const last = new Map<EasAnswer, LocalReply>();
 
-/**
- * The whole reply to a request that its verdict does not let pass, or to one refused `as` something else.
- * `retryAfterSeconds` goes with a 503.
- */
+/** The reply to a request that its verdict denies, or `as` another refusal. `retryAfterSeconds` is for a 503. */
 export function refusal(
   exchange: Exchange,
   retryAfterSeconds: number,
@@ -54,7 +50,7 @@ export function refusal(
   return reply;
 }
 
-/** A reply of steps.ts; `retryAfterSeconds` goes with a 503 that has no time of its own. */
+/** The bytes of a reply of steps.ts; `retryAfterSeconds` is for a 503 without its own value. */
 export function localReply(exchange: Exchange, reply: Reply, retryAfterSeconds: number): LocalReply {
   const { persistent } = exchange;
   switch (reply.kind) {
@@ -97,15 +93,15 @@ function wbxml(body: Buffer, persistent: boolean): LocalReply {
   return { status: 200, data: wbxmlReply(body, persistent) };
 }
 
-/** Who asks is known to the mail server only, and its answer is not waited for: so the phone learns nothing of its verdict. */
+/** The credentials are unverified, so the reply must not depend on the verdict. */
 function comeAgain(persistent: boolean): LocalReply {
   return { status: 503, data: statusReply(503, persistent, 'Retry-After: 1\r\n') };
 }
 
-/** What a verdict is told as, where the quarantine mailbox and the exchange of a wipe do not answer. */
+/** The refusal for a verdict, where neither the quarantine mailbox nor the wipe exchange answers. */
 interface VerdictRefusal {
   readonly refusal: Refusal;
-  /** For protocol versions other than `version`; null = the same for all. */
+  /** For protocol versions other than `version`; null = no difference. */
   readonly otherwise: { readonly version: ProtocolVersion; readonly refusal: Refusal } | null;
   readonly why: string;
 }
@@ -113,7 +109,7 @@ interface VerdictRefusal {
 const told = (refusal: Refusal, why: string, otherwise: VerdictRefusal['otherwise'] = null): VerdictRefusal =>
   Object.freeze({ refusal, otherwise, why });
 
-/** By action; a reason of {@link REFUSAL_BY_REASON} goes before. */
+/** By action; an entry of {@link REFUSAL_BY_REASON} takes precedence. */
 export const REFUSAL_BY_ACTION: Readonly<Record<Exclude<VerdictAction, 'allow'>, VerdictRefusal>> = {
   block: told(
     'deviceBlocked',
@@ -131,12 +127,30 @@ export const REFUSAL_BY_ACTION: Readonly<Record<Exclude<VerdictAction, 'allow'>,
   ),
 };
 
-/** Of a block. Null = as the action says; a reason without an entry does not compile, so that each is decided on. */
+/** Of a block, or where there is no mailbox. Null = as the action says; a reason without an entry does not compile, so that each is decided on. */
 export const REFUSAL_BY_REASON: Readonly<Record<VerdictReason, VerdictRefusal | null>> = {
   compliant: null,
   notCompliant: null,
+  notEncrypted: null,
+  compromised: null,
+  osTooOld: null,
+  notCheckedIn: null,
+  noManagedMailProfile: null,
+  attributeNotMet: null,
+  noCompliancePolicy: null,
+  inGracePeriod: null,
+  grandfathered: null,
+  reportOnly: null,
+  notTargeted: null,
   notEnrolled: null,
   unknownDevice: null,
+  awaitingReport: told(
+    'tryLater',
+    'a feed may still report the device (`hold` of unknownDevice): the phone comes again, and its user reads nothing yet',
+  ),
+  tooManyDevices: told('tooManyDevices', 'the user has more devices than `limits` allows'),
+  userDisabled: null,
+  deviceRule: null,
   individualRule: null,
   wipeRequested: null,
   wiped: null,
@@ -149,7 +163,7 @@ export const REFUSAL_BY_REASON: Readonly<Record<VerdictReason, VerdictRefusal | 
 function refusalOf({ verdict, protocolVersion }: Exchange): Refusal {
   if (verdict === null || verdict.action === 'allow') return 'deviceBlocked';
   const { action, reason } = verdict;
-  const byReason = action === 'block' ? REFUSAL_BY_REASON[reason] : null;
+  const byReason = action === 'block' || action === 'quarantine' ? REFUSAL_BY_REASON[reason] : null;
   const { refusal, otherwise } = byReason ?? REFUSAL_BY_ACTION[action];
   return otherwise === null || protocolVersion === otherwise.version ? refusal : otherwise.refusal;
 }

@@ -1,5 +1,5 @@
-// Owns the way out of the quarantine mailbox: what a request of an allowed phone is answered that still belongs to it, and that
-// none of its keys and ids reaches the mail server, wherever in a body they stand.
+// Owns the transition of an allowed phone out of the quarantine mailbox: answers to requests that still refer to it,
+// and the check that none of its keys and ids reach the mail server.
 import { sendsMail } from '../../eas/commands.ts';
 import { IssuedScan, findIssued } from '../../quarantine/issued-scan.ts';
 import type { IssuedFinding } from '../../quarantine/issued-scan.ts';
@@ -20,11 +20,11 @@ import type { RequestBody } from '../connection/request-body.ts';
 import { BUFFERED_BODY_BYTES } from '../settings.ts';
 
 /**
- * Which allowed phones are known to show the folders of the mail server. The mail server holds a poll without folders on
- * those of the phone's last full one, although the phone may have been in the quarantine mailbox since, at another worker
- * perhaps. So a phone is asked for all of them until it was seen here to name folders of the mail server under the verdict it
- * has, with credentials that the server took: anybody can name a phone and folders. A verdict is one object for one phone
- * until something of it changes ({@link VerdictSource.peek}): what is known here ends with it, and needs no bound of its own.
+ * Tracks which allowed phones show the folders of the mail server. The server holds a poll without folders on those of
+ * the phone's last full poll, even if the phone was in the quarantine mailbox since, perhaps at another worker. So a
+ * phone is asked for all its folders until it named real ones under its current verdict, with accepted credentials. A
+ * verdict is one object per phone until it changes ({@link VerdictSource.peek}), so the knowledge ends with it and
+ * needs no bound.
  */
 export class Arrivals {
   private readonly known = new WeakSet<Verdict>();
@@ -33,26 +33,26 @@ export class Arrivals {
     return this.known.has(verdict);
   }
 
-  /** The mail server answered a poll that named its folders, looked at under `verdict`. */
+  /** The mail server answered a poll that named its folders, checked under `verdict`. */
   note(verdict: Verdict): void {
     this.known.add(verdict);
   }
 }
 
-/** Looks at the requests of one client connection. */
+/** Checks the requests of one client connection. */
 export class MailboxExit {
   private readonly arrivals: Arrivals;
-  /** The last verdict under which the phone was seen to have arrived. */
+  /** The last verdict under which the phone named real folders. */
   private arrivedUnder: Verdict | null = null;
 
-  /** `arrivals` are those of the worker. */
+  /** `arrivals` is shared by the worker. */
   constructor(arrivals: Arrivals) {
     this.arrivals = arrivals;
   }
 
-  /** The answer that is due in place of forwarding, or why the request is refused; null = it may go on. */
+  /** The answer to send instead of forwarding, or a refusal; null = the request may be forwarded. */
   look(exchange: Exchange, body: RequestBody): FinalAnswer | HttpErrorCode | null {
-    // Who is known by connection or certificate alone was shown no mailbox.
+    // Requests authenticated by connection or certificate alone never get the mailbox.
     const shown = exchange.authorization !== null && exchange.leg === 'none';
     const answer = shown ? answerLeaving(exchange, body) : null;
     if (answer !== null) return answer;
@@ -60,7 +60,7 @@ export class MailboxExit {
     return shown ? all : null;
   }
 
-  /** A poll that does not tell which mailbox its phone shows: the phone is asked for all its folders. */
+  /** A poll that does not show which mailbox the phone holds: the phone is asked for all its folders. */
   private arrive(exchange: Exchange, { kept, complete }: RequestBody): FinalAnswer | null {
     const { verdict, command, content } = exchange;
     if (verdict === null || verdict === this.arrivedUnder) return null;
@@ -69,7 +69,7 @@ export class MailboxExit {
       this.arrivedUnder = verdict;
       return null;
     }
-    // A large Sync: whatever it has, it is no poll.
+    // A large Sync is not a poll.
     const tree = complete ? treeOf(kept, content) : undefined;
     if (tree === undefined) return null;
     if (restsOnMemory(command, tree)) return sendAll(command);
@@ -79,8 +79,8 @@ export class MailboxExit {
 }
 
 /**
- * Looks through what there is of the body. The rest of a body that is not complete is looked through on its way
- * ({@link Exchange.scan}); a coded one cannot be, so it is refused when it is larger than what is read ahead.
+ * Scans the available part of the body. The rest is scanned while it is forwarded ({@link Exchange.scan}); a compressed
+ * body cannot be, so it is refused when it is larger than the read-ahead.
  */
 function answerLeaving(
   exchange: Exchange,
@@ -93,7 +93,7 @@ function answerLeaving(
     const answer = answerIssuedSource(command, version, queryParameters(query));
     if (answer !== null) return answer;
   }
-  // A new mail names no message that it is made from.
+  // A new mail does not refer to another message.
   if (kept === null || content === 'rfc822' || command === 'SendMail') return null;
   const plain = plainBytes(kept, content);
   if (typeof plain === 'string') return plain;
@@ -115,7 +115,7 @@ function findOnTheWay(exchange: Exchange, plain: Buffer): IssuedFinding {
   return exchange.scan.push(plain);
 }
 
-/** What a phone is answered whose body turned out on its way to name something of the quarantine mailbox. */
+/** The answer when an issued key is found while the body is being forwarded. */
 export function answerLate({ command, protocolVersion }: Exchange): FinalAnswer {
   if (command === null) return { kind: 'http', status: 400 };
   return answerIssuedAnywhere(command, protocolVersion ?? '2.5');

@@ -1,35 +1,35 @@
-// Owns the message a quarantined phone gets: rendered for a verdict and a language, and kept for a while; and which phones
-// have asked for the one they should have.
+// Owns the rendered messages of quarantined phones, cached by verdict and language, and which phones have fetched their
+// current one.
 import { LRUCache } from 'lru-cache';
 import type { MailboxNotice } from '../../quarantine/model.ts';
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
 import { chooseLanguage } from '../../notices/languages.ts';
 import { renderNotice } from '../../notices/notice.ts';
-import type { NoticeSettings } from '../../notices/notice.ts';
+import type { NoticeSettings, OwnMessage } from '../../notices/notice.ts';
 import type { Verdict } from '../../model/verdict.ts';
 
-/** Rendering takes a few hundred microseconds; a phone asks several times in a row. */
+/** Rendering takes a few hundred microseconds, and a phone asks several times in a row. */
 const MAX_KEPT = 1_000;
-/** Phones of which it is known; a few hundred bytes apiece. */
+/** Most phones remembered; a few hundred bytes each. */
 const MAX_TOLD = 20_000;
 
-/** Whom a message is for, and why. */
+/** The reader of a message. */
 export interface NoticeReader {
   readonly user: UserKey;
   readonly device: DeviceKey;
-  /** What the query calls the device; serves where nothing better is known. */
+  /** DeviceType of the query, used when no model is known. */
   readonly deviceType: string;
   /** Accept-Language of the request; null = none. */
   readonly acceptLanguage: string | null;
 }
 
-/** What this worker knows of a phone, and the directory may not know yet. */
+/** What this worker knows of a phone before the directory does. */
 interface Acquaintance {
-  /** When it was first kept out, milliseconds since the epoch. */
+  /** When it was first refused, milliseconds since the epoch. */
   readonly since: number;
-  /** What it called itself. */
+  /** Its model, as it reported it. */
   model: string | null;
-  /** The reason of the message it has asked for. */
+  /** The reason in the message that it fetched last. */
   told: string | null;
 }
 
@@ -52,22 +52,25 @@ export class Notices {
     const { user, device } = reader;
     const phone = this.phone(user, device);
     const model = phone.model ?? verdict.model ?? reader.deviceType;
-    // The directory learns of a new phone a moment later (partnership-recorder.ts).
+    // The directory learns of a new phone slightly later (partnership-recorder.ts).
     const since = verdict.since ?? phone.since;
-    const name = [user, device, model, language, verdict.reason, verdict.requirement ?? '', since].join('\0');
+    const own = ownMessage(verdict, reader.acceptLanguage, language);
+    const said = [verdict.reason, verdict.requirement ?? '', own?.text ?? '', own?.until ?? ''];
+    const name = [user, device, model, language, ...said, since].join('\0');
     let notice = this.kept.get(name);
     if (notice === undefined) {
       const { reason, requirement = null } = verdict;
-      notice = renderNotice({ settings, reason, requirement, language, user, device, model, since });
+      notice = renderNotice({ settings, reason, requirement, own, language, user, device, model, since });
       this.kept.set(name, notice);
     }
     return notice;
   }
 
   /**
-   * Whether a phone may still have the message of another reason, as far as this worker knows, and of a phone that it meets
-   * for the first time (after a reload) the directory; from now on it does not. A Ping carries no key that would tell (MS-ASCMD 2.2.1.13). By reason, and not by what is written: the languages a
-   * phone names may differ from request to request, and no phone is to be sent to and fro for that.
+   * Whether a phone may still show a message with another reason, as far as this worker knows, or the directory for a
+   * phone it meets first. The answer is no from then on. A Ping has no key that would tell (MS-ASCMD 2.2.1.13). Reasons
+   * are compared, not texts: a phone's languages may vary between requests, and it must not be sent back and forth for
+   * that.
    */
   isNews({ reason, requirement = '', lastReason }: Verdict, user: UserKey, device: DeviceKey): boolean {
     const phone = this.phone(user, device);
@@ -77,7 +80,7 @@ export class Notices {
     return isNew;
   }
 
-  /** A phone said what it is; its message is to say so at once. */
+  /** A phone reported its model; the next message shows it. */
   noteModel(user: UserKey, device: DeviceKey, model: string | null): void {
     if (model !== null) this.phone(user, device).model = model;
   }
@@ -91,4 +94,18 @@ export class Notices {
     }
     return phone;
   }
+}
+
+/** The policy's own text in the language its reader likes best; null = the policy has none. */
+function ownMessage(
+  { message, nextStep }: Verdict,
+  acceptLanguage: string | null,
+  otherwise: string,
+): OwnMessage | null {
+  if (message === undefined) return null;
+  const { link = null, ...texts } = message as Readonly<Partial<Record<string, string>>>;
+  const languages = Object.keys(texts);
+  const [first = ''] = languages;
+  const text = texts[chooseLanguage(acceptLanguage, languages, otherwise in texts ? otherwise : first)];
+  return text === undefined ? null : { text, link, until: nextStep ?? null };
 }

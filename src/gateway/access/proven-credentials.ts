@@ -1,4 +1,4 @@
-// Owns which credentials of one client connection the mail server took lately, and asking about others.
+// Owns the credentials that the mail server accepted on one client connection, and the check of others.
 import { claimedDevice } from '../credentials/credential-question.ts';
 import type { Proof } from '../credentials/credential-question.ts';
 import type { CredentialsState, Exchange } from '../exchange/exchange.ts';
@@ -6,12 +6,12 @@ import type { ClientOrigin } from '../upstream/client-origin.ts';
 import type { GatewayCore } from '../gateway-core.ts';
 
 /**
- * How long an acceptance counts on its connection without a look at the shared memory; from that look on, not from the last
- * request, so that a password that was changed ends also for a phone that never falls silent.
+ * How long a connection reuses a successful credential check. Counted from the check, not from the last request, so
+ * that a changed password also ends for a phone that keeps sending.
  */
 const PROVEN_MS = 30_000;
 
-/** One set of credentials at a time. */
+/** Remembers one set of credentials. */
 export class ProvenCredentials {
   private readonly core: GatewayCore;
   private proven: string | null = null;
@@ -21,10 +21,10 @@ export class ProvenCredentials {
     this.core = core;
   }
 
-  /** What is known of the credentials of a request, or will be. Never rejects. */
+  /** The state of a request's credentials, now or later. Never rejects. */
   check(exchange: Exchange, origin: ClientOrigin): CredentialsState | Promise<Proof> {
     const { authorization, user, device, leg } = exchange;
-    // A connection or certificate was authenticated before; the leg that would do it now cannot be tried elsewhere.
+    // The connection or certificate was authenticated; a closing leg cannot be checked on another connection.
     if (authorization === null || user === null || device === null || leg !== 'none') return 'bound';
     if (authorization === this.proven && this.provenUntil > this.core.deadlines.now) return 'accepted';
     return this.core.credentials.check({
@@ -36,7 +36,7 @@ export class ProvenCredentials {
     });
   }
 
-  /** The mail server took these credentials when it was asked. */
+  /** The mail server accepted these credentials in a check. */
   note({ authorization }: Exchange): void {
     if (authorization === this.proven && this.provenUntil > this.core.deadlines.now) return;
     this.proven = authorization;

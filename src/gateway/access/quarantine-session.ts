@@ -1,4 +1,4 @@
-// Owns the answers to a quarantined phone on one client connection: the quarantine mailbox, and the poll that is held for it.
+// Owns the quarantine mailbox on one client connection: its answers, and the poll it holds.
 import { INBOX } from '../../quarantine/folders.ts';
 import { KeyMint } from '../../quarantine/keys.ts';
 import { answerMailbox } from '../../quarantine/mailbox.ts';
@@ -16,15 +16,15 @@ import type { Reply } from '../exchange/steps.ts';
 import type { GatewayCore } from '../gateway-core.ts';
 import type { RequestBody } from '../connection/request-body.ts';
 
-/** What a request of a quarantined phone leads to. */
+/** The outcome of a quarantined phone's request. */
 export type QuarantineOutcome =
   | Reply
-  /** {@link QuarantineSession.seconds} long a poll is held. */
+  /** Hold the poll for {@link QuarantineSession.seconds}. */
   | 'hold'
-  /** The body is the gateway's own now, and goes to the mail server. */
+  /** The body was replaced by the gateway's and goes to the mail server. */
   | 'rewritten';
 
-/** What the poll held last was asked, to be answered anew when the message changes. */
+/** The held poll, kept to answer it again when the message changes. */
 interface HeldPoll {
   readonly request: MailboxRequest;
   readonly seconds: number;
@@ -34,7 +34,7 @@ interface HeldPoll {
 
 const REFUSED: Reply = Object.freeze({ kind: 'refusal', as: null });
 
-/** One quarantined phone after the other. */
+/** Serves one quarantined phone at a time. */
 export class QuarantineSession {
   private readonly core: GatewayCore;
   private held: HeldPoll | null = null;
@@ -43,12 +43,12 @@ export class QuarantineSession {
     this.core = core;
   }
 
-  /** How long the poll asks to be held that was answered with `hold`. */
+  /** Seconds to hold the last poll. */
   get seconds(): number {
     return this.held?.seconds ?? 0;
   }
 
-  /** Answers a request, whose body is `root`; null = it has none that matters. */
+  /** Answers a request with the body `root`; null = no relevant body. */
   serve(
     exchange: Exchange,
     verdict: Verdict,
@@ -67,7 +67,7 @@ export class QuarantineSession {
           rewrite(exchange, body, anew);
           return 'rewritten';
         }
-        // Not the gateway's own policy: the mail server's is in force on this phone.
+        // The phone enforces the mail server's policy, so the gateway must not issue its own.
         if (command === 'Provision') return mailbox(PROVISION_MALFORMED);
       }
     }
@@ -85,14 +85,14 @@ export class QuarantineSession {
     return 'hold';
   }
 
-  /** The heartbeat of the poll held last has passed. */
+  /** The heartbeat of the held poll ended. */
   expire(): Reply {
     const { held } = this;
     this.held = null;
     return mailbox(held?.expired ?? { kind: 'empty' });
   }
 
-  /** The verdict of the poll held last is another one, but still quarantine; null = it is held on, its message is the same. */
+  /** The held poll has a new quarantine verdict; null = keep holding, the message is the same. */
   renew(exchange: Exchange, verdict: Verdict): Reply | null {
     const { held } = this;
     if (held === null) return null;
@@ -102,7 +102,7 @@ export class QuarantineSession {
     this.held = null;
     if (exchange.command === 'Ping') return mailbox(pingWithNews(INBOX));
     const answer: MailboxAnswer = answerMailbox({ ...held.request, notice });
-    // Only a request that was just read is held.
+    // Only a newly read request can be held.
     return mailbox(answer.kind === 'hold' ? answer.expired : answer);
   }
 
@@ -120,7 +120,7 @@ function mailbox(answer: FinalAnswer): Reply {
   return { kind: 'mailbox', answer };
 }
 
-/** Puts a request of the gateway's own in the place of what the phone sent, uncoded and in one piece. */
+/** Replaces the phone's body by the gateway's, uncompressed and with its length. */
 function rewrite(exchange: Exchange, body: RequestBody, anew: WbxmlElement): void {
   const bytes = encodeWbxml(anew);
   body.replace(bytes);

@@ -1,9 +1,9 @@
-// Owns finding the loops of mail apps that are slow enough for the battery guard: the same request once or twice a second, for
-// minutes, and nothing comes of it. What brings news is no loop. Hot path; constant time and memory per device.
+// Owns detection of request loops that are too slow for the battery guard: the same request once or twice a second, for
+// minutes, without news. Hot path; constant time and memory per device.
 import type { EasCommand } from '../../eas/commands.ts';
 import type { ThrottleSettings } from '../settings.ts';
 
-/** Commands that a mail app sends by itself. What a user does often and fast (move, read, search, send) is no loop. */
+/** Commands that a mail app sends by itself. Frequent commands of a user (move, read, search, send) are no loop. */
 const WATCHED: ReadonlySet<EasCommand | null> = new Set<EasCommand | null>([
   'Ping',
   'Sync',
@@ -13,19 +13,19 @@ const WATCHED: ReadonlySet<EasCommand | null> = new Set<EasCommand | null>([
   'Settings',
 ]);
 
-/** A phone that goes from folder to folder repeats each request only after the others. */
+/** Bodies remembered: a phone that cycles through folders repeats each request only after the others. */
 const REMEMBERED = 4;
-/** Octets of a body that tell it from others: sync key and folder stand at its beginning. */
+/** Octets of a body that are hashed: sync key and folder are at its beginning. */
 const DIGESTED = 1_024;
 const FNV_OFFSET = 0x811c9dc5;
 const FNV_PRIME = 0x01000193;
 
-/** What is known of one command of one device. */
+/** The state of one command of one device. */
 export interface Repeats {
-  /** Digests of its last bodies; the next one takes the place at `next`. */
+  /** Digests of its last bodies; `next` is the oldest. */
   readonly bodies: number[];
   next: number;
-  /** Clock milliseconds at which a steady sender would have been due (GCRA, ITU-T I.371 annex A). */
+  /** Theoretical arrival time in clock milliseconds (GCRA, ITU-T I.371 annex A). */
   due: number;
   /** Clock milliseconds. */
   pausedUntil: number;
@@ -34,7 +34,7 @@ export interface Repeats {
 /** By command. */
 export type RepeatsOfDevice = Map<EasCommand, Repeats>;
 
-/** Tells bodies apart; 0 = there is none, or it was not read. */
+/** A digest of a body; 0 = none, or not read. */
 export function digestOf(body: Uint8Array | null): number {
   if (body === null) return 0;
   let digest = FNV_OFFSET ^ body.length;
@@ -43,7 +43,7 @@ export function digestOf(body: Uint8Array | null): number {
   return digest | 1;
 }
 
-/** Counts repeats, and pauses a device that has too many. */
+/** Counts repeats and pauses devices with too many. */
 export class RepeatGuard {
   private readonly intervalMs: number;
   private readonly toleranceMs: number;
@@ -55,13 +55,13 @@ export class RepeatGuard {
     this.pauseMs = pauseSeconds * 1_000;
   }
 
-  /** Milliseconds that the device must wait; 0 = it may go on. */
+  /** Milliseconds that the device must wait; 0 = none. */
   wait(device: RepeatsOfDevice, command: EasCommand, now: number): number {
     const known = device.get(command);
     return known === undefined ? 0 : Math.max(0, known.pausedUntil - now);
   }
 
-  /** A request of this command was answered; `body` is its digest. */
+  /** A request was answered; `body` is its digest. */
   note(device: RepeatsOfDevice, command: EasCommand | null, body: number, now: number): void {
     if (command === null || !WATCHED.has(command) || !(this.toleranceMs > 0)) return;
     let known = device.get(command);
@@ -72,14 +72,14 @@ export class RepeatGuard {
     if (!known.bodies.includes(body)) {
       known.bodies[known.next] = body;
       known.next = (known.next + 1) % REMEMBERED;
-      // Another sync key: the last Sync brought something, which is what the Pings between are for.
+      // Another sync key means news, which is the purpose of the Pings in between.
       if (command === 'Sync') for (const one of device.values()) one.due = 0;
       return;
     }
     known.due = Math.max(known.due, now) + this.intervalMs;
     if (known.due - now <= this.toleranceMs) return;
     known.pausedUntil = now + this.pauseMs;
-    // Behind the pause the next repeat is one too many again, until the device has been quiet, or has news.
+    // After the pause the next repeat exceeds the limit again, until the device was quiet or has news.
     known.due = known.pausedUntil + this.toleranceMs;
   }
 }

@@ -1,50 +1,50 @@
-// Owns deciding open exchanges anew after a change: what a new verdict means for one, and the queue of those that wait for
-// theirs: a few at a time, and again until the directory answers.
-// Threat: one change may concern ten thousand held polls, more than the verdict cache looks up at a time. A poll that was
-// passed over would be held on for its whole heartbeat on a decision that no longer stands.
+// Owns new decisions for open exchanges after a change: the consequence of a verdict, and the queue of exchanges
+// waiting for one, a few at a time, with retries.
+// Threat: one change may affect ten thousand held polls, more than the verdict cache can look up at once. A skipped
+// poll would be held to its end on an outdated decision.
 import type { Verdict } from '../../model/verdict.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 
-/** What a new verdict means for an exchange that is held or on its way to the mail server. */
+/** The consequence of a new verdict for an exchange that is held or at the mail server. */
 export type Consequence =
-  /** It goes on under the new verdict. */
+  /** It continues under the new verdict. */
   | 'continue'
-  /** A poll held here is held on or answered, as its message says. */
+  /** A poll held by the gateway is answered or held on, depending on its message. */
   | 'renew'
-  /** The phone starts over. */
+  /** The phone gets "start over". */
   | 'startOver'
-  /** A response under way ends visibly. */
+  /** A response in progress is cut off, visibly. */
   | 'cut';
 
 /** Pure. */
 export function consequenceOf(exchange: Exchange, { action }: Verdict): Consequence {
   if (exchange.phase === 'held') return action === 'quarantine' ? 'renew' : 'startOver';
-  // What the gateway has written anew touches nothing of the mailbox.
+  // A body written by the gateway has no access to the mailbox.
   if (action === 'allow' || (action === 'quarantine' && exchange.rewritten)) return 'continue';
   return exchange.phase === 'responding' ? 'cut' : 'startOver';
 }
 
-/** Whose exchange is decided anew. */
+/** An exchange to decide again. */
 export interface Revalidated {
-  /** A change came: nothing goes on under the verdict there is. Returns whether {@link revalidate} must follow. */
+  /** A change arrived: the old verdict is invalid. Returns whether {@link revalidate} must follow. */
   onChange(): boolean;
-  /** Decides anew; false when the directory does not answer. Never rejects. */
+  /** Decides again; false when the directory does not answer. Never rejects. */
   revalidate(): Promise<boolean>;
 }
 
-/** Under way at most: new requests need look-ups too (cache.maxConcurrentLookups). */
+/** Most concurrent revalidations: new requests need look-ups too (cache.maxConcurrentLookups). */
 const MAX_UNDER_WAY = 64;
-/** Between two tries for exchanges that the directory did not answer for. */
+/** Pause before the retry of an unanswered look-up. */
 const RETRY_MS = 1_000;
 
-/** Exchanges to be decided anew; bounded by the open connections. */
+/** Exchanges to decide again; bounded by the open connections. */
 export class RevalidationQueue {
   private readonly waiting = new Set<Revalidated>();
   private unanswered = new Set<Revalidated>();
   private underWay = 0;
   private retriedAt = 0;
 
-  /** A change concerns what is under way there. */
+  /** A change affects this connection's exchange. */
   add(one: Revalidated): void {
     if (!one.onChange()) return;
     this.waiting.add(one);

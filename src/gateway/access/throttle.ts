@@ -1,4 +1,4 @@
-// Owns the battery guard: how often one device asks, how much of it is under way, and which of its Pings counts.
+// Owns the battery guard: request rates and concurrency per device, and the newest Ping.
 import { createHmac, randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { EasCommand } from '../../eas/commands.ts';
@@ -7,13 +7,13 @@ import { RepeatGuard } from './repeat-guard.ts';
 import type { RepeatsOfDevice } from './repeat-guard.ts';
 import type { ThrottleSettings } from '../settings.ts';
 
-/** What one device, as seen from one address and with one set of credentials, is doing. */
+/** The use of one device, from one address with one set of credentials. */
 export interface DeviceUse {
-  /** Exchanges under way. */
+  /** Concurrent exchanges. */
   inFlight: number;
-  /** By command: the time at which a steady sender would be due next (GCRA, ITU-T I.371 annex A). */
+  /** By command: theoretical arrival time (GCRA, ITU-T I.371 annex A). */
   readonly due: Map<EasCommand, number>;
-  /** By command: how often the same request was repeated. */
+  /** By command: repeats of the same request. */
   readonly repeats: RepeatsOfDevice;
 }
 
@@ -23,9 +23,8 @@ export interface HeldPing {
 }
 
 /**
- * Counts per (user, device, client address, credentials): a stranger who guesses a device id, elsewhere or behind the same
- * address as so many are, cannot use up its allowance. For the same reason a Ping is ended only by one with the same
- * credentials.
+ * Counts per (user, device, client address, credentials): somebody else who guesses a device id, even behind the same
+ * address, cannot use up its limit. Likewise, only a Ping with the same credentials ends another.
  */
 export class DeviceGuard {
   private readonly burstMs: number;
@@ -44,7 +43,7 @@ export class DeviceGuard {
   }
 
   /**
-   * The count of a device; a connection keeps it, so that this is asked once per connection. `authorization` null = the
+   * The counters of a device; a connection keeps them, so that they are looked up once. `authorization` null = the
    * connection itself was authenticated.
    */
   useOf(address: string, user: UserKey, device: DeviceKey, authorization: string | null = null): DeviceUse {
@@ -58,7 +57,7 @@ export class DeviceGuard {
     return use;
   }
 
-  /** Counts one request; returns 0 when it may go on, else the milliseconds to wait. */
+  /** Counts a request; returns 0 = allowed, else the milliseconds to wait. */
   admit(use: DeviceUse, command: EasCommand, now: number): number {
     if (this.burstMs === 0) return 0;
     const pause = this.loops.wait(use.repeats, command, now);
@@ -70,15 +69,15 @@ export class DeviceGuard {
     return 0;
   }
 
-  /** A request that was counted is over; `body` is the digest of its body. */
+  /** A counted request ended; `body` is the digest of its body. */
   noteEnd(use: DeviceUse, command: EasCommand | null, body: number, now: number): void {
     use.inFlight--;
     if (this.burstMs > 0) this.loops.note(use.repeats, command, body, now);
   }
 
   /**
-   * Makes `ping` the one that counts and ends an older one of the same device and credentials; returns its ticket. Other
-   * credentials have a place of their own: a stranger neither ends a Ping nor hides it from the one that should.
+   * Registers the newest Ping, and ends an older one of the same device and credentials; returns its ticket. Other
+   * credentials are separate: they can neither end nor hide a Ping.
    */
   registerPing(user: UserKey, device: DeviceKey, authorization: string, ping: HeldPing): string {
     const ticket = `${user}\0${device}\0${this.proofOf(authorization)}`;
@@ -93,7 +92,7 @@ export class DeviceGuard {
     if (this.pings.get(ticket) === ping) this.pings.delete(ticket);
   }
 
-  /** Tells credentials apart without keeping them. */
+  /** Identifies credentials without storing them. */
   private proofOf(authorization: string): string {
     return createHmac('sha256', this.key).update(authorization).digest('base64').slice(0, 16);
   }

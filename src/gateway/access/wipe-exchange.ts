@@ -1,5 +1,5 @@
-// Owns the Provision exchange of a wipe (MS-ASPROV 3.2.5.1.2): nothing is wiped but by what the store says now, and what a
-// phone says of it is written down.
+// Owns the Provision exchange of a wipe (MS-ASPROV 3.2.5.1.2): the order is sent only if the store confirms it now, and
+// the phone's answer is recorded.
 import type { WbxmlElement } from '../../eas/wbxml/element.ts';
 import { answerProvisionDuringWipe } from '../../eas/wipe.ts';
 import type { WipeAnswer } from '../../eas/wipe.ts';
@@ -9,13 +9,13 @@ import { MAX_OVERTAKINGS } from '../exchange/steps.ts';
 import type { Reply } from '../exchange/steps.ts';
 import type { GatewayCore } from '../gateway-core.ts';
 
-/** How far a wipe has come is written down, with so many tries: a lost report would wipe the phone once more. */
+/** Attempts to record the progress of a wipe: a lost report would wipe the phone again. */
 const RECORD_TRIES = 5;
 
-/** What the request leads to. */
+/** The outcome of the request. */
 export type WipeOutcome =
   | Reply
-  /** Taken back or acknowledged, and the change did not come here yet: this is the verdict. */
+  /** The wipe was cancelled or acknowledged before the change arrived here: this is the new verdict. */
   | { readonly kind: 'verdict'; readonly verdict: Verdict }
   /** The store does not answer. */
   | 'unknown';
@@ -27,8 +27,8 @@ const COME_AGAIN: Reply = Object.freeze({
 });
 
 /**
- * Answers a Provision request, whose body is `root`. What the phone says is written down also when it leaves meanwhile: it
- * need not wait for an answer before it wipes (MS-ASPROV 3.1.5.1.2). Never rejects.
+ * Answers a Provision request with the body `root`. The phone's answer is recorded even if it leaves: it need not wait
+ * for a response before it wipes (MS-ASPROV 3.1.5.1.2). Never rejects.
  */
 export async function exchangeWipe(
   core: GatewayCore,
@@ -37,13 +37,13 @@ export async function exchangeWipe(
   root: WbxmlElement | null,
   address: string,
 ): Promise<WipeOutcome> {
-  const { user, device, spelling, protocolVersion } = exchange;
+  const { user, device, protocolVersion } = exchange;
   if (user === null || device === null) return BLOCKED;
   for (let round = 1; round <= MAX_OVERTAKINGS; round++) {
     exchange.overtaken = false;
-    const verdict = await core.confirm(user, device, spelling);
+    const verdict = await core.confirm(exchange, address);
     if (verdict === null) return 'unknown';
-    // A change that came while the order was read may have taken it back.
+    // A change during the look-up may have cancelled the order.
     if (exchange.overtaken) continue;
     const order = verdict.action === ordered.action ? verdict.wipe : undefined;
     if (order === undefined) return { kind: 'verdict', verdict };
@@ -54,15 +54,16 @@ export async function exchangeWipe(
     const recorded = await record(core, exchange, order, answer.outcome, address);
     if (recorded === 'unknown') return 'unknown';
     if (recorded === 'recorded') return { kind: 'mailbox', answer: { kind: 'body', root: answer.reply } };
-    // The answer to a failure orders the wipe once more: not by an order that no longer stands.
+    // The answer to a failure repeats the order, which must be confirmed again.
     exchange.wipe = null;
   }
   return COME_AGAIN;
 }
 
 /**
- * Writes down that the order is about to be sent, or what the phone says to it. Another worker, and this one after a restart,
- * take its answer for one only by that. `overtaken` = the order waits for no answer any more, `unknown` = the store stays away.
+ * Records that the order is about to be sent, or the phone's answer. Other workers, and this one after a restart,
+ * accept an answer only after that record. `overtaken` = the order is no longer pending, `unknown` = the store is
+ * unavailable.
  */
 async function record(
   core: GatewayCore,

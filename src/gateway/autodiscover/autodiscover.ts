@@ -1,4 +1,4 @@
-// Owns Autodiscover at the gateway: what a phone that looks for its server is told. The address is always this gateway's.
+// Owns Autodiscover at the gateway. The address in answers is always this gateway's.
 import { answerJson } from '../../eas/autodiscover/json.ts';
 import {
   factsOf,
@@ -20,22 +20,22 @@ import type { Balancer } from '../upstream/balancer.ts';
 import { QuestionPools } from '../upstream/subrequests.ts';
 import type { UpstreamServer } from '../upstream/upstream-server.ts';
 
-/** What becomes of a request. */
+/** The answer to a request. */
 export type DiscoveryAnswer =
   | { readonly kind: 'reply'; readonly status: number; readonly type: string; readonly body: string }
-  /** The mail server's own challenge is due. */
+  /** The mail server's challenge is needed. */
   | { readonly kind: 'challenge' }
   | { readonly kind: 'failure'; readonly code: HttpErrorCode };
 
 const XML = 'text/xml; charset=utf-8';
 const JSON_TYPE = 'application/json; charset=utf-8';
 const CHALLENGE: DiscoveryAnswer = { kind: 'challenge' };
-/** Of a mail server's answer; Exchange's are below 4 KB. */
+/** Largest answer of a mail server; Exchange's are below 4 KB. */
 const MAX_ANSWER_BYTES = 64 * 1024;
-/** Requests to mail servers under way at most. */
+/** Most concurrent requests to mail servers. */
 const MAX_IN_FLIGHT = 64;
 
-/** Answers by itself, or by what the mail server says of the user. */
+/** Answers itself, or from the mail server's answer about the user. */
 export class Discovery {
   private readonly settings: DiscoverySettings;
   private readonly balancer: Balancer;
@@ -58,7 +58,7 @@ export class Discovery {
     this.pools = new QuestionPools(now, MAX_IN_FLIGHT);
   }
 
-  /** Ends questions that have waited too long. */
+  /** Ends overdue requests. */
   sweep(): void {
     this.pools.sweep();
   }
@@ -67,7 +67,7 @@ export class Discovery {
     await this.pools.close();
   }
 
-  /** The answer to a request whose body is whole; `origin` is its client. Never rejects. */
+  /** The answer to a request with a complete body; `origin` is its client. Never rejects. */
   answer(
     exchange: Exchange,
     body: Uint8Array,
@@ -81,7 +81,7 @@ export class Discovery {
     }
     if (user === null || authorization === null) return CHALLENGE;
     const email = readRequest(body);
-    // A stranger learns nothing by a request that is wrong either: who is wrong with a password is told so.
+    // An unauthenticated client gets no error details; an authenticated one does.
     return this.proven(exchange, email, { user, routeKey: user, authorization, origin, device: null });
   }
 
@@ -107,7 +107,7 @@ export class Discovery {
     return answer;
   }
 
-  /** Asks with a request written anew, and tells what is understood of the answer. */
+  /** Sends a newly written request, and passes on the understood parts of the answer. */
   private async ask(
     server: UpstreamServer,
     exchange: Exchange,

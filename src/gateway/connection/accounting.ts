@@ -1,4 +1,4 @@
-// Owns what is counted of the phone behind one connection: its requests, for the battery guard, and that it was seen.
+// Owns the accounting of one connection's phone: its requests for the battery guard, and its partnership.
 import type { DeviceInformation } from '../../quarantine/provision.ts';
 import type { HttpErrorCode } from '../../errors.ts';
 import { headerValue } from '../../http/request-head.ts';
@@ -10,13 +10,13 @@ import type { DeviceUse } from '../access/throttle.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import type { GatewayCore } from '../gateway-core.ts';
 
-/** How long a connection need not say again that its device was seen. */
+/** Minimum interval between two records of the same partnership on a connection. */
 const SEEN_AGAIN_MS = 10_000;
 
-/** In place of credentials that are other ones in each handshake: they prove nothing yet. */
+/** Placeholder for handshake credentials, which differ in each handshake and prove nothing yet. */
 const HANDSHAKE = 'handshake';
 
-/** One connection is one phone, unless a proxy shares it: the last device is remembered with its count. */
+/** A connection usually belongs to one phone: the last device is remembered with its counters. */
 export class PhoneAccount {
   private readonly core: GatewayCore;
   private address = '';
@@ -27,14 +27,14 @@ export class PhoneAccount {
   private seenVerdict: Verdict | null = null;
   private seenSpelling = '';
   private seenAt = 0;
-  /** What the device said of itself while nobody knew whether its credentials are good. */
+  /** Device information received before its credentials were verified. */
   private information: DeviceInformation | null = null;
 
   constructor(core: GatewayCore) {
     this.core = core;
   }
 
-  /** Counts the request with its device; returns why the device must wait, or null. */
+  /** Counts the request; returns why the device must wait, or null. */
   count(exchange: Exchange, address: string): HttpErrorCode | null {
     const { user, device, command } = exchange;
     if (user === null || device === null || command === null) return null;
@@ -69,8 +69,8 @@ export class PhoneAccount {
   }
 
   /**
-   * The mail server answered: makes the partnership known if that shows that it took the credentials. What a phone says of
-   * itself in Provision is kept until they were taken otherwise.
+   * Records the partnership if the mail server's answer shows accepted credentials. Device information in Provision is
+   * kept until they are accepted in another way.
    */
   noteAnswer(exchange: Exchange, head: ResponseHead): void {
     // Only a counted request brought the credentials kept here. The credentials of another one (OPTIONS, an opening leg) prove
@@ -81,7 +81,7 @@ export class PhoneAccount {
     if (isPage(headerValue(head.headerLines, 'content-type'))) return;
     const { credentials } = this.core;
     const { authorization } = this;
-    // Who has no credentials of its own was authenticated with its connection, or by its certificate.
+    // A request without credentials was authenticated by its connection or certificate.
     const bound = authorization === null || exchange.leg !== 'none';
     if (bound || isAuthenticated(exchange.command) || credentials.wereGood(authorization)) {
       exchange.information ??= this.information;
@@ -93,7 +93,7 @@ export class PhoneAccount {
     }
   }
 
-  /** The mail server took the credentials: makes the partnership known. One connection is one phone, so it is said once in a while. */
+  /** The mail server accepted the credentials: records the partnership, at most once per interval. */
   noteSeen(exchange: Exchange, status: number): void {
     const { device, spelling, verdict } = exchange;
     if (device === null || verdict === null || this.isSeen(exchange)) return;
@@ -104,7 +104,7 @@ export class PhoneAccount {
     this.seenAt = this.core.deadlines.now;
   }
 
-  /** Whether it was said a moment ago; another device or user clears seenVerdict. */
+  /** Whether it was recorded recently; another device or user clears seenVerdict. */
   private isSeen({ verdict, spelling, information }: Exchange): boolean {
     const { now } = this.core.deadlines;
     const isNews = information !== null || this.information !== null;

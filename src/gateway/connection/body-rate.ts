@@ -1,17 +1,18 @@
-// Owns how fast a request body comes: a phone that trickles bytes holds a connection for nothing (http-proxy facts, 1.1).
+// Owns the minimum rate of request bodies: clients that trickle bytes would occupy connections (slow-body attacks such
+// as R-U-Dead-Yet).
 
-/** Measures one body after the other. */
+/** Measures one body at a time. */
 export class BodyRate {
   private since = 0;
   private from = 0;
 
-  /** Measures anew from here: the time before is not counted. `now` in clock milliseconds, `received` in octets. */
+  /** Restarts the measurement. `now` in clock milliseconds, `received` in octets. */
   restart(now: number, received: number): void {
     this.since = now;
     this.from = received;
   }
 
-  /** Whether the body came slower than `minRate` octets a second over a window of `windowMs`; a new window begins then. */
+  /** Whether the rate was below `minRate` octets per second over `windowMs`; a new window then starts. */
   isTooSlow(now: number, received: number, windowMs: number, minRate: number): boolean {
     const elapsed = now - this.since;
     if (elapsed < windowMs) return false;

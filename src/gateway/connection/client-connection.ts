@@ -1,6 +1,6 @@
-// Owns one client connection: whose it is, and every way in which an exchange on it, or the connection itself, ends.
-// The way of a request: head (request-reader.ts) -> gate, identity (admission.ts) -> steps (connection/driver.ts) -> forwarder.ts,
-// or an answer of the gateway (access/).
+// Owns one client connection, its current client, and every way in which an exchange or the connection ends. Path of a
+// request: request-reader.ts, access/gate.ts, driver.ts with exchange/steps.ts, then forwarder.ts or a reply of
+// access/.
 import type { Socket } from 'node:net';
 import { monotonicNow } from '../../clock.ts';
 import { ERRORS } from '../../errors.ts';
@@ -29,12 +29,12 @@ import { RequestReader } from './request-reader.ts';
 import type { RequestSource } from './request-reader.ts';
 import type { SharedSocket } from '../io/shared-reads.ts';
 
-/** What the listener knows of a connection before its first request. */
+/** A connection before its first request, from the listener. */
 export interface PhoneEndpoint extends Peer {
   readonly port: number;
-  /** The socket of TCP: below TLS, or the connection itself. */
+  /** The TCP socket: below TLS, or the connection itself. */
   readonly transport: Socket;
-  /** Whom the client certificate names; null = none. */
+  /** The user of the client certificate; null = none. */
   readonly certificateUser: UserKey | null;
 }
 
@@ -64,7 +64,7 @@ function ignore(): void {
 
 /** A connection from a phone. */
 export class ClientConnection implements Timed, RequestSource {
-  /** Set by {@link timeouts} alone. */
+  /** Set by {@link timeouts} only. */
   deadline = Infinity;
   next: Timed | null = null;
   previous: Timed | null = null;
@@ -72,9 +72,9 @@ export class ClientConnection implements Timed, RequestSource {
   readonly core: GatewayCore;
   readonly socket: Socket;
   readonly body = new RequestBody();
-  /** The address of the client, for the log: the peer's, or what a trusted proxy says of it. */
+  /** The client's address for the log: the peer's, or the one reported by a trusted proxy. */
   address: string;
-  /** Whose request is under way; of a phone itself, whose requests were before too. */
+  /** The client of the current request; constant unless the peer is a proxy. */
   origin: ClientOrigin;
   readonly memo = new AdmissionMemo();
   readonly reader: RequestReader;
@@ -86,9 +86,9 @@ export class ClientConnection implements Timed, RequestSource {
   lingering = false;
   draining = false;
   private readonly endpoint: PhoneEndpoint;
-  /** A trusted proxy: its requests are those of others. */
+  /** The peer is a trusted proxy, which sends requests of other clients. */
   readonly trusted: boolean;
-  /** The header lines that tell the mail server of it; '' = not written yet. */
+  /** X-Forwarded-* and Via lines; '' = not built yet. */
   private forwarded = '';
 
   constructor(socket: Socket, core: GatewayCore, endpoint: PhoneEndpoint) {
@@ -103,7 +103,7 @@ export class ClientConnection implements Timed, RequestSource {
     this.driver = new Driver(this, this.forwarder);
     this.account = new PhoneAccount(core);
     this.reader = new RequestReader(this);
-    // The first head must come as soon as later ones do.
+    // The first head is due as soon as later ones.
     this.timeouts.awaitHead();
     (socket as OwnedSocket).owner = this;
     (socket as OwnedSocket).reader = this.reader;
@@ -119,7 +119,7 @@ export class ClientConnection implements Timed, RequestSource {
     return this.endpoint.port;
   }
 
-  /** On the connection of a proxy, nobody: also behind one address the next request may be another client's. */
+  /** Null on a proxy's connection: the next request may be another client's, even from the same address. */
   get boundUser(): UserKey | null {
     return this.trusted ? null : this.forwarder.boundUser;
   }
@@ -134,7 +134,7 @@ export class ClientConnection implements Timed, RequestSource {
 
   // ---------------------------------------------------------------------------------------------- whose requests
 
-  /** A trusted proxy may send several clients' requests on one connection: what is known of one is not the next one's. */
+  /** A trusted proxy may send requests of several clients: facts about one do not apply to the next. */
   noteOrigin(head: RequestHead): void {
     if (!this.trusted) {
       if (head.host === this.origin.host) return;
@@ -150,7 +150,7 @@ export class ClientConnection implements Timed, RequestSource {
     this.forwarder.unpin();
   }
 
-  /** What the mail server learns of the client. Written once for a phone, whose requests name one host. */
+  /** The X-Forwarded-* and Via lines. Built once per phone, whose requests name one host. */
   forwardedLines(): string {
     if (this.forwarded === '')
       this.forwarded = this.core.forwardedLines(this.origin, this.endpoint.certificateUser);
@@ -176,14 +176,14 @@ export class ClientConnection implements Timed, RequestSource {
   onEnd(): void {
     const exchange = this.exchange;
     if (exchange === null || this.lingering) {
-      // What the phone has not taken yet it still gets.
+      // Data that the phone has not read yet is still delivered.
       if (unsentBytes(this.socket) === 0) this.socket.destroy();
       else if (!this.lingering) this.linger();
     } else if (!this.body.complete) {
       exchange.error = 'EASGATE_LENGTH_MISMATCH';
       this.socket.destroy();
     } else if (exchange.held && exchange.phase !== 'responding') {
-      // A phone that closes its side of a held poll has left; the server is told at once.
+      // A phone that closes its side of a held poll has left; the server's connection is closed at once.
       this.socket.destroy();
     } else {
       this.clientEnded = true;
@@ -255,13 +255,13 @@ export class ClientConnection implements Timed, RequestSource {
 
   reply(exchange: Exchange, reply: Reply): void {
     if (reply.kind === 'comeAgain') exchange.error = reply.why;
-    // What is still to come of the body is never read as a request.
+    // The rest of the body must never be read as a request.
     if (!this.body.complete) exchange.persistent = false;
     const { status, data } = localReply(exchange, reply, this.core.settings.retryAfterSeconds);
     this.answer(exchange, data, status);
   }
 
-  /** Writes a whole local response and ends the exchange. */
+  /** Writes a complete local response and ends the exchange. */
   private answer(exchange: Exchange, data: string, status: number): void {
     this.forwarder.abandon(exchange);
     exchange.bytesOut = data.length - (data.indexOf('\r\n\r\n') + 4);
@@ -273,7 +273,7 @@ export class ClientConnection implements Timed, RequestSource {
     this.exchange = null;
     this.body.release();
     this.finish(exchange, status);
-    // Whatever the answer said: behind half a body no request can begin (RFC 9112 9.3).
+    // No request can follow an incomplete body, whatever the answer said (RFC 9112 9.3).
     if (!exchange.persistent || !this.body.complete || (this.clientEnded && !this.reader.hasInput)) {
       this.linger();
       return;
@@ -292,14 +292,14 @@ export class ClientConnection implements Timed, RequestSource {
     this.core.onFinished(exchange, this.address);
   }
 
-  /** Closes our side and reads on for a moment, so that the last reply is not lost to a reset (RFC 9112 9.6). */
+  /** Closes the write side and reads on briefly, so that a reset does not destroy the last reply (RFC 9112 9.6). */
   private linger(): void {
     this.lingering = true;
     this.reader.discard();
     if (unsentBytes(this.socket) === 0) {
       this.timeouts.linger();
     } else {
-      // A phone on a slow line has as long for the end of its answer as for any other part of it.
+      // A slow phone gets the usual time for the end of its answer.
       this.timeouts.awaitPhone();
       this.socket.once('finish', () => this.timeouts.linger());
     }
@@ -309,7 +309,7 @@ export class ClientConnection implements Timed, RequestSource {
 
   // ---------------------------------------------------------------------------------------------- answers
 
-  /** The client is at fault: a clear status, then the connection closes. */
+  /** Error of the client: sends its status and closes the connection. */
   refuse(code: HttpErrorCode): void {
     const exchange = this.exchange ?? new Exchange(monotonicNow());
     this.exchange = exchange;
@@ -322,9 +322,9 @@ export class ClientConnection implements Timed, RequestSource {
     this.answer(exchange, errorReply(code, false, this.core.settings.retryAfterSeconds), ERRORS[code].status);
   }
 
-  /** The mail server or the store is at fault. */
+  /** Error of the mail server or the store. */
   fail(exchange: Exchange, code: HttpErrorCode): void {
-    // What must not happen is told to the operator, who can report it.
+    // A bug of easgate is logged for a report.
     if (ERRORS[code].status === 500) this.core.onTrouble(code, { command: exchange.command });
     exchange.error = code;
     if (exchange.phase === 'responding') {
@@ -341,8 +341,8 @@ export class ClientConnection implements Timed, RequestSource {
   // ---------------------------------------------------------------------------------------------- from outside
 
   /**
-   * The gateway stops: transfers finish, a held poll ends with a valid reply at `pollsUntil`. An idle connection closes
-   * only then too: a request may be on its way, which is still served.
+   * Drains: transfers finish, a held poll ends with a valid reply at `pollsUntil`. An idle connection also stays open
+   * until then, because a request may be arriving.
    */
   drain(pollsUntil: number): void {
     const { exchange } = this;
@@ -353,13 +353,13 @@ export class ClientConnection implements Timed, RequestSource {
     }
     if (exchange !== null) {
       exchange.persistent = false;
-      // Also of a poll that still waits for a connection: it would be held for its heartbeat from then on.
+      // Includes a poll that waits for a connection: it would otherwise be held for its heartbeat from then on.
       if (exchange.held) exchange.responseDeadline = Math.min(exchange.responseDeadline, pollsUntil);
     }
     if (exchange === null || this.holdsPoll) this.timeouts.endBy(pollsUntil);
   }
 
-  /** A held poll is under way: its end can be chosen. */
+  /** The end of the current poll can be chosen. */
   get holdsPoll(): boolean {
     const { exchange } = this;
     return (
@@ -379,7 +379,7 @@ export class ClientConnection implements Timed, RequestSource {
     socket.off('error', ignore);
   }
 
-  /** What this connection was bound to is gone. */
+  /** The resource that this connection was bound to is gone. */
   close(): void {
     if (this.exchange === null) this.linger();
     else this.cut();
@@ -390,11 +390,11 @@ export class ClientConnection implements Timed, RequestSource {
   }
 
   /**
-   * Ends a response in the middle by a reset: a FIN would look like the end of a body delimited by close. TLS tells a cut
-   * by its missing close_notify (RFC 8446 6.1), and resetAndDestroy() throws for its sockets.
+   * Ends a response in progress with a reset: a FIN would look like the end of a body delimited by close. TLS shows the
+   * cut by a missing close_notify (RFC 8446 6.1); resetAndDestroy() throws for its sockets.
    */
   cut(): void {
-    // Only TCP can be reset: the socket of TLS above it throws. Behind end(), Node resets without ever emitting 'close'.
+    // Only the TCP socket can be reset. After end(), Node resets without emitting 'close'.
     if (!this.socket.writableEnded) this.endpoint.transport.resetAndDestroy();
     this.socket.destroy();
   }

@@ -1,4 +1,4 @@
-// Owns what the parts that serve an exchange may use of the client connection it came on.
+// Owns the interface of the client connection for the parts that serve an exchange.
 import type { Socket } from 'node:net';
 import type { HttpErrorCode } from '../../errors.ts';
 import type { ResponseHead } from '../../http/response-head.ts';
@@ -17,38 +17,38 @@ export interface Downstream {
   readonly body: RequestBody;
   readonly address: string;
   readonly port: number;
-  /** A trusted proxy: its requests may be those of several clients. */
+  /** The peer is a trusted proxy: its requests may come from several clients. */
   readonly trusted: boolean;
-  /** Whose request is under way, as the mail server is told. */
+  /** The client of the current request, as reported to the mail server. */
   readonly origin: ClientOrigin;
-  /** The exchange under way. */
+  /** The current exchange. */
   readonly exchange: Exchange | null;
   readonly timeouts: Timeouts;
-  /** The phone closed its side: it sends nothing more, and may have left. */
+  /** The phone closed its side: it sends no more, and may have left. */
   readonly clientEnded: boolean;
   /**
-   * Moves the exchange to another phase. False when that is not legal (exchange/transitions.ts): then the connection is
-   * closed and the exchange is over, and the caller does nothing more.
+   * Moves the exchange to another phase. False when that is illegal (exchange/transitions.ts): the connection is then
+   * closed, the exchange over, and the caller must stop.
    */
   enter(exchange: Exchange, phase: ExchangePhase): boolean;
-  /** Answers, and ends the exchange. */
+  /** Replies and ends the exchange. */
   reply(exchange: Exchange, reply: Reply): void;
-  /** The mail server or the gateway is at fault: answers, or cuts a response under way. */
+  /** Error of the mail server or the gateway: replies, or cuts off a response in progress. */
   fail(exchange: Exchange, code: HttpErrorCode): void;
-  /** The client is at fault: answers and closes, or cuts a response under way. */
+  /** Error of the client: replies and closes, or cuts off a response in progress. */
   refuse(code: HttpErrorCode): void;
-  /** Reads on: the body is wanted again. */
+  /** Continues to read the body. */
   resumeBody(): void;
-  /** What comes of the body must not reach the mail server, and so the request does not. */
+  /** The rest of the body must not reach the mail server: the request is withdrawn. */
   withhold(exchange: Exchange, finding: 'issued' | 'odd'): void;
-  /** The mail server answered a request with these credentials, or took them when it was asked about them. */
+  /** The mail server accepted these credentials, in a request or in a check. */
   noteSeen(exchange: Exchange, status: number): void;
-  /** The head of the mail server's answer is known: it shows whether the credentials were taken. */
+  /** The mail server's response head arrived; it may show that the credentials were accepted. */
   noteAnswer(exchange: Exchange, head: ResponseHead): void;
-  /** The response went out whole. */
+  /** The response was sent completely. */
   end(exchange: Exchange, status: number): void;
-  /** Ends a response in the middle, visibly. */
+  /** Ends a response in progress, visibly. */
   cut(): void;
-  /** A connection that was authenticated for this client is gone: so is the client's. */
+  /** The pinned connection is gone, so the client connection is closed. */
   close(): void;
 }

@@ -1,4 +1,4 @@
-// Owns performing the steps of the exchange under way (exchange/steps.ts), and what a change of its verdict leads to.
+// Owns performing the steps of the current exchange (exchange/steps.ts), and the consequences of a changed verdict.
 import { SYNC_SERVER_ERROR } from '../../eas/replies.ts';
 import { ERRORS } from '../../errors.ts';
 import { CONTINUE } from '../../http/reply.ts';
@@ -8,8 +8,8 @@ import type { Verdict } from '../../model/verdict.ts';
 import { MailboxExit, answerLate } from '../access/mailbox-exit.ts';
 import { ProvenCredentials } from '../access/proven-credentials.ts';
 import { QuarantineSession } from '../access/quarantine-session.ts';
+import type { Concerned, PolicyEffect } from '../access/mass-change.ts';
 import { consequenceOf } from '../access/revalidation.ts';
-import type { Revalidated } from '../access/revalidation.ts';
 import { exchangeWipe } from '../access/wipe-exchange.ts';
 import type { WipeOutcome } from '../access/wipe-exchange.ts';
 import type { Challenge } from '../credentials/challenge-cache.ts';
@@ -30,11 +30,14 @@ const NO_BYTES = new Uint8Array(0);
 const POLL_OVER: Step = replyWith({ kind: 'pollOver' });
 const START_OVER: Step = replyWith({ kind: 'startOver' });
 const COME_AGAIN: Step = replyWith({ kind: 'comeAgain', why: 'EASGATE_DECISION_CHANGED' });
+/** A poll that may not be let in yet, as many others are, asks again so much later. */
+const RELEASE_RETRY_MS = 1_000;
+
 /** A server error (MS-ASCMD 2.2.3.177.17, status 5): what the phone wants to store it keeps, and tries later. */
 const READ_PAST: Step = replyWith({ kind: 'mailbox', answer: { kind: 'ready', bytes: SYNC_SERVER_ERROR } });
 
 /** Drives the exchanges of one client connection, one after the other. */
-export class Driver implements StepInputs, HeldPing, Revalidated {
+export class Driver implements StepInputs, HeldPing, Concerned {
   readonly maxReadAhead = BUFFERED_BODY_BYTES;
   private readonly downstream: Downstream;
   private readonly core: GatewayCore;
@@ -43,7 +46,7 @@ export class Driver implements StepInputs, HeldPing, Revalidated {
   private readonly quarantine: QuarantineSession;
   private readonly exit: MailboxExit;
   private readonly denied = new DeniedBody();
-  /** What the last change concerned; it may be over before it is decided anew. */
+  /** The exchange of the last change; it may end before its new verdict is known. */
   private concerned: Exchange | null = null;
 
   constructor(downstream: Downstream, forwarder: Forwarder) {
@@ -68,7 +71,7 @@ export class Driver implements StepInputs, HeldPing, Revalidated {
     return this.core.quarantine !== null;
   }
 
-  /** Goes as far as the facts at hand allow; called when a request begins, and for every part of its body. */
+  /** Proceeds as far as the facts allow; called at the start of a request and for every part of its body. */
   advance(exchange: Exchange): void {
     const refused = exchange.rootSeen ? null : seeRoot(exchange, this.downstream.body);
     this.run(exchange, refused === null ? nextStep(exchange, this) : failWith(refused));
@@ -79,12 +82,12 @@ export class Driver implements StepInputs, HeldPing, Revalidated {
     while (step !== null) step = this.perform(exchange, step);
   }
 
-  /** Performs one step. Returns the next one; null = something is waited for, or the exchange is over. */
+  /** Performs one step. Returns the next one; null = waiting, or the exchange is over. */
   private perform(exchange: Exchange, step: Step): Step | null {
     const { downstream } = this;
     switch (step.kind) {
       case 'forward':
-        // The body of a leg stays here.
+        // The body of a handshake leg is not forwarded.
         if (step.reason === 'allowed') this.inviteBody(exchange);
         this.forwarder.forward(exchange, step);
         return null;
@@ -143,8 +146,8 @@ export class Driver implements StepInputs, HeldPing, Revalidated {
   }
 
   /**
-   * The body that is on its way to the mail server names something of the quarantine mailbox behind what was read ahead: the
-   * request does not get there whole.
+   * A key of the quarantine mailbox was found in a body that is being forwarded: the request is withdrawn before it is
+   * complete.
    */
   takeBack(exchange: Exchange): void {
     this.forwarder.abandon(exchange);
@@ -159,8 +162,8 @@ export class Driver implements StepInputs, HeldPing, Revalidated {
   // ---------------------------------------------------------------------------------------------- questions
 
   /**
-   * Suspends the exchange; goes on with the step that the answer leads to, or, where it set a fact alone, with the next one.
-   * An answer that `restsOnDirectory` is worth nothing when a change came meanwhile.
+   * Suspends the exchange for a question; then continues with the step of the answer, or with the next step. An answer
+   * that `restsOnDirectory` is discarded when a change arrived meanwhile.
    */
   private async ask<Answer>(
     exchange: Exchange,
@@ -184,7 +187,7 @@ export class Driver implements StepInputs, HeldPing, Revalidated {
   private lookUpVerdict(exchange: Exchange): Step | null {
     const { user, device } = exchange;
     if (user === null || device === null) return failWith('EASGATE_NO_CLEARANCE');
-    const known = this.core.peek(user, device, exchange.spelling);
+    const known = this.core.peek(exchange, this.downstream.address);
     if (known !== undefined) {
       exchange.verdict = known;
       return nextStep(exchange, this);
@@ -207,7 +210,7 @@ export class Driver implements StepInputs, HeldPing, Revalidated {
     };
     const state = this.credentials.check(exchange, this.downstream.origin);
     if (!(state instanceof Promise)) return settle(state) ?? nextStep(exchange, this);
-    // When a change came meanwhile they are asked about again, which is answered from memory.
+    // After a change they are checked again, from memory.
     void this.ask(exchange, () => state, settle, true);
     return null;
   }
@@ -266,7 +269,7 @@ export class Driver implements StepInputs, HeldPing, Revalidated {
       exchange.verdict = outcome.verdict;
       return outcome.verdict.action === 'allow' ? COME_AGAIN : null;
     };
-    // It looks for changes itself: what the phone says is one.
+    // It checks for changes itself, since the phone's answer is one.
     const question = (): Promise<WipeOutcome> =>
       exchangeWipe(core, exchange, ordered, root, downstream.address);
     void this.ask(exchange, question, settle, false);
@@ -277,14 +280,14 @@ export class Driver implements StepInputs, HeldPing, Revalidated {
 
   private admitPoll(exchange: Exchange): Step | null {
     const { user, device, authorization, command } = exchange;
-    // It left while its verdict was looked up, as one does that leaves later (ClientConnection.onEnd).
+    // The phone left during the look-up (compare ClientConnection.onEnd).
     if (this.downstream.clientEnded) {
       this.downstream.socket.destroy();
       return null;
     }
     if (this.core.draining) return POLL_OVER;
     if (this.core.overloaded) return failWith('EASGATE_OVERLOADED');
-    // The newest Ping of a device counts: an older one hangs on a connection the phone has left behind.
+    // The newest Ping of a device counts; the older one is on a connection that the phone abandoned.
     if (command === 'Ping' && user !== null && device !== null && authorization !== null)
       exchange.pingTicket = this.core.guard.registerPing(user, device, authorization, this);
     exchange.pollAdmitted = true;
@@ -296,22 +299,29 @@ export class Driver implements StepInputs, HeldPing, Revalidated {
     this.downstream.timeouts.holdPoll(exchange, this.quarantine.seconds);
   }
 
-  /** The heartbeat of a poll held here passed, or what it is held for holds no longer. */
+  /** The heartbeat of the held poll ended, or its verdict lapsed. */
   expireHeld(exchange: Exchange): void {
     if (this.downstream.timeouts.isOver(exchange)) this.downstream.reply(exchange, this.quarantine.expire());
     else void this.decideHeld(exchange);
   }
 
-  /** Nothing in the change log tells that a decision has lapsed. */
+  /** Decides again for a held poll: a lapse does not appear in the change log. */
   private async decideHeld(exchange: Exchange): Promise<void> {
-    this.downstream.timeouts.awaitHeartbeat(exchange);
+    const { timeouts, address } = this.downstream;
+    timeouts.awaitHeartbeat(exchange);
+    // A moment in time may let in thousands: those beyond the pace ask again a second later.
+    const { core } = this;
+    if (core.peek(exchange, address)?.action === 'allow' && !core.releases.take(core.deadlines.now)) {
+      timeouts.endBy(core.deadlines.now + RELEASE_RETRY_MS);
+      return;
+    }
     this.concerned = exchange;
     const decided = await this.revalidate();
     if (!decided && this.downstream.exchange === exchange && exchange.phase === 'held')
       this.run(exchange, POLL_OVER);
   }
 
-  /** A newer Ping took the place of the one held here. */
+  /** A newer Ping replaced the held one. */
   supersede(): void {
     const { exchange } = this.downstream;
     if (exchange === null || !exchange.held || exchange.phase === 'responding') return;
@@ -321,11 +331,26 @@ export class Driver implements StepInputs, HeldPing, Revalidated {
 
   // ---------------------------------------------------------------------------------------------- changes
 
-  /** Whether a change of these devices, or of users with these local parts, concerns the exchange under way. */
+  /** Whether a change of these devices, or of users with these local parts, affects the current exchange. */
   concerns(devices: ReadonlySet<string>, users: ReadonlySet<string>): boolean {
     const { exchange } = this.downstream;
     if (exchange === null || exchange.device === null || exchange.user === null) return false;
     return devices.has(exchange.device) || (users.size > 0 && users.has(localPart(exchange.user)));
+  }
+
+  weigh(): PolicyEffect {
+    const { exchange } = this.downstream;
+    if (exchange === null || exchange.user === null || exchange.device === null) return 'same';
+    if (exchange.phase === 'reading' || exchange.phase === 'asking') {
+      this.onChange();
+      return 'same';
+    }
+    const before = exchange.verdict;
+    const verdict = this.core.peek(exchange, this.downstream.address);
+    if (verdict === before) return 'same';
+    return verdict?.action === 'allow' && before !== null && before.action !== 'allow'
+      ? 'releases'
+      : 'restricts';
   }
 
   onChange(): boolean {
@@ -350,12 +375,11 @@ export class Driver implements StepInputs, HeldPing, Revalidated {
 
   async revalidate(): Promise<boolean> {
     const { exchange } = this.downstream;
-    // The next request of the connection has a verdict from behind the change.
+    // The next request on the connection already has a verdict from after the change.
     if (exchange === null || exchange !== this.concerned) return true;
-    const { user, device, spelling } = exchange;
-    if (user === null || device === null) return true;
-    const verdict =
-      this.core.peek(user, device, spelling) ?? (await this.core.decide(exchange, this.downstream.address));
+    if (exchange.user === null || exchange.device === null) return true;
+    const { address } = this.downstream;
+    const verdict = this.core.peek(exchange, address) ?? (await this.core.decide(exchange, address));
     if (this.downstream.exchange !== exchange) return true;
     if (verdict === null) return false;
     this.changeVerdict(exchange, verdict);
@@ -365,7 +389,7 @@ export class Driver implements StepInputs, HeldPing, Revalidated {
   private changeVerdict(exchange: Exchange, verdict: Verdict): void {
     const { downstream } = this;
     const consequence = consequenceOf(exchange, verdict);
-    // A poll that ends because its phone is let in is accounted for as what it was.
+    // A poll that ends because its phone is now allowed is logged with the old verdict.
     if (consequence !== 'startOver' || verdict.action !== 'allow') exchange.verdict = verdict;
     switch (consequence) {
       case 'continue':

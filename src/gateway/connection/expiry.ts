@@ -1,4 +1,4 @@
-// Owns what a deadline that passed leads to: who is at fault, by the phase of the exchange, and what is done.
+// Owns the mapping of an expired deadline to an error and an action, by the phase of the exchange.
 import type { HttpErrorCode } from '../../errors.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import type { Reply } from '../exchange/steps.ts';
@@ -7,51 +7,51 @@ import type { Downstream } from './downstream.ts';
 import type { Driver } from './driver.ts';
 import type { Timeouts } from './timeouts.ts';
 
-/** What a deadline that passed leads to. */
+/** The action. */
 export type Expiry =
-  /** The client is at fault. */
+  /** Error of the client. */
   | { readonly kind: 'refuse'; readonly code: HttpErrorCode }
-  /** The mail server or the gateway is. */
+  /** Error of the mail server or the gateway. */
   | { readonly kind: 'fail'; readonly code: HttpErrorCode }
-  /** A response under way ends visibly. */
+  /** Cut off a response in progress. */
   | { readonly kind: 'cut'; readonly code: HttpErrorCode }
-  /** A held poll ends as if its heartbeat had passed. */
+  /** End a held poll as if its heartbeat had passed. */
   | { readonly kind: 'endPoll' }
-  /** The heartbeat of a poll held here passed, or what it is held for holds no longer. */
+  /** The heartbeat of a poll held here ended, or its verdict lapsed. */
   | { readonly kind: 'heldPoll' }
   | { readonly kind: 'connect' }
   | { readonly kind: 'response' };
 
-/** What {@link expiryOf} depends on beside the exchange. */
+/** Inputs of {@link expiryOf} besides the exchange. */
 export interface ExpiryInputs {
-  /** The connection drains, and chose when its poll ends. */
+  /** The connection drains, and has set the end of its poll. */
   readonly draining: boolean;
-  /** The phone is not read, as the mail server takes nothing. */
+  /** Reading from the phone is paused because the mail server does not accept data. */
   readonly bodyPaused: boolean;
   readonly timeouts: Pick<Timeouts, 'isOver' | 'isLapsed'>;
 }
 
 const END_POLL: Expiry = { kind: 'endPoll' };
 
-/** The deadline of an exchange passed. Pure. */
+/** Maps the expired deadline of an exchange. Pure. */
 export function expiryOf(exchange: Exchange, { draining, bodyPaused, timeouts }: ExpiryInputs): Expiry {
   switch (exchange.phase) {
     case 'reading':
       return { kind: 'refuse', code: 'EASGATE_BODY_TIMEOUT' };
     case 'asking':
-      // The verdict cache and the questions have their own, shorter deadlines; this is the backstop.
+      // Backstop: the verdict cache and the checks have shorter deadlines.
       return { kind: 'refuse', code: 'EASGATE_STORE_UNAVAILABLE' };
     case 'queued':
       return { kind: 'fail', code: 'EASGATE_UPSTREAM_BUSY' };
     case 'held':
       return draining ? END_POLL : { kind: 'heldPoll' };
     case 'forwarded':
-      // A drain, or the end of the decision that allowed it, ends a poll before its server does.
+      // A drain, or the end of the underlying decision, ends a poll before its server does.
       if (exchange.held && timeouts.isOver(exchange) && (draining || timeouts.isLapsed(exchange)))
         return END_POLL;
       if (!(exchange.upstream?.connected ?? true)) return { kind: 'connect' };
       if (exchange.requestComplete) return { kind: 'response' };
-      // A server that takes nothing is not the phone's fault.
+      // A server that accepts no data is not the phone's error.
       return bodyPaused
         ? { kind: 'fail', code: 'EASGATE_UPSTREAM_STALLED' }
         : { kind: 'refuse', code: 'EASGATE_BODY_TIMEOUT' };
@@ -64,7 +64,7 @@ export function expiryOf(exchange: Exchange, { draining, bodyPaused, timeouts }:
 
 const POLL_OVER: Reply = Object.freeze({ kind: 'pollOver' });
 
-/** The deadline of the exchange under way passed. */
+/** Applies the expired deadline to the current exchange. */
 export function expire(
   downstream: Downstream,
   exchange: Exchange,

@@ -1,29 +1,29 @@
-// Owns reading one request body off a client connection: counts or unchunks, keeps what was read before forwarding.
+// Owns reading a request body from a client connection: counted or chunked, buffered until it is forwarded.
 import { ChunkScanner } from '../../http/chunked.ts';
 import type { BodyFraming } from '../../http/request-head.ts';
 import type { HttpErrorCode } from '../../errors.ts';
 
-/** Trailers of requests are read past and dropped (RFC 9110 6.5.1 allows that); this bounds them. */
+/** Trailers of requests are dropped (RFC 9110 6.5.1); this limits their size. */
 const MAX_TRAILER_BYTES = 4096;
 const MIN_STORE_BYTES = 4096;
 
 /**
- * Payload of one body. {@link read} takes bytes off the wire; what it yields is either kept (before the head was
- * forwarded) or handed on by the caller.
+ * The payload of one body. It is buffered by {@link keep} before the head was forwarded, and returned piecewise by
+ * {@link next} afterwards.
  */
 export class RequestBody {
-  /** All payload was read. */
+  /** The whole payload was read. */
   complete = true;
-  /** Payload bytes seen so far. */
+  /** Payload bytes read so far. */
   received = 0;
-  /** Payload kept until the head is forwarded. */
+  /** Payload that is buffered until the head is forwarded. */
   kept: Buffer | null = null;
   error: HttpErrorCode | null = null;
   private framing: BodyFraming = 'none';
   private remaining = 0;
   private maxBytes = 0;
   private scanner: ChunkScanner | null = null;
-  /** {@link kept} begins memory made for it; else it is a part of what came off the wire. */
+  /** {@link kept} is a buffer of its own; otherwise a view of the bytes read. */
   private ownsKept = false;
 
   begin(framing: BodyFraming, length: number, maxBytes: number): void {
@@ -40,28 +40,28 @@ export class RequestBody {
     }
   }
 
-  /** Lets go of what was kept. */
+  /** Drops the buffered payload. */
   release(): void {
     this.kept = null;
     this.ownsKept = false;
   }
 
-  /** Puts `bytes` in the place of a whole body. */
+  /** Replaces a complete body by `bytes`. */
   replace(bytes: Buffer): void {
     if (!this.complete) throw new RangeError('the body is not complete');
     this.kept = bytes;
     this.ownsKept = false;
   }
 
-  /** Lowers the bound once the command is known; false when the announced length is above it. */
+  /** Lowers the limit once the command is known; false when the announced length exceeds it. */
   limit(maxBytes: number): boolean {
     this.maxBytes = maxBytes;
     return this.remaining <= maxBytes;
   }
 
   /**
-   * Consumes bytes from `from`; appends payload to {@link kept}. Returns the offset behind the last byte consumed;
-   * check {@link error} and {@link complete} afterwards.
+   * Reads bytes from `from` and appends payload to {@link kept}. Returns the offset after the last byte read; check
+   * {@link error} and {@link complete} afterwards.
    */
   keep(bytes: Buffer, from: number): number {
     let at = from;
@@ -83,8 +83,8 @@ export class RequestBody {
   }
 
   /**
-   * Puts `payload` behind `kept`, in memory that doubles when it is full: a body cut into chunks of one byte would
-   * otherwise be copied whole for each of them.
+   * Appends `payload` to `kept` with capacity doubling: for a body of one-byte chunks, copying everything each time
+   * would be quadratic.
    */
   private append(kept: Buffer, payload: Buffer): Buffer {
     const size = kept.length + payload.length;
@@ -101,11 +101,11 @@ export class RequestBody {
     return store.subarray(0, size);
   }
 
-  /** Bounds of the payload that the last {@link next} found; equal when it found none. */
+  /** Bounds of the payload that the last {@link next} found; equal when none. */
   payloadStart = 0;
   payloadEnd = 0;
 
-  /** Consumes one stretch of the body; returns the offset behind it. */
+  /** Reads one stretch of the body; returns the offset after it. */
   next(bytes: Buffer, from: number): number {
     this.payloadStart = from;
     this.payloadEnd = from;

@@ -1,5 +1,5 @@
-// Owns reading requests off a client connection: bytes that belong to none yet, heads, pipelined requests one after the
-// other, and bodies, which are kept until the request is forwarded. Hot path.
+// Owns reading requests from a client connection: unparsed bytes, heads, pipelined requests in order, and bodies, which
+// are buffered until the request is forwarded. Hot path.
 import { monotonicNow } from '../../clock.ts';
 import { parseDiscoveryTarget } from '../../eas/autodiscover/target.ts';
 import { carriesMail } from '../../eas/commands.ts';
@@ -17,17 +17,17 @@ import { BUFFERED_BODY_BYTES, LINGER_BYTES, MAX_DISCOVERY_BYTES, MAX_PIPELINED_B
 import type { SharedReader } from '../io/shared-reads.ts';
 import { streamBody } from '../forward/upstream-request.ts';
 
-/** Where requests come from: what of the client connection only its reader uses. */
+/** The parts of the client connection that only its reader uses. */
 export interface RequestSource extends Downstream, RequestOrigin {
   readonly driver: Driver;
   readonly account: PhoneAccount;
-  /** Our side is closed: what still comes is no request. */
+  /** The write side is closed: further bytes are not requests. */
   readonly lingering: boolean;
-  /** A request has begun. */
+  /** A request begins. */
   begin(exchange: Exchange): void;
-  /** Learns whose request this is. */
+  /** Determines the client of this request. */
   noteOrigin(head: RequestHead): void;
-  /** Gives the connection, with the request that `bytes` begin, to the pass-through lane. */
+  /** Hands the connection to the pass-through lane, together with the request in `bytes`. */
   handOver(bytes: Buffer): void;
 }
 
@@ -35,7 +35,7 @@ export interface RequestSource extends Downstream, RequestOrigin {
 export class RequestReader implements SharedReader {
   private readonly source: RequestSource;
   private readonly rate = new BodyRate();
-  /** Bytes that belong to no exchange yet: part of a head, or pipelined requests. */
+  /** Unparsed bytes: a partial head, or pipelined requests. */
   private input: Buffer | null = null;
   private requests = 0;
   private parsing = false;
@@ -46,12 +46,12 @@ export class RequestReader implements SharedReader {
     this.source = source;
   }
 
-  /** Part of a request, or more than one, came that nothing was done with. */
+  /** Unparsed bytes are buffered. */
   get hasInput(): boolean {
     return this.input !== null;
   }
 
-  /** What came and belongs to no exchange never will. */
+  /** Drops buffered bytes that no exchange claimed. */
   discard(): void {
     this.input = null;
   }
@@ -70,7 +70,7 @@ export class RequestReader implements SharedReader {
     } else if (source.body.complete) {
       this.input = this.input === null ? chunk : Buffer.concat([this.input, chunk]);
       if (this.input.length <= MAX_PIPELINED_BYTES) return;
-      // A socket that is not read does not tell that its phone left: a held poll would stay for its whole heartbeat.
+      // A paused socket does not report that its phone left: a held poll would stay for its whole heartbeat.
       if (exchange.held) source.cut();
       else source.socket.pause();
     } else if (exchange.phase === 'reading' || exchange.phase === 'asking') {
@@ -82,7 +82,7 @@ export class RequestReader implements SharedReader {
     }
   }
 
-  /** What outlives the call is copied; a request that is read whole and forwarded at once leaves nothing. */
+  /** Copies what outlives the call; a complete request that is forwarded at once needs no copy. */
   onSharedBytes(bytes: Buffer): boolean {
     this.onData(bytes);
     const { input } = this;
@@ -92,7 +92,7 @@ export class RequestReader implements SharedReader {
     return !socket.isPaused();
   }
 
-  /** Parses requests as long as there are bytes and nothing is under way. */
+  /** Parses requests while there are bytes and no exchange is in progress. */
   readRequests(): void {
     if (this.parsing) return;
     this.parsing = true;
@@ -101,7 +101,7 @@ export class RequestReader implements SharedReader {
     const { client } = core.settings;
     while (this.input !== null && source.exchange === null && !source.lingering && !this.handedOver) {
       if (needsDrain(source.socket)) {
-        // Who takes no answers gets no more of them: what waits in the socket stays bounded.
+        // A client that does not read its responses gets no more of them: the socket's buffer stays bounded.
         source.socket.pause();
         source.timeouts.awaitPhone();
         break;
@@ -158,14 +158,14 @@ export class RequestReader implements SharedReader {
     const { command } = exchange;
     const mail = command !== null && carriesMail(command);
     const small = discovery === null ? client.maxCommandBodyBytes : MAX_DISCOVERY_BYTES;
-    // Of a stranger no more of a body is read than the answer needs.
+    // An unauthenticated request's body is read only as far as the answer requires.
     if (!exchange.challengeOnly && !body.limit(mail ? client.maxBodyBytes : small)) {
       source.refuse('EASGATE_BODY_TOO_LARGE');
       return;
     }
     const wait = source.account.count(exchange, source.address);
     if (wait !== null) {
-      // A new connection costs a phone more than this request, so a body that is at hand is read past.
+      // A new connection costs the phone more than reading an available body.
       const at = body.keep(bytes, head.end);
       if (at < bytes.length) this.input = bytes.subarray(at);
       source.fail(exchange, wait);
@@ -176,7 +176,7 @@ export class RequestReader implements SharedReader {
     this.keepBody(exchange, bytes, head.end);
   }
 
-  /** Takes body bytes before the request was forwarded, then sees how far the exchange can go. */
+  /** Buffers body bytes before forwarding, then lets the exchange proceed. */
   private keepBody(exchange: Exchange, bytes: Buffer, from: number): void {
     const { source } = this;
     const { body } = source;
@@ -199,7 +199,7 @@ export class RequestReader implements SharedReader {
     }
   }
 
-  /** Hands on body bytes that come after the head was forwarded. */
+  /** Streams body bytes after the head was forwarded. */
   private streamBody(exchange: Exchange, bytes: Buffer): void {
     const { source } = this;
     const at = streamBody(source, exchange, bytes);
@@ -208,7 +208,7 @@ export class RequestReader implements SharedReader {
     if (!source.body.complete && this.isTooSlow()) source.refuse('EASGATE_BODY_TIMEOUT');
   }
 
-  /** The mail server takes bytes again: the time it did not is not the phone's. */
+  /** The mail server accepts data again: the pause does not count as the phone's. */
   resumeBody(): void {
     const { core, body, socket } = this.source;
     this.rate.restart(core.deadlines.now, body.received);

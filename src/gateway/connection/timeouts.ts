@@ -1,4 +1,4 @@
-// Owns the one deadline of a client connection: what is waited for, and how long.
+// Owns the one deadline of a client connection.
 import type { Verdict } from '../../model/verdict.ts';
 import type { Deadlines } from '../io/deadlines.ts';
 import type { Exchange } from '../exchange/exchange.ts';
@@ -6,20 +6,20 @@ import { HALF_CLOSE_GRACE_MS, LINGER_MS, MAX_HEARTBEAT_SECONDS } from '../settin
 import type { ClientSettings } from '../settings.ts';
 import type { UpstreamServer } from '../upstream/upstream-server.ts';
 
-/** Where the deadline is kept, so that the sweep finds it without a step aside. */
+/** Holder of the deadline, read directly by the sweep. */
 export interface DeadlineHolder {
   /** Clock milliseconds. */
   deadline: number;
 }
 
-/** Sets the deadline of one connection; nobody else does. */
+/** Sets the deadline of one connection; the only writer. */
 export class Timeouts {
   private readonly holder: DeadlineHolder;
   private readonly deadlines: Deadlines;
   private readonly client: ClientSettings;
   private readonly askingMs: number;
 
-  /** `askingMs` = how long the answer to a question about an exchange may take. */
+  /** `askingMs` = longest wait for an answer about an exchange. */
   constructor(holder: DeadlineHolder, deadlines: Deadlines, client: ClientSettings, askingMs: number) {
     this.holder = holder;
     this.deadlines = deadlines;
@@ -27,43 +27,43 @@ export class Timeouts {
     this.askingMs = askingMs;
   }
 
-  /** A request head has begun, or must begin: the first one, or one of which a part has come. */
+  /** A request head: the first one, or the rest of a partial one. */
   awaitHead(): void {
     this.notAfter(this.client.headTimeoutMs);
   }
 
-  /** The next request of a connection; soon, where a handshake waits for its closing leg: nobody is known yet. */
+  /** The next request; soon when a handshake waits for its closing leg. */
   awaitRequest(handshaking: boolean): void {
     const { headTimeoutMs, keepAliveTimeoutMs } = this.client;
     this.after(handshaking ? Math.min(headTimeoutMs, keepAliveTimeoutMs) : keepAliveTimeoutMs);
   }
 
-  /** More of a request body, or that the phone takes what was written to it. */
+  /** More of a request body, or the phone reading its response. */
   awaitPhone(): void {
     this.after(this.client.bodyTimeoutMs);
   }
 
-  /** What the directory or a mail server is asked about the exchange. */
+  /** An answer of the directory or a mail server. */
   awaitAnswer(): void {
     this.after(this.askingMs);
   }
 
-  /** A connection to the mail server to become free. */
+  /** A free connection to the mail server. */
   awaitConnection(queueTimeoutMs: number): void {
     this.after(queueTimeoutMs);
   }
 
-  /** A connection to the mail server to be made. */
+  /** Connecting to the mail server. */
   awaitConnect(connectTimeoutMs: number): void {
     this.notAfter(connectTimeoutMs);
   }
 
-  /** More of a response that has begun. */
+  /** More of a response. */
   awaitMore(idleTimeoutMs: number): void {
     this.after(idleTimeoutMs);
   }
 
-  /** The response head: the request is at its end, and its server chosen. */
+  /** The response head: the request is complete and its server chosen. */
   awaitResponse(exchange: Exchange, draining: boolean): void {
     const { now } = this.deadlines;
     let wait = (exchange.server as UpstreamServer).settings.responseTimeoutMs;
@@ -71,64 +71,64 @@ export class Timeouts {
     if (exchange.held) {
       const seconds = heartbeat > 0 ? Math.min(heartbeat, MAX_HEARTBEAT_SECONDS) : MAX_HEARTBEAT_SECONDS;
       wait = seconds * 1000 + this.client.heldPollMarginMs;
-      // A decision that ends meanwhile ends the poll: nothing in the change log tells of it.
+      // The end of a decision ends the poll: it does not appear in the change log.
       if (exchange.verdict !== null) {
         exchange.lapsesAt = this.deadlines.lapseOf(exchange.verdict);
         wait = Math.min(wait, exchange.lapsesAt - now);
       }
     }
     const until = now + wait;
-    // A drain has chosen the end already of a poll that waited for a connection, or is sent once more.
+    // A drain may already have set the end of a poll that was queued or is retried.
     exchange.responseDeadline =
       exchange.held && draining ? Math.min(exchange.responseDeadline, until) : until;
     this.holder.deadline = exchange.responseDeadline;
   }
 
-  /** The end of a heartbeat that has begun: the connection to the mail server was made, or a verdict lapsed meanwhile. */
+  /** The end of a running heartbeat. */
   awaitHeartbeat({ responseDeadline }: Exchange): void {
     this.holder.deadline = responseDeadline;
   }
 
-  /** The end of the heartbeat of a poll held here, or of its verdict. */
+  /** The end of a poll held here: its heartbeat, or the lapse of its verdict. */
   holdPoll(exchange: Exchange, seconds: number): void {
     exchange.responseDeadline = this.deadlines.now + seconds * 1_000;
     this.recheckPoll(exchange);
   }
 
-  /** A poll held here is held on under another verdict. */
+  /** A held poll continues under another verdict. */
   recheckPoll(exchange: Exchange): void {
     if (exchange.verdict !== null) exchange.lapsesAt = this.deadlines.lapseOf(exchange.verdict);
     this.holder.deadline = Math.min(exchange.responseDeadline, exchange.lapsesAt);
   }
 
-  /** What allows a poll at the mail server may end sooner now; nothing in the change log tells of that. */
+  /** The verdict of a poll at the mail server may now lapse earlier, which does not appear in the change log. */
   limitPoll(exchange: Exchange, verdict: Verdict): void {
     exchange.lapsesAt = this.deadlines.lapseOf(verdict);
     exchange.responseDeadline = Math.min(exchange.responseDeadline, exchange.lapsesAt);
     this.holder.deadline = Math.min(this.holder.deadline, exchange.responseDeadline);
   }
 
-  /** The connection ends then, or its poll (clock milliseconds). */
+  /** Ends the connection or its poll at `time` (clock milliseconds). */
   endBy(time: number): void {
     this.holder.deadline = Math.min(this.holder.deadline, time);
   }
 
-  /** The phone closed its side, and is to get its answer soon. */
+  /** The phone closed its side; its answer is due soon. */
   halfClosed(): void {
     this.notAfter(HALF_CLOSE_GRACE_MS);
   }
 
-  /** Our side is closed: what still comes is read for a moment. */
+  /** The write side is closed; reads on briefly. */
   linger(): void {
     this.after(LINGER_MS);
   }
 
-  /** Whether a poll's heartbeat, or what it waits for, is over. */
+  /** Whether the heartbeat of a poll, or its wait, ended. */
   isOver({ responseDeadline }: Exchange): boolean {
     return responseDeadline <= this.deadlines.now;
   }
 
-  /** Whether what allowed the exchange holds no longer. */
+  /** Whether the underlying verdict lapsed. */
   isLapsed({ lapsesAt }: Exchange): boolean {
     return lapsesAt <= this.deadlines.now;
   }

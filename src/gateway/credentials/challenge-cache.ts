@@ -1,5 +1,5 @@
-// Owns the mail servers' own challenges, as a stranger gets them: asked once, remembered for a moment. A storm of wrong
-// passwords is answered from here and costs the mail servers nothing more.
+// Owns the cache of the mail servers' challenges, as an unauthenticated client receives them. A storm of wrong
+// passwords is answered from it, without load on the mail servers.
 import { LRUCache } from 'lru-cache';
 import { withoutConnectionOffers } from '../../http/challenges.ts';
 import type { HttpErrorCode } from '../../errors.ts';
@@ -20,47 +20,47 @@ import type { UpstreamServer } from '../upstream/upstream-server.ts';
 export type Challenge = LocalAnswer | HttpErrorCode;
 
 interface Known {
-  /** Null = only single addresses were answered. */
+  /** Null = only answers for single addresses are known. */
   readonly answer: LocalAnswer | null;
   /** Clock milliseconds. */
   readonly until: number;
 }
 
-/** By the names it is asked under; '' = its own. */
+/** By the names used in the question; '' = the server's own name. */
 interface OfServer {
   readonly known: Map<string, Known>;
-  /** What single addresses were told, by names and address ({@link isForAll}). */
+  /** Answers for single addresses, by names and address ({@link isForAll}). */
   readonly ofAddress: LRUCache<string, Known>;
   readonly flights: Map<string, Promise<Challenge>>;
 }
 
 const REMEMBER_MS = 60_000;
 /**
- * Names (Host and X-Forwarded-Host) under which one server is asked for one scheme: IIS writes them into its realm. A phone
- * chooses the name, so they are bounded; beyond, the server is asked under its own.
+ * Most names (Host and X-Forwarded-Host) per server and scheme: IIS includes the name in its realm. A phone chooses the
+ * name, so the number is bounded; further names are replaced by the server's own.
  */
 const MAX_NAMES = 8;
-/** Addresses whose refusals are remembered for one server and scheme. */
+/** Most addresses whose refusals are cached per server and scheme. */
 const MAX_ADDRESSES = 1_000;
-/** To each server: no more questions are under way than there are names and schemes. */
+/** Most connections per server: one question per name and scheme. */
 const CONNECTIONS = 2 * (MAX_NAMES + 1);
 const MAX_BODY_BYTES = 16 * 1024;
-/** Kept beside WWW-Authenticate; all else that a server says (cookies, traces) was said to one client. */
+/** Headers kept besides WWW-Authenticate; others (cookies, traces) were meant for one client. */
 const OF_BODY: ReadonlySet<string> = new Set(['content-type', 'content-encoding', 'content-language']);
 
-/** Whom a challenge is for. */
+/** The client of a challenge. */
 export interface Stranger {
-  /** Chooses the server. */
+  /** Key that selects the server. */
   readonly routeKey: string;
-  /** The Host it named. */
+  /** The Host of the request. */
   readonly host: string;
   readonly origin: ClientOrigin;
 }
 
 /**
- * One bare OPTIONS per server, scheme, name and minute. What a stranger can choose and a server may answer by is part of what
- * the answer is found by. Its address is told too: a challenge is the same for all addresses, but a server that says 403 may
- * have banned this one, so only this one is told so.
+ * Sends one bare OPTIONS per server, scheme, name and minute. The cache key includes everything that a client chooses
+ * and a server may answer differently for. The client's address is sent too: a challenge is the same for all addresses,
+ * but a 403 may be a ban of this address, so it is sent to this address only.
  */
 export class ChallengeMemory {
   private readonly pools: QuestionPools;
@@ -70,7 +70,7 @@ export class ChallengeMemory {
   private readonly now: () => number;
   private readonly own: LocalAnswer;
   private readonly openOptions: OpenOptions;
-  /** What is told to phones that came by http may be a redirect, and to those by https a challenge. */
+  /** By scheme: over http a server may redirect, over https it challenges. */
   private readonly servers: Readonly<Record<Scheme, Map<UpstreamServer, OfServer>>> = {
     http: new Map(),
     https: new Map(),
@@ -94,7 +94,10 @@ export class ChallengeMemory {
     this.own = own;
   }
 
-  /** The challenge for a stranger, from memory or by asking; another server is asked when one cannot be. Never rejects. */
+  /**
+   * The challenge for a client, from the cache or by a question; another server is used when one cannot be asked. Never
+   * rejects.
+   */
   of(stranger: Stranger): Challenge | Promise<Challenge> {
     const server = this.balancer.pick(stranger.routeKey, null);
     if (server === null) return 'EASGATE_UPSTREAM_DOWN';
@@ -102,7 +105,7 @@ export class ChallengeMemory {
     return first instanceof Promise ? this.orElsewhere(first, server, stranger) : first;
   }
 
-  /** Ends questions that have waited too long. */
+  /** Ends overdue questions. */
   sweep(): void {
     this.pools.sweep();
   }
@@ -138,12 +141,12 @@ export class ChallengeMemory {
     const own = server.settings.hostHeader ?? undiciHost(server.settings);
     const [asked, client] =
       names === '' ? [own, { ...origin, host: own }] : [name, { ...origin, host: told }];
-    // A failure is not counted against the server: a stranger may have caused it, by the name.
+    // A failure does not count against the server: a client may have caused it by its name.
     const flight = this.ask(server, asked, client)
       .then((answer): Challenge => {
         const until = this.now() + REMEMBER_MS;
         const shared = isForAll(answer);
-        // The name counts in both cases.
+        // The name is counted in both cases.
         of.known.set(names, { answer: shared ? answer : null, until });
         if (!shared) of.ofAddress.set(address, { answer, until });
         return answer;
@@ -155,7 +158,8 @@ export class ChallengeMemory {
   }
 
   private async ask(server: UpstreamServer, host: string, client: ClientOrigin): Promise<LocalAnswer> {
-    // Without credentials: the server said no to those already, and a second no would bring the user nearer to a lock.
+    // Without credentials: the server refused those already, and a second refusal would bring the user closer to a
+    // lock.
     const headers = { host, ...forwardedFields(client, this.forwarding) };
     const path = this.upstream.path;
     const said = await this.pools.ask(server, { method: 'OPTIONS', path, headers, maxBytes: MAX_BODY_BYTES });
@@ -165,7 +169,7 @@ export class ChallengeMemory {
     const strip = said.status === 401 && this.upstream.connectionAuth === 'strip';
     return Object.freeze({
       status: said.status,
-      // Else undici has read it as UTF-8, and bytes of it may be lost.
+      // undici decoded it as UTF-8, and may have lost bytes of it.
       reason: /^[\x20-\x7e]*$/.test(said.reason) ? said.reason : '',
       headers: strip ? withoutConnectionOffers(lines) : lines,
       body: said.body,
@@ -181,12 +185,12 @@ function answerIn(known: Known | undefined, now: number): LocalAnswer | null {
   return known !== undefined && known.until > now ? known.answer : null;
 }
 
-/** Whether everybody may be told: a 403 may be for the address that was named in the question. */
+/** Whether the answer applies to all clients; a 403 may be for the address in the question. */
 function isForAll(answer: Challenge): boolean {
   return typeof answer === 'string' || answer.status !== 403;
 }
 
-/** `wanted`, or '' when the server was asked under too many names already. */
+/** `wanted`, or '' when the server was asked under too many names. */
 function namesFor({ known, flights }: OfServer, wanted: string, now: number): string {
   if (known.has(wanted) || flights.has(wanted)) return wanted;
   if (known.size + flights.size >= MAX_NAMES) {

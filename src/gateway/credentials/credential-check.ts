@@ -1,5 +1,5 @@
-// Owns asking the mail server whether credentials are good, for requests that a verdict keeps from it: only then is
-// anything told to the phone but the server's own challenge, and only then is a refused device written into the inventory.
+// Owns the check of credentials with the mail server for denied requests. Only with good credentials does the phone get
+// more than the server's own challenge, and is a refused device recorded.
 import { createHmac, randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { clientBlock } from '../../identity/client-address.ts';
@@ -21,27 +21,27 @@ interface Answer {
   readonly until: number;
 }
 
-/** Answers remembered, by a keyed hash of the credentials and of how they came; nothing else of them is kept. */
+/** Most results kept, by a keyed hash of the credentials and of scheme and Host; nothing else of them is stored. */
 const MAX_REMEMBERED = 10_000;
 const REMEMBER_MS = 60_000;
 /**
- * A refused phone that repeats a wrong password must not lock its user out by our questions; a password that became right
- * (a new account, a lock that was lifted) must not stay wrong for long.
+ * A refused phone that repeats a wrong password must not lock its user out through these checks; a password that became
+ * valid (a new account, a lifted lock) must not stay refused for long.
  */
 const REMEMBER_REFUSED_MS = 5 * 60_000;
-/** Credentials that were good when they were last asked about: they are asked about again whatever others guess. */
+/** Most credentials remembered as good: they may always be checked again. */
 const MAX_GOOD = 50_000;
 /**
- * Questions under way per mail server at most, each on a connection of its own; one address gets half of them. Beyond it a
- * request gets 503. A mail server may take half a minute to refuse a password (Z-Push): in that time one address may ask about
- * 50 wrong ones ({@link GuessLimits}), which still leaves it places. Counted apart are questions about credentials that were
- * good when they were last asked about: strangers do not keep their places busy.
+ * Most concurrent checks per mail server, each on its own connection; one address gets at most half. Further requests
+ * get 503. A mail server may take half a minute to refuse a password (Z-Push); the limits on wrong passwords ({@link
+ * GuessLimits}) allow one address about 50 in that time, so places remain. Credentials that were good before have
+ * separate places, which other clients cannot occupy.
  */
 const MAX_IN_FLIGHT = 128;
-/** In place of a charge. */
+/** The charge of credentials that were good before. */
 const GOOD_BEFORE: Charge = { buckets: [0, 0, 0], until: [0, 0, 0] };
 
-/** Of each mail server. */
+/** By mail server. */
 type Places = Map<UpstreamServer, FairPlaces>;
 
 function placesOf(all: Places, server: UpstreamServer): FairPlaces {
@@ -53,7 +53,7 @@ function placesOf(all: Places, server: UpstreamServer): FairPlaces {
   return places;
 }
 
-/** One question per credentials at a time, bounded in number and time. */
+/** One check per credentials at a time, bounded in number and time. */
 export class CredentialCheck {
   private readonly pools: QuestionPools;
   private readonly goodPools: QuestionPools;
@@ -86,7 +86,7 @@ export class CredentialCheck {
   /** From memory, or by asking. Never rejects. */
   check(claim: Claim): Proof | Promise<Proof> {
     const { user, authorization, origin } = claim;
-    // A front end may say no to the scheme or to the host: to those who ask otherwise it says something else.
+    // The cache key includes scheme and Host: front ends answer differently per host.
     const question = this.hash(`${origin.proto} ${origin.host.toLowerCase()} ${authorization}`);
     const known = this.remembered.get(question);
     if (known !== undefined && known.until > this.now()) return known.proof;
@@ -118,12 +118,12 @@ export class CredentialCheck {
     return proof;
   }
 
-  /** Whether these credentials were good when the mail server last judged them, here or in a request of an allowed phone. */
+  /** Whether the mail server last accepted these credentials, in a check or in a request of an allowed phone. */
   wereGood(authorization: string): boolean {
     return this.good.has(this.hash(authorization));
   }
 
-  /** The mail server took these credentials. */
+  /** The mail server accepted these credentials. */
   noteGood(authorization: string): void {
     this.good.set(this.hash(authorization), true);
   }
@@ -133,7 +133,7 @@ export class CredentialCheck {
     this.good.delete(this.hash(authorization));
   }
 
-  /** Ends questions that have waited too long. */
+  /** Ends overdue checks. */
   sweep(): void {
     this.pools.sweep();
     this.goodPools.sweep();
@@ -158,7 +158,7 @@ export class CredentialCheck {
     if (proof === 'accepted') this.good.set(credentials, true);
   }
 
-  /** What is not known is asked again. */
+  /** Unknown results are not stored. */
   private remember(question: string, proof: Proof): void {
     if (proof === 'unknown') return;
     const until = this.now() + (proof === 'accepted' ? REMEMBER_MS : REMEMBER_REFUSED_MS);

@@ -1,5 +1,5 @@
-// Owns how a mail server is asked whether credentials are good, and which of its answers count: only those that it gives to
-// authenticated requests. Where it answers the same question without credentials, what it says proves nothing.
+// Owns the question to a mail server whether credentials are good, and which answers count: only those that the server
+// gives to authenticated requests. A server that answers the same without credentials proves nothing.
 import { LRUCache } from 'lru-cache';
 import { element } from '../../eas/wbxml/element.ts';
 import type { EasQuery } from '../../eas/query.ts';
@@ -13,44 +13,46 @@ import type { UpstreamSettings } from '../settings.ts';
 import type { Question, QuestionAnswer, QuestionPools } from '../upstream/subrequests.ts';
 import type { UpstreamServer } from '../upstream/upstream-server.ts';
 
-/** Whether the mail server takes credentials; `unknown` = it could not be asked now, or its answer proves nothing. */
+/** The mail server's result; `unknown` = it could not be asked, or its answer proves nothing. */
 export type Proof = 'accepted' | 'refused' | 'unknown';
 
-/** The device that a request names, as in a plain query. */
+/** The device of a request, as in a plain query. */
 export interface ClaimedDevice {
   readonly id: string;
   readonly type: string;
 }
 
-/** Credentials, and whose they are said to be. */
+/** Credentials and the user they name. */
 export interface Claim {
   readonly user: UserKey;
-  /** Chooses the server: the device, or the user where no device is named. */
+  /** Key that selects the server: the device, or the user when no device is named. */
   readonly routeKey: string;
   readonly authorization: string;
-  /** The phone: who guesses passwords is it, and not this gateway (servers ban by address). */
+  /** The phone. Servers ban guessing clients by address, so it must not be the gateway's. */
   readonly origin: ClientOrigin;
-  /** Null = none is named: then a server can be asked by OPTIONS only. */
+  /** Null = no device: the server can then be asked by OPTIONS only. */
   readonly device: ClaimedDevice | null;
 }
 
-/** The device of a query in the spelling that the phone uses, or would use in plain form. */
+/** The device in the spelling of the phone's plain query. */
 export function claimedDevice(query: EasQuery | null): ClaimedDevice | null {
   if (query === null || query.device === null) return null;
   const id = query.form === 'plain' ? /(?:^|&)DeviceId=([A-Za-z0-9]+)/.exec(query.canonical)?.[1] : undefined;
   return { id: id ?? query.device, type: query.deviceType };
 }
 
-/** Read so that the connection can be used again; a longer answer costs it. */
+/** Answers up to this size are read, so that the connection can be reused. */
 const MAX_BODY_BYTES = 64 * 1024;
-/** How long it is remembered whether a server answers without credentials: it may be configured anew at any time. */
+/** How long "answers without credentials" is cached: the server's configuration may change. */
 const REMEMBER_MS = 60_000;
-/** Per server: methods, schemes and names. Whoever makes up names pays with a question of its own for each. */
+/**
+ * Most cached results per server, by method, scheme and name. Each further made-up name costs its client a question.
+ */
 const MAX_REMEMBERED = 64;
-/** Settings of protocol version 12.1 are those of all later ones; MS-ASCMD 2.2.1.18. */
+/** The Settings command of 12.1 and all later versions (MS-ASCMD 2.2.1.18). */
 const VERSION = '14.1';
 const WBXML = 'application/vnd.ms-sync.wbxml';
-/** MS-ASCMD 2.2.3.190: reads the user's own addresses, and changes nothing. */
+/** MS-ASCMD 2.2.3.190: reads the user's own addresses, without changes. */
 const SETTINGS = encodeWbxml(
   element('Settings', 'Settings', element('Settings', 'UserInformation', element('Settings', 'Get'))),
 );
@@ -62,7 +64,7 @@ interface Known {
   readonly until: number;
 }
 
-/** Asks with credentials and, where the answer is good, once a minute without. */
+/** Asks with credentials and, after a good answer, once a minute without. */
 export class CredentialQuestion {
   private readonly upstream: UpstreamSettings;
   private readonly forwarding: ForwardingRules;
@@ -87,7 +89,7 @@ export class CredentialQuestion {
     const said = await pools.ask(server, this.options(server, claim.origin, claim.authorization));
     const proof = proofOf(said.status);
     if (proof !== 'accepted') return proof;
-    // A web server that answers OPTIONS itself, as for CORS or by its default site, takes any password.
+    // A web server that answers OPTIONS itself, for CORS or as its default site, accepts any password.
     if (offersEas(said)) {
       const open = await this.isOpen(pools, server, claim.origin, 'OPTIONS');
       if (open !== true) return open === false ? 'accepted' : 'unknown';
@@ -96,8 +98,8 @@ export class CredentialQuestion {
   }
 
   /**
-   * What a server that answers OPTIONS to everybody says to a command that reads only. It learns the device, as it does from
-   * the Provision of a quarantined phone.
+   * Asks a server that answers OPTIONS without credentials by a read-only command. The server learns the device, as it
+   * does from the Provision of a quarantined phone.
    */
   private async askBySettings(pools: QuestionPools, server: UpstreamServer, claim: Claim): Promise<Proof> {
     const { device, origin, user, authorization } = claim;
@@ -110,7 +112,7 @@ export class CredentialQuestion {
     return open === false ? 'accepted' : 'unknown';
   }
 
-  /** Whether the server answers the question well without credentials too; from memory, or asked once by all that wait. */
+  /** Whether the server accepts the question without credentials; from the cache, or by one shared question. */
   private isOpen(
     pools: QuestionPools,
     server: UpstreamServer,
@@ -122,7 +124,7 @@ export class CredentialQuestion {
       ofServer = new LRUCache({ max: MAX_REMEMBERED });
       this.known.set(server, ofServer);
     }
-    // A server may answer by scheme and by the name that it is told, which a phone can choose.
+    // A server may answer differently by scheme and name, which a phone can choose.
     const name = `${method} ${origin.proto} ${origin.host.toLowerCase()}`;
     const before = ofServer.get(name);
     if (before !== undefined && before.until > this.now()) return before.open;
@@ -148,7 +150,7 @@ export class CredentialQuestion {
           this.settings(server, origin, { id: 'easgate', type: 'easgate' }, null);
     try {
       const { status } = await pools.ask(server, question);
-      // A server that fails says nothing of what it does when it is well.
+      // A failing server says nothing about its normal answer.
       return status >= 500 ? null : showsAcceptance(status);
     } catch {
       return null;
@@ -186,8 +188,8 @@ export class CredentialQuestion {
   }
 
   /**
-   * The server that answers a name which the phone made up may take anyone's question, so that it gets its own; and the header
-   * that carries the user of a client certificate would prove no password.
+   * A server may accept anyone under a made-up name, so the name is part of the question. The header for the
+   * certificate's user is left out: it would prove no password.
    */
   private headers(
     server: UpstreamServer,
@@ -203,7 +205,7 @@ export class CredentialQuestion {
   }
 }
 
-/** SOGo says 403 where others say 401. */
+/** SOGo sends 403 where others send 401. */
 function proofOf(status: number): Proof {
   if (showsAcceptance(status)) return 'accepted';
   return status === 401 || status === 403 ? 'refused' : 'unknown';

@@ -1,28 +1,28 @@
-// Owns how many passwords may turn out wrong in a while before no more are tried: for a user from one address, for a user,
-// for an address. What was right before is never counted ahead: no stranger can lock a user out.
-// Threat: who makes up users pushes the counts of a real one out of memory, and guesses on. Rule: counts stand in a fixed
-// number of buckets that nobody can choose (a keyed hash), and end with their minute alone.
+// Owns the limits on wrong passwords: per user and address, per user, and per address. Passwords that were good before
+// are never counted in advance, so nobody can lock a user out.
+// Threat: an attacker with many made-up users evicts the counter of a real one, and continues. Rule: counters are in a
+// fixed number of buckets, selected by a keyed hash, and end only with their minute.
 import { createHmac, randomBytes } from 'node:crypto';
 import { clientBlock } from '../../identity/client-address.ts';
 import type { UserKey } from '../../identity/keys.ts';
 import { countedAs } from '../../identity/user-names.ts';
 
-/** Where one question was counted, and in which minute of each bucket. */
+/** The buckets of one check, and the minute of each. */
 export interface Charge {
   readonly buckets: readonly [pair: number, user: number, address: number];
   readonly until: readonly [pair: number, user: number, address: number];
 }
 
 const WINDOW_MS = 60_000;
-/** 640 KB of each kind. With 12,000 made-up users in a minute one count in six is shared with one of them. */
+/** 640 KB of each kind. With 12,000 made-up users in a minute, one counter in six is shared with one of them. */
 const BUCKETS = 65_536;
 const PER_USER_AND_ADDRESS = 10;
-/** More than a person mistypes on all devices, less than a mail server should hear of one user. */
+/** More than a person mistypes on all devices, and acceptable to a mail server. */
 const PER_USER = 60;
-/** A whole office may stand behind one address: what the mail server takes is not counted. */
+/** A whole office may share one address; accepted passwords do not count. */
 const PER_ADDRESS = 100;
 
-/** Counts per minute, from the first question on. Two that share a bucket count together, from the first question of either on. */
+/** Counters per minute, which starts with the first check. Users that share a bucket count together. */
 class Buckets {
   private readonly counts = new Uint16Array(BUCKETS);
   /** Clock milliseconds at which a count ends. */
@@ -32,7 +32,7 @@ class Buckets {
     return (this.ends[bucket] as number) > now ? (this.counts[bucket] as number) : 0;
   }
 
-  /** Counts one more; returns when the count ends. */
+  /** Adds one; returns when the counter ends. */
   add(bucket: number, now: number): number {
     if ((this.ends[bucket] as number) <= now) {
       this.counts[bucket] = 0;
@@ -42,7 +42,7 @@ class Buckets {
     return this.ends[bucket] as number;
   }
 
-  /** Takes back what was counted in the minute that ends at `until`. */
+  /** Removes one from the minute that ends at `until`. */
   take(bucket: number, until: number): void {
     if (this.ends[bucket] === until && (this.counts[bucket] as number) > 0) (this.counts[bucket] as number)--;
   }
@@ -60,7 +60,7 @@ export class GuessLimits {
     this.now = now;
   }
 
-  /** Counts a question as if it would be refused; null = it must not be asked now. */
+  /** Counts a check in advance as if it would be refused; null = it must not be made now. */
   charge(user: UserKey, address: string): Charge | null {
     const [pair, ofUser, ofAddress] = this.bucketsOf(user, address);
     const now = this.now();
@@ -71,7 +71,7 @@ export class GuessLimits {
     return isFull ? null : this.note(user, address);
   }
 
-  /** Counts a question that was refused and not charged. */
+  /** Counts a refused check that was not counted in advance. */
   note(user: UserKey, address: string): Charge {
     const buckets = this.bucketsOf(user, address);
     const now = this.now();
@@ -84,7 +84,7 @@ export class GuessLimits {
     return { buckets, until };
   }
 
-  /** The question was not refused. */
+  /** Removes the count of a check that was not refused. */
   refund({ buckets, until }: Charge): void {
     this.pairs.take(buckets[0], until[0]);
     this.users.take(buckets[1], until[1]);
@@ -93,7 +93,8 @@ export class GuessLimits {
 
   private bucketsOf(user: UserKey, address: string): Charge['buckets'] {
     const block = clientBlock(address);
-    // Most servers ignore a NetBIOS domain, AD accents: with made-up ones a user would have any number of guesses.
+    // Most servers ignore a NetBIOS domain, and Active Directory ignores accents: made-up variants would allow
+    // unlimited guesses.
     const name = countedAs(user);
     return [this.bucketOf(`${name}\0${block}`), this.bucketOf(name), this.bucketOf(block)];
   }

@@ -2,7 +2,7 @@
 import type { OnTrouble } from '../trouble.ts';
 import type { UpstreamServer } from '../upstream/upstream-server.ts';
 
-/** Says it once for each server, and again when it was mended and came back. */
+/** Logs it once per server, and again after it was fixed and returned. */
 export class OpenOptions {
   private readonly onTrouble: OnTrouble;
   private readonly open = new Set<UpstreamServer>();
@@ -11,7 +11,7 @@ export class OpenOptions {
     this.onTrouble = onTrouble;
   }
 
-  /** `server` was asked with a bare OPTIONS. */
+  /** Notes the result of a bare OPTIONS to `server`. */
   note(server: UpstreamServer, isOpen: boolean): void {
     if (!isOpen) {
       this.open.delete(server);

@@ -1,8 +1,8 @@
-// Owns the permission to send an exchange to the mail server: a step of steps.ts, and what forwarder.ts demands. Pure; hot path.
-// Threat: a way round the gate. A request that is forwarded because some condition elsewhere was not asked reaches the mailbox.
+// Owns the permission to forward an exchange: created by steps.ts, required by forwarder.ts. Pure; hot path.
+// Threat: a request that is forwarded because a condition elsewhere was not checked reaches the mailbox.
 import type { Exchange } from './exchange.ts';
 
-/** Why an exchange may go to the mail server. All but `allowed` are exceptions: no verdict is needed, or it says otherwise. */
+/** Why an exchange may be forwarded. All but `allowed` are exceptions without an allowing verdict. */
 export type ClearanceReason =
   /** The verdict allows it. */
   | 'allowed'
@@ -12,10 +12,10 @@ export type ClearanceReason =
   | 'options'
   /** The first leg of NTLM or Negotiate, as a bare OPTIONS: the server answers with its challenge (decisions/0009). */
   | 'openingLeg'
-  /** The last leg of a request that may not pass, as a bare OPTIONS: only the server can say whether it holds. */
+  /** The last leg of a denied request, as a bare OPTIONS: only the server can verify it. */
   | 'deniedLeg';
 
-/** Made by {@link Clearance.for} alone: the constructor is private, and with a private field no other object has its type. */
+/** Created by {@link Clearance.for} only: the constructor is private, and the private field makes the type nominal. */
 export class Clearance {
   private static readonly allowed = new Clearance('allowed');
   private static readonly rewritten = new Clearance('rewritten');
@@ -23,7 +23,7 @@ export class Clearance {
   private static readonly openingLeg = new Clearance('openingLeg');
   private static readonly deniedLeg = new Clearance('deniedLeg');
 
-  /** As a step. */
+  /** A clearance is also a step. */
   readonly kind = 'forward';
   readonly #reason: ClearanceReason;
 
@@ -36,7 +36,7 @@ export class Clearance {
     return this.#reason;
   }
 
-  /** The clearance that the facts of an exchange give; null = it may not be forwarded. The same object for each reason. */
+  /** The clearance for an exchange; null = it must not be forwarded. One object per reason. */
   static for(exchange: Exchange): Clearance | null {
     if (exchange.discovery !== null) return null;
     if (exchange.challengeOnly) return exchange.leg === 'opening' ? Clearance.openingLeg : null;
@@ -54,13 +54,15 @@ export class Clearance {
       : null;
   }
 
-  /** Whether it was given for what this exchange is now: a clearance of one request is none for the next. */
+  /** Whether it still applies: a clearance of one request does not cover the next. */
   covers(exchange: Exchange): boolean {
     return Clearance.for(exchange) === this;
   }
 }
 
-/** Signed in, or without any credentials: with those that are of no use the request is {@link Exchange.challengeOnly}. */
+/**
+ * Authenticated, or without any credentials. With unusable credentials the request is {@link Exchange.challengeOnly}.
+ */
 function isOptions({ method, query, framing, user, authorization }: Exchange): boolean {
   return (
     method === 'OPTIONS' && query !== null && framing === 'none' && (user !== null || authorization === null)

@@ -1,4 +1,4 @@
-// Owns the facts of one request: each is set by the part that learns it, and the next step follows from them (steps.ts).
+// Owns the facts of one request. Each is set by the part that learns it, and steps.ts derives the next step from them.
 import type { DiscoveryTarget } from '../../eas/autodiscover/target.ts';
 import type { BodyContent } from '../../eas/body-gate.ts';
 import type { EasCommand } from '../../eas/commands.ts';
@@ -12,6 +12,7 @@ import type { HttpErrorCode } from '../../errors.ts';
 import type { ResponseFraming } from '../../http/response-head.ts';
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
 import type { Verdict } from '../../model/verdict.ts';
+import type { AuthMethod } from '../../policy/document/vocabulary.ts';
 import type { DeviceUse } from '../access/throttle.ts';
 import { isLegal } from './transitions.ts';
 import type { ExchangePhase } from './transitions.ts';
@@ -19,8 +20,8 @@ import type { UpstreamConnection } from '../upstream/upstream-connection.ts';
 import type { UpstreamServer } from '../upstream/upstream-server.ts';
 
 /**
- * What is known of the credentials. `bound` = they are no part of this request: its connection was authenticated, by a
- * handshake or a client certificate, and nobody can be asked about them.
+ * The state of the credentials. `bound` = the request has none: its connection was authenticated by a handshake or a
+ * client certificate, so they cannot be checked.
  */
 export type CredentialsState = 'unchecked' | 'accepted' | 'refused' | 'unknown' | 'bound';
 
@@ -43,96 +44,99 @@ export class Exchange {
 
   // gate and identity
   content: BodyContent = 'empty';
-  /** The root element of the body was seen and is the one that the query names; or there is no body to look at. */
+  /** The root element matches the command of the query, or there is no body. */
   rootSeen = false;
   command: EasCommand | null = null;
-  /** What the query says; null = the request is Autodiscover. */
+  /** The parsed query; null for Autodiscover. */
   query: EasQuery | null = null;
-  /** The request is Autodiscover and no command. */
+  /** Set for Autodiscover requests. */
   discovery: DiscoveryTarget | null = null;
   protocolVersion: string | null = null;
-  /** The request carries a policy key, be it 0: Ping and a phone never provisioned do not. */
+  /** The request has a policy key, possibly 0. Ping and phones that were never provisioned have none. */
   hasPolicyKey = false;
   deviceType = '';
   userAgent: string | null = null;
   user: UserKey | null = null;
   device: DeviceKey | null = null;
-  /** How the request spells the device id (src/identity/device.ts). */
+  /** The spelling of the device id in the request (src/identity/device.ts). */
   spelling = '';
 
   // body
-  /** What came of it was read and let go of: the request cannot be forwarded any more. */
+  /** The body was read and dropped: the request can no longer be forwarded. */
   bodySpent = false;
-  /** It was looked at for what must be known before it goes on (access/body-inspection.ts). */
+  /** The body was scanned before forwarding (access/mailbox-exit.ts). */
   inspected = false;
-  /** Looks for keys of the quarantine mailbox in what is still to come of a large one; null = nobody does. */
+  /** Scans the rest of a large body for keys of the quarantine mailbox; null = no scan. */
   scan: IssuedScan | null = null;
-  /** Stands for what the phone sent: Provision or DeviceInformation, written by the gateway. */
+  /** The body was replaced by the gateway's: Provision or DeviceInformation. */
   rewritten = false;
-  /** The answer to a phone that is let in, but still has something of the quarantine mailbox; null = none is due. */
+  /** The answer to an allowed phone that still holds parts of the quarantine mailbox; null = none. */
   exit: FinalAnswer | null = null;
 
-  /** The credentials, until the verdict: never logged, gone before the exchange is accounted for. */
+  /** The credentials, kept until the verdict; never logged, removed before accounting. */
   authorization: string | null = null;
+
+  /** How the request signs in, for policies; null = it does not. */
+  auth: AuthMethod | null = null;
 
   /** What the mail server says of them. */
   credentials: CredentialsState = 'unchecked';
 
   // verdict
   verdict: Verdict | null = null;
-  /** A change came while the exchange was suspended: what it learned may rest on the state before. */
+  /** A change arrived during a suspension: the result may be outdated. */
   overtaken = false;
-  /** So often a change came while it was suspended. */
+  /** Number of such changes. */
   overtakings = 0;
 
-  /** The verdict under which this poll names folders of the mail server; null = it is none, or that is known. */
+  /** The verdict under which this poll names real folders; null = it does not, or that is known. */
   arrivesUnder: Verdict | null = null;
-  /** What the device said of itself in this request. */
+  /** The device's description of itself in this request. */
   information: DeviceInformation | null = null;
-  /** How far the wipe came that this request is part of. */
+  /** The progress of a wipe that this request is part of. */
   wipe: WipeAnswer['outcome'] | null = null;
 
-  /** Clock milliseconds at which the verdict that a held poll rests on lapses; set when the poll is held. */
+  /** Clock milliseconds at which the verdict of a held poll lapses; set when the poll is held. */
   lapsesAt = Infinity;
 
   // forward
   upstream: UpstreamConnection | null = null;
   server: UpstreamServer | null = null;
-  /** Request line and the beginning of the Host line; the server chosen later may have a Host of its own. */
+  /** Request line and start of the Host line; the server chosen later may have its own Host. */
   upstreamLine = '';
-  /** The Host the phone sent. */
+  /** The phone's Host. */
   host = '';
   /** End-to-end headers without Host and framing; null once written. */
   upstreamHead: string | null = null;
-  /** The whole request, while it waits for a connection or may safely be sent once more. */
+  /** The whole request, while it waits for a connection or may be retried. */
   replay: string | Buffer | null = null;
-  /** Servers tried. */
+  /** Number of servers tried. */
   attempts = 0;
-  /** The connection to the server must be this client's own: its leg of a handshake that authenticates connections. */
+  /** Leg of a handshake that authenticates the connection; it needs a pinned connection. */
   leg: 'none' | 'opening' | 'closing' = 'none';
   /** Ticket of a held Ping with the device guard. */
   pingTicket: string | null = null;
-  /** Tells its body from others, where that was read whole: for the battery guard. 0 = not. */
+  /** Digest of a completely read body, for the battery guard; 0 = none. */
   bodyDigest = 0;
-  /** Where the device's use is counted; null = no device, or no guard. */
+  /** The counters of the device; null = no device, or no guard. */
   use: DeviceUse | null = null;
-  /** Seconds to tell the phone to wait; 0 = as configured. */
+  /** Retry-After in seconds; 0 = as configured. */
   retryAfterSeconds = 0;
-  /** The connection in use carried an exchange before: only then a failure may be a keep-alive race. */
+  /** The upstream connection was used before, so that a failure may be a keep-alive race. */
   upstreamReused = false;
   upstreamKeepAlive = false;
-  /** Only a challenge may come back: the request carried no usable credentials. */
+  /** Only a challenge may be returned: the request has no usable credentials. */
   challengeOnly = false;
-  /** A held poll, here or at the mail server. */
+  /** A held poll, at the gateway or at the mail server. */
   held = false;
-  /** It may be held: it is the newest one of its device, and there is room. */
+  /** The poll may be held: it is the newest of its device, and there is capacity. */
   pollAdmitted = false;
-  /** Seconds asked for; -1 = unknown, 0 = not a held poll. */
+  /** Heartbeat in seconds; -1 = unknown, 0 = not a held poll. */
   heartbeat = 0;
-  /** The whole body was received and handed to the upstream connection. */
+  /** The body was received completely and passed to the upstream connection. */
   requestComplete = false;
 
-  /** Clock milliseconds until which the response head may take. */
+  /** Clock milliseconds by which the response head is due. */
   responseDeadline = Infinity;
 
   // response
@@ -156,7 +160,7 @@ export class Exchange {
     return this.current;
   }
 
-  /** Goes on to another phase, if that is legal; returns whether it did. */
+  /** Enters another phase, if that is legal; returns whether it did. */
   moveTo(phase: ExchangePhase): boolean {
     if (!isLegal(this.current, phase)) return false;
     this.current = phase;

@@ -1,4 +1,4 @@
-// Owns what happens next to an exchange: one function of its facts. Pure; hot path: what it gives without a payload is shared.
+// Owns the next step of an exchange, as a pure function of its facts. Hot path: steps without data are shared objects.
 import type { Refusal } from '../../eas/refusals.ts';
 import { sendsMail } from '../../eas/commands.ts';
 import type { FinalAnswer } from '../../quarantine/model.ts';
@@ -7,63 +7,63 @@ import type { LocalAnswer } from '../../http/reply.ts';
 import { Clearance } from './clearance.ts';
 import type { Exchange } from './exchange.ts';
 
-/** What the gateway answers by itself; written out by access/local-replies.ts. */
+/** A reply of the gateway; access/local-replies.ts writes it. */
 export type Reply =
-  /** Of the quarantine mailbox, or in its form. */
+  /** An answer of the quarantine mailbox, or in its form. */
   | { readonly kind: 'mailbox'; readonly answer: FinalAnswer }
-  /** By the verdict, or `as` something else. */
+  /** The refusal for the verdict, or `as` another one. */
   | { readonly kind: 'refusal'; readonly as: Refusal | null }
   /** The mail server's challenge. */
   | { readonly kind: 'challenge'; readonly answer: LocalAnswer }
   | { readonly kind: 'text'; readonly status: number; readonly type: string; readonly text: string }
-  /** A held poll ends as if its heartbeat had passed. */
+  /** Ends a held poll as if its heartbeat had passed. */
   | { readonly kind: 'pollOver' }
-  /** The phone starts over with its folders, or comes again at once where its command cannot say so. */
+  /** Sends the phone back to FolderSync, or asks it to retry if its command has no such status. */
   | { readonly kind: 'startOver' }
   | { readonly kind: 'comeAgain'; readonly why: 'EASGATE_DECISION_CHANGED' | 'EASGATE_DECISION_OVERTAKEN' };
 
-/** One step, performed by connection/driver.ts. */
+/** A step, performed by connection/driver.ts. */
 export type Step =
-  /** Wait until the root element of the body is there. */
+  /** Wait for the root element of the body. */
   | { readonly kind: 'needBodyStart' }
-  /** Wait for the rest of a body that is not kept. */
+  /** Read and drop the rest of the body. */
   | { readonly kind: 'skipBody' }
-  /** Ask for the body where the phone waits to be asked, and wait for more of it. */
+  /** Send 100 Continue if the phone waits for it, and read more of the body. */
   | { readonly kind: 'needBody' }
   | { readonly kind: 'lookUpVerdict' }
   | { readonly kind: 'checkCredentials' }
-  /** Ask the mail server for its challenge. */
+  /** Get the mail server's challenge. */
   | { readonly kind: 'askChallenge' }
-  /** Ask what an Autodiscover request is answered. */
+  /** Get the answer to an Autodiscover request. */
   | { readonly kind: 'discover' }
-  /** Read the body of a quarantined phone and answer it. */
+  /** Answer a quarantined phone, once its body is read. */
   | { readonly kind: 'serveQuarantine' }
-  /** Read the body of a phone that is to be wiped, and go on with the Provision exchange of the wipe. */
+  /** Continue the Provision exchange of a wipe, once the body is read. */
   | { readonly kind: 'serveWipe' }
-  /** Look through a body before it goes on. */
+  /** Scan the body before it is forwarded. */
   | { readonly kind: 'inspectBody' }
-  /** See whether a poll may be held. */
+  /** Check whether the poll may be held. */
   | { readonly kind: 'admitPoll' }
-  /** Send it to the mail server. */
+  /** Forward to the mail server. */
   | Clearance
-  /** Hold the poll of a quarantined phone that was served last. */
+  /** Hold the poll of a quarantined phone. */
   | { readonly kind: 'hold' }
   | { readonly kind: 'reply'; readonly reply: Reply }
-  /** The client is at fault where the code says so, else the gateway or the mail server. */
+  /** Fail: the table of errors says whether the client, the gateway or the mail server caused it. */
   | { readonly kind: 'fail'; readonly code: HttpErrorCode };
 
-/** What a step depends on beside the exchange. */
+/** Inputs besides the exchange. */
 export interface StepInputs {
   readonly bodyComplete: boolean;
-  /** Octets of the body that have come. */
+  /** Octets of the body received so far. */
   readonly bodyReceived: number;
   /** Quarantined phones get the quarantine mailbox. */
   readonly mailbox: boolean;
-  /** How much of a body is read before it goes on, in octets. */
+  /** Most octets of a body that are read before forwarding. */
   readonly maxReadAhead: number;
 }
 
-/** So often an exchange is begun anew because a change came while it was suspended. */
+/** Restarts of an exchange because a change arrived during a suspension. */
 export const MAX_OVERTAKINGS = 3;
 
 const NEED_BODY_START: Step = Object.freeze({ kind: 'needBodyStart' });
@@ -81,10 +81,10 @@ const HOLD: Step = Object.freeze({ kind: 'hold' });
 const CHANGED: Step = replyWith({ kind: 'comeAgain', why: 'EASGATE_DECISION_CHANGED' });
 const OVERTAKEN: Step = replyWith({ kind: 'comeAgain', why: 'EASGATE_DECISION_OVERTAKEN' });
 const DENIED: Step = replyWith({ kind: 'refusal', as: null });
-/** Nobody vouches for this one request: it learns that it may not pass, and nothing else. */
+/** The credentials cannot be verified: the refusal must not reveal details of the verdict. */
 const DENIED_UNPROVEN: Step = replyWith({ kind: 'refusal', as: 'deviceBlocked' });
 
-/** A step that answers. */
+/** A step that replies. */
 export function replyWith(reply: Reply): Step {
   return Object.freeze({ kind: 'reply', reply: Object.freeze(reply) });
 }
@@ -94,13 +94,13 @@ export function failWith(code: HttpErrorCode): Step {
   return { kind: 'fail', code };
 }
 
-/** The next step of an exchange that is not suspended and not under way to the mail server. */
+/** The next step of an exchange that is neither suspended nor at the mail server. */
 export function nextStep(exchange: Exchange, inputs: StepInputs): Step {
   if (exchange.overtakings > MAX_OVERTAKINGS) return OVERTAKEN;
   if (exchange.challengeOnly) return nextOfStranger(exchange, inputs);
   if (exchange.discovery !== null) return inputs.bodyComplete ? DISCOVER : NEED_BODY;
   if (!exchange.rootSeen && !awaitsInvitation(exchange)) return NEED_BODY_START;
-  // OPTIONS has no body, and no verdict.
+  // OPTIONS has no body and needs no verdict.
   if (exchange.command === null) return forward(exchange);
   const { verdict } = exchange;
   if (verdict === null) return LOOK_UP_VERDICT;
@@ -108,18 +108,18 @@ export function nextStep(exchange: Exchange, inputs: StepInputs): Step {
   return exchange.leg === 'closing' ? nextOfDeniedLeg(exchange, inputs) : nextOfDenied(exchange, inputs);
 }
 
-/** Who has not signed in. A new connection costs a phone more than a short body, so that is read past first. */
+/** A request without usable credentials. Reading a short body is cheaper for a phone than a new connection. */
 function nextOfStranger(exchange: Exchange, { bodyComplete, bodyReceived, maxReadAhead }: StepInputs): Step {
   const short = exchange.contentLength <= maxReadAhead && bodyReceived <= maxReadAhead;
   if (!bodyComplete && short && !exchange.expectContinue) return SKIP_BODY;
-  // The next challenge of a handshake comes on the connection that it binds.
+  // The next challenge of a handshake arrives on the connection that it authenticates.
   return exchange.leg === 'opening' ? forward(exchange) : ASK_CHALLENGE;
 }
 
 function nextOfAllowed(exchange: Exchange, inputs: StepInputs): Step {
   if (exchange.exit !== null)
     return credentialStep(exchange) ?? replyWith({ kind: 'mailbox', answer: exchange.exit });
-  // Its verdict changed while its body was read past.
+  // The verdict changed while the body was being dropped.
   if (exchange.bodySpent) return CHANGED;
   if (!exchange.rootSeen || needsReadAhead(exchange, inputs)) return NEED_BODY;
   if (!exchange.inspected) return INSPECT_BODY;
@@ -127,7 +127,7 @@ function nextOfAllowed(exchange: Exchange, inputs: StepInputs): Step {
   return forward(exchange);
 }
 
-/** Behind the last leg of a handshake all verdicts take the same way until the mail server has judged the leg. */
+/** The closing leg of a denied request: the mail server must verify it first. */
 function nextOfDeniedLeg(exchange: Exchange, inputs: StepInputs): Step {
   return !exchange.rootSeen || needsReadAhead(exchange, inputs) ? NEED_BODY : forward(exchange);
 }
@@ -137,13 +137,14 @@ function nextOfDenied(exchange: Exchange, { mailbox }: StepInputs): Step {
   if (unproven !== null) return unproven;
   const { verdict, command } = exchange;
   if (verdict?.wipe !== undefined && command === 'Provision') return SERVE_WIPE;
-  if (verdict?.action !== 'quarantine' || !mailbox) return DENIED;
+  // Who is to come again soon is shown nothing that would have to be taken back.
+  if (verdict?.action !== 'quarantine' || !mailbox || verdict.reason === 'awaitingReport') return DENIED;
   if (exchange.rewritten) return forward(exchange);
   if (!exchange.held) return SERVE_QUARANTINE;
   return exchange.pollAdmitted ? HOLD : ADMIT_POLL;
 }
 
-/** Before the gateway itself answers: what the credentials of the request lead to; null = the mail server took them. */
+/** The step that the state of the credentials requires before a local reply; null = they were accepted. */
 function credentialStep(exchange: Exchange): Step | null {
   switch (exchange.credentials) {
     case 'unchecked':
@@ -159,19 +160,19 @@ function credentialStep(exchange: Exchange): Step | null {
   }
 }
 
-/** The facts that lead here give a clearance; if they do not, that is a bug, and the request goes nowhere. */
+/** The facts must give a clearance here; otherwise it is a bug, and the request is not forwarded. */
 function forward(exchange: Exchange): Step {
   return Clearance.for(exchange) ?? failWith('EASGATE_NO_CLEARANCE');
 }
 
-/** The phone waits to be asked for its body: there is nothing to look at yet. */
+/** The phone waits for 100 Continue: there is no body to check yet. */
 function awaitsInvitation({ expectContinue, continued }: Exchange): boolean {
   return expectContinue && !continued;
 }
 
 /**
- * Whether more of the body is read before it goes on: a heartbeat may stand anywhere in it, and where phones are shown the
- * quarantine mailbox a key or id of it, also in a large one; neither in a new mail. sogod refuses chunked bodies of any kind.
+ * Whether more of the body must be read before forwarding: it may contain a heartbeat anywhere, and keys of the
+ * quarantine mailbox where that is used; a new mail contains neither. sogod refuses chunked bodies.
  */
 function needsReadAhead(
   { framing, content, contentLength, command }: Exchange,

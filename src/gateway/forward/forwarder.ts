@@ -1,5 +1,5 @@
-// Owns which connection to a mail server a request goes out on: choosing and waiting, one more try where that is safe, and
-// giving it back. Knows no policy.
+// Owns the choice of an upstream connection for a request: selection, queue, one safe retry, and return to the pool.
+// Imports no policy.
 import { isRepeatable } from '../../eas/commands.ts';
 import { withHeaders } from '../../http/request-head.ts';
 import type { ResponseHead } from '../../http/response-head.ts';
@@ -19,7 +19,7 @@ import type { UpstreamConnection, UpstreamUser } from '../upstream/upstream-conn
 import type { ConnectionWaiter } from '../upstream/upstream-pool.ts';
 import type { UpstreamServer } from '../upstream/upstream-server.ts';
 
-/** What goes with a leg of a handshake: nothing of the request that it came with. */
+/** Headers sent with a handshake leg; all others of the request are left out. */
 const LEG_HEADERS: readonly string[] = [
   'authorization',
   'user-agent',
@@ -30,19 +30,19 @@ const LEG_HEADERS: readonly string[] = [
   'via',
 ];
 
-/** Servers tried for one request at most. */
+/** Most servers tried per request. */
 const MAX_ATTEMPTS = 3;
-/** Local addresses tried for one request at most. */
+/** Most local addresses tried per request. */
 const MAX_SOURCES = 16;
 
 /** Forwards the exchanges of one client connection, one at a time. */
 export class Forwarder implements UpstreamUser, ResponseOwner, ConnectionWaiter {
-  /** The connection of this client alone, if it has one. */
+  /** The connection that belongs to this client alone, if any. */
   private pinned: PinnedConnection | null = null;
   private readonly downstream: Downstream;
   private readonly core: GatewayCore;
   private readonly relay: ResponseRelay;
-  /** Local addresses without a port that the request under way met. */
+  /** Local addresses without a free port that the current request met. */
   private sourcesTried = 0;
 
   constructor(downstream: Downstream) {
@@ -51,17 +51,17 @@ export class Forwarder implements UpstreamUser, ResponseOwner, ConnectionWaiter 
     this.relay = new ResponseRelay(downstream, this);
   }
 
-  /** Whom the mail server authenticated on the connection of this client (NTLM); null = nobody. */
+  /** The user that the mail server authenticated on the pinned connection (NTLM); null = none. */
   get boundUser(): UserKey | null {
     return this.pinned?.user ?? null;
   }
 
-  /** A handshake was opened that waits for its closing leg. */
+  /** A handshake was opened and waits for its closing leg. */
   get handshaking(): boolean {
     return this.pinned?.handshaking ?? false;
   }
 
-  /** Sends a request that was cleared for it, with as much of its body as is at hand. */
+  /** Sends a cleared request with the available part of its body. */
   forward(exchange: Exchange, clearance: Clearance): void {
     if (!clearance.covers(exchange)) {
       this.downstream.fail(exchange, 'EASGATE_NO_CLEARANCE');
@@ -84,8 +84,8 @@ export class Forwarder implements UpstreamUser, ResponseOwner, ConnectionWaiter 
   }
 
   /**
-   * Sends a leg of a handshake as a bare OPTIONS: the mail server answers with its next challenge, on the connection that is
-   * this client's from now on. The body stays here.
+   * Sends a handshake leg as a bare OPTIONS. The mail server answers with its next challenge, on a connection that is
+   * pinned to this client. The body is not forwarded.
    */
   private forwardLeg(exchange: Exchange, server: UpstreamServer): void {
     if (!this.downstream.body.complete) exchange.persistent = false;
@@ -96,8 +96,8 @@ export class Forwarder implements UpstreamUser, ResponseOwner, ConnectionWaiter 
   }
 
   /**
-   * Leaves nothing but the leg of a request that may not pass: the mail server alone can say whether it holds, and nothing of the
-   * request is carried out. Only its challenge comes back; a leg that holds is answered by acceptHead().
+   * Reduces a denied request to its handshake leg: only the mail server can verify the leg, and nothing of the request
+   * must be carried out. Its challenge is returned; an accepted leg is answered by acceptHead().
    */
   private stripDeniedLeg(exchange: Exchange): void {
     const { path } = this.core.settings.upstream;
@@ -107,17 +107,17 @@ export class Forwarder implements UpstreamUser, ResponseOwner, ConnectionWaiter 
     exchange.authorization = null;
   }
 
-  /** The request is answered here, and not as whom the connection of this client to its server stands for. */
+  /** The request is answered locally, independent of the user of the pinned connection. */
   leavePin(exchange: Exchange): void {
     this.agreeOnPin(exchange);
   }
 
-  /** Gives up the place in the queue; {@link onConnectionFree} takes a connection or a place again. */
+  /** Leaves the queue; {@link onConnectionFree} takes a connection or a place again. */
   leaveQueue(exchange: Exchange): void {
     exchange.server?.pool.dequeue(this);
   }
 
-  /** The exchange ended without its response, or the client left: what it used upstream is of no more use. */
+  /** The exchange ended without its response, or the client left: closes its upstream connection. */
   abandon(exchange: Exchange): void {
     if (exchange.phase === 'queued') exchange.server?.pool.dequeue(this);
     exchange.upstream?.destroy();
@@ -126,7 +126,7 @@ export class Forwarder implements UpstreamUser, ResponseOwner, ConnectionWaiter 
     if (this.pinned?.upstream.closed === true) this.unpin();
   }
 
-  /** Closes the connection that belongs to this client alone. */
+  /** Closes the pinned connection. */
   unpin(): void {
     this.pinned?.upstream.destroy();
     this.pinned = null;
@@ -134,7 +134,7 @@ export class Forwarder implements UpstreamUser, ResponseOwner, ConnectionWaiter 
 
   // ---------------------------------------------------------------------------------------------- choosing, sending
 
-  /** The server of this exchange; null when it was answered because there is none. */
+  /** The server of this exchange; null when none is available and the exchange was answered. */
   private route(exchange: Exchange): UpstreamServer | null {
     this.sourcesTried = 0;
     if (!this.agreeOnPin(exchange)) return null;
@@ -148,8 +148,8 @@ export class Forwarder implements UpstreamUser, ResponseOwner, ConnectionWaiter 
   }
 
   /**
-   * Lets go of the connection of this client where the request must not go out on it. False when the request failed: the
-   * handshake that it ends went with its connection.
+   * Closes the pinned connection if the request must not use it. False when the request failed, because its handshake
+   * was on that connection.
    */
   private agreeOnPin(exchange: Exchange): boolean {
     const { pinned } = this;
@@ -196,7 +196,7 @@ export class Forwarder implements UpstreamUser, ResponseOwner, ConnectionWaiter 
     return this.pinned?.upstream ?? null;
   }
 
-  /** There is room at the server this exchange waits for. */
+  /** A connection of the awaited server is free. */
   onConnectionFree(): void {
     const exchange = this.downstream.exchange;
     const server = exchange?.server ?? null;
@@ -218,12 +218,12 @@ export class Forwarder implements UpstreamUser, ResponseOwner, ConnectionWaiter 
     if (!upstream.connected) {
       const { connectTimeoutMs, sourceAddresses } = (exchange.server as UpstreamServer).settings;
       this.downstream.timeouts.awaitConnect(connectTimeoutMs);
-      // Where the local address may turn out to have no port left, the rest of the body waits for the connection.
+      // The local address may have no free port, so the rest of the body waits for the connection.
       waits = !exchange.requestComplete && sourceAddresses.length > 0;
     }
     const drained = typeof data === 'string' ? writeText(upstream.socket, data) : upstream.socket.write(data);
     if (waits || (!drained && !exchange.requestComplete)) this.downstream.socket.pause();
-    // Until the connection stands nothing was sent; on a reused one the server may close in the same moment.
+    // Until the connection is established nothing was sent; a reused one may just be closed by the server.
     if (
       waits ||
       (exchange.requestComplete &&
@@ -232,7 +232,7 @@ export class Forwarder implements UpstreamUser, ResponseOwner, ConnectionWaiter 
       exchange.replay = data;
   }
 
-  /** Sets how long the rest of the body may take, or the response to what is at its end. */
+  /** Sets the deadline of the rest of the body, or of the response. */
   private expectNext(exchange: Exchange): void {
     if (exchange.requestComplete) this.downstream.timeouts.awaitResponse(exchange, this.core.draining);
     else this.downstream.timeouts.awaitPhone();
@@ -249,7 +249,7 @@ export class Forwarder implements UpstreamUser, ResponseOwner, ConnectionWaiter 
       this.downstream.timeouts.awaitHeartbeat(exchange);
       return;
     }
-    // The time for connecting is no time for the body.
+    // The time for connecting does not count as time for the body.
     this.expectNext(exchange);
     if (waited && exchange.upstream?.socket.writableNeedDrain === false) this.downstream.resumeBody();
   }
@@ -257,7 +257,7 @@ export class Forwarder implements UpstreamUser, ResponseOwner, ConnectionWaiter 
   onUpstreamBytes(bytes: Buffer, length: number): void {
     const exchange = this.downstream.exchange;
     if (exchange === null || exchange.upstream === null) {
-      // Bytes on a connection of this client between two exchanges: nothing more may be read from it.
+      // Bytes on a pinned connection between two exchanges: it cannot be trusted any more.
       this.dropPinned();
       return;
     }
@@ -281,7 +281,7 @@ export class Forwarder implements UpstreamUser, ResponseOwner, ConnectionWaiter 
       if (pinned.claimed && !lackedPort) exchange.persistent = false;
       this.unpin();
     }
-    // A connection bound to this client may end while the next request is still arriving: nothing of it was sent.
+    // A pinned connection may end while the next request is arriving: nothing of it was sent.
     if (exchange === null || exchange.upstream === null) return;
     exchange.upstream = null;
     const server = exchange.server as UpstreamServer;
@@ -300,14 +300,14 @@ export class Forwarder implements UpstreamUser, ResponseOwner, ConnectionWaiter 
       return;
     }
     const code = connected ? 'EASGATE_UPSTREAM_CLOSED' : 'EASGATE_UPSTREAM_CONNECT';
-    // A server may end a held poll by closing; only a connection that never stood is a sign of illness then.
+    // A server may end a held poll by closing; then only a failed connect counts against it.
     if (!exchange.upstreamReused && !(connected && exchange.held)) server.failed(code);
     if (!this.sendAgain(exchange, server, connected)) this.downstream.fail(exchange, code);
   }
 
   /**
-   * The local address had no port left: the next one is tried at once, until each was; where the system chooses, ports are
-   * short towards one server only. That server was never asked, and is not to blame.
+   * The local address had no free port: the next one is tried at once, until all were. Where the system chooses the
+   * address, ports are short towards one server only. The server was not asked and does not count as failed.
    */
   private sendFromElsewhere(exchange: Exchange, server: UpstreamServer): void {
     const data = exchange.replay;
@@ -320,20 +320,20 @@ export class Forwarder implements UpstreamUser, ResponseOwner, ConnectionWaiter 
     }
   }
 
-  /** The client must not go on as if its connection to the server still were authenticated (http-proxy facts, 2.9). */
+  /** The client must not continue as if the connection to the server were still authenticated (RFC 4559 6). */
   private dropPinned(): void {
     const claimed = this.pinned?.claimed === true;
     this.unpin();
     if (claimed) this.downstream.close();
   }
 
-  /** No response head in time. A held poll that times out says nothing about the server. */
+  /** No response head in time. A held poll that times out does not count against the server. */
   responseTimedOut(exchange: Exchange): void {
     if (!exchange.held) exchange.server?.failed('EASGATE_UPSTREAM_TIMEOUT');
     this.downstream.fail(exchange, 'EASGATE_UPSTREAM_TIMEOUT');
   }
 
-  /** The connection could not be made in time. */
+  /** The connection was not established in time. */
   connectTimedOut(exchange: Exchange): void {
     const server = exchange.server as UpstreamServer;
     server.failed('EASGATE_UPSTREAM_CONNECT_TIMEOUT');
@@ -345,8 +345,8 @@ export class Forwarder implements UpstreamUser, ResponseOwner, ConnectionWaiter 
   }
 
   /**
-   * One more try where it is safe (http-proxy facts, 2.6): nothing was sent yet, then on another server; or a reused
-   * connection closed before any response byte and the request may be repeated, then on a new connection.
+   * One retry, where it is safe (RFC 9112 9.3.1): nothing was sent, then to another server; or a reused connection
+   * closed before the first response byte and the command may be repeated, then on a new connection.
    */
   private sendAgain(exchange: Exchange, server: UpstreamServer, connected: boolean): boolean {
     const data = exchange.replay;
@@ -377,12 +377,12 @@ export class Forwarder implements UpstreamUser, ResponseOwner, ConnectionWaiter 
     return acceptHead(this.downstream, exchange, head, this.pinned);
   }
 
-  /** The phone took what was written; returns whether it is fast enough. */
+  /** The phone read the pending data; returns whether it is fast enough. */
   onPhoneDrain(exchange: Exchange): boolean {
     return this.relay.onPhoneDrain(exchange);
   }
 
-  /** The response went out whole: gives the connection back, if its state is beyond doubt. */
+  /** The response was sent completely: returns the connection to the pool if its state is certain. */
   private complete(exchange: Exchange): void {
     const upstream = exchange.upstream;
     exchange.upstream = null;
@@ -394,7 +394,7 @@ export class Forwarder implements UpstreamUser, ResponseOwner, ConnectionWaiter 
       else exchange.server?.pool.release(upstream);
       if (isPinned && upstream.closed) this.unpin();
     }
-    // A local reply inside onResponseHead has ended the exchange already.
+    // A local reply inside onResponseHead already ended the exchange.
     if (this.downstream.exchange !== exchange) return;
     this.downstream.end(exchange, exchange.status);
   }

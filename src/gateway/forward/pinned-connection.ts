@@ -1,4 +1,5 @@
-// Owns a connection to a mail server that belongs to one client connection alone, and for whom the server may take it.
+// Owns an upstream connection that belongs to one client connection, and the user that the server may have
+// authenticated on it.
 import { proxyHeader } from '../../http/proxy-protocol.ts';
 import type { UserKey } from '../../identity/keys.ts';
 import { showsAcceptance } from '../credentials/credential-proof.ts';
@@ -7,17 +8,19 @@ import type { Downstream } from '../connection/downstream.ts';
 import type { UpstreamConnection } from '../upstream/upstream-connection.ts';
 import type { UpstreamServer } from '../upstream/upstream-server.ts';
 
-/** Made when a handshake begins, or where a PROXY header names the client; ends with the connection. */
+/**
+ * Created when a handshake begins, or for a PROXY header with the client's address; lives as long as the connection.
+ */
 export class PinnedConnection {
   readonly upstream: UpstreamConnection;
   readonly server: UpstreamServer;
-  /** Whom the server authenticated on it (http-proxy facts, 2.9); null = nobody, or somebody without a name. */
+  /** The user that the server authenticated on it (RFC 4559 6); null = none, or unnamed. */
   user: UserKey | null = null;
-  /** A leg of a handshake went out on it: for the server it may be somebody's. */
+  /** A handshake leg was sent on it: the server may have authenticated somebody. */
   claimed = false;
   /** A handshake was opened on it and waits for its closing leg. */
   handshaking = false;
-  /** The server took credentials on it, even if it asked for others since. */
+  /** The server accepted credentials on it, even if it challenged later. */
   private authenticated = false;
 
   constructor(upstream: UpstreamConnection, server: UpstreamServer) {
@@ -26,23 +29,23 @@ export class PinnedConnection {
   }
 
   /**
-   * Whether a request that needs no handshake, or opens one, may go out on it. Connection-bound credentials need a
-   * connection of their own; others must not meet one that is bound. A handshake always starts on a connection that
-   * nobody was authenticated on: a server that keeps its first user would otherwise serve that one under the name of the
-   * second, or not look at the password of a request. `shared` = the client connection is a trusted proxy's: the next
-   * request on it may be another client's, so nothing but the handshake under way goes on.
+   * Whether a request without a handshake, or with an opening leg, may use it. Connection-bound credentials need their
+   * own connection; others must not use an authenticated one. A handshake starts only on a connection without an
+   * authenticated user: otherwise a server that keeps its first user would serve that one under the second name, or
+   * ignore a request's password. `shared` = the client connection is a trusted proxy's, whose next request may be
+   * another client's, so only a running handshake may continue.
    */
   suits({ leg, user, authorization }: Exchange, shared: boolean): boolean {
-    // Behind a 401 the server may still know whom it authenticated before: only a handshake under way goes on.
+    // After a 401 the server may keep its earlier user: only a running handshake may continue.
     if (leg !== 'none') return this.handshaking && !this.authenticated;
     if (!this.claimed) return true;
     return !shared && authorization === null && this.user !== null && user === this.user;
   }
 
-  /** What the status of an answer on it says of who it is bound to. */
+  /** Updates the user from the status of an answer. */
   noteAnswer(exchange: Exchange, status: number): void {
-    // A server that says 401 to a user it knows, or lets an opening leg in (Kerberos), may serve that user from now on;
-    // one that fails, or redirects, may not have looked at the leg.
+    // A server that sends 401 to an authenticated user, or accepts an opening leg (Kerberos), may serve that user from
+    // now on. One that fails or redirects may not have checked the leg.
     const { leg } = exchange;
     const doubtful =
       status === 401
@@ -55,15 +58,15 @@ export class PinnedConnection {
     } else if (exchange.leg !== 'none') {
       this.authenticated = true;
       this.handshaking = false;
-      // The opening leg of Kerberos names nobody, but a server may accept it.
+      // The opening leg of Kerberos names no user, but a server may accept it.
       this.user = leg === 'closing' && !doubtful ? exchange.user : null;
     }
-    // If the server closes, what was authenticated is gone, and the client must not think otherwise.
+    // If the server closes, the authentication is lost, so the client connection is closed too.
     if (!exchange.upstreamKeepAlive && this.claimed) exchange.persistent = false;
   }
 }
 
-/** Opens a connection for this client alone, which the server is told of where it wants to be; null = there is no room. */
+/** Opens a connection for this client alone, with a PROXY header where configured; null = no capacity. */
 export function pin(downstream: Downstream, server: UpstreamServer): PinnedConnection | null {
   const { proxyProtocol } = server.settings;
   const header =

@@ -1,5 +1,5 @@
-// Owns the way of a response from the mail server's connection to the phone's: head re-emitted, body spliced exactly, no
-// faster than the phone takes it.
+// Owns relaying a response from the mail server to the phone: the head is rewritten, the body copied exactly, at the
+// phone's speed.
 import { ChunkScanner } from '../../http/chunked.ts';
 import { parseResponseHead } from '../../http/response-head.ts';
 import type { ResponseHead } from '../../http/response-head.ts';
@@ -11,16 +11,16 @@ import type { Downstream } from '../connection/downstream.ts';
 import { MAX_RESPONSE_HEAD_BYTES } from '../settings.ts';
 import type { UpstreamServer } from '../upstream/upstream-server.ts';
 
-/** Whose response is relayed: decides what its head leads to. */
+/** The owner of the response: decides on its head. */
 export interface ResponseOwner {
-  /** The final head is known; returns whether the client connection stays open, or null to refuse the response. */
+  /** The final head arrived; returns whether the client connection stays open, or null to refuse the response. */
   onResponseHead(exchange: Exchange, head: ResponseHead): boolean | null;
 }
 
-/** What a stretch of upstream bytes led to. */
+/** The result of processing upstream bytes. */
 type RelayResult =
   | 'more'
-  /** the response went out whole */
+  /** the response was sent completely */
   | 'complete'
   /** the phone is slower than the server */
   | 'stalled'
@@ -28,12 +28,12 @@ type RelayResult =
 
 const MAX_TRAILER_BYTES = 8192;
 const MAX_INFORMATIONAL = 16;
-/** Below this, head and body leave as one latin1 string: one write, no buffer. */
+/** Below this size, head and body are sent as one latin1 string in one write. */
 const SMALL_BODY = 4096;
 
 /** Relays the response of one exchange at a time. */
 export class ResponseRelay {
-  /** Bytes came behind the end of the response: the connection must not be used again. */
+  /** Bytes followed the end of the response: the connection must not be reused. */
   excess = false;
   private readonly downstream: Downstream;
   private readonly owner: ResponseOwner;
@@ -48,8 +48,8 @@ export class ResponseRelay {
   }
 
   /**
-   * Takes `bytes[0..limit)` off the upstream connection, which are valid during the call only. Returns whether the exchange
-   * is over: the response went out whole, or {@link ResponseOwner} refused it.
+   * Processes `bytes[0..limit)`, which are valid during the call only. Returns whether the exchange is over: the
+   * response was sent completely, or {@link ResponseOwner} refused it.
    */
   take(exchange: Exchange, bytes: Buffer, limit: number): boolean {
     const result = this.feed(exchange, bytes, limit);
@@ -61,7 +61,7 @@ export class ResponseRelay {
         if (exchange.phase === 'responding') downstream.timeouts.awaitMore(server.settings.idleTimeoutMs);
         return false;
       case 'stalled':
-        // The server is not read until onPhoneDrain().
+        // The server is paused until onPhoneDrain().
         exchange.upstream?.pause();
         this.stalledSince = deadlines.now;
         downstream.timeouts.awaitPhone();
@@ -86,12 +86,12 @@ export class ResponseRelay {
     return this.head(exchange, input, end);
   }
 
-  /** The server closed: true when that is the legitimate end of the response. */
+  /** The server closed: returns true when that is the regular end of the response. */
   endsAtClose(exchange: Exchange): boolean {
     return exchange.phase === 'responding' && exchange.responseFraming === 'close';
   }
 
-  /** The phone took what was written; returns whether it is fast enough. */
+  /** The phone read the pending data; returns whether it is fast enough. */
   onPhoneDrain(exchange: Exchange): boolean {
     const { deadlines, settings } = this.downstream.core;
     const { minReadRate, rateWindowMs } = settings.client;
@@ -114,7 +114,7 @@ export class ResponseRelay {
         exchange.responseHeadPending = Buffer.from(bytes.subarray(at, limit));
         return 'more';
       }
-      // 101 answers an Upgrade, which never goes upstream.
+      // 101 answers an Upgrade, which is never sent.
       if (head === 'invalid' || head.status === 101) return 'EASGATE_UPSTREAM_INVALID';
       at = head.end;
       if (head.status >= 200) {
@@ -122,7 +122,8 @@ export class ResponseRelay {
         return this.begin(exchange, head, bytes, at, limit);
       }
       if (++exchange.informational > MAX_INFORMATIONAL) return 'EASGATE_UPSTREAM_INVALID';
-      // The gateway answers Expect itself; HTTP/1.0 has no 1xx (RFC 9110 15.2); a stranger gets the challenge alone.
+      // The gateway answers Expect itself; HTTP/1.0 has no 1xx (RFC 9110 15.2); an unauthenticated client gets the
+      // challenge only.
       if (head.status !== 100 && exchange.minor === 1 && !exchange.challengeOnly)
         writeText(this.downstream.socket, head.statusLine + head.headerLines + '\r\n');
     }
@@ -156,7 +157,7 @@ export class ResponseRelay {
     return this.body(exchange, bytes, at, limit, text);
   }
 
-  /** Splices body bytes; `head` goes out before them. */
+  /** Copies body bytes; `head` is sent before them. */
   private body(exchange: Exchange, bytes: Buffer, from: number, limit: number, head: string): RelayResult {
     if (exchange.responseFraming === 'chunked') return this.chunks(exchange, bytes, from, limit, head);
     let end = limit;

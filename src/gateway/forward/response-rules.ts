@@ -1,4 +1,4 @@
-// Owns what the head of a response leads to: whether the phone gets it, without which lines, and which connections stay.
+// Owns the consequences of a response head: whether and how the phone gets it, and which connections stay open.
 import { withoutConnectionOffers } from '../../http/challenges.ts';
 import type { ResponseHead } from '../../http/response-head.ts';
 import { showsAcceptance } from '../credentials/credential-proof.ts';
@@ -8,8 +8,8 @@ import type { PinnedConnection } from './pinned-connection.ts';
 import type { UpstreamServer } from '../upstream/upstream-server.ts';
 
 /**
- * The final head is known: makes of it what the phone may have. Returns whether the client connection stays open; null
- * when the phone got an answer of the gateway in place of the response. `pinned` is the connection of this client alone.
+ * Applies the rules to the final head. Returns whether the client connection stays open; null when the phone got a
+ * reply of the gateway instead. `pinned` is the pinned connection, if any.
  */
 export function acceptHead(
   downstream: Downstream,
@@ -25,7 +25,7 @@ export function acceptHead(
       answerDeniedLeg(downstream, exchange, head.status);
       return null;
     }
-    // No credentials, no answer but a challenge: what else the server says was not asked for by anyone it knows.
+    // Unauthenticated: relay only 401 and 403.
     downstream.reply(exchange, { kind: 'challenge', answer: core.ownChallenge });
     return null;
   }
@@ -34,7 +34,7 @@ export function acceptHead(
   pinned?.noteAnswer(exchange, head.status);
   if (head.status === 401 && core.settings.upstream.connectionAuth === 'strip')
     head.headerLines = withoutConnectionOffers(head.headerLines);
-  // MS-ASHTTP redirects by 451 alone; a Location would lead the downstream, with its password, round this gateway.
+  // MS-ASHTTP redirects by 451 only; another Location would lead the phone, with its password, round this gateway.
   const away = head.status === 451 ? !leadBack(head, core.settings.publicUrl) : isRedirect(head.status);
   if (away) {
     server.failed('EASGATE_UPSTREAM_REDIRECT');
@@ -45,9 +45,9 @@ export function acceptHead(
   return exchange.persistent;
 }
 
-/** The closing leg of a request that may not pass was judged: the phone learns that it may not, if the leg holds. */
+/** The closing leg of a denied request was verified: if it was accepted, the phone gets the refusal. */
 function answerDeniedLeg(downstream: Downstream, exchange: Exchange, status: number): void {
-  // What was authenticated upstream goes with the answer, and the phone must not think otherwise.
+  // The authenticated upstream connection ends with the answer, so the phone's connection is closed too.
   exchange.persistent = false;
   if (!showsAcceptance(status)) {
     downstream.fail(exchange, 'EASGATE_CREDENTIALS_UNKNOWN');
@@ -61,15 +61,15 @@ function answerDeniedLeg(downstream: Downstream, exchange: Exchange, status: num
   downstream.reply(exchange, { kind: 'refusal', as: 'deviceBlocked' });
 }
 
-/** 304 answers a condition, and tells no other address. */
+/** 304 is not a redirect. */
 function isRedirect(status: number): boolean {
   return status >= 300 && status <= 399 && status !== 304;
 }
 
 /**
- * Sends a phone that the server wants elsewhere (451, MS-ASHTTP 2.2.2.1.1.2.4.1) back to this gateway; false when no
- * public URL is configured: then the answer must not reach the downstream, which would go round the gate. The server's own
- * X-MS-Location is dropped with the other headers that name an address (http/response-head.ts).
+ * Redirects a phone back to this gateway when the server sends it elsewhere (451, MS-ASHTTP 2.2.2.1.1.2.4.1). False
+ * when no public URL is configured: then the response must not reach the phone, which would bypass the gateway. The
+ * server's X-MS-Location is dropped with other addresses (http/response-head.ts).
  */
 function leadBack(head: ResponseHead, publicUrl: string | null): boolean {
   if (publicUrl === null) return false;

@@ -1,4 +1,4 @@
-// Owns how a request is written to the mail server: head and framing with the body at hand, and the body that follows.
+// Owns writing a request to the mail server: head, framing, and body.
 import type { Socket } from 'node:net';
 import { writeCopy } from '../io/buffer-pool.ts';
 import type { Exchange } from '../exchange/exchange.ts';
@@ -7,20 +7,23 @@ import type { RequestBody } from '../connection/request-body.ts';
 import { digestOf } from '../access/repeat-guard.ts';
 import type { UpstreamServer } from '../upstream/upstream-server.ts';
 
-/** Below this, head and body go upstream as one latin1 string: one write, no buffer. */
+/** Below this size, head and body are sent as one latin1 string in one write. */
 const SMALL_BODY = 4096;
 
-/** The request with as much of its body as is at hand, for one write; the exchange keeps neither head nor credentials. */
+/**
+ * The request with the available part of its body, for one write; afterwards the exchange holds neither head nor
+ * credentials.
+ */
 export function requestData(
   exchange: Exchange,
   server: UpstreamServer,
   { complete, kept, received }: RequestBody,
 ): string | Buffer {
   let head = takeHead(exchange, server);
-  // A body that is looked through on its way may yet have to be answered here, and only to who has a password.
+  // A body that is scanned while streaming may still need a local answer, and therefore the credentials.
   if (exchange.scan === null) exchange.authorization = null;
   if (complete) exchange.bodyDigest = digestOf(kept);
-  // sogod refuses chunked bodies, so one that was read whole is sent on with its length.
+  // sogod refuses chunked bodies, so a completely read one is sent with its length.
   if (exchange.framing === 'length') head += 'Content-Length: ' + exchange.contentLength + '\r\n\r\n';
   else if (exchange.framing === 'none')
     head += exchange.method === 'POST' ? 'Content-Length: 0\r\n\r\n' : '\r\n';
@@ -36,7 +39,7 @@ export function requestData(
   return Buffer.concat([Buffer.from(head, 'latin1'), kept, Buffer.from(tail, 'latin1')]);
 }
 
-/** The opening leg of a handshake, as a bare request without a body. */
+/** The opening leg of a handshake, as a bare request. */
 export function openingData(exchange: Exchange, server: UpstreamServer): string {
   return takeHead(exchange, server) + '\r\n';
 }
@@ -47,7 +50,7 @@ function takeHead(exchange: Exchange, server: UpstreamServer): string {
   return exchange.upstreamLine + (server.settings.hostHeader ?? exchange.host) + '\r\n' + head;
 }
 
-/** Hands body bytes on that come after the head was forwarded; returns the offset behind the last one taken. */
+/** Streams body bytes after the head was sent; returns the offset after the last one. */
 export function streamBody(downstream: Downstream, exchange: Exchange, bytes: Buffer): number {
   const upstream = exchange.challengeOnly ? null : exchange.upstream;
   const { body, core } = downstream;
@@ -82,8 +85,8 @@ export function streamBody(downstream: Downstream, exchange: Exchange, bytes: Bu
 }
 
 /**
- * Writes stretches of a body, as one chunk whatever chunks they came in (a phone may cut its body into chunks of one
- * byte); returns false when the server is slower.
+ * Writes stretches of a body as one chunk, however the phone chunked it (possibly one byte each); returns false when
+ * the server is slower.
  */
 function writePieces(
   socket: Socket,

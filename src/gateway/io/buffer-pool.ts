@@ -1,15 +1,15 @@
-// Owns the memory that carries large bodies from one socket to the other: blocks that are used again. New ones for each
-// stretch would be garbage of 64 KB apiece, and collecting it costs more CPU than copying it (bench/README.md).
+// Owns reusable buffers for copying large bodies between sockets. Allocating 64 KB per stretch costs more CPU in
+// garbage collection than the copy (bench/README.md).
 import type { Socket } from 'node:net';
 
-/** A read of 64 KB with a response head before it. */
+/** A read of 64 KB, preceded by a response head. */
 const BLOCK_BYTES = 80 * 1024;
-/** 20 MB: enough for some hundred transfers at a time; beyond that blocks are left to the garbage collector. */
+/** 20 MB: enough for some hundred concurrent transfers; further buffers are garbage-collected. */
 const MAX_FREE = 256;
 
 class Block {
   readonly bytes = Buffer.allocUnsafeSlow(BLOCK_BYTES);
-  /** The socket is done with it, or gone. */
+  /** The socket has written it, or is closed. */
   readonly release = (): void => {
     if (free.length < MAX_FREE) free.push(this);
   };
@@ -18,8 +18,8 @@ class Block {
 const free: Block[] = [];
 
 /**
- * Writes `head` (latin1) and a copy of `bytes[from..end)`; returns false when the socket is slower than its source.
- * The bytes may be overwritten as soon as this returns.
+ * Writes `head` (latin1) and a copy of `bytes[from..end)`; returns false when the socket is slower than its source. The
+ * bytes may be overwritten afterwards.
  */
 export function writeCopy(socket: Socket, head: string, bytes: Buffer, from: number, end: number): boolean {
   const size = head.length + end - from;

@@ -1,4 +1,4 @@
-// Owns time: one coarse clock and one sweep for all connections, so that a held poll holds no timer.
+// Owns the coarse clock and the one sweep over all connections, so that held polls need no timers.
 import { monotonicAt, monotonicNow } from '../../clock.ts';
 import type { Verdict } from '../../model/verdict.ts';
 import { SWEEP_INTERVAL_MS } from '../settings.ts';
@@ -13,26 +13,26 @@ export interface Timed {
 }
 
 /**
- * Looked at in one tick, at least; with more connections a tenth of them: each is seen once a second then. Nine thousand
- * held polls, looked at ten times a second, would cost more than the requests beside them, and delay those.
+ * Minimum number of connections checked per tick; with more connections a tenth of them, so that each is checked once a
+ * second. Checking nine thousand held polls ten times a second would cost more than the other requests, and delay them.
  */
 const MIN_SWEPT = 1_024;
 const ROUND_TICKS = 10;
 
-/** A clock that ticks every {@link SWEEP_INTERVAL_MS}, and the list of what it looks at. */
+/** A clock that ticks every {@link SWEEP_INTERVAL_MS}, and the list of connections to check. */
 export class Deadlines {
-  /** Monotonic milliseconds, at most one tick old. Deadlines may be seen a second later. */
+  /** Monotonic milliseconds, at most one tick old. A deadline may be noticed a second late. */
   now: number;
   size = 0;
   private first: Timed | null = null;
-  /** Where the next tick goes on; null = at the beginning. */
+  /** The position of the next tick; null = the beginning. */
   private cursor: Timed | null = null;
   private timer: NodeJS.Timeout | null = null;
   private readonly onSweep: (now: number) => void;
   private readonly clock: () => number;
   private readonly wall: () => number;
 
-  /** `clock` never jumps; `wall` is the time of day, in milliseconds since the epoch. */
+  /** `clock` is monotonic; `wall` is the time of day, in milliseconds since the epoch. */
   constructor(
     onSweep: (now: number) => void,
     clock: () => number = monotonicNow,
@@ -71,19 +71,19 @@ export class Deadlines {
     this.size--;
   }
 
-  /** The first of the list; walk on by `next`. Remember `next` before doing anything that may remove. */
+  /** The first entry; continue with `next`. Read `next` before any action that may remove entries. */
   head(): Timed | null {
     return this.first;
   }
 
-  /** When a verdict lapses, on this clock: as it was converted when it was decided, else converted now. */
+  /** When a verdict lapses, on this clock: as converted at its decision, else converted now. */
   lapseOf({ lapsesAt, validUntil }: Pick<Verdict, 'lapsesAt' | 'validUntil'>): number {
     return lapsesAt ?? monotonicAt(validUntil, this.now, this.wall());
   }
 
   /**
-   * Behind the reads of this turn of the event loop: where the process was stopped for seconds (a busy machine, a virtual one
-   * that moved), what arrived meanwhile is read first, and has arrived in time.
+   * Runs after the reads of this turn of the event loop: after a pause of the process (a busy or migrated machine),
+   * data that arrived meanwhile is read first, and counts as in time.
    */
   private readonly onTick = (): void => {
     if (this.timer !== null) this.sweep();

@@ -1,30 +1,30 @@
-// Owns writing text to plain sockets past Node's stream layer, which costs as much as understanding the request. What the
-// kernel does not take at once is counted here until it has. Everything else goes the stream's way.
+// Owns writing text to plain sockets without Node's stream layer, which costs as much as parsing the request. Bytes
+// that the kernel does not accept at once are counted here. All other writes use the stream.
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { getSystemErrorName } from 'node:util';
 
-/** A write that the kernel took in part; the rest is on its way (nodejs/node lib/internal/stream_base_commons.js). */
+/** A partial write; the rest is in progress (nodejs/node lib/internal/stream_base_commons.js). */
 interface PendingWrite {
   oncomplete: (status: number) => void;
-  /** The status, where the write was over before anybody listened. */
+  /** The status, if the write completed before a listener was set. */
   writeStatus: number | null;
 }
 
 interface TextHandle {
-  /** 0 = all of it was written; another number is an error; an object is what is pending. */
+  /** 0 = written completely; another number = an error; an object = pending. */
   writeLatin1String(wrap: null, text: string): number | PendingWrite;
 }
 
 interface DirectSocket extends Socket {
   readonly _handle: TextHandle | null;
-  /** Bytes of direct writes that the kernel has not taken. */
+  /** Bytes of direct writes that the kernel has not accepted. */
   pendingBytes?: number;
 }
 
 /**
- * The handle takes `null` in place of a request object since this version of Node; an older one would end the process. Any
- * other one writes through the stream.
+ * From this version on, Node's handle accepts `null` instead of a request object; an older one would crash. Older
+ * versions write through the stream.
  */
 const [MAJOR = 0, MINOR = 0] = process.versions.node.split('.').map(Number);
 const IS_KNOWN_NODE = MAJOR === 26 && MINOR >= 10;
@@ -36,7 +36,7 @@ function mayWrite(socket: DirectSocket): boolean {
     !socket.destroyed &&
     !socket.writableEnded &&
     socket.writableCorked === 0 &&
-    // What waits in the stream comes first.
+    // Data in the stream must be written first.
     socket.writableLength === 0 &&
     socket._handle !== null &&
     !(socket instanceof TLSSocket)
@@ -59,12 +59,12 @@ export function writeText(target: Socket, text: string): boolean {
   return false;
 }
 
-/** Bytes that wait in memory for the peer to take them. */
+/** Bytes in memory that the peer has not read. */
 export function unsentBytes(socket: Socket): number {
   return socket.writableLength + ((socket as DirectSocket).pendingBytes ?? 0);
 }
 
-/** Whether what was written waits, and `drain` follows. */
+/** Whether written data is pending, so that `drain` follows. */
 export function needsDrain(socket: Socket): boolean {
   return socket.writableNeedDrain || ((socket as DirectSocket).pendingBytes ?? 0) > 0;
 }

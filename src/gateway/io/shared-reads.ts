@@ -1,21 +1,21 @@
-// Owns reading many plain sockets into one buffer: no allocation per read, and nothing of Node's stream layer.
+// Owns reading many plain sockets into one buffer, without allocation per read and without Node's stream layer.
 import { Socket } from 'node:net';
 import type { OnReadOpts, SocketConstructorOpts } from 'node:net';
 
-/** Who takes the bytes; they are valid during the call only. */
+/** Consumer of the bytes; they are valid during the call only. */
 export interface SharedReader {
   /** Returns false to stop reading until `resume()`. */
   onSharedBytes(bytes: Buffer): boolean;
 }
 
-/** A socket whose bytes come this way instead of as `data` events. */
+/** A socket that delivers bytes this way instead of by `data` events. */
 export interface SharedSocket extends Socket {
   reader: SharedReader;
 }
 
 const buffer = Buffer.allocUnsafeSlow(64 * 1024);
 
-/** Beginnings of the buffer by their length, made when first needed: most requests are short, and of few lengths. */
+/** Views of the buffer by length, created on first use: most requests are short and have few lengths. */
 const MAX_VIEW = 4096;
 const views = Array.from<Buffer | null>({ length: MAX_VIEW + 1 }).fill(null);
 
@@ -32,9 +32,9 @@ interface WithHandle {
 }
 
 /**
- * Makes a socket over the connection of an accepted one, whose object is given up. net.Socket takes `onread`, but
- * net.Server cannot be told to (nodejs/node lib/net.js, onconnection); the handle moves as node:cluster moves it.
- * Null when this Node keeps its handles elsewhere: then the accepted socket is used as it is.
+ * Wraps the connection of an accepted socket, which is given up, in a new socket. net.Socket accepts `onread`, but
+ * net.Server cannot set it (nodejs/node lib/net.js, onconnection); the handle is moved as in node:cluster. Null when
+ * this Node version stores handles elsewhere; then the accepted socket is used.
  */
 export function shareReads(accepted: Socket): Socket | null {
   const holder = accepted as unknown as WithHandle;

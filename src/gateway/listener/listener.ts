@@ -1,4 +1,4 @@
-// Owns accepting connections: plain or TLS, with or without a PROXY header, within the limits of the front door.
+// Owns accepting connections: plain or TLS, with or without a PROXY header, within limits.
 import { createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
@@ -19,19 +19,19 @@ import { TlsTerminator } from './tls-terminator.ts';
 import { TurnedAway } from './rejected-connections.ts';
 import type { RefusalCause } from './rejected-connections.ts';
 
-/** What becomes of an accepted connection. */
+/** Receives an accepted connection. */
 export type OnPhone = (socket: Socket, endpoint: PhoneEndpoint) => void;
 
 const BACKLOG = 4096;
 /** Longest PROXY header that is read: version 2 with its TLVs (proxy-protocol.txt 2.2). */
 const MAX_PROXY_BYTES = 552;
 
-/** An IPv4 address in its own notation, also where the socket says `::ffff:192.0.2.1`. */
+/** IPv4 notation for IPv4-mapped addresses (`::ffff:192.0.2.1`). */
 function plainAddress(address: string): string {
   return address.startsWith('::ffff:') ? address.slice(7) : address;
 }
 
-/** A connection between accept and its first request: bounded by one deadline. */
+/** A connection between accept and its first request, with one deadline. */
 class Newcomer implements Timed {
   deadline: number;
   next: Timed | null = null;
@@ -48,7 +48,7 @@ class Newcomer implements Timed {
   }
 }
 
-/** The front door of one worker. */
+/** The listener of one worker. */
 export class Listener {
   readonly tls: TlsTerminator | null;
   private readonly server: Server;
@@ -57,7 +57,7 @@ export class Listener {
   private readonly deadlines: Deadlines;
   private readonly onPhone: OnPhone;
   private readonly proxies: readonly AddressRange[] | null;
-  /** Nobody but the phone's connection reads these sockets: no TLS, no PROXY header, no pass-through lane. */
+  /** Sockets can use shared reads: no TLS, no PROXY header, no pass-through lane. */
   private readonly shares: boolean;
   private readonly perAddress = new Map<string, number>();
   private readonly sockets = new Set<Socket>();
@@ -99,7 +99,7 @@ export class Listener {
       server.once('error', reject);
       const listening = (): void => {
         server.off('error', reject);
-        // One connection could not be accepted (ENOBUFS, EPERM of a firewall): no reason to end all others.
+        // A single connection failed to be accepted (ENOBUFS, EPERM of a firewall): the others continue.
         server.on('error', ignore);
         resolve();
       };
@@ -112,19 +112,19 @@ export class Listener {
     return (this.server.address() as AddressInfo).port;
   }
 
-  /** Connections open, those in their handshake among them. */
+  /** Open connections, including those in a handshake. */
   get connections(): number {
     return this.sockets.size;
   }
 
-  /** Bytes that wait for phones to take them. */
+  /** Bytes in memory that phones have not read. */
   get unsentBytes(): number {
     let bytes = 0;
     for (const socket of this.sockets) bytes += unsentBytes(socket);
     return bytes;
   }
 
-  /** Stops accepting; open connections stay. */
+  /** Stops accepting; open connections continue. */
   stop(): void {
     if (this.server.listening) this.server.close();
   }
@@ -138,7 +138,7 @@ export class Listener {
     const { client } = this.settings;
     const peer = plainAddress(socket.remoteAddress ?? '');
     if (peer === '') {
-      // Gone already.
+      // Already closed.
       socket.destroy();
       return;
     }
@@ -153,7 +153,7 @@ export class Listener {
     } else if (inRanges(peer, this.proxies)) {
       this.readProxyHeader(socket, peer);
     } else {
-      // Without the header from a trusted proxy nothing says who is there; a header from others would be a lie.
+      // Without a header from a trusted proxy the client is unknown; a header from others would be forged.
       this.turnAway(socket, 'EASGATE_NOT_A_PROXY', peer);
     }
   }
@@ -168,7 +168,7 @@ export class Listener {
     socket.resetAndDestroy();
   }
 
-  /** The header leads everything else, TLS too (proxy-protocol.txt 2); it is read whole or the connection ends. */
+  /** The header precedes everything else, including TLS (proxy-protocol.txt 2). */
   private readProxyHeader(socket: Socket, peer: string): void {
     let received: Buffer = Buffer.alloc(0);
     const newcomer = new Newcomer(socket, this.deadlines.now + this.settings.client.headTimeoutMs);
@@ -182,7 +182,7 @@ export class Listener {
       socket.off('end', onEnd);
       socket.off('error', ignore);
     };
-    // Who ends before the header is whole has nothing to say.
+    // The peer closed before the header was complete.
     const onEnd = (): void => this.turnAway(socket, 'EASGATE_PROXY_PROTOCOL', peer);
     const onData = (chunk: Buffer): void => {
       received = received.length === 0 ? chunk : Buffer.concat([received, chunk]);
@@ -195,7 +195,7 @@ export class Listener {
       }
       socket.pause();
       if (received.length > header.end) socket.unshift(received.subarray(header.end));
-      // Without an address (LOCAL, UNKNOWN) the proxy speaks for itself, as its own health checks do.
+      // Without an address (LOCAL, UNKNOWN) the proxy itself is the client, as in its health checks.
       const proto = header.secure ? 'https' : 'http';
       this.admit(socket, header.source ?? peer, header.source === null ? 0 : header.sourcePort, proto);
     };
@@ -258,15 +258,16 @@ export class Listener {
     });
   }
 
-  /** Whom the certificate names; null = nobody asked for one, undefined = it is missing, not trusted, or names nobody. */
+  /** The user of the certificate; null = none requested, undefined = missing, untrusted, or without a user name. */
   private userOf(socket: TLSSocket, tls: TlsTerminator): UserKey | null | undefined {
     const { clientCertificate } = tls.settings;
     if (clientCertificate === null) return null;
     const certificate = socket.getPeerX509Certificate();
     if (certificate === undefined) return clientCertificate.required ? undefined : null;
-    // The chain was checked in the handshake; without `rejectUnauthorized` a bad one only sets this (docs of node:tls).
+    // The chain was checked in the handshake; without `rejectUnauthorized` an invalid one only clears this flag (docs
+    // of node:tls).
     if (!socket.authorized) return undefined;
-    // A session that is resumed was verified when it began.
+    // The certificate of a resumed session was verified when the session began.
     if (certificate.validToDate.getTime() < Date.now()) return undefined;
     return certificateUser(certificate, clientCertificate.user) ?? undefined;
   }

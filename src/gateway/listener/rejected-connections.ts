@@ -2,16 +2,16 @@
 import type { GatewayCounters } from '../gateway-core.ts';
 import type { OnTrouble } from '../trouble.ts';
 
-/** Why a connection was turned away before its first request; each is a code in the log. */
+/** Why a connection was rejected before its first request; each is a code in the log. */
 export type RefusalCause =
   | 'EASGATE_MAX_CONNECTIONS'
   | 'EASGATE_MAX_CONNECTIONS_PER_ADDRESS'
   | 'EASGATE_MAX_HANDSHAKES'
-  /** The peer is none of listen.proxyProtocolFrom. */
+  /** The peer is not in listen.proxyProtocolFrom. */
   | 'EASGATE_NOT_A_PROXY'
-  /** The PROXY header is malformed, or something else came in its place. */
+  /** The PROXY header is malformed or missing. */
   | 'EASGATE_PROXY_PROTOCOL'
-  /** The certificate is missing, not trusted, or names nobody. */
+  /** The certificate is missing, untrusted, or without a user name. */
   | 'EASGATE_CLIENT_CERTIFICATE';
 
 const AGAIN_MS = 10_000;
@@ -23,7 +23,7 @@ interface Tally {
   client: string;
 }
 
-/** The count of one worker. */
+/** The counters of one worker. */
 export class TurnedAway {
   private readonly counters: GatewayCounters;
   private readonly onTrouble: OnTrouble;
@@ -35,7 +35,7 @@ export class TurnedAway {
     this.onTrouble = onTrouble;
   }
 
-  /** `client` is the address it came from, as far as that is known. */
+  /** `client` is the address, as far as it is known. */
   count(cause: RefusalCause, client: string, now: number): void {
     this.counters.turnedAway++;
     let tally = this.tallies.get(cause);
@@ -48,7 +48,7 @@ export class TurnedAway {
     this.tell(cause, tally, now);
   }
 
-  /** Called a few times a second: tells of what came since the last line of its cause. */
+  /** Called a few times a second: logs what was counted since the last line of its cause. */
   sweep(now: number): void {
     for (const [cause, tally] of this.tallies) if (tally.connections > 0) this.tell(cause, tally, now);
   }

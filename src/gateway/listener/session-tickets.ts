@@ -1,9 +1,9 @@
-// Owns the keys of TLS session tickets: derived from one secret, so that every worker and node opens them; changed with
-// time, so that a stolen key opens no sessions but those of its time (RFC 9325 3.4).
+// Owns the keys of TLS session tickets. They are derived from one secret, so that every worker and node accepts them,
+// and rotate, so that a stolen key exposes a limited time (RFC 9325 3.4).
 import { hkdfSync, randomBytes } from 'node:crypto';
 import type { SecureContext } from 'node:tls';
 
-/** The AES-128 and HMAC keys that Node asks for, and the name under which a ticket says which ones it needs. */
+/** The AES-128 and HMAC keys that Node requires, and the key name that a ticket carries. */
 interface TicketKeys {
   readonly name: Buffer;
   readonly hmac: Buffer;
@@ -11,22 +11,22 @@ interface TicketKeys {
 }
 
 const PART_BYTES = 16;
-/** What the callback says of a ticket (SSL_CTX_set_tlsext_ticket_key_cb): not ours, good, good and to be replaced. */
+/** Results of the callback (SSL_CTX_set_tlsext_ticket_key_cb): unknown, good, good and to be renewed. */
 const UNKNOWN = 0;
 const GOOD = 1;
 const RENEW = 2;
 
 type TicketAnswer = [verdict: number, hmac: Buffer, aes: Buffer, name: Buffer, iv: Buffer];
 
-/** The ticket interface of a native context. Node documents only the option `ticketKeys`, which knows no second key. */
+/** The ticket interface of a native context. Node documents only the option `ticketKeys`, which has no second key. */
 interface TicketContext {
   enableTicketKeyCallback?: () => void;
   onticketkeycallback?: (name: Buffer, iv: Buffer, encrypt: boolean) => TicketAnswer;
 }
 
-/** Writes tickets with the key of now, and opens those of the neighbouring epochs too. */
+/** Encrypts tickets with the current key, and accepts the neighbouring ones. */
 export class SessionTickets {
-  /** Seconds a session may be resumed: as long as one key is used to write tickets. */
+  /** Seconds for which a session may be resumed: the lifetime of one encryption key. */
   readonly lifetimeSeconds: number;
   private readonly secret: Buffer;
   private readonly rotationMs: number;
@@ -35,9 +35,9 @@ export class SessionTickets {
   private keys: readonly TicketKeys[] = [];
 
   /**
-   * `secret` in hex. With `renews` a client that resumes gets a ticket for the next time: in TLS 1.3 a client uses each
-   * once (RFC 8446 C.4), and OpenSSL writes another only when it is told to. Without, a session ends for good after its
-   * lifetime: so it must be where it stands for the certificate of a client (RFC 8446 4.6.1, last paragraph).
+   * `secret` in hex. With `renews` a resuming client gets a new ticket: in TLS 1.3 a client uses each ticket once (RFC
+   * 8446 C.4), and OpenSSL sends another only on request. Without, a session ends after its lifetime, as is required
+   * when it stands for a client certificate (RFC 8446 4.6.1, last paragraph).
    */
   constructor(secret: string, rotationMs: number, renews: boolean) {
     this.resumed = renews ? RENEW : GOOD;
@@ -46,7 +46,7 @@ export class SessionTickets {
     this.lifetimeSeconds = Math.ceil(rotationMs / 1000);
   }
 
-  /** Throws when this version of Node has no way to do it. */
+  /** Throws when this version of Node lacks the interface. */
   attach(context: SecureContext): void {
     const native = context.context as TicketContext;
     if (native.enableTicketKeyCallback === undefined)
@@ -64,7 +64,7 @@ export class SessionTickets {
     return [this.resumed, found.hmac, found.aes, name, iv];
   }
 
-  /** Of this epoch, the one before, and the next: a node whose clock is ahead is in it already. */
+  /** Keys of this epoch, the previous one, and the next, which nodes with a fast clock already use. */
   private current(): readonly TicketKeys[] {
     const epoch = Math.floor(Date.now() / this.rotationMs);
     if (epoch !== this.epoch) {

@@ -1,4 +1,4 @@
-// Owns TLS towards phones: certificates by SNI, session tickets every worker can open, reload without a lost connection.
+// Owns TLS for phones: certificates by SNI, shared session tickets, reload without losing connections.
 import { X509Certificate, constants, createHash } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { createSecureContext, createServer } from 'node:tls';
@@ -6,19 +6,19 @@ import type { SecureContext, SecureContextOptions, Server, TLSSocket } from 'nod
 import { SessionTickets } from './session-tickets.ts';
 import type { CertificateSettings, ListenerTlsSettings } from '../settings.ts';
 
-/** Host names a certificate is good for, lower case; a wildcard as `*.example.com`. */
+/** Host names of a certificate, lower case; a wildcard as `*.example.com`. */
 export function hostsOf(certificate: string): string[] {
   const parsed = new X509Certificate(certificate);
   const names = (parsed.subjectAltName ?? '').split(', ').filter((entry) => entry.startsWith('DNS:'));
   return names.map((entry) => entry.slice(4).toLowerCase());
 }
 
-/** Secures accepted sockets. */
+/** Starts TLS on accepted sockets. */
 export class TlsTerminator {
   readonly settings: ListenerTlsSettings;
   private readonly tickets: SessionTickets;
   private readonly shaking = new Map<string, (socket: TLSSocket) => void>();
-  /** Authorities of clients' certificates, as PEM text; null = no client certificate is asked for. */
+  /** Authorities of client certificates, as PEM text; null = none requested. */
   private clientCa: string | null;
   private server: Server;
 
@@ -32,8 +32,8 @@ export class TlsTerminator {
   }
 
   /**
-   * Takes new certificates, and new authorities of clients if there are any, for handshakes from now on; throws, and
-   * changes nothing, when a certificate does not fit its key.
+   * Uses new certificates, and new client authorities if any, for further handshakes; throws, without a change, when a
+   * certificate does not match its key.
    */
   reload(certificates: readonly CertificateSettings[], clientCa: string | null): void {
     const before = this.clientCa;
@@ -46,21 +46,21 @@ export class TlsTerminator {
     }
   }
 
-  /** Begins the handshake; a connection whose handshake fails is closed. The caller bounds its time. */
+  /** Starts the handshake; a failed handshake closes the connection. The caller bounds its time. */
   begin(raw: Socket, onSecure: (socket: TLSSocket) => void): void {
     const key = endpoints(raw);
     this.shaking.set(key, onSecure);
     raw.once('close', () => {
       if (this.shaking.get(key) === onSecure) this.shaking.delete(key);
     });
-    // Half a connection is of no use before the handshake is done: who leaves then is gone at once.
+    // A half-closed connection is useless before the handshake: it is closed at once.
     raw.allowHalfOpen = false;
     this.server.emit('connection', raw);
   }
 
   /**
-   * A server that never listens itself. Not a bare `TLSSocket`: that one neither says whether a client certificate is
-   * trusted nor reports broken records, both of which Node does in its server only.
+   * A server that never listens itself. A bare `TLSSocket` neither reports whether a client certificate is trusted nor
+   * bad records; Node does both in its server only.
    */
   private build(certificates: readonly CertificateSettings[]): Server {
     const [first, ...others] = certificates;
@@ -81,7 +81,7 @@ export class TlsTerminator {
       SNICallback: (name, done) => done(null, find(byHost, name.toLowerCase()) ?? undefined),
       ALPNProtocols: ['http/1.1'],
       requestCert: clientCertificate !== null,
-      // With it, OpenSSL tells the phone in an alert what is missing.
+      // Then OpenSSL sends the phone an alert with the reason.
       rejectUnauthorized: clientCertificate?.required ?? false,
     });
     this.tickets.attach((server as unknown as { readonly _sharedCreds: SecureContext })._sharedCreds);
@@ -91,12 +91,12 @@ export class TlsTerminator {
   }
 
   private onSecure(socket: TLSSocket): void {
-    // A record that cannot be opened is reported and no more; nothing good can follow (RFC 8446 6.2).
+    // A bad record is only reported; nothing valid can follow (RFC 8446 6.2).
     socket.on('error', () => socket.destroy());
     const key = endpoints(socket);
     const onSecure = this.shaking.get(key);
     this.shaking.delete(key);
-    // Unknown = the phone is gone, and its address with it.
+    // The entry is missing when the phone has already left.
     if (onSecure === undefined) socket.destroy();
     else {
       socket.allowHalfOpen = true;
@@ -112,7 +112,7 @@ export class TlsTerminator {
       minVersion,
       ciphers,
       honorCipherOrder: true,
-      // Nobody needs renegotiation, and it costs the server more than the client (RFC 9325 3.5, CVE-2011-1473).
+      // Renegotiation is unused, and costs the server more than the client (RFC 9325 3.5, CVE-2011-1473).
       secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
       sessionIdContext: this.sessionIdContext(),
       sessionTimeout: this.tickets.lifetimeSeconds,
@@ -121,8 +121,8 @@ export class TlsTerminator {
   }
 
   /**
-   * The same for all workers and nodes; Node's default is drawn from the command line (http-proxy facts, 1.4). A session
-   * carries the client certificate as it was verified, so other authorities must mean another context.
+   * Equal on all workers and nodes; Node's default is a hash of the command line (docs of tls.createServer,
+   * sessionIdContext). A session contains the verified client certificate, so other authorities need another context.
    */
   private sessionIdContext(): string {
     return createHash('sha256')
@@ -132,7 +132,7 @@ export class TlsTerminator {
   }
 }
 
-/** The context for a host; null where it is the server's own, that of the first certificate. */
+/** The context for a host; null for the server's default, the first certificate. */
 function find(byHost: ReadonlyMap<string, SecureContext | null>, host: string): SecureContext | null {
   const exact = byHost.get(host);
   if (exact !== undefined) return exact;
@@ -140,7 +140,7 @@ function find(byHost: ReadonlyMap<string, SecureContext | null>, host: string): 
   return dot === -1 ? null : (byHost.get('*' + host.slice(dot)) ?? null);
 }
 
-/** What tells one open connection from all others; the same for a socket and the TLS socket over it. */
+/** Identifies an open connection; equal for a socket and its TLS socket. */
 function endpoints({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
   return `${remoteAddress}|${remotePort}|${localAddress}|${localPort}`;
 }

@@ -1,4 +1,4 @@
-// Owns what the pass-through lane remembers of a client connection and of a request on its way. Decides nothing.
+// Owns the state of a client connection and of a request in the pass-through lane. Makes no decisions.
 import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
@@ -11,15 +11,15 @@ import type { ServerAgent } from './server-agent.ts';
 /** One client connection: one request at a time, one deadline. */
 export class LaneConnection {
   current: Passage | null = null;
-  /** The one pipelined request that may wait for its turn. */
+  /** The one pipelined request that may wait. */
   waiting: (() => void) | null = null;
-  /** Where its requests go, as long as that server is usable. */
+  /** The server of its requests, while it is usable. */
   server: UpstreamServer | null = null;
-  /** Upstream connection of this client alone: it sent credentials that bind a connection, or a PROXY header names it. */
+  /** Upstream connection of this client alone: for connection-bound credentials, or a PROXY header with its address. */
   pinned: ServerAgent | null = null;
-  /** The address that {@link pinned} is for: a proxy in front may send several clients' requests on one connection. */
+  /** The client address of {@link pinned}: a proxy in front may send requests of several clients on one connection. */
   pinnedFor = '';
-  /** A trusted proxy's: the next request may be another client's. */
+  /** The peer is a trusted proxy: the next request may be another client's. */
   shared = false;
   readonly socket: Socket;
   readonly peer: Peer;
@@ -30,13 +30,13 @@ export class LaneConnection {
     this.peer = peer;
   }
 
-  /** Sets the deadline, in place of the one before. */
+  /** Sets the deadline, replacing the previous one. */
   arm(milliseconds: number, action: () => void): void {
     clearTimeout(this.timer);
     this.timer = setTimeout(action, milliseconds);
   }
 
-  /** Starts the deadline anew: there was progress. */
+  /** Restarts the deadline after progress. */
   postpone(): void {
     this.timer?.refresh();
   }
@@ -46,29 +46,29 @@ export class LaneConnection {
     this.timer = undefined;
   }
 
-  /** Ends a response in the middle by a reset: a FIN would look like the end of a body delimited by close. */
+  /** Ends a response in progress with a reset: a FIN would look like the end of a body delimited by close. */
   cut(): void {
-    // TLS tells a cut from an end by its missing close_notify, and its sockets have no reset of their own.
-    // Behind end(), Node 26.10 resets without ever emitting 'close'.
+    // TLS shows a cut by a missing close_notify; its sockets have no reset. After end(), Node 26.10 resets without
+    // emitting 'close'.
     const { socket } = this;
     if (socket instanceof TLSSocket || socket.writableEnded || socket.destroyed) socket.destroy();
     else socket.resetAndDestroy();
   }
 }
 
-/** One request on its way. */
+/** One request. */
 export class Passage {
   upstream: ClientRequest | null = null;
   error: HttpErrorCode | null = null;
-  /** 0 until the mail server answered. */
+  /** 0 before the mail server's response. */
   status = 0;
-  /** The address the request counts as. */
+  /** The client address of the request. */
   address: string;
-  /** It came on the connection of a proxy, and may be another client's than the one before. */
+  /** It came through a proxy, and may be from another client than the previous one. */
   isAnothers = false;
   /** The connection may serve another request. */
   keepAlive = false;
-  /** The client was told to send its body, or never asked. */
+  /** 100 Continue was sent, or not requested. */
   continued: boolean;
   retried = false;
   settled = false;
@@ -88,7 +88,7 @@ export class Passage {
     this.continued = request.headers.expect === undefined;
   }
 
-  /** Failed or finished: nothing that still arrives from upstream counts. */
+  /** Failed or finished: later upstream data is ignored. */
   get over(): boolean {
     return this.error !== null || this.settled || this.connection.socket.destroyed;
   }

@@ -1,6 +1,6 @@
-// Owns http-proxy 1.18.1 and its upstream connections: nothing else imports it, another proxy can take its place here.
-// Its known faults are fenced: it never notices that a client left (node-http-proxy#1559), never ends a response that
-// the server cut, joins repeated headers, passes hop-by-hop ones, and has no deadline.
+// Owns http-proxy 1.18.1 and its upstream connections; no other file imports it, so that it can be replaced. Its known
+// faults are fenced: it does not notice that a client left (node-http-proxy#1559), never ends a truncated response,
+// joins repeated headers, passes hop-by-hop ones, and has no deadlines.
 import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import httpProxy from 'http-proxy';
@@ -22,14 +22,14 @@ import {
 import { ServerAgent, hasStood } from './server-agent.ts';
 import type { PassThroughSettings } from './settings.ts';
 
-/** Asked again once when a reused connection turns out closed: these change nothing (RFC 9110 9.2.1). */
+/** Methods that are retried once when a reused connection is closed: they change nothing (RFC 9110 9.2.1). */
 const REPEATABLE = ['GET', 'HEAD', 'OPTIONS'];
 
 function ignore(): void {
   // the close event follows
 }
 
-/** Sends admitted requests upstream and what comes back to the client. */
+/** Sends admitted requests upstream, and the responses to the client. */
 export class HttpProxyAdapter {
   private readonly settings: PassThroughSettings;
   private readonly fail: (passage: Passage, code: HttpErrorCode) => void;
@@ -38,7 +38,7 @@ export class HttpProxyAdapter {
   private readonly proxy: ReturnType<typeof httpProxy.createProxyServer>;
   private readonly passages = new WeakMap<IncomingMessage, Passage>();
 
-  /** `fail` ends a passage with an error. */
+  /** `fail` ends a request with an error. */
   constructor(
     settings: PassThroughSettings,
     balancer: Balancer,
@@ -50,7 +50,7 @@ export class HttpProxyAdapter {
     this.proxy = this.newProxy();
   }
 
-  /** Forwards a request whose headers were written anew, to a server other than `except`. */
+  /** Forwards a request with rewritten headers to a server other than `except`. */
   forward(passage: Passage, response: ServerResponse, except: UpstreamServer | null = null): void {
     const { request } = passage;
     const agent = this.agentFor(passage, except);
@@ -74,7 +74,7 @@ export class HttpProxyAdapter {
     });
   }
 
-  /** Asks upstream for a WebSocket; the client hears of it once the mail server has switched (CVE-2026-2833). */
+  /** Requests a WebSocket upstream; the client is answered once the mail server has switched (CVE-2026-2833). */
   upgrade(passage: Passage): void {
     const { request, connection } = passage;
     const { socket } = connection;
@@ -86,7 +86,7 @@ export class HttpProxyAdapter {
     this.passages.set(request, passage);
     request.headers.connection = 'Upgrade';
     request.headers.upgrade = 'websocket';
-    // RFC 6455 4.1: a client waits. Octets before the switch are a second request in disguise.
+    // The client must wait (RFC 6455 4.1). Octets before the switch are a hidden second request.
     socket.on('data', () => this.fail(passage, 'EASGATE_BAD_UPGRADE'));
     socket.once('end', () => {
       if (passage.status === 0 && passage.error === null) socket.destroy();
@@ -94,12 +94,12 @@ export class HttpProxyAdapter {
     this.proxy.ws(request, socket, Buffer.alloc(0), { agent }, (error) => {
       if (!passage.over && passage.status === 0) this.fail(passage, this.judge(passage, agent.server, error));
     });
-    // http-proxy would write a refusal with its hop-by-hop headers and a framing that no longer holds.
+    // http-proxy would write a refusal with hop-by-hop headers and wrong framing.
     passage.upstream?.removeAllListeners('response');
     passage.upstream?.once('response', (answer) => this.onUpgradeRefused(passage, answer));
   }
 
-  /** Closes the upstream connections that no request is using; those in use close with their clients. */
+  /** Closes unused upstream connections; the others close with their clients. */
   close(): void {
     for (const agent of this.shared.values()) agent.destroy();
   }
@@ -108,7 +108,7 @@ export class HttpProxyAdapter {
 
   private newProxy(): ReturnType<typeof httpProxy.createProxyServer> {
     const proxy = httpProxy.createProxyServer({
-      // Every request has an agent, which knows its server; a name that no resolver knows stands in for it.
+      // Every request has an agent, which knows its server; this unresolvable name is a placeholder.
       target: { protocol: 'http:', host: 'server.invalid', hostname: 'server.invalid', port: 80 },
       xfwd: false,
       toProxy: true,
@@ -117,7 +117,7 @@ export class HttpProxyAdapter {
     });
     proxy.on('proxyReq', (upstream, request) => {
       const passage = this.onUpstream(upstream, request);
-      // Node destroys a request that nobody wanted switched without a word.
+      // Node silently destroys an unexpected upgrade.
       if (passage !== null)
         upstream.once('upgrade', (_answer, socket) => {
           socket.destroy();
@@ -131,7 +131,7 @@ export class HttpProxyAdapter {
     });
     proxy.on('proxyReqWs', (upstream, request) => {
       const passage = this.onUpstream(upstream, request);
-      // Ahead of http-proxy's own listener.
+      // Before http-proxy's own listener.
       if (passage !== null)
         upstream.once('upgrade', (answer, socket) => this.onUpgraded(passage, answer, socket));
     });
@@ -139,12 +139,12 @@ export class HttpProxyAdapter {
   }
 
   /**
-   * The agent for a request, which names its server; null when there is none. NTLM and Negotiate authenticate a
-   * connection: from then on it serves this client alone (http-proxy facts, 2.9), as does one that a PROXY header leads.
+   * The agent for a request, which knows its server; null = none. NTLM and Negotiate authenticate a connection (RFC
+   * 4559 6): from then on it serves this client alone, like one with a PROXY header.
    */
   private agentFor(passage: Passage, except: UpstreamServer | null): ServerAgent | null {
     const { connection, request, address, isAnothers } = passage;
-    // Whom a connection belongs to ends with the client that a proxy in front speaks for.
+    // A pinned connection ends when a proxy in front sends another client's request.
     if (
       connection.pinned !== null &&
       (isAnothers || connection.pinnedFor !== address || connection.pinned.server === except)
@@ -163,7 +163,7 @@ export class HttpProxyAdapter {
     return connection.pinned ?? this.sharedAgent(server);
   }
 
-  /** A client connection stays with its server as long as that is usable: sessions may live there. */
+  /** A client connection keeps its server while that is usable, because sessions may be stored there. */
   private serverFor({ connection, address }: Passage, except: UpstreamServer | null): UpstreamServer | null {
     const { server } = connection;
     return server !== null && server !== except && server.usable
@@ -193,7 +193,7 @@ export class HttpProxyAdapter {
         );
   }
 
-  /** Whether another server could get the request; a connection that belongs to the client stays where it is. */
+  /** Whether another server could get the request; a pinned connection keeps its server. */
   private others({ connection }: Passage, server: UpstreamServer): boolean {
     return (
       !bindsConnection(connection.current?.request.headers.authorization) &&
@@ -202,8 +202,8 @@ export class HttpProxyAdapter {
   }
 
   /**
-   * The code for an error. Only a connection that never stood tells against the server: what fails on these paths says
-   * nothing about Exchange ActiveSync there, and what works neither.
+   * The code for an error. Only a failed connect counts against the server: other failures and successes on these paths
+   * say nothing about Exchange ActiveSync.
    */
   private judge(passage: Passage, server: UpstreamServer, error: NodeJS.ErrnoException): HttpErrorCode {
     const stood = hasStood(passage.upstream?.socket ?? null);
@@ -240,11 +240,11 @@ export class HttpProxyAdapter {
       return;
     }
     passage.status = status;
-    // The handshake is over: the next request of a proxy may be another client's, and opens its own.
+    // The handshake is over: a proxy's next request may be another client's, and opens its own.
     const { connection, request } = passage;
     if (connection.shared && status !== 401 && !opensNtlm(request.headers.authorization))
       connection.pinnedFor = '';
-    // A body still under way could be taken for the next request.
+    // The rest of a body could be taken for the next request.
     passage.keepAlive &&= passage.request.complete;
     response.shouldKeepAlive = passage.keepAlive;
     response.writeHead(status, headers);
@@ -258,7 +258,7 @@ export class HttpProxyAdapter {
     return leadsToMail(headers, host);
   }
 
-  /** The mail server answered an upgrade with something else: its answer goes on, then the connection closes. */
+  /** The mail server answered an upgrade with a normal response: it is forwarded, then the connection closes. */
   private onUpgradeRefused(passage: Passage, answer: IncomingMessage): void {
     if (passage.over) return;
     const { socket } = passage.connection;
@@ -278,7 +278,7 @@ export class HttpProxyAdapter {
     answer.pipe(socket);
   }
 
-  /** Bounds a response body, and cuts the client off when it ends early. */
+  /** Bounds a response body, and cuts off the client when it is truncated. */
   private watchBody(passage: Passage, answer: IncomingMessage): void {
     const { connection } = passage;
     connection.arm(this.settings.idleTimeoutMs, () => {
@@ -297,7 +297,7 @@ export class HttpProxyAdapter {
   private onUpgraded(passage: Passage, answer: IncomingMessage, upstream: Socket): void {
     const { connection } = passage;
     const { socket } = connection;
-    // The watch for early octets ends; http-proxy's pipes take over in this same turn.
+    // The watch for early octets ends; http-proxy's pipes take over in the same turn.
     socket.removeAllListeners('data');
     const headers = responseHeaders(answer.rawHeaders);
     if (passage.over || headers === null || answer.headers.upgrade?.toLowerCase() !== 'websocket') {
@@ -308,7 +308,7 @@ export class HttpProxyAdapter {
     }
     passage.status = 101;
     passage.upstream = null;
-    // What http-proxy is about to write.
+    // http-proxy writes these headers next.
     answer.headers = upgradeHeaders(headers);
     connection.disarm();
     socket.setTimeout(this.settings.idleTimeoutMs, () => socket.destroy());

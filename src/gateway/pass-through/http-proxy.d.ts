@@ -1,4 +1,4 @@
-// Owns the types of http-proxy 1.18.1, which ships none: as much of it as this project calls.
+// Owns the types of http-proxy 1.18.1 that this project uses; the package has none.
 declare module 'http-proxy' {
   import type { Agent, ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
   import type { Duplex } from 'node:stream';

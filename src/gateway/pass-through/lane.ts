@@ -1,5 +1,5 @@
-// Owns the client side of the pass-through lane: requests for listed paths, which are not Exchange ActiveSync, on
-// connections that the listener hands over. Every request is checked again, for a connection carries many.
+// Owns the client side of the pass-through lane: connections that the listener hands over, for listed paths outside
+// Exchange ActiveSync. Every request is checked again, because a connection carries many.
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
@@ -43,7 +43,7 @@ export class PassThroughLane {
   private draining = false;
   private onEmpty: (() => void) | null = null;
 
-  /** `account` hears of every finished request once. */
+  /** `account` is called once per finished request. */
   constructor(settings: PassThroughSettings, balancer: Balancer, account: (line: FinishedPassage) => void) {
     this.settings = settings;
     this.account = account;
@@ -56,7 +56,7 @@ export class PassThroughLane {
     return typeof matchPath(target, this.settings.paths) !== 'string';
   }
 
-  /** Takes a connection over; the caller has taken its own listeners off. `firstBytes` were read and not used. */
+  /** Takes over a connection without listeners. `firstBytes` were read and not used. */
   accept(socket: Socket | TLSSocket, firstBytes: Buffer, peer: Peer): void {
     socket.on('error', ignore);
     if (socket.destroyed) return;
@@ -72,12 +72,14 @@ export class PassThroughLane {
     this.server.emit('connection', socket);
   }
 
-  /** Open client connections, tunnels among them. */
+  /** Open client connections, including tunnels. */
   connections(): number {
     return this.open.size;
   }
 
-  /** Takes no more connections; idle ones close now, others behind their response. Tunnels stay until {@link close}. */
+  /**
+   * Accepts no more connections; idle ones close now, others after their response. Tunnels stay until {@link close}.
+   */
   drain(): void {
     this.draining = true;
     for (const { current, socket } of this.open.values()) {
@@ -106,15 +108,15 @@ export class PassThroughLane {
       keepAliveTimeout: keepAliveTimeoutMs,
       headersTimeout: headTimeoutMs,
       requestTimeout: 0,
-      // The strict parser says it, and the access log learns of it.
+      // Left to the strict parser, so that it appears in the access log.
       requireHostHeader: false,
     });
-    // node:http drops surplus headers without a word; one more than allowed makes the strict parser refuse.
+    // node:http silently drops surplus headers; with one more than allowed the strict parser refuses.
     server.maxHeadersCount = headLimits.maxHeaders + 1;
     for (const event of ['request', 'checkContinue', 'checkExpectation'] as const)
       server.on(event, (request, response) => this.onRequest(request, response));
     server.on('upgrade', (request, stream, head) => {
-      // With a body it is no socket but a stream of its own (Node 26), which says again what befell the socket.
+      // With a body it is a separate stream (Node 26), which repeats the socket's errors.
       stream.on('error', ignore);
       this.onUpgrade(request, head);
     });
@@ -130,7 +132,7 @@ export class PassThroughLane {
     if (this.open.size === 0) this.onEmpty?.();
   }
 
-  /** Answers a connection on which no request was understood, and closes it. */
+  /** Answers a connection without a parsed request, and closes it. */
   private turnAway({ socket, peer }: LaneConnection, error: HttpErrorCode): void {
     const { status } = ERRORS[error];
     const startedAt = monotonicNow();
@@ -142,7 +144,7 @@ export class PassThroughLane {
 
   // ----------------------------------------------------------------------------------------------------- requests
 
-  /** node:http parses pipelined requests at once: one waits here; a client that sends more is not worth the memory. */
+  /** node:http parses pipelined requests at once: one waits here; a client that sends more is disconnected. */
   private onRequest(request: IncomingMessage, response: ServerResponse): void {
     const connection = this.open.get(request.socket);
     if (connection === undefined) return;
@@ -187,7 +189,7 @@ export class PassThroughLane {
     else this.fail(passage, 'EASGATE_BAD_UPGRADE');
   }
 
-  /** Checks a request that begins and writes its headers anew; null when it was refused. */
+  /** Checks a new request and rewrites its headers; null when it was refused. */
   private admit(passage: Passage): RequestHead | null {
     const { request, connection } = passage;
     const { peer } = connection;
@@ -206,8 +208,8 @@ export class PassThroughLane {
       admitted.headerLines = withoutHeaders(admitted.headerLines, [certificateHeader]);
     const origin = trusted ? proxiedOrigin(peer, admitted, this.settings) : directOrigin(peer, admitted.host);
     passage.address = origin.address;
-    // A proxy may send a phone's request next, which is none of this lane's, or that of another client behind the same
-    // address; the legs of a handshake need the connection.
+    // A proxy may send a phone's request next, or that of another client behind the same address; the legs of a
+    // handshake need the connection.
     connection.shared = trusted;
     const shared = trusted && (origin.hidden || !bindsConnection(admitted.authorization));
     passage.isAnothers = shared;
@@ -218,7 +220,7 @@ export class PassThroughLane {
 
   // ---------------------------------------------------------------------------------------------------------- ends
 
-  /** Ends a passage with an error: a refusal while that is possible, else a cut. */
+  /** Ends a request with an error: a refusal if still possible, else a cut. */
   private fail(passage: Passage, code: HttpErrorCode): void {
     if (passage.over) return;
     passage.error = code;
@@ -228,7 +230,7 @@ export class PassThroughLane {
     else this.refuse(passage, passage.response, code);
   }
 
-  /** Reads on for a moment before the refusal, for closing over unread octets would lose it to a reset (RFC 9112 9.6). */
+  /** Reads on briefly before the refusal: closing with unread octets would destroy it (RFC 9112 9.6). */
   private refuse(
     { request, connection, continued }: Passage,
     response: ServerResponse,
@@ -263,7 +265,7 @@ export class PassThroughLane {
     socket.resume();
   }
 
-  /** node:http could not parse what came, or the connection broke. */
+  /** node:http could not parse the input, or the connection broke. */
   private onClientError(error: NodeJS.ErrnoException, stream: Duplex): void {
     const connection = this.open.get(stream);
     const passage = connection?.current ?? null;
@@ -284,12 +286,12 @@ export class PassThroughLane {
     }
   }
 
-  /** The response or the tunnel is over, as it should be or not. */
+  /** The response or the tunnel ended, regularly or not. */
   private settle(passage: Passage, finished: boolean): void {
     const { connection, request, address, startedAt } = passage;
     const { socket } = connection;
     passage.settled = true;
-    // http-proxy does not notice (node-http-proxy#1559): an upstream connection would be held for nobody.
+    // http-proxy does not notice this (node-http-proxy#1559), and would keep the upstream connection.
     if (!finished || !request.complete) passage.upstream?.destroy();
     if (!finished) passage.error ??= 'EASGATE_CLIENT_LEFT';
     const target = request.url ?? '';
@@ -307,7 +309,7 @@ export class PassThroughLane {
     if (socket.destroyed) return;
     const { keepAliveTimeoutMs, headTimeoutMs } = this.settings;
     if (!passage.keepAlive || passage.error !== null) {
-      // `current` stays: what was pipelined behind the last request is not served.
+      // `current` is kept: requests pipelined behind the last one are not served.
       connection.waiting = null;
       connection.arm(LINGER_MS, () => socket.destroy());
       socket.destroySoon();

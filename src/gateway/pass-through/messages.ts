@@ -1,4 +1,4 @@
-// Owns the messages of the pass-through lane: the strict head check behind node:http, and the headers that go on. Pure.
+// Owns the messages of the pass-through lane: the strict head check behind node:http, and the forwarded headers. Pure.
 import { STATUS_CODES } from 'node:http';
 import { ERRORS } from '../../errors.ts';
 import type { HttpErrorCode } from '../../errors.ts';
@@ -11,7 +11,7 @@ import { isOutOfPorts } from '../upstream/source-addresses.ts';
 import { matchPath, namesMail } from './paths.ts';
 import type { PassThroughPath } from './paths.ts';
 
-/** A request as node:http understood it. */
+/** A request as parsed by node:http. */
 export interface NodeRequest {
   readonly method?: string | undefined;
   readonly url?: string | undefined;
@@ -19,12 +19,12 @@ export interface NodeRequest {
   readonly rawHeaders: readonly string[];
 }
 
-/** What a request is checked against. */
+/** The rules for requests. */
 export interface AdmissionRules {
   readonly headLimits: HeadLimits;
-  /** Octets of a request body. */
+  /** Largest request body, in octets. */
   readonly maxBodyBytes: number;
-  /** Lower-case host names this gateway answers for; empty = any. */
+  /** Accepted host names in lower case; empty = any. */
   readonly publicHosts: readonly string[];
   readonly paths: readonly PassThroughPath[];
 }
@@ -33,8 +33,9 @@ const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
 const WITH_BODY = ['POST', 'PUT', 'PATCH'];
 
 /**
- * Holds a request to the rules of the EAS lane, whatever node:http let pass (two Hosts, HTTP/0.9, `gzip, chunked`,
- * `Expect: x 100-continue`: http-proxy facts, 5.2): its head is put together again and read by the strict parser.
+ * Applies the rules of the EAS lane to a request that node:http accepted (two Hosts, HTTP/0.9, `gzip, chunked`,
+ * `Expect: x 100-continue`): its head is reassembled and parsed by the strict parser (request smuggling, RFC 9112
+ * 11.2).
  */
 export function admitRequest(
   request: NodeRequest,
@@ -55,7 +56,7 @@ export function admitRequest(
   if (head.framing !== 'none' && !WITH_BODY.includes(head.method)) return 'EASGATE_UNEXPECTED_BODY';
   const path = matchPath(head.target, rules.paths);
   if (typeof path === 'string') return path;
-  // Horde's rpc.php takes whatever is of this type for Exchange ActiveSync (eas-protocol facts, 1.4).
+  // Horde's rpc.php treats every request with this content type as Exchange ActiveSync.
   if (head.contentType?.toLowerCase().includes('application/vnd.ms-sync') === true)
     return 'EASGATE_CONTENT_TYPE';
   if (upgrade && !path.upgrade) return 'EASGATE_BAD_UPGRADE';
@@ -65,10 +66,7 @@ export function admitRequest(
   return head;
 }
 
-/**
- * Headers that go upstream, by lower-case name: end-to-end ones, then ours (`forwarded`), then the framing that was
- * understood.
- */
+/** Headers for the upstream request, by lower-case name: end-to-end ones, then `forwarded`, then the framing. */
 export function upstreamHeaders(
   head: RequestHead,
   forwarded: readonly (readonly [name: string, value: string])[],
@@ -98,16 +96,16 @@ const RESPONSE_HOP = [
   'transfer-encoding',
   'upgrade',
   'alt-svc',
-  // Of Exchange ActiveSync alone, which is not on these paths.
+  // Belongs to Exchange ActiveSync, which is not served on these paths.
   'x-ms-location',
 ];
 
-/** Headers that lead a client elsewhere: RFC 9110 10.2.2, 8.7; Refresh is a de facto one of browsers. */
+/** Headers that redirect a client: RFC 9110 10.2.2, 8.7; Refresh is a de facto standard of browsers. */
 const ADDRESSES = ['location', 'content-location', 'refresh'];
 
 /**
- * End-to-end headers of a response, flat and as they came; null when its coding is not exactly `chunked`, for a coding
- * that node:http does not undo would be lost.
+ * End-to-end headers of a response, flat and unchanged; null when its transfer coding is not exactly `chunked`, because
+ * node:http would drop another one.
  */
 export function responseHeaders(rawHeaders: readonly string[]): string[] | null {
   const dropped = new Set(RESPONSE_HOP);
@@ -125,8 +123,8 @@ export function responseHeaders(rawHeaders: readonly string[]): string[] | null 
 }
 
 /**
- * Whether a response leads to Exchange ActiveSync or Autodiscover at another host than `host` (the Host that the client
- * sent; null = not known): a mail app that follows it goes round the gate. An address without a host stays here.
+ * Whether a response leads to Exchange ActiveSync or Autodiscover on another host than `host` (the client's Host; null
+ * = unknown): a mail app that follows it bypasses the gateway. An address without a host stays here.
  */
 export function leadsToMail(rawHeaders: readonly string[], host: string | null): boolean {
   for (const [name, value] of pairs(rawHeaders)) {
@@ -137,7 +135,7 @@ export function leadsToMail(rawHeaders: readonly string[], host: string | null):
   return false;
 }
 
-/** Headers of `101 Switching Protocols` as a record: end-to-end ones, and the two that switch. */
+/** Headers of `101 Switching Protocols`: end-to-end ones, and the two that switch. */
 export function upgradeHeaders(flat: readonly string[]): Record<string, string | string[]> {
   const names = new Map([
     ['connection', ['Upgrade']],
@@ -147,14 +145,14 @@ export function upgradeHeaders(flat: readonly string[]): Record<string, string |
   return toRecord(names);
 }
 
-/** A response head for a raw socket, which closes behind the body; `flat` are end-to-end headers. */
+/** A response head for a raw socket that closes after the body; `flat` holds end-to-end headers. */
 export function closingHead(status: number, flat: readonly string[]): string {
   let text = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Error'}\r\n`;
   for (let index = 0; index + 1 < flat.length; index += 2) text += `${flat[index]}: ${flat[index + 1]}\r\n`;
   return text + 'Connection: close\r\n\r\n';
 }
 
-/** The refusal for a code: its status in words, and nothing that names the inside. */
+/** The refusal for a code: its status text, without internal details. */
 export function refusal(code: HttpErrorCode): { status: number; headers: string[]; body: string } {
   const { status } = ERRORS[code];
   const body = (STATUS_CODES[status] ?? 'Error') + '\n';
@@ -163,18 +161,18 @@ export function refusal(code: HttpErrorCode): { status: number; headers: string[
   return { status, headers, body };
 }
 
-/** {@link refusal} for a raw socket, which closes behind it. */
+/** {@link refusal} for a raw socket that closes after it. */
 export function closingReply(code: HttpErrorCode): string {
   const { status, headers, body } = refusal(code);
   return closingHead(status, headers) + body;
 }
 
-/** Whether these credentials bind the connection they came on instead of the request (http-proxy facts, 2.9). */
+/** Whether these credentials authenticate the connection and not the request (RFC 4559 6). */
 export function bindsConnection(authorization: string | null | undefined): boolean {
   return authorization !== undefined && authorization !== null && /^(?:ntlm|nego)/i.test(authorization);
 }
 
-/** Whether they are the message that opens NTLM (MS-NLMP 2.2.1.1), by the beginning of its base64: they name nobody. */
+/** Whether this is the opening message of NTLM (MS-NLMP 2.2.1.1), by its base64 prefix; it names no user. */
 export function opensNtlm(authorization: string | undefined): boolean {
   return authorization !== undefined && /^[nN][tT][lL][mM] +TlRMTVNTUAAB/.test(authorization);
 }
@@ -185,7 +183,7 @@ export function hostOf({ host, port, tls }: UpstreamServerSettings): string {
   return port === (tls === null ? 80 : 443) ? name : `${name}:${port}`;
 }
 
-/** The code for an error of the upstream request before its response; `stood` says whether there was a connection. */
+/** The code for an upstream error before the response; `stood` = the connection was established. */
 export function upstreamErrorCode(error: NodeJS.ErrnoException, stood: boolean): HttpErrorCode {
   const code = error.code ?? '';
   if (isOutOfPorts(error)) return 'EASGATE_NO_LOCAL_PORT';

@@ -1,19 +1,19 @@
-// Owns which request targets may take the pass-through lane. Pure.
-// Threat: a path that this lane takes for something else and the mail server takes for Exchange ActiveSync goes round
-// the gate. Rule: one spelling per path; whatever a server might normalise, decode or trim is refused, never repaired.
+// Owns the decision which request targets may use the pass-through lane. Pure.
+// Threat: a path that the mail server reads as Exchange ActiveSync, but this lane does not, bypasses the gateway. Rule:
+// one spelling per path; anything that a server might normalise, decode or trim is refused, never repaired.
 import { decodeText } from '../../eas/percent.ts';
 
-/** One path the operator opened. */
+/** A path that the operator opened. */
 export interface PassThroughPath {
-  /** Begins with `/`, as clients send it: compared octet by octet, without the query. */
+  /** Begins with `/`; compared octet by octet, without the query. */
   readonly path: string;
   /** `prefix` covers the path itself and everything below it at a `/` boundary. */
   readonly match: 'exact' | 'prefix';
-  /** Whether `Upgrade: websocket` is let through here. */
+  /** Whether `Upgrade: websocket` is allowed. */
   readonly upgrade: boolean;
 }
 
-/** Why a target does not go on. */
+/** Why a target is refused. */
 export type PathErrorCode = 'EASGATE_BAD_PATH' | 'EASGATE_NOT_FOUND';
 
 /** The listed path that covers `target`, or why none does. */
@@ -24,19 +24,19 @@ export function matchPath(
   const question = target.indexOf('?');
   const path = question === -1 ? target : target.slice(0, question);
   if (target.includes('#') || !isCanonical(path)) return 'EASGATE_BAD_PATH';
-  // Horde's rpc.php serves Exchange ActiveSync when the name stands anywhere in the URI (eas-protocol facts, 1.4).
+  // Horde's rpc.php serves Exchange ActiveSync when its name occurs anywhere in the URI.
   if (question !== -1 && names(target.slice(question + 1), [EAS_PATH_NAME])) return 'EASGATE_BAD_PATH';
   return paths.find((listed) => covers(listed, path)) ?? 'EASGATE_NOT_FOUND';
 }
 
 const MAX_DECODINGS = 3;
 
-/** Whether an address or a part of one names Exchange ActiveSync or Autodiscover, as it is or behind escapes. */
+/** Whether an address, or a part of one, names Exchange ActiveSync or Autodiscover, even encoded. */
 export function namesMail(address: string): boolean {
   return names(address, [...EAS_NAMES, 'autodiscover']);
 }
 
-/** Whether one of `wanted` (lower case) stands in `text`, as it is or behind escapes. */
+/** Whether one of `wanted` (lower case) occurs in `text`, even encoded. */
 function names(text: string, wanted: readonly string[]): boolean {
   let read = text;
   for (let round = 0; round <= MAX_DECODINGS; round++) {
@@ -63,12 +63,12 @@ function covers({ path: listed, match }: PassThroughPath, path: string): boolean
 const AMBIGUOUS = /\/\/|[\\;]|\.(?:\/|$)|:\//;
 
 /**
- * Escapes that say what needs no escape (RFC 3986 6.2.2.2: letters, digits, `-._~`), that hide a separator
- * (`/ \ ; ? #`), that would be decoded twice (`%25`), or that stand for a control character.
+ * Escapes of characters that need none (RFC 3986 6.2.2.2: letters, digits, `-._~`), of separators (`/ \ ; ? #`), of `%`
+ * (double decoding), and of control characters.
  */
 const DISGUISE = /%(?:[01][0-9a-f]|2[35def]|3[0-9bf]|4[1-9a-f]|5[0-9acf]|6[1-9a-f]|7[0-9aef])/i;
 
-/** What names Exchange ActiveSync, below any prefix: SOGo serves it at `/SOGo/Microsoft-Server-ActiveSync`. */
+/** The name of Exchange ActiveSync below any prefix: SOGo serves it at `/SOGo/Microsoft-Server-ActiveSync`. */
 const EAS_PATH_NAME = 'microsoft-server-activesync';
 const EAS_NAMES = [EAS_PATH_NAME, 'default.eas'];
 
@@ -81,7 +81,7 @@ function isCanonical(path: string): boolean {
   return !AMBIGUOUS.test(folded) && !EAS_NAMES.some((name) => folded.includes(name));
 }
 
-/** The text behind the escapes; null when one is malformed or they are not UTF-8 (so also overlong forms). */
+/** The decoded text; null when an escape is malformed or the result is not UTF-8 (including overlong forms). */
 function decode(path: string): string | null {
   let decoded: string;
   try {
@@ -92,7 +92,7 @@ function decode(path: string): string | null {
   return decodeText(Buffer.from(decoded, 'utf8'));
 }
 
-/** ASCII look-alikes as ASCII, lower case. */
+/** Maps look-alikes to ASCII, lower case. */
 function fold(text: string): string {
   return text
     .normalize('NFKD')

@@ -1,28 +1,28 @@
-// Owns the connections of the pass-through lane to one mail server: opened by the rules of the EAS lane (TLS, source
-// address, PROXY header, time to connect), kept and counted by Node's agent.
+// Owns the pass-through connections to one mail server: opened by the rules of the EAS lane (TLS, source address, PROXY
+// header, timeouts), pooled by Node's agent.
 import { Agent } from 'node:http';
 import type { Socket } from 'node:net';
 import { dial } from '../upstream/dial.ts';
 import type { UpstreamServer } from '../upstream/upstream-server.ts';
 
-/** Unused connections close after this long: below the idle time of IIS and of usual balancers. */
+/** Lifetime of unused connections: below the idle timeout of IIS and common load balancers. */
 const IDLE_MS = 30_000;
 
-/** Sockets whose connection stands, TLS included. */
+/** Established sockets, including TLS. */
 const standing = new WeakSet<Socket>();
 
-/** Whether anything can have been sent on the socket. */
+/** Whether data may have been sent on the socket. */
 export function hasStood(socket: Socket | null): boolean {
   return socket !== null && standing.has(socket);
 }
 
-/** An agent for requests in plain text: TLS, where there is any, is below it. */
+/** An agent for plain requests; TLS, if any, is below it. */
 export class ServerAgent extends Agent {
   readonly server: UpstreamServer;
   private readonly proxyHeader: Buffer | null;
   private sources = 0;
 
-  /** `proxyHeader` leads every connection, which is then for one client alone. */
+  /** `proxyHeader` is sent first on every connection, which then serves one client only. */
   constructor(server: UpstreamServer, maxSockets: number, proxyHeader: Buffer | null) {
     super({ keepAlive: true, maxSockets, maxFreeSockets: maxSockets, timeout: IDLE_MS });
     this.server = server;

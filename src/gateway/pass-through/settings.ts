@@ -1,23 +1,23 @@
-// Owns the numbers and names the pass-through lane runs with, such as time-outs and limits.
+// Owns the settings of the pass-through lane.
 import type { ForwardingRules } from '../upstream/client-origin.ts';
 import type { UpstreamServerSettings } from '../settings.ts';
 import type { AdmissionRules } from './messages.ts';
 
-/** What the lane is told. */
+/** Settings of the lane. */
 export interface PassThroughSettings extends AdmissionRules, ForwardingRules {
-  /** Where these paths go; null = to the mail servers of the gateway. */
+  /** Server for these paths; null = the mail servers of the gateway. */
   readonly server: UpstreamServerSettings | null;
-  /** Which Host is sent: the client's, or that of the server. */
+  /** Which Host is sent: the client's, or the server's. */
   readonly hostHeader: 'preserve' | 'upstream';
-  /** From the connection to its first whole head; for later ones it counts from the end of `keepAliveTimeoutMs`. */
+  /** From the connection to its first complete head; for later ones from the end of `keepAliveTimeoutMs`. */
   readonly headTimeoutMs: number;
   readonly keepAliveTimeoutMs: number;
-  /** From the last octet of the request to the response head; also between two octets of a request body. */
+  /** From the last octet of the request to the response head; also the longest pause in a request body. */
   readonly responseTimeoutMs: number;
-  /** Between two octets of a response body, and of a tunnel. */
+  /** Longest pause in a response body, and in a tunnel. */
   readonly idleTimeoutMs: number;
-  /** Client connections, tunnels among them; each has at most one upstream connection in use. */
+  /** Client connections including tunnels; each uses at most one upstream connection at a time. */
   readonly maxConnections: number;
-  /** Header that a client may not send: it tells the mail server whom a certificate names. Lower case; null = none. */
+  /** Header for the certificate's user, which a client must not send. Lower case; null = none. */
   readonly certificateHeader: string | null;
 }

@@ -1,11 +1,11 @@
-// Owns which of several mail servers gets a request. No sockets, no waiting.
+// Owns the choice of a mail server for a request. No sockets, no waiting.
 import type { UpstreamSettings } from '../settings.ts';
 import { UpstreamServer } from './upstream-server.ts';
 
 const FNV_OFFSET = 0x811c9dc5;
 const FNV_PRIME = 0x01000193;
 
-/** The servers of one gateway and the choice between them. */
+/** The servers of one gateway, and the selection. */
 export class Balancer {
   readonly servers: readonly UpstreamServer[];
   private readonly settings: UpstreamSettings;
@@ -22,8 +22,8 @@ export class Balancer {
   }
 
   /**
-   * The server for a request of `key` (its device), other than `except`; null when none may be used. A server that only
-   * failures took out is used rather than none at all.
+   * The server for a request with `key` (its device), other than `except`; null = none available. A server that was
+   * excluded because of failed requests is used rather than none.
    */
   pick(key: string, except: UpstreamServer | null): UpstreamServer | null {
     const [first] = this.servers;
@@ -59,7 +59,7 @@ export class Balancer {
     return strategy === 'leastConnections' ? this.leastConnections(may) : this.roundRobin(may);
   }
 
-  /** Smooth weighted round robin: shares hold over any stretch, no server gets a run of requests. */
+  /** Smooth weighted round robin: shares hold over every interval, without bursts to one server. */
   private roundRobin(may: (server: UpstreamServer) => boolean): UpstreamServer | null {
     let best: UpstreamServer | null = null;
     let total = 0;
@@ -88,8 +88,8 @@ export class Balancer {
   }
 
   /**
-   * Rendezvous hashing: a device stays with its server, and when one goes only its devices move. Weights bend the shares;
-   * warming up does not, as moving a device costs it its sync state.
+   * Rendezvous hashing: a device stays with its server, and only the devices of a lost server move. Weights change the
+   * shares; slow start does not, because moving a device loses its sync state.
    */
   private byHash(key: string, may: (server: UpstreamServer) => boolean): UpstreamServer | null {
     let best: UpstreamServer | null = null;
@@ -115,7 +115,7 @@ function hash(seed: number, text: string): number {
   return value >>> 0;
 }
 
-/** Final mixing of MurmurHash3: FNV alone leaves the high bits of short keys alike. */
+/** Finalizer of MurmurHash3: FNV alone leaves the high bits of short keys similar. */
 function mix(value: number): number {
   let mixed = value;
   mixed = Math.imul(mixed ^ (mixed >>> 16), 0x85ebca6b);

@@ -1,50 +1,50 @@
-// Owns what the mail server is told of a client: address, scheme and host, of the connection or as trusted proxies say.
-// The same in both lanes and in the gateway's own questions. What a client says of itself is never passed on.
+// Owns the description of a client for the mail server: address, scheme and host, from the connection or from trusted
+// proxies; the same for both lanes and for subrequests. A client's own claims are never passed on.
 import type { RequestHead } from '../../http/request-head.ts';
 import { isHost, isPublicHost } from '../../http/host.ts';
 import { clientChain, firstOf, isHidden } from '../../identity/client-address.ts';
 import type { AddressRange } from '../../identity/client-address.ts';
 import { forwardedClient, forwardedValue } from '../../identity/forwarded.ts';
 
-/** The scheme phones used. */
+/** Scheme of the phone's request. */
 export type Scheme = 'http' | 'https';
 
-/** What the connection itself shows, or a PROXY header in front of it. */
+/** Facts of the connection, or of its PROXY header. */
 export interface Peer {
   readonly address: string;
   readonly port: number;
   readonly proto: Scheme;
 }
 
-/** Who is believed, and what is told. */
+/** Which proxies are trusted, and which headers are sent. */
 export interface ForwardingRules {
-  /** Whose word counts. */
+  /** Proxies trusted to set {@link forwardedHeader}. */
   readonly trustedProxies: readonly AddressRange[];
-  /** The one header that is believed; the other is not looked at. */
+  /** The header that is read; the other is ignored. */
   readonly forwardedHeader: 'xForwardedFor' | 'forwarded';
-  /** Forwarded goes to the mail server too, beside X-Forwarded-*. */
+  /** Send Forwarded in addition to X-Forwarded-*. */
   readonly sendsForwarded: boolean;
-  /** Lower-case host names this gateway answers for; empty = any. */
+  /** Accepted host names in lower case; empty = any. */
   readonly publicHosts: readonly string[];
 }
 
-/** What is known of the client of one request. */
+/** The client of one request. */
 export interface ClientOrigin {
   readonly address: string;
-  /** Addresses from the client's to the peer's. */
+  /** Addresses from client to peer. */
   readonly chain: string;
   readonly proto: Scheme;
   readonly host: string;
-  /** A trusted proxy speaks for a client that it does not name: the next request of the same address may be another's. */
+  /** A trusted proxy does not name its client: the next request from the same address may be another client's. */
   readonly hidden: boolean;
 }
 
-/** The client of a request that came straight from it. */
+/** The client of a direct request. */
 export function directOrigin({ address, proto }: Peer, host: string): ClientOrigin {
   return { address, chain: address, proto, host, hidden: false };
 }
 
-/** The client of a request whose peer is a trusted proxy. */
+/** The client of a request through a trusted proxy. */
 export function proxiedOrigin(peer: Peer, head: RequestHead, rules: ForwardingRules): ClientOrigin {
   const { trustedProxies, forwardedHeader, publicHosts } = rules;
   if (forwardedHeader === 'forwarded') {
@@ -58,8 +58,8 @@ export function proxiedOrigin(peer: Peer, head: RequestHead, rules: ForwardingRu
   const { forwardedFor, forwardedProto } = head;
   const chain =
     forwardedFor === null ? peer.address : clientChain(peer.address, forwardedFor, trustedProxies);
-  // Behind the last comma stands what the proxy next to us wrote. X-Forwarded-Host is never read: most proxies let the
-  // client's through, while Host is what they routed by.
+  // The last entry was written by the nearest proxy. X-Forwarded-Host is ignored: most proxies pass the client's on,
+  // while they route by Host.
   const proto = forwardedProto === null ? null : forwardedProto.slice(forwardedProto.lastIndexOf(',') + 1);
   const hidden = forwardedFor !== null && isHidden(chain, forwardedFor, trustedProxies);
   const scheme = schemeOf(proto?.trim() ?? null, peer);
@@ -83,7 +83,7 @@ export function forwardedHeaders(
   ];
 }
 
-/** {@link forwardedHeaders} for a question that the gateway asks because of the client's request. */
+/** {@link forwardedHeaders} for a subrequest on behalf of the client. */
 export function forwardedFields(
   origin: ClientOrigin,
   rules: ForwardingRules,

@@ -6,24 +6,21 @@ import type { ConnectionOptions } from 'node:tls';
 import type { UpstreamServerSettings } from '../settings.ts';
 import { serverTls } from './server-tls.ts';
 
-/** What differs from connection to connection. */
+/** Options of a single connection. */
 export interface DialOptions {
   readonly localAddress: string | undefined;
   /** A TLS session of this server to resume. */
   readonly session: Buffer | undefined;
-  /** PROXY protocol header to send ahead of everything else, also of the TLS handshake. */
+  /** PROXY protocol header to send first, before the TLS handshake. */
   readonly proxyHeader: Buffer | null;
 }
 
-/** Options that bind a connection to a local address; a host name is then looked up in the same family. */
+/** Options that bind a connection to a local address; a host name is then resolved in the same family. */
 export function boundTo(localAddress: string | undefined): { localAddress?: string; family?: number } {
   return localAddress === undefined ? {} : { localAddress, family: isIP(localAddress) };
 }
 
-/**
- * A socket that is connecting. `buffered` says whether it reads into the buffer of `onread` instead of emitting `data`;
- * without one it never does.
- */
+/** A connecting socket. `buffered` = it reads into the buffer of `onread` instead of emitting `data`. */
 export function dial(
   server: UpstreamServerSettings,
   options: DialOptions,
@@ -42,7 +39,7 @@ export function dial(
     if (options.proxyHeader !== null) socket.write(options.proxyHeader);
     return { socket, buffered: onread !== null };
   }
-  // `onread` works for TLS too; the types of Node do not know it (docs of tls.connect: options of socket.connect).
+  // `onread` works for TLS too, but is missing in Node's types (docs of tls.connect: options of socket.connect).
   const secure: ConnectionOptions = {
     ...serverTls(server.tls),
     ALPNProtocols: ['http/1.1'],

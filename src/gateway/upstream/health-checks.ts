@@ -1,11 +1,11 @@
-// Owns asking each mail server, again and again, whether it is well (undici; never on the way of a request).
+// Owns periodic health checks of the mail servers (undici; outside the request path).
 import { Client } from 'undici';
 import type { HealthSettings } from '../settings.ts';
 import { isOutOfPorts } from './source-addresses.ts';
 import { undiciOptions, undiciOrigin } from './undici-options.ts';
 import type { UpstreamServer } from './upstream-server.ts';
 
-/** Spread of the interval, so that workers and nodes do not ask in step. */
+/** Random part of the interval, so that workers and nodes do not synchronise. */
 const JITTER = 0.2;
 
 /** Checks the servers until {@link close}. */
@@ -45,7 +45,7 @@ export class HealthChecks {
     }
   }
 
-  /** One question on a connection of its own: null = well, else what is wrong; undefined = not asked, for want of a local port. */
+  /** One check on a new connection: null = healthy, else the reason; undefined = not checked, without a local port. */
   private async ask(server: UpstreamServer): Promise<string | null | undefined> {
     const { method, path, timeoutMs, maxStatus } = this.settings;
     const client = new Client(undiciOrigin(server.settings), undiciOptions(server.settings, timeoutMs));

@@ -1,22 +1,22 @@
-// Owns the TLS rules towards a mail server: whom it must be, what the gateway shows, made once for all connections.
+// Owns the TLS rules for a mail server: its expected name and the client certificate, prepared once.
 import { isIP } from 'node:net';
 import { checkServerIdentity, createSecureContext } from 'node:tls';
 import type { PeerCertificate, SecureContext } from 'node:tls';
 import type { UpstreamTlsSettings } from '../settings.ts';
 
-/** What every handshake with one mail server needs. */
+/** Options of every handshake with one mail server. */
 export interface ServerTls {
   readonly secureContext: SecureContext;
-  /** For SNI; empty = none, for an address is no name there (RFC 6066 3). */
+  /** SNI; empty for an address, which is no name there (RFC 6066 3). */
   readonly servername: string;
   readonly rejectUnauthorized: boolean;
-  /** Checks the configured name, whatever was sent as SNI. */
+  /** Checks the configured name, independent of SNI. */
   readonly checkServerIdentity: (sent: string, certificate: PeerCertificate) => Error | undefined;
 }
 
 const made = new WeakMap<UpstreamTlsSettings, ServerTls>();
 
-/** Throws when certificate and key do not fit, or a text is no PEM. */
+/** Throws when certificate and key do not match, or a text is not PEM. */
 export function serverTls(settings: UpstreamTlsSettings): ServerTls {
   let tls = made.get(settings);
   if (tls === undefined) {
@@ -28,7 +28,7 @@ export function serverTls(settings: UpstreamTlsSettings): ServerTls {
 
 function make({ ca, certificate, key, minVersion, serverName, verify }: UpstreamTlsSettings): ServerTls {
   return {
-    // Reading certificates costs more than the rest of a handshake that is resumed.
+    // Parsing certificates costs more than the rest of a resumed handshake.
     secureContext: createSecureContext({
       minVersion,
       ...(ca === null ? {} : { ca }),

@@ -1,11 +1,11 @@
-// Owns which local address the next connection to a mail server comes from, and which ones had no port left. No sockets.
+// Owns the choice of the local address for upstream connections, and which addresses have no free port. No sockets.
 
-/** An address without a free port is passed over this long, while others have one. */
+/** How long an address without a free port is skipped while others have one. */
 const PASS_OVER_MS = 1_000;
 
 /**
- * Local addresses, in turn. A connection that is bound to one takes a port of it for itself, whatever server it goes to:
- * Node binds before it connects, without IP_BIND_ADDRESS_NO_PORT (ip(7)).
+ * Local addresses, used in turn. A bound connection occupies a port of its address for all servers: Node binds before
+ * it connects, without IP_BIND_ADDRESS_NO_PORT (ip(7)).
  */
 export class SourceAddresses {
   private readonly addresses: readonly string[];
@@ -19,7 +19,7 @@ export class SourceAddresses {
     this.passedOverUntil = addresses.map(() => 0);
   }
 
-  /** The next one that may have a port; when none may, the next one all the same. Undefined = the system chooses. */
+  /** The next address that may have a port, or simply the next one if none may. Undefined = the system chooses. */
   next(): string | undefined {
     const { length } = this.addresses;
     if (length === 0) return undefined;
@@ -27,19 +27,19 @@ export class SourceAddresses {
     return this.addresses[this.turn++ % length];
   }
 
-  /** No connection could be made from it; undefined = from what the system chose. */
+  /** No connection could be made from it; undefined = the system's choice. */
   exhausted(address: string | undefined): void {
     const index = address === undefined ? -1 : this.addresses.indexOf(address);
     if (index !== -1) this.passedOverUntil[index] = this.now() + PASS_OVER_MS;
   }
 
-  /** A connection from it ended: it may have a port again. */
+  /** A connection from it ended: it may have a free port. */
   freed(address: string | undefined): void {
     const index = address === undefined ? -1 : this.addresses.indexOf(address);
     if (index !== -1) this.passedOverUntil[index] = 0;
   }
 
-  /** Whether it is worth trying another one at once. */
+  /** Whether another address is worth an immediate attempt. */
   get hasAnother(): boolean {
     return this.addresses.some((_address, index) => this.isFresh(index));
   }
@@ -50,8 +50,8 @@ export class SourceAddresses {
 }
 
 /**
- * Whether a connection failed on this side: all ports of the local address are taken, or the host does not have that
- * address. The server was never asked.
+ * Whether a connection failed locally: all ports of the local address are used, or the host lacks the address. The
+ * server was not contacted.
  */
 export function isOutOfPorts(error: unknown): boolean {
   const code = error instanceof Error && 'code' in error ? error.code : null;

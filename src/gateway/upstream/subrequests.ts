@@ -1,27 +1,27 @@
-// Owns the questions of its own that the gateway asks mail servers, beside the way of phones: connections, time, size.
+// Owns the gateway's own requests to mail servers, with bounded connections, time and size.
 import { Pool } from 'undici';
 import type { HttpErrorCode } from '../../errors.ts';
 import { VIA_PSEUDONYM } from '../../http/via.ts';
 import { undiciOptions, undiciOrigin } from './undici-options.ts';
 import type { UpstreamServer } from './upstream-server.ts';
 
-/** What is asked. */
+/** A request. */
 export interface Question {
   readonly method: 'OPTIONS' | 'POST';
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string | Buffer;
-  /** A longer answer is not read to its end. */
+  /** A longer body is not read to its end. */
   readonly maxBytes: number;
 }
 
-/** What the server said. */
+/** A response. */
 export interface QuestionAnswer {
   readonly status: number;
   readonly reason: string;
-  /** Names and values in turn, as they came. */
+  /** Alternating names and values, unchanged. */
   readonly headers: readonly string[];
-  /** Null = longer than asked for. */
+  /** Null = longer than `maxBytes`. */
   readonly body: Buffer | null;
 }
 
@@ -31,20 +31,20 @@ interface UnderWay {
   readonly until: number;
 }
 
-/** One pool per mail server, made when it is first asked. A question may take as long as the response to a phone's request. */
+/** One pool per mail server, created on first use. The deadline is that of a phone's response. */
 export class QuestionPools {
   private readonly pools = new Map<UpstreamServer, Pool>();
   private readonly underWay = new Set<UnderWay>();
   private readonly now: () => number;
   private readonly connections: number;
 
-  /** `connections` to each server at most; a question beyond them waits for one. */
+  /** `connections` per server; further requests wait. */
   constructor(now: () => number, connections: number) {
     this.now = now;
     this.connections = connections;
   }
 
-  /** Asks; rejects when there is no whole answer in time. */
+  /** Rejects when there is no complete response in time. */
   async ask(server: UpstreamServer, question: Question): Promise<QuestionAnswer> {
     const abort = new AbortController();
     const entry: UnderWay = { abort, until: this.now() + server.settings.responseTimeoutMs };
@@ -53,7 +53,7 @@ export class QuestionPools {
       const { maxBytes, body: sent, ...request } = question;
       const { statusCode, statusText, headers, body } = await this.of(server).request({
         ...request,
-        // An address that leads back here is found by it, as with the requests of phones.
+        // Via detects an address that leads back here, as for phones' requests.
         headers: { ...request.headers, via: `1.1 ${VIA_PSEUDONYM}` },
         ...(sent === undefined ? {} : { body: sent }),
         signal: abort.signal,
@@ -62,7 +62,7 @@ export class QuestionPools {
       return {
         status: statusCode,
         reason: statusText,
-        // What `raw` makes of them, which the types of undici do not know.
+        // The form that `raw` returns, which undici's types lack.
         headers: headers as unknown as string[],
         body: await readAtMost(body, maxBytes),
       };
@@ -71,13 +71,13 @@ export class QuestionPools {
     }
   }
 
-  /** Ends what has taken too long. */
+  /** Ends overdue requests. */
   sweep(): void {
     const now = this.now();
     for (const { abort, until } of this.underWay) if (until <= now) abort.abort();
   }
 
-  /** Ends every question. */
+  /** Ends all requests. */
   async close(): Promise<void> {
     await Promise.all([...this.pools.values()].map((pool) => pool.destroy()));
   }
@@ -85,7 +85,7 @@ export class QuestionPools {
   private of(server: UpstreamServer): Pool {
     let pool = this.pools.get(server);
     if (pool === undefined) {
-      // The time-outs of undici are for each silence; they are the backstop of sweep().
+      // undici's timeouts restart at every pause; they only back up sweep().
       const options = undiciOptions(server.settings, server.settings.responseTimeoutMs);
       pool = new Pool(undiciOrigin(server.settings), { ...options, connections: this.connections });
       this.pools.set(server, pool);
@@ -94,7 +94,7 @@ export class QuestionPools {
   }
 }
 
-/** What a question that got no answer failed by. */
+/** The error code for a failed request. */
 export function questionError(error: unknown): HttpErrorCode {
   if (!(error instanceof Error)) return 'EASGATE_UPSTREAM_CONNECT';
   const code = 'code' in error ? error.code : undefined;
@@ -114,7 +114,7 @@ export function questionError(error: unknown): HttpErrorCode {
   }
 }
 
-/** The whole body; null, and no more of it is read, when it is longer. */
+/** The complete body; null, without reading further, when it is longer. */
 async function readAtMost(body: AsyncIterable<Buffer>, limit: number): Promise<Buffer | null> {
   const parts: Buffer[] = [];
   let length = 0;

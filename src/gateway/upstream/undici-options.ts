@@ -1,4 +1,5 @@
-// Owns how undici reaches a mail server: the same TLS rules as the data plane, for probes and health checks.
+// Owns the options with which undici connects to a mail server: the TLS rules of the data plane, for subrequests and
+// health checks.
 import { buildConnector } from 'undici';
 import type { Client } from 'undici';
 import { proxyHeader } from '../../http/proxy-protocol.ts';
@@ -13,12 +14,12 @@ export function undiciOrigin(server: UpstreamServerSettings): string {
   return `${server.tls === null ? 'http' : 'https'}://${host}:${server.port}`;
 }
 
-/** The Host that undici names by itself. */
+/** The Host that undici sends by default. */
 export function undiciHost(server: UpstreamServerSettings): string {
   return new URL(undiciOrigin(server)).host;
 }
 
-/** Options of a client or pool. HTTP/2 stays off: connection-bound authentication and some servers need 1.1. */
+/** Options of a client or pool. HTTP/2 is disabled: connection-bound authentication and some servers need HTTP/1.1. */
 export function undiciOptions(server: UpstreamServerSettings, timeoutMs: number): Client.Options {
   const common = { allowH2: false, headersTimeout: timeoutMs, bodyTimeout: timeoutMs };
   const timeout = server.connectTimeoutMs;
@@ -29,7 +30,7 @@ export function undiciOptions(server: UpstreamServerSettings, timeoutMs: number)
   if (server.tls === null) return { ...common, connect: announced };
   const tls = serverTls(server.tls);
   const secure = sourced(buildConnector({ allowH2: false, timeout, ...tls }), sources);
-  // undici would name the server by the Host header.
+  // By default undici uses the Host header as the server name.
   const { servername } = tls;
   return {
     ...common,
@@ -48,10 +49,10 @@ export function undiciOptions(server: UpstreamServerSettings, timeoutMs: number)
 
 type Connector = ReturnType<typeof buildConnector>;
 
-/** From the next local address; from another one, at once, when that has no port left. */
+/** Connects from the next local address; retries at once from another one without a free port. */
 function sourced(connector: Connector, sources: SourceAddresses): Connector {
   const attempt: Connector = (options, done) => {
-    // A connection that stands has its address.
+    // An established connection has its address.
     const localAddress = options.httpSocket === undefined ? sources.next() : undefined;
     connector({ ...options, ...boundTo(localAddress) }, (...result) => {
       if (!isOutOfPorts(result[0])) {
@@ -66,7 +67,7 @@ function sourced(connector: Connector, sources: SourceAddresses): Connector {
   return attempt;
 }
 
-/** TCP led by a PROXY header that names nobody: the gateway speaks for itself (proxy-protocol.txt 2). */
+/** TCP with a PROXY header without a client: the gateway itself is the client (proxy-protocol.txt 2). */
 function announcing(plain: Connector, server: UpstreamServerSettings, version: 1 | 2): Connector {
   return (options, done) =>
     plain({ ...options, protocol: 'http:', port: String(server.port) }, (...result) => {

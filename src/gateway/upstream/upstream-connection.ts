@@ -1,24 +1,24 @@
-// Owns one connection to a mail server. Knows neither EAS nor policy; hands bytes to its current user.
+// Owns one connection to a mail server, and passes its bytes to the current user. Independent of EAS and policy.
 import type { OnReadOpts, Socket } from 'node:net';
 import type { UpstreamServerSettings } from '../settings.ts';
 import { dial } from './dial.ts';
 import type { DialOptions } from './dial.ts';
 import { isOutOfPorts } from './source-addresses.ts';
 
-/** Who uses a connection at the moment. */
+/** The current user of a connection. */
 export interface UpstreamUser {
-  /** Bytes of the response; valid during the call only, the buffer is shared by all connections. */
+  /** Bytes of the response; valid during the call only, because all connections share the buffer. */
   onUpstreamBytes(bytes: Buffer, length: number): void;
   onUpstreamDrain(): void;
-  /** The connection, TLS included, stands. */
+  /** The connection, including TLS, is established. */
   onUpstreamConnected(): void;
-  /** The server ended its side, cleanly (FIN) or not. Called once; the connection is gone. */
+  /** The server closed, cleanly (FIN) or not. Called once. */
   onUpstreamClosed(clean: boolean, connected: boolean): void;
 }
 
-/** Told what becomes of a connection. */
+/** The pool of the connection. */
 export interface UpstreamOwner {
-  /** Nobody used it, and it closed or sent bytes. */
+  /** The idle connection closed or received bytes. */
   onIdleClosed(connection: UpstreamConnection): void;
   onGone(connection: UpstreamConnection): void;
 }
@@ -27,7 +27,7 @@ interface OwnedSocket extends Socket {
   owner: UpstreamConnection;
 }
 
-/** One read buffer for all connections: they are read one at a time and nothing keeps a reference to it. */
+/** One read buffer for all connections: they are read one at a time, and nothing keeps a reference. */
 const readBuffer = Buffer.allocUnsafeSlow(64 * 1024);
 
 function onRead(this: unknown, length: number): boolean {
@@ -59,9 +59,9 @@ function onClose(this: Socket): void {
 }
 
 function onError(this: Socket, error: Error): void {
-  // What went wrong is for the operator.
+  // The cause, for the operator.
   (this as OwnedSocket).owner.error = error;
-  // A TLS record that cannot be opened is reported and no more; else this has happened already.
+  // A bad TLS record is only reported; otherwise the socket is already destroyed.
   this.destroy();
 }
 
@@ -71,17 +71,17 @@ export class UpstreamConnection {
   connected = false;
   closed = false;
   paused = false;
-  /** In the hands of an exchange or pinned to a client connection, not in the pool. */
+  /** Used by an exchange or pinned to a client connection, not in the pool. */
   busy = true;
-  /** Exchanges finished on this connection. */
+  /** Number of finished exchanges. */
   served = 0;
   /** Clock milliseconds at which it became idle. */
   idleSince = 0;
   error: Error | null = null;
-  /** The read that told of the last bytes may tell of more before it returns: other records of TLS, or a full buffer. */
+  /** The current read may deliver more before it returns: further TLS records, or a full buffer. */
   unfinishedRead = false;
   readonly socket: Socket;
-  /** The local address it was to come from; undefined = the system chose. */
+  /** The configured local address; undefined = chosen by the system. */
   readonly source: string | undefined;
   private readonly secure: boolean;
   private readonly owner: UpstreamOwner;
@@ -101,7 +101,7 @@ export class UpstreamConnection {
     this.socket = socket;
   }
 
-  /** It never stood for want of a local port: no fault of the server. */
+  /** It failed for lack of a local port, which is no fault of the server. */
   get lackedPort(): boolean {
     return !this.connected && isOutOfPorts(this.error);
   }
@@ -118,7 +118,7 @@ export class UpstreamConnection {
     this.socket.resume();
   }
 
-  /** Closes at once, without telling the user. */
+  /** Closes at once, without notice to the user. */
   destroy(): void {
     this.user = null;
     if (this.closed) return;
@@ -138,7 +138,7 @@ export class UpstreamConnection {
       this.user.onUpstreamBytes(bytes, length);
       return;
     }
-    // Bytes nobody asked for would be read as the next response (response queue poisoning): never reuse.
+    // Unexpected bytes would be read as the next response (response queue poisoning): never reuse.
     if (!this.closed) {
       this.owner.onIdleClosed(this);
       this.destroy();

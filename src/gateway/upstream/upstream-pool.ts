@@ -1,5 +1,5 @@
-// Owns the connections to one mail server: take and return in O(1), a bounded queue when all are in use, and learning
-// whether the server keeps connections open.
+// Owns the connections to one mail server: O(1) take and return, a bounded queue, and detection of servers that close
+// connections early.
 import type { TLSSocket } from 'node:tls';
 import { serverTls } from './server-tls.ts';
 import { SourceAddresses } from './source-addresses.ts';
@@ -7,34 +7,33 @@ import { UpstreamConnection } from './upstream-connection.ts';
 import type { UpstreamOwner } from './upstream-connection.ts';
 import type { UpstreamServerSettings } from '../settings.ts';
 
-/** A connection that survives this long idle proves that the server keeps connections. */
+/** An idle connection that lasts this long shows that the server keeps connections open. */
 const PROBATION_MS = 250;
-/** So many connections closed right after a response disprove it again. */
+/** Connections closed right after a response that show the opposite. */
 const EARLY_CLOSES = 3;
 
-/** Somebody who waits for a connection; called once, when there is room. */
+/** A waiting exchange; called once, when a connection is free. */
 export interface ConnectionWaiter {
   onConnectionFree(): void;
 }
 
-/** Told of what says something about the server's health. */
+/** Observes events about the server's health. */
 export interface PoolObserver {
   onConnectFailed(error: Error | null): void;
 }
 
 /**
- * LIFO free list, so that warm connections are used and the rest age out.
- *
- * sogod closes after every response without saying so: a connection taken in that moment fails, and a POST must not be
- * repeated blindly. So a finished connection first stays on probation; only when one outlived {@link PROBATION_MS} are
- * connections of this server used again at once.
+ * LIFO free list, so that warm connections are used and the others time out.
+ * sogod closes after every response without announcing it: a connection taken at that moment fails, and a POST must not
+ * be repeated blindly. So a returned connection is first on probation. Connections of this server are reused at once
+ * only after one has lasted {@link PROBATION_MS}.
  */
 export class UpstreamPool implements UpstreamOwner {
   /** All open connections, idle or not. */
   open = 0;
   /** Connections in use. */
   busy = 0;
-  /** Bytes or an early end on an idle connection. */
+  /** Bytes on, or early ends of, idle connections. */
   unexpectedCloses = 0;
   readonly sources: SourceAddresses;
   private readonly settings: UpstreamServerSettings;
@@ -43,17 +42,17 @@ export class UpstreamPool implements UpstreamOwner {
   private readonly idle: UpstreamConnection[] = [];
   private readonly probation: UpstreamConnection[] = [];
   /**
-   * Bytes behind a response may still be told of by the read that brought its end: only behind that a connection is
-   * anybody's, lest they be taken for the next response.
+   * The read that completes a response may deliver further bytes. The connection becomes available only afterwards, so
+   * that they are not taken for the next response.
    */
   private readonly resting: UpstreamConnection[] = [];
-  /** A set keeps the order of arrival and lets one who leaves go in O(1). */
+  /** A set keeps the order of arrival, with O(1) removal. */
   private readonly waiting = new Set<ConnectionWaiter>();
   private keepsAlive = false;
   private earlyCloses = 0;
   private session: Buffer | undefined;
   private stopped = false;
-  /** A connection makes room for one that is about to be opened: its place is not free for those who wait. */
+  /** A connection is being replaced: its place is not free for waiting exchanges. */
   private evicting = false;
 
   /** Throws when the TLS settings cannot be used. */
@@ -65,12 +64,12 @@ export class UpstreamPool implements UpstreamOwner {
     this.sources = new SourceAddresses(settings.sourceAddresses, now);
   }
 
-  /** Requests that wait for a connection. */
+  /** Number of waiting requests. */
   get queued(): number {
     return this.waiting.size;
   }
 
-  /** An idle connection, or a new one that is still connecting; null when `maxConnections` are open. */
+  /** An idle or new connection; null when `maxConnections` are open. */
   take(): UpstreamConnection | null {
     for (;;) {
       const connection = this.idle.pop();
@@ -82,7 +81,7 @@ export class UpstreamPool implements UpstreamOwner {
     }
   }
 
-  /** A connection that was never used before; `proxyHeader` leads it. Null when `maxConnections` are open. */
+  /** A new connection, with `proxyHeader` sent first. Null when `maxConnections` are open. */
   connect(proxyHeader: Buffer | null): UpstreamConnection | null {
     if (this.open >= this.settings.maxConnections && !this.evictIdle()) return null;
     this.open++;
@@ -94,7 +93,7 @@ export class UpstreamPool implements UpstreamOwner {
     return connection;
   }
 
-  /** Takes back a connection whose last exchange ended cleanly. */
+  /** Returns a connection whose last exchange ended cleanly. */
   release(connection: UpstreamConnection): void {
     connection.user = null;
     connection.served++;
@@ -107,17 +106,17 @@ export class UpstreamPool implements UpstreamOwner {
     else if (this.resting.push(connection) === 1) setImmediate(this.onRested);
   }
 
-  /** Lets `waiter` wait for a connection. */
+  /** Adds a waiter to the queue. */
   enqueue(waiter: ConnectionWaiter): void {
     this.waiting.add(waiter);
   }
 
-  /** The waiter left. */
+  /** Removes a waiter from the queue. */
   dequeue(waiter: ConnectionWaiter): void {
     this.waiting.delete(waiter);
   }
 
-  /** Called a few times a second: ends probation and closes what has been idle too long. */
+  /** Called a few times a second: ends probation, and closes connections that were idle too long. */
   sweep(now: number): void {
     if (
       this.probation.length > 0 &&
@@ -166,7 +165,7 @@ export class UpstreamPool implements UpstreamOwner {
     if (!this.evicting) this.serveWaiting();
   }
 
-  /** The reads that were under way are over. */
+  /** The current reads have ended. */
   private readonly onRested = (): void => {
     for (const connection of this.resting.splice(0)) if (!connection.closed) this.keep(connection);
   };
@@ -178,7 +177,7 @@ export class UpstreamPool implements UpstreamOwner {
     this.serveWaiting();
   }
 
-  /** Keeps the newest session ticket, so that the next handshake costs no signature (RFC 8446 2.2). */
+  /** Keeps the newest session ticket: resumption saves a signature (RFC 8446 2.2). */
   private readonly onSession = (session: Buffer): void => {
     this.session = session;
   };
@@ -197,7 +196,7 @@ export class UpstreamPool implements UpstreamOwner {
     return connection.closed || now - connection.idleSince >= this.settings.idleConnectionMs;
   }
 
-  /** Those who wait come first. */
+  /** Waiting exchanges come first. */
   private restingToSpare(): UpstreamConnection | undefined {
     return this.waiting.size === 0 ? this.resting.shift() : undefined;
   }

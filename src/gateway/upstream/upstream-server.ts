@@ -1,22 +1,22 @@
-// Owns what is known of one mail server's health, beside its pool: told by health checks, learned from traffic.
+// Owns the health of one mail server, from health checks and failed requests.
 import type { UpstreamServerSettings, UpstreamSettings } from '../settings.ts';
 import { UpstreamPool } from './upstream-pool.ts';
 import type { PoolObserver } from './upstream-pool.ts';
 
-/** A server's share right after it came back, so that it gets some traffic to warm up with. */
+/** Smallest share of a returning server, so that it gets some traffic. */
 const SMALLEST_SHARE = 0.05;
 
 /** One mail server. */
 export class UpstreamServer implements PoolObserver {
   readonly settings: UpstreamServerSettings;
   readonly pool: UpstreamPool;
-  /** What the health checks say; true without any. */
+  /** Result of the health checks; true without any. */
   healthy = true;
-  /** Clock milliseconds until which failures keep it out of use. */
+  /** Clock milliseconds until which failed requests exclude it. */
   ejectedUntil = 0;
   /** Failures in a row. */
   failures = 0;
-  /** What a connection failed with last, in the words of the system or of TLS: the operator is told. */
+  /** The last connection error, for the operator. */
   private connectError = 'closed';
   /** Working value of the smooth weighted round robin. */
   credit = 0;
@@ -38,24 +38,24 @@ export class UpstreamServer implements PoolObserver {
     this.pool = new UpstreamPool(settings, now, this);
   }
 
-  /** May get new requests. */
+  /** Whether it may get new requests. */
   get usable(): boolean {
     return this.healthy && this.ejectedUntil <= this.now();
   }
 
-  /** The share of the traffic it gets now: its weight, less while it warms up. */
+  /** Its current share of the traffic: its weight, reduced during slow start. */
   get share(): number {
     const { slowStartMs } = this.rules;
     const warm = slowStartMs === 0 ? 1 : (this.now() - this.backSince) / slowStartMs;
     return this.settings.weight * Math.min(1, Math.max(SMALLEST_SHARE, warm));
   }
 
-  /** A response came. */
+  /** A response arrived. */
   succeeded(): void {
     this.failures = 0;
   }
 
-  /** A request failed by this server's fault. A held poll that times out is none (architecture, 3). */
+  /** A request failed because of this server. A held poll that times out does not count. */
   failed(cause: string): void {
     this.failures++;
     if (this.failures < this.rules.ejectAfter) return;
@@ -72,7 +72,7 @@ export class UpstreamServer implements PoolObserver {
     this.connectError = error === null ? 'closed' : error.message;
   }
 
-  /** The outcome of health checks changed. */
+  /** The result of the health checks changed. */
   setHealthy(healthy: boolean, cause: string): void {
     if (healthy === this.healthy) return;
     this.healthy = healthy;

@@ -1,4 +1,4 @@
-// Owns `match` and `except`: one map of conditions, or a list of maps of which one must hold.
+// Owns `match` and `except`: one map of conditions, or a list of maps of which at least one must hold.
 import type { Problems } from '../document/problem.ts';
 import type { RawConditions } from '../document/schema.ts';
 import type { Lists } from '../document/value.ts';

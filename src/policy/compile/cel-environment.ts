@@ -1,4 +1,4 @@
-// Owns the CEL environment of `when`: its variables with their types, and the functions that compare as policies do.
+// Owns the CEL environment of `when`: typed variables, and functions that compare like conditions do.
 import { Environment } from '@marcbachmann/cel-js';
 import type { ParseResult } from '@marcbachmann/cel-js';
 import { parseTime } from '../document/times.ts';
@@ -8,7 +8,7 @@ import { compileBlocks, parseAddress, parseBlock } from './network.ts';
 import { compareVersions, parseVersion } from './version.ts';
 import type { Version } from './version.ts';
 
-/** A version in an expression; it compares with versions only, so that `version(x) < 17.4` is an error. */
+/** A version in an expression. It compares with versions only, so that `version(x) < 17.4` is an error. */
 class VersionValue {
   readonly version: Version;
   constructor(version: Version) {
@@ -16,7 +16,7 @@ class VersionValue {
   }
 }
 
-/** How long ago a time is; comparing it notes when the answer changes. */
+/** The age of a time. Comparing it records when the result will change. */
 class AgeValue {
   readonly time: number;
   constructor(time: number) {
@@ -34,7 +34,7 @@ const TOLD = {
   manufacturer: 'string',
 } as const;
 
-/** The fields of each kind of object; a field that is undefined is unknown, and reading it fails. */
+/** The fields of each kind of object. An undefined field is unknown; reading it makes the expression fail. */
 const SHAPES = {
   User: { names: 'list<string>', groups: 'list<string>', enabled: 'bool', attributes: 'map<string, dyn>' },
   Device: {
@@ -76,7 +76,7 @@ const SHAPES = {
 
 type Shape = keyof typeof SHAPES;
 
-/** The values of an object of an expression. */
+/** The values of an object in an expression. */
 export type CelFields<Name extends Shape> = Readonly<Record<keyof (typeof SHAPES)[Name], unknown>>;
 
 class CelObject {
@@ -90,12 +90,12 @@ class CelObject {
   }
 }
 
-/** The library knows the kind of an object by its class. */
+/** The library identifies the kind of an object by its class. */
 const CLASSES = Object.fromEntries(
   Object.keys(SHAPES).map((name) => [name, class extends CelObject {}]),
 ) as unknown as Readonly<Record<Shape, new (fields: object) => object>>;
 
-/** Makes an object of an expression. */
+/** Makes an object for an expression. */
 export function celObject<Name extends Shape>(name: Name, fields: CelFields<Name>): object {
   return new CLASSES[name](fields);
 }
@@ -108,10 +108,13 @@ export const CEL_KEYS: ReadonlySet<string> = new Set(
 /** The variables of an expression. */
 export const CEL_VARIABLES = ['user', 'device', 'partnership', 'request', 'now'];
 
-/** The evaluation under way: the library hands functions no context. It is synchronous and never nested. */
+/**
+ * The clock of the current evaluation: the library passes no context to functions. Evaluation is synchronous and never
+ * nested.
+ */
 let clock: Clock = { now: 0, note: () => undefined };
 
-/** Evaluates an expression; what it compares with the time is noted at the clock. @throws where a value is unknown */
+/** Evaluates an expression; comparisons with the time are recorded at the clock. @throws where a value is unknown */
 export function runWith(own: Clock, expression: ParseResult, variables: object): unknown {
   clock = own;
   return expression(variables) as unknown;
@@ -169,7 +172,7 @@ function makeEnvironment(): Environment {
     .registerVariable('now', TIME);
 }
 
-/** An age, with a note of when it passes a length of time. */
+/** Compares an age, and records when it passes the given length. */
 function ageAgainst({ time }: AgeValue, length: number): number {
   clock.note(time + length);
   clock.note(time + length + 1);

@@ -1,4 +1,4 @@
-// Owns the facts as the variables of CEL expressions, each made when an expression first reads it.
+// Owns the facts as CEL variables, each created on first use.
 import type { Attributes, ToldFacts } from '../engine/facts.ts';
 import { celObject } from './cel-environment.ts';
 import type { CelFields } from './cel-environment.ts';

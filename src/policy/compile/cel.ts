@@ -1,4 +1,4 @@
-// Owns `when`: CEL expressions over the facts, checked when the policy is compiled, bounded in what they may cost.
+// Owns `when`: CEL expressions over the facts, checked at compile time, with bounded cost.
 import { didYouMean } from '../document/suggest.ts';
 import { CEL_KEYS, CEL_VARIABLES, environment, runWith } from './cel-environment.ts';
 import { CelVariables } from './cel-variables.ts';
@@ -7,22 +7,22 @@ import type { Scene } from './scene.ts';
 /** A compiled expression. */
 export interface Expression {
   readonly text: string;
-  /** Whether it holds; null = it cannot be evaluated with these facts (an unknown value, for instance). */
+  /** Whether it holds; null = it cannot be evaluated, for instance because of an unknown value. */
   readonly holds: (scene: Scene) => boolean | null;
-  /** It reads the request. */
+  /** The expression reads the request. */
   readonly perRequest: boolean;
-  /** It reads the command or address of the request, or hands the request on whole. */
+  /** The expression reads the command or address of the request, or passes the whole request on. */
   readonly changesOften: boolean;
 }
 
 /** Why an expression cannot be used. */
 export interface ExpressionProblem {
   readonly message: string;
-  /** Where in the expression, in characters. */
+  /** Position in the expression, in characters. */
   readonly offset: number;
 }
 
-/** Functions an expression may call: each takes time linear in what it is given. */
+/** Allowed functions: each takes time linear in its input. */
 const FUNCTIONS: ReadonlySet<string> = new Set([
   'has',
   'size',
@@ -59,7 +59,7 @@ const FUNCTIONS: ReadonlySet<string> = new Set([
 ]);
 const LOOPS: ReadonlySet<string> = new Set(['exists', 'all', 'exists_one', 'filter', 'map']);
 
-/** How long a verdict may rest on an expression that reads the time itself. */
+/** Lifetime of a verdict that depends on an expression that reads the time itself. */
 const READS_NOW_MS = 60_000;
 
 /** Compiles an expression, or says what is wrong with it. */
@@ -118,14 +118,14 @@ interface Uses {
   readonly changesOften: boolean;
 }
 
-/** The part of the library's syntax tree that is looked at. */
+/** The relevant part of the library's syntax tree. */
 interface Node {
   readonly op: string;
   readonly args: unknown;
   readonly start?: number;
 }
 
-/** What an expression reads and calls; a problem where it calls what it must not. */
+/** The variables and functions of an expression; a problem where it calls a forbidden one. */
 function usesOf(ast: unknown): Uses | ExpressionProblem {
   const variables = new Set<string>();
   let changesOften = false;
@@ -143,7 +143,7 @@ function usesOf(ast: unknown): Uses | ExpressionProblem {
     const args = Array.isArray(node.args) ? (node.args as unknown[]) : [node.args];
     if (node.op === 'id') {
       variables.add(String(node.args));
-      // `request` by itself: whatever is done with it may read the address or the command.
+      // The whole `request`: later steps may read the address or the command.
       if (node.args === 'request') changesOften = true;
       return;
     }

@@ -7,7 +7,8 @@ import { policySchema } from '../document/schema.ts';
 import type { PolicyDocument } from '../document/schema.ts';
 import { parseLength, parseTime } from '../document/times.ts';
 import type { Lists } from '../document/value.ts';
-import { REASONS, REQUIREMENTS, fieldInfo } from '../document/vocabulary.ts';
+import { REASONS } from '../../model/reason.ts';
+import { REQUIREMENTS, fieldInfo } from '../document/vocabulary.ts';
 import { didYouMean } from '../document/suggest.ts';
 import type { CompiledPolicy, Grandfather, StandingAction } from './compiled-policy.ts';
 import { DEFAULT_COMPLIANCE, compileCompliancePolicy } from './compliance.ts';
@@ -19,21 +20,21 @@ import { compileIsTargeted, compileTargets } from './targets.ts';
 import { warnings } from './warnings.ts';
 import type { Known } from './warnings.ts';
 
-/** What a check may be told beside the document. */
+/** Inputs of a check besides the document. */
 export interface CompileOptions {
-  /** Reads a file that a list names; throws with the reason when it cannot. Absent = lists have no files. */
+  /** Reads a file of a list; throws with the reason. Absent = lists have no files. */
   readonly readList?: (file: string) => readonly string[];
-  /** What the feeds and the gateway know, for warnings. */
+  /** Known groups, attributes and commands, for warnings. */
   readonly known?: Known;
 }
 
-/** A compiled policy, or null when the document has errors; the problems either way. */
+/** A compiled policy, or null when the document has errors; and all problems. */
 export interface Compilation {
   readonly policy: CompiledPolicy | null;
   readonly problems: readonly Problem[];
 }
 
-/** Compiles a document, given as the value of its YAML or JSON. */
+/** Compiles a document, given as a parsed YAML or JSON value. */
 export function compilePolicy(value: unknown, options: CompileOptions = {}): Compilation {
   const problems = new Problems();
   const parsed = policySchema.safeParse(value);

@@ -8,13 +8,13 @@ import type { RuleIndex } from './rule-index.ts';
 import type { CompiledRule } from './rules.ts';
 import type { IsTargeted } from './scene.ts';
 
-/** What happens to one kind of phone, e.g. `notEnrolled`. */
+/** The action for one kind of phone, e.g. `notEnrolled`. */
 export interface StandingAction {
   readonly action: Action;
   readonly reportOnly: boolean;
 }
 
-/** Users by name or group; null = not named in the document. */
+/** Users by name or group; null = not used in the document. */
 export interface Who {
   readonly groups: Value | null;
   readonly users: Value | null;
@@ -24,7 +24,7 @@ export interface Who {
 export interface Grandfather {
   /** Milliseconds since the epoch. */
   readonly firstSeenBefore: number;
-  /** Milliseconds since the epoch: allowed at or after it; null = whenever. */
+  /** Milliseconds since the epoch: must have been allowed at or after it; null = at any time. */
   readonly allowedSince: number | null;
   /** Milliseconds since the epoch. */
   readonly until: number;

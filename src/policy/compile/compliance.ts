@@ -1,4 +1,4 @@
-// Owns compliance policies, compiled: to whom each is deployed, what it requires, and what is due when.
+// Owns compiled compliance policies: users, requirements, and schedule.
 import type { CompliancePolicyDocument, RequirementsDocument } from '../document/schema.ts';
 import type { Problems } from '../document/problem.ts';
 import { formatAge, parseLength, parseTime } from '../document/times.ts';
@@ -20,18 +20,18 @@ export type RequirementState = 'met' | 'unmet' | 'unreported';
 
 /** One requirement. */
 export interface Requirement {
-  /** As verdicts name it: `encrypted`, `attributes.NAME`. */
+  /** Name in verdicts: `encrypted`, `attributes.NAME`. */
   readonly key: string;
   readonly reason: Reason;
-  /** What is required, for explanations. */
+  /** The required value, for explanations. */
   readonly wanted: string;
   readonly state: (scene: Scene) => RequirementState;
-  /** Since when it is unmet by its own account, milliseconds since the epoch; null = unknown. */
+  /** Time since which it has been unmet, as reported, in milliseconds since the epoch; null = unknown. */
   readonly since: (scene: Scene) => number | null;
   readonly found: (scene: Scene) => Found;
 }
 
-/** One step: what happens how long after the requirement is unmet. */
+/** One step: an action, some time after the requirement became unmet. */
 export interface Step {
   readonly after: number;
   readonly action: StepAction;
@@ -42,22 +42,22 @@ export interface Step {
 export interface CompiledCompliancePolicy {
   readonly index: number;
   readonly name: string | null;
-  /** Groups it is deployed to; null = every targeted user. */
+  /** Groups of the policy; null = every targeted user. */
   readonly groups: Value | null;
-  /** Whether it is deployed to one of known groups; null likewise. */
+  /** Whether the policy applies to one of the given groups; null = to every targeted user. */
   readonly deployedTo: Match<readonly Text[]> | null;
   readonly match: readonly (readonly Condition[])[];
   readonly except: readonly (readonly Condition[])[];
   readonly requirements: readonly Requirement[];
   readonly unreportedPasses: boolean;
-  /** In the order in which they become due. */
+  /** In the order of their times. */
   readonly steps: readonly Step[];
   readonly reportOnly: boolean;
   /** Milliseconds since the epoch; null = always. */
   readonly from: number | null;
 }
 
-/** The policy that stands where a document has no `compliance`. */
+/** The policy for documents without `compliance`. */
 export const DEFAULT_COMPLIANCE: readonly CompliancePolicyDocument[] = [
   { name: 'default', require: { compliant: true }, action: 'quarantine' },
 ];
@@ -156,7 +156,7 @@ function compileRequirement(
   }
 }
 
-/** A value that must be the good one. */
+/** A requirement on a value with a time. */
 function good(name: TimedValue, wanted: boolean): Requirement {
   const read = (scene: Scene): boolean | null =>
     name === 'compliant' ? scene.compliant : (scene.facts.device?.[name] ?? null);
@@ -252,7 +252,7 @@ function reportedSince({ facts }: Scene): number | null {
   return facts.device?.reportedSince ?? null;
 }
 
-/** The later of two times of which either may be unknown. */
+/** The later of two times; either may be unknown. */
 export function latest(a: number | null, b: number | null): number | null {
   if (a === null || b === null) return a ?? b;
   return Math.max(a, b);

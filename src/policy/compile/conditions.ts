@@ -1,4 +1,4 @@
-// Owns conditions: one field of `match` or `except` with its value, compiled to a function of the facts.
+// Owns conditions: a field of `match` or `except` with its value, compiled to a function of the facts.
 import type { RawConditions, RawValue } from '../document/schema.ts';
 import { readValue } from '../document/value.ts';
 import type { Complain, Lists, Value } from '../document/value.ts';
@@ -19,17 +19,17 @@ import {
 import type { Address } from './network.ts';
 import type { Scene } from './scene.ts';
 
-/** What a condition found: for explanations. */
+/** The value that a condition found, for explanations. */
 export type Found = string | number | boolean | readonly string[] | null;
 
 /** One condition. */
 export interface Condition {
   readonly field: FieldName;
-  /** The field, with the name of the attribute where it is one. */
+  /** The field; with the attribute's name for attributes. */
   readonly label: string;
   /** Name of the attribute, for `attributes` and `userAttributes`. */
   readonly attribute: string | null;
-  /** As the document has it. */
+  /** The value in the document. */
   readonly wanted: RawValue;
   readonly value: Value;
   /** Whether an unknown fact matches `{ not: … }`. */
@@ -38,7 +38,7 @@ export interface Condition {
   readonly found: (scene: Scene) => Found;
 }
 
-/** Compiles the conditions of one map; they come in the order of the field table, whatever the map's order is. */
+/** Compiles the conditions of one map, in the order of the field table. */
 export function compileConditions(
   raw: RawConditions,
   refuses: boolean,
@@ -158,7 +158,7 @@ function compileField(field: FieldName, value: Value, refuses: boolean): Pick<Co
 
 type Read<Fact> = (scene: Scene) => Fact | null;
 
-/** Reported values come first; what the phone told of itself stands in for those that nobody reported. */
+/** Reported values take precedence over the phone's own description. */
 function reportedOrTold<Fact>(name: 'model' | 'manufacturer' | 'platform' | 'os' | 'osVersion'): Read<Fact> {
   return ({ facts }) => (facts.device?.[name] ?? facts.partnership?.told[name] ?? null) as Fact | null;
 }
@@ -210,10 +210,10 @@ function addressOf({ facts }: Scene): Address | null {
   return facts.request.address;
 }
 
-/** What the index looks a field up by: its text in lower case, null = unknown. */
+/** A field's key for the index: its text in lower case, null = unknown. */
 export type IndexedField = (scene: Scene) => string | null;
 
-/** Fields that the index knows: they have one value, and a fleet has few of them. */
+/** Fields of the index: single values, with few distinct ones in a fleet. */
 export const INDEXED_FIELDS: Readonly<Partial<Record<FieldName, IndexedField>>> = {
   deviceType: (scene) => TEXTS.deviceType(scene)?.lower ?? null,
   platform: (scene) => TEXTS.platform(scene)?.lower ?? null,

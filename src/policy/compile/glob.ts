@@ -6,9 +6,9 @@ export function isGlob(pattern: string): boolean {
 }
 
 /**
- * Compiles a pattern. No RegExp: one that backtracks takes seconds for `*a*a*a*a*a*b` on a hundred letters, and the text
- * comes from the phone. A pattern is a list of pieces between its stars; each piece is searched once, from where the one
- * before ended (the leftmost place is always good enough), by a search that never looks back over the text.
+ * Compiles a pattern. A backtracking RegExp would take seconds for `*a*a*a*a*a*b` on a hundred letters of a phone's
+ * text. A pattern is a list of pieces between stars; each piece is searched once, from the end of the previous match
+ * (the leftmost match is sufficient), without going back in the text.
  */
 export function compileGlob(pattern: string): (text: string) => boolean {
   const pieces = pattern.split('*');
@@ -35,13 +35,13 @@ export function compileGlob(pattern: string): (text: string) => boolean {
   };
 }
 
-/** Compares a piece with the text at a place (the start where none is given). */
+/** Compares a piece with the text at a position (default: the start). */
 function fixedPiece(piece: string): (text: string, at?: number) => boolean {
   if (piece.includes('?')) return (text, at = 0) => matchesAt(piece, text, at);
   return (text, at = 0) => text.startsWith(piece, at);
 }
 
-/** Finds a piece in text[from, end); returns the place behind it, or -1. */
+/** Finds a piece in text[from, end); returns the position after it, or -1. */
 type FindPiece = (text: string, from: number, end: number) => number;
 
 function compilePiece(piece: string): FindPiece {
@@ -54,7 +54,7 @@ function compilePiece(piece: string): FindPiece {
   return piece.length <= 32 ? shiftAnd(piece) : longShiftAnd(piece);
 }
 
-/** The shift-and search (Baeza-Yates, Gonnet 1992): one bit for each place in the piece, one step for each character. */
+/** Shift-and search (Baeza-Yates, Gonnet 1992): one bit per position in the piece, one step per character. */
 function shiftAnd(piece: string): FindPiece {
   const any = [...piece.split('').keys()].reduce((bits, at) => bits | (piece[at] === '?' ? 1 << at : 0), 0);
   const masks = new Map<number, number>();
@@ -74,7 +74,7 @@ function shiftAnd(piece: string): FindPiece {
   };
 }
 
-/** The same for a piece longer than a word: several words for each character, the highest bit carried into the next. */
+/** Shift-and for pieces longer than a machine word: several words per character, with carry. */
 function longShiftAnd(piece: string): FindPiece {
   const words = (piece.length + 31) >> 5;
   const any = new Int32Array(words);

@@ -1,4 +1,4 @@
-// Owns matching one value of the facts against one value of a condition. Answers are yes, no or unknown.
+// Owns matching a fact against a condition's value, with the results yes, no and unknown.
 import type { Operand, Operator, Value } from '../document/value.ts';
 import type { Attribute, Text, VersionText } from '../engine/facts.ts';
 import { compileGlob, isGlob } from './glob.ts';
@@ -6,13 +6,13 @@ import { compileBlocks } from './network.ts';
 import type { Address, AddressBlock } from './network.ts';
 import { compareVersions } from './version.ts';
 
-/** 1 = yes, 0 = no, -1 = the fact is unknown, or of a kind that cannot be compared. */
+/** 1 = yes, 0 = no, -1 = the fact is unknown or not comparable. */
 export type Answer = 1 | 0 | -1;
 
-/** What a match needs of the evaluation: the time, and a place to note when an age passes a limit. */
+/** The evaluation's clock, which also records when an age passes a limit. */
 export interface Clock {
   readonly now: number;
-  /** Something may be otherwise from this time on, in milliseconds since the epoch. */
+  /** The result may change at this time, in milliseconds since the epoch. */
   note(time: number): void;
 }
 
@@ -22,8 +22,8 @@ export type Match<Fact> = (fact: Fact | null, clock: Clock) => Answer;
 type Leaf<Fact> = (value: Value) => Match<Fact>;
 
 /**
- * Puts lists and `not` around the comparisons of a kind. `refuses`: an unknown fact matches `{ not: … }` only where a
- * match counts against the phone.
+ * Adds lists and `not` to the comparisons of a kind. `refuses`: an unknown fact matches `{ not: … }`, which is the case
+ * where a match counts against the phone.
  */
 function combine<Fact>(value: Value, refuses: boolean, leaf: Leaf<Fact>): Match<Fact> {
   switch (value.type) {
@@ -59,7 +59,7 @@ function negate<Fact>(inner: Match<Fact>, refuses: boolean): Match<Fact> {
   };
 }
 
-/** Joins the exact texts of a list, so that a long list costs one look-up. */
+/** Joins the exact texts of a list into one set, so that a long list costs one look-up. */
 function joinTexts(value: Value): { readonly texts: ReadonlySet<string>; readonly rest: Value } | null {
   if (value.type !== 'any' || value.values.length < 5) return null;
   const texts = new Set<string>();
@@ -75,7 +75,7 @@ function flatten(values: readonly Value[]): Value[] {
   return values.flatMap((value) => (value.type === 'any' ? flatten(value.values) : [value]));
 }
 
-/** Prepares a value for {@link combine}: long lists of exact texts become one set. */
+/** Prepares a value for {@link combine}, with sets for long lists. */
 function withSets<Fact>(
   value: Value,
   refuses: boolean,
@@ -244,7 +244,7 @@ function timeComparison(
   if (operand.type === 'time') return (time) => holds(time, operand.time);
   if (operand.type !== 'age') return null;
   const { length } = operand;
-  // An age reaches the length at one moment and exceeds it at the next.
+  // An age reaches the length at one millisecond and exceeds it at the next.
   const exclusive = operator === '<=' || operator === '>' ? 1 : 0;
   return (time, clock) => {
     clock.note(time + length + exclusive);

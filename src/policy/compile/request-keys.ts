@@ -1,5 +1,5 @@
-// Owns the part of a cache key that a request decides: which conditions on the request hold. It holds no addresses and no
-// user agents, so that a phone has few verdicts however its requests differ.
+// Owns the part of a cache key that depends on the request: the conditions on the request that hold. It contains no
+// addresses and no user agents, so that a phone has few verdicts.
 import { fieldInfo } from '../document/vocabulary.ts';
 import type { Facts } from '../engine/facts.ts';
 import type { CompiledRule } from './rules.ts';
@@ -10,18 +10,18 @@ import type { IsTargeted } from './scene.ts';
 export interface RequestCondition {
   /** The field, or `when`. */
   readonly field: string;
-  /** What the document says, as JSON; the expression of a `when`. */
+  /** The value in the document, as JSON; the expression of a `when`. */
   readonly wanted: string;
   readonly holds: (scene: Scene) => boolean;
 }
 
-/** What a policy looks at in requests. */
+/** The parts of a request that a policy uses. */
 export interface RequestKeys {
-  /** Conditions that depend on the request; equal ones count once. */
+  /** Conditions that depend on the request, without duplicates. */
   readonly requestConditions: readonly RequestCondition[];
   /**
-   * Which of them hold, for the key of a cache: a number up to 52 conditions, else a text. Requests with the same key, of the
-   * same user and device at the same time, have the same verdict.
+   * The set of these conditions that hold, as a cache key: a number up to 52 conditions, else a text. Requests of the
+   * same user and device with the same key have the same verdict at the same time.
    */
   readonly requestKey: (facts: Facts) => number | string;
 }
@@ -29,14 +29,14 @@ export interface RequestKeys {
 /** A number holds this many bits exactly. */
 const MAX_BITS = 52;
 
-/** Finds the conditions on requests in the rules; equal ones count once. */
+/** Collects the conditions on requests from the rules, without duplicates. */
 export function compileRequestKeys(rules: readonly CompiledRule[], isTargeted: IsTargeted): RequestKeys {
   const found = new Map<string, RequestCondition>();
   for (const rule of rules) {
     for (const condition of [...rule.match.flat(), ...rule.except.flat()]) {
       if (fieldInfo(condition.field).perRequest !== true) continue;
       const wanted = JSON.stringify(condition.wanted);
-      // `{ not: … }` takes unknown values differently where a match refuses.
+      // `{ not: … }` treats unknown values differently where a match refuses.
       found.set(`${condition.field} ${condition.refuses} ${wanted}`, {
         field: condition.field,
         wanted,

@@ -14,7 +14,7 @@ import type { Condition } from './conditions.ts';
 export interface CompiledRule {
   readonly index: number;
   readonly name: string | null;
-  /** Maps of which one must hold. */
+  /** Maps of which at least one must hold. */
   readonly match: readonly (readonly Condition[])[];
   /** Maps of which none may hold. */
   readonly except: readonly (readonly Condition[])[];
@@ -69,8 +69,8 @@ function compileWhen(
 }
 
 /**
- * A quarantined phone starts over when it is allowed again, and when it is quarantined anew. What changes from request to
- * request must not decide that: `network` and `command` never, the rest of the request better not.
+ * A phone starts over when its quarantine begins or ends. So facts that change between requests must not decide it:
+ * `network` and `command` never, other facts of the request preferably not.
  */
 function checkQuarantine(rule: CompiledRule, problems: Problems, at: readonly PropertyKey[]): void {
   for (const { field } of rule.match.flat()) {

@@ -1,4 +1,4 @@
-// Owns one evaluation: the facts, what is derived from them once, and when something looked at may change.
+// Owns one evaluation: the facts, values derived from them, and when the result may change.
 import type { Facts, TimedValue } from '../engine/facts.ts';
 import type { Clock } from './matcher.ts';
 
@@ -9,7 +9,7 @@ export type IsTargeted = (scene: Scene) => boolean;
 export class Scene implements Clock {
   readonly facts: Facts;
   readonly now: number;
-  /** The next moment at which something that was looked at may change; Infinity = none. */
+  /** The next time at which a used fact may change; Infinity = never. */
   recheckAt = Infinity;
   readonly #isTargeted: IsTargeted;
   #targeted: boolean | null = null;
@@ -26,7 +26,7 @@ export class Scene implements Clock {
     if (time > this.now && time < this.recheckAt) this.recheckAt = time;
   }
 
-  /** Whether a moment has come; otherwise it is noted. */
+  /** Whether a time has passed; if not, it is recorded. */
   hasCome(time: number): boolean {
     if (time <= this.now) return true;
     if (time < this.recheckAt) this.recheckAt = time;
@@ -38,7 +38,7 @@ export class Scene implements Clock {
     return this.#targeted;
   }
 
-  /** Compliant as reported; false once its grace has ended. */
+  /** Compliant as reported; false after the grace period. */
   get compliant(): boolean | null {
     const { device } = this.facts;
     if (device === null) return null;
@@ -46,11 +46,11 @@ export class Scene implements Clock {
     return !this.hasCome(device.graceUntil);
   }
 
-  /** Since when a value is not the good one; null = unknown. */
+  /** Time since which a value has not been the required one; null = unknown. */
   unmetSince(value: TimedValue): number | null {
     const { device } = this.facts;
     if (device === null) return null;
-    // Compliance whose grace has ended is unmet since that end.
+    // Compliance after its grace period has been unmet since the end of that period.
     if (value === 'compliant' && device.compliant === true) return device.graceUntil;
     return device.unmetSince[value];
   }

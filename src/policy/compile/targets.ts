@@ -1,4 +1,4 @@
-// Owns whom conditional access applies to.
+// Owns the users to whom conditional access applies.
 import type { Problems } from '../document/problem.ts';
 import type { PolicyDocument, WhoDocument } from '../document/schema.ts';
 import { readNames } from '../document/value.ts';
@@ -31,8 +31,8 @@ export function compileTargets(
 }
 
 /**
- * Whether a user is targeted. Exclusion wins. A user no feed knows is targeted whatever `include` names, and excluded only
- * by an exact name: neither groups nor patterns may free a user nobody knows.
+ * Whether a user is targeted. Exclusion takes precedence. A user that no feed knows is always targeted, and excluded
+ * only by an exact name: groups or patterns must not exempt unknown users.
  */
 export function compileIsTargeted(targets: ReturnType<typeof compileTargets>): IsTargeted {
   if (targets === null) return () => true;
@@ -56,7 +56,7 @@ function matchOf(value: Value | null): Match<readonly Text[]> {
   return value === null ? () => 0 : textsMatch(value, false);
 }
 
-/** The names of a value that are no patterns. */
+/** The names of a value that are not patterns. */
 function exactOnly(value: Value): Value {
   if (value.type === 'any') return { type: 'any', values: value.values.map(exactOnly) };
   return value.type === 'text' && !isGlob(value.text) ? value : { type: 'any', values: [] };

@@ -1,4 +1,4 @@
-// Owns version numbers in the spellings of phones and feeds: "17.4.1", "iOS 18.0.1", "18.0 22A3354", "14 (UP1A)".
+// Owns parsing of version numbers as phones and feeds write them: "17.4.1", "iOS 18.0.1", "18.0 22A3354", "14 (UP1A)".
 
 /** The numbers of a version, most significant first. */
 export type Version = readonly number[];
@@ -6,7 +6,7 @@ export type Version = readonly number[];
 /** More parts than any operating system has. */
 const MAX_PARTS = 8;
 
-/** The first run of digits and the parts that follow it by dots; null = no number in the text. */
+/** The first number and the dotted parts after it; null = no number. */
 export function parseVersion(text: string): Version | null {
   let at = 0;
   while (at < text.length && !isDigit(text.charCodeAt(at))) at++;
@@ -23,7 +23,7 @@ export function parseVersion(text: string): Version | null {
   return parts;
 }
 
-/** Whether a text is nothing but a version, as a policy writes it. */
+/** Whether a text is only a version, as in a policy. */
 export function isPlainVersion(text: string): boolean {
   return /^[0-9]{1,15}(?:\.[0-9]{1,15}){0,7}$/.test(text);
 }

@@ -1,4 +1,4 @@
-// Owns what is doubtful in a document that works.
+// Owns the warnings about valid but doubtful documents.
 import type { Problems } from '../document/problem.ts';
 import { didYouMean, nearest } from '../document/suggest.ts';
 import { namesUnknown, someValue } from '../document/value.ts';
@@ -9,7 +9,7 @@ import type { Condition } from './conditions.ts';
 import { isGlob } from './glob.ts';
 import type { CompiledRule } from './rules.ts';
 
-/** What the feeds and the gateway know; absent = not known here, and nothing is said about it. Names are in lower case. */
+/** Names known to the feeds and the gateway, in lower case; absent = unknown, so no warning. */
 export interface Known {
   /** Groups that a feed has. */
   readonly groups?: ReadonlySet<string>;
@@ -80,7 +80,7 @@ function checkWho(who: Who | null, name: string, known: Known, problems: Problem
   if (who?.groups) checkGroups(who.groups, ['targets', name, 'groups'], known, problems);
 }
 
-/** Groups that no feed has: such a rule concerns nobody, most likely by a typing error. */
+/** Groups that no feed has, probably misspelt: such a rule applies to nobody. */
 function checkGroups(value: Value, at: Path, { groups }: Known, problems: Problems): void {
   if (groups === undefined) return;
   for (const group of textsOf(value))
@@ -156,7 +156,7 @@ function checkPlatform(written: string, at: Path, problems: Problems): void {
   if (meant !== null) problems.warning(at, `platform "${written}" is unusual (did you mean "${meant}"?)`);
 }
 
-/** A comparison never matches an unknown value, so a phone that reports nothing gets past the refusal. */
+/** A comparison never matches an unknown value, so a phone that reports none passes the refusal. */
 function checkComparisons(maps: Maps, at: Path, problems: Problems): void {
   for (const { field, label, value } of maps.flat())
     if (comparesOnly(value))
@@ -171,7 +171,7 @@ function comparesOnly(value: Value): boolean {
   return value.type === 'any' && !namesUnknown(value) && value.values.some(comparesOnly);
 }
 
-/** A rule that an earlier one never lets be reached. */
+/** A rule that is never reached because of an earlier one. */
 function checkHidden(rule: CompiledRule, rules: readonly CompiledRule[], problems: Problems): void {
   const hider = rules.slice(0, rule.index).find((earlier) => hides(earlier, rule));
   if (hider === undefined) return;
@@ -189,7 +189,7 @@ function hides(earlier: CompiledRule, later: CompiledRule): boolean {
   return always && later.match.every((map) => earlier.match.some((wider) => isWider(wider, map)));
 }
 
-/** Whether every condition of one map stands in the other one too. */
+/** Whether the other map contains every condition of this one. */
 function isWider(wider: readonly Condition[], map: readonly Condition[]): boolean {
   return wider.every((condition) =>
     map.some(
@@ -201,7 +201,7 @@ function isWider(wider: readonly Condition[], map: readonly Condition[]): boolea
   );
 }
 
-/** An allow ends the walk: what it matches is never checked for compliance. */
+/** An allow ends the evaluation: matching phones are never checked for compliance. */
 function checkShadow({ index, action, reportOnly, match }: CompiledRule, problems: Problems): void {
   if (action !== 'allow' || reportOnly) return;
   if (!match.every(isNarrow))
@@ -211,7 +211,7 @@ function checkShadow({ index, action, reportOnly, match }: CompiledRule, problem
     );
 }
 
-/** Whether a map names users or devices, or what compliance would find. */
+/** Whether a map names users or devices, or facts of compliance. */
 function isNarrow(map: readonly Condition[]): boolean {
   return map.some(
     ({ field, wanted }) =>
@@ -235,7 +235,7 @@ function checkRequirement(key: string, at: Path, known: Known, problems: Problem
     problems.warning([...at, key], 'no feed reports it, so no device can meet it');
 }
 
-/** Lists that nothing names. */
+/** Unused lists. */
 function checkLists({ document }: CompiledPolicy, problems: Problems): void {
   const { lists = {}, ...rest } = document;
   const used = new Set<string>();

@@ -1,14 +1,14 @@
-// Owns what is wrong or doubtful in a policy document: where, and in which words.
+// Owns the problems of a policy document: position and text.
 
 /** One problem. An error makes the document unusable, a warning does not. */
 export interface Problem {
   readonly severity: 'error' | 'warning';
-  /** The way to the value from the top of the document. */
+  /** Path of the value in the document. */
   readonly path: readonly PropertyKey[];
   readonly message: string;
-  /** The last part of the path is a key that stands there and should not, or names the place best. */
+  /** The problem is the key at the end of the path, not its value. */
   readonly atKey?: true;
-  /** Where inside of the text at `path`, in characters; for CEL expressions. */
+  /** Position in the text at `path`, in characters; for CEL expressions. */
   readonly offset?: number;
 }
 

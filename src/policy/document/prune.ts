@@ -1,15 +1,15 @@
-// Owns taking the parts that have no right shape out of a document, so that its other parts can be checked too.
+// Owns removing malformed parts of a document, so that the rest can be checked.
 import type { Problem } from './problem.ts';
 import { policySchema } from './schema.ts';
 import type { PolicyDocument } from './schema.ts';
 import { shapeProblems } from './shape.ts';
 
-/** Each round takes something out; nobody's document is wrong at more levels. */
+/** Each round removes something; real documents need few. */
 const MAX_ROUNDS = 20;
 
 type Container = Record<PropertyKey, unknown>;
 
-/** What is left of a document with problems, in its right shape, at the same places; null = nothing that can be checked. */
+/** The well-formed rest of a document, with unchanged positions; null = nothing to check. */
 export function pruneDocument(value: unknown, problems: readonly Problem[]): PolicyDocument | null {
   if (!isContainer(value) || Array.isArray(value)) return null;
   const left = structuredClone(value);
@@ -31,12 +31,12 @@ function takeOut(root: Container, path: readonly PropertyKey[]): void {
   const key = path.at(-1) as PropertyKey;
   const [section, name] = path;
   if (section === 'lists' && name !== undefined) {
-    // The list keeps its name: what refers to it is not wrong.
+    // The list keeps its name, so that references to it are valid.
     const lists = root['lists'];
     if (isContainer(lists) && /^[A-Za-z0-9_.-]+$/.test(String(name))) lists[name] = [];
     else delete root['lists'];
   } else if (Array.isArray(parent)) {
-    // Others of a list keep their places.
+    // Other entries of the list keep their positions.
     if (path.length === 2 && section === 'rules') parent[Number(key)] = { action: 'allow' };
     else if (path.length === 2 && section === 'compliance') parent[Number(key)] = { require: {} };
     else takeOut(root, path.slice(0, -1));
@@ -45,7 +45,7 @@ function takeOut(root: Container, path: readonly PropertyKey[]): void {
   } else if (isContainer(parent) && (key === 'action' || key === 'require')) {
     parent[key] = key === 'action' ? 'allow' : {};
   } else {
-    // Something else is missing: the whole cannot be checked.
+    // A required part is missing: the whole section cannot be checked.
     takeOut(root, path.slice(0, -1));
   }
 }

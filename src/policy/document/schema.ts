@@ -1,10 +1,11 @@
 // Owns the shape of a policy document: every field, its meaning and default, in one zod schema.
 import { z } from 'zod';
+import { REASONS } from '../../model/reason.ts';
 import { parseLength, parseTime } from './times.ts';
-import { ACTIONS, FIELDS, FIELD_NAMES, REASONS, STEP_ACTIONS } from './vocabulary.ts';
+import { ACTIONS, FIELDS, FIELD_NAMES, STEP_ACTIONS } from './vocabulary.ts';
 import type { FieldName } from './vocabulary.ts';
 
-/** Bounds of a document: far above what people write, and low enough to compile in a moment. */
+/** Limits of a document: far above real ones, and low enough to compile quickly. */
 export const MAX_RULES = 1_000;
 export const MAX_POLICIES = 500;
 const MAX_LIST = 100_000;
@@ -41,9 +42,9 @@ const names = (what: string): z.ZodOptional<z.ZodUnion<readonly [z.ZodString, z.
 
 /** One value of a condition: text, number or boolean. */
 export type Scalar = string | number | boolean;
-/** What a condition compares with, as written. */
+/** The value of a condition, as written. */
 export type RawValue = Scalar | RawNot | readonly (Scalar | RawNot)[];
-/** Everything but the given. */
+/** Negation. */
 export interface RawNot {
   readonly not: Scalar | readonly Scalar[];
 }

@@ -1,4 +1,4 @@
-// Owns what is wrong with the shape of a document, in words for an operator, made from the issues of the schema.
+// Owns error texts for malformed documents, made from the issues of the schema.
 import type { z } from 'zod';
 import type { Problem } from './problem.ts';
 import { policyJsonSchema } from './schema.ts';
@@ -56,7 +56,7 @@ function unitOf(origin: string): string {
   return origin === 'array' ? ' entries long' : '';
 }
 
-/** The branch of a union whose type the value has, so that its own problems are worth telling; null = none, or several. */
+/** The branch of a union that matches the value's type, whose problems are reported; null = none, or several. */
 function meantBranch(branches: readonly (readonly Issue[])[]): readonly Issue[] | null {
   const meant = branches.filter((issues) => !issues.some(isOtherType));
   return meant.length === 1 ? (meant[0] ?? null) : null;
@@ -109,7 +109,7 @@ function at(value: unknown, path: Path): unknown {
   return found;
 }
 
-/** The part of JSON Schema that is needed to find the fields a place may have. */
+/** The part of JSON Schema that lists the fields of an object. */
 interface Node {
   readonly $ref?: string;
   readonly properties?: Readonly<Record<string, Node>>;

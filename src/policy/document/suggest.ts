@@ -1,9 +1,9 @@
-// Owns "did you mean": the known word nearest to an unknown one.
+// Owns "did you mean": the known word most similar to an unknown one.
 
-/** Longest word that is compared; the work is the product of two lengths. */
+/** Longest compared word; the cost is the product of the lengths. */
 const MAX_LENGTH = 64;
 
-/** The nearest of the known words, when it is near enough to be meant; null = none is. */
+/** The most similar known word, if it is similar enough; null = none. */
 export function nearest(word: string, known: Iterable<string>): string | null {
   if (word.length > MAX_LENGTH) return null;
   const lower = word.toLowerCase();
@@ -12,7 +12,7 @@ export function nearest(word: string, known: Iterable<string>): string | null {
   for (const candidate of known) {
     if (candidate.length > MAX_LENGTH) continue;
     const other = candidate.toLowerCase();
-    // The beginning of a word means the word.
+    // A prefix counts as a match.
     const distance = lower.length >= 4 && other.startsWith(lower) ? 1 : edits(lower, other);
     if (distance < least) {
       least = distance;

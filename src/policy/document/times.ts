@@ -1,4 +1,4 @@
-// Owns points in time and lengths of time as a policy and its facts write them.
+// Owns times and durations in policies and facts.
 
 const UNITS: Readonly<Record<string, number>> = {
   s: 1_000,
@@ -13,7 +13,7 @@ const LENGTH_PART = /([0-9]+)([smhdw])/g;
 const TIME =
   /^([0-9]{4})-([0-9]{2})-([0-9]{2})(?:[Tt ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:\.([0-9]{1,9}))?)?([Zz]|[+-][0-9]{2}:?[0-9]{2})?)?$/;
 
-/** Milliseconds of `90s`, `10m`, `72h`, `30d`, `2w` or `1d12h`; null = not a length of time. */
+/** Milliseconds of `90s`, `10m`, `72h`, `30d`, `2w` or `1d12h`; null = invalid. */
 export function parseLength(text: string): number | null {
   if (text.length > 50 || !LENGTH.test(text)) return null;
   let sum = 0;
@@ -51,16 +51,16 @@ function zoneMinutes(zone: string | undefined): number | null {
   return (zone.startsWith('-') ? -1 : 1) * (hours * 60 + minutes);
 }
 
-/** The latest time that is written (9999-12-31T23:59:59.999Z). */
+/** The latest time that can be written (9999-12-31T23:59:59.999Z). */
 const LAST_TIME = 253_402_300_799_999;
 
-/** ISO 8601 in UTC, with milliseconds only where there are some; null for a time that has no date. */
+/** ISO 8601 in UTC, with milliseconds if not zero; null for a time without a date. */
 export function formatTime(time: number): string | null {
   if (!Number.isFinite(time) || Math.abs(time) > LAST_TIME) return null;
   return new Date(time).toISOString().replace('.000Z', 'Z');
 }
 
-/** How long something takes or was ago, in its two largest units, e.g. `61d 4h`. */
+/** A duration or age in its two largest units, e.g. `61d 4h`. */
 export function formatAge(milliseconds: number): string {
   if (milliseconds < 0) return `-${formatAge(-milliseconds)}`;
   const parts: string[] = [];

@@ -1,4 +1,4 @@
-// Owns what a value of a condition means for its field: text, version, number, time, block of addresses, and their lists.
+// Owns parsing of condition values by the type of their field: text, version, number, time, address block, and lists.
 import { parseBlock } from '../compile/network.ts';
 import type { AddressBlock } from '../compile/network.ts';
 import { isPlainVersion, parseVersion } from '../compile/version.ts';
@@ -10,14 +10,14 @@ import type { ValueKind } from './vocabulary.ts';
 
 export type Operator = '<' | '<=' | '>' | '>=';
 
-/** What a comparison compares with. `age`: how long ago a time is, in milliseconds. */
+/** The operand of a comparison. `age`: milliseconds since a time. */
 export type Operand =
   | { readonly type: 'version'; readonly version: Version }
   | { readonly type: 'number'; readonly number: number; readonly version: Version | null }
   | { readonly type: 'time'; readonly time: number }
   | { readonly type: 'age'; readonly length: number };
 
-/** A value, understood. Texts are in lower case. */
+/** A parsed value. Texts are in lower case. */
 export type Value =
   | { readonly type: 'unknown' }
   | { readonly type: 'text'; readonly text: string }
@@ -29,13 +29,13 @@ export type Value =
   | { readonly type: 'not'; readonly value: Value }
   | { readonly type: 'any'; readonly values: readonly Value[] };
 
-/** Named lists, with those of files read. */
+/** Named lists, including those read from files. */
 export type Lists = ReadonlyMap<string, readonly string[]>;
 
-/** Tells of a problem with a value, at a place below it. */
+/** Reports a problem at a path below the value. */
 export type Complain = (message: string, path: readonly PropertyKey[]) => void;
 
-/** Reads a value as its field means it; problems are told, and a value with any matches nothing. */
+/** Parses a value by the type of its field; problems are reported, and a faulty value matches nothing. */
 export function readValue(raw: RawValue, kind: ValueKind, lists: Lists, complain: Complain): Value {
   if (Array.isArray(raw)) {
     const entries: readonly (Scalar | RawNot)[] = raw;
@@ -214,7 +214,7 @@ function clip(text: string): string {
   return text.length > 60 ? `${text.slice(0, 60)}…` : text;
 }
 
-/** Whether a value names what is unknown, outside of `not`. */
+/** Whether a value includes `unknown`, outside of `not`. */
 export function namesUnknown(value: Value): boolean {
   return value.type === 'unknown' || (value.type === 'any' && value.values.some(namesUnknown));
 }

@@ -1,40 +1,16 @@
 // Owns the words a policy is written with: actions, reasons, requirements, and the fields that conditions can name.
+import type { VerdictReason } from '../../model/reason.ts';
 
-/** What a rule or step of the policy does with a phone. */
+/** The actions of rules and steps. */
 export const ACTIONS = ['allow', 'block', 'quarantine'] as const;
 export type Action = (typeof ACTIONS)[number];
 
-/** What a step of a compliance policy does: `warn` lets mail pass and says what runs out. */
+/** The actions of compliance steps. `warn` allows mail and reports what is due. */
 export const STEP_ACTIONS = ['warn', 'quarantine', 'block'] as const;
 export type StepAction = (typeof STEP_ACTIONS)[number];
 
-/** Published vocabulary of reasons; stable, used in logs, metrics, messages and the API. */
-export const REASONS = [
-  'wipeRequested',
-  'wiped',
-  'userDisabled',
-  'individualRule',
-  'deviceRule',
-  'notTargeted',
-  'unknownDevice',
-  'awaitingReport',
-  'notEnrolled',
-  'notCompliant',
-  'notEncrypted',
-  'compromised',
-  'osTooOld',
-  'notCheckedIn',
-  'noManagedMailProfile',
-  'attributeNotMet',
-  'inGracePeriod',
-  'grandfathered',
-  'noCompliancePolicy',
-  'tooManyDevices',
-  'compliant',
-  'reportOnly',
-  'storeUnavailable',
-] as const;
-export type Reason = (typeof REASONS)[number];
+/** A reason of a verdict. */
+export type Reason = VerdictReason;
 
 /** Microsoft Graph's exchangeAccessStateReason (managedDevice resource) for each reason. */
 export const EXCHANGE_REASONS: Readonly<Record<Reason, string>> = {
@@ -63,7 +39,7 @@ export const EXCHANGE_REASONS: Readonly<Record<Reason, string>> = {
   storeUnavailable: 'other',
 };
 
-/** Requirements of a compliance policy in the order in which equally strict ones are named; attributes come last. */
+/** Requirements, in the order in which equally strict ones are reported; attributes come last. */
 export const REQUIREMENTS = [
   'compromised',
   'compliant',
@@ -87,10 +63,10 @@ export const REQUIREMENT_REASONS: Readonly<Record<RequirementName, Reason>> = {
 /** How the values of a field are written and compared. */
 export type ValueKind = 'text' | 'version' | 'number' | 'boolean' | 'age' | 'network' | 'attribute';
 
-/** What is known of a field that conditions can name. */
+/** Properties of a field of conditions. */
 export interface FieldInfo {
   readonly kind: ValueKind;
-  /** Several values at once (names, groups): a condition holds when it holds for one of them. */
+  /** Has several values (names, groups): a condition holds if it holds for one. */
   readonly many?: true;
   /** A map from attribute names to values. */
   readonly map?: true;
@@ -159,3 +135,4 @@ export const FIELD_NAMES = Object.keys(FIELDS) as readonly FieldName[];
 
 /** Ways to sign in that `auth` can name. */
 export const AUTH_METHODS = ['basic', 'bearer', 'certificate', 'negotiate'] as const;
+export type AuthMethod = (typeof AUTH_METHODS)[number];

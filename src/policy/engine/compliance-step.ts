@@ -1,4 +1,4 @@
-// Owns step 10 of the walk: which unmet requirement of which compliance policy decides.
+// Owns step 10 of the evaluation: the unmet requirement that decides.
 import { allHold, anyHolds } from '../compile/alternatives.ts';
 import type { CompiledCompliancePolicy, Requirement, Step } from '../compile/compliance.ts';
 import { latest } from '../compile/compliance.ts';
@@ -7,7 +7,7 @@ import type { Condition } from '../compile/conditions.ts';
 import type { Scene } from '../compile/scene.ts';
 import type { StepAction } from '../document/vocabulary.ts';
 
-/** An unmet requirement and what is due. Times are milliseconds since the epoch. */
+/** An unmet requirement and its schedule. Times are milliseconds since the epoch. */
 export interface Unmet {
   readonly policy: CompiledCompliancePolicy;
   readonly requirement: Requirement;
@@ -17,27 +17,27 @@ export interface Unmet {
   readonly since: number | null;
 }
 
-/** What came of the compliance policies. */
+/** The result of the compliance policies. */
 export interface ComplianceOutcome {
-  /** How many policies are deployed to this user and device. */
+  /** Number of policies that apply to this user and device. */
   readonly deployed: number;
-  /** The one that refuses. */
+  /** The requirement that refuses. */
   readonly refusal: Unmet | null;
-  /** The one whose time runs out first, where none refuses. */
+  /** The requirement whose time ends first, when none refuses. */
   readonly grace: Unmet | null;
-  /** The strictest of those that are only reported. */
+  /** The strictest of those in report-only mode. */
   readonly reported: Unmet | null;
 }
 
 const STRICTNESS: Readonly<Record<StepAction, number>> = { warn: 0, quarantine: 1, block: 2 };
 
-/** Looks at every policy deployed to the user and device. */
+/** Checks every policy that applies to the user and device. */
 export function checkCompliance(policy: CompiledPolicy, scene: Scene): ComplianceOutcome {
   const search = new Search(scene);
   let last: CompiledCompliancePolicy | null = null;
   policy.complianceIndex.first(scene, (row, rest) => {
     const one = policy.complianceRows[row];
-    // A policy has a row for each of its maps; the first that holds is enough.
+    // A policy has one row per map; the first match is enough.
     if (one === undefined || one === last || !isDeployed(one, rest, scene)) return false;
     last = one;
     search.add(one);
@@ -46,7 +46,7 @@ export function checkCompliance(policy: CompiledPolicy, scene: Scene): Complianc
   return search;
 }
 
-/** Whether a policy is deployed, as far as the index has not decided it. */
+/** Whether a policy applies, apart from what the index decided. */
 function isDeployed(
   { groups, except }: CompiledCompliancePolicy,
   rest: readonly Condition[],
@@ -81,7 +81,7 @@ class Search implements ComplianceOutcome {
     const { due, next, since } = timing;
     const pending = policy.from !== null && !this.#scene.hasCome(policy.from);
     if (pending || policy.reportOnly || due?.reportOnly === true) {
-      // Before `from` nothing is due: what is reported is how the policy will refuse.
+      // Before `from` no step is due; the report shows how the policy will refuse.
       const step = pending ? policy.steps.find(({ action }) => action !== 'warn') : due;
       if (step === undefined || step === null || step.action === 'warn') return;
       if (this.reported === null || STRICTNESS[step.action] > STRICTNESS[this.reported.action])
@@ -98,7 +98,9 @@ class Search implements ComplianceOutcome {
   }
 }
 
-/** The step that is due, null = none yet; when the next one is, null = there is none; since when, null = since always. */
+/**
+ * The step that is due (null = none), the time of the next one (null = none), and the time since when (null = always).
+ */
 export function timingOf(
   { steps, from }: CompiledCompliancePolicy,
   requirement: Requirement,

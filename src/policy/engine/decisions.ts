@@ -1,4 +1,4 @@
-// Owns steps 1 to 5 of the walk: wipes, disabled users, and decisions by hand.
+// Owns steps 1 to 5 of the evaluation: wipes, disabled users, and decisions by operators.
 import type { CompiledPolicy } from '../compile/compiled-policy.ts';
 import type { Scene } from '../compile/scene.ts';
 import type { DecisionAction, DecisionFacts, DecisionScope } from './facts.ts';
@@ -6,12 +6,14 @@ import type { DecisionTrace, Outcome, Tracer } from './trace.ts';
 import type { VerdictAction } from './verdict.ts';
 import type { Reason } from '../document/vocabulary.ts';
 
-/** What a decision by hand comes to. */
+/** The verdict of a decision by an operator. */
 export interface HandVerdict {
   readonly action: VerdictAction;
   readonly reason: Reason;
   readonly validUntil: number | null;
   readonly since: number | null;
+  /** Which decision; null = the user is disabled. */
+  readonly decision: DecisionFacts | null;
 }
 
 const STRICTNESS: Readonly<Record<DecisionAction, number>> = {
@@ -26,7 +28,7 @@ const WIPE_SCOPES = ['device', 'partnership'] as const;
 const BLOCK_SCOPES = ['user', 'device', 'partnership'] as const;
 const OTHER_SCOPES = ['partnership', 'device', 'user'] as const;
 
-/** Steps 1 to 5; null = the walk goes on. */
+/** Steps 1 to 5; null = continue. */
 export function decideByHand(
   policy: CompiledPolicy,
   scene: Scene,
@@ -48,7 +50,8 @@ export function decideByHand(
     enabled: user.enabled,
     blocks: policy.blocksDisabledUsers,
   });
-  if (disabled) return { action: 'block', reason: 'userDisabled', validUntil: null, since: null };
+  if (disabled)
+    return { action: 'block', reason: 'userDisabled', validUntil: null, since: null, decision: null };
   if (decisions.length === 0) return null;
   const block = firstOf(BLOCK_SCOPES, scene, (one) => one.action === 'block');
   trace('blockByHand', block, tracer, (one) => one.action === 'block');
@@ -59,21 +62,21 @@ export function decideByHand(
 }
 
 function verdictOf(decision: DecisionFacts, action: VerdictAction, reason: Reason): HandVerdict {
-  return { action, reason, validUntil: decision.expiresAt, since: decision.decidedAt };
+  return { action, reason, validUntil: decision.expiresAt, since: decision.decidedAt, decision };
 }
 
 function isWipe({ action }: DecisionFacts): boolean {
   return action === 'wipe' || action === 'accountWipe';
 }
 
-/** A wipe comes from an operator and concerns a device or partnership; anything else that says so is no decision. */
+/** Only an operator can order a wipe, for a device or partnership; others are ignored. */
 function isAllowed(decision: DecisionFacts): boolean {
   return !isWipe(decision) || (decision.source === null && decision.scope !== 'user');
 }
 
 type Test = (decision: DecisionFacts) => boolean;
 
-/** The strictest decision of the first scope that has one of the kind. */
+/** The strictest matching decision, from the first scope that has one. */
 function strictestOf(scopes: readonly DecisionScope[], scene: Scene, test: Test): DecisionFacts | null {
   for (const scope of scopes) {
     const found = strictest(scope, scene, test);
@@ -82,7 +85,7 @@ function strictestOf(scopes: readonly DecisionScope[], scene: Scene, test: Test)
   return null;
 }
 
-/** The decision in force of the first scope where it is of the kind. */
+/** The effective decision of the first scope in which it matches. */
 function firstOf(scopes: readonly DecisionScope[], scene: Scene, test: Test): DecisionFacts | null {
   for (const scope of scopes) {
     const found = inForce(scope, scene);
@@ -91,7 +94,7 @@ function firstOf(scopes: readonly DecisionScope[], scene: Scene, test: Test): De
   return null;
 }
 
-/** What counts in a scope: the strictest decision of operators, else the strictest imported one. */
+/** The effective decision of a scope: the strictest of operators, else the strictest imported one. */
 function inForce(scope: DecisionScope, scene: Scene): DecisionFacts | null {
   return (
     strictest(scope, scene, ({ source }) => source === null) ??
@@ -109,11 +112,19 @@ function strictest(scope: DecisionScope, scene: Scene, test: Test): DecisionFact
   return best;
 }
 
-/** Stricter; of equally strict ones the one that lasts longer. */
+/** Compares strictness, then duration, then the time of the decision; never the order in which decisions are listed. */
 function weighs(decision: DecisionFacts, other: DecisionFacts): boolean {
   const difference = STRICTNESS[decision.action] - STRICTNESS[other.action];
   if (difference !== 0) return difference > 0;
-  return (decision.expiresAt ?? Infinity) > (other.expiresAt ?? Infinity);
+  const [ends, otherEnds] = [decision.expiresAt ?? Infinity, other.expiresAt ?? Infinity];
+  if (ends !== otherEnds) return ends > otherEnds;
+  const [made, otherMade] = [decision.decidedAt ?? -Infinity, other.decidedAt ?? -Infinity];
+  return made === otherMade ? described(decision) > described(other) : made > otherMade;
+}
+
+/** Tells apart two decisions that are alike in all that counts. */
+function described({ by, source, reason }: DecisionFacts): string {
+  return `${source ?? ''}\0${by ?? ''}\0${reason ?? ''}`;
 }
 
 function isExpired({ expiresAt }: DecisionFacts, scene: Scene): boolean {
@@ -135,6 +146,9 @@ function trace(
     by: decision.by,
     source: decision.source,
     expiresAt: decision.expiresAt,
+    reason: decision.reason,
+    ...(decision.onName !== undefined && { onName: decision.onName }),
+    ...(decision.progress !== undefined && { progress: decision.progress }),
     state: stateOf(decision, scene),
   }));
   tracer.add({ step, outcome, decisions });

@@ -1,4 +1,4 @@
-// Owns the walk over a compiled policy: the verdict, and with a tracer every step that led to it. Pure, synchronous, total.
+// Owns the evaluation of a compiled policy: the verdict, and with a tracer every step. Pure, synchronous, never fails.
 import { allHold, anyHolds } from '../compile/alternatives.ts';
 import type { CompiledPolicy, StandingAction } from '../compile/compiled-policy.ts';
 import type { CompiledRule } from '../compile/rules.ts';
@@ -7,17 +7,18 @@ import type { Action, Reason } from '../document/vocabulary.ts';
 import { checkCompliance } from './compliance-step.ts';
 import type { Unmet } from './compliance-step.ts';
 import { decideByHand } from './decisions.ts';
-import type { Facts } from './facts.ts';
+import type { DecisionFacts, Facts } from './facts.ts';
 import type { Explanation, TraceNode, Tracer } from './trace.ts';
 import { traceCompliance, traceRule } from './trace-nodes.ts';
-import type { Verdict, VerdictAction, WouldBe } from './verdict.ts';
+import type { WouldBe } from '../../model/verdict.ts';
+import type { Verdict, VerdictAction } from './verdict.ts';
 
-/** Decides. */
+/** Returns the verdict. */
 export function evaluate(policy: CompiledPolicy, facts: Facts): Verdict {
   return new Walk(policy, facts, null).run();
 }
 
-/** Decides and keeps every step of the same walk. */
+/** Returns the verdict with every step of the same evaluation. */
 export function explain(policy: CompiledPolicy, facts: Facts): Explanation {
   const steps: TraceNode[] = [];
   const scene = new Scene(facts, policy.isTargeted);
@@ -25,7 +26,7 @@ export function explain(policy: CompiledPolicy, facts: Facts): Explanation {
   return { verdict, steps };
 }
 
-/** What one step decides. */
+/** The result of one step. */
 interface Decided {
   readonly action: VerdictAction;
   readonly reason: Reason;
@@ -33,13 +34,14 @@ interface Decided {
   readonly requirement: string | null;
   readonly validUntil: number | null;
   readonly since: number | null;
+  readonly decision?: DecisionFacts | null;
 }
 
 class Walk {
   readonly #policy: CompiledPolicy;
   readonly #scene: Scene;
   readonly #tracer: Tracer | null;
-  /** The first refusal that is only reported. */
+  /** The first refusal in report-only mode. */
   #wouldBe: WouldBe | null = null;
 
   constructor(policy: CompiledPolicy, facts: Facts, tracer: Tracer | null) {
@@ -59,7 +61,7 @@ class Walk {
     return this.#verdict(standing('allow', 'reportOnly'));
   }
 
-  /** Step 6: the first rule that matches. */
+  /** Step 6: the first matching rule. */
   #rules(): Decided | null {
     const { ruleIndex, ruleRows, rules } = this.#policy;
     const scene = this.#scene;
@@ -68,7 +70,7 @@ class Walk {
     let traced = 0;
     ruleIndex.first(scene, (row, rest) => {
       const rule = ruleRows[row];
-      // A rule has a row for each of its maps; once one of them held, the others add nothing.
+      // A rule has one row per map; after a match the others are irrelevant.
       if (rule === undefined || rule === seen) return false;
       if (rule.until !== null && scene.hasCome(rule.until)) return false;
       if (!allHold(rest, scene) || anyHolds(rule.except, scene) || !whenHolds(rule, scene)) return false;
@@ -145,7 +147,7 @@ class Walk {
     return decided;
   }
 
-  /** The end of the hold for a device that a feed may still report; null = not held. */
+  /** The end of the waiting period for a device that a feed may still report; null = none. */
   #holdEnd(firstSeen: number | null): number | null {
     const { holdMs } = this.#policy.unknownDevice;
     if (holdMs === null) return null;
@@ -171,7 +173,7 @@ class Walk {
     return decided;
   }
 
-  /** Enforces steps 8 and 9: refuses, or allows with the step's reason where it is only reported or grandfathered. */
+  /** Applies steps 8 and 9: refuses, or allows with the step's reason in report-only mode or when grandfathered. */
   #stand(item: StandingAction, refusal: Decided, reason: Reason): Decided {
     if (refusal.action === 'allow') return refusal;
     const grandfathered = this.#grandfathered(refusal);
@@ -217,7 +219,7 @@ class Walk {
     return reported ? standing('allow', 'compliant') : standing(action, 'noCompliancePolicy');
   }
 
-  /** A refusal of steps 8 to 10 turned into an allow for a phone that was in use before; null = it is not such a phone. */
+  /** Turns a refusal of steps 8 to 10 into an allow for grandfathered phones; null = not grandfathered. */
   #grandfathered(refusal: Decided): Decided | null {
     const { grandfather } = this.#policy;
     if (grandfather === null || this.#scene.hasCome(grandfather.until)) return null;
@@ -243,7 +245,7 @@ class Walk {
     const { limits } = this.#policy;
     if (limits === null) return null;
     const partnership = this.#scene.facts.partnership;
-    // A device that has no place yet comes after all others of the user.
+    // A device without a rank comes after the user's other devices.
     const rank = partnership?.rank ?? (partnership?.devicesOfUser ?? 0) + 1;
     const refuses = rank > limits.devicesPerUser && limits.action !== 'allow';
     const decides = refuses && !limits.reportOnly;
@@ -267,7 +269,7 @@ class Walk {
     this.#wouldBe ??= { action, reason, rule };
   }
 
-  #verdict({ action, reason, rule, requirement, validUntil, since }: Decided): Verdict {
+  #verdict({ action, reason, rule, requirement, validUntil, since, decision = null }: Decided): Verdict {
     const { messages } = this.#policy;
     const own = (name: string | null): Readonly<Record<string, string>> | null =>
       name !== null && Object.hasOwn(messages, name) ? (messages[name] ?? null) : null;
@@ -280,6 +282,7 @@ class Walk {
       validUntil,
       since,
       recheckAt: this.#scene.recheckAt,
+      decision,
       message: own(requirement) ?? own(reason) ?? (action === 'allow' ? null : own('default')),
     };
   }

@@ -1,9 +1,9 @@
-// Owns the facts of one evaluation in the form the engine reads them: texts in lower case, times as milliseconds,
-// versions and addresses parsed, made once for many evaluations.
+// Owns the facts of an evaluation in the engine's form: texts in lower case, times in milliseconds, versions and
+// addresses parsed once.
 import type { Address } from '../compile/network.ts';
 import type { Version } from '../compile/version.ts';
 
-/** A value of an attribute, ready for every kind of comparison; NaN or null = it is none of that kind. */
+/** An attribute prepared for every kind of comparison; NaN or null = not of that kind. */
 export interface Attribute {
   readonly value: string | number | boolean;
   readonly text: string;
@@ -26,7 +26,7 @@ export interface VersionText extends Text {
   readonly version: Version;
 }
 
-/** What the feeds know of the user. */
+/** Data of the feeds about the user. */
 export interface UserFacts {
   /** Empty = unknown. */
   readonly names: readonly Text[];
@@ -36,7 +36,7 @@ export interface UserFacts {
   readonly attributes: Attributes;
 }
 
-/** The good values of these have a time since which they are not met. */
+/** Values with a time since which they have not been met. */
 export type TimedValue = 'compliant' | 'encrypted' | 'compromised' | 'managedMailProfile';
 
 /** The effective report of the feeds about the device. Null = unknown; times in milliseconds since the epoch. */
@@ -59,7 +59,7 @@ export interface DeviceFacts {
   readonly attributes: Attributes;
 }
 
-/** What the phone told of itself. */
+/** The phone's description of itself. */
 export interface ToldFacts {
   readonly platform: Text | null;
   readonly osVersion: VersionText | null;
@@ -68,7 +68,7 @@ export interface ToldFacts {
   readonly manufacturer: Text | null;
 }
 
-/** What the gateways saw of this user with this device. */
+/** The gateways' record of this user with this device. */
 export interface PartnershipFacts {
   readonly deviceId: Text | null;
   readonly deviceType: Text | null;
@@ -81,7 +81,7 @@ export interface PartnershipFacts {
   readonly userAgentChanges: number | null;
 }
 
-/** What changes from request to request. */
+/** Facts that change between requests. */
 export interface RequestFacts {
   readonly userAgent: Text | null;
   readonly protocolVersion: VersionText | null;
@@ -95,12 +95,12 @@ export interface RequestFacts {
 export type DecisionScope = 'device' | 'partnership' | 'user';
 export type DecisionAction = 'allow' | 'quarantine' | 'block' | 'accountWipe' | 'wipe';
 
-/** A decision by hand, or one imported from a feed. */
+/** A decision of an operator, or one imported from a feed. */
 export interface DecisionFacts {
   readonly scope: DecisionScope;
   readonly action: DecisionAction;
   readonly by: string | null;
-  /** The feed it was imported from; null = an operator's. */
+  /** Name of the feed; null = an operator. */
   readonly source: string | null;
   readonly reason: string | null;
   readonly decidedAt: number | null;
@@ -108,9 +108,13 @@ export interface DecisionFacts {
   readonly expiresAt: number | null;
   /** Only wipes: whether the device has acknowledged it. */
   readonly acknowledged: boolean;
+  /** The name it is stored under, where that is another name that may be the same user. */
+  readonly onName?: string;
+  /** Only wipes: how far it has come, in words. */
+  readonly progress?: string;
 }
 
-/** Everything one evaluation looks at. */
+/** The facts of one evaluation. */
 export interface Facts {
   /** Milliseconds since the epoch. */
   readonly now: number;

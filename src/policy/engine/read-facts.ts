@@ -1,4 +1,4 @@
-// Owns reading facts from JSON: total, whatever the JSON is; a value of the wrong type is unknown.
+// Owns parsing of facts from JSON. It never fails: a value of the wrong type is unknown.
 import { parseAddress } from '../compile/network.ts';
 import { isPlainVersion, parseVersion } from '../compile/version.ts';
 import { parseTime } from '../document/times.ts';
@@ -21,7 +21,7 @@ import type {
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** Reads facts; `now` = the time when they name none, in milliseconds since the epoch. */
+/** Parses facts; `now` = the default time, in milliseconds since the epoch. */
 export function readFacts(json: unknown, now: number): Facts {
   const facts = objectOf(json) ?? {};
   return {
@@ -120,7 +120,7 @@ function readDecision(entry: unknown): DecisionFacts[] {
   const { source } = json;
   const expires = json['expiresAt'] ?? null;
   const expiresAt = timeOf(expires);
-  // An allow whose end cannot be read has ended; everything else lasts.
+  // An allow with an unreadable end counts as expired; other decisions stay in force.
   if (expires !== null && expiresAt === null && json['action'] === 'allow') return [];
   return [
     {

@@ -1,4 +1,4 @@
-// Owns how rules and compliance policies are shown in a trace: what each condition wanted and found. It decides nothing.
+// Owns the trace of rules and compliance policies: expected and found values of each condition. It makes no decisions.
 import type { CompiledCompliancePolicy, Requirement } from '../compile/compliance.ts';
 import type { CompiledPolicy } from '../compile/compiled-policy.ts';
 import type { Condition } from '../compile/conditions.ts';
@@ -8,7 +8,7 @@ import { timingOf } from './compliance-step.ts';
 import type { ComplianceOutcome } from './compliance-step.ts';
 import type { AlternativesTrace, ConditionTrace, Outcome, RequirementTrace, TraceNode } from './trace.ts';
 
-/** A rule that was looked at; what comes after the part that fails is left out. */
+/** The trace of a rule, up to the first part that fails. */
 export function traceRule(rule: CompiledRule, scene: Scene, decides: boolean): TraceNode {
   const match = traceAlternatives(rule.match, scene);
   const matches = someHolds(match);
@@ -43,7 +43,7 @@ function stateOfRule(
   return rule.reportOnly ? 'reportOnly' : 'matches';
 }
 
-/** Whether one of the maps holds: each ends with the condition that fails, if one does. */
+/** Whether one of the maps holds; the trace of each ends with the failing condition. */
 function someHolds(maps: AlternativesTrace): boolean {
   for (const conditions of maps) if (conditions.at(-1)?.holds !== false) return true;
   return false;
@@ -118,7 +118,7 @@ function traceRequirement(
   return { requirement: key, wanted, found, state, since, due: due?.action ?? null, next };
 }
 
-/** Each map up to the condition that fails. Most maps fail at once, so the arrays are made with one entry. */
+/** Each map up to its failing condition. Most fail at the first one, so the arrays start with one entry. */
 function traceAlternatives(maps: readonly (readonly Condition[])[], scene: Scene): AlternativesTrace {
   const [only] = maps;
   if (only === undefined) return NOTHING;

@@ -1,27 +1,31 @@
-// Owns the steps of the walk as data, for explanations. They are rendered elsewhere.
+// Owns the steps of an evaluation as data, for explanations; rendered elsewhere.
 import type { Found } from '../compile/conditions.ts';
 import type { RequirementState } from '../compile/compliance.ts';
 import type { Scene } from '../compile/scene.ts';
 import type { RawValue } from '../document/schema.ts';
 import type { Reason, StepAction } from '../document/vocabulary.ts';
 import type { DecisionAction, DecisionScope } from './facts.ts';
-import type { Verdict, WouldBe } from './verdict.ts';
+import type { WouldBe } from '../../model/verdict.ts';
+import type { Verdict } from './verdict.ts';
 
-/** What came of a step: it decided, the walk went on, or it would have decided and is only reported. */
+/** The result of a step: it decided, evaluation continued, or it would have decided (report-only). */
 export type Outcome = 'decides' | 'goesOn' | 'reported';
 
-/** A decision that was looked at. */
+/** A checked decision. */
 export interface DecisionTrace {
   readonly scope: DecisionScope;
   readonly action: DecisionAction;
   readonly by: string | null;
   readonly source: string | null;
   readonly expiresAt: number | null;
+  readonly reason: string | null;
+  readonly onName?: string;
+  readonly progress?: string;
   /** Whether it counts, or why not. */
   readonly state: 'inForce' | 'expired' | 'outweighed' | 'notAllowed';
 }
 
-/** A condition that was looked at. */
+/** A checked condition. */
 export interface ConditionTrace {
   readonly field: string;
   readonly wanted: RawValue;
@@ -53,6 +57,7 @@ interface StepTrace<Step extends string> {
 
 /** One step of the walk. */
 export type TraceNode =
+  | (StepTrace<'unreadableRecord'> & { readonly records: readonly string[] })
   | (StepTrace<'openWipe' | 'acknowledgedWipe' | 'blockByHand' | 'otherDecision'> & {
       readonly decisions: readonly DecisionTrace[];
     })
@@ -87,14 +92,14 @@ export type TraceNode =
   | (StepTrace<'allow'> & { readonly reason: Reason })
   | (StepTrace<'documentReportOnly'> & { readonly wouldBe: WouldBe });
 
-/** Takes the steps of a walk as they are made. */
+/** Receives the steps of an evaluation. */
 export interface Tracer {
-  /** The facts again: what is read for the trace alone is not what the verdict rests on. */
+  /** A second scene: facts read only for the trace must not affect the verdict. */
   readonly scene: Scene;
   readonly add: (node: TraceNode) => void;
 }
 
-/** A verdict and the walk that led to it. */
+/** A verdict with its steps. */
 export interface Explanation {
   readonly verdict: Verdict;
   readonly steps: readonly TraceNode[];

@@ -1,16 +1,11 @@
 // Owns what a policy decides.
 import type { Action, Reason } from '../document/vocabulary.ts';
+import type { DecisionFacts } from './facts.ts';
+import type { WouldBe } from '../../model/verdict.ts';
 import { formatTime } from '../document/times.ts';
 
 /** What the gateway does with a request. */
 export type VerdictAction = Action | 'wipe' | 'accountWipe';
-
-/** What would have been decided, were it enforced. */
-export interface WouldBe {
-  readonly action: Action;
-  readonly reason: Reason;
-  readonly rule: string | null;
-}
 
 /** A decision. Times are milliseconds since the epoch. */
 export interface Verdict {
@@ -18,16 +13,18 @@ export interface Verdict {
   readonly reason: Reason;
   /** Name of the rule or compliance policy that decided; null = neither did. */
   readonly rule: string | null;
-  /** The requirement that is not met, `attributes.NAME` for an attribute. */
+  /** The unmet requirement; `attributes.NAME` for an attribute. */
   readonly requirement: string | null;
-  /** The first refusal that is only reported. */
+  /** The first refusal in report-only mode. */
   readonly wouldBe: WouldBe | null;
-  /** When the deciding step lapses; null = it does not by itself. */
+  /** When the deciding step lapses; null = never by itself. */
   readonly validUntil: number | null;
-  /** Since when it is so; null = unknown. */
+  /** Since when the state exists; null = unknown. */
   readonly since: number | null;
-  /** When the policy must be evaluated again: the next moment at which anything looked at may change; Infinity = none. */
+  /** When to evaluate again: the next time at which a used fact may change; Infinity = never. */
   readonly recheckAt: number;
+  /** The decision by hand that decided; null = none did. */
+  readonly decision: DecisionFacts | null;
   /** Texts of the document for the user, by language, and `link`; null = the document has none for this reason. */
   readonly message: Readonly<Record<string, string>> | null;
 }

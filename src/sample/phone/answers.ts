@@ -1,10 +1,10 @@
-// Owns what the sample phone takes from answers: folders, messages, which folders changed.
+// Owns what the sample phone reads from answers: folders, messages, changed folders.
 import { child, childrenNamed, isElement, textOf } from '../../eas/wbxml/element.ts';
 import type { WbxmlElement } from '../../eas/wbxml/element.ts';
 import type { EasCommand } from '../../eas/commands.ts';
 import type { Screen, ShownFolder } from './screen.ts';
 
-/** Applies the changes of a FolderSync answer; returns the ids of folders that are gone. */
+/** Applies a FolderSync answer; returns the ids of deleted folders. */
 export function applyFolders(screen: Screen, root: WbxmlElement): string[] {
   const changes = child(root, 'Changes');
   for (const added of [...childrenNamed(changes, 'Add'), ...childrenNamed(changes, 'Update')]) {
@@ -19,7 +19,7 @@ export function applyFolders(screen: Screen, root: WbxmlElement): string[] {
   return gone;
 }
 
-/** The status that counts: of the command, else of the one collection of a Sync; null = there is none. */
+/** The decisive status: of the command, else of the only collection of a Sync; null = none. */
 export function statusOf(command: EasCommand | 'OPTIONS', root: WbxmlElement | null): string | null {
   if (root === null) return null;
   const own = textOf(child(root, 'Status'));
@@ -61,7 +61,7 @@ export function pingFolders(root: WbxmlElement | null): string[] {
   return childrenNamed(child(root ?? undefined, 'Folders'), 'Folder').map((folder) => textOf(folder) ?? '');
 }
 
-/** The highest version of `MS-ASProtocolVersions` that the phone speaks too; null = none. AOSP: no header means 2.5. */
+/** The highest common version of `MS-ASProtocolVersions`; null = none. AOSP: no header means 2.5. */
 export function commonVersion(header: string | undefined, spoken: readonly string[]): string | null {
   const offered = (header ?? '2.5').split(',').map((version) => version.trim());
   const common = spoken.filter((version) => offered.includes(version));

@@ -1,4 +1,4 @@
-// Owns what the sample phone does about answers that are no success: the reactions of reactions.ts put into effect.
+// Owns the sample phone's handling of unsuccessful answers: it carries out the reactions of reactions.ts.
 import type { EasCommand } from '../../eas/commands.ts';
 import { child, textOf } from '../../eas/wbxml/element.ts';
 import type { WbxmlElement } from '../../eas/wbxml/element.ts';
@@ -8,29 +8,29 @@ import type { Reaction } from './reactions.ts';
 import type { AccountState, Screen } from './screen.ts';
 import type { PhoneAnswer } from './transport.ts';
 
-/** Provisioning that leads to the same answer again is not repeated. AOSP repeats it for ever. */
+/** Provision that leads to the same answer again is not repeated. AOSP repeats it without end. */
 const MAX_PROVISIONS = 2;
 /** AOSP: MAX_REDIRECTS. */
 const MAX_MOVES = 3;
-/** Pause of a phone that was stopped from asking in a loop. */
+/** Pause after a detected loop. */
 const LOOP_PAUSE_S = 60;
-/** A poll that took at least so long was held. */
+/** A poll of at least this length was held. */
 const HELD_MS = 1_000;
 
-/** What distinguishes one phone from others here. */
+/** Properties of a phone that matter here. */
 export interface ConductRules {
   readonly family: FamilyRules;
   /** The server can be looked for. */
   readonly canDiscover: boolean;
 }
 
-/** Changes memory and screen as an answer demands. */
+/** Updates memory and screen as an answer requires. */
 export class Conduct {
   /** Seconds to wait before the next request; 0 = none. */
   retryAfter = 0;
-  /** How often the phone was stopped from asking in a loop. */
+  /** Number of detected loops. */
   loops = 0;
-  /** The last step came to something that only its user or time can change. */
+  /** The last step needs its user or more time. */
   halted = false;
   private readonly rules: ConductRules;
   private readonly memory: Memory;
@@ -42,13 +42,13 @@ export class Conduct {
     this.screen = screen;
   }
 
-  /** A new step begins. */
+  /** Starts a new step. */
   begin(): void {
     this.retryAfter = 0;
     this.halted = false;
   }
 
-  /** `answer` null = there was none that has headers of interest. */
+  /** `answer` null = no answer with relevant headers. */
   react(reaction: Reaction, command: EasCommand | 'OPTIONS', answer: PhoneAnswer | null): void {
     const { memory, screen } = this;
     switch (reaction) {
@@ -136,13 +136,13 @@ export class Conduct {
     this.screen.state = state;
   }
 
-  /** A poll is over that took so long: was it held at all? */
+  /** A poll ended after this time; a short one was not held. */
   pollEnded(milliseconds: number): void {
     if (milliseconds >= HELD_MS) this.memory.progress();
     else if (!this.memory.mayPoll()) this.rest();
   }
 
-  /** Goes on at once, unless that has led nowhere for a while. */
+  /** Continues at once, unless that has been fruitless for a while. */
   private turn(): void {
     if (!this.memory.mayTurn()) this.rest();
   }
@@ -174,7 +174,7 @@ export class Conduct {
     memory.cachedPoll = null;
   }
 
-  /** `wipe` = there may be an order to erase behind it. */
+  /** `wipe` = Provision may contain a wipe order. */
   provisionOrGiveUp(command: EasCommand | 'OPTIONS', wipe: boolean): void {
     const { memory } = this;
     // "Provision first" in answer to Provision ends it (AOSP: RESULT_FORBIDDEN).

@@ -1,13 +1,13 @@
-// Owns how the sample phone finds its server from an e-mail address (MS-OXDISCO; MS-ASCMD 2.2.1.1; AOSP EasAutoDiscover). Every
-// way there is bounded, and neither password nor mail ever go where there is no https.
+// Owns the sample phone's search for its server by e-mail address (MS-OXDISCO; MS-ASCMD 2.2.1.1; AOSP EasAutoDiscover).
+// Every search is bounded; password and mail are sent over https only.
 import { childOf, readXml } from '../../eas/autodiscover/xml.ts';
 import { writeRequest } from '../../eas/autodiscover/pox.ts';
 import type { PhoneAnswer, PhoneRequest } from './transport.ts';
 
-/** What was found. */
+/** The result of a search. */
 export type Discovery =
   | { readonly kind: 'server'; readonly url: URL }
-  /** An HTTP status that ends the search: it is about the user, not about where to look. */
+  /** An HTTP status that ends the search, because it concerns the user. */
   | { readonly kind: 'refused'; readonly http: number }
   | { readonly kind: 'nothing' };
 
@@ -44,7 +44,7 @@ class XmlSearch {
       const found = await this.post(urlOf(`https://${host}${XML_PATH}`), email);
       if (found.kind !== 'nothing') return found;
     }
-    // The third way: a plain GET, without the password, that may name an https URL.
+    // Third method: a GET without the password, which may redirect to an https URL.
     const url = urlOf(`http://autodiscover.${domain}${XML_PATH}`);
     const answer = url === null || this.redirects > MAX_REDIRECTS ? null : await this.ask(url, GET);
     const next = answer === null || url === null ? null : this.redirected(answer, url);
@@ -69,7 +69,7 @@ class XmlSearch {
     return NOTHING;
   }
 
-  /** Where the answer sends; null = nowhere, or nowhere safe. */
+  /** The target of a redirect; null = none, or not safe. */
   private redirected(answer: PhoneAnswer, from: URL): URL | null {
     const next = locationOf(answer, from);
     return next?.protocol === 'https:' && this.mayGoOn() ? next : null;
@@ -108,7 +108,7 @@ export async function discoverByJson(email: string, ask: Ask): Promise<Discovery
   return NOTHING;
 }
 
-/** What is asked of whom one does not know: without the password. */
+/** A request without the password, for unknown servers. */
 const GET: PhoneRequest = {
   method: 'GET',
   headers: {},

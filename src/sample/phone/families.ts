@@ -1,10 +1,10 @@
-// Owns how kinds of mail apps differ apart from their reactions (reactions.ts): what they call themselves, how they look for
-// their server, what they erase.
+// Owns the differences between mail apps apart from their reactions (reactions.ts): names, server search, and what they
+// erase.
 
 /** A kind of mail app. */
 export type PhoneFamily = 'ios' | 'android' | 'outlook';
 
-/** What one kind does. */
+/** The behaviour of one kind. */
 export interface FamilyRules {
   readonly deviceType: string;
   readonly userAgent: string;
@@ -12,9 +12,9 @@ export interface FamilyRules {
   readonly os: string;
   /** Autodiscover: XML with the password (AOSP EasAutoDiscover), or version 2 without it (Outlook's AutoDetect). */
   readonly discovery: 'xml' | 'json';
-  /** Of the X-MS-Location of a 451: the host alone (AOSP EasServerConnection), or the URL if it is https (Nachomail). */
+  /** Use of X-MS-Location in a 451: the host only (AOSP EasServerConnection), or the URL if it is https (Nachomail). */
   readonly takesOfLocation: 'host' | 'https';
-  /** The app erases the whole device when told so; Outlook only ever erases its account. */
+  /** The app can erase the whole device; Outlook erases its account only. */
   readonly erasesDevice: boolean;
   /** Folder types that are synchronised (MS-ASCMD 2.2.3.186.3): 2 = Inbox. */
   readonly folderTypes: readonly string[];

@@ -1,6 +1,6 @@
-// Owns what the sample phone remembers between requests: where its server is, keys, what is to be asked next, patience.
+// Owns the sample phone's state between requests: server, keys, next task, back-off.
 
-/** What is to be done next, in the order of a mail app. */
+/** The next task, in the order of a mail app. */
 export type Task =
   | 'discover'
   | 'options'
@@ -11,12 +11,12 @@ export type Task =
   | 'poll'
   | 'rest';
 
-/** Seconds of the first pause after a failure, doubled from failure to failure (Android's SyncManager). */
+/** Seconds of the first pause after a failure; doubled with each failure (Android's SyncManager). */
 const FIRST_PAUSE_S = 30;
 const LONGEST_PAUSE_S = 3_600;
-/** What is repeated at once so often without end would be a loop. */
+/** Most immediate repeats; more would be a loop. */
 const MAX_TURNS = 10;
-/** Polls in a row that were not held and brought nothing. */
+/** Consecutive polls that were not held and brought nothing. */
 const MAX_RESTLESS_POLLS = 20;
 
 /** Plain data with a few rules. */
@@ -27,24 +27,24 @@ export class Memory {
   policyKey = '0';
   folderKey = '0';
   readonly syncKeys = new Map<string, string>();
-  /** Folders that are still to be asked about. */
+  /** Folders still to be synchronised. */
   due: string[] = [];
   heartbeat: number;
-  /** Folders watched by a Ping at most. */
+  /** Most folders watched by a Ping. */
   maxFolders = Infinity;
-  /** What an empty poll stands for at the server (MS-ASCMD 2.2.1.13, 2.2.1.21); null = nothing. */
+  /** The meaning of an empty poll at the server (MS-ASCMD 2.2.1.13, 2.2.1.21); null = none. */
   cachedPoll: string | null = null;
-  /** What goes on after Provision. */
+  /** The task after Provision. */
   resume: Task = 'folders';
-  /** The server knows what the device is. */
+  /** The server has the device information. */
   described = false;
-  /** Rounds of Provision since a command went well. */
+  /** Rounds of Provision since the last success. */
   provisions = 0;
-  /** The next Provision asks for an order to wipe. */
+  /** The next Provision asks for a wipe order. */
   wiping = false;
   rediscovered = false;
   moves = 0;
-  /** Failures since something went well. */
+  /** Failures since the last success. */
   failures = 0;
   private turns = 0;
   private restlessPolls = 0;
@@ -61,7 +61,7 @@ export class Memory {
     return Number(this.version ?? '2.5');
   }
 
-  /** Everything of the mailbox is dropped, and asked for anew. */
+  /** Drops the mailbox, to synchronise it again. */
   forget(): void {
     this.folderKey = '0';
     this.syncKeys.clear();
@@ -70,31 +70,31 @@ export class Memory {
     this.task = 'folders';
   }
 
-  /** A command was answered well. */
+  /** A command succeeded. */
   wentWell(): void {
     this.failures = 0;
     this.moves = 0;
     this.rediscovered = false;
   }
 
-  /** Everything is done: what follows is a poll. */
+  /** Everything is synchronised; a poll follows. */
   settled(): void {
     this.task = 'poll';
     this.turns = 0;
   }
 
-  /** Mail came, or a poll was held: asking was of use. */
+  /** Mail arrived, or a poll was held. */
   progress(): void {
     this.turns = 0;
     this.restlessPolls = 0;
   }
 
-  /** Something is asked again at once; false when that leads nowhere. */
+  /** Counts an immediate repeat; false when there were too many. */
   mayTurn(): boolean {
     return this.within(++this.turns <= MAX_TURNS);
   }
 
-  /** A poll was answered at once; false when that leads nowhere. */
+  /** Counts a poll that was answered at once; false when there were too many. */
   mayPoll(): boolean {
     return this.within(++this.restlessPolls <= MAX_RESTLESS_POLLS);
   }

@@ -1,9 +1,9 @@
-// Owns what a sample phone is made of, and what it tells who watches it.
+// Owns the options of a sample phone, and the events it reports.
 import type { EasCommand } from '../../eas/commands.ts';
 import type { PhoneFamily } from './families.ts';
 import type { PhoneAccount } from './transport.ts';
 
-/** One exchange, for who watches the phone. */
+/** One exchange, as reported. */
 export interface PhoneEvent {
   readonly command: EasCommand | 'OPTIONS' | 'Autodiscover';
   /** HTTP status; 0 = no answer. */
@@ -12,19 +12,19 @@ export interface PhoneEvent {
   readonly status: string | null;
 }
 
-/** What a phone is made of. */
+/** The options of a phone. */
 export interface PhoneOptions extends PhoneAccount {
   readonly family: PhoneFamily;
-  /** The server, `http(s)://host[:port][/path]`; absent = it is looked for by `email`. */
+  /** The server, `http(s)://host[:port][/path]`; absent = found by `email`. */
   readonly server?: string;
   readonly email?: string;
-  /** Spoken whatever the server offers; absent = the highest that both know. */
+  /** Fixed protocol version; absent = the highest common one. */
   readonly version?: string;
   /** What the phone speaks; default: all. */
   readonly versions?: readonly string[];
-  /** What is held for news: a Ping, or a Sync that may wait (12.1 and later); default ping. */
+  /** Kind of poll: a Ping, or a Sync with Wait (12.1 and later); default ping. */
   readonly push?: 'ping' | 'sync';
-  /** A poll that would say the same as the last one is sent without a body (Sync: 12.1 and later); default no. */
+  /** An unchanged poll is sent without a body (Sync: 12.1 and later); default no. */
   readonly emptyPolls?: boolean;
   /** Seconds a poll may be held; default 600. */
   readonly heartbeat?: number;
@@ -32,6 +32,6 @@ export interface PhoneOptions extends PhoneAccount {
   readonly wipeFails?: boolean;
   /** Waits so many milliseconds, or until `signal`; default: real time. */
   readonly wait?: (ms: number, signal: AbortSignal) => Promise<void>;
-  /** Told of every exchange. */
+  /** Called for every exchange. */
   readonly onEvent?: (event: PhoneEvent) => void;
 }

@@ -1,4 +1,4 @@
-// Owns the sample phone: one mail account kept in step as mail apps do. What it makes of each answer is in reactions.ts.
+// Owns the sample phone: one mail account, synchronised like a mail app does. Reactions to answers are in reactions.ts.
 import { setTimeout } from 'node:timers/promises';
 import type { EasCommand } from '../../eas/commands.ts';
 import { child, textOf } from '../../eas/wbxml/element.ts';
@@ -62,7 +62,7 @@ export class Phone {
     await this.transport.close();
   }
 
-  /** A held poll comes next: everything else is done. */
+  /** Everything is synchronised; a held poll is next. */
   get idle(): boolean {
     return this.memory.task === 'poll';
   }
@@ -72,7 +72,7 @@ export class Phone {
     return this.conduct.retryAfter;
   }
 
-  /** How often the phone had to be stopped from asking in a loop; an app would have gone on until its battery was empty. */
+  /** Number of detected loops; a real app would continue until its battery is empty. */
   get loops(): number {
     return this.conduct.loops;
   }
@@ -88,8 +88,8 @@ export class Phone {
   }
 
   /**
-   * The next request and its consequences. A phone that was refused asks for its folders again, as it does when its user
-   * pulls down the list. Does nothing once wiped, or while the user is wanted.
+   * Sends the next request and handles the answer. A refused phone asks for its folders again, as after a pull to
+   * refresh. Does nothing once wiped, or while user input is needed.
    */
   async step(signal: AbortSignal): Promise<void> {
     const { memory } = this;
@@ -127,8 +127,8 @@ export class Phone {
   }
 
   /**
-   * Steps until a poll would be held (at once where one comes next already), nothing can be done, or the account is
-   * refused, and waits where it is to wait; at most `limit` steps.
+   * Steps until a poll would be held, nothing can be done, or the account is refused, including pauses; at most `limit`
+   * steps.
    */
   async settle(signal: AbortSignal, limit = 30): Promise<void> {
     for (let count = 0; count < limit && !this.idle && this.memory.task !== 'rest'; count++) {
@@ -141,7 +141,7 @@ export class Phone {
     }
   }
 
-  /** The user enters a password again, or pulls down the list after an error: the account goes on. */
+  /** The user enters the password again, or pulls to refresh after an error: the account continues. */
   tryAgain(): void {
     const { memory } = this;
     if (memory.server === null) memory.task = 'discover';
@@ -150,12 +150,12 @@ export class Phone {
 
   // ------------------------------------------------------------------------------------------------ what its user does
 
-  /** Marks a message as read. Returns whether the server took it. */
+  /** Marks a message as read. Returns whether the server accepted it. */
   markRead(message: string, signal: AbortSignal): Promise<boolean> {
     return this.change(message, 'read', signal);
   }
 
-  /** Deletes a message. Returns whether the server took it. */
+  /** Deletes a message. Returns whether the server accepted it. */
   deleteMessage(message: string, signal: AbortSignal): Promise<boolean> {
     return this.change(message, 'delete', signal);
   }

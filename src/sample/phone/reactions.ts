@@ -1,57 +1,58 @@
-// Owns what each kind of mail app makes of each answer: one table, data only. docs/reference/protocol.md ("Phones") tells it in words.
+// Owns the reactions of each kind of mail app to each answer, as one table. docs/reference/protocol.md ("Phones")
+// explains it.
 // Sources: android = AOSP Exchange (EasOperation, EasPing, PingParser, AbstractSyncParser, FolderSyncParser,
-// CommandStatusException); what it has no case for is a "generic error", which Android's SyncManager repeats after a pause.
-// ios and outlook: no vendor has published a table. They do as MS-ASHTTP 2.2.2.1.1 and MS-ASCMD 2.2.2 tell a client to, and
-// as Nachomail (AsHttpOperation) and TbSync do, which were written by these documents.
+// CommandStatusException); unhandled answers are a "generic error", which Android's SyncManager retries after a pause.
+// ios and outlook: no vendor has published a table. They follow MS-ASHTTP 2.2.2.1.1 and MS-ASCMD 2.2.2, like Nachomail
+// (AsHttpOperation) and TbSync.
 import type { EasCommand } from '../../eas/commands.ts';
 import type { PhoneFamily } from './families.ts';
 
-/** What is done about an answer. */
+/** A reaction to an answer. */
 export type Reaction =
-  /** Success: what the answer says is taken. */
+  /** Success: process the answer. */
   | 'goOn'
-  /** "Not allowed", until the user pulls down the list. */
+  /** "Not allowed", until the user pulls to refresh. */
   | 'deny'
-  /** The user is asked for the password. */
+  /** Ask the user for the password. */
   | 'password'
-  /** Provision, then the same again. */
+  /** Run Provision, then repeat. */
   | 'provision'
-  /** Provision, to be told of the wipe. */
+  /** Run Provision to receive the wipe order. */
   | 'wipe'
-  /** Says what the device is, then the same again. */
+  /** Send the device information, then repeat. */
   | 'describe'
-  /** The same again after Retry-After, or growing pauses. */
+  /** Repeat after Retry-After, or after growing pauses. */
   | 'wait'
-  /** After a pause, beginning with the folders. */
+  /** Start with the folders after a pause. */
   | 'waitForFolders'
-  /** Drops the mailbox, and asks for it anew. */
+  /** Drop the mailbox and synchronise again. */
   | 'startOver'
-  /** Drops the folder, and asks for it anew. */
+  /** Drop the folder and synchronise it again. */
   | 'startFolderOver'
-  /** FolderSync with the key it has. */
+  /** Run FolderSync with the current key. */
   | 'askFolders'
-  /** The same at once. */
+  /** Repeat at once. */
   | 'again'
-  /** The same at once, with everything in it. */
+  /** Repeat at once with all parameters. */
   | 'sendAll'
-  /** The same at once, within the limit that the answer names. */
+  /** Repeat at once within the limit in the answer. */
   | 'takeLimit'
-  /** No more polls until the user pulls down the list. */
+  /** Stop polling until the user pulls to refresh. */
   | 'stopPush'
-  /** An error that repeating does not cure: until the user pulls down the list. */
+  /** Give up until the user pulls to refresh. */
   | 'giveUp'
-  /** Goes to the server of X-MS-Location. */
+  /** Switch to the server of X-MS-Location. */
   | 'move'
-  /** Looks for the server once more. */
+  /** Search for the server again. */
   | 'rediscover'
-  /** "The mailbox is full"; the same again after a pause. */
+  /** "The mailbox is full"; repeat after a pause. */
   | 'full'
   /** "The account is locked." */
   | 'locked'
   /** "The password has expired." */
   | 'expired';
 
-/** What all kinds make of one answer: `HTTP 403`, `status 129` (of any command), or `Ping 7` (of this command alone). */
+/** The reactions to one answer: `HTTP 403`, `status 129` (any command), or `Ping 7` (this command). */
 export interface ReactionRow {
   readonly answer: string;
   readonly reactions: Readonly<Record<PhoneFamily, Reaction>>;
@@ -115,7 +116,7 @@ const COMMON: readonly ReactionRow[] = [
   row('status 140', 'wipe'),
   ...rows('status', [142, 143, 144], 'provision', 'provision'),
   ...rows('status', [145, 147, 148], 'giveUp', 'wait'),
-  // InvalidStoredRequest: the server forgot what an empty request stands for.
+  // InvalidStoredRequest: the server forgot the parameters of an empty request.
   row('status 149', 'sendAll', 'wait'),
   // DeviceInformationRequired: TbSync sends it within Provision.
   row('status 165', 'describe', 'wait'),
@@ -131,9 +132,9 @@ const PING: readonly ReactionRow[] = [
   row('Ping 7', 'askFolders'),
   row('Ping 8', 'wait', 'again'),
   row('Ping 111', 'wait', 'again'),
-  // A denial in a Ping is an authentication error to AOSP: the user is asked for a password that was right.
+  // AOSP treats a denial in a Ping as an authentication error and asks for a password that was right.
   ...rows('Ping', DENIED, 'deny', 'password'),
-  // AOSP pings no more: nothing of a Ping's answer leads it to Provision.
+  // AOSP stops pinging: no Ping answer makes it run Provision.
   row('Ping 140', 'wipe', 'stopPush'),
   ...rows('Ping', [142, 143, 144], 'provision', 'stopPush'),
 ];
@@ -144,9 +145,9 @@ const SYNC: readonly ReactionRow[] = [
   row('Sync 4', 'giveUp', 'wait'),
   row('Sync 5', 'wait'),
   row('Sync 6', 'goOn', 'wait'),
-  // A conflict concerns one item: the server's version has won.
+  // A conflict concerns one item; the server's version won.
   row('Sync 7', 'goOn'),
-  // AOSP has yet to write reloadFolderList; what follows the pause is a full sync, folders first.
+  // AOSP has not implemented reloadFolderList; after the pause a full sync follows, folders first.
   row('Sync 8', 'askFolders', 'waitForFolders'),
   row('Sync 9', 'full', 'wait'),
   row('Sync 12', 'askFolders', 'waitForFolders'),
@@ -184,10 +185,10 @@ export const REACTIONS: readonly ReactionRow[] = [
 ];
 
 const BY_ANSWER: ReadonlyMap<string, ReactionRow> = new Map(REACTIONS.map((one) => [one.answer, one]));
-/** What is in no row: errors of servers pass, those of clients do not; and AOSP's generic error. */
+/** Default: server errors are retried, client errors are not; AOSP: generic error. */
 const CLIENT_ERROR = row('', 'giveUp', 'wait').reactions;
 
-/** What is done about an answer; `status` = the one of the command, or of its only collection; null = none in it. */
+/** The reaction to an answer; `status` = of the command, or of its only collection; null = none. */
 export function reactionTo(
   family: PhoneFamily,
   command: EasCommand | 'OPTIONS',

@@ -1,4 +1,4 @@
-// Owns the bodies that the sample phone sends, per protocol version.
+// Owns the request bodies of the sample phone, by protocol version.
 import { element } from '../../eas/wbxml/element.ts';
 import type { WbxmlElement } from '../../eas/wbxml/element.ts';
 import type { FamilyRules } from './families.ts';
@@ -7,14 +7,17 @@ const WINDOW = '25';
 const HTML = '2';
 const MAX_TEXT = '4096';
 
-/** First phase: which policy (MS-ASPROV 3.1.5.1). From 14.1 on it says what the device is (MS-ASCMD 2.2.3.47). */
+/**
+ * First phase: requests the policy (MS-ASPROV 3.1.5.1). From 14.1 on it includes the device information (MS-ASCMD
+ * 2.2.3.47).
+ */
 export function provisionRequest(version: string, rules: FamilyRules): WbxmlElement {
   const policy = element('Provision', 'Policy', element('Provision', 'PolicyType', policyType(version)));
   const information = Number(version) >= 14.1 ? [deviceInformation(rules)] : [];
   return element('Provision', 'Provision', ...information, element('Provision', 'Policies', policy));
 }
 
-/** Second phase: the policy is in force. */
+/** Second phase: acknowledges the policy. */
 export function provisionAcknowledgement(version: string, policyKey: string): WbxmlElement {
   const policy = element(
     'Provision',
@@ -26,12 +29,12 @@ export function provisionAcknowledgement(version: string, policyKey: string): Wb
   return element('Provision', 'Provision', element('Provision', 'Policies', policy));
 }
 
-/** Asks whether there is a wipe to carry out (MS-ASPROV 3.1.5.1.2.1). */
+/** Asks for a wipe order (MS-ASPROV 3.1.5.1.2.1). */
 export function wipeQuestion(): WbxmlElement {
   return element('Provision', 'Provision');
 }
 
-/** The wipe was carried out, or could not be (MS-ASPROV 2.2.2.54.3). */
+/** Acknowledges a wipe, or reports a failure (MS-ASPROV 2.2.2.54.3). */
 export function wipeAcknowledgement(
   kind: 'RemoteWipe' | 'AccountOnlyRemoteWipe',
   done: boolean,
@@ -40,7 +43,7 @@ export function wipeAcknowledgement(
   return element('Provision', 'Provision', element('Provision', kind, status));
 }
 
-/** What the device is, by a command of its own (12.0 to 14.0). */
+/** Device information in a Settings command (12.0 to 14.0). */
 export function settingsRequest(rules: FamilyRules): WbxmlElement {
   return element('Settings', 'Settings', deviceInformation(rules));
 }
@@ -49,7 +52,7 @@ export function folderSyncRequest(key: string): WbxmlElement {
   return element('FolderHierarchy', 'FolderSync', element('FolderHierarchy', 'SyncKey', key));
 }
 
-/** One collection; `wait` = seconds the answer may be held until there is news, 0 = not at all. */
+/** One collection; `wait` = seconds the answer may be held, 0 = none. */
 export function syncRequest(version: string, folder: string, key: string, wait = 0): WbxmlElement {
   const first = key === '0';
   // AOSP: Class only before 12.1.
@@ -66,7 +69,7 @@ export function syncRequest(version: string, folder: string, key: string, wait =
   return element('AirSync', 'Sync', collections, ...(wait === 0 ? [] : [waitOf(version, wait)]));
 }
 
-/** What the user did to a message, sent with the folder's key. */
+/** A change of a message by the user, with the folder's key. */
 export function changeRequest(
   version: string,
   folder: string,
@@ -95,7 +98,7 @@ export function changeRequest(
   );
 }
 
-/** A message as SendMail takes it: a tree since 14.0, before that the message itself (MS-ASCMD 2.2.1.17). */
+/** The body of SendMail: a tree from 14.0 on, before that the message itself (MS-ASCMD 2.2.1.17). */
 export function sendMailRequest(version: string, clientId: string, mime: string): WbxmlElement | string {
   if (Number(version) < 14) return mime;
   return element(

@@ -1,4 +1,4 @@
-// Owns what the sample phone's user would see: folders, messages, and what the mail app says about the account.
+// Owns what the sample phone's user sees: folders, messages, and the state of the account.
 
 /** A message in the list. */
 export interface ShownMessage {
@@ -17,29 +17,29 @@ export interface ShownFolder {
   readonly messages: Map<string, ShownMessage>;
 }
 
-/** What the mail app says about the account. */
+/** The account state shown by the mail app. */
 export type AccountState =
-  /** Nothing was asked yet. */
+  /** No request was sent yet. */
   | 'new'
   | 'connected'
   /** "Your administrator does not allow this device." */
   | 'denied'
-  /** The app asks for the password and does nothing until it gets one. */
+  /** The app asks for the password, and waits for it. */
   | 'passwordWanted'
-  /** "Your password has expired", "your account is locked": nothing is done until the user comes back. */
+  /** "Your password has expired" or "your account is locked"; waits for the user. */
   | 'passwordExpired'
   | 'locked'
   /** No answer, or "try again later". */
   | 'unreachable'
   /** "Your mailbox is full." */
   | 'full'
-  /** "Cannot get mail", or no server was found: nothing is done until the user comes back. */
+  /** "Cannot get mail", or no server was found; waits for the user. */
   | 'failed'
   /** The account, or the whole device, was erased. */
   | 'accountWiped'
   | 'deviceWiped';
 
-/** All of it. */
+/** Everything on the screen. */
 export class Screen {
   state: AccountState = 'new';
   /** How often the user was asked for the password. */

@@ -1,4 +1,4 @@
-// Owns how the sample phone's requests reach a server: one HTTP exchange each, answers decoded.
+// Owns the transport of the sample phone: one HTTP exchange per request, decoded answers.
 import { Agent } from 'undici';
 import type { Dispatcher } from 'undici';
 import type { EasCommand } from '../../eas/commands.ts';
@@ -8,17 +8,17 @@ import { encodeWbxml } from '../../eas/wbxml/encode.ts';
 import type { FamilyRules } from './families.ts';
 import { base64Query, plainQuery } from './query.ts';
 
-/** Whose account it is. */
+/** The account. */
 export interface PhoneAccount {
-  /** What is typed in as the user name; absent = the e-mail address. */
+  /** User name as entered; absent = the e-mail address. */
   readonly user?: string;
   readonly password: string;
   readonly deviceId: string;
   /** Accept-Language; default en. */
   readonly languages?: string;
-  /** How commands are written in the URL; default plain. Base64 from 12.1 on. */
+  /** Form of the query; default plain. Base64 from 12.1 on. */
   readonly query?: 'plain' | 'base64';
-  /** Where the host of a URL is reached, `http(s)://host:port`; null = there is no such host. Absent = as DNS says. */
+  /** Resolves the host of a URL to `http(s)://host:port`; null = no such host. Absent = DNS. */
   readonly resolve?: (url: URL) => string | null;
 }
 
@@ -32,7 +32,7 @@ export interface PhoneAnswer {
   readonly root: WbxmlElement | null;
 }
 
-/** One request apart from where it goes. */
+/** A request without its destination. */
 export interface PhoneRequest {
   readonly method: Dispatcher.HttpMethod;
   readonly headers: Readonly<Record<string, string>>;
@@ -53,14 +53,14 @@ export interface CommandRequest {
   readonly seconds: number;
 }
 
-/** Where the mail is when nobody says otherwise. */
+/** Default path of EAS. */
 export const EAS_PATH = '/Microsoft-Server-ActiveSync';
 const WBXML = 'application/vnd.ms-sync.wbxml';
-/** Other commands than a held poll are answered within this (AOSP: 30 s). */
+/** Timeout of requests other than held polls (AOSP: 30 s). */
 const TIMEOUT_MS = 30_000;
 const MAX_ANSWER_BYTES = 1024 * 1024;
 
-/** Keeps connections open between requests, as phones do. */
+/** Keeps connections open between requests, like phones do. */
 export class Transport {
   private readonly account: PhoneAccount;
   private readonly user: string;
@@ -73,7 +73,7 @@ export class Transport {
     this.rules = rules;
   }
 
-  /** Rejects when there is no answer: no host, no connection, too slow, or `signal`. */
+  /** Rejects without an answer: no host, no connection, timeout, or `signal`. */
   options(server: URL, signal: AbortSignal): Promise<PhoneAnswer> {
     return this.send(
       server,

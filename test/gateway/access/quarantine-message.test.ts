@@ -70,6 +70,24 @@ describe('the message of a quarantined phone', () => {
     expect(text).toContain('March 4, 2026');
   });
 
+  it('is in the words of the policy where it has some, with its link and what runs out when', async () => {
+    const text = await read(
+      await openWith({
+        reason: 'osTooOld',
+        model: 'Pixel 4',
+        nextStep: Date.UTC(2026, 11, 24, 12),
+        message: {
+          en: 'Update the {model} of {user} before {until}: {link}',
+          de: 'Auf Deutsch',
+          link: 'https://update.example.com/',
+        },
+      }),
+    );
+    expect(text).toContain('Update the Pixel 4 of alice before December 24, 2026');
+    expect(text).toContain('https://update.example.com/');
+    expect(text).not.toContain('device management app');
+  });
+
   it('is of the time the phone came, not earlier, where the directory does not know one', async () => {
     const { since: _, ...unknown } = HELD;
     const before = Date.now();

@@ -17,6 +17,7 @@ import { startRedis } from '../../support/servers/redis.ts';
 import { FOLDER_SYNC, PING, request, testSettings } from '../../support/servers/test-gateway.ts';
 import { TestClock } from '../../support/checks/test-clock.ts';
 import { eventually, until } from '../../support/checks/until.ts';
+import { compileSimplePolicy } from '../../../src/policy/compile/simple-policy.ts';
 
 checkLeaks();
 
@@ -50,21 +51,17 @@ describe.each(stores)('with the %s store', (_name, prepare) => {
       if (isBare(asked)) asked.connection.socket.write(UNAUTHORIZED);
       else if (!asked.target.includes('Cmd=Ping')) asked.connection.socket.write(ok('folders', OFFER));
     });
-    const cache = new VerdictCache(
-      store,
-      { unknownDevice: 'quarantine', notEnrolled: 'quarantine', notCompliant: 'quarantine' },
-      {
-        maxEntries: 100,
-        maxUnknownEntries: 100,
-        lifetimeMs: 60_000,
-        unknownLifetimeMs: 60_000,
-        maxConcurrentLookups: 10,
-        lookupTimeoutMs: 30_000,
-        staleAllowedMs: 1_000,
-        staleBlockedMs: 1_000,
-        onLookupError: () => undefined,
-      },
-    );
+    const cache = new VerdictCache(store, compileSimplePolicy({}), {
+      maxEntries: 100,
+      maxUnknownEntries: 100,
+      lifetimeMs: 60_000,
+      unknownLifetimeMs: 60_000,
+      maxConcurrentLookups: 10,
+      lookupTimeoutMs: 30_000,
+      staleAllowedMs: 1_000,
+      staleBlockedMs: 1_000,
+      onLookupError: () => undefined,
+    });
     await cache.start();
     const recorder = new PartnershipRecorder(store);
     const time = new TestClock();

@@ -101,10 +101,7 @@ describe('the mail server', () => {
   it.each([
     ['by length', 'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort'],
     ['chunked', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n10\r\nshort'],
-    [
-      'with a malformed chunk',
-      'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3x\r\nabc\r\n0\r\n\r\n',
-    ],
+    ['with a malformed chunk', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3x\r\nabc\r\n0\r\n\r\n'],
   ])('that ends in the middle of a response %s cuts the phone’s connection', async (_name, text) => {
     const { client, gateway } = await setUp(({ connection }) => connection.socket.end(text));
     client.send(request('FolderSync', FOLDER_SYNC) + request('FolderSync', FOLDER_SYNC));

@@ -1,6 +1,6 @@
 // Owns what is said about a policy document: errors with places and suggestions, and warnings.
 import { describe, expect, it } from 'vitest';
-import { loadPolicyText } from '../../../src/app/policy-file.ts';
+import { loadPolicyText } from '../../../src/config/policy-file.ts';
 import type { Known } from '../../../src/policy/compile/warnings.ts';
 
 function problems(text: string, known: Known = {}): string[] {

@@ -3,7 +3,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { loadPolicyCases, runPolicyCases } from '../../../src/app/policy-cases.ts';
-import { loadPolicyFile } from '../../../src/app/policy-file.ts';
+import { loadPolicyFile } from '../../../src/config/policy-file.ts';
 import { policyReference, policySchemaText } from '../../../src/app/policy-reference.ts';
 
 const ROOT = new URL('../../../', import.meta.url);

@@ -9,7 +9,7 @@ interface Files {
 }
 
 /** Functions that open nothing; the folders of src/ that are pure. */
-const UNIT = ['test/{bench,config,eas,http,identity,notices,policy,quarantine}/**/*.test.ts'];
+const UNIT = ['test/{bench,config,docs,eas,http,identity,notices,policy,quarantine}/**/*.test.ts'];
 /** Generated and listed hostile input, as much of it as `EASGATE_FUZZ_RUNS` says. */
 const HOSTILE = ['test/threats/{differential,fuzz*,requests,responses,unseen-body}.test.ts'];
 /** The command, its primary and its workers as processes. */

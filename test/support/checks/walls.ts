@@ -91,7 +91,7 @@ export const WALLS: readonly Wall[] = [
   {
     name: 'config',
     holds: 'the configuration: schema, loading, checks, reference pages',
-    may: ['identity', 'policy', 'notices', 'directory', 'gateway'],
+    may: ['identity', 'eas', 'policy', 'notices', 'directory', 'gateway'],
   },
   { name: 'supervisor', holds: 'the primary: workers, sockets, reload', may: ['clock.ts', 'config'] },
   {
@@ -101,6 +101,7 @@ export const WALLS: readonly Wall[] = [
       'clock.ts',
       'identity',
       'model',
+      'policy',
       'config',
       'directory',
       'gateway',

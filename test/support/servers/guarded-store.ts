@@ -6,12 +6,12 @@ import type { DirectoryStore } from '../../../src/directory/store.ts';
 import { VerdictCache } from '../../../src/directory/verdict-cache.ts';
 import type { Decision } from '../../../src/directory/verdict-cache.ts';
 import type { DeviceKey } from '../../../src/identity/keys.ts';
-import type { Policy } from '../../../src/policy/model.ts';
+import { compileSimplePolicy } from '../../../src/policy/compile/simple-policy.ts';
 import { alice } from '../../directory/store-contract.ts';
 import { until } from '../checks/until.ts';
 
 /** Lets in whom nobody knows: an empty store would be good news for a blocked phone. */
-const OPEN: Policy = { unknownDevice: 'allow', notEnrolled: 'quarantine', notCompliant: 'quarantine' };
+const OPEN = compileSimplePolicy({ unknownDevice: 'allow' });
 
 /** A gateway without its data plane. */
 export interface GuardedGateway {

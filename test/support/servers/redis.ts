@@ -15,8 +15,10 @@ import { eventually } from '../checks/until.ts';
 export interface TestRedis {
   readonly url: string;
   readonly port: number;
-  /** Stops the process at once; what it did not save is gone. */
+  /** Stops the process at once, and removes its files. */
   kill(): Promise<void>;
+  /** Stops the process at once; what it saved stays for {@link TestRedis.restart}. */
+  crash(): Promise<void>;
   /** Starts it again on the same port: empty, or with what it saved. */
   restart(): Promise<void>;
   /** Empties the directory; it stays the same store. */
@@ -25,6 +27,9 @@ export interface TestRedis {
   freeze(): void;
   thaw(): void;
 }
+
+/** Arguments of a redis-server that saves every write before it answers. */
+export const SAVES_EVERY_WRITE = ['--appendonly', 'yes', '--appendfsync', 'always'] as const;
 
 /** Makes the directory, as `easgate store init` does. */
 export async function initDirectory(url: string, keyPrefix = 'easgate:'): Promise<void> {
@@ -56,6 +61,7 @@ export async function startRedis(args: readonly string[] = [], init = true): Pro
       await (typeof beat === 'string' ? emptied.set('easgate:beat', beat) : emptied).exec();
       client.disconnect();
     },
+    crash: () => stop(child),
     kill: async () => {
       await stop(child);
       rmSync(folder, { recursive: true, force: true });

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, unlinkSync, wr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { CertificateWatch } from '../../src/supervisor/certificate-watch.ts';
+import { FileWatch } from '../../src/supervisor/file-watch.ts';
 import { until } from '../support/checks/until.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
 
@@ -11,7 +11,7 @@ checkLeaks();
 
 let folder = '';
 let changes = 0;
-const watches: CertificateWatch[] = [];
+const watches: FileWatch[] = [];
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'easgate-watch-'));
@@ -24,7 +24,7 @@ beforeEach(() => {
 
 function watch(...names: string[]): void {
   watches.push(
-    new CertificateWatch(
+    new FileWatch(
       names.map((name) => join(folder, name)),
       () => changes++,
     ),
@@ -117,7 +117,7 @@ describe('a certificate file', () => {
     write('other.txt', 'x');
     // The neighbour has had its time when the second watch, begun later, has noticed it.
     let neighbour = 0;
-    watches.push(new CertificateWatch([join(folder, 'other.txt')], () => neighbour++));
+    watches.push(new FileWatch([join(folder, 'other.txt')], () => neighbour++));
     write('other.txt', 'xyz');
     await until(() => neighbour === 1, 'the neighbour');
     expect(changes).toBe(0);
@@ -129,7 +129,7 @@ describe('a certificate file', () => {
     write('tls.crt', 'newer');
     for (const closed of watches.splice(0)) closed.close();
     let other = 0;
-    watches.push(new CertificateWatch([join(folder, 'tls.crt')], () => other++));
+    watches.push(new FileWatch([join(folder, 'tls.crt')], () => other++));
     write('tls.crt', 'newest of all');
     await until(() => other === 1, 'the watch that is open');
     expect(changes).toBe(0);

@@ -1,8 +1,8 @@
 // Owns reading a policy document from a file, with the files it names, and saying where its problems are.
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { readYaml } from '../config/yaml-source.ts';
-import type { Place } from '../config/yaml-source.ts';
+import { readYaml } from './yaml-source.ts';
+import type { Place } from './yaml-source.ts';
 import { allCommands } from '../eas/commands.ts';
 import { compilePolicy } from '../policy/compile/compile.ts';
 import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
@@ -30,15 +30,28 @@ const MAX_BYTES = 16 * 1024 * 1024;
 /** What is known without a directory. */
 const COMMANDS: Known = { commands: new Set(allCommands().map(({ name }) => name.toLowerCase())) };
 
-/** Reads and compiles a file. @throws when it cannot be read */
-export function loadPolicyFile(path: string, known: Known = {}): LoadedPolicy {
-  return loadPolicyText(readText(path), { folder: dirname(resolve(path)), known });
+/** `FILE:LINE:COLUMN: error: PATH: MESSAGE`, as compilers write it. */
+export function problemLine(file: string, { severity, path, message, place }: PlacedProblem): string {
+  const where = place === null ? file : `${file}:${place.line}:${place.column}`;
+  return `${where}: ${severity}: ${path === '' ? '' : `${path}: `}${message}`;
 }
+
+/** Reads and compiles a file. @throws when it cannot be read */
+export function loadPolicyFile(path: string, known: Known = {}, read: ReadFile = readText): LoadedPolicy {
+  return loadPolicyText(read(path), { folder: dirname(resolve(path)), known, read });
+}
+
+/** Reads a file of the document by its path. @throws with the reason when it cannot */
+export type ReadFile = (path: string) => string;
 
 /** Compiles the text of a document; without a folder it cannot name files. */
 export function loadPolicyText(
   text: string,
-  { folder = null, known = {} }: { readonly folder?: string | null; readonly known?: Known },
+  {
+    folder = null,
+    known = {},
+    read = readText,
+  }: { readonly folder?: string | null; readonly known?: Known; readonly read?: ReadFile },
 ): LoadedPolicy {
   const source = readYaml(text);
   if (source.errors.length > 0) {
@@ -53,7 +66,7 @@ export function loadPolicyText(
   // An empty file is an empty document: every default.
   const { policy, problems } = compilePolicy(source.value ?? {}, {
     known: { ...COMMANDS, ...known },
-    ...(folder !== null && { readList: (file: string) => readList(resolve(folder, file)) }),
+    ...(folder !== null && { readList: (file: string) => listOf(read(resolve(folder, file))) }),
   });
   const placed = problems.map((problem): PlacedProblem => ({
     severity: problem.severity,
@@ -73,8 +86,8 @@ function byPlace(a: PlacedProblem, b: PlacedProblem): number {
 }
 
 /** One value a line; empty lines and lines that begin with # are left out. */
-function readList(path: string): string[] {
-  return readText(path)
+function listOf(text: string): string[] {
+  return text
     .split('\n')
     .map((line) => line.trim())
     .filter((line) => line !== '' && !line.startsWith('#'));

@@ -1,33 +1,38 @@
-// Owns noticing that certificate files changed, however they are replaced: written over, renamed, or a link moved.
+// Owns noticing that files changed (certificates, the policy), however they are replaced: written over, renamed, or a link moved.
 import { statSync, watch } from 'node:fs';
 import type { FSWatcher } from 'node:fs';
 import { dirname } from 'node:path';
 
-/** Tools write certificate and key one after the other. */
+/** Files that look the same twice, this far apart, are complete: tools write certificate and key one after the other. */
 const SETTLE_MS = 500;
-/** For file systems that tell nothing (network, some containers). */
+/** Polling interval, for file systems without change events (network, some containers). */
 const LOOK_MS = 60_000;
 
 /** Watches until closed. */
-export class CertificateWatch {
+export class FileWatch {
   private readonly files: readonly string[];
   private readonly onChange: () => void;
   private readonly watchers: FSWatcher[] = [];
   private readonly interval: NodeJS.Timeout;
   private settle: NodeJS.Timeout | null = null;
+  private readonly settleMs: number;
+  /** What was last told, and what was last looked at. */
   private seen: string;
+  private looked: string;
 
-  constructor(files: readonly string[], onChange: () => void) {
+  constructor(files: readonly string[], onChange: () => void, settleMs = SETTLE_MS) {
     this.files = files;
     this.onChange = onChange;
+    this.settleMs = settleMs;
     this.seen = this.look();
+    this.looked = this.seen;
     for (const folder of new Set(files.map((file) => dirname(file)))) {
       try {
         const watcher = watch(folder, { persistent: false }, () => this.later());
         watcher.on('error', () => watcher.close());
         this.watchers.push(watcher);
       } catch {
-        // The interval still looks.
+        // The polling interval still works.
       }
     }
     this.interval = setInterval(() => this.later(), LOOK_MS);
@@ -40,24 +45,29 @@ export class CertificateWatch {
     if (this.settle !== null) clearTimeout(this.settle);
   }
 
+  /** Whatever else happens in the folder, the look comes: a log that is written there delays nothing. */
   private later(): void {
-    if (this.settle !== null) clearTimeout(this.settle);
+    if (this.settle !== null) return;
     this.settle = setTimeout(() => {
       this.settle = null;
       const now = this.look();
-      if (now === this.seen) return;
-      this.seen = now;
-      this.onChange();
-    }, SETTLE_MS);
+      if (now !== this.looked) {
+        this.looked = now;
+        this.later();
+      } else if (now !== this.seen) {
+        this.seen = now;
+        this.onChange();
+      }
+    }, this.settleMs);
   }
 
-  /** Which bytes the names lead to, as far as the file system tells. */
+  /** A mark of the current files, as far as the file system reveals changes. */
   private look(): string {
     return this.files.map(seenAs).join(' ');
   }
 }
 
-/** What a name leads to; the same mark for all that cannot be looked at, as the moment of a replacement may be hit. */
+/** A mark of the file behind a name; a constant for unreadable ones, which may just be being replaced. */
 function seenAs(file: string): string {
   try {
     const { dev, ino, size, mtimeMs } = statSync(file);

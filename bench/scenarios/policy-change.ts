@@ -1,0 +1,138 @@
+// Owns the scenario of a policy change: verdicts in memory and held polls decided anew, in this process alone.
+import { monotonicNow } from '../../src/clock.ts';
+import { VerdictCache } from '../../src/directory/verdict-cache.ts';
+import type { DirectoryStore, LookupResult } from '../../src/directory/store.ts';
+import { MassChange, ReleasePace } from '../../src/gateway/access/mass-change.ts';
+import type { Concerned } from '../../src/gateway/access/mass-change.ts';
+import { RevalidationQueue } from '../../src/gateway/access/revalidation.ts';
+import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
+import { compilePolicy } from '../../src/policy/compile/compile.ts';
+import type { CompiledPolicy } from '../../src/policy/compile/compiled-policy.ts';
+import type { Sample } from '../core/report.ts';
+import { PLAIN } from './scenario.ts';
+import type { Effort, Scenario } from './scenario.ts';
+
+const VERDICTS = 100_000;
+const POLLS = 9_000;
+const RULES = 200;
+/** Between two looks at the rest of the verdicts other work has its turn. */
+const SLICE = 500;
+const USER = 'alice' as UserKey;
+
+function policyOf(compliant: 'quarantine' | 'block'): CompiledPolicy {
+  const rules = Array.from({ length: RULES }, (_, index) => ({
+    match: { model: [`SM-${index}*`, `Phone${index}?`], platform: 'android' },
+    action: 'block',
+  }));
+  const { policy } = compilePolicy({
+    rules,
+    compliance: [{ require: { encrypted: true }, action: compliant }],
+  });
+  if (policy === null) throw new Error('the policy of the benchmark has errors');
+  return policy;
+}
+
+function resultOf(index: number): LookupResult {
+  return {
+    user: USER,
+    device: {
+      key: `device${index}` as DeviceKey,
+      managed: true,
+      compliant: true,
+      model: `Phone${index % 500}`,
+      os: 'Android 14',
+      encrypted: index % 2 === 0,
+      compromised: false,
+      owner: null,
+      lastCheckIn: null,
+      source: 'bench',
+      version: 1,
+      observedAt: 1,
+      unmetRequirements: [],
+      stateSince: 1,
+    },
+    deviceDecision: null,
+    partnershipDecision: null,
+    decidedFor: null,
+    exactDecisions: [],
+    namesakeDecisions: [],
+    deviceWipe: null,
+    partnershipWipe: null,
+    partnership: null,
+    position: '0',
+  };
+}
+
+/** Fills a cache, changes the policy, and notes how long until all is decided, and the longest pause of other work. */
+async function measureChange({ rounds }: Effort): Promise<Record<string, Sample[]>> {
+  let asked = 0;
+  const store = { lookup: async () => resultOf(asked++), isBefore: () => false } as unknown as DirectoryStore;
+  const cache = new VerdictCache(store, policyOf('quarantine'), {
+    maxEntries: VERDICTS,
+    maxUnknownEntries: 1,
+    lifetimeMs: 3_600_000,
+    unknownLifetimeMs: 3_600_000,
+    maxConcurrentLookups: 256,
+    lookupTimeoutMs: 60_000,
+    staleAllowedMs: 1,
+    staleBlockedMs: 1,
+    onLookupError: (error) => {
+      throw error;
+    },
+  });
+  const devices = Array.from({ length: VERDICTS }, (_, index) => `device${index}` as DeviceKey);
+  for (const device of devices) await cache.decide(USER, device);
+  const samples: Sample[] = [];
+  for (let round = 0; round < rounds; round++)
+    samples.push(await changeOnce(cache, devices, policyOf(round % 2 === 0 ? 'block' : 'quarantine')));
+  return { easgate: samples };
+}
+
+async function changeOnce(
+  cache: VerdictCache,
+  devices: readonly DeviceKey[],
+  policy: CompiledPolicy,
+): Promise<Sample> {
+  let decided = 0;
+  const before = devices.slice(0, POLLS).map((device) => cache.peek(USER, device));
+  const polls = before.map((verdict, index): Concerned => {
+    const device = devices[index] as DeviceKey;
+    return {
+      weigh: () => {
+        const found = cache.peek(USER, device);
+        if (found === verdict) decided++;
+        return found === verdict ? 'same' : 'restricts';
+      },
+      onChange: () => true,
+      revalidate: async () => {
+        decided++;
+        return true;
+      },
+    };
+  });
+  let longest = 0;
+  let last = monotonicNow();
+  const began = last;
+  cache.usePolicy(policy);
+  new MassChange(new RevalidationQueue(), new ReleasePace(200)).begin(polls);
+  for (let at = POLLS; at < devices.length || decided < POLLS; at += SLICE) {
+    for (const device of devices.slice(at, at + SLICE)) cache.peek(USER, device);
+    await new Promise((resolve) => setImmediate(resolve));
+    const now = monotonicNow();
+    longest = Math.max(longest, now - last);
+    last = now;
+  }
+  return { changeMs: last - began, pauseMs: longest };
+}
+
+export const POLICY_CHANGE_SCENARIOS: readonly Scenario[] = [
+  {
+    ...PLAIN,
+    name: 'policy-change',
+    text: 'another policy of 200 rules: 100,000 verdicts in memory and 9,000 held polls decided anew, in ms until the last',
+    figure: 'changeMs',
+    rivals: [],
+    alone: measureChange,
+    measure: () => Promise.resolve(),
+  },
+];

@@ -1,0 +1,91 @@
+// Owns which policy a configuration has served: the document of policy.file, or the one that its three actions stand for.
+import { compileSimplePolicy } from '../policy/compile/simple-policy.ts';
+import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
+import { loadPolicyFile, problemLine, readText } from './policy-file.ts';
+import type { LoadedPolicy, ReadFile } from './policy-file.ts';
+import { ConfigError } from './problems.ts';
+import type { Config } from './schema.ts';
+
+/**
+ * A policy document as it was checked, with the files of its lists: workers use these texts, whatever the files say by now.
+ * A document that is broken meanwhile keeps no worker from starting.
+ */
+export interface PolicySource {
+  /** Texts by absolute path; the document is one of them. */
+  readonly texts: Readonly<Record<string, string>>;
+}
+
+/** A policy that can be used, and what is odd about it. */
+export interface ServedPolicy {
+  readonly policy: CompiledPolicy;
+  /** Each with file, line and column. */
+  readonly warnings: readonly string[];
+  /** Null = there is no file. */
+  readonly source: PolicySource | null;
+}
+
+/** The policy cannot be used; `files` are those that were looked at. */
+export class PolicyError extends ConfigError {
+  readonly files: readonly string[];
+
+  constructor(problems: readonly string[], files: readonly string[]) {
+    super('policy.file', problems);
+    this.files = files;
+  }
+}
+
+/** Reads the policy, from `source` where one is given. @throws PolicyError that lists every problem of the document */
+export function servedPolicy(
+  { policy: settings }: Pick<Config, 'policy'>,
+  source: PolicySource | null = null,
+): ServedPolicy {
+  const { file } = settings;
+  if (file === undefined) return { policy: compileSimplePolicy(settings), warnings: [], source: null };
+  const texts: Record<string, string> = {};
+  const files = new Set<string>();
+  const read: ReadFile = (path) => {
+    files.add(path);
+    const text = source === null ? readText(path) : source.texts[path];
+    if (text === undefined) throw new Error(`${path} was not read with the document`);
+    texts[path] = text;
+    return text;
+  };
+  let loaded: LoadedPolicy;
+  try {
+    loaded = loadPolicyFile(file, {}, read);
+  } catch (error) {
+    throw new PolicyError([error instanceof Error ? error.message : String(error)], [...files]);
+  }
+  const { policy, problems } = loaded;
+  const linesOf = (severity: 'error' | 'warning'): string[] =>
+    problems.filter((one) => one.severity === severity).map((one) => problemLine(file, one));
+  if (policy === null) throw new PolicyError(linesOf('error'), [...files]);
+  return { policy, warnings: [...standingWarnings(policy), ...linesOf('warning')], source: { texts } };
+}
+
+/** What an operator should not forget, as long as it is so. */
+export function standingWarnings(policy: CompiledPolicy): string[] {
+  const { reportOnly, rules, compliance, noCompliancePolicy } = policy;
+  const items = [
+    ...rules.filter((rule) => rule.reportOnly).map(({ name, index }) => `rule ${named(name, index)}`),
+    ...compliance
+      .filter((one) => one.reportOnly || one.steps.some((step) => step.reportOnly))
+      .map(({ name, index }) => `compliance policy ${named(name, index)}`),
+    ...(['untargeted', 'unknownDevice', 'notEnrolled', 'noCompliancePolicy', 'limits'] as const).filter(
+      (item) => policy[item]?.reportOnly === true,
+    ),
+  ];
+  return [
+    ...(reportOnly ? ['the policy only reports (mode: reportOnly): it keeps no phone out'] : []),
+    ...(!reportOnly && items.length > 0
+      ? [`these parts of the policy only report: ${items.join(', ')}`]
+      : []),
+    ...(noCompliancePolicy.action === 'allow' && !noCompliancePolicy.reportOnly
+      ? ['noCompliancePolicy: allow lets in every user to whom no compliance policy is deployed']
+      : []),
+  ];
+}
+
+function named(name: string | null, index: number): string {
+  return name === null ? `${index + 1}` : `"${name}"`;
+}

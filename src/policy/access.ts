@@ -1,0 +1,187 @@
+// Owns the decision on an access: the walk of the engine over the records of a look-up, and what the records alone decide: a
+// record that is not understood keeps the device out, and a wipe is ordered of exactly whom it names. Pure, synchronous, total.
+import type { Access } from './access-facts.ts';
+import { NO_REQUEST } from './access-facts.ts';
+import type { CompiledPolicy } from './compile/compiled-policy.ts';
+import type { DecisionFacts, Facts, RequestFacts } from './engine/facts.ts';
+import { evaluate, explain } from './engine/evaluate.ts';
+import type { TraceNode } from './engine/trace.ts';
+import type { Verdict as EngineVerdict } from './engine/verdict.ts';
+import { isOpenWipe, isStandingWipe, isWipe } from '../model/wipe.ts';
+import type { ManualDecision } from '../model/decision.ts';
+import type { Verdict } from '../model/verdict.ts';
+import type { AccessRecords } from './model.ts';
+
+/** A verdict and the walk that led to it. */
+export interface ExplainedVerdict {
+  readonly verdict: Verdict;
+  readonly steps: readonly TraceNode[];
+}
+
+/** Decides at `now`, milliseconds since the epoch. */
+export function decideAccess(
+  policy: CompiledPolicy,
+  access: Access,
+  now: number,
+  request: RequestFacts = NO_REQUEST,
+): Verdict {
+  return unreadable(access) ?? verdictOf(access, evaluate(policy, factsOf(access, now, request)), now);
+}
+
+/** Decides, and keeps every step of the same walk. */
+export function explainRecords(
+  policy: CompiledPolicy,
+  access: Access,
+  now: number,
+  request: RequestFacts = NO_REQUEST,
+): ExplainedVerdict {
+  const kept = unreadable(access);
+  if (kept !== null) {
+    const records = access.records.unreadable ?? [];
+    return { verdict: kept, steps: [{ step: 'unreadableRecord', outcome: 'decides', records }] };
+  }
+  const { verdict, steps } = explain(policy, factsOf(access, now, request));
+  return { verdict: verdictOf(access, verdict, now), steps };
+}
+
+/** The facts of one evaluation. */
+export function factsOf({ facts }: Access, now: number, request: RequestFacts): Facts {
+  const { user, device, partnership, decisions } = facts;
+  return { now, user, device, partnership, request, decisions };
+}
+
+/** Any record that is not understood may be a block or a wipe. */
+function unreadable({ records }: Access): Verdict | null {
+  const names = records.unreadable ?? [];
+  if (names.length === 0) return null;
+  return Object.freeze({
+    action: 'block',
+    reason: 'storeUnavailable',
+    // Rules are logged also where the log names nobody (log.identities): the names are in the steps alone.
+    rule: 'a record that is not understood',
+    validUntil: Infinity,
+    ...aboutPhone(records),
+  });
+}
+
+function verdictOf(access: Access, decided: EngineVerdict, now: number): Verdict {
+  const { records } = access;
+  const ordered = decided.reason === 'wipeRequested' ? wipeOf(access) : null;
+  if (ordered !== null) return ordered;
+  const { action, reason, decision, validUntil, recheckAt, wouldBe, message } = decided;
+  return Object.freeze({
+    action,
+    reason,
+    ...(decision === null ? byPolicy(decided, records) : byHand(access, decision)),
+    validUntil: recheckAt,
+    ...(wouldBe !== null && { wouldBe }),
+    ...(message !== null && { message }),
+    ...(validUntil !== null && validUntil > now && { nextStep: validUntil }),
+    ...(action === 'allow' ? {} : aboutPhone(records)),
+  });
+}
+
+type Origin = Pick<Verdict, 'rule' | 'since' | 'requirement'> & Partial<Pick<Verdict, 'reason'>>;
+
+/** A decision by hand, in the words of the operator. */
+function byHand({ origins }: Access, facts: DecisionFacts): Origin {
+  const origin = origins.get(facts);
+  if (origin === undefined) return { rule: `${facts.scope} decision by ${facts.by ?? 'unknown'}` };
+  const { decision, namesake } = origin;
+  const { owner, action } = decision;
+  if (namesake !== null) {
+    const rule = `decision on another name by ${owner}`;
+    if (isWipe(decision)) return { rule, reason: isOpenWipe(decision) ? 'wipeRequested' : 'wiped' };
+    return action === 'block' ? { rule } : { rule, ...saidOf(decision) };
+  }
+  if (isWipe(decision)) return { rule: `${facts.scope} wipe by ${owner}` };
+  return { rule: `${facts.scope} decision by ${owner}`, ...saidOf(decision) };
+}
+
+/** Since when, and in which words. */
+function saidOf({ decidedAt, reason }: ManualDecision): Pick<Verdict, 'since' | 'requirement'> {
+  return { since: decidedAt, ...(reason === null ? {} : { requirement: reason }) };
+}
+
+/** Where a reason comes from that no named rule or compliance policy gave. */
+const PLACES: Readonly<Partial<Record<EngineVerdict['reason'], string>>> = {
+  userDisabled: 'policy.disabledUsers',
+  notTargeted: 'policy.untargeted',
+  unknownDevice: 'policy.unknownDevice',
+  awaitingReport: 'policy.unknownDevice.hold',
+  notEnrolled: 'policy.notEnrolled',
+  noCompliancePolicy: 'policy.noCompliancePolicy',
+  tooManyDevices: 'policy.limits',
+  grandfathered: 'policy.grandfather',
+  reportOnly: 'policy.mode',
+  compliant: 'policy.compliance',
+};
+
+function byPolicy(
+  { action, reason, rule, requirement, since }: EngineVerdict,
+  records: AccessRecords,
+): Origin {
+  const kind = requirement === null ? 'rule' : 'compliance policy';
+  const unmet = requirement === 'compliant' ? (records.device?.unmetRequirements?.join(', ') ?? '') : '';
+  return {
+    rule:
+      rule === null
+        ? (PLACES[reason] ?? `policy.${requirement === null ? 'rules' : 'compliance'}`)
+        : `${kind} "${rule}"`,
+    // A phone that may pass is the same before and after it was seen.
+    ...(action !== 'allow' && since !== null && { since }),
+    ...(unmet !== '' && { requirement: unmet }),
+  };
+}
+
+/** What its user knows the device by: its own name for itself, else its feed's; and the reason that it last met. */
+function aboutPhone({ device, partnership }: AccessRecords): Pick<Verdict, 'model' | 'lastReason'> {
+  const model = partnership?.model ?? device?.model ?? null;
+  const lastReason = partnership?.lastReason ?? '';
+  return { ...(model === null ? {} : { model }), ...(lastReason === '' ? {} : { lastReason }) };
+}
+
+/**
+ * First of all decisions, and the device's before the partnership's: it erases more. Only a partnership that was known
+ * before the order is told of it; anybody else who comes with the device id, or under another spelling, is kept out.
+ */
+function wipeOf({ records, readAt }: Access): Verdict | null {
+  const { deviceDecision, partnershipDecision, deviceWipe = null, partnershipWipe = null } = records;
+  const onDevice = isOpenWipe(deviceDecision) ? deviceDecision : null;
+  const onPartnership = isOpenWipe(partnershipDecision) ? partnershipDecision : null;
+  const toldByDevice =
+    onDevice !== null && (deviceWipe !== null || partnershipWipe === null || onPartnership === null);
+  const decision = toldByDevice ? onDevice : onPartnership;
+  if (decision === null) return null;
+  const scope = toldByDevice ? 'device' : 'partnership';
+  const named = toldByDevice ? deviceWipe : partnershipWipe;
+  const { owner, action, wipe } = decision;
+  const elsewhere: Verdict = Object.freeze({
+    action: 'block',
+    reason: 'wipeRequested',
+    rule: `${scope} wipe by ${owner}, for others`,
+    validUntil: Infinity,
+  });
+  if (!isStandingWipe(decision))
+    return Object.freeze({
+      ...elsewhere,
+      reason: 'storeUnavailable',
+      rule: `${scope} wipe by ${owner}, suspended`,
+    });
+  if (named === null) return elsewhere;
+  return Object.freeze({
+    action,
+    reason: 'wipeRequested',
+    rule: `${scope} wipe by ${owner}`,
+    validUntil: Infinity,
+    wipe: Object.freeze({
+      decidedFor: toldByDevice ? null : (records.decidedFor ?? null),
+      user: named.user,
+      spellings: named.spellings,
+      told: named.toldAt !== null,
+      requestedAt: wipe.requestedAt,
+      readAt,
+      elsewhere,
+    }),
+  });
+}

@@ -1,0 +1,36 @@
+// Owns the policy of a configuration without a policy file: an action for each of three kinds of phones.
+import type { Action } from '../document/vocabulary.ts';
+import { compilePolicy } from './compile.ts';
+import type { CompiledPolicy } from './compiled-policy.ts';
+
+/** What happens to phones without a decision of their own. Absent = quarantine. */
+export interface SimplePolicy {
+  /** No feed knows the device. */
+  readonly unknownDevice?: Action | undefined;
+  /** A feed knows the device and says that it is not managed. */
+  readonly notEnrolled?: Action | undefined;
+  /** Managed, but not compliant, or its compliance was never reported. */
+  readonly notCompliant?: Action | undefined;
+}
+
+/** The document that says the same: one compliance policy, named `default`. */
+export function simpleDocument({
+  unknownDevice = 'quarantine',
+  notEnrolled = 'quarantine',
+  notCompliant = 'quarantine',
+}: SimplePolicy): object {
+  const due =
+    notCompliant === 'allow' ? { steps: [{ after: '0d', action: 'warn' }] } : { action: notCompliant };
+  return {
+    unknownDevice: { action: unknownDevice },
+    notEnrolled: { action: notEnrolled },
+    compliance: [{ name: 'default', require: { compliant: true }, ...due }],
+  };
+}
+
+/** Compiles that document. */
+export function compileSimplePolicy(actions: SimplePolicy): CompiledPolicy {
+  const { policy, problems } = compilePolicy(simpleDocument(actions));
+  if (policy === null) throw new Error(problems.map(({ message }) => message).join('; '));
+  return policy;
+}

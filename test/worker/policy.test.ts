@@ -1,0 +1,156 @@
+// Owns the promises of policy documents on the way of requests, in a gateway as a worker starts it.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { parseConfig } from '../../src/config/load.ts';
+import { servedPolicy } from '../../src/config/served-policy.ts';
+import { startSampleServer } from '../../src/sample/server.ts';
+import { startServing } from '../../src/worker/runtime.ts';
+import type { Serving } from '../../src/worker/runtime.ts';
+import { checkLeaks } from '../support/checks/leaks.ts';
+import { LONG_PING } from '../support/phones/held-polls.ts';
+import { RawClient } from '../support/phones/raw-client.ts';
+import { ok, startRawBackend } from '../support/servers/raw-backend.ts';
+import { FOLDER_SYNC, request } from '../support/servers/test-gateway.ts';
+
+checkLeaks();
+
+let folder = '';
+const cleanups: (() => Promise<unknown> | void)[] = [];
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'easgate-policy-'));
+});
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+  rmSync(folder, { recursive: true });
+});
+
+let gateways = 0;
+
+async function serve(url: string, policy: string): Promise<Serving> {
+  const name = `gateway${gateways++}`;
+  writeFileSync(join(folder, `${name}.policy.yaml`), policy);
+  const text = `
+listen: { address: 127.0.0.1, port: 0 }
+upstream: { url: "${url}" }
+policy: { file: ${name}.policy.yaml }
+store: { kind: embedded, path: ${name}.db }
+throttle: { burst: 0 }
+log: { level: silent }
+`;
+  const config = parseConfig(text, join(folder, `${name}.yaml`));
+  const serving = await startServing(config, { sampleUrl: null, fd: null });
+  cleanups.push(async () => {
+    await serving.gateway.close();
+    await serving.close();
+  });
+  return serving;
+}
+
+async function mail(): Promise<string> {
+  const server = await startSampleServer({ users: [{ name: 'alice', password: 'secret' }] });
+  cleanups.push(() => server.close());
+  return server.url;
+}
+
+async function open(serving: Serving): Promise<RawClient> {
+  const client = await RawClient.open(serving.gateway.port);
+  cleanups.push(() => client.destroy());
+  return client;
+}
+
+describe('a document that only reports', () => {
+  const EVERYTHING = [
+    request('FolderSync', FOLDER_SYNC),
+    request('FolderSync', FOLDER_SYNC, ['User-Agent: Apple-iPhone15C2/2105.219', 'Accept-Language: de']),
+    request('Provision', Buffer.from('03016a00000e4546474803', 'hex')),
+    request('Ping', LONG_PING),
+    request('SendMail', Buffer.alloc(0), ['Content-Type: message/rfc822']),
+    request('FolderSync', FOLDER_SYNC, [], 'OTHER2'),
+    request('FolderSync', FOLDER_SYNC)
+      .replace(/^POST (\S+)\?\S+/, 'OPTIONS $1')
+      .replace(/Content-\S+: .*\r\n/g, ''),
+    request('Nonsense', FOLDER_SYNC),
+  ];
+
+  /** What a phone is answered, and the mail server gets, byte for byte. */
+  async function exchanged(policy: string): Promise<{ answers: string[]; passed: string[] }> {
+    const backend = await startRawBackend(({ connection }) => connection.socket.write(ok('mail')));
+    const serving = await serve(`http://127.0.0.1:${backend.port}`, policy);
+    const answers: string[] = [];
+    for (const sent of EVERYTHING) {
+      const client = await open(serving);
+      client.send(sent);
+      const { head, body } = await client.response();
+      answers.push(head + body.toString('latin1'));
+    }
+    const port = new RegExp(`127\\.0\\.0\\.1:${backend.port}`, 'g');
+    const passed = backend.requests.map(
+      ({ head, body }) => head.replace(port, 'server') + body.toString('latin1'),
+    );
+    await backend.close();
+    return { answers, passed };
+  }
+
+  it('lets pass what one that allows everything lets pass, byte for byte', async () => {
+    const allowing = await exchanged('rules: [{ name: all, action: allow }]\n');
+    const reporting = await exchanged(
+      'mode: reportOnly\nunknownDevice: { action: block }\nrules: [{ name: none, action: block }]\n',
+    );
+    expect(reporting).toEqual(allowing);
+    expect(allowing.passed.length).toBeGreaterThanOrEqual(5);
+    const enforcing = await exchanged('rules: [{ name: none, action: block }]\n');
+    expect(enforcing.passed).not.toEqual(allowing.passed);
+  });
+});
+
+describe('a phone', () => {
+  const folderSync = async (client: RawClient, ...headers: string[]): Promise<string> => {
+    client.send(request('FolderSync', FOLDER_SYNC, headers));
+    return (await client.response()).body.toString('latin1');
+  };
+
+  it('is decided by each request, where the policy looks at requests', async () => {
+    const serving = await serve(
+      await mail(),
+      'unknownDevice: { action: allow }\nrules: [{ match: { userAgent: "Odd*" }, action: block }]\n',
+    );
+    const client = await open(serving);
+    expect(await folderSync(client, 'User-Agent: Phone/1')).not.toContain('129');
+    expect(await folderSync(client, 'User-Agent: Odd/1')).toContain('129');
+    expect(await folderSync(client, 'User-Agent: Phone/1')).not.toContain('129');
+  });
+
+  it('that a feed may still report is told to come again, and sees no quarantine mailbox (MS-ASCMD 2.2.2, 111)', async () => {
+    const client = await open(await serve(await mail(), 'unknownDevice: { action: quarantine, hold: 1h }\n'));
+    expect(await folderSync(client)).toContain('111');
+  });
+
+  it('too many is told so (MS-ASCMD 2.2.2, 177)', async () => {
+    const rule = 'rules: [{ action: block, reason: tooManyDevices }]\n';
+    const client = await open(await serve(await mail(), rule));
+    expect(await folderSync(client)).toContain('177');
+  });
+});
+
+describe('the three actions of a configuration', () => {
+  it('are the document that the guide says they are', () => {
+    const { policy } = servedPolicy(parseConfig('policy: { notCompliant: block }', 'easgate.yaml'));
+    expect(policy.document).toEqual({
+      unknownDevice: { action: 'quarantine' },
+      notEnrolled: { action: 'quarantine' },
+      compliance: [{ name: 'default', require: { compliant: true }, action: 'block' }],
+    });
+  });
+
+  it('do not stand beside a document', async () => {
+    writeFileSync(join(folder, 'p.yaml'), '');
+    const { checkConfig } = await import('../../src/config/check.ts');
+    const { problems } = checkConfig({
+      path: join(folder, 'easgate.yaml'),
+      text: 'upstream: { url: "http://mail" }\npolicy: { file: p.yaml, notCompliant: block }\n',
+    });
+    expect(problems).toMatchObject([{ severity: 'error', place: 'policy.notCompliant', line: 2 }]);
+  });
+});
