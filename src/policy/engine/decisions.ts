@@ -112,11 +112,19 @@ function strictest(scope: DecisionScope, scene: Scene, test: Test): DecisionFact
   return best;
 }
 
-/** Compares strictness, then duration. */
+/** Compares strictness, then duration, then the time of the decision; never the order in which decisions are listed. */
 function weighs(decision: DecisionFacts, other: DecisionFacts): boolean {
   const difference = STRICTNESS[decision.action] - STRICTNESS[other.action];
   if (difference !== 0) return difference > 0;
-  return (decision.expiresAt ?? Infinity) > (other.expiresAt ?? Infinity);
+  const [ends, otherEnds] = [decision.expiresAt ?? Infinity, other.expiresAt ?? Infinity];
+  if (ends !== otherEnds) return ends > otherEnds;
+  const [made, otherMade] = [decision.decidedAt ?? -Infinity, other.decidedAt ?? -Infinity];
+  return made === otherMade ? described(decision) > described(other) : made > otherMade;
+}
+
+/** Tells apart two decisions that are alike in all that counts. */
+function described({ by, source, reason }: DecisionFacts): string {
+  return `${source ?? ''}\0${by ?? ''}\0${reason ?? ''}`;
 }
 
 function isExpired({ expiresAt }: DecisionFacts, scene: Scene): boolean {
