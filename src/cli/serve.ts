@@ -48,6 +48,8 @@ class Primary {
   private reloading: Promise<void> = Promise.resolve();
   private workers: readonly ProcessIdentity[] = [];
   private stopping = false;
+  /** Log files were rotated before the supervisor could pass it on. */
+  private rotated = false;
 
   constructor(path: string) {
     this.path = path;
@@ -58,38 +60,55 @@ class Primary {
   }
 
   async run(): Promise<void> {
-    const { config, source } = this.loaded;
-    this.warn(this.loaded);
+    // Log rotation and `easgate reload` do not wait for the start. Node.js would open its debugger on SIGUSR1, and end on
+    // SIGHUP.
+    process.on('SIGUSR1', () => this.reopenLogs());
+    process.on('SIGHUP', () => {
+      // One after the other, however often it is asked for; the first one after the start.
+      this.reloading = this.reloading.then(() => this.reload());
+    });
+    const starting = this.start();
+    this.reloading = starting.catch(() => {
+      this.stopping = true;
+    });
     try {
-      const orphans = await killStopped(this.writePid(config.workers.pidFile), this.onEvent);
-      this.health = (await this.openHealth(config)) ?? null;
-      this.sample = await startSample(config);
-      const plan = this.plan(config, source);
-      this.supervisor = await startBeside(orphans, this.onEvent, () =>
-        startSupervisor({
-          plan,
-          entry: process.argv[1] ?? '',
-          args: ['worker'],
-          onEvent: this.onEvent,
-          onWorkers: (pids) => this.recordWorkers(pids),
-        }),
-      );
-      this.phase = 'serving';
-      this.watchCertificates();
-      const { port } = this.supervisor;
-      const facts = { path: this.path, port, workers: plan.count, sampleUrl: this.sample?.url ?? null };
-      process.stdout.write(announcement(config, facts));
+      await starting;
     } catch (error) {
       await this.stop();
       throw error;
     }
     process.on('SIGTERM', () => void this.stop());
     process.on('SIGINT', () => void this.stop());
-    process.on('SIGUSR1', () => this.reopenLogs());
-    process.on('SIGHUP', () => {
-      // One after the other, however often it is asked for.
-      this.reloading = this.reloading.then(() => this.reload());
-    });
+    // Last: whoever reads it may send a signal at once.
+    this.announce();
+  }
+
+  private async start(): Promise<void> {
+    const { config, source } = this.loaded;
+    this.warn(this.loaded);
+    const orphans = await killStopped(this.writePid(config.workers.pidFile), this.onEvent);
+    this.health = (await this.openHealth(config)) ?? null;
+    this.sample = await startSample(config);
+    const plan = this.plan(config, source);
+    this.supervisor = await startBeside(orphans, this.onEvent, () =>
+      startSupervisor({
+        plan,
+        entry: process.argv[1] ?? '',
+        args: ['worker'],
+        onEvent: this.onEvent,
+        onWorkers: (pids) => this.recordWorkers(pids),
+      }),
+    );
+    if (this.rotated) this.supervisor.reopenLogs();
+    this.phase = 'serving';
+    this.watchCertificates();
+  }
+
+  private announce(): void {
+    const { config, path } = this;
+    const sampleUrl = this.sample?.url ?? null;
+    const facts = { path, port: this.supervisor?.port ?? 0, workers: workerCount(config), sampleUrl };
+    process.stdout.write(announcement(config, facts));
   }
 
   private readonly onEvent: OnEvent = (level, facts, text) => this.log.logger[level](facts, text);
@@ -119,13 +138,7 @@ class Primary {
   }
 
   private plan(config: Config, source: ConfigSource): WorkerPlan {
-    const { count } = config.workers;
-    return {
-      config,
-      source,
-      count: count === 'auto' ? availableParallelism() : count,
-      sampleUrl: this.sample?.url ?? null,
-    };
+    return { config, source, count: workerCount(config), sampleUrl: this.sample?.url ?? null };
   }
 
   /** New workers with the file's configuration, one by one; the old ones stay when it cannot be used. */
@@ -186,7 +199,8 @@ class Primary {
 
   private reopenLogs(): void {
     this.reopenOwnLog();
-    this.supervisor?.reopenLogs();
+    if (this.supervisor === null) this.rotated = true;
+    else this.supervisor.reopenLogs();
   }
 
   private reopenOwnLog(): void {
@@ -250,6 +264,10 @@ class Primary {
     await this.health?.close();
     this.log.flush();
   }
+}
+
+function workerCount({ workers: { count } }: Config): number {
+  return count === 'auto' ? availableParallelism() : count;
 }
 
 /** For a log line: every problem of a configuration, without excerpts. */

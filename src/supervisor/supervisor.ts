@@ -81,6 +81,8 @@ class Workers implements Supervisor, SlotOwner<WorkerPlan> {
   private stopping = false;
   /** Number of certificate changes. */
   private certificates = 0;
+  /** Number of times that log files were reopened. */
+  private reopened = 0;
   private readonly leaving = new Set<ChildProcess>();
   private readonly alive = new Set<ChildProcess>();
 
@@ -174,6 +176,7 @@ class Workers implements Supervisor, SlotOwner<WorkerPlan> {
   }
 
   reopenLogs(): void {
+    this.reopened++;
     for (const { worker } of this.slots) if (worker !== null) tell(worker, { type: 'reopen' });
     for (const worker of this.leaving) tell(worker, { type: 'reopen' });
   }
@@ -186,11 +189,12 @@ class Workers implements Supervisor, SlotOwner<WorkerPlan> {
 
   async launch(socket: BoundSocket, { source, sampleUrl }: WorkerPlan): Promise<ChildProcess> {
     const { entry, args } = this.options;
-    const { certificates } = this;
+    const { certificates, reopened } = this;
     const message = { type: 'start', source, sampleUrl, fd: LISTEN_FD } as const;
     const worker = await launchWorker(entry, args, socket, message, (spawned) => this.track(spawned));
-    // It may have read the files just before they changed.
+    // It may have read or opened the files just before they changed.
     if (certificates !== this.certificates) tell(worker, { type: 'certificates' });
+    if (reopened !== this.reopened) tell(worker, { type: 'reopen' });
     return worker;
   }
 
