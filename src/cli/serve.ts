@@ -55,6 +55,8 @@ class Primary {
   private reloading: Promise<void> = Promise.resolve();
   private workers: readonly ProcessIdentity[] = [];
   private stopping = false;
+  /** Log files were rotated before the supervisor could pass it on. */
+  private rotated = false;
 
   constructor(path: string) {
     this.path = path;
@@ -65,39 +67,56 @@ class Primary {
   }
 
   async run(): Promise<void> {
-    const { config, source } = this.loaded;
-    this.warn(this.loaded);
+    // Log rotation and `easgate reload` do not wait for the start. Node.js would open its debugger on SIGUSR1, and end on
+    // SIGHUP.
+    process.on('SIGUSR1', () => this.reopenLogs());
+    process.on('SIGHUP', () => {
+      // One after the other, however often it is asked for; the first one after the start.
+      this.reloading = this.reloading.then(() => this.reload());
+    });
+    const starting = this.start();
+    this.reloading = starting.catch(() => {
+      this.stopping = true;
+    });
     try {
-      const orphans = await killStopped(this.writePid(config.workers.pidFile), this.onEvent);
-      this.health = (await this.openHealth(config)) ?? null;
-      this.sample = await startSample(config);
-      const plan = this.plan(config, source);
-      this.supervisor = await startBeside(orphans, this.onEvent, () =>
-        startSupervisor({
-          plan,
-          entry: process.argv[1] ?? '',
-          args: ['worker'],
-          onEvent: this.onEvent,
-          onWorkers: (pids) => this.recordWorkers(pids),
-        }),
-      );
-      this.phase = 'serving';
-      this.watchCertificates();
-      this.watchPolicy();
-      const { port } = this.supervisor;
-      const facts = { path: this.path, port, workers: plan.count, sampleUrl: this.sample?.url ?? null };
-      process.stdout.write(announcement(config, facts));
+      await starting;
     } catch (error) {
       await this.stop();
       throw error;
     }
     process.on('SIGTERM', () => void this.stop());
     process.on('SIGINT', () => void this.stop());
-    process.on('SIGUSR1', () => this.reopenLogs());
-    process.on('SIGHUP', () => {
-      // One after the other, however often it is asked for.
-      this.reloading = this.reloading.then(() => this.reload());
-    });
+    // Last: whoever reads it may send a signal at once.
+    this.announce();
+  }
+
+  private async start(): Promise<void> {
+    const { config, source } = this.loaded;
+    this.warn(this.loaded);
+    const orphans = await killStopped(this.writePid(config.workers.pidFile), this.onEvent);
+    this.health = (await this.openHealth(config)) ?? null;
+    this.sample = await startSample(config);
+    const plan = this.plan(config, source);
+    this.supervisor = await startBeside(orphans, this.onEvent, () =>
+      startSupervisor({
+        plan,
+        entry: process.argv[1] ?? '',
+        args: ['worker'],
+        onEvent: this.onEvent,
+        onWorkers: (pids) => this.recordWorkers(pids),
+      }),
+    );
+    if (this.rotated) this.supervisor.reopenLogs();
+    this.phase = 'serving';
+    this.watchCertificates();
+    this.watchPolicy();
+  }
+
+  private announce(): void {
+    const { config, path } = this;
+    const sampleUrl = this.sample?.url ?? null;
+    const facts = { path, port: this.supervisor?.port ?? 0, workers: workerCount(config), sampleUrl };
+    process.stdout.write(announcement(config, facts));
   }
 
   private readonly onEvent: OnEvent = (level, facts, text) => this.log.logger[level](facts, text);
@@ -129,12 +148,11 @@ class Primary {
   private plan(config: Config, source: ConfigSource): WorkerPlan {
     const policy = servedPolicy(config);
     this.policy = policy;
-    const { count } = config.workers;
     return {
       config,
       source,
       policy: policy.source,
-      count: count === 'auto' ? availableParallelism() : count,
+      count: workerCount(config),
       sampleUrl: this.sample?.url ?? null,
     };
   }
@@ -198,7 +216,8 @@ class Primary {
 
   private reopenLogs(): void {
     this.reopenOwnLog();
-    this.supervisor?.reopenLogs();
+    if (this.supervisor === null) this.rotated = true;
+    else this.supervisor.reopenLogs();
   }
 
   private reopenOwnLog(): void {
@@ -305,6 +324,10 @@ class Primary {
     await this.health?.close();
     this.log.flush();
   }
+}
+
+function workerCount({ workers: { count } }: Config): number {
+  return count === 'auto' ? availableParallelism() : count;
 }
 
 /** For a log line: every problem of a configuration, without excerpts. */

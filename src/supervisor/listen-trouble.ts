@@ -14,6 +14,12 @@ export function listenTrouble(error: unknown, address: string, port: number, fie
   });
 }
 
+/** Whether another socket has the address. */
+export function isAddressInUse(error: unknown): boolean {
+  if (!(error instanceof ListenError)) return false;
+  return (error.cause as NodeJS.ErrnoException).code === 'EADDRINUSE';
+}
+
 function reason(code: string, message: string, port: number): string {
   switch (code) {
     case 'EADDRINUSE':

@@ -1,5 +1,6 @@
 // Owns the end of workers whose primary died (kill -9, out of memory): they hold the listening socket until they end.
 import { setTimeout } from 'node:timers/promises';
+import { isAddressInUse } from './listen-trouble.ts';
 import { isAlive, isStopped } from './process-identity.ts';
 import type { ProcessIdentity } from './process-identity.ts';
 import type { OnEvent } from './slot.ts';
@@ -35,7 +36,7 @@ export async function startBeside<T>(
     try {
       return await start();
     } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'EADDRINUSE')) throw error;
+      if (!isAddressInUse(error)) throw error;
     }
     if (performance.now() > end) await kill(orphans.filter(isAlive), onEvent);
     else await setTimeout(LOOK_MS);

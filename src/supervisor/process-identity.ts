@@ -7,14 +7,25 @@ export interface ProcessIdentity {
   readonly started: string | null;
 }
 
-/** Its state and start, from /proc/PID/stat (proc(5)); null = there is no such process, or no /proc. */
-function statOf(pid: number): { readonly state: string; readonly started: string } | null {
+/** State and threads of a process, and its start. */
+interface ProcessStat {
+  readonly state: string;
+  readonly threads: number;
+  readonly started: string;
+}
+
+/** From /proc/PID/stat (proc_pid_stat(5)); null = there is no such process, or no /proc. */
+function statOf(pid: number): ProcessStat | null {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     // The name in brackets may contain any character, including brackets.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
-    return { state: fields[0] ?? '', started: `${boot} ${fields[19] ?? ''}` };
+    return {
+      state: fields[0] ?? '',
+      threads: Number(fields[17]),
+      started: `${boot} ${fields[19] ?? ''}`,
+    };
   } catch {
     return null;
   }
@@ -25,10 +36,13 @@ export function identityOf(pid: number): ProcessIdentity {
   return { pid, started: statOf(pid)?.started ?? null };
 }
 
-/** Whether this very process runs; a zombie does not. */
+/**
+ * Whether this very process runs. A zombie does not, unless it has threads left: a killed process keeps its sockets
+ * until the last of its threads has ended, and the first one may end before the others.
+ */
 export function isAlive({ pid, started }: ProcessIdentity): boolean {
   const found = statOf(pid);
-  if (found !== null) return found.started === started && found.state !== 'Z' && found.state !== 'X';
+  if (found !== null) return found.started === started && (found.threads > 1 || !/^[ZX]$/.test(found.state));
   if (started !== null || process.platform === 'linux') return false;
   try {
     process.kill(pid, 0);

@@ -88,6 +88,8 @@ class Workers implements Supervisor, SlotOwner<WorkerPlan> {
   private certificates = 0;
   /** How often the policy changed. */
   private policies = 0;
+  /** Number of times that log files were reopened. */
+  private reopened = 0;
   private readonly leaving = new Set<ChildProcess>();
   private readonly alive = new Set<ChildProcess>();
 
@@ -191,6 +193,7 @@ class Workers implements Supervisor, SlotOwner<WorkerPlan> {
   }
 
   reopenLogs(): void {
+    this.reopened++;
     for (const { worker } of this.slots) if (worker !== null) tell(worker, { type: 'reopen' });
     for (const worker of this.leaving) tell(worker, { type: 'reopen' });
   }
@@ -203,13 +206,14 @@ class Workers implements Supervisor, SlotOwner<WorkerPlan> {
 
   async launch(socket: BoundSocket, { source, policy = null, sampleUrl }: WorkerPlan): Promise<ChildProcess> {
     const { entry, args } = this.options;
-    const { certificates, policies } = this;
+    const { certificates, policies, reopened } = this;
     const message = { type: 'start', source, policy, sampleUrl, fd: LISTEN_FD } as const;
     const worker = await launchWorker(entry, args, socket, message, (spawned) => this.track(spawned));
-    // It may have read the files just before they changed.
+    // It may have read or opened the files just before they changed.
     if (certificates !== this.certificates) tell(worker, { type: 'certificates' });
     const { policy: latest = null } = this.plan;
     if (policies !== this.policies && latest !== null) tell(worker, { type: 'policy', policy: latest });
+    if (reopened !== this.reopened) tell(worker, { type: 'reopen' });
     return worker;
   }
 

@@ -25,11 +25,15 @@ export interface GatewayProcess {
   stop(): Promise<number | null>;
 }
 
-/** Starts `easgate serve` with this configuration; files it names may be put in `files`; `main` is another copy of it. */
+/**
+ * Starts `easgate serve` with this configuration; files it names may be put in `files`; `main` is another copy of it;
+ * `whileStarting` runs beside the start.
+ */
 export async function startGatewayProcess(
   config: string,
   files: Readonly<Record<string, string>> = {},
   main = MAIN,
+  whileStarting: (child: ChildProcess, folder: string) => Promise<void> = async () => undefined,
 ): Promise<GatewayProcess> {
   const folder = mkdtempSync(join(tmpdir(), 'easgate-process-'));
   const path = join(folder, 'easgate.yaml');
@@ -45,7 +49,9 @@ export async function startGatewayProcess(
   child.stdout?.on('data', (chunk: Buffer) => (out += chunk.toString()));
   child.stderr?.on('data', (chunk: Buffer) => (out += chunk.toString()));
   const ended = new Promise<number | null>((resolve) => child.once('close', (code) => resolve(code)));
-  await until(() => /listens on .*:\d+/.test(out) || child.exitCode !== null, 'the gateway to serve').catch(
+  await whileStarting(child, folder);
+  const isOver = (): boolean => child.exitCode !== null || child.signalCode !== null;
+  await until(() => /listens on .*:\d+/.test(out) || isOver(), 'the gateway to serve').catch(
     (error: unknown) => {
       child.kill('SIGKILL');
       throw error;
