@@ -49,12 +49,14 @@ const hoursOf = (length: string): number => Number(length.slice(0, -1)) * (HOURS
 /** Whether a compliance policy has a step that is milder than one before it. */
 function getsMilder(compliance: unknown): boolean {
   if (!Array.isArray(compliance)) return false;
-  return (compliance as { steps?: { after: string; action: string }[] }[]).some(({ steps = [] }) => {
-    const severities = steps
-      .toSorted((a, b) => hoursOf(a.after) - hoursOf(b.after))
-      .map(({ action }) => SEVERITY.indexOf(action));
-    return severities.some((severity, index) => severity < Math.max(...severities.slice(0, index)));
-  });
+  return (compliance as { steps?: { after: string; action: string; mode?: string }[] }[]).some(
+    ({ steps = [] }) => {
+      const severities = steps
+        .toSorted((a, b) => hoursOf(a.after) - hoursOf(b.after))
+        .map(({ action, mode }) => (mode === 'reportOnly' ? 0 : SEVERITY.indexOf(action)));
+      return severities.some((severity, index) => severity < Math.max(...severities.slice(0, index)));
+    },
+  );
 }
 
 describe('a policy', () => {
