@@ -401,7 +401,7 @@ export class VerdictCache {
   /** What is known from now on. A verdict that says the same as before stays the same object; a change drops the one before. */
   private entryOf(user: UserKey, device: DeviceKey, result: LookupResult, access: Access): CachedAccess {
     const before = this.find(user, device)?.decided ?? [];
-    // None of them is taken over as it is: they serve to find the object that says the same.
+    // Marked as lapsed, so that each is decided anew. An equal result reuses the old object: callers compare by identity.
     const decided = before.map((one) => ({ ...one, lapsesAt: -Infinity }));
     const readAt = this.now();
     const known: CachedAccess = {

@@ -192,7 +192,10 @@ export interface DiscoverySettings {
   readonly path: string;
 }
 
-/** Longest heartbeat a server accepts (MS-ASCMD Ping HeartbeatInterval, Sync Wait). */
+/**
+ * Longest time that a poll may wait at the mail server, whatever it asks for (MS-ASCMD Ping HeartbeatInterval, Sync Wait).
+ * Polls that the gateway holds itself have their limits in quarantine/ping.ts and quarantine/sync.ts.
+ */
 export const MAX_HEARTBEAT_SECONDS = 3540;
 /** Largest chunked request body that is sent on with Content-Length (sogod refuses chunked). */
 export const BUFFERED_BODY_BYTES = 64 * 1024;

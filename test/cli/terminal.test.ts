@@ -36,7 +36,8 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 /** What `devices list` writes on a terminal of so many columns. */
 function onTerminal(columns: number, more: NodeJS.ProcessEnv = {}): string {
-  const { NO_COLOR: _, FORCE_COLOR: __, ...env } = process.env;
+  // Node.js gives a build server no colours: a person's terminal has no CI.
+  const { NO_COLOR: _, FORCE_COLOR: __, CI: ___, ...env } = process.env;
   const command = `stty cols ${columns}; exec '${process.execPath}' '${MAIN}' devices list --config easgate.yaml`;
   return execFileSync('script', ['-qec', command, '/dev/null'], {
     cwd: folder,

@@ -71,8 +71,10 @@ export function localReply(exchange: Exchange, reply: Reply, retryAfterSeconds: 
       const body = exchange.held ? startOver(exchange.command) : null;
       return body === null ? comeAgain(persistent) : wbxml(body, persistent);
     }
-    default:
+    case 'comeAgain':
       return comeAgain(persistent);
+    default:
+      return reply satisfies never;
   }
 }
 

@@ -308,7 +308,7 @@ export class Driver implements StepInputs, HeldPing, Concerned {
   /** Decides again for a held poll: a lapse does not appear in the change log. */
   private async decideHeld(exchange: Exchange): Promise<void> {
     const { timeouts, address } = this.downstream;
-    timeouts.awaitHeartbeat(exchange);
+    timeouts.resumeResponseDeadline(exchange);
     // A moment in time may let in thousands: those beyond the pace ask again a second later.
     const { core } = this;
     if (core.peek(exchange, address)?.action === 'allow' && !core.releases.take(core.deadlines.now)) {

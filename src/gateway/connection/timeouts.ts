@@ -84,8 +84,8 @@ export class Timeouts {
     this.holder.deadline = exchange.responseDeadline;
   }
 
-  /** The end of a running heartbeat. */
-  awaitHeartbeat({ responseDeadline }: Exchange): void {
+  /** Puts the response deadline back after another one, such as that of connecting. */
+  resumeResponseDeadline({ responseDeadline }: Exchange): void {
     this.holder.deadline = responseDeadline;
   }
 

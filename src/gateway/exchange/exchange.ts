@@ -79,7 +79,7 @@ export class Exchange {
   /** How the request signs in, for policies; null = it does not. */
   auth: AuthMethod | null = null;
 
-  /** What the mail server says of them. */
+  /** What the mail server says of the credentials in `authorization`. */
   credentials: CredentialsState = 'unchecked';
 
   // verdict
@@ -89,7 +89,7 @@ export class Exchange {
   /** Number of such changes. */
   overtakings = 0;
 
-  /** The verdict under which this poll names real folders; null = it does not, or that is known. */
+  /** Set when this poll is the first one under this verdict to name folders of the mail server; null = nothing to note. */
   arrivesUnder: Verdict | null = null;
   /** The device's description of itself in this request. */
   information: DeviceInformation | null = null;

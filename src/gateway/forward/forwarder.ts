@@ -107,7 +107,7 @@ export class Forwarder implements UpstreamUser, ResponseOwner, ConnectionWaiter 
     exchange.authorization = null;
   }
 
-  /** The request is answered locally, independent of the user of the pinned connection. */
+  /** Closes the pinned connection where this request, which is answered locally, must not use it. */
   leavePin(exchange: Exchange): void {
     this.agreeOnPin(exchange);
   }
@@ -246,7 +246,7 @@ export class Forwarder implements UpstreamUser, ResponseOwner, ConnectionWaiter 
     const waited = exchange.replay !== null;
     exchange.replay = null;
     if (exchange.requestComplete) {
-      this.downstream.timeouts.awaitHeartbeat(exchange);
+      this.downstream.timeouts.resumeResponseDeadline(exchange);
       return;
     }
     // The time for connecting does not count as time for the body.

@@ -149,6 +149,8 @@ function compileField(field: FieldName, value: Value, refuses: boolean): Pick<Co
       found: (scene) => read(scene)?.map(({ as }) => as) ?? null,
     };
   }
+  // A field without a way to read it must not be compared with the address of the client.
+  if (field !== 'network') throw new Error(`no condition reads the field ${field}`);
   const match = networkMatch(value, refuses);
   return {
     holds: (scene) => match(addressOf(scene), scene) === 1,
