@@ -17,6 +17,11 @@ const END_OF_HEAD = Buffer.from('\r\n\r\n');
 const EMPTY_RESPONSE = Buffer.from(
   'HTTP/1.1 200 OK\r\nContent-Type: application/vnd.ms-sync.wbxml\r\nContent-Length: 0\r\n\r\n',
 );
+/** A server that answers OPTIONS to everybody proves no password. */
+const UNAUTHORIZED =
+  'HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm="mail"\r\nContent-Length: 0\r\n\r\n';
+const OFFER =
+  'HTTP/1.1 200 OK\r\nMS-ASProtocolVersions: 14.1,16.1\r\nMS-ASProtocolCommands: Sync,Ping\r\nContent-Length: 0\r\n\r\n';
 const LARGE_HEAD = Buffer.from(
   `HTTP/1.1 200 OK\r\nContent-Type: application/vnd.ms-sync.wbxml\r\nContent-Length: ${LARGE_BYTES}\r\n\r\n`,
 );
@@ -53,7 +58,8 @@ const server = createServer({ noDelay: true }, (socket) => {
         bytes = bytes.subarray(bytes.length);
         break;
       }
-      if (head.includes('Cmd=ItemOperations')) void sendLarge(socket);
+      if (head.startsWith('OPTIONS ')) socket.write(/^authorization:/im.test(head) ? OFFER : UNAUTHORIZED);
+      else if (head.includes('Cmd=ItemOperations')) void sendLarge(socket);
       else if (!head.includes('Cmd=Ping')) socket.write(RESPONSE);
       bytes = bytes.subarray(size);
     }
