@@ -1,4 +1,4 @@
-// Owns the use case of a wipe: what would be erased and whose device is told (the plan), and the order, which names exactly
+// Owns the use case of a wipe: what would be erased and which devices get the order (the plan), and the order, which names exactly
 // what the plan showed and needs the device id once more.
 import { MAX_WIPE_PARTNERSHIPS } from '../directory/one-key.ts';
 import type { PartnershipRecord } from '../model/partnership.ts';
@@ -36,7 +36,7 @@ export interface WipePlan {
   readonly listing: DeviceListing | null;
   /** Everybody who was seen with the device. */
   readonly partnerships: readonly PartnershipListing[];
-  /** Of these, who is told to wipe; the first seen first. */
+  /** Those of them that get the order to wipe; the first seen first. */
   readonly named: readonly PartnershipListing[];
   /** The decisions it takes the place of. */
   readonly replaces: readonly Decided[];

@@ -223,7 +223,7 @@ export class VerdictCache {
     return this.policy.requestConditions.length > 0;
   }
 
-  /** Takes another policy: from now on nothing is decided by the one before. Open requests are told of it. */
+  /** Takes another policy: it decides everything from now on. Listeners revalidate the open requests. */
   usePolicy(policy: CompiledPolicy): void {
     this.policy = policy;
     const changed: ChangedKeys = { devices: NOBODY, users: NOBODY, all: true, policy: true };

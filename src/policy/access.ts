@@ -143,7 +143,7 @@ function aboutPhone({ device, partnership }: AccessRecords): Pick<Verdict, 'mode
 
 /**
  * A wipe comes before all other decisions; a wipe of the device before one of the partnership, as it erases more. Only a partnership that was known
- * before the order is told of it; anybody else who comes with the device id, or under another spelling, is kept out.
+ * before the order gets it; anybody else who comes with the device id, or under another spelling, is kept out.
  */
 function wipeOf({ records, readAt }: Access): Verdict | null {
   const { deviceDecision, partnershipDecision, deviceWipe = null, partnershipWipe = null } = records;
