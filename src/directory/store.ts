@@ -1,25 +1,53 @@
 // Owns the interface of the directory, and the guarantees of every store.
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { UserNames } from '../identity/user-names.ts';
-import type { ManualDecision, WipePartnership } from '../model/decision.ts';
-import type { WipeNotice, WipeOutcome } from '../policy/wipe.ts';
-import type { DeviceRecord, DeviceReport } from '../model/device.ts';
+import type {
+  AccessDecision,
+  DecisionOrigin,
+  DecisionRecord,
+  DecisionSubject,
+  ImportedDecision,
+  ManualDecision,
+  WipePartnership,
+} from '../model/decision.ts';
+import type { DeviceObservation, DeviceRecord, DeviceReport } from '../model/device.ts';
 import type { NewSpelling, PartnershipRecord } from '../model/partnership.ts';
-import type { UserRecord } from '../model/user.ts';
+import type { UserObservation, UserRecord, UserReport } from '../model/user.ts';
+import type { WipeNotice, WipeOutcome } from '../policy/wipe.ts';
+import type { ReportOutcome, SourceOrder } from './device-reports.ts';
 
-/** A position in the change log; opaque, compare with {@link DirectoryStore.isBefore}. */
+/**
+ * A position in the change log: opaque, a vector of the positions of all parts of the log, or of those that a look-up read.
+ * Compare with {@link DirectoryStore.isBefore}.
+ */
 export type LogPosition = string;
 
-/** A decision on a partnership, and the user name it is stored under. */
+/** A decision on a partnership or a user, and the user name it is stored under. */
 export interface UserDecision {
   readonly user: UserKey;
   readonly decision: ManualDecision;
 }
 
-/** Everything for one verdict, read in one transaction. */
+/** A device of a user, as far as its place among them counts. */
+export interface UserDevice {
+  readonly device: DeviceKey;
+  /** Milliseconds since the epoch. */
+  readonly firstSeen: number;
+  /** Milliseconds since the epoch; null = never. */
+  readonly lastAllowed: number | null;
+}
+
+/** Everything for one verdict, read in one transaction for the device and one for the user. */
 export interface LookupResult {
   /** The user that the given name stands for: by the directory's aliases, else by the groups of domains. */
   readonly user: UserKey;
+  /** What the feeds report of that user; null = no feed knows the user. */
+  readonly userRecord: UserRecord | null;
+  /** Devices of the user under all names, in the order of first seen; bounded. */
+  readonly userDevices: readonly UserDevice[];
+  /** How many users were seen with the device; bounded. */
+  readonly usersOnDevice: number;
+  /** Put together from the reports of all feeds; null = no feed reports the device. */
   readonly device: DeviceRecord | null;
   readonly deviceDecision: ManualDecision | null;
   /** The strictest of {@link exactDecisions}; null = none. */
@@ -30,18 +58,24 @@ export interface LookupResult {
   readonly exactDecisions: readonly UserDecision[];
   /** Decisions on partnerships of the device under names that may be this user. */
   readonly namesakeDecisions: readonly UserDecision[];
+  /** Decisions on this user with every device, under any name that is this user. */
+  readonly userDecisions: readonly UserDecision[];
+  /** Decisions on users with every device, under names that may be this user. */
+  readonly namesakeUserDecisions: readonly UserDecision[];
+  /** Decisions that feeds imported on the device, the partnership or the user, under names that are this user. */
+  readonly importedDecisions: readonly ImportedDecision[];
   /** This user's entry in the wipe of the device, and of the partnership; null = no wipe names the user. */
   readonly deviceWipe: WipePartnership | null;
   readonly partnershipWipe: WipePartnership | null;
-  /** Null = never seen. */
+  /** Put together from the records under all names of the user, the earliest first seen. Null = never seen. */
   readonly partnership: PartnershipRecord | null;
   /** Every change up to this position is included. */
   readonly position: LogPosition;
-  /** Malformed records of this device; they count as missing above. Absent = none. */
+  /** Malformed records of this device or user; they count as missing above. Absent = none. */
   readonly unreadable?: readonly string[];
 }
 
-/** A change. `null` = not about a device (or user). */
+/** A change. `null` = not about a device (or user); both null never. */
 export interface Change {
   readonly device: DeviceKey | null;
   readonly user: UserKey | null;
@@ -50,93 +84,116 @@ export interface Change {
 /** A part of the change log. */
 export interface ChangeBatch {
   readonly changes: readonly Change[];
-  /** The position after the last change. */
+  /** The position after the last change, of all parts of the log. */
   readonly position: LogPosition;
   /** Changes before this part were lost: everything may have changed. */
   readonly trimmed: boolean;
 }
 
-/** A device with its decision, for lists. */
-export interface DeviceListing {
+/** Everything stored about a device. */
+export interface DeviceEntry {
   readonly key: DeviceKey;
+  /** In the order of precedence. */
+  readonly reports: readonly DeviceReport[];
+  /** Put together from the reports; null = there are none. */
   readonly record: DeviceRecord | null;
-  readonly decision: ManualDecision | null;
-  /** Malformed records, which stand as null above. Absent = none. */
+  /** The decision on the device; `decision: null` = none. */
+  readonly decided: DecisionRecord;
+  /** Decisions on its partnerships, by the user names they are stored under. */
+  readonly decidedByUser: ReadonlyMap<UserKey, DecisionRecord>;
+  readonly imported: readonly ImportedDecision[];
+  readonly partnerships: readonly PartnershipRecord[];
+  /** Malformed records, which are missing above. Absent = none. */
   readonly unreadable?: readonly string[];
 }
 
-/** A partnership with its decision, for lists. */
-export interface PartnershipListing {
-  /** Only the names, when the record is malformed. */
-  readonly record: PartnershipRecord;
-  readonly decision: ManualDecision | null;
+/** Everything stored about a user. */
+export interface UserEntry {
+  readonly key: UserKey;
+  /** In the order of precedence. */
+  readonly reports: readonly UserReport[];
+  /** Put together from the reports; null = there are none. */
+  readonly record: UserRecord | null;
+  /** The decision on the user; `decision: null` = none. */
+  readonly decided: DecisionRecord;
+  readonly imported: readonly ImportedDecision[];
+  /** Devices seen under this name. */
+  readonly devices: readonly UserDevice[];
+  /** Malformed records, which are missing above. Absent = none. */
   readonly unreadable?: readonly string[];
 }
 
-/** An operator's decision and its subject; `user` null = the device, for every user. */
-export interface StoredDecision {
-  readonly device: DeviceKey;
-  readonly user: UserKey | null;
-  readonly decision: ManualDecision;
+/** A decision of a feed to store under its source; null = it no longer makes one. */
+export interface ImportedChange extends DecisionSubject {
+  readonly decision: AccessDecision | null;
 }
 
 /**
  * Records and their change log. Every write that can change a verdict appends to the log in the same transaction. All
  * methods reject with an Error with a `code` when the store is unavailable, or not the known one (store-identity.ts). A
- * malformed record affects only the verdict of its device; every write overwrites it.
+ * malformed record affects only the verdict of its device or user; every write of it overwrites it.
  */
 export interface DirectoryStore {
   readonly kind: 'embedded' | 'redis';
   /** Which user names are one user, and which may be. */
   readonly names: UserNames;
-  /** One round trip. `user` as the login spells it. */
+  /** Precedence of the sources of reports. */
+  readonly sources: SourceOrder;
+  /** One round trip, two where the login is an alias with another local part. `user` as the login spells it. */
   lookup(user: UserKey, device: DeviceKey): Promise<LookupResult>;
-  getDevice(key: DeviceKey): Promise<DeviceListing | null>;
+
+  getDevice(key: DeviceKey): Promise<DeviceEntry | null>;
+  /** Under exactly this name, or the user that this name is an alias of. */
+  getUser(name: UserKey): Promise<UserEntry | null>;
+  /** Every device of which anything is stored, in parts of limited size, in no order; memory does not grow with the store. */
+  scanDevices(): AsyncIterable<readonly DeviceEntry[]>;
+  /** Every user of whom anything is stored, likewise. */
+  scanUsers(): AsyncIterable<readonly UserEntry[]>;
+
   /**
-   * False when a newer observation of the same source is stored. `stateSince` is kept while the state is unchanged. A
-   * report without news is stored, but not appended to the log.
+   * Joins each observation with what its source said before (device-reports.ts). Reports without news are stored, but not
+   * appended to the log; many are written with few entries of the log. The outcomes are in the order of the observations.
    */
-  putDevice(report: DeviceReport): Promise<boolean>;
-  getUser(key: UserKey): Promise<UserRecord | null>;
-  putUser(record: UserRecord): Promise<void>;
-  /** `user` null = for every user of the device, else the name to store it under; `decision` null = delete it. */
-  decide(user: UserKey | null, device: DeviceKey, decision: ManualDecision | null): Promise<void>;
+  putDevices(observations: readonly DeviceObservation[]): Promise<readonly ReportOutcome[]>;
+  /** Likewise (user-reports.ts). An alias that another user has is taken over. */
+  putUsers(observations: readonly UserObservation[]): Promise<readonly ReportOutcome[]>;
+  /** Writes decisions that a feed imports; they count only where no operator's decision is in force. */
+  putImported(source: string, changes: readonly ImportedChange[]): Promise<void>;
+
+  /** `decision` null = it is taken back; its history stays. */
+  decide(subject: DecisionSubject, decision: ManualDecision | null, origin: DecisionOrigin): Promise<void>;
   /** Like {@link decide}, but only if `expected` is stored (null = none, or a malformed one); else false. */
   replaceDecision(
-    user: UserKey | null,
-    device: DeviceKey,
+    subject: DecisionSubject,
     expected: ManualDecision | null,
     decision: ManualDecision | null,
+    origin: DecisionOrigin,
   ): Promise<boolean>;
   /**
    * Records that the wipe order is about to be sent to one partnership. False when that wipe is no longer pending, or
-   * does not name the partnership. `user` as in {@link decide}. Not appended to the log: no verdict changes.
+   * does not name the partnership. `user` null = the wipe of the device. Not appended to the log: no verdict changes.
    */
   noteWipeTold(user: UserKey | null, device: DeviceKey, notice: WipeNotice): Promise<boolean>;
   /**
    * Records a device's answer to a wipe. False when that wipe is no longer pending, or was never sent to this
-   * partnership: a cancelled wipe stays cancelled, an acknowledged one stays unchanged. `user` as in {@link decide}.
+   * partnership: a cancelled wipe stays cancelled, an acknowledged one stays unchanged. `user` as above.
    */
   acknowledgeWipe(user: UserKey | null, device: DeviceKey, outcome: WipeOutcome): Promise<boolean>;
-  /** Decisions on partnerships of one device, by the names they are stored under. */
-  listUserDecisions(device: DeviceKey): Promise<readonly UserDecision[]>;
-  /** Every readable decision, also on devices and partnerships that were never seen. */
-  listDecisions(): Promise<readonly StoredDecision[]>;
-  listDevices(): Promise<readonly DeviceListing[]>;
-  listPartnerships(): Promise<readonly PartnershipListing[]>;
-  /** Names of all malformed records; scans the whole store. */
-  unreadable(): Promise<readonly string[]>;
+
   /**
-   * Writes partnerships; `firstSeen` and spellings of known ones are kept. Not appended to the log: no verdict changes.
-   * Returns known partnerships with a new spelling of their device id.
+   * Writes partnerships; `firstSeen`, `lastAllowed` and spellings of known ones are kept. Not appended to the log: no
+   * verdict changes. Returns known partnerships with a new spelling of their device id.
    */
   recordSeen(batch: readonly PartnershipRecord[]): Promise<readonly NewSpelling[]>;
+  /** Names of all malformed records; scans the whole store. */
+  unreadable(): Promise<readonly string[]>;
   /** 32 bytes in hex that all gateways of this directory share; generated at the first call. */
   sharedSecret(): Promise<string>;
   /** The current end of the log. */
   position(): Promise<LogPosition>;
   /** Changes after `position`; resolves when there are some, or empty after a short wait. */
   changesAfter(position: LogPosition): Promise<ChangeBatch>;
+  /** Whether some part of the log stands earlier in `a` than in `b`; parts that only one of them has do not count. */
   isBefore(a: LogPosition, b: LogPosition): boolean;
   close(): Promise<void>;
 }

@@ -3,7 +3,8 @@ import { z } from 'zod';
 import { CorruptRecordError } from './corrupt-record.ts';
 import { number, numberOr, text, textOr, texts, word } from './fields.ts';
 import type { Immutable } from './fields.ts';
-import { parseObject, readerOf } from './read-record.ts';
+import { isObject, parseObject, readerOf } from './read-record.ts';
+import type { DeviceKey, UserKey } from '../identity/keys.ts';
 
 const who = {
   owner: textOr('unknown', 'Who decided'),
@@ -113,9 +114,86 @@ export type ManualDecision = Immutable<z.infer<typeof manualDecisionSchema>>;
 const readAccess = readerOf(accessDecisionSchema);
 const readWipe = readerOf(storedWipeDecisionSchema);
 
-/** Reads a stored decision; a wipe of another epoch than the store's is suspended. @throws CorruptRecordError */
-export function readDecision(stored: string, what: string, epoch: number): ManualDecision {
-  const json = parseObject(stored, what);
+/** One change of a decision: who made it, and what it changed. */
+export const decisionChangeSchema = z.object({
+  at: z.number().describe('When it was changed, milliseconds since the epoch'),
+  by: z.string().describe('Who changed it'),
+  via: z.string().describe('From where: `cli`, `api`, `device` (the answer to a wipe) or another word'),
+  before: text('The action before; null = there was no decision'),
+  after: text('The action after; null = the decision was taken back'),
+  reason: text('The reason that was given'),
+  expiresAt: number('When the decision ends, milliseconds since the epoch; null = never, or taken back'),
+});
+
+/** One change of a decision. */
+export type DecisionChange = Immutable<z.infer<typeof decisionChangeSchema>>;
+
+/** What is decided on a subject, and how that came about. */
+export interface DecisionRecord {
+  /** Null = nothing is decided any more. */
+  readonly decision: ManualDecision | null;
+  /** The latest changes, the latest last: 20 at most. */
+  readonly history: readonly DecisionChange[];
+}
+
+/** What a decision is about: a device, a partnership, or a user. Not both null. */
+export interface DecisionSubject {
+  /** Null = every device of the user. */
+  readonly device: DeviceKey | null;
+  /** Null = every user of the device. */
+  readonly user: UserKey | null;
+}
+
+/** Who changes a decision, when and from where: kept in its history. */
+export interface DecisionOrigin {
+  readonly by: string;
+  readonly via: string;
+  readonly at: number;
+}
+
+/** A decision that a feed imported, e.g. from a list of Exchange. It counts only where no operator's decision is in force. */
+export interface ImportedDecision extends DecisionSubject {
+  readonly source: string;
+  readonly decision: AccessDecision;
+}
+
+const readChange = readerOf(decisionChangeSchema);
+
+/**
+ * Reads a stored decision with its history: a list of the decision (null = taken back) and its changes, or a decision alone.
+ * A wipe of another epoch than the store's is suspended. @throws CorruptRecordError
+ */
+export function readDecisionRecord(stored: string, what: string, epoch: number): DecisionRecord {
+  let value: unknown;
+  try {
+    value = JSON.parse(stored);
+  } catch (cause) {
+    throw new CorruptRecordError(what, cause);
+  }
+  if (!Array.isArray(value)) return { decision: decisionOf(value, what, epoch), history: [] };
+  const [decision = null, ...changes] = value as unknown[];
+  return {
+    decision: decision === null ? null : decisionOf(decision, what, epoch),
+    history: changes.flatMap((change) => readableChange(change, what)),
+  };
+}
+
+/** History decides nothing: a change that is not understood is left out. */
+function readableChange(change: unknown, what: string): DecisionChange[] {
+  try {
+    return isObject(change) ? [readChange(change, what)] : [];
+  } catch {
+    return [];
+  }
+}
+
+/** Reads an imported decision. @throws CorruptRecordError */
+export function readImported(stored: string, what: string): AccessDecision {
+  return readAccess(parseObject(stored, what), what);
+}
+
+function decisionOf(json: unknown, what: string, epoch: number): ManualDecision {
+  if (!isObject(json)) throw new CorruptRecordError(what);
   const { action } = json;
   if (action === 'allow' || action === 'block' || action === 'quarantine') return readAccess(json, what);
   if (action !== 'wipe' && action !== 'accountWipe') throw new CorruptRecordError(what);

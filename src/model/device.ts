@@ -1,97 +1,103 @@
-// Owns the device record: what a feed reports of a device.
+// Owns the device: what one feed reports of it, and the record put together from the reports of all feeds.
 import { z } from 'zod';
 import type { DeviceKey } from '../identity/keys.ts';
-import { deviceKey, flag, number, numberOr, text, textOr, texts } from './fields.ts';
+import { attributes, deviceKey, flag, number, numberOr, text, textOr, texts, word } from './fields.ts';
 import type { Immutable } from './fields.ts';
-import { parseObject, readerOf } from './read-record.ts';
+import { boundAttributes, boundRequirements } from './report-bounds.ts';
+import { storedForm } from './stored-array.ts';
 
-/** What a feed knows of a device. */
-export const deviceSchema = z.object({
-  key: deviceKey('The device, whatever its id is spelled as'),
-  managed: flag('Whether it is enrolled in device management'),
-  compliant: flag('Whether it meets the requirements of device management'),
-  model: text('Its model, in the words of the feed'),
-  os: text('Its operating system, in the words of the feed'),
-  encrypted: flag('Whether its storage is encrypted'),
-  compromised: flag('Whether it is jailbroken or rooted'),
-  owner: text('Who it belongs to, in the words of the feed'),
-  lastCheckIn: number('Last contact with device management, milliseconds since the epoch'),
+const unmet = (what: string) =>
+  number(
+    `Since when ${what}, whatever was reported meanwhile, milliseconds since the epoch; the store keeps it`,
+  );
+
+/** What one feed reports of a device. New fields are added at the end: the order is the order of the stored values. */
+export const deviceReportSchema = z.object({
+  key: deviceKey('The device, however its id is spelled'),
   source: textOr('unknown', 'The feed that reported it'),
+  observedAt: numberOr(0, 'When the feed saw it so, milliseconds since the epoch'),
   version: numberOr(
     0,
-    'Grows with every observation of one source: an older one never overwrites a newer one of the same source',
+    'Orders two observations of one source at the same moment: the lower one never overwrites',
   ),
-  observedAt: numberOr(0, 'When the feed saw it so, milliseconds since the epoch'),
+  managed: flag('Whether it is enrolled in device management'),
+  compliant: flag('Whether it meets the requirements of device management'),
+  encrypted: flag('Whether its storage is encrypted'),
+  compromised: flag('Whether it is jailbroken or rooted'),
+  platform: text('`ios`, `android`, `windows`, `macos` or another one, in lower case'),
+  osVersion: text('The version of its operating system, e.g. `17.4.1`'),
+  model: text('Its model, in the words of the feed'),
+  owner: text('Who it belongs to, in the words of the feed'),
+  lastCheckIn: number('Last contact with device management, milliseconds since the epoch'),
+  serialNumber: text('Its serial number'),
   unmetRequirements: texts(
     'Unmet requirements in the words of the feed, e.g. `encryption`: at most ten, of at most 64 characters',
   ),
-  stateSince: z.number().meta({
-    description:
-      'Since when `managed` and `compliant` have their values: `observedAt` of the first such report, ' +
-      'milliseconds since the epoch. The store keeps it',
-    otherwise: '`observedAt`',
-  }),
+  reportedSince: number(
+    'When the source first reported it, milliseconds since the epoch; the store keeps it',
+  ),
+  compliantUnmetSince: unmet('it was not reported as compliant'),
+  encryptedUnmetSince: unmet('it was not reported as encrypted'),
+  compromisedUnmetSince: unmet('it was not reported as free of compromise'),
+  mailProfileUnmetSince: unmet('its mail account was not reported as managed'),
+  managedMailProfile: flag('Whether its mail account was set up by device management'),
+  ownership: word({ company: 'the organisation', personal: 'the user' }, 'Who owns it; null = unknown')
+    .nullable()
+    .meta({ default: null, description: 'Who owns it: `company` or `personal`' }),
+  os: text('Its operating system in the words of the feed, e.g. `iOS 17.4.1 21E236`'),
+  manufacturer: text('Its manufacturer, in the words of the feed'),
+  graceUntil: number('Until when the source tolerates unmet requirements, milliseconds since the epoch'),
+  attributes: attributes('Further values, declared in the mapping of the feed: at most 32'),
+  sourceId: text('What the source calls it'),
+  udid: text('Its UDID: joins reports of other sources'),
+  imei: text('Its IMEI: joins reports of other sources'),
+  removed: flag(
+    'True = the source no longer has it: it is not managed, until a later observation of any source',
+  ),
 });
 
-/** What a feed knows of a device. `null` = the feed did not say. */
-export type DeviceRecord = Immutable<z.infer<typeof deviceSchema>>;
+/** What one feed reports of a device. `null` = the feed did not say. */
+export type DeviceReport = Immutable<z.infer<typeof deviceReportSchema>>;
 
-/** A report as a feed sends it. */
-export type DeviceReport = Omit<DeviceRecord, 'stateSince'>;
+/** Fields that the store keeps itself. */
+type Kept =
+  | 'reportedSince'
+  | 'compliantUnmetSince'
+  | 'encryptedUnmetSince'
+  | 'compromisedUnmetSince'
+  | 'mailProfileUnmetSince';
 
-const MAX_REQUIREMENTS = 10;
-const MAX_REQUIREMENT = 64;
-/** Invisible or misleading characters: control characters, line ends, direction marks. */
-const UNSHOWN = /[\p{Cc}\p{Cf}\u2028\u2029]+/gu;
+/** A report as a feed sends it: an absent field stays as it was, null = unknown. */
+export type DeviceObservation = Pick<DeviceReport, 'key' | 'source' | 'observedAt'> &
+  Partial<Omit<DeviceReport, Kept>>;
 
-/** Printable ASCII without space at either end. */
-const PLAIN = /^[!-~](?:[ -~]*[!-~])?$/;
+/** Fields of a device that are put together from the reports of all feeds. */
+export type DeviceValues = Omit<
+  DeviceReport,
+  'key' | 'source' | 'version' | 'sourceId' | 'removed' | 'attributes'
+>;
 
-/** Requirements as they are kept and shown to the phone's user: one line each, a few, none twice. */
-export function boundRequirements(said: readonly string[]): string[] {
-  // What is stored is bounded already: reading it costs no more than a look.
-  if (said.length <= MAX_REQUIREMENTS && said.every(isBounded)) return [...new Set(said)];
-  const kept = said
-    .slice(0, MAX_REQUIREMENTS * 2)
-    .map((text) => text.slice(0, MAX_REQUIREMENT).toWellFormed().replaceAll(UNSHOWN, ' ').trim())
-    .filter((text) => text !== '');
-  return [...new Set(kept)].slice(0, MAX_REQUIREMENTS);
+/** A device as decisions see it: field by field from the first feed that said something (directory/effective-device.ts). */
+export interface DeviceRecord extends DeviceValues {
+  readonly key: DeviceKey;
+  /** The feed that `managed` comes from, else the first one. */
+  readonly source: string;
+  readonly attributes: Readonly<Record<string, string | number | boolean>>;
 }
 
-function isBounded(text: string): boolean {
-  return text.length <= MAX_REQUIREMENT && PLAIN.test(text);
+const form = storedForm(deviceReportSchema, ['key', 'source']);
+
+/** Reads what `source` reported. @throws CorruptRecordError */
+export function readDeviceReport(key: DeviceKey, source: string, stored: string): DeviceReport {
+  const report = form.read(stored, `device ${key}`, { key, source });
+  // Other tools write reports too.
+  if (report.unmetRequirements.length > 0)
+    report.unmetRequirements = boundRequirements(report.unmetRequirements);
+  if (report.attributes !== null) report.attributes = boundAttributes(report.attributes);
+  return report;
 }
 
-/** Managed and compliant as far as it matters how long that has been so: never reported is not compliant. */
-export function sameState(a: DeviceReport, b: DeviceReport): boolean {
-  return a.managed === b.managed && (a.managed !== true || (a.compliant === true) === (b.compliant === true));
-}
-
-/** Whether two reports are equal for decisions and explanations, so that no new decision is needed. */
-export function sameFacts(a: DeviceReport, b: DeviceReport): boolean {
-  return (
-    a.managed === b.managed &&
-    a.compliant === b.compliant &&
-    a.encrypted === b.encrypted &&
-    a.compromised === b.compromised &&
-    a.model === b.model &&
-    a.unmetRequirements.length === b.unmetRequirements.length &&
-    a.unmetRequirements.every((text, index) => text === b.unmetRequirements[index])
-  );
-}
-
-const read = readerOf(deviceSchema);
-
-/** Reads a stored device record. @throws CorruptRecordError */
-export function readDevice(key: DeviceKey, stored: string): DeviceRecord {
-  const what = `device ${key}`;
-  const json = parseObject(stored, what);
-  json['key'] = key;
-  // Records of before this was kept: at least since the last report.
-  json['stateSince'] ??= json['observedAt'] ?? 0;
-  const record = read(json, what);
-  if (record.unmetRequirements.length > 0) {
-    record.unmetRequirements = boundRequirements(record.unmetRequirements);
-  }
-  return record;
+/** The stored form of a report. */
+export function deviceReportText(report: DeviceReport): string {
+  return form.write(report as z.infer<typeof deviceReportSchema>);
 }

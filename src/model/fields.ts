@@ -35,3 +35,13 @@ export const userKeys = (description: string) => texts(description) as unknown a
 
 export const deviceKey = (description: string) =>
   z.string().meta({ description }) as unknown as z.ZodType<DeviceKey>;
+
+/** The value of an attribute: text (an ISO 8601 date too), number or boolean. */
+export type AttributeValue = string | number | boolean;
+
+/** A flat map of values that the organisation names. */
+export const attributes = (description: string) =>
+  z
+    .record(z.string(), z.union([z.string(), z.number(), z.boolean()]))
+    .nullable()
+    .meta({ description, default: null });

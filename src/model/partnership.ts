@@ -1,14 +1,17 @@
 // Owns the partnership: a user on a device, as seen at the mail server.
 import { z } from 'zod';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
-import { deviceKey, numberOr, text, textOr, userKey } from './fields.ts';
+import { deviceKey, number, numberOr, text, textOr, userKey } from './fields.ts';
 import type { Immutable } from './fields.ts';
-import { parseObject, readerOf } from './read-record.ts';
+import { storedForm } from './stored-array.ts';
 
 /** Most spellings per record; a device id has fewer. */
 export const MAX_SPELLINGS = 8;
 
-/** A user on a device, as seen at the mail server. */
+/** Most changes of the User-Agent that are remembered of one partnership. */
+export const MAX_AGENT_CHANGES = 8;
+
+/** A user on a device, as seen at the mail server. New fields are added at the end: the order is that of the stored values. */
 export const partnershipSchema = z.object({
   user: userKey('The user'),
   device: deviceKey('The device'),
@@ -24,7 +27,13 @@ export const partnershipSchema = z.object({
   imei: text('Its IMEI, as the device says (MS-ASCMD DeviceInformation)'),
   spellings: z.array(z.string()).meta({
     description: `The spellings of the device id it was seen under, the first one first: ${MAX_SPELLINGS} at most`,
+    default: [],
     otherwise: '`device` alone',
+  }),
+  lastAllowed: number('When a request of it was last allowed, milliseconds since the epoch; null = never'),
+  agentChanges: z.array(z.number()).meta({
+    description: `When its User-Agent last changed, milliseconds since the epoch, the latest last: ${MAX_AGENT_CHANGES} at most`,
+    default: [],
   }),
 });
 
@@ -44,20 +53,20 @@ export interface NewSpelling {
   readonly spellings: readonly string[];
 }
 
-const read = readerOf(partnershipSchema);
+const form = storedForm(partnershipSchema, ['user', 'device']);
 
 /** Reads a stored partnership. @throws CorruptRecordError */
 export function readPartnership(user: UserKey, device: DeviceKey, stored: string): PartnershipRecord {
-  const what = `partnership ${user} ${device}`;
-  const json = parseObject(stored, what);
-  json['user'] = user;
-  json['device'] = device;
-  json['spellings'] ??= [];
-  const record = read(json, what);
+  const record = form.read(stored, `partnership ${user} ${device}`, { user, device });
   // Records of before spellings were kept: the key was the spelling.
   if (record.spellings.length === 0) record.spellings.push(device);
   else if (record.spellings.length > MAX_SPELLINGS) record.spellings.length = MAX_SPELLINGS;
   return record;
+}
+
+/** The stored form of a partnership. */
+export function partnershipText(record: PartnershipRecord): string {
+  return form.write(record as z.infer<typeof partnershipSchema>);
 }
 
 /** The partnership of a look-up. It does not affect the decision, so a malformed one counts as missing. */

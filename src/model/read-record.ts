@@ -18,7 +18,8 @@ export function parseObject(stored: string, what: string): Json {
   return value;
 }
 
-function isObject(value: unknown): value is Json {
+/** Whether a value is a JSON object. */
+export function isObject(value: unknown): value is Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
@@ -77,10 +78,10 @@ function fill(json: Json, presets: readonly Preset[]): void {
   }
 }
 
-/** A field that holds a value of one type, or a list of texts. */
+/** A field that holds a value of one type, a list of texts, or a flat map of values. */
 interface PlainField {
   readonly name: string;
-  readonly type: 'boolean' | 'number' | 'string' | 'texts';
+  readonly type: 'boolean' | 'number' | 'string' | 'texts' | 'numbers' | 'map';
   readonly nullable: boolean;
   /** The words it may be; null = any text. */
   readonly words: ReadonlySet<unknown> | null;
@@ -99,7 +100,14 @@ function plainFieldsOf(schema: z.ZodObject): readonly PlainField[] | null {
   return fields;
 }
 
-type PlainType = z.ZodNullable | z.ZodArray | z.ZodEnum | z.ZodString | z.ZodNumber | z.ZodBoolean;
+type PlainType =
+  | z.ZodNullable
+  | z.ZodArray
+  | z.ZodEnum
+  | z.ZodString
+  | z.ZodNumber
+  | z.ZodBoolean
+  | z.ZodRecord<z.ZodString>;
 
 function plainTypeOf(field: PlainType): { type: PlainField['type'] | null; words: PlainField['words'] } {
   const { def } = field;
@@ -109,12 +117,22 @@ function plainTypeOf(field: PlainType): { type: PlainField['type'] | null; words
   if (isBare && (def.type === 'boolean' || def.type === 'number' || def.type === 'string'))
     return { type: def.type, words: null };
   if (isBare && def.type === 'enum') return { type: 'string', words: new Set(Object.values(def.entries)) };
+  if (isBare && def.type === 'record' && isUnionOfValues(def.valueType as z.ZodType))
+    return { type: 'map', words: null };
   if (isBare && def.type === 'array') {
     const { type, words } = plainTypeOf(def.element as PlainType);
     if (type === 'string' && words === null) return { type: 'texts', words: null };
+    if (type === 'number') return { type: 'numbers', words: null };
   }
   return { type: null, words: null };
 }
+
+function isUnionOfValues(type: z.ZodType): boolean {
+  const { def } = type as z.ZodUnion<z.ZodType[]>;
+  return def.type === 'union' && def.options.every((option) => VALUES.has(option.type));
+}
+
+const VALUES: ReadonlySet<string> = new Set(['boolean', 'number', 'string']);
 
 /** Whether an object has all fields of a record, each as it must be, and no other. */
 function isWhole(json: Json, fields: readonly PlainField[]): boolean {
@@ -129,8 +147,14 @@ function isWhole(json: Json, fields: readonly PlainField[]): boolean {
 function holds(value: unknown, { type, nullable, words }: PlainField): boolean {
   if (value === null) return nullable;
   if (type === 'texts') return Array.isArray(value) && value.every(isText);
+  if (type === 'numbers') return Array.isArray(value) && value.every(Number.isFinite);
+  if (type === 'map') return isObject(value) && Object.values(value).every(isValue);
   if (typeof value !== type) return false;
   return type === 'number' ? Number.isFinite(value) : words === null || words.has(value);
+}
+
+function isValue(value: unknown): boolean {
+  return VALUES.has(typeof value) && (typeof value !== 'number' || Number.isFinite(value));
 }
 
 function isText(value: unknown): boolean {

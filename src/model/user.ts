@@ -1,26 +1,61 @@
-// Owns the user record.
+// Owns the user: what one feed reports of a user, and the record put together from the reports of all feeds.
 import { z } from 'zod';
 import type { UserKey } from '../identity/keys.ts';
-import { texts, userKey, userKeys } from './fields.ts';
+import { attributes, flag, numberOr, text, textOr, userKey } from './fields.ts';
 import type { Immutable } from './fields.ts';
-import { parseObject, readerOf } from './read-record.ts';
+import { storedForm } from './stored-array.ts';
 
-/** A user and the other names that mean the same user. */
-export const userSchema = z.object({
+/** What one feed reports of a user. New fields are added at the end: the order is the order of the stored values. */
+export const userReportSchema = z.object({
   key: userKey('The user, by the name that records are stored under'),
-  aliases: userKeys('Other names of the same user'),
-  groups: texts('Groups the user is a member of'),
+  source: textOr('unknown', 'The feed that reported it'),
+  observedAt: numberOr(0, 'When the feed saw it so, milliseconds since the epoch'),
+  version: numberOr(
+    0,
+    'Orders two observations of one source at the same moment: the lower one never overwrites',
+  ),
+  aliases: z.array(z.string()).nullable().meta({
+    description: 'Other names of the same user; null = the source does not know names',
+    default: null,
+  }),
+  groups: z.array(z.string()).nullable().meta({
+    description: 'Groups the user is a member of; null = the source does not know groups',
+    default: null,
+  }),
+  enabled: flag('Whether the account may sign in'),
+  attributes: attributes('Further values, declared in the mapping of the feed: at most 32'),
+  sourceId: text('What the source calls the user'),
+  removed: flag(
+    'True = the source no longer has the user: the account counts as disabled until a later observation',
+  ),
 });
 
-/** A user and the other names that mean the same user. */
-export type UserRecord = Immutable<z.infer<typeof userSchema>>;
+/** What one feed reports of a user. `null` = the feed did not say. */
+export type UserReport = Immutable<z.infer<typeof userReportSchema>>;
 
-const read = readerOf(userSchema);
+/** A report as a feed sends it: an absent field stays as it was, null = unknown. */
+export type UserObservation = Pick<UserReport, 'key' | 'source' | 'observedAt'> & Partial<UserReport>;
 
-/** Reads a stored user record. @throws CorruptRecordError */
-export function readUser(key: UserKey, stored: string): UserRecord {
-  const what = `user ${key}`;
-  const json = parseObject(stored, what);
-  json['key'] = key;
-  return read(json, what);
+/** A user as decisions see it: put together from the reports of all feeds. */
+export interface UserRecord {
+  readonly key: UserKey;
+  /** Other names of the same user. */
+  readonly aliases: readonly UserKey[];
+  /** Null = no feed knows the groups. */
+  readonly groups: readonly string[] | null;
+  /** Null = no feed said. */
+  readonly enabled: boolean | null;
+  readonly attributes: Readonly<Record<string, string | number | boolean>>;
+}
+
+const form = storedForm(userReportSchema, ['key', 'source']);
+
+/** Reads what `source` reported. @throws CorruptRecordError */
+export function readUserReport(key: UserKey, source: string, stored: string): UserReport {
+  return form.read(stored, `user ${key}`, { key, source });
+}
+
+/** The stored form of a report. */
+export function userReportText(report: UserReport): string {
+  return form.write(report as z.infer<typeof userReportSchema>);
 }

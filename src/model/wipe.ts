@@ -1,5 +1,14 @@
 // Owns the questions about wipes among decisions. Loads no schema: short commands ask them too.
-import type { ManualDecision, WipeDecision } from './decision.ts';
+import type {
+  DecisionChange,
+  DecisionOrigin,
+  DecisionRecord,
+  ManualDecision,
+  WipeDecision,
+} from './decision.ts';
+
+/** Most changes that are kept of one decision. */
+const MAX_HISTORY = 20;
 
 /** Whether a decision asks, or asked, for a wipe. */
 export function isWipe(decision: ManualDecision | null): decision is WipeDecision {
@@ -16,9 +25,31 @@ export function isStandingWipe(decision: WipeDecision): boolean {
   return isOpenWipe(decision) && decision.wipe.suspended !== true;
 }
 
-/** The stored form of a decision; a wipe carries the epoch of the store. */
-export function decisionText(decision: ManualDecision, epoch: number): string {
-  if (!isWipe(decision)) return JSON.stringify(decision);
+/** The stored form of a decision with its history; a wipe carries the epoch of the store. */
+export function decisionRecordText({ decision, history }: DecisionRecord, epoch: number): string {
+  return JSON.stringify([storedDecision(decision, epoch), ...history]);
+}
+
+function storedDecision(decision: ManualDecision | null, epoch: number): unknown {
+  if (!isWipe(decision)) return decision;
   const { suspended, ...wipe } = decision.wipe;
-  return JSON.stringify({ ...decision, wipe: { ...wipe, epoch: suspended === true ? 0 : epoch } });
+  return { ...decision, wipe: { ...wipe, epoch: suspended === true ? 0 : epoch } };
+}
+
+/** The record after a change, with the change in its history. */
+export function changedDecision(
+  { decision: before, history }: DecisionRecord,
+  decision: ManualDecision | null,
+  { by, via, at }: DecisionOrigin,
+): DecisionRecord {
+  const change: DecisionChange = {
+    at,
+    by,
+    via,
+    before: before?.action ?? null,
+    after: decision?.action ?? null,
+    reason: decision?.reason ?? null,
+    expiresAt: decision?.expiresAt ?? null,
+  };
+  return { decision, history: [...history, change].slice(-MAX_HISTORY) };
 }

@@ -1,0 +1,49 @@
+// Owns the bounds of what feeds report in words of their own: requirements, attributes, names, and the time of observation.
+import type { AttributeValue } from './fields.ts';
+
+const MAX_REQUIREMENTS = 10;
+const MAX_REQUIREMENT = 64;
+const MAX_ATTRIBUTES = 32;
+const MAX_ATTRIBUTE_NAME = 64;
+const MAX_ATTRIBUTE_TEXT = 256;
+/** How far ahead of this machine's clock an observation may be. */
+const MAX_AHEAD_MS = 300_000;
+/** Invisible or misleading characters: control characters, line ends, direction marks. */
+const UNSHOWN = /[\p{Cc}\p{Cf}\u2028\u2029]+/gu;
+
+/** Printable ASCII without space at either end. */
+const PLAIN = /^[!-~](?:[ -~]*[!-~])?$/;
+
+/** Requirements as they are kept and shown to the phone's user: one line each, a few, none twice. */
+export function boundRequirements(said: readonly string[]): string[] {
+  // What is stored is bounded already: reading it costs no more than a look.
+  if (said.length <= MAX_REQUIREMENTS && said.every(isBounded)) return [...new Set(said)];
+  const kept = said
+    .slice(0, MAX_REQUIREMENTS * 2)
+    .map((text) => text.slice(0, MAX_REQUIREMENT).toWellFormed().replaceAll(UNSHOWN, ' ').trim())
+    .filter((text) => text !== '');
+  return [...new Set(kept)].slice(0, MAX_REQUIREMENTS);
+}
+
+function isBounded(text: string): boolean {
+  return text.length <= MAX_REQUIREMENT && PLAIN.test(text);
+}
+
+type Attributes = Readonly<Record<string, AttributeValue>>;
+
+/** Attributes as they are kept: a limited number, with names and texts of limited length. Null = none. */
+export function boundAttributes(said: Attributes | null): Record<string, AttributeValue> | null {
+  if (said === null) return null;
+  const kept: [string, AttributeValue][] = [];
+  for (const [name, value] of Object.entries(said)) {
+    if (kept.length === MAX_ATTRIBUTES) break;
+    if (name.length > MAX_ATTRIBUTE_NAME) continue;
+    kept.push([name, typeof value === 'string' ? value.slice(0, MAX_ATTRIBUTE_TEXT).toWellFormed() : value]);
+  }
+  return kept.length === 0 ? null : Object.fromEntries(kept);
+}
+
+/** A time of observation that is too far ahead counts as the time of receipt. */
+export function receivedAt(observedAt: number, now: number): number {
+  return observedAt > now + MAX_AHEAD_MS ? now : observedAt;
+}

@@ -1,0 +1,73 @@
+// Owns the stored form of records: a JSON array with one value for each field of the schema, in the schema's order. Values
+// that are missing at the end have their defaults. A JSON object with the names of the fields is read as well.
+import type { z } from 'zod';
+import { CorruptRecordError } from './corrupt-record.ts';
+import { readerOf } from './read-record.ts';
+import type { Json } from './read-record.ts';
+
+/** Reads and writes one kind of record. */
+export interface StoredForm<T> {
+  /** `keys` are fields that are part of the record's key, and not of its text. @throws CorruptRecordError */
+  readonly read: (stored: string, what: string, keys: Readonly<Record<string, unknown>>) => T;
+  readonly write: (record: T) => string;
+}
+
+/** The stored form of a schema. `keys` names the fields that are not written: they are the record's key. */
+export function storedForm<S extends z.ZodObject>(
+  schema: S,
+  keys: readonly (keyof z.output<S> & string)[],
+): StoredForm<z.output<S>> {
+  const fields = storedFields(schema, keys);
+  const readObject = readerOf(schema);
+  const count = fields.length;
+  const presets = fields.map((name) => (schema.shape[name] as z.ZodType).meta()?.['default'] ?? null);
+  return {
+    read(stored, what, key) {
+      const value = parse(stored, what);
+      const json: Json = Array.isArray(value) ? {} : value;
+      if (Array.isArray(value)) {
+        const held = Math.min(count, value.length);
+        for (let at = 0; at < held; at += 1) json[fields[at] ?? ''] = value[at];
+        for (let at = held; at < count; at += 1) json[fields[at] ?? ''] = presetOf(presets[at]);
+      }
+      return readObject(Object.assign(json, key), what);
+    },
+    write(record) {
+      const values: unknown[] = [];
+      let used = 0;
+      for (let at = 0; at < count; at += 1) {
+        const value = (record as Json)[fields[at] ?? ''] ?? null;
+        values.push(value);
+        if (!isEmpty(value)) used = at + 1;
+      }
+      values.length = used;
+      return JSON.stringify(values);
+    },
+  };
+}
+
+/** The fields of a record's text, in the order of their positions. */
+export function storedFields(schema: z.ZodObject, keys: readonly string[]): readonly string[] {
+  return Object.keys(schema.shape).filter((name) => !keys.includes(name));
+}
+
+function parse(stored: string, what: string): unknown[] | Json {
+  let value: unknown;
+  try {
+    value = JSON.parse(stored);
+  } catch (cause) {
+    throw new CorruptRecordError(what, cause);
+  }
+  if (typeof value !== 'object' || value === null) throw new CorruptRecordError(what);
+  return value as unknown[] | Json;
+}
+
+/** A list of its own for each record: readers fill lists in. */
+function presetOf(preset: unknown): unknown {
+  return Array.isArray(preset) ? [] : preset;
+}
+
+/** What reads the same when it is missing, whatever the field. */
+function isEmpty(value: unknown): boolean {
+  return value === null || (Array.isArray(value) && value.length === 0);
+}
