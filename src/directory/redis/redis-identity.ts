@@ -2,6 +2,7 @@
 import type { Redis } from 'ioredis';
 import { StoreOutageError } from '../store-identity.ts';
 import type { KnownStore, StoreIdentity } from '../store-identity.ts';
+import { PARTITIONS } from './redis-keys.ts';
 import type { RedisKeys } from './redis-keys.ts';
 import { PULSE, REPLACE_SCHEMA } from './redis-scripts.ts';
 
@@ -24,12 +25,12 @@ export async function readIdentity(client: Redis, keys: RedisKeys): Promise<Stor
 
 /** Advances the beat if this is the known store and the beat is due. */
 export async function pulse(client: Redis, keys: RedisKeys, known: string, beat: number): Promise<Pulse> {
-  const reply = await client.eval(PULSE.text, 0, keys.prefix, known, String(beat));
+  const reply = await client.eval(PULSE.text, 2, keys.schema, keys.beat, known, String(beat));
   const [schema = '', stored = '', refusal = ''] = reply as string[];
   return { ...identityOf(schema, stored), refusal: refusal === '' ? null : refusal };
 }
 
-/** Replaces the identity with the text `before` ('' = none). False when it is another one. */
+/** Replaces the identity with the text `before` ('' = none), in all partitions. False when it is another one. */
 export async function replaceIdentity(
   client: Redis,
   keys: RedisKeys,
@@ -37,7 +38,10 @@ export async function replaceIdentity(
   { schema, id, epoch, beat, replaces }: StoreIdentity,
 ): Promise<boolean> {
   const text = JSON.stringify({ version: schema, id, epoch, replaces });
-  return (await client.eval(REPLACE_SCHEMA.text, 0, keys.prefix, before, text, String(beat))) === 1;
+  const copies = PARTITIONS.map((partition) => keys.schemaCopy(partition));
+  const names = [keys.schema, keys.beat, ...copies];
+  const texts = [text, `${beat} 0`, ...copies.map(() => text)];
+  return (await client.eval(REPLACE_SCHEMA.text, names.length, ...names, before, ...texts)) === 1;
 }
 
 function identityOf(text: string, beat: string): StoredIdentity {
