@@ -381,7 +381,8 @@ export class VerdictCache {
     const now = this.now();
     // Counted on the monotonic clock since the facts were read: a step of the wall clock brings back nothing that has ended.
     const wall = access.readAt + (now - readAt);
-    const key = policy.requestConditions.length === 0 ? 0 : policy.requestKey(factsOf(access, wall, request));
+    const key =
+      policy.requestConditions.length === 0 ? 0 : policy.requestKey(factsOf(policy, access, wall, request));
     let at = 0;
     while (at < decided.length && decided[at]?.key !== key) at++;
     const before = decided[at];

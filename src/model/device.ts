@@ -36,6 +36,7 @@ export const deviceReportSchema = z.object({
   reportedSince: number(
     'When the source first reported it, milliseconds since the epoch; the store keeps it',
   ),
+  managedUnmetSince: unmet('it was not reported as managed'),
   compliantUnmetSince: unmet('it was not reported as compliant'),
   encryptedUnmetSince: unmet('it was not reported as encrypted'),
   compromisedUnmetSince: unmet('it was not reported as free of compromise'),
@@ -62,6 +63,7 @@ export type DeviceReport = Immutable<z.infer<typeof deviceReportSchema>>;
 /** Fields that the store keeps itself. */
 type Kept =
   | 'reportedSince'
+  | 'managedUnmetSince'
   | 'compliantUnmetSince'
   | 'encryptedUnmetSince'
   | 'compromisedUnmetSince'
