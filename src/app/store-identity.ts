@@ -8,6 +8,7 @@ import type { StoreKeeper } from '../directory/store-keeper.ts';
 import { readMemory, writeMemory } from '../directory/store-memory.ts';
 import type { StoreMemory } from '../directory/store-memory.ts';
 import { ProgramError } from '../errors.ts';
+import { allDevices, storedDecisions } from './entries.ts';
 import { isOpenWipe, isStandingWipe } from '../model/wipe.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 
@@ -88,7 +89,7 @@ async function replace({ keeper, found, memory }: StoreLook, identity: StoreIden
 export async function suspendedWipes(
   store: DirectoryStore,
 ): Promise<readonly { readonly device: DeviceKey; readonly user: UserKey | null }[]> {
-  return (await store.listDecisions())
+  return storedDecisions(await allDevices(store))
     .filter(({ decision }) => isOpenWipe(decision) && !isStandingWipe(decision))
-    .map(({ device, user }) => ({ device, user }));
+    .flatMap(({ device, user }) => (device === null ? [] : [{ device, user }]));
 }

@@ -30,6 +30,7 @@ const NEVER_REPORTED: Omit<DeviceReport, 'key' | 'source' | 'observedAt'> = {
   serialNumber: null,
   unmetRequirements: [],
   reportedSince: null,
+  managedUnmetSince: null,
   compliantUnmetSince: null,
   encryptedUnmetSince: null,
   compromisedUnmetSince: null,
@@ -74,6 +75,7 @@ export function joinDeviceReport(
     unmetRequirements: boundRequirements(said.unmetRequirements),
     attributes: boundAttributes(said.attributes),
     reportedSince: before?.reportedSince ?? observedAt,
+    managedUnmetSince: unmetSince(!removed && said.managed === true, before?.managedUnmetSince, observedAt),
     compliantUnmetSince: unmetSince(said.compliant === true, before?.compliantUnmetSince, observedAt),
     encryptedUnmetSince: unmetSince(said.encrypted === true, before?.encryptedUnmetSince, observedAt),
     compromisedUnmetSince: unmetSince(said.compromised === false, before?.compromisedUnmetSince, observedAt),
@@ -171,6 +173,7 @@ export function effectiveDevice(
   effective['unmetRequirements'] = requirements.unmetRequirements;
   const managing = managedBy([first, ...others]);
   effective['managed'] = managing?.managed ?? null;
+  effective['managedUnmetSince'] = managing?.managedUnmetSince ?? null;
   effective['removed'] = managing?.removed ?? null;
   effective['source'] = (managing ?? first).source;
   effective['key'] = key;

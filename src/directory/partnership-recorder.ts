@@ -31,7 +31,7 @@ interface Noted {
 
 const FLUSH_MS = 1_000;
 /** Minimum interval between two writes of an unchanged partnership. */
-const REFRESH_MS = 60_000;
+const REFRESH_MS = 900_000;
 /** Most partnerships that wait to be written, and that are remembered as written. */
 const MAX_PENDING = 20_000;
 const MAX_WRITTEN = 100_000;
@@ -104,6 +104,9 @@ export class PartnershipRecorder {
       model: told(information?.model, before?.model),
       os: told(information?.os, before?.os),
       imei: told(information?.imei, before?.imei),
+      lastAllowed: facts.verdict.action === 'allow' ? seenAt : (before?.lastAllowed ?? null),
+      // The store keeps them: another gateway may have seen the phone before.
+      agentChanges: [],
       spellings:
         before !== undefined && spelledBefore(before, facts.spelling)
           ? before.spellings

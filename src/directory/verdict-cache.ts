@@ -173,6 +173,8 @@ export class VerdictCache {
   private readonly knownPlaces: LookupPlaces;
   private readonly strangerPlaces: LookupPlaces;
   private confirming = 0;
+  /** The end of the change log as far as it was applied; null = nothing was yet. */
+  private applied: LogPosition | null = null;
   private readonly listeners = new Set<(changed: ChangedKeys) => void>();
   private readonly follower: ChangeFollower;
 
@@ -352,14 +354,20 @@ export class VerdictCache {
       flight.dropped = false;
       const result = await withDeadline(this.store.lookup(user, device), end - this.now());
       const access = this.read(result, user, device, deviceType);
-      // Read before a change, stored after it: such facts must not survive (compare places in the log).
-      const changedAt: LogPosition | null = flight.changedAt;
-      const overtaken =
-        isDropped(flight) || (changedAt !== null && this.store.isBefore(result.position, changedAt));
+      const overtaken = isDropped(flight) || this.isOvertaken(flight, result.position);
       const known = this.entryOf(user, device, result, access);
       if (!overtaken) this.keep(device, known);
       if (!overtaken || attempt === MAX_ATTEMPTS) return known;
     }
+  }
+
+  /**
+   * Read before a change, stored after it: such facts must not survive (compare places in the log). What a replica or a new
+   * primary answers may be older than changes that were applied before the look-up began.
+   */
+  private isOvertaken({ changedAt }: Flight, position: LogPosition): boolean {
+    if (changedAt !== null && this.store.isBefore(position, changedAt)) return true;
+    return this.applied !== null && this.store.isBefore(position, this.applied);
   }
 
   private read(result: LookupResult, user: UserKey, device: DeviceKey, deviceType: string | null): Access {
@@ -381,7 +389,8 @@ export class VerdictCache {
     const now = this.now();
     // Counted on the monotonic clock since the facts were read: a step of the wall clock brings back nothing that has ended.
     const wall = access.readAt + (now - readAt);
-    const key = policy.requestConditions.length === 0 ? 0 : policy.requestKey(factsOf(access, wall, request));
+    const key =
+      policy.requestConditions.length === 0 ? 0 : policy.requestKey(factsOf(policy, access, wall, request));
     let at = 0;
     while (at < decided.length && decided[at]?.key !== key) at++;
     const before = decided[at];
@@ -459,6 +468,7 @@ export class VerdictCache {
   }
 
   private apply(batch: ChangeBatch): void {
+    this.applied = batch.position;
     const devices = new Set<string>();
     const users = new Set<string>();
     for (const { device, user } of batch.changes) {

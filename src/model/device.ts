@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { DeviceKey } from '../identity/keys.ts';
 import { attributes, deviceKey, flag, number, numberOr, text, textOr, texts, word } from './fields.ts';
-import type { Immutable } from './fields.ts';
+import type { Absentable, Immutable } from './fields.ts';
 import { boundAttributes, boundRequirements } from './report-bounds.ts';
 import { storedForm } from './stored-array.ts';
 
@@ -36,6 +36,7 @@ export const deviceReportSchema = z.object({
   reportedSince: number(
     'When the source first reported it, milliseconds since the epoch; the store keeps it',
   ),
+  managedUnmetSince: unmet('it was not reported as managed'),
   compliantUnmetSince: unmet('it was not reported as compliant'),
   encryptedUnmetSince: unmet('it was not reported as encrypted'),
   compromisedUnmetSince: unmet('it was not reported as free of compromise'),
@@ -62,6 +63,7 @@ export type DeviceReport = Immutable<z.infer<typeof deviceReportSchema>>;
 /** Fields that the store keeps itself. */
 type Kept =
   | 'reportedSince'
+  | 'managedUnmetSince'
   | 'compliantUnmetSince'
   | 'encryptedUnmetSince'
   | 'compromisedUnmetSince'
@@ -69,7 +71,7 @@ type Kept =
 
 /** A report as a feed sends it: an absent field stays as it was, null = unknown. */
 export type DeviceObservation = Pick<DeviceReport, 'key' | 'source' | 'observedAt'> &
-  Partial<Omit<DeviceReport, Kept>>;
+  Absentable<Omit<DeviceReport, Kept | 'key' | 'source' | 'observedAt'>>;
 
 /** Fields of a device that are put together from the reports of all feeds. */
 export type DeviceValues = Omit<

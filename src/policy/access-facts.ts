@@ -1,7 +1,6 @@
-// Owns the facts of the engine as far as today's records hold them. Pure.
+// Owns turning the records of a look-up into the facts of the engine. Pure.
 import { parseVersion } from './compile/version.ts';
 import type {
-  Attributes,
   DecisionFacts,
   DecisionScope,
   DeviceFacts,
@@ -10,12 +9,13 @@ import type {
   RequestFacts,
   Text,
   ToldFacts,
+  UserFacts,
   VersionText,
 } from './engine/facts.ts';
-import { textOf } from './engine/read-facts.ts';
+import { attributesOf, textOf, versionOf } from './engine/read-facts.ts';
 import { isWipe } from '../model/wipe.ts';
 import type { ManualDecision } from '../model/decision.ts';
-import type { AccessRecords, DeviceState, NamedDecision, SeenState } from './model.ts';
+import type { AccessRecords, DeviceState, NamedDecision } from './model.ts';
 import { describeWipe } from './wipe.ts';
 
 /** Who asks, and for which device. */
@@ -41,6 +41,8 @@ export interface Access {
   readonly records: AccessRecords;
   readonly facts: StandingFacts;
   readonly origins: ReadonlyMap<DecisionFacts, DecisionOrigin>;
+  /** The device that the facts are about. */
+  readonly device: string;
   /** When the records were read, milliseconds since the epoch. */
   readonly readAt: number;
 }
@@ -60,34 +62,41 @@ export const NO_REQUEST: RequestFacts = Object.freeze({
 export function readAccess(records: AccessRecords, login: Login, readAt: number): Access {
   const origins = new Map<DecisionFacts, DecisionOrigin>();
   for (const [scope, origin] of decisionsOf(records)) origins.set(decisionFacts(scope, origin), origin);
-  const names = new Set([login.user, records.user ?? login.user]);
   return {
     records,
     facts: {
-      user: {
-        names: [...names].flatMap((name) => textOf(name) ?? []),
-        groups: null,
-        enabled: null,
-        attributes: NO_ATTRIBUTES,
-      },
+      user: userFacts(records, login.user),
       device: records.device === null ? null : deviceFacts(records.device),
-      partnership: partnershipFacts(records.partnership ?? null, login),
-      decisions: [...origins.keys()],
+      partnership: partnershipFacts(records, login),
+      decisions: [...origins.keys(), ...importedFacts(records)],
     },
     origins,
+    device: login.device,
     readAt,
   };
 }
 
-const NO_ATTRIBUTES: Attributes = new Map();
+/** Names that the user has: as it signed in, as the directory calls it, and its aliases. */
+function userFacts({ user, userRecord }: AccessRecords, login: string): UserFacts {
+  const names = new Set([login, user ?? login, ...(userRecord?.aliases ?? [])]);
+  return {
+    names: [...names].flatMap((name) => textOf(name) ?? []),
+    groups: userRecord?.groups?.flatMap((group) => textOf(group) ?? []) ?? null,
+    enabled: userRecord?.enabled ?? null,
+    attributes: attributesOf(userRecord?.attributes ?? null),
+  };
+}
 
 function decisionsOf(records: AccessRecords): (readonly [DecisionScope, DecisionOrigin])[] {
   const { deviceDecision, partnershipDecision, exactDecisions, namesakeDecisions } = records;
+  const { userDecisions = [], namesakeUserDecisions = [] } = records;
   const exact = exactDecisions?.map(({ decision }) => decision) ?? [partnershipDecision];
   return [
     ...[deviceDecision].flatMap((decision) => entry('device', decision)),
     ...exact.flatMap((decision) => entry('partnership', decision)),
-    ...namesakeDecisions.flatMap(namesake),
+    ...namesakeDecisions.flatMap((named) => namesake('partnership', named)),
+    ...userDecisions.flatMap(({ decision }) => entry('user', decision)),
+    ...namesakeUserDecisions.flatMap((named) => namesake('user', named)),
   ];
 }
 
@@ -103,8 +112,11 @@ function entry(
  * allow does not hold here, and what the other name is to have erased is kept out only: that it is the same user is likely,
  * not certain.
  */
-function namesake({ user, decision }: NamedDecision): (readonly [DecisionScope, DecisionOrigin])[] {
-  return decision.action === 'allow' ? [] : [['partnership', { decision, namesake: user }]];
+function namesake(
+  scope: DecisionScope,
+  { user, decision }: NamedDecision,
+): (readonly [DecisionScope, DecisionOrigin])[] {
+  return decision.action === 'allow' ? [] : [[scope, { decision, namesake: user }]];
 }
 
 function decisionFacts(scope: DecisionScope, { decision, namesake: onName }: DecisionOrigin): DecisionFacts {
@@ -124,44 +136,92 @@ function decisionFacts(scope: DecisionScope, { decision, namesake: onName }: Dec
   };
 }
 
-/** The records do not hold yet since when each value is as it is: compliance has `stateSince`, the others are since always. */
+/** Decisions of feeds: they count only where no operator's is in force (engine/decisions.ts). */
+function importedFacts({ importedDecisions = [] }: AccessRecords): DecisionFacts[] {
+  return importedDecisions.map(({ source, device, user, decision }) => ({
+    scope: device === null ? 'user' : user === null ? 'device' : 'partnership',
+    action: decision.action,
+    by: decision.owner,
+    source,
+    reason: decision.reason,
+    decidedAt: decision.decidedAt,
+    expiresAt: decision.expiresAt,
+    acknowledged: false,
+  }));
+}
+
 function deviceFacts(device: DeviceState): DeviceFacts {
-  const since = device.stateSince ?? null;
-  const { managed, compliant } = device;
+  const os = textOf(device.os);
+  const system = systemFacts(device.os ?? null);
   return {
-    managed,
-    compliant,
+    managed: device.managed,
+    compliant: device.compliant,
     encrypted: device.encrypted ?? null,
     compromised: device.compromised ?? null,
-    managedMailProfile: null,
-    ...systemFacts(device.os ?? null),
+    managedMailProfile: device.managedMailProfile ?? null,
+    os,
+    platform: textOf(device.platform) ?? system.platform,
+    osVersion: versionOf(device.osVersion) ?? system.osVersion,
     model: textOf(device.model),
-    manufacturer: null,
-    ownership: null,
+    manufacturer: textOf(device.manufacturer),
+    ownership: textOf(device.ownership),
     lastCheckIn: device.lastCheckIn ?? null,
-    graceUntil: null,
-    reportedSince: managed === true ? null : since,
+    graceUntil: device.graceUntil ?? null,
+    // Of a device that is not managed, the engine says since when it is so.
+    reportedSince:
+      (device.managed === false ? device.managedUnmetSince : null) ?? device.reportedSince ?? null,
     unmetSince: {
-      compliant: compliant === true ? null : since,
-      encrypted: null,
-      compromised: null,
-      managedMailProfile: null,
+      compliant: device.compliantUnmetSince ?? null,
+      encrypted: device.encryptedUnmetSince ?? null,
+      compromised: device.compromisedUnmetSince ?? null,
+      managedMailProfile: device.mailProfileUnmetSince ?? null,
     },
-    attributes: NO_ATTRIBUTES,
+    attributes: attributesOf(device.attributes ?? null),
   };
 }
 
-function partnershipFacts(seen: SeenState | null, { device, deviceType }: Login): PartnershipFacts {
+/** Those that change with time and policy are added by {@link countedFacts}. */
+function partnershipFacts(records: AccessRecords, { device, deviceType }: Login): PartnershipFacts {
+  const seen = records.partnership ?? null;
+  const { usersOnDevice = null } = records;
   return {
     deviceId: textOf(device),
     deviceType: textOf(seen?.deviceType ?? deviceType),
     told: { ...systemFacts(seen?.os ?? null), model: textOf(seen?.model), manufacturer: null },
     firstSeen: seen?.firstSeen ?? null,
-    lastAllowed: seen?.lastVerdict === 'allow' ? (seen.lastSeen ?? null) : null,
+    lastAllowed: seen?.lastAllowed ?? null,
     rank: null,
     devicesOfUser: null,
-    usersOnDevice: null,
+    // A partnership that is not recorded yet counts too.
+    usersOnDevice: usersOnDevice === null ? null : usersOnDevice + (seen === null ? 1 : 0),
     userAgentChanges: null,
+  };
+}
+
+const DAY_MS = 86_400_000;
+
+/**
+ * The facts that change with time: the place of the device among those of its user that were allowed within `activeWithinMs`,
+ * and how often its User-Agent changed within a day. A device that was not allowed in that time comes after the others.
+ */
+export function countedFacts(
+  facts: PartnershipFacts,
+  { partnership = null, userDevices, user }: AccessRecords,
+  device: string,
+  now: number,
+  activeWithinMs: number,
+): PartnershipFacts {
+  const changes = partnership?.agentChanges?.filter((at) => at > now - DAY_MS).length;
+  const userAgentChanges = partnership === null ? null : (changes ?? null);
+  if (userDevices === undefined || user === undefined) return { ...facts, userAgentChanges };
+  const active = userDevices.filter(({ lastAllowed }) => (lastAllowed ?? -Infinity) > now - activeWithinMs);
+  const at = active.findIndex((own) => own.device === device);
+  const isRecorded = userDevices.some((own) => own.device === device);
+  return {
+    ...facts,
+    rank: at === -1 ? active.length + 1 : at + 1,
+    devicesOfUser: userDevices.length + (isRecorded ? 0 : 1),
+    userAgentChanges,
   };
 }
 

@@ -1,7 +1,7 @@
 // Owns the decision on an access: the walk of the engine over the records of a look-up, and what the records alone decide: a
 // record that is not understood keeps the device out, and a wipe is ordered of exactly whom it names. Pure, synchronous, total.
 import type { Access } from './access-facts.ts';
-import { NO_REQUEST } from './access-facts.ts';
+import { NO_REQUEST, countedFacts } from './access-facts.ts';
 import type { CompiledPolicy } from './compile/compiled-policy.ts';
 import type { DecisionFacts, Facts, RequestFacts } from './engine/facts.ts';
 import { evaluate, explain } from './engine/evaluate.ts';
@@ -25,7 +25,9 @@ export function decideAccess(
   now: number,
   request: RequestFacts = NO_REQUEST,
 ): Verdict {
-  return unreadable(access) ?? verdictOf(access, evaluate(policy, factsOf(access, now, request)), now);
+  return (
+    unreadable(access) ?? verdictOf(access, evaluate(policy, factsOf(policy, access, now, request)), now)
+  );
 }
 
 /** Decides, and keeps every step of the same walk. */
@@ -40,13 +42,22 @@ export function explainRecords(
     const records = access.records.unreadable ?? [];
     return { verdict: kept, steps: [{ step: 'unreadableRecord', outcome: 'decides', records }] };
   }
-  const { verdict, steps } = explain(policy, factsOf(access, now, request));
+  const { verdict, steps } = explain(policy, factsOf(policy, access, now, request));
   return { verdict: verdictOf(access, verdict, now), steps };
 }
 
 /** The facts of one evaluation. */
-export function factsOf({ facts }: Access, now: number, request: RequestFacts): Facts {
-  const { user, device, partnership, decisions } = facts;
+export function factsOf(
+  policy: CompiledPolicy,
+  { facts, records, device: id }: Access,
+  now: number,
+  request: RequestFacts,
+): Facts {
+  const { user, device, decisions } = facts;
+  const partnership =
+    facts.partnership === null
+      ? null
+      : countedFacts(facts.partnership, records, id, now, policy.activeWithinMs);
   return { now, user, device, partnership, request, decisions };
 }
 
@@ -86,7 +97,7 @@ type Origin = Pick<Verdict, 'rule' | 'since' | 'requirement'> & Partial<Pick<Ver
 /** A decision by hand, in the words of the operator. */
 function byHand({ origins }: Access, facts: DecisionFacts): Origin {
   const origin = origins.get(facts);
-  if (origin === undefined) return { rule: `${facts.scope} decision by ${facts.by ?? 'unknown'}` };
+  if (origin === undefined) return importedBy(facts);
   const { decision, namesake } = origin;
   const { owner, action } = decision;
   if (namesake !== null) {
@@ -96,6 +107,15 @@ function byHand({ origins }: Access, facts: DecisionFacts): Origin {
   }
   if (isWipe(decision)) return { rule: `${facts.scope} wipe by ${owner}` };
   return { rule: `${facts.scope} decision by ${owner}`, ...saidOf(decision) };
+}
+
+/** A decision that a feed imported. */
+function importedBy({ scope, source, decidedAt, reason }: DecisionFacts): Origin {
+  return {
+    rule: `${scope} decision imported from ${source ?? 'a feed'}`,
+    ...(decidedAt !== null && { since: decidedAt }),
+    ...(reason !== null && { requirement: reason }),
+  };
 }
 
 /** Since when, and in which words. */

@@ -3,6 +3,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decideAccess, explainRecords } from '../../src/policy/access.ts';
 import { readAccess } from '../../src/policy/access-facts.ts';
+import { compilePolicy } from '../../src/policy/compile/compile.ts';
+import type { PolicyDocument } from '../../src/policy/document/schema.ts';
 import { compileSimplePolicy } from '../../src/policy/compile/simple-policy.ts';
 import type { CompiledPolicy } from '../../src/policy/compile/compiled-policy.ts';
 import { isOpenWipe } from '../../src/model/wipe.ts';
@@ -423,7 +425,7 @@ describe('the answer to a wipe', () => {
 });
 
 describe('what a verdict tells the phone’s user', () => {
-  const bad = { managed: true, compliant: false, stateSince: 300 };
+  const bad = { managed: true, compliant: false, compliantUnmetSince: 300 };
 
   it('is which requirements are not met, and the operator reads the same', () => {
     const facts = { ...nothing, device: { ...bad, unmetRequirements: ['encryption', 'minimumOs'] } };
@@ -448,7 +450,7 @@ describe('what a verdict tells the phone’s user', () => {
 
   it.each([
     ['since its state is as it is', { device: bad }, 300],
-    ['since it is not managed', { device: { ...bad, managed: false } }, 300],
+    ['since it is not managed', { device: { ...bad, managed: false, managedUnmetSince: 300 } }, 300],
     ['since it was first seen, when no feed knows it', { partnership: { firstSeen: 200, model: null } }, 200],
     ['since the operator decided', { deviceDecision: by('quarantine') }, 1],
     ['at no time anybody knows', {}, undefined],
@@ -468,5 +470,116 @@ describe('what a verdict tells the phone’s user', () => {
     const open = compileSimplePolicy({ unknownDevice: 'allow', notCompliant: 'block' });
     const partnership = { firstSeen: 200, model: 'shiba' };
     expect(evaluate(open, { ...nothing, partnership })).toEqual(evaluate(open, nothing));
+  });
+});
+
+describe('the facts of an access', () => {
+  const partnership = { firstSeen: 100, lastAllowed: 900, model: null };
+  const compiled = (document: PolicyDocument): CompiledPolicy => {
+    const { policy: found, problems } = compilePolicy(document);
+    if (found === null) throw new Error(JSON.stringify(problems));
+    return found;
+  };
+  const decided = (document: PolicyDocument, records: Partial<AccessRecords>, now = NOW) =>
+    decideAccess(compiled(document), accessOf({ ...nothing, user: 'alice', ...records }), now);
+  const managed = { managed: true, compliant: true };
+
+  it('hold the groups, state and attributes that feeds report of the user', () => {
+    const userRecord = {
+      aliases: ['alice@example.com'],
+      groups: ['Staff'],
+      enabled: true,
+      attributes: { employeeType: 'contractor' },
+    };
+    const document: PolicyDocument = {
+      rules: [
+        {
+          name: 'contractors',
+          match: { groups: ['staff'], userAttributes: { employeeType: 'contractor' } },
+          action: 'block',
+        },
+      ],
+    };
+    expect(decided(document, { userRecord, device: managed })).toMatchObject({
+      action: 'block',
+      reason: 'deviceRule',
+    });
+    expect(decided(document, { userRecord: { ...userRecord, enabled: false } }).reason).toBe('userDisabled');
+    expect(decided({ targets: { include: { users: ['alice@example.com'] } } }, { userRecord }).reason).toBe(
+      'unknownDevice',
+    );
+  });
+
+  it('leave the groups unknown when no feed knows the user', () => {
+    expect(decided({ targets: { include: { groups: ['staff'] } } }, {}).reason).toBe('unknownDevice');
+    const userRecord = { aliases: [], groups: [], enabled: null, attributes: {} };
+    expect(decided({ targets: { include: { groups: ['staff'] } } }, { userRecord }).reason).toBe(
+      'notTargeted',
+    );
+  });
+
+  it('hold decisions on the user, under the exact name and others that may be it', () => {
+    expect(
+      decided({}, { device: managed, userDecisions: [{ user: 'alice', decision: by('block') }] }),
+    ).toMatchObject({
+      action: 'block',
+      rule: 'user decision by admin',
+    });
+    const namesakes = [{ user: 'x\\alice', decision: by('allow') }];
+    expect(decided({}, { namesakeUserDecisions: namesakes }).reason).toBe('unknownDevice');
+    const blocked = [{ user: 'x\\alice', decision: by('block') }];
+    expect(decided({}, { device: managed, namesakeUserDecisions: blocked })).toMatchObject({
+      action: 'block',
+    });
+  });
+
+  it('let an imported decision yield to an operator', () => {
+    const importedDecisions = [{ source: 'exchange', device: 'phone1', user: null, decision: by('block') }];
+    expect(decided({}, { device: managed, importedDecisions })).toMatchObject({
+      action: 'block',
+      rule: 'device decision imported from exchange',
+    });
+    expect(decided({}, { importedDecisions, deviceDecision: by('allow') })).toMatchObject({
+      action: 'allow',
+    });
+  });
+
+  it('rank the device among those that the user was allowed with lately, by first seen', () => {
+    const day = 86_400_000;
+    const now = 200 * day;
+    const devices = [
+      { device: 'old', firstSeen: 1 * day, lastAllowed: 10 * day },
+      { device: 'first', firstSeen: 2 * day, lastAllowed: 190 * day },
+      { device: 'phone1', firstSeen: 3 * day, lastAllowed: 199 * day },
+      { device: 'never', firstSeen: 4 * day, lastAllowed: null },
+    ];
+    const limit = (devicesPerUser: number): PolicyDocument => ({ limits: { devicesPerUser } });
+    const records = { device: managed, partnership, userDevices: devices, usersOnDevice: 1 };
+    expect(decided(limit(2), records, now).action).toBe('allow');
+    expect(decided(limit(1), records, now).reason).toBe('tooManyDevices');
+    const unrecorded = { ...records, partnership: null, userDevices: devices.slice(0, 2) };
+    expect(decided(limit(1), unrecorded, now).reason).toBe('tooManyDevices');
+    expect(decided(limit(2), unrecorded, now).action).toBe('allow');
+  });
+
+  it('count users on the device, and changes of the User-Agent within a day', () => {
+    const document: PolicyDocument = {
+      rules: [
+        { name: 'shared', match: { usersOnDevice: '> 2' }, action: 'block' },
+        { name: 'changing', match: { userAgentChanges: '>= 2' }, action: 'quarantine' },
+      ],
+    };
+    expect(decided(document, { device: managed, usersOnDevice: 3, partnership }).rule).toBe('rule "shared"');
+    const agentChanges = [NOW - 90_000_000, NOW - 20, NOW - 10];
+    const changing = { device: managed, usersOnDevice: 1, partnership: { ...partnership, agentChanges } };
+    expect(decided(document, changing).rule).toBe('rule "changing"');
+    expect(decided(document, changing, NOW + 86_400_000).action).toBe('allow');
+  });
+
+  it('prefer what feeds say of platform and version to the words of the system', () => {
+    const document: PolicyDocument = { compliance: [{ name: 'os', require: { minimumOs: { ios: '17' } } }] };
+    const device = { ...managed, os: 'iOS 15', platform: 'ios', osVersion: '17.4' };
+    expect(decided(document, { device }).action).toBe('allow');
+    expect(decided(document, { device: { ...device, osVersion: null } }).reason).toBe('osTooOld');
   });
 });

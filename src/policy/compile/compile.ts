@@ -98,11 +98,15 @@ function compileDocument(
             action: document.limits.action ?? 'block',
             reportOnly: document.limits.mode === 'reportOnly',
           },
+    activeWithinMs: parseLength(document.limits?.activeWithin ?? ACTIVE_WITHIN) ?? 0,
     grandfather: compileGrandfather(document.grandfather, problems),
     messages: document.messages ?? {},
     ...compileRequestKeys(rules, isTargeted),
   };
 }
+
+/** Default of `limits.activeWithin`. */
+const ACTIVE_WITHIN = '90d';
 
 function standing(
   item:

@@ -51,6 +51,8 @@ export interface CompiledPolicy extends RequestKeys {
   readonly complianceIndex: RuleIndex;
   readonly noCompliancePolicy: StandingAction;
   readonly limits: (StandingAction & { readonly devicesPerUser: number }) | null;
+  /** Devices of a user that were allowed within this time are ranked; milliseconds. */
+  readonly activeWithinMs: number;
   readonly grandfather: Grandfather | null;
   readonly messages: Readonly<Record<string, Readonly<Record<string, string>>>>;
 }

@@ -173,7 +173,8 @@ export function versionOf(value: unknown): VersionText | null {
   return text === null || version === null ? null : { ...text, version };
 }
 
-function attributesOf(value: unknown): Attributes {
+/** Attributes in the form the engine reads; values of other kinds are left out. */
+export function attributesOf(value: unknown): Attributes {
   const json = objectOf(value);
   const attributes = new Map<string, Attribute>();
   if (json === null) return attributes;
