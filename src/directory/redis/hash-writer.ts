@@ -45,15 +45,21 @@ const MAX_SCRIPTS = 4;
 /** Most attempts to change one record against other writers. */
 const MAX_ATTEMPTS = 8;
 
-/** Updates hashes of one partition, at most {@link HASHES_PER_SCRIPT}. Rejects when other writers keep changing one. */
+/**
+ * Updates hashes of one partition, at most {@link HASHES_PER_SCRIPT}; `seen`: as they were read already. Rejects when other writers
+ * keep changing one.
+ */
 export async function updateHashes(
   { read, commit }: HashAccess,
   updates: readonly HashUpdate[],
   log: LogField,
+  seen?: readonly ReadHash[],
 ): Promise<void> {
   let open = updates;
+  let known = seen;
   for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt += 1) {
-    const stored = await read(open.map(({ wanted }) => wanted));
+    const stored = known ?? (await read(open.map(({ wanted }) => wanted)));
+    known = undefined;
     const written: HashUpdate[] = [];
     const keys: string[] = [];
     const values: string[] = [String(MAX_CHANGES), log.name, log.user ?? ''];
@@ -82,14 +88,13 @@ export async function inParallel<T>(parts: readonly T[], work: (part: T) => Prom
       if (part !== undefined) await work(part);
     }
   };
-  const stop = (): void => {
+  const workers = Array.from({ length: Math.min(MAX_SCRIPTS, parts.length) }, worker);
+  try {
+    await Promise.all(workers);
+  } catch (error) {
     next = parts.length;
-  };
-  const workers = Array.from({ length: MAX_SCRIPTS }, worker);
-  await Promise.all(workers.map((one) => one.catch((error: unknown) => {
-    stop();
     throw error;
-  })));
+  }
 }
 
 /** Parts of limited size, each of one partition. */

@@ -20,7 +20,7 @@ export function unpackHashes(reply: unknown): ReadHash[] {
   const hashes: ReadHash[] = [];
   let at = reply.indexOf(LINE_END) + 1;
   for (let next = 0; next < sizes.length;) {
-    const end = reply.latin1Slice(at, (at += sizes[next++] ?? 0));
+    const end = reply.toString('latin1', at, (at += sizes[next++] ?? 0));
     const count = sizes[next++] ?? -1;
     if (count === -1) {
       hashes.push({ end, values: null });
@@ -29,7 +29,7 @@ export function unpackHashes(reply: unknown): ReadHash[] {
     const values: (string | null)[] = [];
     for (let index = 0; index < count; index += 1) {
       const size = sizes[next++] ?? -1;
-      values.push(size === -1 ? null : reply.utf8Slice(at, (at += size)));
+      values.push(size === -1 ? null : reply.toString('utf8', at, (at += size)));
     }
     hashes.push({ end, values });
   }

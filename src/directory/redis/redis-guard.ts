@@ -103,12 +103,12 @@ export class RedisGuard {
   ): Promise<unknown> {
     try {
       return packed
-        ? await on.evalshaBuffer(sha, keys.length, ...keys, this.known, ...values)
+        ? await on.callBuffer('evalsha', sha, keys.length, ...keys, this.known, ...values)
         : await on.evalsha(sha, keys.length, ...keys, this.known, ...values);
     } catch (error) {
       if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
       return packed
-        ? on.evalBuffer(text, keys.length, ...keys, this.known, ...values)
+        ? on.callBuffer('eval', text, keys.length, ...keys, this.known, ...values)
         : on.eval(text, keys.length, ...keys, this.known, ...values);
     }
   }
