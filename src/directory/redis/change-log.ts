@@ -8,6 +8,7 @@ import type { Vector } from './log-position.ts';
 import { PARTITIONS, decodeName } from './redis-keys.ts';
 import type { RedisKeys } from './redis-keys.ts';
 import { ENDS } from './redis-scripts.ts';
+import { runScript } from './run-script.ts';
 
 /** Changes kept in the stream of a partition, approximately. */
 export const MAX_CHANGES = 5_000;
@@ -93,7 +94,7 @@ export class ChangeLog {
 
   private async ends(): Promise<Vector> {
     const streams = PARTITIONS.map((partition) => this.keys.changes(partition));
-    const ends = (await this.client.eval(ENDS.text, streams.length, ...streams)) as string[];
+    const ends = (await runScript(this.client, ENDS, streams, [])) as string[];
     return new Map(PARTITIONS.map((partition, index) => [partition, ends[index] ?? BEFORE_FIRST]));
   }
 

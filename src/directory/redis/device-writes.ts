@@ -94,20 +94,31 @@ export async function putImported(
   onDevices.delete(null);
   const devices = [...onDevices].map(([device, ofDevice]) => {
     const key = device as DeviceKey;
-    const fields = ofDevice.map(({ user, decision }) => ({ name: deviceField.imported(source, user), decision }));
-    return { partition: partitionOfDevice(key), key: keys.device(key), news: key, fields };
-  });
-  const locals = [...Map.groupBy(onUsers, ({ user }) => foldedLocalPart(user ?? ''))].map(([local, ofLocal]) => {
-    const users = ofLocal.map(({ user }) => user as UserKey);
-    const fields = ofLocal.map(({ decision }, index) => ({
-      name: userField.imported(source, users[index] as UserKey),
+    const fields = ofDevice.map(({ user, decision }) => ({
+      name: deviceField.imported(source, user),
       decision,
     }));
-    const news = users.map(encodeName).join(' ');
-    return { partition: partitionOfUsers(local), key: keys.users(local), news, fields };
+    return { partition: partitionOfDevice(key), key: keys.device(key), news: key, fields };
   });
-  await inParallel(byPartition(devices, ({ partition }) => partition), (part) => write(access, part, { name: 'd' }));
-  await inParallel(byPartition(locals, ({ partition }) => partition), (part) => write(access, part, { name: 'u' }));
+  const locals = [...Map.groupBy(onUsers, ({ user }) => foldedLocalPart(user ?? ''))].map(
+    ([local, ofLocal]) => {
+      const users = ofLocal.map(({ user }) => user as UserKey);
+      const fields = ofLocal.map(({ decision }, index) => ({
+        name: userField.imported(source, users[index] as UserKey),
+        decision,
+      }));
+      const news = users.map(encodeName).join(' ');
+      return { partition: partitionOfUsers(local), key: keys.users(local), news, fields };
+    },
+  );
+  await inParallel(
+    byPartition(devices, ({ partition }) => partition),
+    (part) => write(access, part, { name: 'd' }),
+  );
+  await inParallel(
+    byPartition(locals, ({ partition }) => partition),
+    (part) => write(access, part, { name: 'u' }),
+  );
 }
 
 interface ImportedInto {

@@ -11,6 +11,7 @@ import type { Pulse, StoredIdentity } from './redis-identity.ts';
 import type { RedisKeys } from './redis-keys.ts';
 import { STORE_CHANGED } from './redis-scripts.ts';
 import type { Script } from './redis-scripts.ts';
+import { runScript } from './run-script.ts';
 
 /** Interval of the checks of a gateway. */
 const BEAT_MS = 1_000;
@@ -80,36 +81,17 @@ export class RedisGuard {
   ): Promise<unknown> {
     await this.verified();
     try {
-      return await this.run(on, script, keys, values);
+      return await runScript(on, script, keys, [this.known, ...values]);
     } catch (error) {
       if (!isReply(error)) throw error;
       if (!error.message.startsWith(STORE_CHANGED)) throw refusal(error);
     }
     await this.check();
     try {
-      return await this.run(on, script, keys, values);
+      return await runScript(on, script, keys, [this.known, ...values]);
     } catch (error) {
       if (isReply(error) && error.message.startsWith(STORE_CHANGED)) this.guard.fail(this.torn());
       throw isReply(error) ? refusal(error) : error;
-    }
-  }
-
-  /** Runs a script by its hash, or by its text if Redis does not have it; in that case nothing had been executed. */
-  private async run(
-    on: Redis,
-    { sha, text, packed }: Script,
-    keys: readonly string[],
-    values: readonly string[],
-  ): Promise<unknown> {
-    try {
-      return packed
-        ? await on.callBuffer('evalsha', sha, keys.length, ...keys, this.known, ...values)
-        : await on.evalsha(sha, keys.length, ...keys, this.known, ...values);
-    } catch (error) {
-      if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
-      return packed
-        ? on.callBuffer('eval', text, keys.length, ...keys, this.known, ...values)
-        : on.eval(text, keys.length, ...keys, this.known, ...values);
     }
   }
 

@@ -146,17 +146,22 @@ return failed
 `);
 
 /**
- * KEYS: schema, beat. ARGV: text of the known schema, known beat. Returns schema, beat, and why the beat was refused. It writes
- * only to the known store, so that every gateway notices lost writes (nextBeat).
+ * KEYS: schema, beat, copies of the schema. ARGV: text of the known schema, known beat. Returns schema, beat, why the beat was
+ * refused, and 1 if all copies are equal to the schema. It writes only to the known store, so that every gateway notices lost
+ * writes (nextBeat).
  */
 export const PULSE = named(`
 local schema = redis.pcall('GET', KEYS[1])
 local stored = redis.pcall('GET', KEYS[2])
-if type(schema) ~= 'string' then return { '', '', '' } end
+if type(schema) ~= 'string' then return { '', '', '', 0 } end
+local whole = 1
+for index = 3, #KEYS do
+  if redis.pcall('GET', KEYS[index]) ~= schema then whole = 0 end
+end
 if type(stored) ~= 'string' then stored = '' end
 local beat, at = string.match(stored, '^(%d+) (%d+)$')
 beat, at = tonumber(beat or 0), tonumber(at or 0)
-if schema ~= ARGV[1] or beat < tonumber(ARGV[2]) then return { schema, stored, '' } end
+if whole == 0 or schema ~= ARGV[1] or beat < tonumber(ARGV[2]) then return { schema, stored, '', whole } end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local elapsed = now - at
@@ -167,7 +172,7 @@ if elapsed < 0 or elapsed >= 1000 then
   local reply = redis.pcall('SET', KEYS[2], next)
   if reply.err then refusal = reply.err else stored = next end
 end
-return { schema, stored, refusal }
+return { schema, stored, refusal, whole }
 `);
 
 /**

@@ -83,7 +83,10 @@ function partnershipsUpdate(
       for (const now of seen) {
         const { user } = now;
         added.delete(now);
-        const { record, hasNewSpelling } = joinSeen(seenPartnership(user, device, after.get(user) ?? null), now);
+        const { record, hasNewSpelling } = joinSeen(
+          seenPartnership(user, device, after.get(user) ?? null),
+          now,
+        );
         after.set(user, partnershipText(record));
         if (hasNewSpelling) added.set(now, { user, device, spellings: record.spellings });
       }
@@ -121,7 +124,10 @@ function devicesUpdate(keys: RedisKeys, local: string, seen: readonly Partnershi
         for (const [field] of own) if (!kept.has(field)) times.delete(field);
       }
       const after = new Map(
-        [...times].map(([field, { firstSeen, lastAllowed }]) => [field, seenDeviceText(firstSeen, lastAllowed)]),
+        [...times].map(([field, { firstSeen, lastAllowed }]) => [
+          field,
+          seenDeviceText(firstSeen, lastAllowed),
+        ]),
       );
       return { fields: changes(before, after, (field) => field), news: '' };
     },

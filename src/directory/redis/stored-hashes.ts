@@ -80,7 +80,7 @@ function namesIn(encoded: string): string[] {
 }
 
 /** First seen and last allowed, as {@link seenDeviceText} wrote them. It is for the place among the user's devices only. */
-function timesOf(text: string): { firstSeen: number; lastAllowed: number | null } | null {
+export function timesOf(text: string): { firstSeen: number; lastAllowed: number | null } | null {
   const [firstSeen, lastAllowed = null] = numbersIn(text);
   return typeof firstSeen === 'number' && (lastAllowed === null || typeof lastAllowed === 'number')
     ? { firstSeen, lastAllowed }

@@ -66,7 +66,11 @@ export async function putUsers(
     await updateHashes(access, updates, { name: 'u' }, seen);
     // Another writer of the same users may have been faster.
     const redone = done.filter((result, index) => result !== planned[index]);
-    await point(access, keys, redone.flatMap((result) => result.added));
+    await point(
+      access,
+      keys,
+      redone.flatMap((result) => result.added),
+    );
     const kept = new Set(done.flatMap((result) => result.added.map(({ alias }) => alias)));
     const removed = [
       ...done.flatMap((result) => result.removed),

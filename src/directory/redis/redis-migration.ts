@@ -1,0 +1,277 @@
+// Owns `easgate store migrate` for Redis: brings the layout with one key for each record into the one with a hash for each device.
+// Nothing is taken away before all is written, each step can be repeated, and the store gets its new identity last: a run that was
+// interrupted is continued by the next.
+import type { Redis } from 'ioredis';
+import { deviceKey } from '../../identity/device.ts';
+import { foldedLocalPart } from '../../identity/folded-name.ts';
+import type { DeviceKey, UserKey } from '../../identity/keys.ts';
+import { seenPartnership } from '../../model/partnership.ts';
+import { isObject } from '../../model/read-record.ts';
+import { IMPORT_SOURCE } from '../device-reports.ts';
+import {
+  joinedPartnership,
+  laterReport,
+  namesNobody,
+  reportOf,
+  stricterDecision,
+} from '../earlier-records.ts';
+import type { SeenBefore } from '../earlier-records.ts';
+import { STORE_SCHEMA } from '../store-identity.ts';
+import type { Migration } from '../store-keeper.ts';
+import { later } from '../user-devices.ts';
+import { byPartition, inParallel, updateHashes } from './hash-writer.ts';
+import type { HashAccess, HashUpdate } from './hash-writer.ts';
+import { unpackHashes } from './packed-reply.ts';
+import { identityText, readIdentity, replaceIdentity } from './redis-identity.ts';
+import { PARTITIONS, deviceField, partitionOfDevice, partitionOfUsers, userField } from './redis-keys.ts';
+import type { RedisKeys } from './redis-keys.ts';
+import { COMMIT, READ } from './redis-scripts.ts';
+import { runScript } from './run-script.ts';
+import { seenDeviceText, timesOf } from './stored-hashes.ts';
+
+const SCAN_COUNT = 1_000;
+/** A gateway of the earlier layout beats once a second. */
+const QUIET_MS = 2_500;
+
+/** Kinds of keys of the earlier layout, in the order in which they are brought over. */
+const KINDS = ['device', 'decision', 'partnership', 'user', 'alias'] as const;
+/** Keys of the earlier layout, without the records. */
+const OTHERS = ['index:*', 'records-version', 'changes'];
+
+/** A text under its name without prefix and kind. */
+interface Earlier {
+  readonly names: readonly string[];
+  readonly text: string;
+}
+
+/** One run. */
+export class RedisMigration {
+  private readonly client: Redis;
+  private readonly keys: RedisKeys;
+  /** The epoch before; its wipes are suspended in the new one. */
+  private epoch = 0;
+  /** The text of the identity to be. */
+  private known = '';
+
+  constructor(client: Redis, keys: RedisKeys) {
+    this.client = client;
+    this.keys = keys;
+  }
+
+  /** `wait` waits for milliseconds. */
+  async run(wait: (ms: number) => Promise<unknown>): Promise<Migration> {
+    const { client, keys } = this;
+    const { identity, text } = await readIdentity(client, keys);
+    if (identity === null || identity.schema >= STORE_SCHEMA) {
+      // An interrupted run may have left some.
+      if (identity !== null) await this.removeEarlier();
+      return { kind: 'done' };
+    }
+    const beat = await client.get(keys.beat);
+    await wait(QUIET_MS);
+    if ((await client.get(keys.beat)) !== beat) return { kind: 'inUse' };
+    const next = { ...identity, schema: STORE_SCHEMA, epoch: identity.epoch + 1 };
+    this.epoch = identity.epoch;
+    this.known = identityText(next);
+    await client.mset(PARTITIONS.flatMap((partition) => [keys.schemaCopy(partition), this.known]));
+    const migrated = { device: 0, decision: 0, partnership: 0, user: 0, alias: 0 };
+    for (const kind of KINDS)
+      for await (const batch of this.earlier(`${kind}:*`)) {
+        await this.bringOver(kind, batch);
+        migrated[kind] += batch.length;
+      }
+    if (!(await replaceIdentity(client, keys, text, next))) return { kind: 'changed' };
+    await this.removeEarlier();
+    return { kind: 'migrated', records: migrated, identity: next };
+  }
+
+  private async bringOver(kind: (typeof KINDS)[number], batch: readonly Earlier[]): Promise<void> {
+    if (kind === 'device' || kind === 'decision' || kind === 'partnership') {
+      const seen = kind === 'decision' ? await this.seenBefore(batch) : new Map<string, SeenBefore>();
+      const ofDevices = Map.groupBy(batch, ({ names }) => deviceKey(this.deviceIn(kind, names)));
+      const parts = byPartition(ofDevices, ([device]) => partitionOfDevice(device));
+      await inParallel(parts, (part) =>
+        updateHashes(
+          this.access,
+          part.flatMap(([device, records]) => this.updatesOf(kind, device, records, seen)),
+          { name: 'd' },
+        ),
+      );
+    }
+    if (kind !== 'device' && kind !== 'decision') {
+      const fields = batch.flatMap((record) => userFieldOf(kind, record));
+      const ofLocals = Map.groupBy(fields, ({ local }) => local);
+      const parts = byPartition(ofLocals, ([local]) => partitionOfUsers(local));
+      await inParallel(parts, (part) =>
+        updateHashes(
+          this.access,
+          part.map(([local, ofLocal]) =>
+            update(this.keys.users(local), new Map(ofLocal.map(({ field, join }) => [field, join]))),
+          ),
+          { name: 'u' },
+        ),
+      );
+    }
+  }
+
+  private deviceIn(kind: 'device' | 'decision' | 'partnership', names: readonly string[]): string {
+    return (kind === 'partnership' ? names[1] : names[0]) ?? '';
+  }
+
+  private updatesOf(
+    kind: 'device' | 'decision' | 'partnership',
+    device: DeviceKey,
+    records: readonly Earlier[],
+    seen: ReadonlyMap<string, SeenBefore>,
+  ): HashUpdate[] {
+    const key = this.keys.device(device);
+    const joins = new Map<string, (before: string | null) => string | null>();
+    const add = (field: string, join: (before: string | null) => string | null): void => {
+      const first = joins.get(field);
+      joins.set(field, first === undefined ? join : (before) => join(first(before)));
+    };
+    for (const { names, text } of records) {
+      const spelled = this.deviceIn(kind, names);
+      if (kind === 'device') {
+        const report = reportOf(spelled, text);
+        add(deviceField.report(report.source), (before) =>
+          laterReport(device, report.source, before, report.text),
+        );
+      } else if (kind === 'decision') {
+        const user = (names[1] ?? '') === '' ? null : earlierUser(names[1]);
+        const context = {
+          epoch: this.epoch,
+          now: Date.now(),
+          seen: seen.get(JSON.stringify(names)) ?? null,
+        };
+        add(deviceField.decision(user), (before) => stricterDecision(before, text, context));
+      } else {
+        const user = earlierUser(names[0]);
+        add(deviceField.partnership(user), (before) => joinedPartnership(user, spelled, before, text));
+      }
+    }
+    return [update(key, joins)];
+  }
+
+  /** For wipes that name no partnerships, by the names of the decision: the partnerships under the same spelling. */
+  private async seenBefore(batch: readonly Earlier[]): Promise<Map<string, SeenBefore>> {
+    const seen = new Map<string, SeenBefore>();
+    for (const { names, text } of batch) {
+      if (!namesNobody(text)) continue;
+      const [spelled = '', user = ''] = names;
+      const partnerships: SeenBefore['partnerships'][number][] = [];
+      for await (const records of this.earlier(`partnership:${user === '' ? '*' : user}:${spelled}`))
+        for (const { names: of, text: record } of records)
+          partnerships.push({ user: earlierUser(of[0]), record });
+      seen.set(JSON.stringify(names), { spelled, partnerships });
+    }
+    return seen;
+  }
+
+  /** Records of the earlier layout; keys that are no text are left out, but decisions and reports: these still deny. */
+  private async *earlier(pattern: string): AsyncGenerator<readonly Earlier[]> {
+    for await (const found of this.scan(pattern)) {
+      const pipeline = this.client.pipeline();
+      for (const key of found) pipeline.get(key);
+      const replies = (await pipeline.exec()) ?? [];
+      yield found.flatMap((key, index) => {
+        const [error = null, text = null] = replies[index] ?? [];
+        if (error !== null && !error.message.startsWith('WRONGTYPE')) throw error;
+        const [kind = '', ...names] = key.slice(this.keys.prefix.length).split(':');
+        if (typeof text === 'string') return [{ names, text }];
+        return kind === 'device' || kind === 'decision' ? [{ names, text: NO_TEXT }] : [];
+      });
+    }
+  }
+
+  private async *scan(pattern: string): AsyncGenerator<readonly string[]> {
+    const match = `${this.keys.prefix.replaceAll(/[\\*?[\]]/g, '\\$&')}${pattern}`;
+    let cursor = '0';
+    do {
+      const [next, found] = await this.client.scan(cursor, 'MATCH', match, 'COUNT', SCAN_COUNT);
+      cursor = next;
+      if (found.length > 0) yield found;
+    } while (cursor !== '0');
+  }
+
+  private async removeEarlier(): Promise<void> {
+    for (const pattern of [...KINDS.map((kind) => `${kind}:*`), ...OTHERS])
+      for await (const found of this.scan(pattern)) await this.client.unlink(...found);
+  }
+
+  private readonly access: HashAccess = {
+    read: async (wanted) => {
+      const values = wanted.flatMap(({ fields = [] }) => [String(fields.length), ...fields]);
+      const names = wanted.map(({ key }) => key);
+      return unpackHashes(await runScript(this.client, READ, names, [this.known, ...values]));
+    },
+    commit: async (names, values) =>
+      (await runScript(this.client, COMMIT, names, [this.known, ...values])) as number[],
+  };
+}
+
+/** In place of a record whose key holds no text. */
+const NO_TEXT = '"no text"';
+
+/** Names of users were base64url of UTF-8. */
+function earlierUser(encoded = ''): UserKey {
+  return Buffer.from(encoded, 'base64url').toString('utf8') as UserKey;
+}
+
+function update(
+  key: string,
+  joins: ReadonlyMap<string, (before: string | null) => string | null>,
+): HashUpdate {
+  const fields = [...joins.keys()];
+  return {
+    wanted: { key, fields },
+    join: (stored) => ({
+      fields: fields.map((field, index) => {
+        const expected = stored?.[index] ?? null;
+        return { field, expected, next: joins.get(field)?.(expected) ?? null };
+      }),
+      news: '',
+    }),
+  };
+}
+
+interface UserField {
+  readonly local: string;
+  readonly field: string;
+  readonly join: (before: string | null) => string | null;
+}
+
+/** Users came from imports; a record that is not understood is kept. A partnership is a device of its user, too. */
+function userFieldOf(kind: 'user' | 'alias' | 'partnership', { names, text }: Earlier): UserField[] {
+  const name = earlierUser(names[0]);
+  const local = foldedLocalPart(name);
+  if (kind === 'alias') return [{ local, field: userField.alias(name), join: () => earlierUser(text) }];
+  if (kind === 'user') {
+    const report = withoutEncoded(text);
+    return [{ local, field: userField.report(IMPORT_SOURCE, name), join: () => report }];
+  }
+  const device = deviceKey(names[1] ?? '');
+  const seen = seenPartnership(name, device, joinedPartnership(name, names[1] ?? '', null, text));
+  if (seen === null) return [];
+  const { firstSeen, lastAllowed } = seen;
+  const join = (before: string | null): string => {
+    const known = before === null ? null : timesOf(before);
+    return seenDeviceText(
+      Math.min(firstSeen, known?.firstSeen ?? Infinity),
+      later(known?.lastAllowed ?? null, lastAllowed),
+    );
+  };
+  return [{ local, field: userField.device(device, name), join }];
+}
+
+/** The record without what only the earlier layout needs. Its names of fields are those of a report. */
+function withoutEncoded(text: string): string {
+  try {
+    const record: unknown = JSON.parse(text);
+    if (!isObject(record)) return text;
+    const { encodedAliases: _none, ...rest } = record;
+    return JSON.stringify(rest);
+  } catch {
+    return text;
+  }
+}
