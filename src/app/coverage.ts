@@ -1,5 +1,5 @@
 // Owns what a decision by hand holds for, and for whom not; and what about it looks like a slip. As data, without sentences.
-import type { DirectoryStore, PartnershipListing } from '../directory/store.ts';
+import type { DirectoryStore } from '../directory/store.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import { localPart, lookAlike } from '../identity/user-names.ts';
 import type { AccessDecision, ManualDecision } from '../model/decision.ts';
@@ -49,13 +49,9 @@ export interface Acquaintance {
 
 /** Reads who was seen with a device. */
 export async function acquaintanceOf(store: DirectoryStore, device: DeviceKey): Promise<Acquaintance> {
-  const users = usersOf(await store.listPartnerships(), device);
-  const record = (await store.getDevice(device))?.record ?? null;
-  return { device, known: record !== null || users.length > 0, users };
-}
-
-function usersOf(partnerships: readonly PartnershipListing[], device: DeviceKey): UserKey[] {
-  return partnerships.filter(({ record }) => record.device === device).map(({ record }) => record.user);
+  const entry = await store.getDevice(device);
+  const users = entry?.partnerships.map(({ user }) => user) ?? [];
+  return { device, known: (entry?.record ?? null) !== null || users.length > 0, users };
 }
 
 /** What about the subject of a decision looks like a slip. */

@@ -2,7 +2,7 @@
 // what was replaced, whom the decision holds for, and what looks like a slip.
 import type { DirectoryStore } from '../directory/store.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
-import type { AccessDecision } from '../model/decision.ts';
+import type { AccessDecision, DecisionOrigin } from '../model/decision.ts';
 import { acquaintanceOf, coverage, doubts } from './coverage.ts';
 import type { CoverageNote, Doubt } from './coverage.ts';
 import { clear, decidedOn, write } from './decisions.ts';
@@ -34,11 +34,12 @@ export async function decide(
   store: DirectoryStore,
   subject: Subject,
   decision: AccessDecision,
+  origin: DecisionOrigin,
 ): Promise<DecideResult> {
   const device = parseDevice(subject.device);
   const user = await canonicalUser(store, device, subject.user);
   const seen = await acquaintanceOf(store, device);
-  const replaced = await write(store, device, user, decision);
+  const replaced = await write(store, device, user, decision, origin);
   return {
     device,
     user,
@@ -64,10 +65,10 @@ export interface ClearResult {
 export async function clearDecision(
   store: DirectoryStore,
   subject: Subject,
-  force = false,
+  { force, ...origin }: DecisionOrigin & { readonly force: boolean },
 ): Promise<ClearResult> {
   const device = parseDevice(subject.device);
   const user = await canonicalUser(store, device, subject.user);
-  const cleared = await clear(store, device, user, force);
+  const cleared = await clear(store, device, user, force, origin);
   return { device, user, cleared, left: await decidedOn(store, device) };
 }

@@ -3,6 +3,7 @@ import type { DirectoryStore } from '../directory/store.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { ManualDecision } from '../model/decision.ts';
 import { isOpenWipe, isStandingWipe, isWipe } from '../model/wipe.ts';
+import { everyDecision } from './entries.ts';
 import { order } from './listing.ts';
 import type { Listing, ListOrder, SortFields } from './listing.ts';
 import { parseDevice, parseUser } from './names.ts';
@@ -31,7 +32,8 @@ export const DECISION_ACTIONS: readonly ManualDecision['action'][] = [
 
 /** One decision and where it stands; `user` null = every user of the device. */
 export interface DecisionRow {
-  readonly device: DeviceKey;
+  /** Null = every device of the user. */
+  readonly device: DeviceKey | null;
   readonly user: UserKey | null;
   readonly state: DecisionState;
   readonly decision: ManualDecision;
@@ -75,10 +77,10 @@ export async function listDecisions(
   now: number,
 ): Promise<Listing<DecisionRow>> {
   const keeps = compileFilter(store, filter);
-  const rows = (await store.listDecisions())
+  const rows = (await everyDecision(store))
     .map((stored): DecisionRow => ({ ...stored, state: decisionState(stored.decision, now) }))
     .filter(keeps)
-    .sort((a, b) => compare(a.device, b.device) || compare(a.user ?? '', b.user ?? ''));
+    .sort((a, b) => compare(a.device ?? '', b.device ?? '') || compare(a.user ?? '', b.user ?? ''));
   return order(rows, DECISION_FIELDS, listOrder);
 }
 
@@ -98,7 +100,7 @@ function compileFilter(store: DirectoryStore, filter: DecisionFilter): (row: Dec
   const { decidedSince, endsBefore } = filter;
   if (filter.device !== undefined) {
     const matches = matching(filter.device, (text) => parseDevice(text));
-    conditions.push(({ device }) => matches(device));
+    conditions.push(({ device }) => device !== null && matches(device));
   }
   if (filter.user !== undefined) {
     const wanted = parseUser(filter.user);

@@ -2,9 +2,10 @@
 import type { DirectoryStore } from '../directory/store.ts';
 import { ProgramError } from '../errors.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
-import type { AccessDecision, ManualDecision } from '../model/decision.ts';
+import type { AccessDecision, DecisionOrigin, ManualDecision } from '../model/decision.ts';
 import { describeWipe } from '../policy/wipe.ts';
 import { isOpenWipe, isWipe } from '../model/wipe.ts';
+import { storedDecisions as storedIn } from './entries.ts';
 import { target } from './names.ts';
 
 /** A decision, and where it is stored; `user` null = on the device, for everyone. */
@@ -30,9 +31,8 @@ export class WipeInTheWay extends ProgramError {
 
 /** Everything decided on a device and its users. */
 export async function decidedOn(store: DirectoryStore, device: DeviceKey): Promise<Decided[]> {
-  const decision = (await store.getDevice(device))?.decision ?? null;
-  const onUsers = await store.listUserDecisions(device);
-  return [...(decision === null ? [] : [{ user: null, decision }]), ...onUsers];
+  const entry = await store.getDevice(device);
+  return entry === null ? [] : storedIn([entry]);
 }
 
 /** The decisions on the device (`user` null), or on the partnership under any name that is this user. */
@@ -52,8 +52,9 @@ async function replace(
   user: UserKey | null,
   before: ManualDecision | null,
   decision: ManualDecision | null,
+  origin: DecisionOrigin,
 ): Promise<void> {
-  if (await store.replaceDecision(user, device, before, decision)) return;
+  if (await store.replaceDecision({ device, user }, before, decision, origin)) return;
   throw new ProgramError(
     'EASGATE_CHANGED',
     `${target(device, user)}: decided anew meanwhile; look, and repeat`,
@@ -69,9 +70,10 @@ export async function write(
   device: DeviceKey,
   user: UserKey | null,
   decision: AccessDecision,
+  origin: DecisionOrigin,
 ): Promise<readonly Decided[]> {
   await refuseOverWipe(store, device, user);
-  return overwrite(store, device, user, await storedDecisions(store, device, user), decision);
+  return overwrite(store, device, user, await storedDecisions(store, device, user), decision, origin);
 }
 
 /** Like {@link write}, over decisions that were looked at before. */
@@ -81,11 +83,12 @@ export async function overwrite(
   user: UserKey | null,
   before: readonly Decided[],
   decision: ManualDecision,
+  origin: DecisionOrigin,
 ): Promise<readonly Decided[]> {
   const own = before.find((stored) => stored.user === user)?.decision ?? null;
-  await replace(store, device, user, own, decision);
+  await replace(store, device, user, own, decision, origin);
   for (const other of before)
-    if (other.user !== user) await replace(store, device, other.user, other.decision, null);
+    if (other.user !== user) await replace(store, device, other.user, other.decision, null, origin);
   return before;
 }
 
@@ -98,12 +101,13 @@ export async function clear(
   device: DeviceKey,
   user: UserKey | null,
   force: boolean,
+  origin: DecisionOrigin,
 ): Promise<readonly Decided[]> {
   const before = await storedDecisions(store, device, user);
   for (const { user: name, decision } of before)
     if (!force && isWipe(decision) && !isOpenWipe(decision))
       throw new WipeInTheWay(device, { user: name, decision });
-  for (const { user: name, decision } of before) await replace(store, device, name, decision, null);
+  for (const { user: name, decision } of before) await replace(store, device, name, decision, null, origin);
   return before;
 }
 

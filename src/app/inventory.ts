@@ -1,10 +1,13 @@
 // Owns the inventory: devices and partnerships as the directory has them, filtered, ordered and cut.
-import type { DeviceListing, DirectoryStore, PartnershipListing } from '../directory/store.ts';
+import type { DeviceEntry, DirectoryStore } from '../directory/store.ts';
 import { ProgramError } from '../errors.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import { otherSpellings } from '../identity/device.ts';
-import type { ManualDecision } from '../model/decision.ts';
+import type { DecisionChange, ImportedDecision, ManualDecision } from '../model/decision.ts';
+import type { DeviceReport } from '../model/device.ts';
 import { decisive } from './decisions.ts';
+import { allDevices, deviceListing, partnershipListings } from './entries.ts';
+import type { DeviceListing, PartnershipListing } from './entries.ts';
 import { order } from './listing.ts';
 import type { Listing, ListOrder, SortFields } from './listing.ts';
 import { parseDevice, parseUser } from './names.ts';
@@ -90,23 +93,27 @@ export async function listInventory(
 
 /** Everything, in the order of device and user; `user` null = of all users, else of every name that may be this user. */
 export async function collect(store: DirectoryStore, user: UserKey | null): Promise<InventoryRow[]> {
-  const devices = new Map((await store.listDevices()).map((listing) => [listing.key, listing]));
-  const partnerships = (await store.listPartnerships()).filter(
+  const rows = (await allDevices(store)).flatMap((entry) => rowsOf(store, entry, user));
+  return rows.sort((a, b) => compare(a.device, b.device) || compare(a.user ?? '', b.user ?? ''));
+}
+
+function rowsOf(store: DirectoryStore, entry: DeviceEntry, user: UserKey | null): InventoryRow[] {
+  const { key: device } = entry;
+  const listing = deviceListing(entry);
+  const partnerships = partnershipListings(entry).filter(
     ({ record }) => user === null || store.names.meets(record.user, user),
   );
-  const rows: InventoryRow[] = partnerships.map((partnership) => ({
-    device: partnership.record.device,
+  if (entry.partnerships.length === 0)
+    return user === null && listing !== null
+      ? [{ device, user: null, state: 'unseen', listing, partnership: null }]
+      : [];
+  return partnerships.map((partnership) => ({
+    device,
     user: partnership.record.user,
     state: stateOf(partnership),
-    listing: devices.get(partnership.record.device) ?? null,
+    listing,
     partnership,
   }));
-  if (user === null) {
-    const paired = new Set(rows.map((row) => row.device));
-    for (const [device, listing] of devices)
-      if (!paired.has(device)) rows.push({ device, user: null, state: 'unseen', listing, partnership: null });
-  }
-  return rows.sort((a, b) => compare(a.device, b.device) || compare(a.user ?? '', b.user ?? ''));
 }
 
 function compare(a: string, b: string): number {
@@ -127,8 +134,8 @@ export function stateOf({ record }: PartnershipListing): AccessState {
 }
 
 /** Records of a row that are not understood, by name: the device is kept out until they are written anew. */
-export function unreadableOf({ listing, partnership }: InventoryRow): readonly string[] {
-  return [...(listing?.unreadable ?? []), ...(partnership?.unreadable ?? [])];
+export function unreadableOf({ listing }: InventoryRow): readonly string[] {
+  return listing?.unreadable ?? [];
 }
 
 /** The decision on a partnership or its device that a list shows; null = none. */
@@ -227,26 +234,39 @@ export interface DeviceDetails {
   readonly key: DeviceKey;
   /** Other spellings of its id. */
   readonly aliases: readonly string[];
+  /** Put together from the reports; null = no feed reports it. */
   readonly record: DeviceListing['record'];
-  /** What of it is not understood; absent = nothing. */
+  /** What each feed reports, in the order of precedence. */
+  readonly reports: readonly DeviceReport[];
+  /** Its malformed records; absent = none. */
   readonly unreadable?: readonly string[];
   readonly decision: ManualDecision | null;
-  readonly partnerships: readonly PartnershipListing[];
+  /** The latest changes of that decision, the latest last. */
+  readonly history: readonly DecisionChange[];
+  /** Decisions of feeds on the device and its partnerships. */
+  readonly imported: readonly ImportedDecision[];
+  readonly partnerships: readonly (PartnershipListing & { readonly history: readonly DecisionChange[] })[];
 }
 
 /** Reads one device. @throws ProgramError when nothing is known of it */
 export async function showDevice(store: DirectoryStore, id: string): Promise<DeviceDetails> {
   const key = parseDevice(id);
-  const device = await store.getDevice(key);
-  const partnerships = (await store.listPartnerships()).filter(({ record }) => record.device === key);
-  if (device === null && partnerships.length === 0) throw await deviceNotFound(store, key);
+  const entry = await store.getDevice(key);
+  if (entry === null) throw await deviceNotFound(store, key);
+  const { record, reports, unreadable, decided, decidedByUser, imported } = entry;
   return {
     key,
     aliases: otherSpellings(key),
-    record: device?.record ?? null,
-    ...(device?.unreadable === undefined ? {} : { unreadable: device.unreadable }),
-    decision: device?.decision ?? null,
-    partnerships,
+    record,
+    reports,
+    ...(unreadable !== undefined && { unreadable }),
+    decision: decided.decision,
+    history: decided.history,
+    imported,
+    partnerships: partnershipListings(entry).map((partnership) => ({
+      ...partnership,
+      history: decidedByUser.get(partnership.record.user)?.history ?? [],
+    })),
   };
 }
 

@@ -1,19 +1,31 @@
 // Owns the use case that writes by hand what a feed would report of a device.
 import type { DirectoryStore } from '../directory/store.ts';
 import type { DeviceKey } from '../identity/keys.ts';
+import type { DeviceObservation } from '../model/device.ts';
 import { parseDevice } from './names.ts';
 
-/** Values to write; absent = as they were. */
-export interface ReportedValues {
-  readonly managed?: boolean | undefined;
-  readonly compliant?: boolean | undefined;
-  readonly model?: string | undefined;
-  readonly os?: string | undefined;
-  /** Requirements that are not met, in the words shown to the user. None are kept of a compliant device. */
-  readonly requirements?: readonly string[] | undefined;
-}
+/** Values to write; absent = as this source reported them before. */
+export type ReportedValues = Pick<
+  DeviceObservation,
+  | 'managed'
+  | 'compliant'
+  | 'encrypted'
+  | 'compromised'
+  | 'managedMailProfile'
+  | 'platform'
+  | 'osVersion'
+  | 'model'
+  | 'os'
+  | 'ownership'
+  | 'owner'
+  | 'removed'
+  | 'unmetRequirements'
+>;
 
-/** Writes a report at `now`, milliseconds since the epoch, under the name of a feed. @throws ProgramError */
+/**
+ * Writes a report at `now`, milliseconds since the epoch, under the name of a feed. Of a compliant device no unmet requirements
+ * are kept. @throws ProgramError
+ */
 export async function reportDevice(
   store: DirectoryStore,
   id: string,
@@ -21,22 +33,16 @@ export async function reportDevice(
   { source, now }: { readonly source: string; readonly now: number },
 ): Promise<DeviceKey> {
   const key = parseDevice(id);
-  const before = (await store.getDevice(key))?.record ?? null;
-  const compliant = values.compliant ?? before?.compliant ?? null;
-  await store.putDevice({
-    key,
-    managed: values.managed ?? before?.managed ?? null,
-    compliant,
-    model: values.model ?? before?.model ?? null,
-    os: values.os ?? before?.os ?? null,
-    encrypted: before?.encrypted ?? null,
-    compromised: before?.compromised ?? null,
-    owner: before?.owner ?? null,
-    lastCheckIn: now,
-    source,
-    version: now,
-    observedAt: now,
-    unmetRequirements: compliant === true ? [] : (values.requirements ?? before?.unmetRequirements ?? []),
-  });
+  await store.putDevices([
+    {
+      key,
+      source,
+      observedAt: now,
+      version: now,
+      lastCheckIn: now,
+      ...values,
+      ...(values.compliant === true && { unmetRequirements: [] }),
+    },
+  ]);
   return key;
 }

@@ -1,12 +1,16 @@
 // Owns what the directory knows of users: everybody who was seen with a device, and one user in full.
-import type { DirectoryStore, PartnershipListing, StoredDecision } from '../directory/store.ts';
+import type { DirectoryStore } from '../directory/store.ts';
 import { ProgramError } from '../errors.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import { localPart } from '../identity/user-names.ts';
+import { allDevices, partnershipListings, storedDecisions } from './entries.ts';
+import type { PartnershipListing } from './entries.ts';
 import { ACCESS_STATES, stateOf } from './inventory.ts';
 import type { AccessState } from './inventory.ts';
 import { order } from './listing.ts';
 import type { Listing, ListOrder, SortFields } from './listing.ts';
+import type { DecisionChange, ManualDecision } from '../model/decision.ts';
+import type { UserRecord, UserReport } from '../model/user.ts';
 import { parseUser } from './names.ts';
 import { among, matching, nearText } from './text-filter.ts';
 
@@ -52,7 +56,8 @@ export async function listUsers(
   filter: UserFilter,
   listOrder: ListOrder,
 ): Promise<Listing<UserRow>> {
-  const byUser = Map.groupBy(await store.listPartnerships(), ({ record }) => record.user);
+  const partnerships = (await allDevices(store)).flatMap(partnershipListings);
+  const byUser = Map.groupBy(partnerships, ({ record }) => record.user);
   const rows = [...byUser].map(([user, partnerships]) => userRow(user, partnerships));
   const { seenSince = -Infinity, unseenSince = Infinity, minDevices = 0 } = filter;
   const isState = filter.states === undefined ? null : among(filter.states, ACCESS_STATES);
@@ -96,36 +101,51 @@ function userRow(user: UserKey, partnerships: readonly PartnershipListing[]): Us
 export interface UserDetails {
   /** As the name was given. */
   readonly user: UserKey;
-  /** What the directory says the names are; null = it has no record of this name. */
-  readonly record: { readonly aliases: readonly UserKey[]; readonly groups: readonly string[] } | null;
+  /** Put together from the reports; null = no feed reports this user. */
+  readonly record: UserRecord | null;
+  /** What each feed reports, in the order of precedence. */
+  readonly reports: readonly UserReport[];
+  /** The decision on this user with every device; null = none. */
+  readonly decision: ManualDecision | null;
+  /** The latest changes of that decision, the latest last. */
+  readonly history: readonly DecisionChange[];
   /** Names that were seen and may be this user. */
   readonly names: readonly UserKey[];
   readonly partnerships: readonly PartnershipListing[];
   /** Decisions on partnerships of this user, also with devices that were never seen. */
   readonly decisions: readonly {
     readonly device: DeviceKey;
-    readonly decision: StoredDecision['decision'];
+    readonly decision: ManualDecision;
   }[];
 }
 
 /** Reads one user, under every name that may be this user. @throws ProgramError when nothing is known of the name */
 export async function showUser(store: DirectoryStore, name: string): Promise<UserDetails> {
   const user = parseUser(name);
-  const record = await store.getUser(user);
-  const all = await store.listPartnerships();
+  const entry = await store.getUser(user);
+  const record = entry?.record ?? null;
+  const entries = await allDevices(store);
+  const all = entries.flatMap(partnershipListings);
   const known = [user, ...(record?.aliases ?? [])];
   const isUser = (other: UserKey): boolean => known.some((one) => store.names.meets(other, one));
   const partnerships = all.filter((partnership) => isUser(partnership.record.user));
-  const decisions = (await store.listDecisions()).filter(
-    (stored) => stored.user !== null && isUser(stored.user),
+  const decisions = storedDecisions(entries).flatMap((stored) =>
+    stored.user !== null && stored.device !== null && isUser(stored.user)
+      ? [{ device: stored.device, decision: stored.decision }]
+      : [],
   );
-  if (record === null && partnerships.length === 0 && decisions.length === 0) throw userNotFound(all, user);
+  const decision = entry?.decided.decision ?? null;
+  if (record === null && decision === null && partnerships.length === 0 && decisions.length === 0)
+    throw userNotFound(all, user);
   return {
     user,
-    record: record === null ? null : { aliases: record.aliases, groups: record.groups },
+    record,
+    reports: entry?.reports ?? [],
+    decision,
+    history: entry?.decided.history ?? [],
     names: [...new Set(partnerships.map((partnership) => partnership.record.user))],
     partnerships,
-    decisions: decisions.map(({ device, decision }) => ({ device, decision })),
+    decisions,
   };
 }
 

@@ -2,7 +2,9 @@
 // what the plan showed and needs the device id once more.
 import { MAX_WIPE_PARTNERSHIPS } from '../directory/one-key.ts';
 import type { PartnershipRecord } from '../model/partnership.ts';
-import type { DeviceListing, DirectoryStore, PartnershipListing } from '../directory/store.ts';
+import type { DirectoryStore } from '../directory/store.ts';
+import { deviceListing, partnershipListings } from './entries.ts';
+import type { DeviceListing, PartnershipListing } from './entries.ts';
 import { clientFamily } from '../eas/refusals.ts';
 import { ProgramError } from '../errors.ts';
 import { deviceKey } from '../identity/device.ts';
@@ -59,9 +61,9 @@ export async function planWipe(store: DirectoryStore, request: WipeRequest): Pro
   const { reason, accountOnly } = request;
   const device = parseDevice(request.device);
   if (reason.trim() === '') throw new ProgramError('EASGATE_REASON', 'a wipe needs a reason');
-  const listing = await store.getDevice(device);
-  const partnerships = (await store.listPartnerships()).filter(({ record }) => record.device === device);
-  if (listing === null && partnerships.length === 0) throw await deviceNotFound(store, device);
+  const entry = await store.getDevice(device);
+  if (entry === null) throw await deviceNotFound(store, device);
+  const partnerships = partnershipListings(entry);
   const user = await chooseUser(store, device, partnerships, request);
   await refuseOverWipe(store, device, user);
   return {
@@ -69,7 +71,7 @@ export async function planWipe(store: DirectoryStore, request: WipeRequest): Pro
     user,
     accountOnly,
     reason,
-    listing,
+    listing: deviceListing(entry),
     partnerships,
     named: namedBy(store, partnerships, user),
     replaces: await storedDecisions(store, device, user),
@@ -84,7 +86,11 @@ export async function planWipe(store: DirectoryStore, request: WipeRequest): Pro
 export async function orderWipe(
   store: DirectoryStore,
   plan: WipePlan,
-  { owner, confirmation }: { readonly owner: string; readonly confirmation: string },
+  {
+    owner,
+    via,
+    confirmation,
+  }: { readonly owner: string; readonly via: string; readonly confirmation: string },
 ): Promise<WipeDecision> {
   const { device, user, accountOnly, reason, named, replaces } = plan;
   if (deviceKey(confirmation.trim()) !== device)
@@ -109,7 +115,7 @@ export async function orderWipe(
       acknowledgedBy: null,
     },
   };
-  await overwrite(store, device, user, replaces, decision);
+  await overwrite(store, device, user, replaces, decision, { by: owner, via, at: now });
   return decision;
 }
 

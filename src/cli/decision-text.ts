@@ -1,6 +1,7 @@
 // Owns the sentences of decisions by hand: what a command says of a decision it wrote or took back.
 import type { CoverageNote, Doubt } from '../app/coverage.ts';
 import type { ClearResult, DecideResult } from '../app/decide.ts';
+import type { UserDecideResult } from '../app/decide-user.ts';
 import { describeDecision } from '../app/decisions.ts';
 import type { Decided } from '../app/decisions.ts';
 import { target } from '../app/names.ts';
@@ -48,6 +49,15 @@ export function doubtText(doubt: Doubt): string {
     return `no feed reported ${device} and no user was seen with it: is the id right?`;
   const others = doubt.seen.length === 0 ? 'nobody was' : `only ${listed(doubt.seen)}`;
   return `${doubt.user} was never seen with ${device}, ${others}: is the name right?`;
+}
+
+/** A decision that was written on a user. */
+export function decidedUserText({ user, decision, replaced, holdsFor, notFor }: UserDecideResult): string {
+  const lines: string[] = [];
+  if (replaced !== null) lines.push(`replaces ${describeDecision(replaced)} by ${replaced.owner}`);
+  lines.push(`holds for ${user} with every device${seen(holdsFor)}`);
+  if (notFor.length > 0) lines.push(`does not hold for ${listed(notFor)}: an allow is for exact names`);
+  return `${decision.action}: ${user}\n${lines.map((line) => `  ${line}\n`).join('')}`;
 }
 
 function replacedLine(device: DeviceKey, { user, decision }: Decided): string {

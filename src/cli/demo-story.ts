@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
+import { allDevices } from '../app/entries.ts';
 import { loadConfig } from '../config/load.ts';
 import { deviceKey } from '../identity/device.ts';
 import type { UserKey } from '../identity/keys.ts';
@@ -213,7 +214,7 @@ class Story {
   private async partnershipKnown(): Promise<void> {
     const { serving, signal } = this.stage;
     await until(
-      async () => (await serving.store.listPartnerships()).length > 0,
+      async () => (await allDevices(serving.store)).some(({ partnerships }) => partnerships.length > 0),
       'the gateway to note who was seen',
       signal,
     );

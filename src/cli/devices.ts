@@ -61,7 +61,12 @@ export function decideByHand(
     const { user, reason = null, owner = loginName(), expires } = options;
     const expiresAt = expires === undefined ? null : parseMomentToCome(expires, '--expires');
     const decidedAt = Date.now();
-    const result = await decide(store, { device, user }, { action, owner, reason, decidedAt, expiresAt });
+    const decision = { action, owner, reason, decidedAt, expiresAt };
+    const result = await decide(store, { device, user }, decision, {
+      by: owner,
+      via: 'cli',
+      at: decidedAt,
+    });
     for (const doubt of result.warnings) warn(doubtText(doubt));
     if (options.json) printJson(result);
     else print(decidedText(result));
@@ -75,7 +80,8 @@ export function clear(
   command: Command,
 ): Promise<void> {
   return withStore(command, async (store) => {
-    const result = await clearDecision(store, { device, user }, force === true);
+    const origin = { by: loginName(), via: 'cli', at: Date.now() };
+    const result = await clearDecision(store, { device, user }, { ...origin, force: force === true });
     if (json) printJson(result);
     else print(clearedText(result));
   });
@@ -85,9 +91,16 @@ export function clear(
 export interface SetOptions {
   readonly managed?: string;
   readonly compliant?: string;
+  readonly encrypted?: string;
+  readonly compromised?: string;
+  readonly platform?: string;
+  readonly osVersion?: string;
   readonly model?: string;
   readonly os?: string;
+  readonly ownership?: 'company' | 'personal';
+  readonly owner?: string;
   readonly requirement?: readonly string[];
+  readonly removed?: true;
   readonly source: string;
   readonly json?: true;
 }
@@ -97,9 +110,16 @@ export function set(id: string, options: SetOptions, command: Command): Promise<
   const values = {
     managed: parseFlag(options.managed, '--managed'),
     compliant: parseFlag(options.compliant, '--compliant'),
+    encrypted: parseFlag(options.encrypted, '--encrypted'),
+    compromised: parseFlag(options.compromised, '--compromised'),
+    platform: options.platform?.toLowerCase(),
+    osVersion: options.osVersion,
     model: options.model,
     os: options.os,
-    requirements: options.requirement,
+    ownership: options.ownership,
+    owner: options.owner,
+    unmetRequirements: options.requirement,
+    removed: options.removed,
   };
   return withStore(command, async (store) => {
     const key = await reportDevice(store, id, values, { source: options.source, now: Date.now() });
@@ -108,7 +128,8 @@ export function set(id: string, options: SetOptions, command: Command): Promise<
   });
 }
 
-function parseFlag(text: string | undefined, name: string): boolean | undefined {
+/** `true` or `false` of an option; absent stays absent. @throws ProgramError */
+export function parseFlag(text: string | undefined, name: string): boolean | undefined {
   if (text === undefined) return undefined;
   if (text !== 'true' && text !== 'false')
     throw new ProgramError('EASGATE_FLAG', `${name} takes true or false`);

@@ -203,7 +203,7 @@ export function listAllDecisions(options: DecisionOptions, command: Command): Pr
   const { device, user, by, search, ends } = options;
   const time = timeWriter(options);
   const columns: Column<DecisionRow>[] = [
-    { title: 'DEVICE', cell: (row) => row.device },
+    { title: 'DEVICE', cell: (row) => row.device ?? 'every device' },
     { title: 'USER', cell: (row) => printable(row.user, 'every user'), min: 18 },
     { title: 'DECISION', cell: ({ decision }) => decision.action },
     { title: 'STATE', cell: ({ state }) => ({ text: state, tone: DECISION_TONES[state] }) },

@@ -1,17 +1,23 @@
-// Owns the work of `easgate users`: the list, and one user in full.
+// Owns the work of `easgate users`: the list, one user in full, decisions on a user, and reports by hand.
 import type { Command } from 'commander';
 import { describeDecision } from '../app/decisions.ts';
 import { modelOf, stateOf } from '../app/inventory.ts';
+import { clearUser, decideUser } from '../app/decide-user.ts';
+import { reportUser } from '../app/report-user.ts';
 import { listUsers, showUser } from '../app/users.ts';
 import type { UserDetails, UserRow } from '../app/users.ts';
-import { withStore } from './context.ts';
+import type { AccessDecision } from '../model/decision.ts';
+import { loginName, withStore } from './context.ts';
+import { decidedUserText } from './decision-text.ts';
+import { parseFlag } from './devices.ts';
+import type { DecideOptions } from './devices.ts';
 import { stateCell } from './inventory.ts';
 import { count, momentOf, orderOf, printList, timeWriter } from './list-options.ts';
 import type { ListOptions } from './list-options.ts';
-import { print, printJson, printable } from './output.ts';
+import { print, printJson, printable, warn } from './output.ts';
 import { fitTable, terminalWidth } from './table.ts';
 import type { Cell, Column } from './table.ts';
-import { isoTime } from './times.ts';
+import { isoTime, parseMomentToCome } from './times.ts';
 import type { Tone } from './output.ts';
 
 /** Options of `users list`. */
@@ -60,12 +66,8 @@ export function show(name: string, { json }: { readonly json?: true }, command: 
   });
 }
 
-function detailsText({ user, record, names, partnerships, decisions }: UserDetails): string {
-  const lines = [`user ${printable(user)}`];
-  if (record !== null && record.aliases.length > 0)
-    lines.push(`also named: ${record.aliases.map((alias) => printable(alias)).join(', ')}`);
-  if (record !== null && record.groups.length > 0)
-    lines.push(`groups: ${record.groups.map((group) => printable(group)).join(', ')}`);
+function detailsText({ user, names, partnerships, decisions, ...details }: UserDetails): string {
+  const lines = [`user ${printable(user)}`, ...reportLines(details)];
   if (names.length > 1 || (names.length === 1 && names[0] !== user))
     lines.push(`signs in as: ${names.map((one) => printable(one)).join(', ')}`);
   for (const { device, decision } of decisions)
@@ -82,4 +84,82 @@ function detailsText({ user, record, names, partnerships, decisions }: UserDetai
   ];
   const shown = partnerships.length === 0 ? '' : `\n${fitTable(columns, partnerships, terminalWidth()).text}`;
   return `${lines.join('\n')}\n${shown}`;
+}
+
+function reportLines({
+  record,
+  reports,
+  decision,
+}: Pick<UserDetails, 'record' | 'reports' | 'decision'>): string[] {
+  const listed = (texts: readonly string[]): string => texts.map((text) => printable(text)).join(', ');
+  const lines: string[] = [];
+  if (decision !== null)
+    lines.push(`decision on every device: ${describeDecision(decision)} by ${printable(decision.owner)}`);
+  if (record === null) return lines;
+  if (record.aliases.length > 0) lines.push(`also named: ${listed(record.aliases)}`);
+  if (record.groups !== null && record.groups.length > 0) lines.push(`groups: ${listed(record.groups)}`);
+  if (record.enabled === false) lines.push('the account is disabled');
+  for (const [name, value] of Object.entries(record.attributes))
+    lines.push(`${printable(name)}: ${printable(String(value))}`);
+  lines.push(
+    `reported by: ${listed(reports.map(({ source, observedAt }) => `${source} ${isoTime(observedAt)}`))}`,
+  );
+  return lines;
+}
+
+/** `users allow`, `block` and `quarantine`. */
+export function decideByHand(
+  action: AccessDecision['action'],
+  name: string,
+  options: DecideOptions,
+  command: Command,
+): Promise<void> {
+  return withStore(command, async (store) => {
+    const { reason = null, owner = loginName(), expires } = options;
+    const expiresAt = expires === undefined ? null : parseMomentToCome(expires, '--expires');
+    const decidedAt = Date.now();
+    const decision = { action, owner, reason, decidedAt, expiresAt };
+    const result = await decideUser(store, name, decision, { by: owner, via: 'cli', at: decidedAt });
+    if (result.isUnknown)
+      warn(`no feed reports ${result.user} and nobody signed in with that name: is it right?`);
+    if (options.json) printJson(result);
+    else print(decidedUserText(result));
+  });
+}
+
+/** `users clear`. */
+export function clear(name: string, { json }: { readonly json?: true }, command: Command): Promise<void> {
+  return withStore(command, async (store) => {
+    const result = await clearUser(store, name, { by: loginName(), via: 'cli', at: Date.now() });
+    const { user, cleared } = result;
+    if (json) printJson(result);
+    else if (cleared === null)
+      print(`nothing to clear: no decision on ${printable(user)} with every device\n`);
+    else print(`cleared: ${printable(user)} (was: ${describeDecision(cleared)})\n`);
+  });
+}
+
+/** Options of `users set`. */
+export interface SetOptions {
+  readonly group?: readonly string[];
+  readonly alias?: readonly string[];
+  readonly enabled?: string;
+  readonly removed?: true;
+  readonly source: string;
+  readonly json?: true;
+}
+
+/** `users set`. */
+export function set(name: string, options: SetOptions, command: Command): Promise<void> {
+  const values = {
+    groups: options.group,
+    aliases: options.alias,
+    enabled: parseFlag(options.enabled, '--enabled'),
+    removed: options.removed,
+  };
+  return withStore(command, async (store) => {
+    const key = await reportUser(store, name, values, { source: options.source, now: Date.now() });
+    if (options.json) printJson((await showUser(store, name)).record);
+    else print(`set: ${printable(key)}\n`);
+  });
 }

@@ -36,7 +36,7 @@ export function wipe(device: string, options: WipeOptions, command: Command): Pr
     });
     if (!options.json) print(planText(plan));
     const confirmation = options.confirm ?? (await askForDevice(plan.device, options.json === true));
-    const decision = await orderWipe(store, plan, { owner, confirmation });
+    const decision = await orderWipe(store, plan, { owner, via: 'cli', confirmation });
     if (options.json) printJson({ device: plan.device, user: plan.user, decision, replaced: plan.replaces });
     else print(`${describeDecision(decision)}: ${target(plan.device, plan.user)}\n`);
   });

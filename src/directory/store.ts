@@ -128,6 +128,14 @@ export interface ImportedChange extends DecisionSubject {
   readonly decision: AccessDecision | null;
 }
 
+/** A decision that was written. */
+export interface Written {
+  /**
+   * Whether a second server has it too: then it survives the loss of the first one. Null = the store has no second server.
+   */
+  readonly replicated: boolean | null;
+}
+
 /**
  * Records and their change log. Every write that can change a verdict appends to the log in the same transaction. All
  * methods reject with an Error with a `code` when the store is unavailable, or not the known one (store-identity.ts). A
@@ -161,14 +169,14 @@ export interface DirectoryStore {
   putImported(source: string, changes: readonly ImportedChange[]): Promise<void>;
 
   /** `decision` null = it is taken back; its history stays. */
-  decide(subject: DecisionSubject, decision: ManualDecision | null, origin: DecisionOrigin): Promise<void>;
-  /** Like {@link decide}, but only if `expected` is stored (null = none, or a malformed one); else false. */
+  decide(subject: DecisionSubject, decision: ManualDecision | null, origin: DecisionOrigin): Promise<Written>;
+  /** Like {@link decide}, but only if `expected` is stored (null = none, or a malformed one); else null. */
   replaceDecision(
     subject: DecisionSubject,
     expected: ManualDecision | null,
     decision: ManualDecision | null,
     origin: DecisionOrigin,
-  ): Promise<boolean>;
+  ): Promise<Written | null>;
   /**
    * Records that the wipe order is about to be sent to one partnership. False when that wipe is no longer pending, or
    * does not name the partnership. `user` null = the wipe of the device. Not appended to the log: no verdict changes.

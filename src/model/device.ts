@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { DeviceKey } from '../identity/keys.ts';
 import { attributes, deviceKey, flag, number, numberOr, text, textOr, texts, word } from './fields.ts';
-import type { Immutable } from './fields.ts';
+import type { Absentable, Immutable } from './fields.ts';
 import { boundAttributes, boundRequirements } from './report-bounds.ts';
 import { storedForm } from './stored-array.ts';
 
@@ -71,7 +71,7 @@ type Kept =
 
 /** A report as a feed sends it: an absent field stays as it was, null = unknown. */
 export type DeviceObservation = Pick<DeviceReport, 'key' | 'source' | 'observedAt'> &
-  Partial<Omit<DeviceReport, Kept>>;
+  Absentable<Omit<DeviceReport, Kept | 'key' | 'source' | 'observedAt'>>;
 
 /** Fields of a device that are put together from the reports of all feeds. */
 export type DeviceValues = Omit<

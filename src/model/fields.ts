@@ -8,6 +8,9 @@ export type Immutable<T> = T extends string | number | boolean | null | undefine
   ? T
   : { readonly [K in keyof T]: Immutable<T[K]> };
 
+/** Every field may be absent. */
+export type Absentable<T> = { readonly [K in keyof T]?: T[K] | undefined };
+
 /** True, false, or never said. */
 export const flag = (description: string) => z.boolean().nullable().meta({ description, default: null });
 

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { UserKey } from '../identity/keys.ts';
 import { attributes, flag, numberOr, text, textOr, userKey } from './fields.ts';
-import type { Immutable } from './fields.ts';
+import type { Absentable, Immutable } from './fields.ts';
 import { storedForm } from './stored-array.ts';
 
 /** What one feed reports of a user. New fields are added at the end: the order is the order of the stored values. */
@@ -34,7 +34,8 @@ export const userReportSchema = z.object({
 export type UserReport = Immutable<z.infer<typeof userReportSchema>>;
 
 /** A report as a feed sends it: an absent field stays as it was, null = unknown. */
-export type UserObservation = Pick<UserReport, 'key' | 'source' | 'observedAt'> & Partial<UserReport>;
+export type UserObservation = Pick<UserReport, 'key' | 'source' | 'observedAt'> &
+  Absentable<Omit<UserReport, 'key' | 'source' | 'observedAt'>>;
 
 /** A user as decisions see it: put together from the reports of all feeds. */
 export interface UserRecord {

@@ -16,29 +16,15 @@ export async function seedDirectory(
     const now = Date.now();
     // The decision is written first: if the start is interrupted between the writes, the next one completes them.
     if (decision !== undefined) {
-      await store.decide(user === undefined ? null : keyOf(user), key, {
-        action: decision,
-        owner: 'sample',
-        reason: 'sample data',
-        decidedAt: now,
-        expiresAt: null,
-      });
+      await store.decide(
+        { device: key, user: user === undefined ? null : keyOf(user) },
+        { action: decision, owner: 'sample', reason: 'sample data', decidedAt: now, expiresAt: null },
+        { by: 'sample', via: 'sample', at: now },
+      );
     }
-    await store.putDevice({
-      key,
-      managed: managed ?? null,
-      compliant: compliant ?? null,
-      model: model ?? null,
-      os: os ?? null,
-      encrypted: null,
-      compromised: null,
-      owner: null,
-      lastCheckIn: null,
-      source: 'sample',
-      version: now,
-      observedAt: now,
-      unmetRequirements: [],
-    });
+    await store.putDevices([
+      { key, source: 'sample', observedAt: now, version: now, managed, compliant, model, os },
+    ]);
   }
 }
 

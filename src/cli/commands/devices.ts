@@ -10,7 +10,8 @@ import { addExamples, addListOptions, words } from './options.ts';
 
 const DECISIONS = ['allow', 'block', 'quarantine', 'wipe', 'accountWipe', 'none'];
 const YES_NO = ['yes', 'no', 'unknown'];
-const EXPIRES = 'so long (30m, 12h, 7d, 1w), or until a date (2026-12-31, 2026-12-31T18:00Z)';
+/** What `--expires` takes. */
+export const EXPIRES = 'so long (30m, 12h, 7d, 1w), or until a date (2026-12-31, 2026-12-31T18:00Z)';
 
 /** Registers `devices` and its verbs. */
 export function registerDevices(program: Command): void {
@@ -146,14 +147,21 @@ function registerSet(devices: Command): void {
       .description('write what a feed would report of a device')
       .addOption(withChoices(new Option('--managed <yes>', 'true or false'), flags))
       .addOption(withChoices(new Option('--compliant <yes>', 'true or false'), flags))
+      .addOption(withChoices(new Option('--encrypted <yes>', 'true or false'), flags))
+      .addOption(withChoices(new Option('--compromised <yes>', 'true or false'), flags))
+      .option('--platform <name>', 'ios, android, windows, macos or another one')
+      .option('--os-version <version>', 'version of the operating system, as 17.4.1')
       .option('--model <text>', 'model')
       .option('--os <text>', 'operating system')
+      .addOption(new Option('--ownership <who>', 'who owns it').choices(['company', 'personal']))
+      .option('--owner <name>', 'whose device it is')
       .option(
         '--requirement <text...>',
         'requirements it does not meet, e.g. encryption minimumOs; shown to its user',
       )
+      .option('--removed', 'the feed no longer has the device: it counts as not managed')
       .option('--source <name>', 'name of the feed', 'cli')
-      .option('--json', 'one JSON document: the report as it is kept')
+      .option('--json', 'one JSON document: the device as all feeds report it')
       .action(async (id: string, options: SetOptions, command: Command) =>
         (await import('../devices.ts')).set(id, options, command),
       ),
@@ -163,7 +171,7 @@ function registerSet(devices: Command): void {
 }
 
 /** Choices for completion alone: the description names them, and the work refuses others with a code. */
-function withChoices(option: Option, choices: string[]): Option {
+export function withChoices(option: Option, choices: string[]): Option {
   option.argChoices = choices;
   return option;
 }

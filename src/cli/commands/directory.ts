@@ -1,11 +1,14 @@
 // Owns the definitions of `easgate users`, `partnerships` and `decisions`, and of `explain`.
+import { Option } from 'commander';
 import type { Command } from 'commander';
 import { DECISION_ACTIONS, DECISION_FIELDS, DECISION_STATES } from '../../app/decision-list.ts';
 import { ACCESS_STATES } from '../../app/inventory.ts';
 import { USER_FIELDS } from '../../app/users.ts';
 import type { DecisionOptions, InventoryOptions } from '../inventory.ts';
-import type { UserOptions } from '../users.ts';
-import { addInventoryOptions } from './devices.ts';
+import type { AccessDecision } from '../../model/decision.ts';
+import type { DecideOptions } from '../devices.ts';
+import type { SetOptions, UserOptions } from '../users.ts';
+import { EXPIRES, addInventoryOptions, withChoices } from './devices.ts';
 import { addExamples, addListOptions, words } from './options.ts';
 
 /** Registers `users`, `partnerships`, `decisions` and `explain`. */
@@ -57,7 +60,64 @@ function registerUsers(program: Command): void {
       ),
     ['users show alice', ''],
   );
-  addExamples(users, ['users list', ''], ['users show alice', '']);
+  registerUserDecisions(users);
+  addExamples(
+    users,
+    ['users list', ''],
+    ['users show alice', ''],
+    ['users block alice --reason "left the company"', 'with every device'],
+  );
+}
+
+const DECIDE: readonly (readonly [AccessDecision['action'], string])[] = [
+  ['allow', 'let a user in with every device'],
+  ['block', 'keep a user out with every device'],
+  ['quarantine', 'show a user the quarantine mailbox alone, on every device'],
+];
+
+function registerUserDecisions(users: Command): void {
+  for (const [action, description] of DECIDE)
+    addExamples(
+      users
+        .command(action)
+        .argument('<user>', 'user name, in any spelling')
+        .description(description)
+        .option('--reason <text>', 'why')
+        .option('--owner <name>', 'who decides; default: the login name')
+        .option('--expires <when>', EXPIRES)
+        .option('--json', 'one JSON document: the decision, what it replaced, whom it holds for')
+        .action(async (name: string, options: DecideOptions, command: Command) =>
+          (await import('../users.ts')).decideByHand(action, name, options, command),
+        ),
+      [`users ${action} alice --reason "ticket 4711" --expires 1d`, ''],
+    );
+  addExamples(
+    users
+      .command('clear')
+      .argument('<user>', 'user name, in any spelling')
+      .description('take the decision on a user back')
+      .option('--json', 'one JSON document: what was taken back')
+      .action(async (name: string, options: { json?: true }, command: Command) =>
+        (await import('../users.ts')).clear(name, options, command),
+      ),
+    ['users clear alice', ''],
+  );
+  addExamples(
+    users
+      .command('set')
+      .argument('<user>', 'the name that the user is stored under')
+      .description('write what a feed would report of a user')
+      .option('--group <name...>', 'groups the user is a member of; all of them')
+      .option('--alias <name...>', 'other names of the same user; all of them')
+      .addOption(withChoices(new Option('--enabled <yes>', 'true or false'), ['true', 'false']))
+      .option('--removed', 'the feed no longer has the user: the account counts as disabled')
+      .option('--source <name>', 'name of the feed', 'cli')
+      .option('--json', 'one JSON document: the user as all feeds report it')
+      .action(async (name: string, options: SetOptions, command: Command) =>
+        (await import('../users.ts')).set(name, options, command),
+      ),
+    ["users set alice@example.com --group staff sales --alias 'CONTOSO\\alice'", ''],
+  );
 }
 
 function registerPartnerships(program: Command): void {

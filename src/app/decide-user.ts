@@ -1,0 +1,84 @@
+// Owns the use cases of decisions by hand on a user with every device: allow, block or quarantine, and take that back.
+import type { DirectoryStore } from '../directory/store.ts';
+import { ProgramError } from '../errors.ts';
+import type { UserKey } from '../identity/keys.ts';
+import type { AccessDecision, DecisionOrigin, ManualDecision } from '../model/decision.ts';
+import { allDevices } from './entries.ts';
+import { parseUser } from './names.ts';
+
+/** A decision that was written. */
+export interface UserDecideResult {
+  /** The name it is stored under. */
+  readonly user: UserKey;
+  readonly decision: AccessDecision;
+  /** The decision it took the place of; null = there was none. */
+  readonly replaced: ManualDecision | null;
+  /** Other names that were seen and that it holds for, and names alike that it does not hold for. */
+  readonly holdsFor: readonly UserKey[];
+  readonly notFor: readonly UserKey[];
+  /** No feed reports the user, and nobody signed in with the name: it may be a slip of the pen. */
+  readonly isUnknown: boolean;
+}
+
+/** Writes a decision on a user. @throws ProgramError when it changed meanwhile */
+export async function decideUser(
+  store: DirectoryStore,
+  name: string,
+  decision: AccessDecision,
+  origin: DecisionOrigin,
+): Promise<UserDecideResult> {
+  const entry = await store.getUser(parseUser(name));
+  const user = entry?.key ?? parseUser(name);
+  const replaced = entry?.decided.decision ?? null;
+  await replace(store, user, replaced, decision, origin);
+  const seen = await namesSeen(store);
+  const own = [user, ...(entry?.record?.aliases ?? [])];
+  const isSame = (other: UserKey): boolean => own.some((one) => store.names.same(one, other));
+  const meets = (other: UserKey): boolean => own.some((one) => store.names.meets(one, other));
+  const alike = seen.filter((other) => other !== user && (isSame(other) || meets(other)));
+  const holds = (other: UserKey): boolean => isSame(other) || decision.action !== 'allow';
+  return {
+    user,
+    decision,
+    replaced,
+    holdsFor: alike.filter(holds),
+    notFor: alike.filter((other) => !holds(other)),
+    isUnknown: (entry?.record ?? null) === null && !seen.some((other) => other === user || meets(other)),
+  };
+}
+
+/** A decision that was taken back. */
+export interface UserClearResult {
+  readonly user: UserKey;
+  /** Null = there was none. */
+  readonly cleared: ManualDecision | null;
+}
+
+/** Takes back what {@link decideUser} wrote. @throws ProgramError when it changed meanwhile */
+export async function clearUser(
+  store: DirectoryStore,
+  name: string,
+  origin: DecisionOrigin,
+): Promise<UserClearResult> {
+  const entry = await store.getUser(parseUser(name));
+  const user = entry?.key ?? parseUser(name);
+  const cleared = entry?.decided.decision ?? null;
+  if (cleared !== null) await replace(store, user, cleared, null, origin);
+  return { user, cleared };
+}
+
+async function replace(
+  store: DirectoryStore,
+  user: UserKey,
+  before: ManualDecision | null,
+  decision: AccessDecision | null,
+  origin: DecisionOrigin,
+): Promise<void> {
+  if (await store.replaceDecision({ device: null, user }, before, decision, origin)) return;
+  throw new ProgramError('EASGATE_CHANGED', `${user}: decided anew meanwhile; look, and repeat`);
+}
+
+async function namesSeen(store: DirectoryStore): Promise<UserKey[]> {
+  const entries = await allDevices(store);
+  return [...new Set(entries.flatMap(({ partnerships }) => partnerships.map(({ user }) => user)))];
+}

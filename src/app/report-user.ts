@@ -1,0 +1,25 @@
+// Owns the use case that writes by hand what a feed would report of a user.
+import type { DirectoryStore } from '../directory/store.ts';
+import type { UserKey } from '../identity/keys.ts';
+import type { UserObservation } from '../model/user.ts';
+import { parseUser } from './names.ts';
+
+/** Values to write; absent = as this source reported them before. */
+export type ReportedUser = Pick<UserObservation, 'groups' | 'enabled' | 'removed'> & {
+  /** Other names of the same user, in any spelling. */
+  readonly aliases?: readonly string[] | undefined;
+};
+
+/** Writes a report at `now`, milliseconds since the epoch, under the name of a feed. @throws ProgramError */
+export async function reportUser(
+  store: DirectoryStore,
+  name: string,
+  { aliases, ...values }: ReportedUser,
+  { source, now }: { readonly source: string; readonly now: number },
+): Promise<UserKey> {
+  const key = parseUser(name);
+  await store.putUsers([
+    { key, source, observedAt: now, version: now, ...values, aliases: aliases?.map(parseUser) },
+  ]);
+  return key;
+}
