@@ -7,7 +7,7 @@ import { foldedLocalPart } from '../../identity/folded-name.ts';
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
 import { seenPartnership } from '../../model/partnership.ts';
 import {
-  earlierUserReport,
+  userReportOf,
   joinedPartnership,
   laterReport,
   namesNobody,
@@ -255,7 +255,7 @@ function userFieldOf(kind: 'user' | 'alias' | 'partnership', { names, text }: Ea
     return [{ local, field: userField.alias(local, name), join: () => target }];
   }
   if (kind === 'user') {
-    const report = earlierUserReport(name, text);
+    const report = userReportOf(name, text);
     return [{ local, field: userField.report(local, report.source, name), join: () => report.text }];
   }
   const device = deviceKey(names[1] ?? '');

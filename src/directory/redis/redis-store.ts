@@ -114,7 +114,7 @@ export class RedisStore implements DirectoryStore {
   ): Promise<RedisStore> {
     const store = new RedisStore(options, names, guard, sources);
     try {
-      await Promise.all([ready(store.client, options.url), ready(store.reader, options.url)]);
+      await Promise.all([ready(store.client, options), ready(store.reader, options)]);
       await store.guard.check();
       // The first beat shows whether the server accepts writes.
       if (guard.serves) await store.guard.check();
