@@ -32,6 +32,7 @@ import type {
   LogPosition,
   LookupResult,
   UserEntry,
+  Written,
 } from '../store.ts';
 import type { StoredUsers } from '../stored-records.ts';
 import { UNGUARDED } from '../store-guard.ts';
@@ -51,6 +52,9 @@ const WAIT_MS = 5_000;
 const WRITE_BATCH = 500;
 /** Devices, or local parts of users, read in one transaction. */
 const SCAN_BATCH = 200;
+
+/** There is one file. */
+const NOT_REPLICATED: Written = Object.freeze({ replicated: null });
 
 /** Opens the file, or creates it. Throws when it cannot be opened, or is not the known one (guarded-database.ts). */
 export class EmbeddedStore implements DirectoryStore {
@@ -146,8 +150,8 @@ export class EmbeddedStore implements DirectoryStore {
     subject: DecisionSubject,
     decision: ManualDecision | null,
     origin: DecisionOrigin,
-  ): Promise<void> {
-    this.database.write(() => this.change(subject, this.decided(subject), decision, origin));
+  ): Promise<Written> {
+    return this.database.write(() => this.change(subject, this.decided(subject), decision, origin));
   }
 
   async replaceDecision(
@@ -155,12 +159,11 @@ export class EmbeddedStore implements DirectoryStore {
     expected: ManualDecision | null,
     decision: ManualDecision | null,
     origin: DecisionOrigin,
-  ): Promise<boolean> {
+  ): Promise<Written | null> {
     return this.database.write(() => {
       const stored = this.decided(subject);
-      if (!isDeepStrictEqual(stored.decision, expected)) return false;
-      this.change(subject, stored, decision, origin);
-      return true;
+      if (!isDeepStrictEqual(stored.decision, expected)) return null;
+      return this.change(subject, stored, decision, origin);
     });
   }
 
@@ -278,9 +281,10 @@ export class EmbeddedStore implements DirectoryStore {
     before: DecisionRecord,
     decision: ManualDecision | null,
     origin: DecisionOrigin,
-  ): void {
+  ): Written {
     this.put(subject, changedDecision(before, decision, origin));
     this.writer.appendSubject(subject);
+    return NOT_REPLICATED;
   }
 
   private put({ device, user }: DecisionSubject, record: DecisionRecord): void {

@@ -6,14 +6,13 @@ import { deviceKey } from '../../identity/device.ts';
 import { foldedLocalPart } from '../../identity/folded-name.ts';
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
 import { seenPartnership } from '../../model/partnership.ts';
-import { isObject } from '../../model/read-record.ts';
-import { IMPORT_SOURCE } from '../device-reports.ts';
 import {
   joinedPartnership,
   laterReport,
   namesNobody,
   reportOf,
   stricterDecision,
+  userReportOf,
 } from '../earlier-records.ts';
 import type { SeenBefore } from '../earlier-records.ts';
 import { STORE_SCHEMA } from '../store-identity.ts';
@@ -247,8 +246,8 @@ function userFieldOf(kind: 'user' | 'alias' | 'partnership', { names, text }: Ea
   const local = foldedLocalPart(name);
   if (kind === 'alias') return [{ local, field: userField.alias(name), join: () => earlierUser(text) }];
   if (kind === 'user') {
-    const report = withoutEncoded(text);
-    return [{ local, field: userField.report(IMPORT_SOURCE, name), join: () => report }];
+    const report = userReportOf(name, text);
+    return [{ local, field: userField.report(report.source, name), join: () => report.text }];
   }
   const device = deviceKey(names[1] ?? '');
   const seen = seenPartnership(name, device, joinedPartnership(name, names[1] ?? '', null, text));
@@ -262,16 +261,4 @@ function userFieldOf(kind: 'user' | 'alias' | 'partnership', { names, text }: Ea
     );
   };
   return [{ local, field: userField.device(device, name), join }];
-}
-
-/** The record without what only the earlier layout needs. Its names of fields are those of a report. */
-function withoutEncoded(text: string): string {
-  try {
-    const record: unknown = JSON.parse(text);
-    if (!isObject(record)) return text;
-    const { encodedAliases: _none, ...rest } = record;
-    return JSON.stringify(rest);
-  } catch {
-    return text;
-  }
 }
