@@ -31,8 +31,8 @@ const KEYS_AFTER = `
   ORDER BY device LIMIT ?2`;
 const LOCAL_PARTS = `
   SELECT local FROM user_reports WHERE local > ?1 UNION SELECT local FROM partnerships WHERE local > ?1
-  UNION SELECT local FROM decisions WHERE device = '${EVERY}' AND local > ?1
-  UNION SELECT local FROM imported_decisions WHERE device = '${EVERY}' AND local > ?1
+  UNION SELECT local FROM decisions INDEXED BY decisions_on_users WHERE device = '${EVERY}' AND local > ?1
+  UNION SELECT local FROM imported_decisions INDEXED BY imported_on_users WHERE device = '${EVERY}' AND local > ?1
   ORDER BY local LIMIT ?2`;
 /** The empty local part comes first: names such as `@contoso.com`. */
 const LOCAL_PARTS_FROM = LOCAL_PARTS.replaceAll('local > ', 'local >= ');
