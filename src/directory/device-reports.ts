@@ -2,7 +2,7 @@
 // the effective device together from all sources. Pure.
 import type { DeviceKey } from '../identity/keys.ts';
 import type { DeviceObservation, DeviceRecord, DeviceReport } from '../model/device.ts';
-import { boundAttributes, boundRequirements, receivedAt } from '../model/report-bounds.ts';
+import { boundAttributes, boundRequirements, boundTexts, receivedAt } from '../model/report-bounds.ts';
 
 /** The order of precedence of sources: configured feeds first, in their order, then others by name, imports last. */
 export type SourceOrder = readonly string[];
@@ -49,31 +49,29 @@ const NEVER_REPORTED: Omit<DeviceReport, 'key' | 'source' | 'observedAt'> = {
 
 /**
  * Joins an observation with what the same source said before: absent fields stay, a removal forgets all but the names. `now`
- * bounds the time of observation. Null = the stored report is newer.
+ * bounds the time of observation. `others`: what other sources say. Null = the stored report is newer.
  */
 export function joinDeviceReport(
   before: DeviceReport | null,
   observation: DeviceObservation,
   now: number,
+  others: readonly DeviceReport[] = [],
 ): Joined<DeviceReport> | null {
   const observedAt = receivedAt(observation.observedAt, now);
   const version = observation.version ?? 0;
   if (before !== null && isOlder(observedAt, version, before)) return null;
   const removed = observation.removed === true;
-  const base = before === null || removed ? namesOf(before) : before;
-  const said: DeviceReport = {
-    ...NEVER_REPORTED,
-    ...base,
-    ...withoutAbsent(observation),
+  const said = { ...NEVER_REPORTED, ...kept(before, removed), ...withoutAbsent(observation) };
+  const report: DeviceReport = {
+    ...said,
+    ...boundTexts(said, TEXTS),
     version,
     observedAt,
     removed: removed ? true : null,
-  };
-  const report: DeviceReport = {
-    ...said,
     managed: removed ? false : said.managed,
     unmetRequirements: boundRequirements(said.unmetRequirements),
     attributes: boundAttributes(said.attributes),
+    lastCheckIn: said.lastCheckIn === null ? null : receivedAt(said.lastCheckIn, now),
     reportedSince: before?.reportedSince ?? observedAt,
     managedUnmetSince: unmetSince(!removed && said.managed === true, before?.managedUnmetSince, observedAt),
     compliantUnmetSince: unmetSince(said.compliant === true, before?.compliantUnmetSince, observedAt),
@@ -85,23 +83,41 @@ export function joinDeviceReport(
       observedAt,
     ),
   };
-  return { report, isNews: before === null || !sameFacts(before, report) };
+  return { report, isNews: before === null || !sameFacts(before, report) || beatsRemoval(report, others) };
 }
 
-function isOlder(observedAt: number, version: number, before: DeviceReport): boolean {
+/** Whether a report is older than the stored one of its source. */
+export function isOlder(
+  observedAt: number,
+  version: number,
+  before: { readonly observedAt: number; readonly version: number },
+): boolean {
   return observedAt < before.observedAt || (observedAt === before.observedAt && version < before.version);
 }
 
-function namesOf(before: DeviceReport | null): Partial<DeviceReport> {
+/** An observation that says what is known ends a removal by another source, if it is the later one. */
+export function beatsRemoval(
+  { removed }: { readonly removed: boolean | null },
+  others: readonly { readonly removed: boolean | null }[],
+): boolean {
+  return removed !== true && others.some((other) => other.removed === true);
+}
+
+/** What a report keeps of the one before. A device that comes back after a removal is not known to be managed. */
+function kept(before: DeviceReport | null, removed: boolean): Partial<DeviceReport> {
   if (before === null) return {};
+  if (!removed) return before.removed === true ? { ...before, managed: null } : before;
   const { model, platform, owner, serialNumber, sourceId, udid, imei } = before;
   return { model, platform, owner, serialNumber, sourceId, udid, imei };
 }
 
-function withoutAbsent(observation: DeviceObservation): DeviceObservation {
-  const said: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(observation)) if (value !== undefined) said[name] = value;
-  return said as unknown as DeviceObservation;
+/** The fields of an observation that are there. */
+export function withoutAbsent<T extends object>(observation: T): T {
+  for (const name in observation) {
+    if (observation[name] !== undefined) continue;
+    return Object.fromEntries(Object.entries(observation).filter(([, value]) => value !== undefined)) as T;
+  }
+  return observation;
 }
 
 /** Since when a value has not been the good one, whatever it changed between meanwhile. */
@@ -109,20 +125,37 @@ function unmetSince(isGood: boolean, before: number | null | undefined, observed
   return isGood ? null : (before ?? observedAt);
 }
 
+const TEXTS = [
+  'platform',
+  'osVersion',
+  'model',
+  'owner',
+  'serialNumber',
+  'os',
+  'manufacturer',
+  'sourceId',
+  'udid',
+  'imei',
+] as const;
+
 /** Times that only move on (last check-in, observation) are no news: what they make expire is read again at that moment. */
 const NO_NEWS: ReadonlySet<string> = new Set(['observedAt', 'version', 'lastCheckIn', 'sourceId']);
 
+const FACTS = (Object.keys(NEVER_REPORTED) as (keyof DeviceReport)[]).filter((name) => !NO_NEWS.has(name));
+
 function sameFacts(a: DeviceReport, b: DeviceReport): boolean {
-  for (const name of FACTS) {
-    const [one, other] = [a[name], b[name]];
-    if (one === other) continue;
-    if (typeof one !== 'object' || typeof other !== 'object' || JSON.stringify(one) !== JSON.stringify(other))
-      return false;
-  }
-  return true;
+  return FACTS.every((name) => isAlike(a[name], b[name]));
 }
 
-const FACTS = (Object.keys(NEVER_REPORTED) as (keyof DeviceReport)[]).filter((name) => !NO_NEWS.has(name));
+/** Whether two values of a report are the same; the order of attributes has no meaning. */
+export function isAlike(one: unknown, other: unknown): boolean {
+  if (one === other) return true;
+  if (typeof one !== 'object' || typeof other !== 'object' || one === null || other === null) return false;
+  const names = Object.keys(one);
+  if (names.length !== Object.keys(other).length) return false;
+  const [a, b] = [one as Readonly<Record<string, unknown>>, other as Readonly<Record<string, unknown>>];
+  return names.every((name) => Object.hasOwn(b, name) && a[name] === b[name]);
+}
 
 /** The reports in the order of precedence. */
 export function inOrder<Report extends { readonly source: string }>(
@@ -145,39 +178,50 @@ function rankOf(source: string, order: SourceOrder): number {
 }
 
 /**
- * The effective device: each field from the first source in the order that says something. A removal counts as `managed: false`
- * at the place of its source, unless another source observed the device later. Null = no source knows the device.
+ * The effective device: each field from the first source in the order that says something, sources that no longer have it last.
+ * A removal counts as `managed: false` at the place of its source, unless another source observed the device later. Null = no
+ * source knows the device.
  */
 export function effectiveDevice(
   key: DeviceKey,
   reports: readonly DeviceReport[],
   order: SourceOrder,
 ): DeviceRecord | null {
-  const [first, ...others] = inOrder(reports, order);
+  const ordered = inOrder(reports, order);
+  const speaking = reports.length < 2 ? ordered : presentFirst(ordered);
+  const [first, ...others] = speaking;
   if (first === undefined) return null;
-  if (others.length === 0) return { ...first, key, attributes: first.attributes ?? NO_ATTRIBUTES };
+  const { version: _version, sourceId: _id, removed: _removed, ...values } = first;
+  if (others.length === 0) return { ...values, key, attributes: first.attributes ?? NO_ATTRIBUTES };
   const effective: Record<string, unknown> = {
-    ...first,
-    attributes: Object.assign({}, ...[...others, first].map((report) => report.attributes ?? {})),
+    ...values,
+    attributes: Object.assign({}, ...speaking.toReversed().map(({ attributes }) => attributes)),
   };
   for (const report of others) {
     for (const name of VALUES) effective[name] ??= report[name];
     effective['observedAt'] = Math.max(Number(effective['observedAt']), report.observedAt);
     effective['reportedSince'] = earliest(effective['reportedSince'], report.reportedSince);
   }
-  for (const [value, since, isGood] of UNMET) {
-    const source = [first, ...others].find((report) => report[value] !== null);
-    effective[since] = effective[value] === isGood ? null : (source?.[since] ?? null);
-  }
-  const requirements = [first, ...others].find(({ compliant }) => compliant !== null) ?? first;
-  effective['unmetRequirements'] = requirements.unmetRequirements;
-  const managing = managedBy([first, ...others]);
+  for (const [value, since, isGood] of UNMET)
+    effective[since] = effective[value] === isGood ? null : unmetSinceOf(speaking, value, since);
+  // The judgement of one source: the requirements of another one, or its grace, say nothing about it.
+  const judging = speaking.find(({ compliant }) => compliant !== null) ?? first;
+  effective['unmetRequirements'] = judging.unmetRequirements;
+  effective['graceUntil'] = judging.graceUntil;
+  const managing = managedBy(ordered);
   effective['managed'] = managing?.managed ?? null;
-  effective['managedUnmetSince'] = managing?.managedUnmetSince ?? null;
-  effective['removed'] = managing?.removed ?? null;
+  effective['managedUnmetSince'] =
+    managing === null ? unmetSinceOf(speaking, 'managed', 'managedUnmetSince') : managing.managedUnmetSince;
   effective['source'] = (managing ?? first).source;
   effective['key'] = key;
   return effective as unknown as DeviceRecord;
+}
+
+function presentFirst(reports: readonly DeviceReport[]): readonly DeviceReport[] {
+  const present = reports.filter(({ removed }) => removed !== true);
+  return present.length === reports.length
+    ? reports
+    : [...present, ...reports.filter(({ removed }) => removed === true)];
 }
 
 const NO_ATTRIBUTES: Readonly<Record<string, never>> = Object.freeze({});
@@ -185,8 +229,9 @@ const NO_ATTRIBUTES: Readonly<Record<string, never>> = Object.freeze({});
 /** Values that come from the first source that says something. */
 const VALUES = FACTS.filter(
   (name) =>
-    !['attributes', 'unmetRequirements', 'removed', 'reportedSince', 'managed'].includes(name) &&
-    !name.endsWith('UnmetSince'),
+    !['attributes', 'unmetRequirements', 'graceUntil', 'removed', 'reportedSince', 'managed'].includes(
+      name,
+    ) && !name.endsWith('UnmetSince'),
 ).concat('lastCheckIn');
 
 /** A value, since when it is unmet, and which value is the good one. */
@@ -196,6 +241,26 @@ const UNMET = [
   ['compromised', 'compromisedUnmetSince', false],
   ['managedMailProfile', 'mailProfileUnmetSince', true],
 ] as const;
+
+type Unmet = (typeof UNMET)[number] | readonly ['managed', 'managedUnmetSince', true];
+
+/**
+ * Since when the effective value is unmet: since the source that says it does so, or since an earlier one in the order stopped
+ * to say the good value. A source that never said anything does not count.
+ */
+function unmetSinceOf(reports: readonly DeviceReport[], value: Unmet[0], since: Unmet[1]): number | null {
+  let latest: number | null = null;
+  for (const report of reports) {
+    const hasSaid = report[value] !== null || report[since] !== report.reportedSince;
+    if (hasSaid) latest = latestOf(latest, report[since]);
+    if (report[value] !== null) break;
+  }
+  return latest ?? reports.reduce<number | null>((found, report) => earliest(found, report[since]), null);
+}
+
+function latestOf(a: number | null, b: number | null): number | null {
+  return a === null || b === null ? (a ?? b) : Math.max(a, b);
+}
 
 function earliest(a: unknown, b: number | null): number | null {
   if (typeof a !== 'number') return b;

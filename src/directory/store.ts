@@ -147,7 +147,7 @@ export interface DirectoryStore {
   readonly names: UserNames;
   /** Precedence of the sources of reports. */
   readonly sources: SourceOrder;
-  /** One round trip, two where the login is an alias with another local part. `user` as the login spells it. */
+  /** One round trip, one or two more where the user has names with other local parts. `user` as the login spells it. */
   lookup(user: UserKey, device: DeviceKey): Promise<LookupResult>;
 
   getDevice(key: DeviceKey): Promise<DeviceEntry | null>;

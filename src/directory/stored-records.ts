@@ -1,5 +1,5 @@
-// Owns the texts that a store holds about one device, and about the users whose names share a local part: what every store
-// reads for a look-up and for a list, before the records are understood.
+// Owns the texts that a store holds about one device, and about the users whose names have one folded local part: what every
+// store reads for a look-up and for a list, before the records are understood.
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { UserDevice } from './store.ts';
 
@@ -24,15 +24,44 @@ export interface StoredDevice {
   readonly failures: readonly string[];
 }
 
-/** The texts stored about users whose names have the same local part (identity/user-names.ts). */
+/** A device seen with a user, under this name of the user. */
+export interface StoredUserDevice extends UserDevice {
+  readonly user: UserKey;
+}
+
+/** The texts stored about users whose names have the same folded local part (identity/folded-name.ts). */
 export interface StoredUsers {
   readonly reports: readonly (SourceText & { readonly user: UserKey })[];
   /** Which user a name of this local part stands for; that user may have another local part. */
   readonly aliases: ReadonlyMap<UserKey, UserKey>;
+  /** Decisions on users with every device, by the names they are stored under. */
   readonly decisions: ReadonlyMap<UserKey, string>;
   readonly imported: readonly (SourceText & { readonly user: UserKey })[];
   /** Devices seen, by the names they were seen under. */
-  readonly devices: readonly (UserDevice & { readonly user: UserKey })[];
+  readonly devices: readonly StoredUserDevice[];
   /** Records that are no text at all, by name. */
   readonly failures: readonly string[];
+}
+
+/** Nobody has a name of this local part. */
+export const NO_USERS: StoredUsers = Object.freeze({
+  reports: [],
+  aliases: new Map(),
+  decisions: new Map(),
+  imported: [],
+  devices: [],
+  failures: [],
+});
+
+/** Nothing is stored about the device. */
+export function emptyDevice(key: DeviceKey): StoredDevice {
+  return {
+    key,
+    reports: [],
+    partnerships: new Map(),
+    decision: null,
+    userDecisions: new Map(),
+    imported: [],
+    failures: [],
+  };
 }

@@ -1,9 +1,16 @@
 // Owns what a store does with the reports of feeds on users: joins an observation with what its source said before, and puts
 // the effective user together from all sources. Pure.
 import type { UserKey } from '../identity/keys.ts';
-import { boundAttributes, receivedAt } from '../model/report-bounds.ts';
+import {
+  MAX_ALIASES,
+  MAX_GROUPS,
+  boundAttributes,
+  boundNames,
+  boundTexts,
+  receivedAt,
+} from '../model/report-bounds.ts';
 import type { UserObservation, UserRecord, UserReport } from '../model/user.ts';
-import { inOrder } from './device-reports.ts';
+import { beatsRemoval, inOrder, isAlike, isOlder, withoutAbsent } from './device-reports.ts';
 import type { Joined, SourceOrder } from './device-reports.ts';
 
 const NEVER_REPORTED: Omit<UserReport, 'key' | 'source' | 'observedAt'> = {
@@ -16,55 +23,43 @@ const NEVER_REPORTED: Omit<UserReport, 'key' | 'source' | 'observedAt'> = {
   removed: null,
 };
 
-/** Joins an observation with what the same source said before; null = the stored report is newer. */
+/** As for devices (device-reports.ts): null = the stored report is newer. */
 export function joinUserReport(
   before: UserReport | null,
   observation: UserObservation,
   now: number,
+  others: readonly UserReport[] = [],
 ): Joined<UserReport> | null {
   const observedAt = receivedAt(observation.observedAt, now);
   const version = observation.version ?? 0;
-  if (
-    before !== null &&
-    (observedAt < before.observedAt || (observedAt === before.observedAt && version < before.version))
-  )
-    return null;
+  if (before !== null && isOlder(observedAt, version, before)) return null;
   const removed = observation.removed === true;
-  const kept = removed ? { aliases: before?.aliases ?? null, sourceId: before?.sourceId ?? null } : before;
-  const said = { ...NEVER_REPORTED, ...kept, ...withoutAbsent(observation) };
+  const said = { ...NEVER_REPORTED, ...kept(before, removed), ...withoutAbsent(observation) };
   const report: UserReport = {
     ...said,
-    key: observation.key,
-    source: observation.source,
+    ...boundTexts(said, ['sourceId']),
     version,
     observedAt,
-    aliases:
-      said.aliases === null
-        ? null
-        : canonicalTexts(said.aliases.filter((alias) => alias !== observation.key)),
-    groups: said.groups === null ? null : canonicalTexts(said.groups),
+    aliases: boundNames(said.aliases?.filter((alias) => alias !== observation.key) ?? null, MAX_ALIASES),
+    groups: boundNames(said.groups, MAX_GROUPS),
     enabled: removed ? false : said.enabled,
     attributes: boundAttributes(said.attributes),
     removed: removed ? true : null,
   };
-  return { report, isNews: before === null || !sameFacts(before, report) };
+  return { report, isNews: before === null || !sameFacts(before, report) || beatsRemoval(report, others) };
 }
 
-function withoutAbsent(observation: UserObservation): UserObservation {
-  const said: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(observation)) if (value !== undefined) said[name] = value;
-  return said as unknown as UserObservation;
-}
-
-/** The order of names and groups has no meaning: sorted, so that a source that lists them in another order brings no news. */
-function canonicalTexts(texts: readonly string[]): string[] {
-  return [...new Set(texts)].sort();
+/** What a report keeps of the one before. An account that comes back after a removal is not known to be enabled. */
+function kept(before: UserReport | null, removed: boolean): Partial<UserReport> {
+  if (before === null) return {};
+  if (!removed) return before.removed === true ? { ...before, enabled: null } : before;
+  return { aliases: before.aliases, sourceId: before.sourceId };
 }
 
 const FACTS = ['aliases', 'groups', 'enabled', 'attributes', 'removed'] as const;
 
 function sameFacts(a: UserReport, b: UserReport): boolean {
-  return FACTS.every((name) => a[name] === b[name] || JSON.stringify(a[name]) === JSON.stringify(b[name]));
+  return FACTS.every((name) => isAlike(a[name], b[name]));
 }
 
 /**

@@ -79,7 +79,7 @@ export type DeviceValues = Omit<
   'key' | 'source' | 'version' | 'sourceId' | 'removed' | 'attributes'
 >;
 
-/** A device as decisions see it: field by field from the first feed that said something (directory/effective-device.ts). */
+/** A device as decisions see it: field by field from the first feed that said something (directory/device-reports.ts). */
 export interface DeviceRecord extends DeviceValues {
   readonly key: DeviceKey;
   /** The feed that `managed` comes from, else the first one. */
@@ -91,7 +91,7 @@ const form = storedForm(deviceReportSchema, ['key', 'source']);
 
 /** Reads what `source` reported. @throws CorruptRecordError */
 export function readDeviceReport(key: DeviceKey, source: string, stored: string): DeviceReport {
-  const report = form.read(stored, `device ${key}`, { key, source });
+  const report = form.read(stored, `device ${key} ${source}`, { key, source });
   // Other tools write reports too.
   if (report.unmetRequirements.length > 0)
     report.unmetRequirements = boundRequirements(report.unmetRequirements);

@@ -6,6 +6,11 @@ const MAX_REQUIREMENT = 64;
 const MAX_ATTRIBUTES = 32;
 const MAX_ATTRIBUTE_NAME = 64;
 const MAX_ATTRIBUTE_TEXT = 256;
+const MAX_TEXT = 256;
+/** Most other names of one user. */
+export const MAX_ALIASES = 64;
+/** Most groups of one user. */
+export const MAX_GROUPS = 1_024;
 /** How far ahead of this machine's clock an observation may be. */
 const MAX_AHEAD_MS = 300_000;
 /** Invisible or misleading characters: control characters, line ends, direction marks. */
@@ -41,6 +46,27 @@ export function boundAttributes(said: Attributes | null): Record<string, Attribu
     kept.push([name, typeof value === 'string' ? value.slice(0, MAX_ATTRIBUTE_TEXT).toWellFormed() : value]);
   }
   return kept.length === 0 ? null : Object.fromEntries(kept);
+}
+
+/** Those of the named texts that are too long or malformed, as they are kept. */
+export function boundTexts<Name extends string>(
+  said: { readonly [name in Name]: string | null },
+  names: readonly Name[],
+): { [name in Name]?: string } {
+  const bounded: { [name in Name]?: string } = {};
+  for (const name of names) {
+    const text = said[name];
+    if (text !== null && (text.length > MAX_TEXT || !text.isWellFormed()))
+      bounded[name] = text.slice(0, MAX_TEXT).toWellFormed();
+  }
+  return bounded;
+}
+
+/** Names of users or groups as they are kept. Their order has no meaning: sorted, so that another order is no news. */
+export function boundNames(said: readonly string[] | null, max: number): string[] | null {
+  if (said === null) return null;
+  const short = said.filter((name) => name.length <= MAX_TEXT && name.isWellFormed());
+  return [...new Set(short)].sort().slice(0, max);
 }
 
 /** A time of observation that is too far ahead counts as the time of receipt. */

@@ -38,7 +38,7 @@ export function storedForm<S extends z.ZodObject>(
       for (let at = 0; at < count; at += 1) {
         const value = (record as Json)[fields[at] ?? ''] ?? null;
         values.push(value);
-        if (!isEmpty(value)) used = at + 1;
+        if (!isPreset(value, presets[at])) used = at + 1;
       }
       values.length = used;
       return JSON.stringify(values);
@@ -67,7 +67,7 @@ function presetOf(preset: unknown): unknown {
   return Array.isArray(preset) ? [] : preset;
 }
 
-/** What reads the same when it is missing, whatever the field. */
-function isEmpty(value: unknown): boolean {
-  return value === null || (Array.isArray(value) && value.length === 0);
+/** Whether a missing value reads as this one. */
+function isPreset(value: unknown, preset: unknown): boolean {
+  return value === preset || (Array.isArray(preset) && Array.isArray(value) && value.length === 0);
 }

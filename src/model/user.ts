@@ -53,7 +53,7 @@ const form = storedForm(userReportSchema, ['key', 'source']);
 
 /** Reads what `source` reported. @throws CorruptRecordError */
 export function readUserReport(key: UserKey, source: string, stored: string): UserReport {
-  return form.read(stored, `user ${key}`, { key, source });
+  return form.read(stored, `user ${key} ${source}`, { key, source });
 }
 
 /** The stored form of a report. */

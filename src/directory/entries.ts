@@ -1,0 +1,136 @@
+// Owns what lists show: everything stored about a device, or about a user, understood where it can be. No I/O.
+import type { DeviceKey, UserKey } from '../identity/keys.ts';
+import { readDecisionRecord, readImported } from '../model/decision.ts';
+import type { DecisionRecord, ImportedDecision } from '../model/decision.ts';
+import { readDeviceReport } from '../model/device.ts';
+import { blankPartnership, readPartnership } from '../model/partnership.ts';
+import { readUserReport } from '../model/user.ts';
+import { effectiveDevice, inOrder } from './device-reports.ts';
+import type { SourceOrder } from './device-reports.ts';
+import { recordNames } from './record-names.ts';
+import type { DeviceEntry, UserEntry } from './store.ts';
+import type { SourceText, StoredDevice, StoredUsers } from './stored-records.ts';
+import { TolerantReader } from './tolerant-reader.ts';
+import { effectiveUser } from './user-reports.ts';
+
+/** Nothing was ever decided. */
+export const UNDECIDED: DecisionRecord = Object.freeze({ decision: null, history: [] });
+
+/** `epoch`: of the store, for its wipes. Null = nothing is stored. */
+export function deviceEntry(stored: StoredDevice, sources: SourceOrder, epoch: number): DeviceEntry | null {
+  const { key, partnerships, failures } = stored;
+  if (isEmptyDevice(stored)) return null;
+  const reader = new TolerantReader();
+  for (const failure of failures) reader.fail(failure);
+  const reports = inOrder(
+    stored.reports.flatMap(
+      ({ source, text }) => reader.read(text, (one) => readDeviceReport(key, source, one)) ?? [],
+    ),
+    sources,
+  );
+  const decided = decisionRecord(reader, key, null, stored.decision, epoch);
+  const decidedByUser = new Map<UserKey, DecisionRecord>();
+  for (const [user, text] of stored.userDecisions)
+    decidedByUser.set(user, decisionRecord(reader, key, user, text, epoch));
+  return {
+    key,
+    reports,
+    record: effectiveDevice(key, reports, sources),
+    decided,
+    decidedByUser,
+    imported: importedDecisions(reader, key, stored.imported),
+    partnerships: [...partnerships].map(
+      ([user, text]) =>
+        reader.read(text, (one) => readPartnership(user, key, one)) ?? blankPartnership(user, key),
+    ),
+    ...reader.unreadable(),
+  };
+}
+
+/** What is stored under exactly this name; null = nothing. */
+export function userEntry(
+  key: UserKey,
+  stored: StoredUsers,
+  sources: SourceOrder,
+  epoch: number,
+): UserEntry | null {
+  return userEntries(narrowed(key, stored), sources, epoch)[0] ?? null;
+}
+
+/** One entry for each name under which anything is stored. Names that are only aliases have none. */
+export function userEntries(stored: StoredUsers, sources: SourceOrder, epoch: number): UserEntry[] {
+  const reports = Map.groupBy(stored.reports, ({ user }) => user);
+  const imported = Map.groupBy(stored.imported, ({ user }) => user);
+  const devices = Map.groupBy(stored.devices, ({ user }) => user);
+  const { failures, decisions } = stored;
+  const names = new Set([...reports.keys(), ...decisions.keys(), ...imported.keys(), ...devices.keys()]);
+  return [...names].map((key) => {
+    const reader = new TolerantReader();
+    for (const failure of failures) reader.fail(failure);
+    const own = inOrder(
+      (reports.get(key) ?? []).flatMap(
+        ({ source, text }) => reader.read(text, (one) => readUserReport(key, source, one)) ?? [],
+      ),
+      sources,
+    );
+    return {
+      key,
+      reports: own,
+      record: effectiveUser(key, own, sources),
+      decided: decisionRecord(reader, null, key, decisions.get(key) ?? null, epoch),
+      imported: importedDecisions(reader, null, imported.get(key) ?? []),
+      devices: (devices.get(key) ?? [])
+        .map(({ device, firstSeen, lastAllowed }) => ({ device, firstSeen, lastAllowed }))
+        .sort((a, b) => a.firstSeen - b.firstSeen || (a.device < b.device ? -1 : 1)),
+      ...reader.unreadable(),
+    };
+  });
+}
+
+/** Whether nothing is stored about a device. */
+export function isEmptyDevice(stored: StoredDevice): boolean {
+  return (
+    stored.reports.length === 0 &&
+    stored.decision === null &&
+    stored.partnerships.size === 0 &&
+    stored.userDecisions.size === 0 &&
+    stored.imported.length === 0 &&
+    stored.failures.length === 0
+  );
+}
+
+function narrowed(key: UserKey, stored: StoredUsers): StoredUsers {
+  const isKey = ({ user }: { readonly user: UserKey }): boolean => user === key;
+  const decision = stored.decisions.get(key);
+  return {
+    reports: stored.reports.filter(isKey),
+    aliases: stored.aliases,
+    decisions: decision === undefined ? new Map() : new Map([[key, decision]]),
+    imported: stored.imported.filter(isKey),
+    devices: stored.devices.filter(isKey),
+    failures: stored.failures,
+  };
+}
+
+function decisionRecord(
+  reader: TolerantReader,
+  device: DeviceKey | null,
+  user: UserKey | null,
+  text: string | null,
+  epoch: number,
+): DecisionRecord {
+  const what = recordNames.decision(device, user);
+  return reader.read(text, (stored) => readDecisionRecord(stored, what, epoch)) ?? UNDECIDED;
+}
+
+function importedDecisions(
+  reader: TolerantReader,
+  device: DeviceKey | null,
+  stored: readonly (SourceText & { readonly user: UserKey | null })[],
+): ImportedDecision[] {
+  return stored.flatMap(({ source, user, text }) => {
+    const what = recordNames.imported(source, device, user);
+    const decision = reader.read(text, (one) => readImported(one, what));
+    return decision === null ? [] : [{ source, device, user, decision }];
+  });
+}
