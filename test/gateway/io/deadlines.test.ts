@@ -90,7 +90,11 @@ describe('deadlines', () => {
     deadlines.remove(gone);
     deadlines.remove(gone);
     deadlines.setTime(gone, deadlines.now);
-    expect([deadlines.timeOf(gone), deadlines.timeOf(other), deadlines.size]).toEqual([Infinity, Infinity, 1]);
+    expect([deadlines.timeOf(gone), deadlines.timeOf(other), deadlines.size]).toEqual([
+      Infinity,
+      Infinity,
+      1,
+    ]);
     vi.advanceTimersByTime(1_000);
     expect([gone.seen, other.seen]).toEqual([0, 0]);
   });
