@@ -27,7 +27,7 @@ it('a change of another process is seen within a second without news from the fi
   await store.decide(null, phone, decision('block'));
   await pass(100);
   expect(told).toEqual([]);
-  await pass(500);
+  await pass(800);
   expect(told).toEqual([{ device: phone, user: null }]);
   await waiting;
   await store.close();

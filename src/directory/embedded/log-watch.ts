@@ -8,7 +8,7 @@ import { monotonicNow } from '../../clock.ts';
  * The slow check: some file systems report no writes, or none of another host. A change must reach a phone within a
  * second.
  */
-const CHECK_MS = 500;
+const CHECK_MS = 800;
 /** Minimum interval between two checks, however often the log is written. */
 const PAUSE_MS = 50;
 

@@ -17,6 +17,8 @@ export interface Timed {
 const MAX_DUE = 1_024;
 const ROUND_TICKS = 10;
 const FIRST_CAPACITY = 256;
+/** A tick that is later than this follows a pause of the process: it was busy, suspended, or migrated. */
+const LATE_MS = 50;
 
 /**
  * A clock that ticks every {@link SWEEP_INTERVAL_MS}, and the deadlines to check. They are numbers in one array, because
@@ -49,7 +51,7 @@ export class Deadlines {
   }
 
   start(): void {
-    this.timer = setInterval(() => setImmediate(this.onTick), SWEEP_INTERVAL_MS);
+    this.timer = setInterval(this.onInterval, SWEEP_INTERVAL_MS);
   }
 
   stop(): void {
@@ -106,10 +108,12 @@ export class Deadlines {
     return lapsesAt ?? monotonicAt(validUntil, this.now, this.wall());
   }
 
-  /**
-   * Runs after the reads of this turn of the event loop: after a pause of the process (a busy or migrated machine),
-   * data that arrived meanwhile is read first, and counts as in time.
-   */
+  /** After a pause, data that arrived meanwhile is read first, and counts as in time. */
+  private readonly onInterval = (): void => {
+    if (this.clock() - this.now > SWEEP_INTERVAL_MS + LATE_MS) setImmediate(this.onTick);
+    else this.sweep();
+  };
+
   private readonly onTick = (): void => {
     if (this.timer !== null) this.sweep();
   };
