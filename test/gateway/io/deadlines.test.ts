@@ -108,4 +108,21 @@ describe('deadlines', () => {
     vi.advanceTimersByTime(1_000);
     expect(all.every(({ seen }) => seen === 1)).toBe(true);
   });
+
+  it('are checked after the reads of a turn that follows a pause of the process', () => {
+    let time = 0;
+    const paused = new Deadlines(
+      () => undefined,
+      () => time,
+    );
+    onTestFinished(() => paused.stop());
+    paused.start();
+    const [served, left] = [new Connection(), new Connection()];
+    for (const one of [served, left]) paused.add(one, 300);
+    time = 5_000;
+    // Its interval is over by then; what is read in this turn comes before what is due.
+    setTimeout(() => paused.setTime(served, 10_000), 100);
+    vi.advanceTimersByTime(101);
+    expect([served.seen, left.seen]).toEqual([0, 1]);
+  });
 });
