@@ -76,6 +76,10 @@ interface CachedAccess {
   readonly expiresAt: number;
   /** The latest last. */
   readonly decided: Decided[];
+  /** The verdict of a policy that does not look at requests, for {@link VerdictCache.peek}; its policy, and until when. */
+  verdict: Verdict | null;
+  verdictBy: CompiledPolicy | null;
+  verdictUntil: number;
 }
 
 /** The origin of a request, for fairness between look-ups. */
@@ -238,7 +242,13 @@ export class VerdictCache {
    */
   peek(user: UserKey, device: DeviceKey, request: RequestFacts = NO_REQUEST): Verdict | undefined {
     const found = this.find(user, device);
-    if (found === undefined || found.expiresAt <= this.now()) return undefined;
+    if (found === undefined) return undefined;
+    const now = this.now();
+    if (found.verdict !== null && found.verdictBy === this.policy && now < found.verdictUntil) {
+      this.hits++;
+      return found.verdict;
+    }
+    if (found.expiresAt <= now) return undefined;
     this.hits++;
     return this.verdictOf(found, request);
   }
@@ -384,8 +394,9 @@ export class VerdictCache {
   }
 
   /** The verdict of a request by the facts in memory, decided anew where the policy or a moment in time wants it. */
-  private verdictOf({ access, readAt, decided }: CachedAccess, request: RequestFacts): Verdict {
+  private verdictOf(known: CachedAccess, request: RequestFacts): Verdict {
     const { policy } = this;
+    const { access, readAt, decided } = known;
     const now = this.now();
     // Counted on the monotonic clock since the facts were read: a step of the wall clock brings back nothing that has ended.
     const wall = access.readAt + (now - readAt);
@@ -404,6 +415,11 @@ export class VerdictCache {
       verdict,
       lapsesAt: verdict.lapsesAt ?? Infinity,
     };
+    if (policy.requestConditions.length === 0) {
+      known.verdict = verdict;
+      known.verdictBy = policy;
+      known.verdictUntil = Math.min(known.expiresAt, verdict.lapsesAt ?? Infinity);
+    }
     return verdict;
   }
 
@@ -421,6 +437,9 @@ export class VerdictCache {
       readAt,
       expiresAt: readAt + this.lifetimeOf(access),
       decided,
+      verdict: null,
+      verdictBy: null,
+      verdictUntil: 0,
     };
     return known;
   }
