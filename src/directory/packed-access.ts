@@ -158,8 +158,9 @@ function valuesOf<T extends object>(record: T | null, fields: readonly (keyof T)
 /** Whether reading gives the same when the value is left out. An empty list of groups is not: no groups are not unknown ones. */
 function isNothing(field: string, value: unknown): boolean {
   if (value === null || value === undefined) return true;
-  const empty = EMPTY[field];
-  return empty !== undefined && JSON.stringify(empty) === JSON.stringify(value);
+  if (typeof value === 'boolean' || typeof value === 'number' || !(field in EMPTY)) return false;
+  if (typeof value === 'string') return value === '';
+  return Array.isArray(value) ? value.length === 0 : Object.keys(value).length === 0;
 }
 
 /** Fields that are never null, and what they are when there is nothing in them. */
