@@ -64,7 +64,7 @@ const decision = fc.record({
   expiresAt: time,
 });
 const named = fc.array(fc.record({ user: fc.string({ maxLength: 5 }), decision }), { maxLength: 2 });
-const records: fc.Arbitrary<AccessRecords> = fc.record({
+const records = fc.record({
   user: fc.constant('alice'),
   device: fc.option(device),
   partnership: fc.option(partnership),
@@ -104,7 +104,8 @@ it('decides by packed records as by the records themselves', () => {
   if (policy === null) throw new Error('the policy is broken');
   const login = { user: 'alice', device: 'phone1', deviceType: 'iPhone' };
   fc.assert(
-    fc.property(records, (given) => {
+    fc.property(records, (made) => {
+      const given: AccessRecords = made;
       const unpacked = unpackRecords(packRecords(given, 'phone1'), 'phone1');
       expect(decideAccess(policy, readAccess(unpacked, login, NOW), NOW)).toEqual(
         decideAccess(policy, readAccess(given, login, NOW), NOW),
