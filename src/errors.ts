@@ -313,7 +313,10 @@ export const PROGRAM_ERRORS = {
   EASGATE_STORE_ROLLED_BACK: start(
     'the directory lost more than `store.maxRollbackSeconds` of recent writes; accept it with `easgate store accept`',
   ),
-  EASGATE_STORE_SCHEMA: start('the directory was written by an incompatible version of easgate'),
+  EASGATE_STORE_SCHEMA: start(
+    'the directory was written by an earlier or later version of easgate; an earlier one is brought over with `easgate store migrate`',
+  ),
+  EASGATE_STORE_IN_USE: start('`easgate store migrate` found a running gateway: stop all gateways first'),
   EASGATE_STORE_STALE: start(
     'Redis is a replica that lost its primary, or accepts no writes and its beat counter stands still',
   ),

@@ -4,7 +4,7 @@ import type { StoreOptions } from '../directory/open-store.ts';
 import type { DirectoryStore } from '../directory/store.ts';
 import { acceptedIdentity, judge, newIdentity } from '../directory/store-identity.ts';
 import type { Finding, KnownStore, StoreIdentity } from '../directory/store-identity.ts';
-import type { StoreKeeper } from '../directory/store-keeper.ts';
+import type { Migration, StoreKeeper } from '../directory/store-keeper.ts';
 import { readMemory, writeMemory } from '../directory/store-memory.ts';
 import type { StoreMemory } from '../directory/store-memory.ts';
 import { ProgramError } from '../errors.ts';
@@ -75,13 +75,35 @@ export async function acceptStore(look: StoreLook): Promise<StoreIdentity | null
   return identity;
 }
 
+/** Brings records of an earlier layout over; null = there are none. @throws ProgramError */
+export async function migrateStore(
+  look: StoreLook,
+): Promise<Extract<Migration, { kind: 'migrated' }> | null> {
+  const { keeper, known, found, pinnedId, memory } = look;
+  const expected = pinnedId ?? known?.id ?? null;
+  if (found === null || (expected !== null && found.id !== expected)) {
+    const { finding } = look;
+    if (finding.kind === 'outage') throw finding.error;
+  }
+  const migration: Migration = (await keeper.migrate?.()) ?? { kind: 'done' };
+  if (migration.kind === 'inUse')
+    throw new ProgramError(
+      'EASGATE_STORE_IN_USE',
+      `${keeper.place}: a gateway of the earlier version is running; stop all of them first`,
+    );
+  if (migration.kind === 'changed') throw changedMeanwhile(keeper);
+  if (migration.kind !== 'migrated') return null;
+  if (memory !== null) writeMemory(memory, migration.identity);
+  return migration;
+}
+
+function changedMeanwhile({ place }: StoreKeeper): ProgramError {
+  return new ProgramError('EASGATE_CHANGED', `${place} became another store meanwhile; look, and repeat`);
+}
+
 /** Writes an identity over the one that was found, and remembers it. */
 async function replace({ keeper, found, memory }: StoreLook, identity: StoreIdentity): Promise<void> {
-  if (!(await keeper.replace(found, identity)))
-    throw new ProgramError(
-      'EASGATE_CHANGED',
-      `${keeper.place} became another store meanwhile; look, and repeat`,
-    );
+  if (!(await keeper.replace(found, identity))) throw changedMeanwhile(keeper);
   if (memory !== null) writeMemory(memory, identity);
 }
 

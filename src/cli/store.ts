@@ -1,6 +1,6 @@
 // Owns the work of `easgate store`: which store the directory is, and what an operator says of it.
 import type { Command } from 'commander';
-import { acceptStore, initStore, lookAtStore, suspendedWipes } from '../app/store-identity.ts';
+import { acceptStore, initStore, lookAtStore, migrateStore, suspendedWipes } from '../app/store-identity.ts';
 import type { StoreLook } from '../app/store-identity.ts';
 import { target } from '../app/names.ts';
 import { loadConfig } from '../config/load.ts';
@@ -64,6 +64,24 @@ export function init({ json }: { readonly json?: true }, command: Command): Prom
     else if (made === null) print(`${place} is store ${seen.found?.id} already\n`);
     else print(`made store ${made.id}: ${place}\n`);
   });
+}
+
+/** `store migrate`. */
+export async function migrate({ json }: { readonly json?: true }, command: Command): Promise<void> {
+  const { place, migration } = await look(command, async (seen) => ({
+    place: seen.keeper.place,
+    migration: await migrateStore(seen),
+  }));
+  if (json) {
+    printJson({ place, migrated: migration !== null, records: migration?.records ?? {} });
+    return;
+  }
+  if (migration === null) {
+    print(`${place}: nothing to bring over\n`);
+    return;
+  }
+  const records = Object.entries(migration.records).map(([kind, count]) => `${kind} ${count}`);
+  print(`brought over: ${records.join(', ')}; epoch ${migration.identity.epoch}: ${place}\n`);
 }
 
 /** `store accept`. An operator who takes a store must know what it no longer does by itself. */

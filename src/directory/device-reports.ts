@@ -47,6 +47,19 @@ const NEVER_REPORTED: Omit<DeviceReport, 'key' | 'source' | 'observedAt'> = {
   removed: null,
 };
 
+/** A value, since when it is unmet, and which value is the good one. */
+const UNMET = [
+  ['managed', 'managedUnmetSince', true],
+  ['compliant', 'compliantUnmetSince', true],
+  ['encrypted', 'encryptedUnmetSince', true],
+  ['compromised', 'compromisedUnmetSince', false],
+  ['managedMailProfile', 'mailProfileUnmetSince', true],
+] as const;
+
+type Unmet = (typeof UNMET)[number];
+
+type Draft = { -readonly [Name in keyof DeviceReport]: DeviceReport[Name] };
+
 /**
  * Joins an observation with what the same source said before: absent fields stay, a removal forgets all but the names. `now`
  * bounds the time of observation. `others`: what other sources say. Null = the stored report is newer.
@@ -61,28 +74,24 @@ export function joinDeviceReport(
   const version = observation.version ?? 0;
   if (before !== null && isOlder(observedAt, version, before)) return null;
   const removed = observation.removed === true;
-  const said = { ...NEVER_REPORTED, ...kept(before, removed), ...withoutAbsent(observation) };
-  const report: DeviceReport = {
-    ...said,
-    ...boundTexts(said, TEXTS),
-    version,
-    observedAt,
-    removed: removed ? true : null,
-    managed: removed ? false : said.managed,
-    unmetRequirements: boundRequirements(said.unmetRequirements),
-    attributes: boundAttributes(said.attributes),
-    lastCheckIn: said.lastCheckIn === null ? null : receivedAt(said.lastCheckIn, now),
-    reportedSince: before?.reportedSince ?? observedAt,
-    managedUnmetSince: unmetSince(!removed && said.managed === true, before?.managedUnmetSince, observedAt),
-    compliantUnmetSince: unmetSince(said.compliant === true, before?.compliantUnmetSince, observedAt),
-    encryptedUnmetSince: unmetSince(said.encrypted === true, before?.encryptedUnmetSince, observedAt),
-    compromisedUnmetSince: unmetSince(said.compromised === false, before?.compromisedUnmetSince, observedAt),
-    mailProfileUnmetSince: unmetSince(
-      said.managedMailProfile === true,
-      before?.mailProfileUnmetSince,
-      observedAt,
-    ),
-  };
+  const report: Draft = { ...base(before, removed, observation) };
+  takeOver(report, observation);
+  boundTexts(report, TEXTS);
+  report.version = version;
+  report.observedAt = observedAt;
+  report.removed = removed ? true : null;
+  if (removed) report.managed = false;
+  report.unmetRequirements = boundRequirements(report.unmetRequirements);
+  report.attributes = boundAttributes(report.attributes);
+  if (report.lastCheckIn !== null) report.lastCheckIn = receivedAt(report.lastCheckIn, now);
+  report.reportedSince = before === null ? observedAt : (before.reportedSince ?? before.observedAt);
+  for (const [value, since, good] of UNMET) {
+    report[since] = null;
+    if (report[value] === good) continue;
+    // Of a report that another tool wrote without these times, its observation counts.
+    const isNew = before === null || before[value] === good;
+    report[since] = isNew ? observedAt : (before[since] ?? before.observedAt);
+  }
   return { report, isNews: before === null || !sameFacts(before, report) || beatsRemoval(report, others) };
 }
 
@@ -103,26 +112,25 @@ export function beatsRemoval(
   return removed !== true && others.some((other) => other.removed === true);
 }
 
-/** What a report keeps of the one before. A device that comes back after a removal is not known to be managed. */
-function kept(before: DeviceReport | null, removed: boolean): Partial<DeviceReport> {
-  if (before === null) return {};
-  if (!removed) return before.removed === true ? { ...before, managed: null } : before;
+/** What stays of the report before. A device that comes back after a removal is not known to be managed. */
+function base(
+  before: DeviceReport | null,
+  removed: boolean,
+  { key, source }: DeviceObservation,
+): DeviceReport {
+  if (before !== null && !removed) return before.removed === true ? { ...before, managed: null } : before;
+  const blank = { ...NEVER_REPORTED, key, source, observedAt: 0 };
+  if (before === null) return blank;
   const { model, platform, owner, serialNumber, sourceId, udid, imei } = before;
-  return { model, platform, owner, serialNumber, sourceId, udid, imei };
+  return { ...blank, model, platform, owner, serialNumber, sourceId, udid, imei };
 }
 
-/** The fields of an observation that are there. */
-export function withoutAbsent<T extends object>(observation: T): T {
+/** Writes what an observation says over what was said before; an absent field stays. */
+export function takeOver<Report extends object>(report: Report, observation: Partial<Report>): void {
   for (const name in observation) {
-    if (observation[name] !== undefined) continue;
-    return Object.fromEntries(Object.entries(observation).filter(([, value]) => value !== undefined)) as T;
+    const value = observation[name];
+    if (value !== undefined && name in report) report[name] = value;
   }
-  return observation;
-}
-
-/** Since when a value has not been the good one, whatever it changed between meanwhile. */
-function unmetSince(isGood: boolean, before: number | null | undefined, observedAt: number): number | null {
-  return isGood ? null : (before ?? observedAt);
 }
 
 const TEXTS = [
@@ -202,16 +210,15 @@ export function effectiveDevice(
     effective['observedAt'] = Math.max(Number(effective['observedAt']), report.observedAt);
     effective['reportedSince'] = earliest(effective['reportedSince'], report.reportedSince);
   }
-  for (const [value, since, isGood] of UNMET)
-    effective[since] = effective[value] === isGood ? null : unmetSinceOf(speaking, value, since);
+  for (const [value, since, good] of UNMET)
+    effective[since] = effective[value] === good ? null : unmetSinceOf(speaking, value, since);
   // The judgement of one source: the requirements of another one, or its grace, say nothing about it.
   const judging = speaking.find(({ compliant }) => compliant !== null) ?? first;
   effective['unmetRequirements'] = judging.unmetRequirements;
   effective['graceUntil'] = judging.graceUntil;
   const managing = managedBy(ordered);
   effective['managed'] = managing?.managed ?? null;
-  effective['managedUnmetSince'] =
-    managing === null ? unmetSinceOf(speaking, 'managed', 'managedUnmetSince') : managing.managedUnmetSince;
+  if (managing !== null) effective['managedUnmetSince'] = managing.managedUnmetSince;
   effective['source'] = (managing ?? first).source;
   effective['key'] = key;
   return effective as unknown as DeviceRecord;
@@ -233,16 +240,6 @@ const VALUES = FACTS.filter(
       name,
     ) && !name.endsWith('UnmetSince'),
 ).concat('lastCheckIn');
-
-/** A value, since when it is unmet, and which value is the good one. */
-const UNMET = [
-  ['compliant', 'compliantUnmetSince', true],
-  ['encrypted', 'encryptedUnmetSince', true],
-  ['compromised', 'compromisedUnmetSince', false],
-  ['managedMailProfile', 'mailProfileUnmetSince', true],
-] as const;
-
-type Unmet = (typeof UNMET)[number] | readonly ['managed', 'managedUnmetSince', true];
 
 /**
  * Since when the effective value is unmet: since the source that says it does so, or since an earlier one in the order stopped

@@ -147,6 +147,12 @@ export class StoreGuard {
     this.options.onEvent('warn', facts, 'the directory lost its latest writes: look at recent decisions');
   }
 
+  /** Logs that entries of the change log are gone, after they were read. */
+  tellLost(): void {
+    const facts = { code: 'EASGATE_STORE_SET_BACK', event: 'store_set_back', store: this.place };
+    this.options.onEvent('warn', facts, 'the directory lost its latest writes: look at recent decisions');
+  }
+
   /** Another process of this machine may have recorded a newer state. */
   private remember(now: boolean): void {
     const { memory, serves } = this.options;

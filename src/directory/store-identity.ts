@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 
 /** Version of the record layout that this easgate reads and writes. */
-export const STORE_SCHEMA = 1;
+export const STORE_SCHEMA = 2;
 
 /** The identity in a store. */
 export interface StoreIdentity {
@@ -85,7 +85,10 @@ export function judge(known: KnownStore | null, found: StoreIdentity | null, rul
   if (found.schema !== STORE_SCHEMA) {
     return outage(
       'EASGATE_STORE_SCHEMA',
-      `${place} has schema version ${found.schema}, this easgate reads ${STORE_SCHEMA}: use the fitting version`,
+      found.schema < STORE_SCHEMA
+        ? `${place} has records of an earlier version of easgate: stop all gateways, make a backup, and bring them over with ` +
+            '`easgate store migrate`'
+        : `${place} has schema version ${found.schema}, this easgate reads ${STORE_SCHEMA}: use the fitting version`,
     );
   }
   if (

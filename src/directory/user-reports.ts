@@ -9,9 +9,12 @@ import {
   boundTexts,
   receivedAt,
 } from '../model/report-bounds.ts';
+import { readUserReport } from '../model/user.ts';
 import type { UserObservation, UserRecord, UserReport } from '../model/user.ts';
-import { beatsRemoval, inOrder, isAlike, isOlder, withoutAbsent } from './device-reports.ts';
+import { beatsRemoval, inOrder, isAlike, isOlder, takeOver } from './device-reports.ts';
 import type { Joined, SourceOrder } from './device-reports.ts';
+import type { SourceText } from './stored-records.ts';
+import { TolerantReader } from './tolerant-reader.ts';
 
 const NEVER_REPORTED: Omit<UserReport, 'key' | 'source' | 'observedAt'> = {
   version: 0,
@@ -22,6 +25,13 @@ const NEVER_REPORTED: Omit<UserReport, 'key' | 'source' | 'observedAt'> = {
   sourceId: null,
   removed: null,
 };
+
+/** The reports of a user that are understood. */
+export function readUserReports(key: UserKey, stored: readonly SourceText[]): readonly UserReport[] {
+  return stored.flatMap(
+    ({ source, text }) => new TolerantReader().read(text, (one) => readUserReport(key, source, one)) ?? [],
+  );
+}
 
 /** As for devices (device-reports.ts): null = the stored report is newer. */
 export function joinUserReport(
@@ -34,27 +44,31 @@ export function joinUserReport(
   const version = observation.version ?? 0;
   if (before !== null && isOlder(observedAt, version, before)) return null;
   const removed = observation.removed === true;
-  const said = { ...NEVER_REPORTED, ...kept(before, removed), ...withoutAbsent(observation) };
-  const report: UserReport = {
-    ...said,
-    ...boundTexts(said, ['sourceId']),
-    version,
-    observedAt,
-    aliases: boundNames(said.aliases?.filter((alias) => alias !== observation.key) ?? null, MAX_ALIASES),
-    groups: boundNames(said.groups, MAX_GROUPS),
-    enabled: removed ? false : said.enabled,
-    attributes: boundAttributes(said.attributes),
-    removed: removed ? true : null,
-  };
+  const report: Draft = { ...base(before, removed, observation) };
+  takeOver(report, observation);
+  boundTexts(report, ['sourceId']);
+  report.version = version;
+  report.observedAt = observedAt;
+  report.removed = removed ? true : null;
+  if (removed) report.enabled = false;
+  if (report.aliases !== null)
+    report.aliases = boundNames(
+      report.aliases.filter((alias) => alias !== observation.key),
+      MAX_ALIASES,
+    );
+  if (report.groups !== null) report.groups = boundNames(report.groups, MAX_GROUPS);
+  report.attributes = boundAttributes(report.attributes);
   return { report, isNews: before === null || !sameFacts(before, report) || beatsRemoval(report, others) };
 }
 
-/** What a report keeps of the one before. An account that comes back after a removal is not known to be enabled. */
-function kept(before: UserReport | null, removed: boolean): Partial<UserReport> {
-  if (before === null) return {};
-  if (!removed) return before.removed === true ? { ...before, enabled: null } : before;
-  return { aliases: before.aliases, sourceId: before.sourceId };
+/** What stays of the report before. An account that comes back after a removal is not known to be enabled. */
+function base(before: UserReport | null, removed: boolean, { key, source }: UserObservation): UserReport {
+  if (before !== null && !removed) return before.removed === true ? { ...before, enabled: null } : before;
+  const blank = { ...NEVER_REPORTED, key, source, observedAt: 0 };
+  return before === null ? blank : { ...blank, aliases: before.aliases, sourceId: before.sourceId };
 }
+
+type Draft = { -readonly [Name in keyof UserReport]: UserReport[Name] };
 
 const FACTS = ['aliases', 'groups', 'enabled', 'attributes', 'removed'] as const;
 

@@ -48,23 +48,20 @@ export function boundAttributes(said: Attributes | null): Record<string, Attribu
   return kept.length === 0 ? null : Object.fromEntries(kept);
 }
 
-/** Those of the named texts that are too long or malformed, as they are kept. */
+/** Shortens those of the named texts that are too long, and mends malformed ones. */
 export function boundTexts<Name extends string>(
-  said: { readonly [name in Name]: string | null },
+  report: { [name in Name]: string | null },
   names: readonly Name[],
-): { [name in Name]?: string } {
-  const bounded: { [name in Name]?: string } = {};
+): void {
   for (const name of names) {
-    const text = said[name];
+    const text = report[name];
     if (text !== null && (text.length > MAX_TEXT || !text.isWellFormed()))
-      bounded[name] = text.slice(0, MAX_TEXT).toWellFormed();
+      report[name] = text.slice(0, MAX_TEXT).toWellFormed();
   }
-  return bounded;
 }
 
 /** Names of users or groups as they are kept. Their order has no meaning: sorted, so that another order is no news. */
-export function boundNames(said: readonly string[] | null, max: number): string[] | null {
-  if (said === null) return null;
+export function boundNames(said: readonly string[], max: number): string[] {
   const short = said.filter((name) => name.length <= MAX_TEXT && name.isWellFormed());
   return [...new Set(short)].sort().slice(0, max);
 }

@@ -21,16 +21,17 @@ export function storedForm<S extends z.ZodObject>(
   const readObject = readerOf(schema);
   const count = fields.length;
   const presets = fields.map((name) => (schema.shape[name] as z.ZodType).meta()?.['default'] ?? null);
+  // All records are made from one object, so that they have one hidden class: they are read faster.
+  const blank: Json = Object.fromEntries(Object.keys(schema.shape).map((name) => [name, null]));
   return {
     read(stored, what, key) {
       const value = parse(stored, what);
-      const json: Json = Array.isArray(value) ? {} : value;
-      if (Array.isArray(value)) {
-        const held = Math.min(count, value.length);
-        for (let at = 0; at < held; at += 1) json[fields[at] ?? ''] = value[at];
-        for (let at = held; at < count; at += 1) json[fields[at] ?? ''] = presetOf(presets[at]);
-      }
-      return readObject(Object.assign(json, key), what);
+      if (!Array.isArray(value)) return readObject(Object.assign(value, key), what);
+      const json = { ...blank };
+      for (let at = 0; at < count; at += 1)
+        json[fields[at] ?? ''] = at < value.length ? value[at] : presetOf(presets[at]);
+      for (const name in key) json[name] = key[name];
+      return readObject(json, what);
     },
     write(record) {
       const values: unknown[] = [];

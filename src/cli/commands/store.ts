@@ -37,5 +37,17 @@ export function registerStore(program: Command): void {
       ),
     ['store accept', 'after a backup was put back'],
   );
+  addExamples(
+    store
+      .command('migrate')
+      .description(
+        'bring records of an earlier version over, while no gateway runs; wipes in it wait until they are ordered again',
+      )
+      .option('--json', 'one JSON document')
+      .action(async (options: { json?: true }, command: Command) =>
+        (await import('../store.ts')).migrate(options, command),
+      ),
+    ['store migrate', 'once, after an upgrade of easgate that asks for it; make a backup first'],
+  );
   addExamples(store, ['store status', '']);
 }

@@ -20,6 +20,9 @@ const BEAT_MS = 1_000;
 const RETRY_MS = 100;
 /** An in-memory database has no file to watch. */
 const IN_MEMORY = ':memory:';
+/** Many rows are written much faster when the log is copied into the file less often (64 MB instead of 4). */
+const PRAGMAS =
+  'PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 16384; PRAGMA cache_size = -262144;';
 const NOTHING_WRITTEN = '; nothing was written';
 
 /** A value of a row. */
@@ -167,7 +170,7 @@ export class GuardedDatabase {
         const text = `${this.path}: schema version ${version} is not known here`;
         this.guard.fail(new StoreOutageError('EASGATE_STORE_SCHEMA', text));
       }
-      database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;');
+      database.exec(PRAGMAS);
       this.prepareTables(database);
       return database;
     } catch (error) {

@@ -11,11 +11,12 @@ export const IDENTITY_TABLE = `
 
 /** Null = the file has no identity. */
 export function readIdentity(database: DatabaseSync): StoreIdentity | null {
-  const row = database.prepare('SELECT version, id, epoch, beat, replaces FROM store').get();
+  const row = database.prepare('SELECT id, epoch, beat, replaces FROM store').get();
   if (row === undefined) return null;
-  const { version, id, epoch, beat, replaces } = row;
+  const { id, epoch, beat, replaces } = row;
   return {
-    schema: Number(version),
+    // Files are brought over when they are opened, by `PRAGMA user_version`.
+    schema: STORE_SCHEMA,
     id: String(id),
     epoch: Number(epoch),
     beat: Number(beat),

@@ -1,65 +1,134 @@
-// Owns the migration of older SQLite files, in numbered steps within the transaction that opens the file.
+// Owns the migration of older SQLite files, in the transaction that opens the file.
 import type { DatabaseSync } from 'node:sqlite';
 import { deviceKey } from '../../identity/device.ts';
-import type { DeviceKey } from '../../identity/keys.ts';
-import { needsOneKey, underOneKey } from '../one-key.ts';
-import type { StoredDevice } from '../one-key.ts';
-import { SCHEMA_VERSION } from './schema.ts';
+import { foldedLocalPart } from '../../identity/folded-name.ts';
+import type { DeviceKey, UserKey } from '../../identity/keys.ts';
+import { readPartnership } from '../../model/partnership.ts';
+import {
+  earlierUserReport,
+  joinedPartnership,
+  laterReport,
+  namesNobody,
+  reportOf,
+  stricterDecision,
+} from '../earlier-records.ts';
+import type { SeenBefore } from '../earlier-records.ts';
+import { EVERY, SCHEMA, SCHEMA_VERSION } from './schema.ts';
 
-/** The step from each version to the next. */
-const STEPS: ReadonlyMap<number, (database: DatabaseSync, epoch: number) => void> = new Map([[1, toOneKey]]);
+/** A step brings files of all versions below `to` to that version. */
+interface Step {
+  readonly to: number;
+  readonly run: (database: DatabaseSync, epoch: number) => void;
+}
+
+const STEPS: readonly Step[] = [{ to: 3, run: toReports }];
 
 /** Migrates the file from `version` to {@link SCHEMA_VERSION}, in the caller's transaction. */
 export function migrate(database: DatabaseSync, version: number, epoch: number): void {
-  for (let from = version; from < SCHEMA_VERSION; from++) STEPS.get(from)?.(database, epoch);
+  for (const { to, run } of STEPS) if (version < to) run(database, epoch);
   if (version < SCHEMA_VERSION) database.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);
 }
 
-/** Version 2: one key per device for all spellings of its id; wipes name their partnerships. */
-function toOneKey(database: DatabaseSync, epoch: number): void {
-  // The primary key of partnerships begins with the user.
-  database.exec('CREATE INDEX by_device ON partnerships (device)');
-  const statements = {
-    device: database.prepare('SELECT record FROM devices WHERE key = ?'),
-    decisions: database.prepare('SELECT user, record FROM decisions WHERE device = ?'),
-    partnerships: database.prepare('SELECT user, record FROM partnerships WHERE device = ?'),
-  };
-  const listed = (table: 'decisions' | 'partnerships', key: DeviceKey) =>
-    statements[table].all(key).map((row) => ({ user: String(row['user']), record: String(row['record']) }));
-  const read = (key: DeviceKey): StoredDevice => {
-    const record = statements.device.get(key);
-    return {
-      key,
-      record: record === undefined ? null : String(record['record']),
-      decisions: listed('decisions', key),
-      partnerships: listed('partnerships', key),
-    };
-  };
+/** Tables of versions 1 and 2 that are replaced. */
+const FORMER = ['devices', 'users', 'aliases', 'partnerships', 'decisions'];
+
+/**
+ * Version 3: a record for each source of reports, tables in the order of insertion, users by local part. In files of version 1 a
+ * device had a record under each spelling of its id, and wipes named no partnerships.
+ */
+function toReports(database: DatabaseSync, epoch: number): void {
+  for (const table of FORMER) database.exec(`ALTER TABLE ${table} RENAME TO former_${table}`);
+  // The log goes on.
+  database.exec(SCHEMA.replace(/^ *CREATE TABLE changes .*$/m, ''));
+  // The primary key of former partnerships begins with the user.
+  database.exec('CREATE INDEX former_by_device ON former_partnerships (device)');
+  const now = Date.now();
+  const bringOver = deviceStep(database, epoch, now);
+  for (const keys of spellings(database).values()) bringOver(keys);
+  usersStep(database);
+  for (const table of FORMER) database.exec(`DROP TABLE former_${table}`);
+}
+
+/** All keys under which something is stored, by the key of their device. */
+function spellings(database: DatabaseSync): Map<DeviceKey, DeviceKey[]> {
   const keys = database
     .prepare(
-      'SELECT key FROM devices UNION SELECT device FROM decisions UNION SELECT device FROM partnerships',
+      'SELECT key FROM former_devices UNION SELECT device FROM former_decisions UNION SELECT device FROM former_partnerships',
     )
     .all()
     .map((row) => String(row['key']) as DeviceKey);
-  for (const spelled of Map.groupBy(keys, deviceKey).values()) {
-    const stored = spelled.map(read);
-    if (needsOneKey(stored)) replace(database, stored, underOneKey(stored, Date.now(), epoch));
-  }
-  database.exec('DROP INDEX by_device');
+  return Map.groupBy(keys, deviceKey);
 }
 
-function replace(database: DatabaseSync, before: readonly StoredDevice[], after: StoredDevice): void {
-  for (const { key } of before) {
-    database.prepare('DELETE FROM devices WHERE key = ?').run(key);
-    database.prepare('DELETE FROM decisions WHERE device = ?').run(key);
-    database.prepare('DELETE FROM partnerships WHERE device = ?').run(key);
-    database.prepare('INSERT INTO changes (device, user) VALUES (?, NULL)').run(key);
+function deviceStep(
+  database: DatabaseSync,
+  epoch: number,
+  now: number,
+): (spelled: readonly DeviceKey[]) => void {
+  const from = {
+    report: database.prepare('SELECT record FROM former_devices WHERE key = ?'),
+    decisions: database.prepare('SELECT user, record FROM former_decisions WHERE device = ?'),
+    partnerships: database.prepare('SELECT user, record FROM former_partnerships WHERE device = ?'),
+  };
+  const into = {
+    report: database.prepare('INSERT INTO device_reports VALUES (?, ?, ?)'),
+    decision: database.prepare('INSERT INTO decisions VALUES (?, ?, ?, ?)'),
+    partnership: database.prepare('INSERT INTO partnerships VALUES (?, ?, ?, ?, ?, ?)'),
+    change: database.prepare('INSERT INTO changes (device, user) VALUES (?, NULL)'),
+  };
+  return (spelled) => {
+    const key = deviceKey(spelled[0] ?? '');
+    const reports = new Map<string, string>();
+    const decisions = new Map<string, string>();
+    const partnerships = new Map<UserKey, string>();
+    for (const one of spelled) {
+      const seen = from.partnerships
+        .all(one)
+        .map((row) => ({ user: String(row['user']) as UserKey, record: String(row['record']) }));
+      for (const { user, record } of seen) {
+        const joined = joinedPartnership(user, one, partnerships.get(user) ?? null, record);
+        if (joined !== null) partnerships.set(user, joined);
+      }
+      const report = from.report.get(one);
+      if (report !== undefined) {
+        const { source, text } = reportOf(one, String(report['record']));
+        reports.set(source, laterReport(key, source, reports.get(source) ?? null, text));
+      }
+      for (const row of from.decisions.all(one)) {
+        const [user, record] = [String(row['user']), String(row['record'])];
+        const before = decisions.get(user) ?? null;
+        decisions.set(
+          user,
+          stricterDecision(before, record, { epoch, now, seen: named(user, record, seen) }),
+        );
+      }
+    }
+    for (const [source, text] of reports) into.report.run(key, source, text);
+    for (const [user, text] of decisions)
+      into.decision.run(key, user, user === EVERY ? EVERY : foldedLocalPart(user), text);
+    for (const [user, text] of partnerships) {
+      const { firstSeen, lastAllowed } = readPartnership(user, key, text);
+      into.partnership.run(key, user, foldedLocalPart(user), firstSeen, lastAllowed, text);
+    }
+    if (spelled.length === 1 && spelled[0] === key) return;
+    for (const one of new Set([...spelled, key])) into.change.run(one);
+  };
+}
+
+/** Whom an older wipe means: those seen under its spelling, of a partnership its user. */
+function named(user: string, record: string, seen: SeenBefore): SeenBefore | null {
+  if (!namesNobody(record)) return null;
+  return user === EVERY ? seen : seen.filter((one) => one.user === user);
+}
+
+function usersStep(database: DatabaseSync): void {
+  const report = database.prepare('INSERT INTO user_reports VALUES (?, ?, ?, ?)');
+  for (const { key, record } of database.prepare('SELECT key, record FROM former_users').all()) {
+    const user = String(key) as UserKey;
+    const { source, text } = earlierUserReport(user, String(record));
+    report.run(foldedLocalPart(user), user, source, text);
   }
-  const { key, record, decisions, partnerships } = after;
-  if (record !== null) database.prepare('INSERT INTO devices VALUES (?, ?)').run(key, record);
-  for (const { user, record: text } of decisions)
-    database.prepare('INSERT INTO decisions VALUES (?, ?, ?)').run(key, user, text);
-  for (const { user, record: text } of partnerships)
-    database.prepare('INSERT INTO partnerships VALUES (?, ?, ?)').run(user, key, text);
-  database.prepare('INSERT INTO changes (device, user) VALUES (?, NULL)').run(key);
+  const alias = database.prepare('INSERT INTO aliases VALUES (?, ?, ?)');
+  for (const row of database.prepare('SELECT alias, user FROM former_aliases').all())
+    alias.run(foldedLocalPart(String(row['alias'])), String(row['alias']), String(row['user']));
 }

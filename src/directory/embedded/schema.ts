@@ -1,15 +1,29 @@
-// Owns the tables of the SQLite file.
+// Owns the tables of the SQLite file. They are public: docs/reference/directory-schema.md is made from them.
 
 /** `PRAGMA user_version` of a file with these tables, whose records are as src/model reads them. */
-export const SCHEMA_VERSION = 2;
+export const SCHEMA_VERSION = 3;
 
-/** Creates the tables in an empty file. */
+/** `device` of a decision on a user with every device, and `user` of one on a device with every user. */
+export const EVERY = '';
+
+/**
+ * Creates the tables in an empty file. Rows are in the order of their insertion, so that many are written quickly; `local` is the
+ * folded local part of the user's name (src/identity/folded-name.ts).
+ */
 export const SCHEMA = `
-  CREATE TABLE devices (key TEXT PRIMARY KEY, record TEXT NOT NULL) WITHOUT ROWID;
-  CREATE TABLE users (key TEXT PRIMARY KEY, record TEXT NOT NULL) WITHOUT ROWID;
-  CREATE TABLE aliases (alias TEXT PRIMARY KEY, user TEXT NOT NULL) WITHOUT ROWID;
-  CREATE TABLE partnerships (user TEXT NOT NULL, device TEXT NOT NULL, record TEXT NOT NULL, PRIMARY KEY (user, device)) WITHOUT ROWID;
-  CREATE TABLE decisions (device TEXT NOT NULL, user TEXT NOT NULL, record TEXT NOT NULL, PRIMARY KEY (device, user)) WITHOUT ROWID;
+  CREATE TABLE device_reports (device TEXT NOT NULL, source TEXT NOT NULL, record TEXT NOT NULL, UNIQUE (device, source));
+  CREATE TABLE user_reports (local TEXT NOT NULL, user TEXT NOT NULL, source TEXT NOT NULL, record TEXT NOT NULL,
+    UNIQUE (local, user, source));
+  CREATE TABLE aliases (local TEXT NOT NULL, alias TEXT NOT NULL, user TEXT NOT NULL, UNIQUE (local, alias));
+  CREATE TABLE partnerships (device TEXT NOT NULL, user TEXT NOT NULL, local TEXT NOT NULL, first_seen INTEGER NOT NULL,
+    last_allowed INTEGER, record TEXT NOT NULL, UNIQUE (device, user));
+  CREATE INDEX partnerships_by_user ON partnerships (local);
+  CREATE TABLE decisions (device TEXT NOT NULL, user TEXT NOT NULL, local TEXT NOT NULL, record TEXT NOT NULL,
+    UNIQUE (device, user));
+  CREATE INDEX decisions_on_users ON decisions (local) WHERE device = '';
+  CREATE TABLE imported_decisions (device TEXT NOT NULL, user TEXT NOT NULL, source TEXT NOT NULL, local TEXT NOT NULL,
+    record TEXT NOT NULL, UNIQUE (device, user, source));
+  CREATE INDEX imported_on_users ON imported_decisions (local) WHERE device = '';
   CREATE TABLE changes (id INTEGER PRIMARY KEY AUTOINCREMENT, device TEXT, user TEXT);
 `;
 

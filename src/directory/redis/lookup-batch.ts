@@ -1,111 +1,75 @@
-// Owns batching of look-ups: those of one turn of the event loop go to Redis in one call.
-import type { DeviceKey, UserKey } from '../../identity/keys.ts';
-import { encodeUser } from './redis-keys.ts';
+// Owns batching of reads: the hashes that are asked for in one turn of the event loop are read in few calls.
+import { unpackHashes } from './packed-reply.ts';
+import type { ReadHash } from './packed-reply.ts';
 
-/** A decision on a user of the device, as text. */
-export interface StoredUserRow {
-  /** Encoded name of the decision, and the user it stands for. */
-  readonly name: string;
-  readonly target: string;
-  readonly decision: string;
-  /** Record of that user; `null` = none. */
-  readonly record: string | null;
+/** A hash to read. */
+export interface WantedHash {
+  readonly key: string;
+  /** Absent = all fields. */
+  readonly fields?: readonly string[];
 }
 
-/** Stored text for one look-up; `null` = none. */
-export interface StoredFacts {
-  /** Encoded user that the given name stands for. */
-  readonly user: string;
-  readonly device: string | null;
-  readonly partnership: string | null;
-  readonly deviceDecision: string | null;
-  /** Record of the user; read only when there are decisions on users. */
-  readonly userRecord: string | null;
-  readonly userDecisions: readonly StoredUserRow[];
-  readonly position: string;
-  /** A key that does not hold text; null = none. */
-  readonly failure: string | null;
-}
-
-/** Runs the script LOOKUP with these values after the prefix. */
-export type RunLookups = (values: readonly string[]) => Promise<unknown>;
+/** Runs the script READ. `values` follow the text of the known schema. */
+export type RunRead = (keys: readonly string[], values: readonly string[]) => Promise<unknown>;
 
 interface Waiting {
-  readonly values: readonly string[];
-  readonly resolve: (facts: StoredFacts) => void;
+  readonly wanted: readonly WantedHash[];
+  readonly resolve: (hashes: readonly ReadHash[]) => void;
   readonly reject: (error: unknown) => void;
 }
 
-/** Redis is blocked while it runs a script: a fraction of a millisecond for this many look-ups. */
-const MAX_LOOKUPS_PER_CALL = 16;
+/** Redis is blocked while it runs a script: a fraction of a millisecond for this many hashes. */
+const MAX_HASHES_PER_CALL = 32;
 
-/** Look-ups that wait for the end of this turn. The verdict cache bounds their number. */
+/** Reads that wait for the end of this turn. The verdict cache bounds their number. */
 export class LookupBatch {
-  private readonly run: RunLookups;
+  private readonly run: RunRead;
   private waiting: Waiting[] = [];
 
-  constructor(run: RunLookups) {
+  constructor(run: RunRead) {
     this.run = run;
   }
 
-  /** `grouped`: the user by the groups of domains. Rejects when Redis does not answer. */
-  read(login: UserKey, grouped: UserKey, device: DeviceKey): Promise<StoredFacts> {
+  /** The hashes in the order of `wanted`, which are read at one moment. Rejects when Redis does not answer. */
+  read(wanted: readonly WantedHash[]): Promise<readonly ReadHash[]> {
     return new Promise((resolve, reject) => {
       if (this.waiting.length === 0) setImmediate(() => this.flush());
-      this.waiting.push({ values: [encodeUser(login), encodeUser(grouped), device], resolve, reject });
+      this.waiting.push({ wanted, resolve, reject });
     });
   }
 
   private flush(): void {
     const { waiting } = this;
     this.waiting = [];
-    for (let at = 0; at < waiting.length; at += MAX_LOOKUPS_PER_CALL)
-      void this.call(waiting.slice(at, at + MAX_LOOKUPS_PER_CALL));
+    let first = 0;
+    let hashes = 0;
+    for (const [index, { wanted }] of waiting.entries()) {
+      if (hashes > 0 && hashes + wanted.length > MAX_HASHES_PER_CALL) {
+        void this.call(waiting.slice(first, index));
+        first = index;
+        hashes = 0;
+      }
+      hashes += wanted.length;
+    }
+    void this.call(waiting.slice(first));
   }
 
   private async call(batch: readonly Waiting[]): Promise<void> {
-    try {
-      const [position, ...replies] = (await this.run(batch.flatMap(({ values }) => values))) as [
-        string,
-        ...(readonly (string | null)[])[],
-      ];
-      for (const [index, { resolve, reject }] of batch.entries()) {
-        const [
-          failure,
-          user,
-          device = null,
-          partnership = null,
-          deviceDecision = null,
-          userRecord = null,
-          ...rows
-        ] = replies[index] ?? [];
-        if (typeof user === 'string') {
-          const userDecisions = rowsOf(rows);
-          resolve({
-            user,
-            device,
-            partnership,
-            deviceDecision,
-            userRecord,
-            userDecisions,
-            position,
-            failure: failure ?? null,
-          });
-        } else reject(new Error('Redis answered a look-up with something else'));
+    const keys: string[] = [];
+    const values: string[] = [];
+    for (const { wanted } of batch)
+      for (const { key, fields = NO_FIELDS } of wanted) {
+        keys.push(key);
+        values.push(String(fields.length), ...fields);
       }
+    try {
+      const hashes = unpackHashes(await this.run(keys, values));
+      let at = 0;
+      for (const { wanted, resolve } of batch) resolve(hashes.slice(at, (at += wanted.length)));
     } catch (error) {
       for (const { reject } of batch) reject(error);
     }
   }
 }
 
-/** Four values each. */
-function rowsOf(values: readonly (string | null)[]): StoredUserRow[] {
-  const rows: StoredUserRow[] = [];
-  for (let at = 0; at + 3 < values.length; at += 4) {
-    const [name, decision, target, record = null] = values.slice(at, at + 4);
-    if (typeof name === 'string' && typeof decision === 'string' && typeof target === 'string')
-      rows.push({ name, decision, target, record });
-  }
-  return rows;
-}
+const NO_FIELDS: readonly string[] = [];

@@ -5,11 +5,13 @@ import { monotonicNow } from '../../clock.ts';
 import { StoreGuard } from '../store-guard.ts';
 import type { GuardOptions } from '../store-guard.ts';
 import { StoreOutageError } from '../store-identity.ts';
+import type { StoreIdentity } from '../store-identity.ts';
 import { Freshness, pulse, readIdentity, replaceIdentity } from './redis-identity.ts';
 import type { Pulse, StoredIdentity } from './redis-identity.ts';
 import type { RedisKeys } from './redis-keys.ts';
 import { STORE_CHANGED } from './redis-scripts.ts';
 import type { Script } from './redis-scripts.ts';
+import { runScript } from './run-script.ts';
 
 /** Interval of the checks of a gateway. */
 const BEAT_MS = 1_000;
@@ -70,28 +72,51 @@ export class RedisGuard {
     return this.checking;
   }
 
-  /** Runs a script on the known store; `values` follow the prefix. */
-  async script(script: Script, values: readonly string[]): Promise<unknown> {
+  /** Runs a script on the known store; the text of the known schema precedes the values. `on`: a connection of its own. */
+  async script(
+    script: Script,
+    keys: readonly string[],
+    values: readonly string[],
+    on: Redis = this.client,
+  ): Promise<unknown> {
     await this.verified();
     try {
-      return await this.run(script, values);
+      return await runScript(on, script, keys, [this.known, ...values]);
     } catch (error) {
       if (!isReply(error)) throw error;
       if (!error.message.startsWith(STORE_CHANGED)) throw refusal(error);
     }
     await this.check();
-    return this.run(script, values);
+    try {
+      return await runScript(on, script, keys, [this.known, ...values]);
+    } catch (error) {
+      if (isReply(error) && error.message.startsWith(STORE_CHANGED)) this.guard.fail(this.torn());
+      throw isReply(error) ? refusal(error) : error;
+    }
   }
 
-  /** Runs a script by its hash, or by its text if Redis does not have it; in that case nothing had been executed. */
-  private async run({ sha, text }: Script, values: readonly string[]): Promise<unknown> {
-    const { prefix } = this.keys;
-    try {
-      return await this.client.evalsha(sha, 0, prefix, ...values, this.known);
-    } catch (error) {
-      if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
-      return this.client.eval(text, 0, prefix, ...values, this.known);
-    }
+  /** The store has its identity, and a partition has another one or none. */
+  private torn(): StoreOutageError {
+    return new StoreOutageError(
+      'EASGATE_STORE_OTHER',
+      `parts of ${this.guard.place} are another store, or gone: put the right one back, or accept this one with ` +
+        '`easgate store accept`',
+    );
+  }
+
+  /**
+   * Call when entries of the log that were read before are gone, though earlier ones are there: the store lost writes. The first
+   * gateway raises the epoch; wipes are suspended.
+   */
+  async lostWrites(): Promise<void> {
+    const { generation } = this.guard;
+    await this.check();
+    if (this.guard.generation !== generation) return;
+    const found = await readIdentity(this.client, this.keys);
+    if (found.identity === null) return;
+    this.guard.tellLost();
+    await this.raiseEpoch(found.text, found.identity);
+    await this.check();
   }
 
   private async look(): Promise<void> {
@@ -116,24 +141,30 @@ export class RedisGuard {
     const { generation } = guard;
     this.doubted = false;
     if (guard.see(identity) && identity !== null) {
-      // The first gateway raises the epoch; the others find it raised.
-      await replaceIdentity(client, keys, text, { ...identity, epoch: identity.epoch + 1 }).catch(
-        (error: unknown) =>
-          guard.fail(
-            new StoreOutageError(
-              'EASGATE_STORE_STALE',
-              `${guard.place} lost writes and takes none: ${String(error)}`,
-            ),
-          ),
-      );
+      await this.raiseEpoch(text, identity);
       await this.take(await readIdentity(client, keys));
       return;
     }
     this.known = text;
     if (guard.generation !== generation) this.onNewEpoch();
   }
+
+  /** The first gateway raises it; the others find it raised. */
+  private async raiseEpoch(text: string, identity: StoreIdentity): Promise<void> {
+    const { client, keys, guard } = this;
+    const raised = { ...identity, epoch: identity.epoch + 1 };
+    await replaceIdentity(client, keys, text, raised).catch((error: unknown) =>
+      guard.fail(
+        new StoreOutageError(
+          'EASGATE_STORE_STALE',
+          `${guard.place} lost writes and takes none: ${String(error)}`,
+        ),
+      ),
+    );
+  }
 }
 
+/** A reply of Redis, and no failure of the connection. */
 function isReply(error: unknown): error is Error {
   return error instanceof Error && error.name === 'ReplyError';
 }

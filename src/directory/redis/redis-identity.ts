@@ -1,9 +1,11 @@
 // Owns the store's identity in Redis: its two keys, the beat that gateways write, and the freshness of a server.
 import type { Redis } from 'ioredis';
-import { StoreOutageError } from '../store-identity.ts';
+import { STORE_SCHEMA, StoreOutageError } from '../store-identity.ts';
 import type { KnownStore, StoreIdentity } from '../store-identity.ts';
+import { PARTITIONS } from './redis-keys.ts';
 import type { RedisKeys } from './redis-keys.ts';
 import { PULSE, REPLACE_SCHEMA } from './redis-scripts.ts';
+import { runScript } from './run-script.ts';
 
 /** An identity, and its stored text, which every script compares. */
 export interface StoredIdentity {
@@ -16,36 +18,57 @@ export interface Pulse extends StoredIdentity {
   readonly refusal: string | null;
 }
 
-/** Reads both keys atomically. A malformed identity counts as none. */
+/** Reads it at one moment. A malformed identity counts as none, and so does one that a part of the directory does not have. */
 export async function readIdentity(client: Redis, keys: RedisKeys): Promise<StoredIdentity> {
-  const [schema, beat] = await client.mget(keys.schema, keys.beat);
-  return identityOf(schema ?? '', beat ?? '');
+  const [schema, beat, ...copies] = await client.mget(keys.schema, keys.beat, ...copiesIn(keys));
+  return identityOf(
+    schema ?? '',
+    beat ?? '',
+    copies.every((copy) => copy === schema),
+  );
 }
 
 /** Advances the beat if this is the known store and the beat is due. */
 export async function pulse(client: Redis, keys: RedisKeys, known: string, beat: number): Promise<Pulse> {
-  const reply = await client.eval(PULSE.text, 0, keys.prefix, known, String(beat));
-  const [schema = '', stored = '', refusal = ''] = reply as string[];
-  return { ...identityOf(schema, stored), refusal: refusal === '' ? null : refusal };
+  const names = [keys.schema, keys.beat, ...copiesIn(keys)];
+  const reply = await runScript(client, PULSE, names, [known, String(beat)]);
+  const [schema = '', stored = '', refusal = '', whole = 0] = reply as [string, string, string, number];
+  return { ...identityOf(schema, stored, whole === 1), refusal: refusal === '' ? null : refusal };
 }
 
-/** Replaces the identity with the text `before` ('' = none). False when it is another one. */
+function copiesIn(keys: RedisKeys): string[] {
+  return PARTITIONS.map((partition) => keys.schemaCopy(partition));
+}
+
+/** Replaces the identity with the text `before` ('' = none), in all partitions. False when it is another one. */
 export async function replaceIdentity(
   client: Redis,
   keys: RedisKeys,
   before: string,
-  { schema, id, epoch, beat, replaces }: StoreIdentity,
+  identity: StoreIdentity,
 ): Promise<boolean> {
-  const text = JSON.stringify({ version: schema, id, epoch, replaces });
-  return (await client.eval(REPLACE_SCHEMA.text, 0, keys.prefix, before, text, String(beat))) === 1;
+  const { beat } = identity;
+  const text = identityText(identity);
+  const copies = copiesIn(keys);
+  const texts = [text, `${beat} 0`, ...copies.map(() => text)];
+  return (
+    (await runScript(client, REPLACE_SCHEMA, [keys.schema, keys.beat, ...copies], [before, ...texts])) === 1
+  );
 }
 
-function identityOf(text: string, beat: string): StoredIdentity {
+/** The stored form of an identity, without its beat. */
+export function identityText({ schema, id, epoch, replaces }: StoreIdentity): string {
+  return JSON.stringify({ version: schema, id, epoch, replaces });
+}
+
+function identityOf(text: string, beat: string, isWhole: boolean): StoredIdentity {
   if (text === '') return { identity: null, text };
   try {
     const { version, id, epoch, replaces } = JSON.parse(text) as Record<string, unknown>;
     if (typeof version !== 'number' || typeof id !== 'string' || !Number.isSafeInteger(epoch))
       return { identity: null, text };
+    // Earlier layouts have no copies.
+    if (!isWhole && version >= STORE_SCHEMA) return { identity: null, text };
     const former = Array.isArray(replaces) ? replaces.filter((one) => typeof one === 'string') : [];
     const lived = Number(/^\d{1,15}/.exec(beat)?.[0] ?? 0);
     return { identity: { schema: version, id, epoch: epoch as number, beat: lived, replaces: former }, text };

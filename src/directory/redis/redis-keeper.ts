@@ -1,11 +1,13 @@
 // Owns the identity of a directory in Redis for `easgate store`: read and written without the checks of a gateway.
+import { setTimeout } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import type { StoreIdentity } from '../store-identity.ts';
-import type { StoreKeeper } from '../store-keeper.ts';
+import type { Migration, StoreKeeper } from '../store-keeper.ts';
 import { connect, placeOf, ready } from './redis-connection.ts';
 import type { RedisStoreOptions } from './redis-connection.ts';
 import { readIdentity, replaceIdentity } from './redis-identity.ts';
 import { RedisKeys } from './redis-keys.ts';
+import { RedisMigration } from './redis-migration.ts';
 
 export class RedisKeeper implements StoreKeeper {
   readonly place: string;
@@ -38,6 +40,10 @@ export class RedisKeeper implements StoreKeeper {
     const { identity, text } = await readIdentity(this.client, this.keys);
     if (identity?.id !== before?.id || identity?.epoch !== before?.epoch) return false;
     return replaceIdentity(this.client, this.keys, text, after);
+  }
+
+  migrate(): Promise<Migration> {
+    return new RedisMigration(this.client, this.keys).run(setTimeout);
   }
 
   async close(): Promise<void> {

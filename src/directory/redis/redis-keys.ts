@@ -1,68 +1,107 @@
-// Owns the names of the Redis keys. The schema is public: docs/reference/directory.md.
+// Owns the names of the Redis keys and of the fields in their hashes. They are public: docs/reference/directory-schema.md.
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
+import { crc16 } from './crc16.ts';
+
+/** Partitions of devices: 0 to 15; and of users: 16 to 31. Part of the layout, like the hash. */
+const DEVICE_PARTITIONS = 16;
+const USER_PARTITIONS = 16;
+
+/** All partitions. */
+export const PARTITIONS: readonly number[] = [...Array(DEVICE_PARTITIONS + USER_PARTITIONS).keys()];
+
+/** The partition of a device, and of its partnerships and decisions. */
+export function partitionOfDevice(device: DeviceKey): number {
+  return crc16(device) % DEVICE_PARTITIONS;
+}
+
+/** The partition of the users whose names have this local part, folded (identity/user-names.ts). */
+export function partitionOfUsers(local: string): number {
+  return DEVICE_PARTITIONS + (crc16(encodeName(local)) % USER_PARTITIONS);
+}
+
+/** Anything but printable ASCII, and what separates names: `%`, `:` and space. */
+const ENCODED = /[^!-$&-9;-~]+/gu;
+const PLAIN = /^[!-$&-9;-~]*$/;
 
 /**
- * User names may contain any character, so they are encoded as base64url: no name can produce another key. Device keys
- * are letters and digits.
+ * A name of a user or a source as it stands in keys and fields. Percent-encoded (RFC 3986 section 2.1) are `%`, `:`, space, control
+ * characters and what is not ASCII, so that no name can produce another key or field.
  */
-export function encodeUser(user: string): string {
-  return Buffer.from(user, 'utf8').toString('base64url');
+export function encodeName(name: string): string {
+  return PLAIN.test(name) ? name : name.toWellFormed().replaceAll(ENCODED, encodeURIComponent);
 }
 
-/** Reverses {@link encodeUser}. */
-export function decodeUser(encoded: string): UserKey {
-  return Buffer.from(encoded, 'base64url').toString('utf8') as UserKey;
+/** Reverses {@link encodeName}; null = no name is encoded so. */
+export function decodeName(encoded: string): string | null {
+  if (!encoded.includes('%')) return PLAIN.test(encoded) ? encoded : null;
+  try {
+    const name = decodeURIComponent(encoded);
+    return encodeName(name) === encoded ? name : null;
+  } catch {
+    return null;
+  }
 }
+
+/** Fields of the hash of a device. */
+export const deviceField = {
+  report: (source: string): string => `r:${encodeName(source)}`,
+  partnership: (user: UserKey): string => `p:${encodeName(user)}`,
+  /** `user` null = the decision on the device. */
+  decision: (user: UserKey | null): string => (user === null ? 'm' : `m:${encodeName(user)}`),
+  imported: (source: string, user: UserKey | null): string =>
+    user === null ? `m@${encodeName(source)}` : `m@${encodeName(source)}:${encodeName(user)}`,
+} as const;
+
+/** Fields of the hash of the users with one local part. */
+export const userField = {
+  report: (source: string, user: UserKey): string => `r:${encodeName(source)}:${encodeName(user)}`,
+  alias: (name: UserKey): string => `a:${encodeName(name)}`,
+  decision: (user: UserKey): string => `m:${encodeName(user)}`,
+  imported: (source: string, user: UserKey): string => `m@${encodeName(source)}:${encodeName(user)}`,
+  device: (device: DeviceKey, user: UserKey): string => `d:${device}:${encodeName(user)}`,
+} as const;
 
 /** All keys under one prefix. */
 export class RedisKeys {
-  readonly changes: string;
-  readonly deviceIndex: string;
-  readonly partnershipIndex: string;
+  readonly prefix: string;
   /** Version, id and epoch of the store; and its beat. */
   readonly schema: string;
   readonly beat: string;
-  /** Version of the records. */
-  readonly recordsVersion: string;
-  readonly prefix: string;
+  /** What the names of the keys in each partition begin with. */
+  private readonly bases: readonly string[];
 
   constructor(prefix: string) {
     this.prefix = prefix;
     this.schema = `${prefix}schema`;
     this.beat = `${prefix}beat`;
-    this.changes = `${prefix}changes`;
-    this.deviceIndex = `${prefix}index:devices`;
-    this.partnershipIndex = `${prefix}index:partnerships`;
-    this.recordsVersion = `${prefix}records-version`;
+    // The braces keep a partition in one slot of a Redis Cluster (Redis Cluster specification, hash tags).
+    this.bases = PARTITIONS.map((partition) => `${prefix}{${partition}}:`);
+  }
+
+  base(partition: number): string {
+    return this.bases[partition] ?? '';
+  }
+
+  /** The change stream of a partition. */
+  changes(partition: number): string {
+    return `${this.base(partition)}changes`;
+  }
+
+  /** A partition's copy of `schema`. */
+  schemaCopy(partition: number): string {
+    return `${this.base(partition)}schema`;
   }
 
   device(key: DeviceKey): string {
-    return `${this.prefix}device:${key}`;
+    return `${this.base(partitionOfDevice(key))}d:${key}`;
   }
 
-  user(key: UserKey): string {
-    return `${this.prefix}user:${encodeUser(key)}`;
-  }
-
-  alias(alias: string): string {
-    return `${this.prefix}alias:${encodeUser(alias)}`;
-  }
-
-  partnership(user: UserKey, device: DeviceKey): string {
-    return `${this.prefix}partnership:${encodeUser(user)}:${device}`;
+  /** The users whose names have this local part, folded. */
+  users(local: string): string {
+    return `${this.base(partitionOfUsers(local))}u:${encodeName(local)}`;
   }
 
   secret(name: string): string {
     return `${this.prefix}secret:${name}`;
-  }
-
-  /** Encoded users of the device with decisions on their partnerships. */
-  decisionIndex(device: DeviceKey): string {
-    return `${this.prefix}index:decisions:${device}`;
-  }
-
-  /** `user` null = for every user of the device. */
-  decision(user: UserKey | null, device: DeviceKey): string {
-    return `${this.prefix}decision:${device}:${user === null ? '' : encodeUser(user)}`;
   }
 }

@@ -1,180 +1,277 @@
-// Owns the migration of older records in Redis, at the first start of any gateway. Each step rewrites the records of
-// one device if they are unchanged. So several gateways may migrate at once, and an interrupted run is continued by the
-// next.
+// Owns `easgate store migrate` for Redis: brings the layout with one key for each record into the one with a hash for each device.
+// Nothing is taken away before all is written, each step can be repeated, and the store gets its new identity last: a run that was
+// interrupted is continued by the next.
 import type { Redis } from 'ioredis';
 import { deviceKey } from '../../identity/device.ts';
+import { foldedLocalPart } from '../../identity/folded-name.ts';
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
-import { needsOneKey, underOneKey } from '../one-key.ts';
-import type { StoredDevice } from '../one-key.ts';
-import type { RedisGuard } from './redis-guard.ts';
-import { decodeUser, encodeUser } from './redis-keys.ts';
+import { seenPartnership } from '../../model/partnership.ts';
+import { isObject } from '../../model/read-record.ts';
+import { IMPORT_SOURCE } from '../device-reports.ts';
+import {
+  joinedPartnership,
+  laterReport,
+  namesNobody,
+  reportOf,
+  stricterDecision,
+} from '../earlier-records.ts';
+import type { SeenBefore } from '../earlier-records.ts';
+import { STORE_SCHEMA } from '../store-identity.ts';
+import type { Migration } from '../store-keeper.ts';
+import { later } from '../user-devices.ts';
+import { byPartition, inParallel, updateHashes } from './hash-writer.ts';
+import type { HashAccess, HashUpdate } from './hash-writer.ts';
+import { unpackHashes } from './packed-reply.ts';
+import { identityText, readIdentity, replaceIdentity } from './redis-identity.ts';
+import { PARTITIONS, deviceField, partitionOfDevice, partitionOfUsers, userField } from './redis-keys.ts';
 import type { RedisKeys } from './redis-keys.ts';
-import { REWRITE } from './redis-scripts.ts';
+import { COMMIT, READ } from './redis-scripts.ts';
+import { runScript } from './run-script.ts';
+import { seenDeviceText, timesOf } from './stored-hashes.ts';
 
-/** Version 2: one key per device, a set of the users with decisions per device, wipes that name their partnerships. */
-const VERSION = 2;
 const SCAN_COUNT = 1_000;
-/** Most attempts to rewrite one device against other writers. */
-const MAX_ATTEMPTS = 10;
-const MAX_CHANGES = 100_000;
+/** A gateway of the earlier layout beats once a second. */
+const QUIET_MS = 2_500;
 
-/** Users with records under one key of a device. */
-interface Holders {
-  readonly decisions: Set<UserKey>;
-  readonly partnerships: Set<UserKey>;
+/** Kinds of keys of the earlier layout, in the order in which they are brought over. */
+const KINDS = ['device', 'decision', 'partnership', 'user', 'alias'] as const;
+/** Keys of the earlier layout, without the records. */
+const OTHERS = ['index:*', 'records-version', 'changes'];
+
+/** A text under its name without prefix and kind. */
+interface Earlier {
+  readonly names: readonly string[];
+  readonly text: string;
 }
 
 /** One run. */
 export class RedisMigration {
   private readonly client: Redis;
-  private readonly guard: RedisGuard;
   private readonly keys: RedisKeys;
-  private readonly holders = new Map<DeviceKey, Holders>();
+  /** The epoch before; its wipes are suspended in the new one. */
+  private epoch = 0;
+  /** The text of the identity to be. */
+  private known = '';
 
-  constructor(client: Redis, guard: RedisGuard, keys: RedisKeys) {
+  constructor(client: Redis, keys: RedisKeys) {
     this.client = client;
-    this.guard = guard;
     this.keys = keys;
   }
 
-  /** Does nothing when already done. Rejects when Redis does not answer, or a later version wrote the records. */
-  async run(): Promise<void> {
-    const version = Number((await this.client.get(this.keys.recordsVersion)) ?? 1);
-    if (version > VERSION) throw new Error(`Redis: schema version ${version} is not known here`);
-    if (version === VERSION) return;
-    await this.findHolders();
-    for (const spelled of Map.groupBy(this.holders.keys(), deviceKey).values()) await this.bringOver(spelled);
-    await this.client.set(this.keys.recordsVersion, VERSION);
+  /** `wait` waits for milliseconds. */
+  async run(wait: (ms: number) => Promise<unknown>): Promise<Migration> {
+    const { client, keys } = this;
+    const { identity, text } = await readIdentity(client, keys);
+    if (identity === null || identity.schema >= STORE_SCHEMA) {
+      // An interrupted run may have left some.
+      if (identity !== null) await this.removeEarlier();
+      return { kind: 'done' };
+    }
+    const beat = await client.get(keys.beat);
+    await wait(QUIET_MS);
+    if ((await client.get(keys.beat)) !== beat) return { kind: 'inUse' };
+    const next = { ...identity, schema: STORE_SCHEMA, epoch: identity.epoch + 1 };
+    this.epoch = identity.epoch;
+    this.known = identityText(next);
+    await client.mset(PARTITIONS.flatMap((partition) => [keys.schemaCopy(partition), this.known]));
+    const migrated = { device: 0, decision: 0, partnership: 0, user: 0, alias: 0 };
+    for (const kind of KINDS)
+      for await (const batch of this.earlier(`${kind}:*`)) {
+        await this.bringOver(kind, batch);
+        migrated[kind] += batch.length;
+      }
+    if (!(await replaceIdentity(client, keys, text, next))) return { kind: 'changed' };
+    await this.removeEarlier();
+    return { kind: 'migrated', records: migrated, identity: next };
   }
 
-  private async findHolders(): Promise<void> {
-    for await (const device of this.members(this.keys.deviceIndex)) this.holdersOf(device);
-    for await (const member of this.members(this.keys.partnershipIndex)) {
-      const [user = '', device = ''] = member.split(':');
-      this.holdersOf(device).partnerships.add(decodeUser(user));
+  private async bringOver(kind: (typeof KINDS)[number], batch: readonly Earlier[]): Promise<void> {
+    if (kind === 'device' || kind === 'decision' || kind === 'partnership') {
+      const seen = kind === 'decision' ? await this.seenBefore(batch) : new Map<string, SeenBefore>();
+      const ofDevices = Map.groupBy(batch, ({ names }) => deviceKey(this.deviceIn(kind, names)));
+      const parts = byPartition(ofDevices, ([device]) => partitionOfDevice(device));
+      await inParallel(parts, (part) =>
+        updateHashes(
+          this.access,
+          part.flatMap(([device, records]) => this.updatesOf(kind, device, records, seen)),
+          { name: 'd' },
+        ),
+      );
     }
-    const begin = `${this.keys.prefix}decision:`;
+    if (kind !== 'device' && kind !== 'decision') {
+      const fields = batch.flatMap((record) => userFieldOf(kind, record));
+      const ofLocals = Map.groupBy(fields, ({ local }) => local);
+      const parts = byPartition(ofLocals, ([local]) => partitionOfUsers(local));
+      await inParallel(parts, (part) =>
+        updateHashes(
+          this.access,
+          part.map(([local, ofLocal]) =>
+            update(this.keys.users(local), new Map(ofLocal.map(({ field, join }) => [field, join]))),
+          ),
+          { name: 'u' },
+        ),
+      );
+    }
+  }
+
+  private deviceIn(kind: 'device' | 'decision' | 'partnership', names: readonly string[]): string {
+    return (kind === 'partnership' ? names[1] : names[0]) ?? '';
+  }
+
+  private updatesOf(
+    kind: 'device' | 'decision' | 'partnership',
+    device: DeviceKey,
+    records: readonly Earlier[],
+    seen: ReadonlyMap<string, SeenBefore>,
+  ): HashUpdate[] {
+    const key = this.keys.device(device);
+    const joins = new Map<string, (before: string | null) => string | null>();
+    const add = (field: string, join: (before: string | null) => string | null): void => {
+      const first = joins.get(field);
+      joins.set(field, first === undefined ? join : (before) => join(first(before)));
+    };
+    for (const { names, text } of records) {
+      const spelled = this.deviceIn(kind, names);
+      if (kind === 'device') {
+        const report = reportOf(spelled, text);
+        add(deviceField.report(report.source), (before) =>
+          laterReport(device, report.source, before, report.text),
+        );
+      } else if (kind === 'decision') {
+        const user = (names[1] ?? '') === '' ? null : earlierUser(names[1]);
+        const context = {
+          epoch: this.epoch,
+          now: Date.now(),
+          seen: seen.get(JSON.stringify(names)) ?? null,
+        };
+        add(deviceField.decision(user), (before) => stricterDecision(before, text, context));
+      } else {
+        const user = earlierUser(names[0]);
+        add(deviceField.partnership(user), (before) => joinedPartnership(user, spelled, before, text));
+      }
+    }
+    return [update(key, joins)];
+  }
+
+  /** For wipes that name no partnerships, by the names of the decision: the partnerships under the same spelling. */
+  private async seenBefore(batch: readonly Earlier[]): Promise<Map<string, SeenBefore>> {
+    const seen = new Map<string, SeenBefore>();
+    for (const { names, text } of batch) {
+      if (!namesNobody(text)) continue;
+      const [spelled = '', user = ''] = names;
+      const partnerships: SeenBefore['partnerships'][number][] = [];
+      for await (const records of this.earlier(`partnership:${user === '' ? '*' : user}:${spelled}`))
+        for (const { names: of, text: record } of records)
+          partnerships.push({ user: earlierUser(of[0]), record });
+      seen.set(JSON.stringify(names), { spelled, partnerships });
+    }
+    return seen;
+  }
+
+  /** Records of the earlier layout; keys that are no text are left out, but decisions and reports: these still deny. */
+  private async *earlier(pattern: string): AsyncGenerator<readonly Earlier[]> {
+    for await (const found of this.scan(pattern)) {
+      const pipeline = this.client.pipeline();
+      for (const key of found) pipeline.get(key);
+      const replies = (await pipeline.exec()) ?? [];
+      yield found.flatMap((key, index) => {
+        const [error = null, text = null] = replies[index] ?? [];
+        if (error !== null && !error.message.startsWith('WRONGTYPE')) throw error;
+        const [kind = '', ...names] = key.slice(this.keys.prefix.length).split(':');
+        if (typeof text === 'string') return [{ names, text }];
+        return kind === 'device' || kind === 'decision' ? [{ names, text: NO_TEXT }] : [];
+      });
+    }
+  }
+
+  private async *scan(pattern: string): AsyncGenerator<readonly string[]> {
+    const match = `${this.keys.prefix.replaceAll(/[\\*?[\]]/g, '\\$&')}${pattern}`;
     let cursor = '0';
     do {
-      const pattern = `${begin.replaceAll(/[\\*?[\]]/g, '\\$&')}*`;
-      const [next, found] = await this.client.scan(cursor, 'MATCH', pattern, 'COUNT', SCAN_COUNT);
-      for (const name of found) {
-        const [device = '', user = ''] = name.slice(begin.length).split(':');
-        this.holdersOf(device).decisions.add(decodeUser(user));
-      }
+      const [next, found] = await this.client.scan(cursor, 'MATCH', match, 'COUNT', SCAN_COUNT);
       cursor = next;
+      if (found.length > 0) yield found;
     } while (cursor !== '0');
   }
 
-  private async *members(set: string): AsyncGenerator<string> {
-    let cursor = '0';
-    do {
-      const [next, found] = await this.client.sscan(set, cursor, 'COUNT', SCAN_COUNT);
-      yield* found;
-      cursor = next;
-    } while (cursor !== '0');
+  private async removeEarlier(): Promise<void> {
+    for (const pattern of [...KINDS.map((kind) => `${kind}:*`), ...OTHERS])
+      for await (const found of this.scan(pattern)) await this.client.unlink(...found);
   }
 
-  private holdersOf(device: string): Holders {
-    const key = device as DeviceKey;
-    let holders = this.holders.get(key);
-    if (holders === undefined) {
-      holders = { decisions: new Set(), partnerships: new Set() };
-      this.holders.set(key, holders);
-    }
-    return holders;
-  }
+  private readonly access: HashAccess = {
+    read: async (wanted) => {
+      const values = wanted.flatMap(({ fields = [] }) => [String(fields.length), ...fields]);
+      const names = wanted.map(({ key }) => key);
+      return unpackHashes(await runScript(this.client, READ, names, [this.known, ...values]));
+    },
+    commit: async (names, values) =>
+      (await runScript(this.client, COMMIT, names, [this.known, ...values])) as number[],
+  };
+}
 
-  private async bringOver(spelled: readonly DeviceKey[]): Promise<void> {
-    for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
-      if (await this.rewrite(spelled)) return;
-    }
-    throw new Error(`the records of ${spelled[0]} keep changing`);
-  }
+/** In place of a record whose key holds no text. */
+const NO_TEXT = '"no text"';
 
-  /** False when another writer changed the records. */
-  private async rewrite(spelled: readonly DeviceKey[]): Promise<boolean> {
-    const canonical = deviceKey(spelled[0] ?? '');
-    const alone = spelled.length === 1 && spelled[0] === canonical;
-    if (alone && this.holdersOf(canonical).decisions.size === 0) return true;
-    const before = new Map<string, string>();
-    const stored: StoredDevice[] = [];
-    // Includes what another gateway has already written under the one key.
-    for (const key of new Set([...spelled, canonical])) stored.push(await this.read(key, spelled, before));
-    const after = underOneKey(stored, Date.now(), this.guard.guard.epoch);
-    const texts = new Map([...before.keys()].map((name) => [name, '']));
-    if (after.record !== null) texts.set(this.keys.device(canonical), after.record);
-    for (const { user, record } of after.decisions) texts.set(this.decisionName(canonical, user), record);
-    for (const { user, record } of after.partnerships)
-      texts.set(this.keys.partnership(user as UserKey, canonical), record);
-    const moved = needsOneKey(stored);
-    const changes = [...texts].filter(([name, text]) => text !== (before.get(name) ?? ''));
-    const writes = moved
-      ? changes.flatMap(([name, text]) => [this.short(name), before.get(name) ?? '', text])
-      : [];
-    const members = this.membersAfter(spelled, canonical, after);
-    const values = [
-      String(writes.length / 3),
-      ...writes,
-      String(members.length),
-      ...members.flat(),
-      String(MAX_CHANGES),
-      ...(moved ? new Set([...spelled, canonical]) : []),
-    ];
-    return (await this.guard.script(REWRITE, values)) === 1;
-  }
+/** Names of users were base64url of UTF-8. */
+function earlierUser(encoded = ''): UserKey {
+  return Buffer.from(encoded, 'base64url').toString('utf8') as UserKey;
+}
 
-  private async read(
-    key: DeviceKey,
-    spelled: readonly DeviceKey[],
-    before: Map<string, string>,
-  ): Promise<StoredDevice> {
-    const get = async (name: string): Promise<string | null> => {
-      const text = await this.client.get(name);
-      before.set(name, text ?? '');
-      return text;
-    };
-    const record = await get(this.keys.device(key));
-    const holders = [...new Set([...spelled, key])].map((spelling) => this.holdersOf(spelling));
-    const listed = async (kind: keyof Holders, nameOf: (user: UserKey) => string) => {
-      const rows: { user: string; record: string }[] = [];
-      for (const user of new Set(holders.flatMap((one) => [...one[kind]]))) {
-        const text = await get(nameOf(user));
-        if (text !== null) rows.push({ user, record: text });
-      }
-      return rows;
-    };
-    return {
-      key,
-      record,
-      decisions: await listed('decisions', (user) => this.decisionName(key, user)),
-      partnerships: await listed('partnerships', (user) => this.keys.partnership(user, key)),
-    };
-  }
+function update(
+  key: string,
+  joins: ReadonlyMap<string, (before: string | null) => string | null>,
+): HashUpdate {
+  const fields = [...joins.keys()];
+  return {
+    wanted: { key, fields },
+    join: (stored) => ({
+      fields: fields.map((field, index) => {
+        const expected = stored?.[index] ?? null;
+        return { field, expected, next: joins.get(field)?.(expected) ?? null };
+      }),
+      news: '',
+    }),
+  };
+}
 
-  private membersAfter(spelled: readonly DeviceKey[], canonical: DeviceKey, after: StoredDevice): string[][] {
-    const { deviceIndex, partnershipIndex } = this.keys;
-    const [devices, partnerships] = [this.short(deviceIndex), this.short(partnershipIndex)];
-    const members: string[][] = [];
-    if (after.record !== null || after.decisions.length > 0) members.push([devices, 'SADD', canonical]);
-    for (const { user } of after.decisions)
-      if (user !== '') members.push([`index:decisions:${canonical}`, 'SADD', encodeUser(user)]);
-    for (const { user } of after.partnerships)
-      members.push([partnerships, 'SADD', `${encodeUser(user)}:${canonical}`]);
-    for (const key of spelled) {
-      if (key === canonical) continue;
-      members.push([devices, 'SREM', key]);
-      for (const user of this.holdersOf(key).partnerships)
-        members.push([partnerships, 'SREM', `${encodeUser(user)}:${key}`]);
-    }
-    return members;
-  }
+interface UserField {
+  readonly local: string;
+  readonly field: string;
+  readonly join: (before: string | null) => string | null;
+}
 
-  private decisionName(device: DeviceKey, user: string): string {
-    return this.keys.decision(user === '' ? null : (user as UserKey), device);
+/** Users came from imports; a record that is not understood is kept. A partnership is a device of its user, too. */
+function userFieldOf(kind: 'user' | 'alias' | 'partnership', { names, text }: Earlier): UserField[] {
+  const name = earlierUser(names[0]);
+  const local = foldedLocalPart(name);
+  if (kind === 'alias') return [{ local, field: userField.alias(name), join: () => earlierUser(text) }];
+  if (kind === 'user') {
+    const report = withoutEncoded(text);
+    return [{ local, field: userField.report(IMPORT_SOURCE, name), join: () => report }];
   }
+  const device = deviceKey(names[1] ?? '');
+  const seen = seenPartnership(name, device, joinedPartnership(name, names[1] ?? '', null, text));
+  if (seen === null) return [];
+  const { firstSeen, lastAllowed } = seen;
+  const join = (before: string | null): string => {
+    const known = before === null ? null : timesOf(before);
+    return seenDeviceText(
+      Math.min(firstSeen, known?.firstSeen ?? Infinity),
+      later(known?.lastAllowed ?? null, lastAllowed),
+    );
+  };
+  return [{ local, field: userField.device(device, name), join }];
+}
 
-  private short(name: string): string {
-    return name.slice(this.keys.prefix.length);
+/** The record without what only the earlier layout needs. Its names of fields are those of a report. */
+function withoutEncoded(text: string): string {
+  try {
+    const record: unknown = JSON.parse(text);
+    if (!isObject(record)) return text;
+    const { encodedAliases: _none, ...rest } = record;
+    return JSON.stringify(rest);
+  } catch {
+    return text;
   }
 }

@@ -1,107 +1,121 @@
-// Owns the Redis directory: shared by any number of gateways, one script per operation, a Stream as change log.
+// Owns the directory in Redis: shared by any number of gateways; one hash for each device, one for the users with one local part.
 import { isDeepStrictEqual } from 'node:util';
 import type { Redis } from 'ioredis';
+import { foldedLocalPart } from '../../identity/folded-name.ts';
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
 import { NO_GROUPS } from '../../identity/user-names.ts';
 import type { UserNames } from '../../identity/user-names.ts';
-import type { ManualDecision } from '../../model/decision.ts';
+import { readDecisionRecord } from '../../model/decision.ts';
+import type {
+  DecisionOrigin,
+  DecisionRecord,
+  DecisionSubject,
+  ManualDecision,
+} from '../../model/decision.ts';
+import type { DeviceObservation } from '../../model/device.ts';
+import type { NewSpelling, PartnershipRecord } from '../../model/partnership.ts';
+import type { UserObservation } from '../../model/user.ts';
+import { changedDecision, decisionRecordText } from '../../model/wipe.ts';
 import { noteTold, settleWipe } from '../../policy/wipe.ts';
 import type { WipeNotice, WipeOutcome } from '../../policy/wipe.ts';
-import {
-  MAX_SPELLINGS,
-  blankPartnership,
-  readPartnership,
-  seenPartnership,
-} from '../../model/partnership.ts';
-import { TolerantReader } from '../tolerant-reader.ts';
-import { boundRequirements, readDevice } from '../../model/device.ts';
-import { readDecision } from '../../model/decision.ts';
-import { decisionText } from '../../model/wipe.ts';
-import { readUser } from '../../model/user.ts';
-import type { DeviceReport } from '../../model/device.ts';
-import type { NewSpelling, PartnershipRecord } from '../../model/partnership.ts';
-import type { UserRecord } from '../../model/user.ts';
+import type { ReportOutcome, SourceOrder } from '../device-reports.ts';
+import { UNDECIDED, deviceEntry, userEntries, userEntry } from '../entries.ts';
+import { LookUp } from '../look-up.ts';
+import { recordNames } from '../record-names.ts';
 import { SHARED_SECRET, newSecret } from '../secret.ts';
-import type {
-  ChangeBatch,
-  DeviceListing,
-  DirectoryStore,
-  LogPosition,
-  LookupResult,
-  PartnershipListing,
-  StoredDecision,
-  UserDecision,
-} from '../store.ts';
 import { UNGUARDED } from '../store-guard.ts';
 import type { GuardOptions } from '../store-guard.ts';
-import { concerning } from '../user-decisions.ts';
+import type {
+  ChangeBatch,
+  DeviceEntry,
+  DirectoryStore,
+  ImportedChange,
+  LogPosition,
+  LookupResult,
+  UserEntry,
+  Written,
+} from '../store.ts';
+import type { StoredUsers } from '../stored-records.ts';
+import { TolerantReader } from '../tolerant-reader.ts';
+import { ChangeLog } from './change-log.ts';
+import { putDevices, putImported } from './device-writes.ts';
+import { updateHashes } from './hash-writer.ts';
+import type { HashAccess } from './hash-writer.ts';
+import { isEarlier, isEarlierId, positionOf, vectorOf } from './log-position.ts';
 import { LookupBatch } from './lookup-batch.ts';
-import { readTexts, unreadableRecords } from './redis-check.ts';
+import type { WantedHash } from './lookup-batch.ts';
+import type { ReadHash } from './packed-reply.ts';
 import { connect, placeOf, ready } from './redis-connection.ts';
 import type { RedisStoreOptions } from './redis-connection.ts';
 import { RedisGuard } from './redis-guard.ts';
-import { RedisKeys, decodeUser, encodeUser } from './redis-keys.ts';
-import { RedisMigration } from './redis-migration.ts';
 import {
-  AMEND_DECISION,
-  DECIDE,
-  LOOKUP,
-  PUT_DEVICE,
-  PUT_USER,
-  RECORD_SEEN,
-  REPLACE_DECISION,
-} from './redis-scripts.ts';
+  RedisKeys,
+  deviceField,
+  encodeName,
+  partitionOfDevice,
+  partitionOfUsers,
+  userField,
+} from './redis-keys.ts';
+import { COMMIT, READ } from './redis-scripts.ts';
+import { Replication } from './replication.ts';
+import { scanDevices, scanUsers } from './scan.ts';
+import { recordSeen } from './seen-writes.ts';
+import { storedDevice, storedUsers } from './stored-hashes.ts';
+import { putUsers } from './user-writes.ts';
 
-/** Changes kept in the Stream, approximately. */
-const MAX_CHANGES = 100_000;
-/** Longest wait of one XREAD. */
-const BLOCK_MS = 2_000;
-const READ_COUNT = 1_000;
-const LIST_BATCH = 500;
-/** Partnerships written by one script, which blocks Redis. */
-const SEEN_BATCH = 20;
-/** Most attempts to change one decision against other writers. */
-const MAX_ATTEMPTS = 5;
-
-/** The directory in Redis. Single server or Sentinel-less replica set; not Cluster (scripts touch several keys). */
+/** The directory in Redis. Single server or replicas behind Sentinel. */
 export class RedisStore implements DirectoryStore {
   readonly kind = 'redis';
   readonly names: UserNames;
+  readonly sources: SourceOrder;
   private readonly client: Redis;
-  /** XREAD blocks its connection, so it has its own one, without a command timeout. */
   private readonly reader: Redis;
   private readonly keys: RedisKeys;
   private readonly guard: RedisGuard;
+  private readonly log: ChangeLog;
+  private readonly replication: Replication;
   /** The guard's generation whose change was announced last. */
   private announced = 0;
-  private readonly lookups = new LookupBatch((values) => this.guard.script(LOOKUP, values));
+  private readonly reads: LookupBatch;
+  private readonly access: HashAccess;
   private closed = false;
 
-  private constructor(options: RedisStoreOptions, names: UserNames, guard: GuardOptions) {
+  private constructor(
+    options: RedisStoreOptions,
+    names: UserNames,
+    guard: GuardOptions,
+    sources: SourceOrder,
+  ) {
     this.names = names;
+    this.sources = sources;
     this.client = connect(options, options.commandTimeoutMs);
+    // Without a command time-out: XREAD waits.
     this.reader = connect(options, undefined);
     this.keys = new RedisKeys(options.keyPrefix);
     this.guard = new RedisGuard(this.client, this.keys, placeOf(options), guard);
+    this.log = new ChangeLog(this.client, this.reader, this.keys);
+    this.reads = new LookupBatch((keys, values) => this.guard.script(READ, keys, values));
+    this.access = {
+      read: (wanted) => this.reads.read(wanted),
+      commit: async (keys, values) => (await this.guard.script(COMMIT, keys, values)) as number[],
+    };
+    this.replication = new Replication(options);
     this.reader.on('close', () => this.guard.doubt());
   }
 
-  /**
-   * Connects and migrates older records. Rejects as soon as it is known that Redis cannot be used, or is not the known
-   * store (redis-guard.ts).
-   */
+  /** Connects. Rejects as soon as it is known that Redis cannot be used, or is not the known store (redis-guard.ts). */
   static async open(
     options: RedisStoreOptions,
     names: UserNames = NO_GROUPS,
     guard: GuardOptions = UNGUARDED,
+    sources: SourceOrder = [],
   ): Promise<RedisStore> {
-    const store = new RedisStore(options, names, guard);
+    const store = new RedisStore(options, names, guard, sources);
     try {
       await Promise.all([ready(store.client, options.url), ready(store.reader, options.url)]);
       await store.guard.check();
       // The first beat shows whether the server accepts writes.
       if (guard.serves) await store.guard.check();
-      await new RedisMigration(store.client, store.guard, store.keys).run();
       // Disconnects, because a reader would keep waiting on the old log.
       store.guard.onNewEpoch = () => store.reader.disconnect(true);
       store.announced = store.guard.guard.generation;
@@ -113,206 +127,131 @@ export class RedisStore implements DirectoryStore {
   }
 
   async lookup(name: UserKey, key: DeviceKey): Promise<LookupResult> {
-    const stored = await this.lookups.read(name, this.names.canonical(name), key);
-    const user = decodeUser(stored.user);
-    const reader = new TolerantReader();
-    if (stored.failure !== null) reader.fail(stored.failure);
-    const deviceDecision = this.decision(stored.deviceDecision, key, reader);
-    const aliasesOf = (of: UserKey, record: string | null): readonly UserKey[] =>
-      reader.read(record, (text) => readUser(of, text).aliases) ?? [];
-    const login = { name, user, aliases: aliasesOf(user, stored.userRecord) };
-    const decisions = stored.userDecisions.map((row) => {
-      const target = decodeUser(row.target);
-      return {
-        user: decodeUser(row.name),
-        target,
-        aliases: aliasesOf(target, row.record),
-        read: () => this.decision(row.decision, key, reader),
-      };
-    });
-    return {
-      user,
-      device: reader.read(stored.device, (text) => readDevice(key, text)),
-      deviceDecision,
-      ...concerning(this.names, login, deviceDecision, decisions),
-      partnership: seenPartnership(user, key, stored.partnership),
-      position: stored.position,
-      ...reader.unreadable(),
-    };
-  }
-
-  async getDevice(key: DeviceKey): Promise<DeviceListing | null> {
-    const [listing] = await this.readDevices([key]);
-    return listing ?? null;
-  }
-
-  async putDevice(report: DeviceReport): Promise<boolean> {
-    const { managed, compliant, model, os, encrypted, compromised, owner, lastCheckIn } = report;
-    const { key, source, version, observedAt } = report;
-    const unmetRequirements = boundRequirements(report.unmetRequirements);
-    const said = { managed, compliant, model, os, encrypted, compromised, owner, lastCheckIn };
-    const text = JSON.stringify({ ...said, source, version, observedAt, unmetRequirements }).slice(0, -1);
-    const values = [key, text, source, String(version), String(MAX_CHANGES), String(observedAt)];
-    return (await this.guard.script(PUT_DEVICE, values)) === 1;
-  }
-
-  async getUser(key: UserKey): Promise<UserRecord | null> {
-    await this.guard.verified();
-    const stored = await this.client.get(this.keys.user(key));
-    return stored === null ? null : readUser(key, stored);
-  }
-
-  async putUser(record: UserRecord): Promise<void> {
-    const { key, ...rest } = record;
-    const aliases = record.aliases.map(encodeUser);
-    const stored = JSON.stringify({ ...rest, encodedAliases: aliases });
-    await this.guard.script(PUT_USER, [encodeUser(key), stored, String(MAX_CHANGES), ...aliases]);
-  }
-
-  async decide(user: UserKey | null, device: DeviceKey, decision: ManualDecision | null): Promise<void> {
-    const stored = decision === null ? '' : decisionText(decision, this.epoch);
-    await this.guard.script(DECIDE, [
-      device,
-      user === null ? '' : encodeUser(user),
-      stored,
-      String(MAX_CHANGES),
+    const lookUp = new LookUp(this.names, this.sources, name);
+    const ends = new Map<number, string>();
+    let missing = lookUp.login.missing();
+    const [device, ...first] = await this.reads.read([
+      { key: this.keys.device(key) },
+      ...missing.map((local) => ({ key: this.keys.users(local) })),
     ]);
+    let hashes = first;
+    ends.set(partitionOfDevice(key), device?.end ?? '');
+    while (missing.length > 0) {
+      for (const [index, local] of missing.entries()) {
+        const { end = '', values = null } = hashes[index] ?? {};
+        const partition = partitionOfUsers(local);
+        const before = ends.get(partition);
+        if (before === undefined || isEarlierId(end, before)) ends.set(partition, end);
+        lookUp.login.add(local, storedUsers(local, values));
+      }
+      missing = lookUp.login.missing();
+      if (missing.length > 0)
+        hashes = [...(await this.reads.read(missing.map((local) => ({ key: this.keys.users(local) }))))];
+    }
+    return lookUp.result(storedDevice(key, device?.values ?? null), positionOf(ends), this.epoch, Date.now());
+  }
+
+  async getDevice(key: DeviceKey): Promise<DeviceEntry | null> {
+    const [hash] = await this.reads.read([{ key: this.keys.device(key) }]);
+    return deviceEntry(storedDevice(key, hash?.values ?? null), this.sources, this.epoch);
+  }
+
+  async getUser(name: UserKey): Promise<UserEntry | null> {
+    const local = foldedLocalPart(name);
+    const stored = await this.usersOf(local);
+    const entry = userEntry(name, stored, this.sources, this.epoch);
+    const target = stored.aliases.get(name);
+    if (entry !== null || target === undefined) return entry;
+    const other = foldedLocalPart(target);
+    const users = other === local ? stored : await this.usersOf(other);
+    return userEntry(target, users, this.sources, this.epoch);
+  }
+
+  async *scanDevices(): AsyncIterable<readonly DeviceEntry[]> {
+    for await (const stored of scanDevices(this.client, this.keys, this.access.read))
+      yield stored.flatMap((one) => deviceEntry(one, this.sources, this.epoch) ?? []);
+  }
+
+  async *scanUsers(): AsyncIterable<readonly UserEntry[]> {
+    for await (const stored of scanUsers(this.client, this.keys, this.access.read))
+      yield stored.flatMap((one) => userEntries(one, this.sources, this.epoch));
+  }
+
+  putDevices(observations: readonly DeviceObservation[]): Promise<readonly ReportOutcome[]> {
+    return putDevices(this.access, this.keys, observations);
+  }
+
+  putUsers(observations: readonly UserObservation[]): Promise<readonly ReportOutcome[]> {
+    return putUsers(this.access, this.keys, observations);
+  }
+
+  putImported(source: string, changes: readonly ImportedChange[]): Promise<void> {
+    return putImported(this.access, this.keys, source, changes);
+  }
+
+  async decide(
+    subject: DecisionSubject,
+    decision: ManualDecision | null,
+    origin: DecisionOrigin,
+  ): Promise<Written> {
+    return this.replication.write((connection) =>
+      this.change(subject, true, (before) => changedDecision(before, decision, origin), connection),
+    );
   }
 
   async replaceDecision(
-    user: UserKey | null,
-    device: DeviceKey,
+    subject: DecisionSubject,
     expected: ManualDecision | null,
     decision: ManualDecision | null,
-  ): Promise<boolean> {
-    return this.change(user, device, (stored) =>
-      isDeepStrictEqual(stored, expected) ? { next: decision } : null,
+    origin: DecisionOrigin,
+  ): Promise<Written | null> {
+    let isExpected = false;
+    const written = await this.replication.write((connection) =>
+      this.change(
+        subject,
+        true,
+        (before) => {
+          isExpected = isDeepStrictEqual(before.decision, expected);
+          return isExpected ? changedDecision(before, decision, origin) : null;
+        },
+        connection,
+      ),
     );
+    return isExpected ? written : null;
   }
 
   async noteWipeTold(user: UserKey | null, device: DeviceKey, notice: WipeNotice): Promise<boolean> {
-    await this.guard.verified();
-    for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
-      const [stored] = await readTexts(this.client, [this.keys.decision(user, device)]);
-      const decision = this.decision(stored ?? null, device, new TolerantReader());
-      const told = noteTold(decision, notice);
-      if (typeof stored !== 'string' || told === null) return false;
-      if (told === decision) return true;
-      const values = [device, user === null ? '' : encodeUser(user), stored, decisionText(told, this.epoch)];
-      if ((await this.guard.script(AMEND_DECISION, values)) === 1) return true;
-    }
-    throw new Error('the decision keeps changing');
+    let isPending = false;
+    await this.change({ user, device }, false, (before) => {
+      const told = noteTold(before.decision, notice);
+      isPending = told !== null;
+      return told === null || told === before.decision ? null : { ...before, decision: told };
+    });
+    return isPending;
   }
 
   async acknowledgeWipe(user: UserKey | null, device: DeviceKey, outcome: WipeOutcome): Promise<boolean> {
-    return this.change(user, device, (stored) => {
-      const next = settleWipe(stored, outcome);
-      return next === null ? null : { next };
+    let isSettled = false;
+    await this.change({ user, device }, true, (before) => {
+      const settled = settleWipe(before.decision, outcome);
+      isSettled = settled !== null;
+      const origin = { by: outcome.user, via: 'device', at: outcome.at };
+      return settled === null ? null : changedDecision(before, settled, origin);
     });
-  }
-
-  async listUserDecisions(device: DeviceKey): Promise<readonly UserDecision[]> {
-    await this.guard.verified();
-    const users = (await this.scan(this.keys.decisionIndex(device))).map(decodeUser);
-    const stored = await readTexts(
-      this.client,
-      users.map((user) => this.keys.decision(user, device)),
-    );
-    const reader = new TolerantReader();
-    return users.flatMap((user, index) => {
-      const decision = this.decision(stored[index] ?? null, device, reader);
-      return decision === null ? [] : [{ user, decision }];
-    });
-  }
-
-  async listDecisions(): Promise<readonly StoredDecision[]> {
-    await this.guard.verified();
-    // Every device with a decision is in this index.
-    const devices = (await this.scan(this.keys.deviceIndex)) as DeviceKey[];
-    const found: StoredDecision[] = [];
-    for (let at = 0; at < devices.length; at += LIST_BATCH) {
-      const batch = devices.slice(at, at + LIST_BATCH);
-      const stored = await readTexts(
-        this.client,
-        batch.map((device) => this.keys.decision(null, device)),
-      );
-      const onUsers = await Promise.all(batch.map((device) => this.listUserDecisions(device)));
-      for (const [index, device] of batch.entries()) {
-        const decision = this.decision(stored[index] ?? null, device, new TolerantReader());
-        if (decision !== null) found.push({ device, user: null, decision });
-        for (const one of onUsers[index] ?? []) found.push({ device, ...one });
-      }
-    }
-    return found;
-  }
-
-  async listDevices(): Promise<readonly DeviceListing[]> {
-    await this.guard.verified();
-    const keys = (await this.scan(this.keys.deviceIndex)) as DeviceKey[];
-    const listings: DeviceListing[] = [];
-    for (let at = 0; at < keys.length; at += LIST_BATCH) {
-      listings.push(...(await this.readDevices(keys.slice(at, at + LIST_BATCH))));
-    }
-    return listings;
-  }
-
-  async listPartnerships(): Promise<readonly PartnershipListing[]> {
-    await this.guard.verified();
-    const members = await this.scan(this.keys.partnershipIndex);
-    const listings: PartnershipListing[] = [];
-    for (let at = 0; at < members.length; at += LIST_BATCH) {
-      const pairs = members.slice(at, at + LIST_BATCH).map((member) => {
-        const [user = '', device = ''] = member.split(':');
-        return { user: decodeUser(user), device: device as DeviceKey };
-      });
-      const records = await readTexts(
-        this.client,
-        pairs.map(({ user, device }) => this.keys.partnership(user, device)),
-      );
-      const decisions = await readTexts(
-        this.client,
-        pairs.map(({ user, device }) => this.keys.decision(user, device)),
-      );
-      for (const [index, { user, device }] of pairs.entries()) {
-        const stored = records[index];
-        if (stored === null) continue;
-        const reader = new TolerantReader();
-        if (stored === undefined) reader.fail(`partnership ${user} ${device}`);
-        const record = reader.read(stored, (text) => readPartnership(user, device, text));
-        const decision = this.decision(decisions[index], device, reader);
-        listings.push({
-          record: record ?? blankPartnership(user, device),
-          decision,
-          ...reader.unreadable(),
-        });
-      }
-    }
-    return listings;
+    return isSettled;
   }
 
   async recordSeen(batch: readonly PartnershipRecord[]): Promise<readonly NewSpelling[]> {
-    const added: NewSpelling[] = [];
-    for (let at = 0; at < batch.length; at += SEEN_BATCH) {
-      const values = batch.slice(at, at + SEEN_BATCH).flatMap(({ user, device, ...rest }) => {
-        const grouped = encodeUser(this.names.canonical(user));
-        return [encodeUser(user), grouped, device, JSON.stringify(rest)];
-      });
-      const reply = (await this.guard.script(RECORD_SEEN, [String(MAX_SPELLINGS), ...values])) as string[];
-      for (let index = 0; index + 2 < reply.length; index += 3) {
-        const [user = '', device = '', spellings = '[]'] = reply.slice(index, index + 3);
-        added.push({
-          user: decodeUser(user),
-          device: device as DeviceKey,
-          spellings: JSON.parse(spellings) as string[],
-        });
-      }
-    }
-    return added;
+    return recordSeen(this.access, this.keys, this.names, batch);
   }
 
   async unreadable(): Promise<readonly string[]> {
-    await this.guard.verified();
-    return unreadableRecords(this.client, this.keys.prefix, this.epoch);
+    const found = new Set<string>();
+    for await (const entries of this.scanDevices())
+      for (const { unreadable = [] } of entries) for (const name of unreadable) found.add(name);
+    for await (const entries of this.scanUsers())
+      for (const { unreadable = [] } of entries) for (const name of unreadable) found.add(name);
+    return [...found].sort();
   }
 
   async sharedSecret(): Promise<string> {
@@ -324,16 +263,16 @@ export class RedisStore implements DirectoryStore {
     return stored;
   }
 
-  async position(): Promise<LogPosition> {
-    const last = await this.client.xrevrange(this.keys.changes, '+', '-', 'COUNT', 1);
-    return last[0]?.[0] ?? '0-0';
+  position(): Promise<LogPosition> {
+    return this.log.position();
   }
 
   async changesAfter(position: LogPosition): Promise<ChangeBatch> {
     await this.guard.verified();
-    const batch = await this.read(position);
+    const { lost, ...batch } = await this.log.changesAfter(position);
     // The log of another store does not apply to this one.
-    if (batch.trimmed) await this.guard.check();
+    if (lost) await this.guard.lostWrites();
+    else if (batch.trimmed) await this.guard.check();
     else await this.guard.verified();
     const { generation } = this.guard.guard;
     if (this.announced === generation) return batch;
@@ -341,44 +280,8 @@ export class RedisStore implements DirectoryStore {
     return { changes: [], position: await this.position(), trimmed: true };
   }
 
-  private async read(position: LogPosition): Promise<ChangeBatch> {
-    const reply = await this.reader.xread(
-      'COUNT',
-      READ_COUNT,
-      'BLOCK',
-      BLOCK_MS,
-      'STREAMS',
-      this.keys.changes,
-      position,
-    );
-    const entries = reply?.[0]?.[1] ?? [];
-    const last = entries.at(-1)?.[0];
-    if (last === undefined) {
-      // No change, unless the Stream was emptied, or replaced by one that ends before the position. Later writes are
-      // left to the next read: the position is kept.
-      const end = await this.position();
-      const trimmed = this.isBefore(end, position);
-      return { changes: [], position: trimmed ? end : position, trimmed };
-    }
-    const changes = entries.map(([, fields]) => {
-      const values = new Map<string, string>();
-      for (let index = 0; index + 1 < fields.length; index += 2) {
-        values.set(fields[index] as string, fields[index + 1] as string);
-      }
-      const device = values.get('d') ?? '';
-      const user = values.get('u') ?? '';
-      return {
-        device: device === '' ? null : (device as DeviceKey),
-        user: user === '' ? null : decodeUser(user),
-      };
-    });
-    return { changes, position: last, trimmed: !(await this.holds(position)) };
-  }
-
   isBefore(a: LogPosition, b: LogPosition): boolean {
-    const [timeA = 0, sequenceA = 0] = a.split('-').map(Number);
-    const [timeB = 0, sequenceB = 0] = b.split('-').map(Number);
-    return timeA === timeB ? sequenceA < sequenceB : timeA < timeB;
+    return isEarlier(vectorOf(a), vectorOf(b));
   }
 
   async close(): Promise<void> {
@@ -387,80 +290,51 @@ export class RedisStore implements DirectoryStore {
     this.guard.close();
     this.client.disconnect();
     this.reader.disconnect();
+    this.replication.close();
   }
 
-  /**
-   * Whether the entry at a position exists. If not, later entries were trimmed as well, or it is another log. A server
-   * that took over without the last entries numbers new ones by its own clock, so they may lie before the position.
-   */
-  private async holds(position: LogPosition): Promise<boolean> {
-    if (position === '0-0') return true;
-    return (await this.client.xrange(this.keys.changes, position, position)).length > 0;
-  }
-
-  /** Writes the result of `work` on the stored decision; repeats when another writer changed it. */
+  /** Writes the result of `work` on the stored decision; null = nothing. `isNews` = verdicts may change. */
   private async change(
-    user: UserKey | null,
-    device: DeviceKey,
-    work: (stored: ManualDecision | null) => { readonly next: ManualDecision | null } | null,
-  ): Promise<boolean> {
-    for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
-      await this.guard.verified();
-      const [stored = null] = await readTexts(this.client, [this.keys.decision(user, device)]);
-      const changed = work(this.decision(stored, device, new TolerantReader()));
-      if (changed === null) return false;
-      const next = changed.next === null ? '' : decisionText(changed.next, this.epoch);
-      const name = user === null ? '' : encodeUser(user);
-      const values = [device, name, stored ?? '', next, String(MAX_CHANGES)];
-      if ((await this.guard.script(REPLACE_DECISION, values)) === 1) return true;
-    }
-    throw new Error('the decision keeps changing');
+    subject: DecisionSubject,
+    isNews: boolean,
+    work: (before: DecisionRecord) => DecisionRecord | null,
+    on: Redis = this.client,
+  ): Promise<void> {
+    const { device, user } = subject;
+    const wanted = this.decisionField(subject);
+    const [field = ''] = wanted.fields ?? [];
+    const what = recordNames.decision(device, user);
+    const access: HashAccess = {
+      ...this.access,
+      commit: async (keys, values) => (await this.guard.script(COMMIT, keys, values, on)) as number[],
+    };
+    const join = (stored: ReadHash['values']) => {
+      const expected = stored?.[0] ?? null;
+      const before =
+        new TolerantReader().read(expected, (text) => readDecisionRecord(text, what, this.epoch)) ??
+        UNDECIDED;
+      const after = work(before);
+      const isNothing = after === null || (after.decision === null && expected === null);
+      if (isNothing) return null;
+      const news = isNews ? (device ?? encodeName(user ?? '')) : '';
+      return { fields: [{ field, expected, next: decisionRecordText(after, this.epoch) }], news };
+    };
+    const beside = device === null || user === null ? {} : { user: encodeName(user) };
+    await updateHashes(access, [{ wanted, join }], { name: device === null ? 'u' : 'd', ...beside });
   }
 
-  private async readDevices(keys: readonly DeviceKey[]): Promise<DeviceListing[]> {
-    await this.guard.verified();
-    const records = await readTexts(
-      this.client,
-      keys.map((key) => this.keys.device(key)),
-    );
-    const decisions = await readTexts(
-      this.client,
-      keys.map((key) => this.keys.decision(null, key)),
-    );
-    return keys.flatMap((key, index) => {
-      const reader = new TolerantReader();
-      if (records[index] === undefined) reader.fail(`device ${key}`);
-      const record = reader.read(records[index], (stored) => readDevice(key, stored));
-      const decision = this.decision(decisions[index], key, reader);
-      const unreadable = reader.unreadable();
-      const isNothing = record === null && decision === null && unreadable.unreadable === undefined;
-      return isNothing ? [] : [{ key, record, decision, ...unreadable }];
-    });
+  private decisionField({ device, user }: DecisionSubject): WantedHash {
+    if (device !== null) return { key: this.keys.device(device), fields: [deviceField.decision(user)] };
+    if (user === null) throw new Error('a decision on nobody');
+    return { key: this.keys.users(foldedLocalPart(user)), fields: [userField.decision(user)] };
+  }
+
+  private async usersOf(local: string): Promise<StoredUsers> {
+    const [hash] = await this.reads.read([{ key: this.keys.users(local) }]);
+    return storedUsers(local, hash?.values ?? null);
   }
 
   private get epoch(): number {
     return this.guard.guard.epoch;
-  }
-
-  /** `undefined` = the stored value is not text. */
-  private decision(
-    stored: string | null | undefined,
-    device: DeviceKey,
-    reader: TolerantReader,
-  ): ManualDecision | null {
-    const what = `decision ${device}`;
-    if (stored === undefined) reader.fail(what);
-    return reader.read(stored, (text) => readDecision(text, what, this.epoch));
-  }
-
-  private async scan(index: string): Promise<string[]> {
-    const members = new Set<string>();
-    let cursor = '0';
-    do {
-      const [next, found] = await this.client.sscan(index, cursor, 'COUNT', LIST_BATCH);
-      for (const member of found) members.add(member);
-      cursor = next;
-    } while (cursor !== '0');
-    return [...members].sort();
   }
 }

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { RedisKeeper } from '../../../src/directory/redis/redis-keeper.ts';
+import { PARTITIONS, RedisKeys } from '../../../src/directory/redis/redis-keys.ts';
 import { newIdentity } from '../../../src/directory/store-identity.ts';
 import { freePort } from './free-port.ts';
 import { eventually } from '../checks/until.ts';
@@ -31,6 +32,18 @@ export interface TestRedis {
 /** Arguments of a redis-server that saves every write before it answers. */
 export const SAVES_EVERY_WRITE = ['--appendonly', 'yes', '--appendfsync', 'always'] as const;
 
+/** Every key that says which store it is. */
+export function identityKeys(keyPrefix: string): string[] {
+  const keys = new RedisKeys(keyPrefix);
+  return [keys.schema, keys.beat, ...PARTITIONS.map((partition) => keys.schemaCopy(partition))];
+}
+
+/** Lets the directory say that it is another store, with all of its parts. */
+export async function writeIdentity(client: Redis, text: string, keyPrefix = 'easgate:'): Promise<void> {
+  const [schema = '', , ...copies] = identityKeys(keyPrefix);
+  await client.mset([schema, ...copies].flatMap((name) => [name, text]));
+}
+
 /** Makes the directory, as `easgate store init` does. */
 export async function initDirectory(url: string, keyPrefix = 'easgate:'): Promise<void> {
   const keeper = await RedisKeeper.open({ url, keyPrefix, commandTimeoutMs: 5_000 });
@@ -53,12 +66,11 @@ export async function startRedis(args: readonly string[] = [], init = true): Pro
     port,
     clear: async () => {
       const client = new Redis(url);
-      const [schema = '', beat] = await client.mget('easgate:schema', 'easgate:beat');
-      const emptied = client
-        .multi()
-        .flushall()
-        .set('easgate:schema', schema ?? '');
-      await (typeof beat === 'string' ? emptied.set('easgate:beat', beat) : emptied).exec();
+      const names = identityKeys('easgate:');
+      const texts = await client.mget(names);
+      const emptied = client.multi().flushall();
+      for (const [index, name] of names.entries()) emptied.set(name, texts[index] ?? '');
+      await emptied.exec();
       client.disconnect();
     },
     crash: () => stop(child),

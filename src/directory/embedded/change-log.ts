@@ -1,0 +1,70 @@
+// Owns the change log of the SQLite file: a table of numbered changes.
+import type { DeviceKey, UserKey } from '../../identity/keys.ts';
+import type { Change, ChangeBatch, LogPosition } from '../store.ts';
+import type { GuardedDatabase } from './guarded-database.ts';
+
+/** Changes kept in the log; a worker that is further behind drops its cache. */
+const MAX_CHANGES = 100_000;
+/** Changes read at once. */
+const MAX_READ = 10_000;
+
+/** Use within a transaction of the database. */
+export class ChangeLog {
+  private readonly database: GuardedDatabase;
+  private readonly onAppend: () => void;
+  private appended = 0;
+  /** The generation of the guard whose change was announced last. */
+  private announced: number;
+
+  /** `onAppend` is called for each change, within its transaction. */
+  constructor(database: GuardedDatabase, onAppend: () => void) {
+    this.database = database;
+    this.onAppend = onAppend;
+    this.announced = database.guard.generation;
+  }
+
+  append(device: DeviceKey | null, user: UserKey | null): void {
+    this.database.statement('INSERT INTO changes (device, user) VALUES (?, ?)').run(device, user);
+    this.onAppend();
+    // Now and then: of many writes each would pay for it.
+    this.appended += 1;
+    if (this.appended % TRIM_EVERY === 0) this.trim();
+  }
+
+  /** The last id; the sequence table keeps it even when all rows were removed. */
+  end(): LogPosition {
+    const row = this.database.statement("SELECT seq FROM sqlite_sequence WHERE name = 'changes'").get();
+    return String(Number(row?.['seq'] ?? 0));
+  }
+
+  /** Changes after a position; null = none. */
+  after(position: LogPosition): ChangeBatch | null {
+    const last = this.end();
+    const { generation } = this.database.guard;
+    if (this.announced !== generation) {
+      this.announced = generation;
+      return { changes: [], position: last, trimmed: true };
+    }
+    if (last === position) return null;
+    const rows = this.database
+      .statement('SELECT id, device, user FROM changes WHERE id > ? ORDER BY id LIMIT ?')
+      .all(Number(position), MAX_READ);
+    const first = rows[0];
+    // Ids have no gaps: another next id, or an end before the position, means that changes were removed.
+    const trimmed = first === undefined || Number(first['id']) !== Number(position) + 1;
+    const changes = rows.map((row): Change => ({
+      device: row['device'] as DeviceKey | null,
+      user: row['user'] as UserKey | null,
+    }));
+    const end = rows.at(-1);
+    return { changes, position: end === undefined ? last : String(end['id']), trimmed };
+  }
+
+  private trim(): void {
+    this.database
+      .statement('DELETE FROM changes WHERE id <= (SELECT max(id) FROM changes) - ?')
+      .run(MAX_CHANGES);
+  }
+}
+
+const TRIM_EVERY = 64;

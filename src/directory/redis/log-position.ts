@@ -1,0 +1,42 @@
+// Owns positions in the change log of Redis: a vector with the id of an entry for each partition. Pure.
+import type { LogPosition } from '../store.ts';
+
+/** The id of an entry of a stream, by partition. */
+export type Vector = ReadonlyMap<number, string>;
+
+/** Before the first entry of a stream. */
+export const BEFORE_FIRST = '0-0';
+
+/** As text: `PARTITION:ID` for each partition, separated by spaces. */
+export function positionOf(vector: Vector): LogPosition {
+  let text = '';
+  for (const [partition, id] of vector) text += `${text === '' ? '' : ' '}${partition}:${id}`;
+  return text;
+}
+
+/** Reverses {@link positionOf}. */
+export function vectorOf(position: LogPosition): Vector {
+  const vector = new Map<number, string>();
+  if (position === '') return vector;
+  for (const part of position.split(' ')) {
+    const colon = part.indexOf(':');
+    vector.set(Number(part.slice(0, colon)), part.slice(colon + 1));
+  }
+  return vector;
+}
+
+/** Whether some partition that both have stands earlier in `a`. */
+export function isEarlier(a: Vector, b: Vector): boolean {
+  for (const [partition, id] of a) {
+    const other = b.get(partition);
+    if (other !== undefined && isEarlierId(id, other)) return true;
+  }
+  return false;
+}
+
+/** Whether an entry of a stream stands before another one: `MILLISECONDS-SEQUENCE`. */
+export function isEarlierId(a: string, b: string): boolean {
+  const [timeA = 0, sequenceA = 0] = a.split('-').map(Number);
+  const [timeB = 0, sequenceB = 0] = b.split('-').map(Number);
+  return timeA === timeB ? sequenceA < sequenceB : timeA < timeB;
+}
