@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, expect, it, vi } from 'vitest';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
 import { stopTimers } from '../support/checks/test-clock.ts';
-import { decision, phone } from './store-contract.ts';
+import { BY_TEST, decision, phone } from '../support/servers/directory-records.ts';
 
 vi.mock('node:fs', async (importOriginal) => ({
   ...(await importOriginal<typeof fs>()),
@@ -24,7 +24,7 @@ it('a change of another process is seen within a second without news from the fi
   const pass = stopTimers();
   const told: unknown[] = [];
   const waiting = other.changesAfter(await other.position()).then(({ changes }) => told.push(...changes));
-  await store.decide(null, phone, decision('block'));
+  await store.decide({ user: null, device: phone }, decision('block'), BY_TEST);
   await pass(100);
   expect(told).toEqual([]);
   await pass(800);
