@@ -128,7 +128,7 @@ export class CachedAccess {
     request: RequestFacts,
     before: Verdict | null,
   ): Verdict {
-    const found = shared(lapsing(decideAccess(policy, this.access(), wall, request), now, wall));
+    const found = lapsing(decideAccess(policy, this.access(), wall, request), now, wall);
     return before !== null && isSame(before, found) ? before : found;
   }
 
@@ -140,18 +140,6 @@ export class CachedAccess {
     readLately.set(this, access);
     return access;
   }
-}
-
-/** Verdicts that say nothing of one phone, by what they say: most phones have one of a few. */
-const MAX_SHARED = 1_000;
-const common = new LRUCache<string, Verdict>({ max: MAX_SHARED });
-
-function shared(verdict: Verdict): Verdict {
-  const { action, reason, rule, validUntil } = verdict;
-  if (action !== 'allow' || validUntil !== Infinity || Object.keys(verdict).length !== 4) return verdict;
-  const known = common.get(`${reason} ${rule}`);
-  if (known === undefined) common.set(`${reason} ${rule}`, verdict);
-  return known ?? verdict;
 }
 
 /** Adds to a verdict when it lapses on the monotonic clock, where it lapses at all. */
