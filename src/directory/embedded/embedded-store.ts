@@ -41,12 +41,12 @@ import { TolerantReader } from '../tolerant-reader.ts';
 import { ChangeLog } from './change-log.ts';
 import { GuardedDatabase } from './guarded-database.ts';
 import type { Row } from './guarded-database.ts';
+import { LogWatch } from './log-watch.ts';
 import { RecordWriter } from './record-writer.ts';
 import { EVERY } from './schema.ts';
 import { StoredRows } from './stored-rows.ts';
 
-/** Polling interval, and longest wait, of {@link EmbeddedStore.changesAfter}. */
-const POLL_MS = 50;
+/** Longest wait of {@link EmbeddedStore.changesAfter}. */
 const WAIT_MS = 5_000;
 /** Records written in one transaction: other processes wait for its end, and so do this one's requests. */
 const WRITE_BATCH = 500;
@@ -66,7 +66,7 @@ export class EmbeddedStore implements DirectoryStore {
   private readonly log: ChangeLog;
   private readonly writer: RecordWriter;
   private closed = false;
-  private wake: (() => void) | null = null;
+  private readonly watch: LogWatch;
 
   constructor(
     path: string,
@@ -77,8 +77,9 @@ export class EmbeddedStore implements DirectoryStore {
     this.names = names;
     this.sources = sources;
     this.database = new GuardedDatabase(path, options);
+    this.watch = new LogWatch(path);
     this.rows = new StoredRows(this.database);
-    this.log = new ChangeLog(this.database);
+    this.log = new ChangeLog(this.database, () => this.watch.note());
     this.writer = new RecordWriter(this.database, this.rows, this.log, names);
   }
 
@@ -210,11 +211,15 @@ export class EmbeddedStore implements DirectoryStore {
 
   async changesAfter(position: LogPosition): Promise<ChangeBatch> {
     const end = monotonicNow() + WAIT_MS;
+    let noted = true;
     while (!this.closed) {
       const found = this.database.read(() => this.log.after(position));
-      if (found !== null) return found;
+      if (found !== null) {
+        if (!noted) this.watch.again();
+        return found;
+      }
       if (monotonicNow() >= end) break;
-      await this.pause();
+      noted = await this.watch.wait();
     }
     return { changes: [], position, trimmed: false };
   }
@@ -226,7 +231,7 @@ export class EmbeddedStore implements DirectoryStore {
   async close(): Promise<void> {
     if (this.closed) return;
     this.closed = true;
-    this.wake?.();
+    this.watch.close();
     this.database.close();
   }
 
@@ -238,17 +243,6 @@ export class EmbeddedStore implements DirectoryStore {
     return this.database.read(() =>
       this.rows.localPartsAfter(after, SCAN_BATCH).map((part) => ({ part, users: this.rows.users(part) })),
     );
-  }
-
-  private pause(): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, POLL_MS);
-      timer.unref();
-      this.wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
   }
 
   /** Writes each batch in a transaction of its own; between them requests are served. */
