@@ -13,6 +13,8 @@ export interface UserDecideResult {
   readonly decision: AccessDecision;
   /** The decision it took the place of; null = there was none. */
   readonly replaced: ManualDecision | null;
+  /** Whether a second server of the directory has it; null = there is none. */
+  readonly replicated: boolean | null;
   /** Other names that were seen and that it holds for, and names alike that it does not hold for. */
   readonly holdsFor: readonly UserKey[];
   readonly notFor: readonly UserKey[];
@@ -30,7 +32,7 @@ export async function decideUser(
   const entry = await store.getUser(parseUser(name));
   const user = entry?.key ?? parseUser(name);
   const replaced = entry?.decided.decision ?? null;
-  await replace(store, user, replaced, decision, origin);
+  const replicated = await replace(store, user, replaced, decision, origin);
   const seen = await namesSeen(store);
   const own = [user, ...(entry?.record?.aliases ?? [])];
   const isSame = (other: UserKey): boolean => own.some((one) => store.names.same(one, other));
@@ -41,6 +43,7 @@ export async function decideUser(
     user,
     decision,
     replaced,
+    replicated,
     holdsFor: alike.filter(holds),
     notFor: alike.filter((other) => !holds(other)),
     isUnknown: (entry?.record ?? null) === null && !seen.some((other) => other === user || meets(other)),
@@ -73,8 +76,9 @@ async function replace(
   before: ManualDecision | null,
   decision: AccessDecision | null,
   origin: DecisionOrigin,
-): Promise<void> {
-  if (await store.replaceDecision({ device: null, user }, before, decision, origin)) return;
+): Promise<boolean | null> {
+  const written = await store.replaceDecision({ device: null, user }, before, decision, origin);
+  if (written !== null) return written.replicated;
   throw new ProgramError('EASGATE_CHANGED', `${user}: decided anew meanwhile; look, and repeat`);
 }
 

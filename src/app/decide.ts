@@ -25,6 +25,8 @@ export interface DecideResult {
   readonly decision: AccessDecision;
   /** The decisions it took the place of. */
   readonly replaced: readonly Decided[];
+  /** Whether a second server of the directory has it; null = there is none. */
+  readonly replicated: boolean | null;
   readonly covers: readonly CoverageNote[];
   readonly warnings: readonly Doubt[];
 }
@@ -39,12 +41,13 @@ export async function decide(
   const device = parseDevice(subject.device);
   const user = await canonicalUser(store, device, subject.user);
   const seen = await acquaintanceOf(store, device);
-  const replaced = await write(store, device, user, decision, origin);
+  const { replaced, replicated } = await write(store, device, user, decision, origin);
   return {
     device,
     user,
     decision,
     replaced,
+    replicated,
     covers: await coverage(store, seen, user, decision.action),
     warnings: doubts(store, seen, user),
   };

@@ -14,6 +14,14 @@ export interface Decided {
   readonly decision: ManualDecision;
 }
 
+/** A decision that was written. */
+export interface Overwritten {
+  /** The decisions it took the place of. */
+  readonly replaced: readonly Decided[];
+  /** Whether a second server of the directory has it; null = there is none. */
+  readonly replicated: boolean | null;
+}
+
 /** A wipe is in the place of what was asked for; `decided` says which, so that callers can say how to take it back. */
 export class WipeInTheWay extends ProgramError {
   readonly device: DeviceKey;
@@ -53,8 +61,9 @@ async function replace(
   before: ManualDecision | null,
   decision: ManualDecision | null,
   origin: DecisionOrigin,
-): Promise<void> {
-  if (await store.replaceDecision({ device, user }, before, decision, origin)) return;
+): Promise<boolean | null> {
+  const written = await store.replaceDecision({ device, user }, before, decision, origin);
+  if (written !== null) return written.replicated;
   throw new ProgramError(
     'EASGATE_CHANGED',
     `${target(device, user)}: decided anew meanwhile; look, and repeat`,
@@ -62,7 +71,7 @@ async function replace(
 }
 
 /**
- * Writes a decision in place of those on the same device or partnership, which are returned. A decision on another name of
+ * Writes a decision in place of those on the same device or partnership. A decision on another name of
  * the same user is taken away once the new one stands. @throws ProgramError over a wipe
  */
 export async function write(
@@ -71,7 +80,7 @@ export async function write(
   user: UserKey | null,
   decision: AccessDecision,
   origin: DecisionOrigin,
-): Promise<readonly Decided[]> {
+): Promise<Overwritten> {
   await refuseOverWipe(store, device, user);
   return overwrite(store, device, user, await storedDecisions(store, device, user), decision, origin);
 }
@@ -84,12 +93,12 @@ export async function overwrite(
   before: readonly Decided[],
   decision: ManualDecision,
   origin: DecisionOrigin,
-): Promise<readonly Decided[]> {
+): Promise<Overwritten> {
   const own = before.find((stored) => stored.user === user)?.decision ?? null;
-  await replace(store, device, user, own, decision, origin);
+  const replicated = await replace(store, device, user, own, decision, origin);
   for (const other of before)
     if (other.user !== user) await replace(store, device, other.user, other.decision, null, origin);
-  return before;
+  return { replaced: before, replicated };
 }
 
 /**

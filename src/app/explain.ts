@@ -1,6 +1,8 @@
 // Owns the use case that explains an access: the verdict of a user on a device now, and every step that led to it.
 import type { DirectoryStore } from '../directory/store.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
+import type { DeviceReport } from '../model/device.ts';
+import type { UserReport } from '../model/user.ts';
 import { explainRecords } from '../policy/access.ts';
 import type { ExplainedVerdict } from '../policy/access.ts';
 import { readAccess } from '../policy/access-facts.ts';
@@ -12,6 +14,55 @@ export interface ExplainedAccess extends ExplainedVerdict {
   /** The user that the given name means. */
   readonly user: UserKey;
   readonly device: DeviceKey;
+  /** Other names of the user. */
+  readonly aliases: readonly string[];
+  /** What is known of device and user, by whom and since when. */
+  readonly known: readonly KnownFact[];
+}
+
+/** One value that decisions see, and where it comes from. */
+export interface KnownFact {
+  readonly about: 'device' | 'user';
+  readonly field: string;
+  readonly value: unknown;
+  /** The feed that it comes from. */
+  readonly source: string;
+  /** When the feed saw it so, milliseconds since the epoch. */
+  readonly observedAt: number;
+}
+
+/** Fields of reports that are no values: what orders, joins and dates them. */
+const BOOKKEEPING: ReadonlySet<string> = new Set([
+  'key',
+  'source',
+  'observedAt',
+  'version',
+  'sourceId',
+  'removed',
+]);
+
+type Report = (DeviceReport | UserReport) & Readonly<Record<string, unknown>>;
+
+/** Each value from the first report that has one, as decisions see it. `reports`: in the order of precedence. */
+function knownFacts(
+  about: KnownFact['about'],
+  reports: readonly Report[],
+  record: object | null,
+): KnownFact[] {
+  return Object.entries(record ?? {}).flatMap(([field, value]) => {
+    if (BOOKKEEPING.has(field) || isNothing(value)) return [];
+    const said = reports.filter((one) => !isNothing(one[field]));
+    const from = said.find((one) => one[field] === value) ?? said[0];
+    return from === undefined
+      ? []
+      : [{ about, field, value, source: from.source, observedAt: from.observedAt }];
+  });
+}
+
+function isNothing(value: unknown): boolean {
+  return (
+    value === null || value === undefined || (typeof value === 'object' && Object.keys(value).length === 0)
+  );
 }
 
 /**
@@ -28,5 +79,15 @@ export async function explainAccess(
   const user = parseUser(subject.user);
   const found = await store.lookup(user, device);
   const access = readAccess(found, { user, device, deviceType: null }, now);
-  return { user: found.user, device, ...explainRecords(policy, access, now) };
+  const [deviceEntry, userEntry] = await Promise.all([store.getDevice(device), store.getUser(found.user)]);
+  return {
+    user: found.user,
+    device,
+    aliases: found.userRecord?.aliases ?? [],
+    known: [
+      ...knownFacts('device', deviceEntry?.reports ?? [], deviceEntry?.record ?? null),
+      ...knownFacts('user', userEntry?.reports ?? [], userEntry?.record ?? null),
+    ],
+    ...explainRecords(policy, access, now),
+  };
 }

@@ -1,6 +1,6 @@
 // Owns the use case of a wipe: what would be erased and which devices get the order (the plan), and the order, which names exactly
 // what the plan showed and needs the device id once more.
-import { MAX_WIPE_PARTNERSHIPS } from '../directory/one-key.ts';
+import { MAX_WIPE_PARTNERSHIPS } from '../directory/earlier-records.ts';
 import type { PartnershipRecord } from '../model/partnership.ts';
 import type { DirectoryStore } from '../directory/store.ts';
 import { deviceListing, partnershipListings } from './entries.ts';

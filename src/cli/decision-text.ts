@@ -15,8 +15,12 @@ import { isoTime } from './times.ts';
 const MAX_NAMES = 5;
 
 /** A decision that was written: what it replaced, whom it holds for. */
-export function decidedText({ device, user, decision, replaced, covers }: DecideResult): string {
-  const lines = [...replaced.map((one) => replacedLine(device, one)), ...covers.map(coverageLine)];
+export function decidedText({ device, user, decision, replaced, replicated, covers }: DecideResult): string {
+  const lines = [
+    ...replaced.map((one) => replacedLine(device, one)),
+    ...covers.map(coverageLine),
+    ...notReplicated(replicated),
+  ];
   return `${decision.action}: ${target(device, user)}\n${lines.map((line) => `  ${line}\n`).join('')}`;
 }
 
@@ -52,12 +56,29 @@ export function doubtText(doubt: Doubt): string {
 }
 
 /** A decision that was written on a user. */
-export function decidedUserText({ user, decision, replaced, holdsFor, notFor }: UserDecideResult): string {
+export function decidedUserText({
+  user,
+  decision,
+  replaced,
+  replicated,
+  holdsFor,
+  notFor,
+}: UserDecideResult): string {
   const lines: string[] = [];
   if (replaced !== null) lines.push(`replaces ${describeDecision(replaced)} by ${replaced.owner}`);
   lines.push(`holds for ${user} with every device${seen(holdsFor)}`);
   if (notFor.length > 0) lines.push(`does not hold for ${listed(notFor)}: an allow is for exact names`);
+  lines.push(...notReplicated(replicated));
   return `${decision.action}: ${user}\n${lines.map((line) => `  ${line}\n`).join('')}`;
+}
+
+/** What a failure of the primary server would lose. */
+function notReplicated(replicated: boolean | null): string[] {
+  return replicated === false
+    ? [
+        'acknowledged, not replicated: no second server of the directory has it yet; if the first one fails now, it may be lost',
+      ]
+    : [];
 }
 
 function replacedLine(device: DeviceKey, { user, decision }: Decided): string {

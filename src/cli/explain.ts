@@ -7,6 +7,9 @@ import { withStore } from './context.ts';
 import { print, printJson, printable, toned } from './output.ts';
 import type { Tone } from './output.ts';
 import { stepsTable } from './policy-walk.ts';
+import { table } from './table.ts';
+import { isoTime, relativeTime } from './times.ts';
+import type { KnownFact } from '../app/explain.ts';
 
 const TONES: Readonly<Record<string, Tone>> = { allow: 'good', quarantine: 'warning' };
 
@@ -26,15 +29,45 @@ export function explain(
       printJson({
         user: found.user,
         device: found.device,
+        aliases: found.aliases,
+        known: found.known.map((fact) => ({ ...fact, value: jsonValue(fact) })),
         verdict: { ...verdict, validUntil },
         steps: steps.map(stepDocument),
       });
       return;
     }
+    const names = found.aliases.length === 0 ? '' : `${found.user} is also ${found.aliases.join(', ')}\n`;
+    const known =
+      found.known.length === 0 ? 'no feed reports the device or the user\n' : knownTable(found.known);
     const action = toned(TONES[verdict.action] ?? 'bad', verdict.action);
     const requirement = verdict.requirement === undefined ? '' : `: ${verdict.requirement}`;
     print(
-      `${found.user} on ${found.device}: ${action} (${verdict.reason}; ${verdict.rule}${printable(requirement)})\n\n${stepsTable(steps)}`,
+      `${found.user} on ${found.device}: ${action} (${verdict.reason}; ${verdict.rule}${printable(requirement)})\n\n${stepsTable(steps)}\n${printable(names)}${known}`,
     );
   });
+}
+
+/** Times are numbers in the records. */
+function jsonValue({ field, value }: KnownFact): unknown {
+  return typeof value === 'number' && isTime(field) ? isoTime(value) : value;
+}
+
+function isTime(field: string): boolean {
+  return /(?:Since|CheckIn|Until|At)$/.test(field);
+}
+
+function knownTable(known: readonly KnownFact[]): string {
+  const now = Date.now();
+  const rows = known.map((fact) => [
+    fact.about,
+    fact.field,
+    printable(textOf(jsonValue(fact))),
+    printable(fact.source),
+    relativeTime(fact.observedAt, now),
+  ]);
+  return table(['OF', 'VALUE', '', 'REPORTED BY', 'SEEN'], rows);
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }

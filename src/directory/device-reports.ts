@@ -126,7 +126,10 @@ function base(
 }
 
 /** Writes what an observation says over what was said before; an absent field stays. */
-export function takeOver<Report extends object>(report: Report, observation: Partial<Report>): void {
+export function takeOver<Report extends object>(
+  report: Report,
+  observation: { readonly [Name in keyof Report]?: Report[Name] | undefined },
+): void {
   for (const name in observation) {
     const value = observation[name];
     if (value !== undefined && name in report) report[name] = value;

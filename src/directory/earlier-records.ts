@@ -9,8 +9,11 @@ import type { DeviceReport } from '../model/device.ts';
 import { partnershipText, readPartnership } from '../model/partnership.ts';
 import type { PartnershipRecord } from '../model/partnership.ts';
 import { parseObject } from '../model/read-record.ts';
+import { readUserReport, userReportText } from '../model/user.ts';
 import { decisionRecordText, isWipe } from '../model/wipe.ts';
 import { stricter } from '../policy/strictness.ts';
+import { IMPORT_SOURCE } from './device-reports.ts';
+import { NO_SOURCE } from './report-writes.ts';
 import { joinPartnerships } from './seen-partnerships.ts';
 
 /** A report of a device, and the source it is stored under. */
@@ -20,16 +23,13 @@ export interface EarlierReport {
   readonly text: string;
 }
 
-/** The source of reports that are not understood. */
-const UNKNOWN_SOURCE = 'unknown';
-
 /** A device record of an earlier layout, as the report of its source. */
 export function reportOf(spelled: string, stored: string): EarlierReport {
   const key = deviceKey(spelled);
   return (
     understood(() => {
       const json = parseObject(stored, `device ${key}`);
-      const source = typeof json['source'] === 'string' ? json['source'] : UNKNOWN_SOURCE;
+      const source = sourceOf(stored);
       const report = readDeviceReport(key, source, stored);
       const since = typeof json['stateSince'] === 'number' ? json['stateSince'] : report.observedAt;
       const unmet = (isGood: boolean): number | null => (isGood ? null : since);
@@ -43,8 +43,25 @@ export function reportOf(spelled: string, stored: string): EarlierReport {
         mailProfileUnmetSince: unmet(report.managedMailProfile === true),
       };
       return { source, text: deviceReportText(dated) };
-    }) ?? { source: UNKNOWN_SOURCE, text: stored }
+    }) ?? { source: sourceOf(stored), text: stored }
   );
+}
+
+/** So that the next report of the source overwrites a record that is not understood. */
+function sourceOf(stored: string): string {
+  const source = understood(() => parseObject(stored, 'device')['source']);
+  return typeof source === 'string' && source !== '' ? source : NO_SOURCE;
+}
+
+/** A user record of an earlier layout, as a report by hand. It says nothing of groups where it names none. */
+export function userReportOf(key: UserKey, stored: string): EarlierReport {
+  const source = IMPORT_SOURCE;
+  const text = understood(() => {
+    const report = readUserReport(key, source, stored);
+    const groups = report.groups?.length === 0 ? null : report.groups;
+    return userReportText({ ...report, groups });
+  });
+  return { source, text: text ?? stored };
 }
 
 /** The report to keep of two of one source: the later one; of what is not understood, that. */
@@ -63,6 +80,7 @@ export function laterReport(device: DeviceKey, source: string, before: string | 
     compliantUnmetSince: both(later.compliantUnmetSince, earlier.compliantUnmetSince),
     encryptedUnmetSince: both(later.encryptedUnmetSince, earlier.encryptedUnmetSince),
     compromisedUnmetSince: both(later.compromisedUnmetSince, earlier.compromisedUnmetSince),
+    mailProfileUnmetSince: both(later.mailProfileUnmetSince, earlier.mailProfileUnmetSince),
   });
 }
 

@@ -1,16 +1,17 @@
 // Owns the verdict cache: verdicts by device and user, kept current by the change log, bounded, and used for a limited
 // time while the store is unavailable.
 import { LRUCache } from 'lru-cache';
-import { monotonicAt, monotonicNow } from '../clock.ts';
+import { monotonicNow } from '../clock.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import { localPart } from '../identity/user-names.ts';
-import { decideAccess, factsOf } from '../policy/access.ts';
+import { decideAccess } from '../policy/access.ts';
 import { NO_REQUEST, readAccess } from '../policy/access-facts.ts';
 import type { Access } from '../policy/access-facts.ts';
 import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
 import type { RequestFacts } from '../policy/engine/facts.ts';
 import type { Verdict, WipeOrder } from '../model/verdict.ts';
 import { clientBlock } from '../identity/client-address.ts';
+import { CachedAccess, lapsing } from './cached-access.ts';
 import { ChangeFollower } from './change-follower.ts';
 import type { StoreStateListener } from './change-follower.ts';
 import { CorruptRecordError } from '../model/corrupt-record.ts';
@@ -53,31 +54,6 @@ export interface ChangedKeys {
   readonly policy?: true;
 }
 
-/** A verdict for one set of conditions on requests that hold. */
-interface Decided {
-  /** Which conditions of the policy hold (CompiledPolicy.requestKey). */
-  readonly key: number | string;
-  readonly policy: CompiledPolicy;
-  readonly verdict: Verdict;
-  /** When it must be decided anew, on the monotonic clock; `Infinity` = never. */
-  readonly lapsesAt: number;
-}
-
-/** What is known of a user with a device: the facts, and the verdicts that rest on them. */
-interface CachedAccess {
-  readonly user: UserKey;
-  /** The user that the name stands for, by the directory's aliases. */
-  readonly canonical: UserKey;
-  /** The mail server has accepted this user with this device: other users cannot evict this verdict. */
-  readonly seen: boolean;
-  readonly access: Access;
-  /** When the facts were read, and until when they serve without another look-up; monotonic. */
-  readonly readAt: number;
-  readonly expiresAt: number;
-  /** The latest last. */
-  readonly decided: Decided[];
-}
-
 /** The origin of a request, for fairness between look-ups. */
 export interface Asker {
   /** The client's address. */
@@ -108,8 +84,6 @@ interface Found {
   readonly source: Decision['source'];
 }
 
-/** Verdicts kept of one user with one device: requests of one phone differ in few conditions of a policy. */
-const MAX_VERDICTS = 8;
 /** Users remembered per device; one is the rule. */
 const MAX_USERS_PER_DEVICE = 8;
 /** A wipe can be cancelled until it is carried out, so it is cached no longer than this. */
@@ -127,33 +101,6 @@ const WIPE_UNCONFIRMED: Verdict = Object.freeze({
 
 function isWipe({ action }: Verdict): boolean {
   return action === 'wipe' || action === 'accountWipe';
-}
-
-/** Two conversions of one time differ by rounding; a larger difference means that the wall clock was set. */
-const SAME_MOMENT_MS = 1_000;
-
-/** Small parts of verdicts. */
-function isAlike(a: object | undefined, b: object | undefined): boolean {
-  return a === b || (a !== undefined && b !== undefined && JSON.stringify(a) === JSON.stringify(b));
-}
-
-/** `lastReason` is no part of what is decided. Orders to wipe are never the same: each says when it was read. */
-function isSame(a: Verdict, b: Verdict): boolean {
-  return (
-    a.action === b.action &&
-    a.reason === b.reason &&
-    a.rule === b.rule &&
-    a.validUntil === b.validUntil &&
-    Math.abs((a.lapsesAt ?? 0) - (b.lapsesAt ?? 0)) < SAME_MOMENT_MS &&
-    a.since === b.since &&
-    a.requirement === b.requirement &&
-    a.model === b.model &&
-    a.nextStep === b.nextStep &&
-    isAlike(a.wouldBe, b.wouldBe) &&
-    isAlike(a.message, b.message) &&
-    a.wipe === undefined &&
-    b.wipe === undefined
-  );
 }
 
 /** Decides for (user, device): from memory synchronously, else by one look-up. */
@@ -238,9 +185,12 @@ export class VerdictCache {
    */
   peek(user: UserKey, device: DeviceKey, request: RequestFacts = NO_REQUEST): Verdict | undefined {
     const found = this.find(user, device);
-    if (found === undefined || found.expiresAt <= this.now()) return undefined;
+    if (found === undefined) return undefined;
+    const now = this.now();
+    const standing = found.standing(this.policy, now);
+    if (standing === null && found.expiresAt <= now) return undefined;
     this.hits++;
-    return this.verdictOf(found, request);
+    return standing ?? found.verdictFor(this.policy, now, request);
   }
 
   /**
@@ -255,7 +205,7 @@ export class VerdictCache {
   ): Promise<Decision> {
     const { known, source } = await this.found(user, device, asker);
     if (known === null) return { verdict: null, source: 'none' };
-    const verdict = this.verdictOf(known, request);
+    const verdict = known.verdictFor(this.policy, this.now(), request);
     if (source === 'store') return { verdict, source };
     const { staleAllowedMs, staleBlockedMs } = this.options;
     const limit = verdict.action === 'allow' ? staleAllowedMs : staleBlockedMs;
@@ -314,7 +264,9 @@ export class VerdictCache {
     this.confirming++;
     try {
       const work = withDeadline(this.store.lookup(user, device), this.options.lookupTimeoutMs);
-      return this.evaluate(this.read(await work, user, device, null), this.wall(), request);
+      const access = this.read(await work, user, device, null);
+      const wall = this.wall();
+      return lapsing(decideAccess(this.policy, access, wall, request), this.now(), wall);
     } catch (error) {
       this.options.onLookupError(error);
       return null;
@@ -355,7 +307,8 @@ export class VerdictCache {
       const result = await withDeadline(this.store.lookup(user, device), end - this.now());
       const access = this.read(result, user, device, deviceType);
       const overtaken = isDropped(flight) || this.isOvertaken(flight, result.position);
-      const known = this.entryOf(user, device, result, access);
+      const names = { user, canonical: result.user, device, deviceType };
+      const known = this.entryOf(new CachedAccess(access, names, this.now()));
       if (!overtaken) this.keep(device, known);
       if (!overtaken || attempt === MAX_ATTEMPTS) return known;
     }
@@ -376,66 +329,25 @@ export class VerdictCache {
     return readAccess(result, { user, device, deviceType }, this.wall());
   }
 
-  /** A verdict that lapses carries that moment on the monotonic clock too: it is converted here, once. */
-  private evaluate(access: Access, now: number, request: RequestFacts): Verdict {
-    const verdict = decideAccess(this.policy, access, now, request);
-    if (verdict.validUntil === Infinity) return verdict;
-    return Object.freeze({ ...verdict, lapsesAt: monotonicAt(verdict.validUntil, this.now(), now) });
-  }
-
-  /** The verdict of a request by the facts in memory, decided anew where the policy or a moment in time wants it. */
-  private verdictOf({ access, readAt, decided }: CachedAccess, request: RequestFacts): Verdict {
-    const { policy } = this;
-    const now = this.now();
-    // Counted on the monotonic clock since the facts were read: a step of the wall clock brings back nothing that has ended.
-    const wall = access.readAt + (now - readAt);
-    const key =
-      policy.requestConditions.length === 0 ? 0 : policy.requestKey(factsOf(policy, access, wall, request));
-    let at = 0;
-    while (at < decided.length && decided[at]?.key !== key) at++;
-    const before = decided[at];
-    if (before !== undefined && before.policy === policy && before.lapsesAt > now) return before.verdict;
-    const found = this.evaluate(access, wall, request);
-    const verdict = before !== undefined && isSame(before.verdict, found) ? before.verdict : found;
-    if (at === MAX_VERDICTS) decided.splice(0, 1);
-    decided[Math.min(at, MAX_VERDICTS - 1)] = {
-      key,
-      policy,
-      verdict,
-      lapsesAt: verdict.lapsesAt ?? Infinity,
-    };
-    return verdict;
-  }
-
-  /** What is known from now on. A verdict that says the same as before stays the same object; a change drops the one before. */
-  private entryOf(user: UserKey, device: DeviceKey, result: LookupResult, access: Access): CachedAccess {
-    const before = this.find(user, device)?.decided ?? [];
-    // Marked as lapsed, so that each is decided anew. An equal result reuses the old object: callers compare by identity.
-    const decided = before.map((one) => ({ ...one, lapsesAt: -Infinity }));
-    const readAt = this.now();
-    const known: CachedAccess = {
-      user,
-      canonical: result.user,
-      seen: result.partnership !== null,
-      access,
-      readAt,
-      expiresAt: readAt + this.lifetimeOf(access),
-      decided,
-    };
+  /** Expires in its time, and keeps the verdicts of the entry before it as far as they stay the same. */
+  private entryOf(known: CachedAccess): CachedAccess {
+    const before = this.find(known.user, known.device);
+    if (before !== undefined) known.takeOver(before);
+    known.expiresAt = known.readAt + this.lifetimeOf(known);
     return known;
   }
 
   /** A tenth of jitter, so that a fleet that arrived together does not expire together. */
-  private lifetimeOf(access: Access): number {
+  private lifetimeOf({ isUnknown, hasOpenWipe }: CachedAccess): number {
     const { lifetimeMs, unknownLifetimeMs } = this.options;
-    const usual = isUnknown(access) ? unknownLifetimeMs : lifetimeMs;
-    const lifetime = hasOpenWipe(access) ? Math.min(usual, MAX_WIPE_LIFETIME_MS) : usual;
+    const usual = isUnknown ? unknownLifetimeMs : lifetimeMs;
+    const lifetime = hasOpenWipe ? Math.min(usual, MAX_WIPE_LIFETIME_MS) : usual;
     return lifetime * (0.9 + Math.random() * 0.1);
   }
 
   private keep(device: DeviceKey, entry: CachedAccess): void {
     const { user } = entry;
-    const [cache, other] = isUnknown(entry.access) ? [this.unknown, this.known] : [this.known, this.unknown];
+    const [cache, other] = entry.isUnknown ? [this.unknown, this.known] : [this.known, this.unknown];
     cache.set(device, bounded([entry, ...withoutUser(cache.get(device), user)]));
     // The other cache may hold verdicts of other users.
     const left = withoutUser(other.get(device), user);
@@ -511,17 +423,6 @@ export class VerdictCache {
 }
 
 const NOBODY: ReadonlySet<string> = new Set();
-
-/** Nobody has reported the device, and no operator decided on it: anybody can make up such a one. */
-function isUnknown({ facts: { device, decisions } }: Access): boolean {
-  return (device === null || device.managed === null) && decisions.length === 0;
-}
-
-function hasOpenWipe({ facts: { decisions } }: Access): boolean {
-  for (const { action, acknowledged } of decisions)
-    if (!acknowledged && (action === 'wipe' || action === 'accountWipe')) return true;
-  return false;
-}
 
 /** Read afresh: it may have changed during a wait. */
 function isDropped({ dropped }: Flight): boolean {

@@ -171,7 +171,8 @@ export function readDecisionRecord(stored: string, what: string, epoch: number):
     throw new CorruptRecordError(what, cause);
   }
   if (!Array.isArray(value)) return { decision: decisionOf(value, what, epoch), history: [] };
-  const [decision = null, ...changes] = value as unknown[];
+  if (value.length === 0) throw new CorruptRecordError(what);
+  const [decision, ...changes] = value as unknown[];
   return {
     decision: decision === null ? null : decisionOf(decision, what, epoch),
     history: changes.flatMap((change) => readableChange(change, what)),

@@ -5,9 +5,9 @@ import { WipeInTheWay } from '../../src/app/decisions.ts';
 import { explainAccess } from '../../src/app/explain.ts';
 import { orderWipe, planWipe } from '../../src/app/wipe.ts';
 import type { DirectoryStore } from '../../src/directory/store.ts';
-import { decision } from '../directory/store-contract.ts';
 import { NOW, openOffice } from './office.ts';
 import { compileSimplePolicy } from '../../src/policy/compile/simple-policy.ts';
+import { BY_TEST, decision } from '../support/servers/directory-records.ts';
 
 let store: DirectoryStore;
 beforeEach(async () => {
@@ -17,7 +17,7 @@ afterEach(() => store.close());
 
 describe('a decision by hand', () => {
   it('says what it replaced and that it holds for every user of the device', async () => {
-    const result = await decide(store, { device: 'LOST3' }, decision('quarantine'));
+    const result = await decide(store, { device: 'LOST3' }, decision('quarantine'), BY_TEST);
     expect(result).toMatchObject({
       device: 'lost3',
       user: null,
@@ -29,28 +29,33 @@ describe('a decision by hand', () => {
   });
 
   it('on one user says for which logins it holds, and for which not', async () => {
-    const allow = await decide(store, { device: 'good1', user: 'alice' }, decision('allow'));
+    const allow = await decide(store, { device: 'good1', user: 'alice' }, decision('allow'), BY_TEST);
     expect(allow.covers).toEqual([
       { kind: 'exactLogin', user: 'alice' },
       { kind: 'notOtherSpellings', user: 'alice', seen: ['alice@contoso.com'] },
     ]);
-    const block = await decide(store, { device: 'good1', user: 'alice@contoso.com' }, decision('block'));
+    const block = await decide(
+      store,
+      { device: 'good1', user: 'alice@contoso.com' },
+      decision('block'),
+      BY_TEST,
+    );
     expect(block.covers).toEqual([
       { kind: 'alikeLogins', user: 'alice@contoso.com', notOtherSuffixes: true, seen: [] },
     ]);
   });
 
   it('warns of ids and users that were never seen', async () => {
-    expect((await decide(store, { device: 'typo' }, decision('block'))).warnings).toEqual([
+    expect((await decide(store, { device: 'typo' }, decision('block'), BY_TEST)).warnings).toEqual([
       { kind: 'unknownDevice', device: 'typo' },
     ]);
-    expect((await decide(store, { device: 'good1', user: 'bob' }, decision('block'))).warnings).toEqual([
-      { kind: 'unknownUser', device: 'good1', user: 'bob', seen: ['alice@contoso.com'] },
-    ]);
+    expect(
+      (await decide(store, { device: 'good1', user: 'bob' }, decision('block'), BY_TEST)).warnings,
+    ).toEqual([{ kind: 'unknownUser', device: 'good1', user: 'bob', seen: ['alice@contoso.com'] }]);
   });
 
   it('is refused over a wipe, which the error names', async () => {
-    const refused = decide(store, { device: 'spare4' }, decision('allow'));
+    const refused = decide(store, { device: 'spare4' }, decision('allow'), BY_TEST);
     await expect(refused).rejects.toThrow(WipeInTheWay);
     await expect(refused).rejects.toMatchObject({
       code: 'EASGATE_WIPE_IN_PLACE',
@@ -63,16 +68,18 @@ describe('a decision by hand', () => {
     ['an id that is none', { device: 'no such id' }, 'EASGATE_DEVICE_ID'],
     ['a name that is none', { device: 'good1', user: 'a b#c' }, 'EASGATE_USER_NAME'],
   ])('is refused for %s', async (_what, subject, code) => {
-    await expect(decide(store, subject, decision('block'))).rejects.toMatchObject({ code });
+    await expect(decide(store, subject, decision('block'), BY_TEST)).rejects.toMatchObject({ code });
   });
 
   it('taken back says what it was, and what is left', async () => {
-    await decide(store, { device: 'lost3', user: 'contoso\\bob' }, decision('quarantine'));
-    expect(await clearDecision(store, { device: 'lost3' })).toMatchObject({
+    await decide(store, { device: 'lost3', user: 'contoso\\bob' }, decision('quarantine'), BY_TEST);
+    expect(await clearDecision(store, { device: 'lost3' }, { ...BY_TEST, force: false })).toMatchObject({
       cleared: [{ user: null, decision: { action: 'block' } }],
       left: [{ user: 'contoso\\bob', decision: { action: 'quarantine' } }],
     });
-    expect(await clearDecision(store, { device: 'lost3' })).toMatchObject({ cleared: [] });
+    expect(await clearDecision(store, { device: 'lost3' }, { ...BY_TEST, force: false })).toMatchObject({
+      cleared: [],
+    });
   });
 });
 
@@ -83,13 +90,13 @@ describe('a wipe', () => {
     const plan = await planWipe(store, request);
     expect(plan).toMatchObject({ device: 'good1', user: null, replaces: [], hasOutlookMobile: false });
     expect(plan.named.map(({ record }) => record.user)).toEqual(['alice@contoso.com']);
-    expect((await store.getDevice(plan.device))?.decision).toBeNull();
+    expect((await store.getDevice(plan.device))?.decided.decision).toBeNull();
   });
 
   it('is ordered only for the device id typed once more, in any spelling', async () => {
     const plan = await planWipe(store, request);
     const order = (confirmation: string): Promise<unknown> =>
-      orderWipe(store, plan, { owner: 'carol', confirmation });
+      orderWipe(store, plan, { owner: 'carol', via: 'test', confirmation });
     await expect(order('good2')).rejects.toMatchObject({ code: 'EASGATE_WIPE_CONFIRM' });
     await expect(order('')).rejects.toMatchObject({ code: 'EASGATE_WIPE_CONFIRM' });
     expect(await order(' GOOD1 ')).toMatchObject({ action: 'wipe', owner: 'carol', reason: 'stolen' });
@@ -97,11 +104,13 @@ describe('a wipe', () => {
 
   it('is not ordered when the decision changed since the plan', async () => {
     const plan = await planWipe(store, request);
-    await store.decide(null, plan.device, decision('block'));
-    await expect(orderWipe(store, plan, { owner: 'carol', confirmation: 'good1' })).rejects.toMatchObject({
+    await store.decide({ user: null, device: plan.device }, decision('block'), BY_TEST);
+    await expect(
+      orderWipe(store, plan, { owner: 'carol', via: 'test', confirmation: 'good1' }),
+    ).rejects.toMatchObject({
       code: 'EASGATE_CHANGED',
     });
-    expect((await store.getDevice(plan.device))?.decision).toMatchObject({ action: 'block' });
+    expect((await store.getDevice(plan.device))?.decided.decision).toMatchObject({ action: 'block' });
   });
 });
 

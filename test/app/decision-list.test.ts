@@ -5,8 +5,8 @@ import type { DecisionFilter } from '../../src/app/decision-list.ts';
 import { UNORDERED, parseSort } from '../../src/app/listing.ts';
 import type { DirectoryStore } from '../../src/directory/store.ts';
 import type { DeviceKey } from '../../src/identity/keys.ts';
-import { wipeDecision } from '../directory/store-contract.ts';
 import { DAY_MS, NOW, openOffice } from './office.ts';
+import { BY_TEST, wipeDecision } from '../support/servers/directory-records.ts';
 
 let store: DirectoryStore;
 beforeEach(async () => {
@@ -14,7 +14,7 @@ beforeEach(async () => {
 });
 afterEach(() => store.close());
 
-const devices = async (filter: DecisionFilter): Promise<string[]> =>
+const devices = async (filter: DecisionFilter): Promise<(string | null)[]> =>
   (await listDecisions(store, filter, UNORDERED, NOW)).rows.map(({ device }) => device);
 
 describe('the list of decisions', () => {
@@ -43,7 +43,11 @@ describe('the list of decisions', () => {
 
   it('tells a wipe that waits until it is ordered again from one that is to be carried out', async () => {
     const { wipe, ...rest } = wipeDecision(1);
-    await store.decide(null, 'spare4' as DeviceKey, { ...rest, wipe: { ...wipe, suspended: true } });
+    await store.decide(
+      { user: null, device: 'spare4' as DeviceKey },
+      { ...rest, wipe: { ...wipe, suspended: true } },
+      BY_TEST,
+    );
     const { rows } = await listDecisions(store, { device: 'spare4' }, UNORDERED, NOW);
     expect(rows.map(({ state }) => state)).toEqual(['suspended']);
   });

@@ -3,7 +3,7 @@ import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
 import type { PartnershipRecord } from '../../src/model/partnership.ts';
 import type { DirectoryStore } from '../../src/directory/store.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
-import { decision, deviceRecord, wipeDecision } from '../directory/store-contract.ts';
+import { BY_TEST, decision, deviceReport, wipeDecision } from '../support/servers/directory-records.ts';
 
 export const DAY_MS = 86_400_000;
 /** When the office is looked at. */
@@ -29,6 +29,8 @@ export function seen(
     os: null,
     imei: null,
     spellings: [device],
+    lastAllowed: null,
+    agentChanges: [],
     ...more,
   };
 }
@@ -37,9 +39,11 @@ export function seen(
 export async function openOffice(): Promise<DirectoryStore> {
   const store = new EmbeddedStore(':memory:');
   const key = (text: string): DeviceKey => text as DeviceKey;
-  await store.putDevice(deviceRecord(key('good1'), { model: 'iPhone15C2', os: 'iOS 17.4' }));
-  await store.putDevice(deviceRecord(key('old2'), { compliant: false, model: 'SM-G991B', os: 'Android 9' }));
-  await store.putDevice(deviceRecord(key('spare4'), { managed: false, compliant: null }));
+  await store.putDevices([deviceReport(key('good1'), { model: 'iPhone15C2', os: 'iOS 17.4' })]);
+  await store.putDevices([
+    deviceReport(key('old2'), { compliant: false, model: 'SM-G991B', os: 'Android 9' }),
+  ]);
+  await store.putDevices([deviceReport(key('spare4'), { managed: false, compliant: null })]);
   await store.recordSeen([
     seen('alice@contoso.com', 'good1', 1),
     seen('alice@contoso.com', 'old2', 30, { lastVerdict: 'quarantine', lastReason: 'notCompliant' }),
@@ -50,17 +54,29 @@ export async function openOffice(): Promise<DirectoryStore> {
       lastReason: 'individualRule',
     }),
   ]);
-  await store.decide(null, key('lost3'), { ...decision('block'), reason: 'stolen', decidedAt: NOW - DAY_MS });
-  await store.decide('alice@contoso.com' as UserKey, key('old2'), {
-    ...decision('allow'),
-    owner: 'erin',
-    decidedAt: NOW - 9 * DAY_MS,
-    expiresAt: NOW - DAY_MS,
-  });
-  await store.decide('eve@contoso.com' as UserKey, key('never5'), {
-    ...decision('allow'),
-    expiresAt: NOW + DAY_MS,
-  });
-  await store.decide(null, key('spare4'), wipeDecision(NOW - 2 * DAY_MS));
+  await store.decide(
+    { user: null, device: key('lost3') },
+    { ...decision('block'), reason: 'stolen', decidedAt: NOW - DAY_MS },
+    BY_TEST,
+  );
+  await store.decide(
+    { user: 'alice@contoso.com' as UserKey, device: key('old2') },
+    {
+      ...decision('allow'),
+      owner: 'erin',
+      decidedAt: NOW - 9 * DAY_MS,
+      expiresAt: NOW - DAY_MS,
+    },
+    BY_TEST,
+  );
+  await store.decide(
+    { user: 'eve@contoso.com' as UserKey, device: key('never5') },
+    {
+      ...decision('allow'),
+      expiresAt: NOW + DAY_MS,
+    },
+    BY_TEST,
+  );
+  await store.decide({ user: null, device: key('spare4') }, wipeDecision(NOW - 2 * DAY_MS), BY_TEST);
   return store;
 }

@@ -6,6 +6,7 @@ import type { UserFilter } from '../../src/app/users.ts';
 import type { DirectoryStore } from '../../src/directory/store.ts';
 import type { UserKey } from '../../src/identity/keys.ts';
 import { DAY_MS, NOW, openOffice } from './office.ts';
+import { userReport } from '../support/servers/directory-records.ts';
 
 let store: DirectoryStore;
 beforeEach(async () => {
@@ -46,7 +47,9 @@ describe('the list of users', () => {
 describe('one user', () => {
   it('has names, groups, devices and decisions, also under aliases', async () => {
     const alice = 'alice@contoso.com' as UserKey;
-    await store.putUser({ key: alice, aliases: ['a.smith@contoso.com' as UserKey], groups: ['staff'] });
+    await store.putUsers([
+      userReport(alice, { aliases: ['a.smith@contoso.com' as UserKey], groups: ['staff'] }),
+    ]);
     const shown = await showUser(store, 'Alice@Contoso.com');
     expect(shown).toMatchObject({
       user: alice,

@@ -6,9 +6,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
 import type { DeviceKey } from '../../src/identity/keys.ts';
 import { seen } from '../app/office.ts';
-import { decision, deviceRecord } from '../directory/store-contract.ts';
 import { runInProcess } from './run-in-process.ts';
 import type { Ended } from './run-in-process.ts';
+import { BY_TEST, decision, deviceReport } from '../support/servers/directory-records.ts';
 
 let folder = '';
 beforeEach(async () => {
@@ -17,7 +17,7 @@ beforeEach(async () => {
   writeFileSync(join(folder, 'easgate.yaml'), `store: { kind: embedded, path: ${path} }\n`);
   const store = new EmbeddedStore(path);
   const now = Date.now();
-  await store.putDevice(deviceRecord('good1' as DeviceKey));
+  await store.putDevices([deviceReport('good1' as DeviceKey)]);
   await store.recordSeen([
     { ...seen('alice', 'good1', 0), lastSeen: now - 3_600_000 * 5 },
     {
@@ -27,7 +27,11 @@ beforeEach(async () => {
       lastReason: 'notCompliant',
     },
   ]);
-  await store.decide(null, 'bad2' as DeviceKey, { ...decision('block'), reason: 'x\u001b[2Jy' });
+  await store.decide(
+    { user: null, device: 'bad2' as DeviceKey },
+    { ...decision('block'), reason: 'x\u001b[2Jy' },
+    BY_TEST,
+  );
   await store.close();
 });
 afterEach(() => rmSync(folder, { recursive: true }));

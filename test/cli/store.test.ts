@@ -11,10 +11,10 @@ import { openStore } from '../../src/directory/open-store.ts';
 import { storeOptions } from '../../src/config/store-settings.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { seen } from '../app/office.ts';
-import { decision, phone, wipeDecision } from '../directory/store-contract.ts';
 import { checkLeaksAtEnd } from '../support/checks/leaks.ts';
 import { startRedis } from '../support/servers/redis.ts';
 import type { TestRedis } from '../support/servers/redis.ts';
+import { BY_TEST, decision, phone, wipeDecision } from '../support/servers/directory-records.ts';
 
 checkLeaksAtEnd();
 
@@ -98,7 +98,7 @@ describe('easgate store with a file', () => {
     const store = await openStore(storeOptions(loadConfig(join(folder, 'embedded.yaml'))));
     // A wipe is told to those who were seen with the device before it was ordered.
     await store.recordSeen([seen('alice', phone, 0)]);
-    await store.decide(null, phone, wipeDecision(100));
+    await store.decide({ user: null, device: phone }, wipeDecision(100), BY_TEST);
     await store.close();
     // What a gateway knew is a later state than what was restored.
     const known = { 'embedded.db': { ...identity('embedded.db'), beat: 60_000 } };
@@ -124,7 +124,7 @@ describe('easgate store with a file', () => {
   it('is checked record by record, and commands overwrite what nobody understands', async () => {
     const run = configured('broken.yaml', '{ kind: embedded, path: broken.db }');
     const store = await openStore(storeOptions(loadConfig(join(folder, 'broken.yaml'))));
-    await store.decide(null, phone, decision('block'));
+    await store.decide({ user: null, device: phone }, decision('block'), BY_TEST);
     await store.close();
     const database = new DatabaseSync(join(folder, 'broken.db'));
     database.exec(`INSERT INTO decisions VALUES ('broken1', '', 'nonsense')`);

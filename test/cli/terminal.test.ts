@@ -9,8 +9,8 @@ import { widthOf } from '../../src/cli/table.ts';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
 import type { DeviceKey } from '../../src/identity/keys.ts';
 import { seen } from '../app/office.ts';
-import { decision } from '../directory/store-contract.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
+import { BY_TEST, decision } from '../support/servers/directory-records.ts';
 
 checkLeaks();
 
@@ -29,7 +29,11 @@ beforeAll(async () => {
   const store = new EmbeddedStore(path);
   await store.recordSeen([seen('alice', 'phone1', 1)]);
   const reason = 'lost on the train to Munich, as the owner said on the telephone';
-  await store.decide(null, 'phone1' as DeviceKey, { ...decision('block'), reason });
+  await store.decide(
+    { user: null, device: 'phone1' as DeviceKey },
+    { ...decision('block'), reason },
+    BY_TEST,
+  );
   await store.close();
 });
 afterAll(() => rmSync(folder, { recursive: true }));

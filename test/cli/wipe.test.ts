@@ -9,10 +9,10 @@ import { ask } from '../../src/cli/wipe.ts';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
 import type { PartnershipRecord } from '../../src/model/partnership.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
-import { decision, deviceRecord } from '../directory/store-contract.ts';
 import { closeAtEnd } from '../support/checks/leaks.ts';
 import { runInProcess } from './run-in-process.ts';
 import type { Ended } from './run-in-process.ts';
+import { BY_TEST, decision, deviceReport, userReport } from '../support/servers/directory-records.ts';
 
 const device = 'phone1' as DeviceKey;
 const alice = 'alice' as UserKey;
@@ -26,7 +26,7 @@ beforeEach(async () => {
   const path = join(folder, 'directory.db');
   writeFileSync(join(folder, 'easgate.yaml'), `store: { kind: embedded, path: ${path} }\n`);
   store = closeAtEnd(new EmbeddedStore(path));
-  await store.putDevice(deviceRecord(device, { os: 'iOS 17.5' }));
+  await store.putDevices([deviceReport(device, { os: 'iOS 17.5' })]);
 });
 
 const run = (...words: string[]): Promise<Ended> =>
@@ -50,12 +50,14 @@ async function seen(user: UserKey, protocolVersion: string | null, more: Partial
       lastVerdict: 'allow',
       lastReason: 'compliant',
       spellings: [device],
+      lastAllowed: null,
+      agentChanges: [],
       ...more,
     },
   ]);
 }
 
-const onDevice = async () => (await store.getDevice(device))?.decision ?? null;
+const onDevice = async () => (await store.getDevice(device))?.decided.decision ?? null;
 const onPartnership = async (user: UserKey) => (await store.lookup(user, device)).partnershipDecision;
 
 /** The answer of alice's phone to whatever wipe is on the device. */
@@ -167,7 +169,7 @@ describe('easgate devices wipe', () => {
   });
 
   it('says which decision it replaces', async () => {
-    await store.decide(null, device, decision('block'));
+    await store.decide({ user: null, device: device }, decision('block'), BY_TEST);
     expect((await wipe('--confirm', 'phone1')).out).toContain('Replaces "block" by admin');
     expect(await onDevice()).toMatchObject({ action: 'wipe' });
   });
@@ -266,7 +268,7 @@ describe('a wipe in place', () => {
       /still to be wiped: alice on phone1: account-only wipe pending since .*: easgate devices clear phone1 --user alice\n$/;
     const nothing = await devices('clear', 'phone1');
     expect(nothing.out).toMatch(new RegExp(`^nothing to clear: no decision on phone1\n${wiped.source}`));
-    await store.decide(null, device, decision('quarantine'));
+    await store.decide({ user: null, device: device }, decision('quarantine'), BY_TEST);
     const { out } = await devices('clear', 'phone1');
     expect(out).toMatch(new RegExp(`^cleared: phone1 \\(was: quarantine\\)\n${wiped.source}`));
     expect((await devices('clear', 'phone1', '--user', 'alice')).out).toMatch(/^cleared: alice on phone1 /);
@@ -334,7 +336,7 @@ describe('a decision by hand', () => {
   });
 
   it('of a device names the users that it does not hold for', async () => {
-    await store.decide(alice, device, decision('allow'));
+    await store.decide({ user: alice, device: device }, decision('allow'), BY_TEST);
     const { out } = await devices('quarantine', 'phone1');
     expect(out).toContain('does not hold for alice: allow by admin');
   });
@@ -361,8 +363,8 @@ describe('a decision by hand', () => {
   });
 
   it('says what it replaces, and what is stronger', async () => {
-    await store.decide(upn, device, { ...decision('block'), reason: 'lost' });
-    await store.decide(alice, device, decision('quarantine'));
+    await store.decide({ user: upn, device: device }, { ...decision('block'), reason: 'lost' }, BY_TEST);
+    await store.decide({ user: alice, device: device }, decision('quarantine'), BY_TEST);
     const { out } = await devices('allow', 'phone1', '--user', 'alice');
     expect(out).toContain('replaces quarantine on alice on phone1 by admin');
     expect(out).toContain('has no effect while this holds: block on alice@eas.test by admin');
@@ -370,8 +372,8 @@ describe('a decision by hand', () => {
   });
 
   it('says nothing of a decision that has expired', async () => {
-    await store.decide(upn, device, { ...decision('block'), expiresAt: 1 });
-    await store.decide(null, device, { ...decision('block'), expiresAt: 1 });
+    await store.decide({ user: upn, device: device }, { ...decision('block'), expiresAt: 1 }, BY_TEST);
+    await store.decide({ user: null, device: device }, { ...decision('block'), expiresAt: 1 }, BY_TEST);
     expect((await devices('allow', 'phone1', '--user', 'alice')).out).not.toContain('has no effect');
     expect((await devices('quarantine', 'phone1')).out).not.toContain(`does not hold for ${upn}`);
   });
@@ -384,14 +386,14 @@ describe('a decision by hand', () => {
 
   it('takes the place of one on another alias of the user', async () => {
     const smtp = 'a.smith@eas.test' as UserKey;
-    await store.decide(smtp, device, decision('allow'));
-    await store.putUser({ key: alice, aliases: [smtp], groups: [] });
+    await store.decide({ user: smtp, device: device }, decision('allow'), BY_TEST);
+    await store.putUsers([userReport(alice, { aliases: [smtp], groups: [] })]);
     const { out } = await devices('block', 'phone1', '--user', 'a.smith@eas.test');
     expect(out).toContain('replaces allow on a.smith@eas.test on phone1');
-    expect((await store.listUserDecisions(device)).map(({ user }) => user)).toEqual([alice]);
-    await store.decide(smtp, device, decision('allow'));
+    expect((await store.lookup(alice, device)).exactDecisions.map(({ user }) => user)).toEqual([alice]);
+    await store.decide({ user: smtp, device: device }, decision('allow'), BY_TEST);
     expect((await devices('clear', 'phone1', '--user', 'alice')).out.split('\n')).toHaveLength(3);
-    expect(await store.listUserDecisions(device)).toEqual([]);
+    expect((await store.lookup(alice, device)).exactDecisions).toEqual([]);
   });
 
   it.each([

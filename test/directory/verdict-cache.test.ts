@@ -8,8 +8,17 @@ import type { ChangedKeys, VerdictCacheOptions } from '../../src/directory/verdi
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
 import type { Verdict } from '../../src/model/verdict.ts';
 import { until } from '../support/checks/until.ts';
-import { alice, decision, deviceRecord, phone, wipeDecision } from './store-contract.ts';
 import { compileSimplePolicy } from '../../src/policy/compile/simple-policy.ts';
+import {
+  BY_TEST,
+  alice,
+  decision,
+  deviceReport,
+  partnershipsOf,
+  phone,
+  userReport,
+  wipeDecision,
+} from '../support/servers/directory-records.ts';
 
 const options: VerdictCacheOptions = {
   maxEntries: 100,
@@ -68,15 +77,15 @@ async function setUp(more: Partial<VerdictCacheOptions> = {}) {
 describe('the verdict cache', () => {
   it('gives the same object for one phone while nothing changes, and another one after a change', async () => {
     const { inner, cache, clock, changes } = await setUp();
-    await inner.putDevice(deviceRecord(phone));
+    await inner.putDevices([deviceReport(phone)]);
     const first = (await cache.decide(alice, phone)).verdict;
     expect((await cache.decide('bob' as UserKey, phone)).verdict).not.toBe(first);
     clock.now += options.lifetimeMs;
     expect(cache.peek(alice, phone)).toBeUndefined();
     expect((await cache.decide(alice, phone)).verdict).toBe(first);
     expect(cache.peek(alice, phone)).toBe(first);
-    await inner.putDevice(deviceRecord(phone, { version: 2, compliant: false }));
-    await inner.putDevice(deviceRecord(phone, { version: 3 }));
+    await inner.putDevices([deviceReport(phone, { version: 2, compliant: false })]);
+    await inner.putDevices([deviceReport(phone, { version: 3 })]);
     await until(() => cache.peek(alice, phone) === undefined && changes.length > 0, 'the change');
     const after = (await cache.decide(alice, phone)).verdict;
     expect(after).toEqual(first);
@@ -85,7 +94,7 @@ describe('the verdict cache', () => {
 
   it('misses first, then hits synchronously', async () => {
     const { inner, slow, cache } = await setUp();
-    await inner.putDevice(deviceRecord(phone));
+    await inner.putDevices([deviceReport(phone)]);
     expect(cache.peek(alice, phone)).toBeUndefined();
     expect((await cache.decide(alice, phone)).verdict?.action).toBe('allow');
     expect(cache.peek(alice, phone)?.action).toBe('allow');
@@ -100,7 +109,7 @@ describe('the verdict cache', () => {
 
   it('forgets after its lifetime, unknown devices sooner', async () => {
     const { inner, cache, clock } = await setUp();
-    await inner.putDevice(deviceRecord(phone));
+    await inner.putDevices([deviceReport(phone)]);
     const stranger = 'stranger' as DeviceKey;
     await cache.decide(alice, phone);
     await cache.decide(alice, stranger);
@@ -116,7 +125,7 @@ describe('the verdict cache', () => {
     const upn = 'alice@example.com' as UserKey;
     await cache.decide(alice, phone);
     await cache.decide(upn, phone);
-    await inner.decide('example\\alice' as UserKey, phone, decision('block'));
+    await inner.decide({ user: 'example\\alice' as UserKey, device: phone }, decision('block'), BY_TEST);
     await until(() => changes.length === 1);
     expect(cache.peek(alice, phone)).toBeUndefined();
     expect(cache.peek(upn, phone)).toBeUndefined();
@@ -127,11 +136,11 @@ describe('the verdict cache', () => {
   it('drops the entries of a user that changed, also those reached by an alias', async () => {
     const { inner, cache, changes } = await setUp();
     const smtp = 'alice@example.com' as UserKey;
-    await inner.putUser({ key: alice, aliases: [smtp], groups: [] });
+    await inner.putUsers([userReport(alice, { aliases: [smtp], groups: [] })]);
     await until(() => changes.length > 0);
     await cache.decide(smtp, phone);
     const before = changes.length;
-    await inner.putUser({ key: alice, aliases: [smtp], groups: ['sales'] });
+    await inner.putUsers([userReport(alice, { aliases: [smtp], groups: ['sales'] })]);
     await until(() => changes.length > before);
     expect(cache.peek(smtp, phone)).toBeUndefined();
   });
@@ -139,10 +148,10 @@ describe('the verdict cache', () => {
   it('drops what may be a user that changed, and names the local parts', async () => {
     const { inner, cache, changes } = await setUp();
     const login = 'example\\a.smith' as UserKey;
-    await inner.decide(alice, phone, decision('block'));
+    await inner.decide({ user: alice, device: phone }, decision('block'), BY_TEST);
     expect((await cache.decide(login, phone)).verdict?.action).toBe('quarantine');
     await until(() => changes.length === 1);
-    await inner.putUser({ key: alice, aliases: ['a.smith@example.com' as UserKey], groups: [] });
+    await inner.putUsers([userReport(alice, { aliases: ['a.smith@example.com' as UserKey], groups: [] })]);
     await until(() => changes.length === 2);
     expect([...(changes[1]?.users ?? [])].sort()).toEqual(['a.smith', 'alice']);
     expect(cache.peek(login, phone)).toBeUndefined();
@@ -151,13 +160,13 @@ describe('the verdict cache', () => {
 
   it('keeps no verdict that was read before a change and would be stored after it', async () => {
     const { inner, slow, cache, changes } = await setUp({ lookupTimeoutMs: 120_000 });
-    await inner.putDevice(deviceRecord(phone));
+    await inner.putDevices([deviceReport(phone)]);
     await until(() => changes.length === 1);
     const { promise, resolve } = Promise.withResolvers<void>();
     slow.gate = promise;
     const deciding = cache.decide(alice, phone);
     await until(() => slow.lookups === 1);
-    await inner.decide(null, phone, decision('block'));
+    await inner.decide({ user: null, device: phone }, decision('block'), BY_TEST);
     await until(() => changes.length === 2);
     slow.gate = null;
     resolve();
@@ -178,7 +187,7 @@ describe('the verdict cache', () => {
       },
     }) as DirectoryStore;
     const cache = new VerdictCache(store, policy, { ...options, lookupTimeoutMs: 5_000 });
-    await inner.putDevice(deviceRecord(phone));
+    await inner.putDevices([deviceReport(phone)]);
     await cache.start();
     let dropped = false;
     cache.onChange(({ all }) => (dropped ||= all));
@@ -198,7 +207,7 @@ describe('the verdict cache', () => {
 
   it('serves the last known verdict while the store is away, for a while, and knows nothing of others', async () => {
     const { inner, slow, cache, clock } = await setUp();
-    await inner.putDevice(deviceRecord(phone));
+    await inner.putDevices([deviceReport(phone)]);
     await cache.decide(alice, phone);
     clock.now += 120_000;
     slow.broken = true;
@@ -249,7 +258,7 @@ describe('the verdict cache', () => {
     const { inner, slow, cache, clock } = await setUp({ lookupTimeoutMs: 30_000, lifetimeMs: 1_000 });
     const recorder = new PartnershipRecorder(inner);
     onTestFinished(() => recorder.close());
-    await inner.putDevice(deviceRecord(phone));
+    await inner.putDevices([deviceReport(phone)]);
     recorder.seen({
       user: alice,
       device: phone,
@@ -306,7 +315,7 @@ describe('the verdict cache', () => {
 describe('a wipe in the verdict cache', () => {
   it('keeps the device out while the store is away, and is not repeated from memory', async () => {
     const { inner, slow, cache, clock } = await setUp();
-    await inner.decide(null, phone, wipeDecision(100));
+    await inner.decide({ user: null, device: phone }, wipeDecision(100), BY_TEST);
     expect((await cache.decide(alice, phone)).verdict?.action).toBe('wipe');
     clock.now += 6_000;
     slow.broken = true;
@@ -318,7 +327,7 @@ describe('a wipe in the verdict cache', () => {
 
   it('is remembered for five seconds at most, whatever the lifetime of others', async () => {
     const { inner, cache, clock } = await setUp();
-    await inner.decide(null, phone, wipeDecision(100));
+    await inner.decide({ user: null, device: phone }, wipeDecision(100), BY_TEST);
     await cache.decide(alice, phone);
     expect(cache.peek(alice, phone)?.action).toBe('wipe');
     clock.now += 5_000;
@@ -327,7 +336,7 @@ describe('a wipe in the verdict cache', () => {
 
   it('is confirmed by the store and not by memory', async () => {
     const { inner, slow, cache } = await setUp();
-    await inner.decide(null, phone, wipeDecision(100));
+    await inner.decide({ user: null, device: phone }, wipeDecision(100), BY_TEST);
     await cache.decide(alice, phone);
     expect((await cache.confirm(alice, phone))?.wipe).toMatchObject({
       decidedFor: null,
@@ -340,24 +349,24 @@ describe('a wipe in the verdict cache', () => {
 
   it('is not confirmed when it was taken back, also before the change log says so', async () => {
     const { inner, cache, changes } = await setUp();
-    await inner.decide(null, phone, wipeDecision(100));
+    await inner.decide({ user: null, device: phone }, wipeDecision(100), BY_TEST);
     await until(() => changes.length === 1);
     await cache.decide(alice, phone);
     await cache.stop();
-    await inner.decide(null, phone, null);
+    await inner.decide({ user: null, device: phone }, null, BY_TEST);
     expect(cache.peek(alice, phone)?.action).toBe('wipe');
     expect((await cache.confirm(alice, phone))?.action).toBe('quarantine');
   });
 
   it('is not confirmed by a look-up that was already under way', async () => {
     const { inner, slow, cache } = await setUp({ lookupTimeoutMs: 120_000 });
-    await inner.decide(null, phone, wipeDecision(100));
+    await inner.decide({ user: null, device: phone }, wipeDecision(100), BY_TEST);
     const { promise, resolve } = Promise.withResolvers<void>();
     slow.gate = promise;
     const early = cache.decide(alice, phone);
     await until(() => slow.lookups === 1);
     slow.gate = null;
-    await inner.decide(null, phone, null);
+    await inner.decide({ user: null, device: phone }, null, BY_TEST);
     expect((await cache.confirm(alice, phone))?.action).toBe('quarantine');
     resolve();
     await early;
@@ -366,7 +375,7 @@ describe('a wipe in the verdict cache', () => {
   it('is not confirmed by a store that fails, and the failure is told', async () => {
     const errors: unknown[] = [];
     const { inner, slow, cache } = await setUp({ onLookupError: (error) => errors.push(error) });
-    await inner.decide(null, phone, wipeDecision(100));
+    await inner.decide({ user: null, device: phone }, wipeDecision(100), BY_TEST);
     await cache.decide(alice, phone);
     slow.broken = true;
     expect(await cache.confirm(alice, phone)).toBeNull();
@@ -382,7 +391,7 @@ describe('a wipe in the verdict cache', () => {
 
   it('is settled by the answer to the confirmed order, for the scope it was ordered for', async () => {
     const { inner, cache, changes } = await setUp();
-    await inner.decide(alice, phone, wipeDecision(100, 'accountWipe'));
+    await inner.decide({ user: alice, device: phone }, wipeDecision(100, 'accountWipe'), BY_TEST);
     const order = (await cache.confirm(alice, phone))?.wipe;
     if (order === undefined) throw new Error('no order');
     await until(() => changes.length === 1);
@@ -429,7 +438,7 @@ describe('the partnership recorder', () => {
     recorder.seen({ ...facts, userAgent: 'Apple 2' });
     await recorder.close();
     expect(writes).toBe(2);
-    expect((await store.listPartnerships())[0]?.record.userAgent).toBe('Apple 2');
+    expect((await partnershipsOf(store))[0]?.userAgent).toBe('Apple 2');
     await store.close();
   });
 
@@ -444,10 +453,10 @@ describe('the partnership recorder', () => {
     const recorder = new PartnershipRecorder(failing);
     recorder.seen(facts);
     await recorder.flush();
-    expect(await store.listPartnerships()).toEqual([]);
+    expect(await partnershipsOf(store)).toEqual([]);
     away = false;
     await recorder.close();
-    expect(await store.listPartnerships()).toHaveLength(1);
+    expect(await partnershipsOf(store)).toHaveLength(1);
     await store.close();
   });
 });

@@ -9,7 +9,7 @@ import { compilePolicy } from '../../src/policy/compile/compile.ts';
 import type { CompiledPolicy } from '../../src/policy/compile/compiled-policy.ts';
 import { readFacts } from '../../src/policy/engine/read-facts.ts';
 import type { RequestFacts } from '../../src/policy/engine/facts.ts';
-import { alice, decision, deviceRecord, phone } from './store-contract.ts';
+import { BY_TEST, alice, decision, deviceReport, phone } from '../support/servers/directory-records.ts';
 
 const NOW = Date.parse('2026-12-01T10:00:00Z');
 const DAY = 86_400_000;
@@ -68,7 +68,7 @@ async function setUp(document: object) {
 describe('another policy', () => {
   it('holds at once for everyone in memory, without a look-up, and is told to open requests', async () => {
     const { store, cache, changes, lookups } = await setUp({});
-    await store.putDevice(deviceRecord(phone, { encrypted: false }));
+    await store.putDevices([deviceReport(phone, { encrypted: false })]);
     expect((await cache.decide(alice, phone)).verdict?.action).toBe('allow');
     cache.usePolicy(compiled({ compliance: [{ name: 'disk', require: { encrypted: true } }] }));
     expect(cache.peek(alice, phone)).toMatchObject({
@@ -82,7 +82,7 @@ describe('another policy', () => {
 
   it('that decides the same keeps the same verdict', async () => {
     const { store, cache } = await setUp({});
-    await store.putDevice(deviceRecord(phone));
+    await store.putDevices([deviceReport(phone)]);
     const before = (await cache.decide(alice, phone)).verdict;
     cache.usePolicy(compiled({ name: 'another', notEnrolled: { action: 'block' } }));
     expect(cache.peek(alice, phone)).toBe(before);
@@ -94,7 +94,7 @@ describe('a moment in time', () => {
     const { store, cache, clock, lookups } = await setUp({
       compliance: [{ require: { checkInWithin: '30d' }, grace: '3d' }],
     });
-    await store.putDevice(deviceRecord(phone, { lastCheckIn: NOW - 29 * DAY }));
+    await store.putDevices([deviceReport(phone, { lastCheckIn: NOW - 29 * DAY })]);
     expect((await cache.decide(alice, phone)).verdict).toMatchObject({
       action: 'allow',
       reason: 'compliant',
@@ -112,7 +112,11 @@ describe('a moment in time', () => {
 
   it('that ends a decision by hand leaves what holds without it', async () => {
     const { store, cache, clock } = await setUp({});
-    await store.decide(null, phone, { ...decision('allow'), expiresAt: NOW + 1_000 });
+    await store.decide(
+      { user: null, device: phone },
+      { ...decision('allow'), expiresAt: NOW + 1_000 },
+      BY_TEST,
+    );
     expect((await cache.decide(alice, phone)).verdict?.reason).toBe('individualRule');
     clock.now += 1_001;
     expect(cache.peek(alice, phone)).toMatchObject({ action: 'quarantine', reason: 'unknownDevice' });
@@ -127,7 +131,7 @@ describe('conditions on requests', () => {
 
   it('decide each request by itself, from one look-up', async () => {
     const { store, cache, lookups } = await setUp(office);
-    await store.putDevice(deviceRecord(phone));
+    await store.putDevices([deviceReport(phone)]);
     const inside = await cache.decide(alice, phone, undefined, from('10.1.2.3'));
     expect(inside.verdict?.action).toBe('allow');
     expect(cache.peek(alice, phone, from('192.0.2.1'))).toMatchObject({
@@ -151,7 +155,7 @@ describe('conditions on requests', () => {
     const { store, cache } = await setUp({
       rules: networks.map((network, index) => ({ name: `${index}`, match: { network }, action: 'block' })),
     });
-    await store.putDevice(deviceRecord(phone));
+    await store.putDevices([deviceReport(phone)]);
     await cache.decide(alice, phone);
     for (let round = 0; round < 2; round++)
       for (const [index, address] of networks.entries())

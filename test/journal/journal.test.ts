@@ -6,7 +6,6 @@ import { deviceKey } from '../../src/identity/device.ts';
 import { Journal } from '../../src/journal/journal.ts';
 import { openLog } from '../../src/telemetry/logger.ts';
 import type { ProcessLog } from '../../src/telemetry/logger.ts';
-import { decision, wipeDecision } from '../directory/store-contract.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
 import { openLogFile } from '../support/checks/log-file.ts';
 import type { LogFile } from '../support/checks/log-file.ts';
@@ -15,6 +14,7 @@ import type { Office } from '../support/servers/office.ts';
 import { RawClient } from '../support/phones/raw-client.ts';
 import { FOLDER_SYNC, request } from '../support/servers/test-gateway.ts';
 import { until } from '../support/checks/until.ts';
+import { BY_TEST, decision, partnershipsOf, wipeDecision } from '../support/servers/directory-records.ts';
 
 checkLeaks();
 
@@ -115,7 +115,7 @@ describe('without an access log', () => {
 
   it('a known phone under another spelling of its id is named, once for each', async () => {
     await begin({ policy: { unknownDevice: 'allow' } });
-    const partnerships = async () => (await office.operator.listPartnerships())[0]?.record.spellings.length;
+    const partnerships = async () => (await partnershipsOf(office.operator))[0]?.spellings.length;
     const [first, second] = [DEVICE, Buffer.from(DEVICE).toString('hex')];
     await send(office, 2, ask('alice-pw', first));
     await until(async () => (await partnerships()) === 1, 'the phone to be known');
@@ -139,7 +139,7 @@ describe('without an access log', () => {
     await phone.settle(leaving.signal);
     const poll = phone.step(leaving.signal);
     await until(() => office.gateway.heldPolls() === 1, 'the poll to be held');
-    await office.operator.decide(null, deviceKey(DEVICE), decision('block'));
+    await office.operator.decide({ user: null, device: deviceKey(DEVICE) }, decision('block'), BY_TEST);
     await poll;
     leaving.abort();
     await end();
@@ -156,9 +156,9 @@ describe('without an access log', () => {
     const poll = phone.step(leaving.signal);
     await until(() => office.gateway.heldPolls() === 1, 'the poll to be held');
     await office.operator.decide(
-      null,
-      deviceKey(DEVICE),
+      { user: null, device: deviceKey(DEVICE) },
       wipeDecision(Date.now(), 'wipe', 'alice', deviceKey(DEVICE)),
+      BY_TEST,
     );
     await poll;
     await phone.settle(leaving.signal);

@@ -4,15 +4,15 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { deviceKey } from '../../src/identity/device.ts';
 import type { DeviceKey } from '../../src/identity/keys.ts';
-import type { DeviceRecord } from '../../src/model/device.ts';
+import type { DeviceObservation } from '../../src/model/device.ts';
 import type { PhoneFamily } from '../../src/sample/phone/families.ts';
 import type { PhoneEvent } from '../../src/sample/phone/options.ts';
 import type { Phone } from '../../src/sample/phone/phone.ts';
-import { decision, deviceRecord } from '../directory/store-contract.ts';
 import { checkLeaksAtEnd } from '../support/checks/leaks.ts';
 import { openOffice } from '../support/servers/office.ts';
 import type { Office, StoreKind } from '../support/servers/office.ts';
 import { until } from '../support/checks/until.ts';
+import { BY_TEST, decision, deviceReport } from '../support/servers/directory-records.ts';
 
 const REAL = ['Welcome', 'Floor plan', 'Lunch'];
 
@@ -44,26 +44,28 @@ function shown(): Phone {
 }
 
 let observation = 0;
-function observed(device: DeviceKey, facts: Partial<DeviceRecord>): DeviceRecord {
+function observed(device: DeviceKey, facts: Partial<DeviceObservation>): DeviceObservation {
   observation++;
-  return deviceRecord(device, { version: observation, observedAt: observation, ...facts });
+  return deviceReport(device, { version: observation, observedAt: observation, ...facts });
 }
 
 /** What the MDM says from now on, and the gateway has heard. */
-async function mdmSays(facts: Partial<DeviceRecord>): Promise<void> {
-  await office.heard(() => office.operator.putDevice(observed(key, facts)));
+async function mdmSays(facts: Partial<DeviceObservation>): Promise<void> {
+  await office.heard(() => office.operator.putDevices([observed(key, facts)]));
 }
 
 async function block(wish: boolean): Promise<void> {
   if (blocked === wish) return;
   blocked = wish;
-  await office.heard(() => office.operator.decide(null, key, wish ? decision('block') : null));
+  await office.heard(() =>
+    office.operator.decide({ user: null, device: key }, wish ? decision('block') : null, BY_TEST),
+  );
 }
 
 /** A state: how it comes about, and what the phone shows when it has heard of it. */
 interface State {
   readonly name: string;
-  readonly facts: Partial<DeviceRecord>;
+  readonly facts: Partial<DeviceObservation>;
   readonly enter: () => Promise<void>;
   readonly expectShown: () => void;
 }
@@ -88,7 +90,7 @@ const ALLOWED: State = {
   },
 };
 
-function quarantined(name: string, facts: Partial<DeviceRecord>, subject: string, text: string): State {
+function quarantined(name: string, facts: Partial<DeviceObservation>, subject: string, text: string): State {
   return {
     name,
     facts,
@@ -225,7 +227,7 @@ describe.each(PHONES)('a phone that speaks %s (%s, %s store)', (version, family,
     for (const state of [ALLOWED, QUARANTINED]) {
       const keys = Array.from({ length: STOCK }, (_, index) => deviceKey(`MOVING${state.name}${index}`));
       const write = async (): Promise<void> => {
-        for (const one of keys) await office.operator.putDevice(observed(one, state.facts));
+        for (const one of keys) await office.operator.putDevices([observed(one, state.facts)]);
       };
       await office.heard(write);
       stock.set(state, keys);

@@ -6,13 +6,13 @@ import { deviceKey } from '../../src/identity/device.ts';
 import type { DeviceRecord } from '../../src/model/device.ts';
 import type { PhoneOptions } from '../../src/sample/phone/options.ts';
 import { Phone } from '../../src/sample/phone/phone.ts';
-import { decision, deviceRecord, wipeDecision } from '../directory/store-contract.ts';
 import { checkLeaks, closeAtEnd } from '../support/checks/leaks.ts';
 import { openOffice } from '../support/servers/office.ts';
 import type { Office } from '../support/servers/office.ts';
 import { deep, onlyStatus, startScriptedServer } from '../support/servers/scripted-server.ts';
 import type { ScriptedServer } from '../support/servers/scripted-server.ts';
 import { until } from '../support/checks/until.ts';
+import { BY_TEST, decision, deviceReport, wipeDecision } from '../support/servers/directory-records.ts';
 
 checkLeaks();
 
@@ -32,13 +32,15 @@ describe('with a gateway and a mail server, a phone', () => {
   let observation = 0;
   const mdmSays = (facts: Partial<DeviceRecord>): Promise<void> => {
     observation++;
-    const record = deviceRecord(KEY, { version: observation, observedAt: observation, ...facts });
-    return office.heard(() => office.operator.putDevice(record));
+    const record = deviceReport(KEY, { version: observation, observedAt: observation, ...facts });
+    return office.heard(() => office.operator.putDevices([record]));
   };
   const allow = (): Promise<void> => mdmSays({ managed: true, compliant: true });
   const quarantine = (): Promise<void> => mdmSays({ managed: false });
-  const block = (): Promise<void> => office.heard(() => office.operator.decide(null, KEY, decision('block')));
-  const unblock = (): Promise<void> => office.heard(() => office.operator.decide(null, KEY, null));
+  const block = (): Promise<void> =>
+    office.heard(() => office.operator.decide({ user: null, device: KEY }, decision('block'), BY_TEST));
+  const unblock = (): Promise<void> =>
+    office.heard(() => office.operator.decide({ user: null, device: KEY }, null, BY_TEST));
 
   async function withMail(options: Partial<PhoneOptions> = {}): Promise<Phone> {
     await allow();
@@ -92,7 +94,9 @@ describe('with a gateway and a mail server, a phone', () => {
       const phone = await withMail({ version });
       const other = office.phone({ deviceId: 'OTHERPHONE', family: 'ios', version });
       await office.heard(() =>
-        office.operator.putDevice(deviceRecord(deviceKey('OTHERPHONE'), { managed: true, compliant: true })),
+        office.operator.putDevices([
+          deviceReport(deviceKey('OTHERPHONE'), { managed: true, compliant: true }),
+        ]),
       );
       const [welcome, plan] = phone.screen.messagesOf('2').map(({ id }) => id);
       expect(await phone.markRead(welcome ?? '', never)).toBe(true);
@@ -209,14 +213,18 @@ describe('with a gateway and a mail server, a phone', () => {
       const phone = await withMail({ version: '16.1', wipeFails: true });
       const user = action === 'wipe' ? null : ('alice' as never);
       await office.heard(() =>
-        office.operator.decide(user, KEY, wipeDecision(Date.now(), action, 'alice', KEY)),
+        office.operator.decide(
+          { user: user, device: KEY },
+          wipeDecision(Date.now(), action, 'alice', KEY),
+          BY_TEST,
+        ),
       );
       await phone.step(never);
       await phone.settle(never);
       expect(phone.screen).toMatchObject({ state: 'denied', subjects: REAL });
       const stored =
         user === null
-          ? (await office.operator.getDevice(KEY))?.decision
+          ? (await office.operator.getDevice(KEY))?.decided.decision
           : (await office.operator.lookup(user, KEY)).partnershipDecision;
       expect(stored).toMatchObject({ action, wipe: { deviceStatus: 2 } });
     },

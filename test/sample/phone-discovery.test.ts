@@ -5,11 +5,11 @@ import { deviceKey } from '../../src/identity/device.ts';
 import type { PhoneFamily } from '../../src/sample/phone/families.ts';
 import type { PhoneOptions } from '../../src/sample/phone/options.ts';
 import { Phone } from '../../src/sample/phone/phone.ts';
-import { deviceRecord } from '../directory/store-contract.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
 import { openOffice } from '../support/servers/office.ts';
 import { startScriptedServer } from '../support/servers/scripted-server.ts';
 import type { Asked, Scripted, ScriptedServer } from '../support/servers/scripted-server.ts';
+import { deviceReport } from '../support/servers/directory-records.ts';
 
 checkLeaks();
 
@@ -313,7 +313,7 @@ describe('only an address and a password, at a gateway that answers Autodiscover
     const office = await openOffice('embedded', GATEWAY);
     try {
       const facts = { managed: allowed, compliant: allowed };
-      await office.operator.putDevice(deviceRecord(deviceKey('ONLYADDRESS'), facts));
+      await office.operator.putDevices([deviceReport(deviceKey('ONLYADDRESS'), facts)]);
       const phone = office.phone({
         deviceId: 'ONLYADDRESS',
         family,

@@ -5,11 +5,11 @@ import { deviceKey } from '../../src/identity/device.ts';
 import type { DeviceRecord } from '../../src/model/device.ts';
 import type { PhoneFamily } from '../../src/sample/phone/families.ts';
 import type { Phone } from '../../src/sample/phone/phone.ts';
-import { decision, deviceRecord, wipeDecision } from '../directory/store-contract.ts';
 import { checkLeaks, closeAtEnd } from '../support/checks/leaks.ts';
 import { STORES, openOffice } from '../support/servers/office.ts';
 import type { Office } from '../support/servers/office.ts';
 import { until } from '../support/checks/until.ts';
+import { BY_TEST, decision, deviceReport, wipeDecision } from '../support/servers/directory-records.ts';
 
 checkLeaks();
 
@@ -24,8 +24,8 @@ let version = 0;
 /** What the MDM says of the device from now on, and the gateway has heard. */
 async function mdmSays(facts: Partial<DeviceRecord>): Promise<void> {
   version++;
-  const record = deviceRecord(KEY, { version, observedAt: version, ...facts });
-  await office.heard(() => office.operator.putDevice(record));
+  const record = deviceReport(KEY, { version, observedAt: version, ...facts });
+  await office.heard(() => office.operator.putDevices([record]));
 }
 
 /** The phone at work, until the test is over. */
@@ -120,11 +120,13 @@ describe.each(STORES)('with the %s store', (kind) => {
     it('that is blocked while it polls is refused, and has its mail again when it may', async () => {
       const phone = await begin({});
       const held = await holdPoll(phone);
-      await office.heard(() => office.operator.decide(null, KEY, decision('block')));
+      await office.heard(() =>
+        office.operator.decide({ user: null, device: KEY }, decision('block'), BY_TEST),
+      );
       await react(phone, held);
       expect(phone.screen.state).toBe('denied');
       expect(phone.screen.passwordPrompts).toBe(0);
-      await office.heard(() => office.operator.decide(null, KEY, null));
+      await office.heard(() => office.operator.decide({ user: null, device: KEY }, null, BY_TEST));
       await phone.settle(leaving.signal);
       expectMail(phone);
     });
@@ -149,14 +151,18 @@ describe.each(STORES)('with the %s store', (kind) => {
       const action = Number(protocol) >= 16.1 ? 'accountWipe' : 'wipe';
       const user = action === 'wipe' ? null : ('alice' as never);
       await office.heard(() =>
-        office.operator.decide(user, KEY, wipeDecision(Date.now(), action, 'alice', KEY)),
+        office.operator.decide(
+          { user: user, device: KEY },
+          wipeDecision(Date.now(), action, 'alice', KEY),
+          BY_TEST,
+        ),
       );
       await react(phone, held);
       expect(phone.screen.state).toBe(action === 'wipe' ? 'deviceWiped' : 'accountWiped');
       expect(phone.screen.folders.size).toBe(0);
       const stored =
         user === null
-          ? (await office.operator.getDevice(KEY))?.decision
+          ? (await office.operator.getDevice(KEY))?.decided.decision
           : (await office.operator.lookup(user, KEY)).partnershipDecision;
       expect(stored).toMatchObject({ wipe: { state: 'acknowledged', deviceStatus: 1 } });
       const again = office.phone({ deviceId: DEVICE, family, version: protocol });

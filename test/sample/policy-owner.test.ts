@@ -5,11 +5,11 @@ import { deviceKey } from '../../src/identity/device.ts';
 import type { PhoneFamily } from '../../src/sample/phone/families.ts';
 import type { PhoneEvent } from '../../src/sample/phone/options.ts';
 import type { Phone } from '../../src/sample/phone/phone.ts';
-import { deviceRecord } from '../directory/store-contract.ts';
 import { checkLeaks, closeAtEnd } from '../support/checks/leaks.ts';
 import { openOffice } from '../support/servers/office.ts';
 import type { Office } from '../support/servers/office.ts';
 import { until } from '../support/checks/until.ts';
+import { deviceReport } from '../support/servers/directory-records.ts';
 
 checkLeaks();
 
@@ -25,7 +25,7 @@ let observation = 0;
 async function mdmSays(good: boolean): Promise<void> {
   observation++;
   const facts = { managed: good, compliant: good, version: observation, observedAt: observation };
-  await office.heard(() => office.operator.putDevice(deviceRecord(deviceKey(DEVICE), facts)));
+  await office.heard(() => office.operator.putDevices([deviceReport(deviceKey(DEVICE), facts)]));
 }
 
 /** The change comes while the phone holds a poll, and the phone goes on until it would poll again. */

@@ -5,14 +5,14 @@ import type { AddressInfo, Socket } from 'node:net';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
-import type { UserRecord } from '../../src/model/user.ts';
+import type { UserObservation } from '../../src/model/user.ts';
 import { RedisStore } from '../../src/directory/redis/redis-store.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
-import { alice, decision } from '../directory/store-contract.ts';
 import { checkLeaksAtEnd } from '../support/checks/leaks.ts';
 import { eventually } from '../support/checks/until.ts';
 import { startRedis } from '../support/servers/redis.ts';
 import type { TestRedis } from '../support/servers/redis.ts';
+import { BY_TEST, alice, decision, userReport } from '../support/servers/directory-records.ts';
 
 checkLeaksAtEnd();
 
@@ -29,11 +29,11 @@ const open = (): Promise<RedisStore> =>
 describe('a change of the Redis directory', () => {
   it('that is written between an empty read and the read of the end of the log is not lost', async () => {
     const [store, writer] = await Promise.all([open(), open()]);
-    await writer.decide(null, 'earlier' as DeviceKey, decision('block'));
+    await writer.decide({ user: null, device: 'earlier' as DeviceKey }, decision('block'), BY_TEST);
     const place = await store.position();
     const position = store.position.bind(store);
     store.position = async () => {
-      await writer.decide(null, 'stolen' as DeviceKey, decision('block'));
+      await writer.decide({ user: null, device: 'stolen' as DeviceKey }, decision('block'), BY_TEST);
       return position();
     };
     const first = await store.changesAfter(place);
@@ -72,16 +72,13 @@ describe('a name of a user', () => {
     const embedded = new EmbeddedStore(':memory:');
     const phone = 'phone1' as DeviceKey;
     const name = 'asmith' as UserKey;
-    const user = (key: string, aliases: UserKey[]): UserRecord => ({
-      key: key as UserKey,
-      aliases,
-      groups: [],
-    });
+    const user = (key: string, aliases: UserKey[]): UserObservation =>
+      userReport(key as UserKey, { aliases, groups: [] });
     for (const store of [embedded, redisStore]) {
-      await store.putUser(user('anna.smith', [name]));
-      await store.putUser(user('adam.smith', [name]));
-      await store.putUser(user('anna.smith', []));
-      await store.decide('adam.smith' as UserKey, phone, decision('block'));
+      await store.putUsers([user('anna.smith', [name])]);
+      await store.putUsers([user('adam.smith', [name])]);
+      await store.putUsers([user('anna.smith', [])]);
+      await store.decide({ user: 'adam.smith' as UserKey, device: phone }, decision('block'), BY_TEST);
       const found = await store.lookup(name, phone);
       expect([store.kind, found.user, found.partnershipDecision?.action]).toEqual([
         store.kind,
@@ -138,7 +135,7 @@ describe('connections to Redis that fall silent', () => {
     const place = await store.position();
     const writer = await open();
     silencer.silence();
-    await writer.decide(null, 'stolen' as DeviceKey, decision('block'));
+    await writer.decide({ user: null, device: 'stolen' as DeviceKey }, decision('block'), BY_TEST);
     const answered = <T>(ask: () => Promise<T>, what: string): Promise<T | null> =>
       eventually(
         () => ask().catch(() => null),

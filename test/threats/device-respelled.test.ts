@@ -4,13 +4,13 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { ISSUED_PREFIX } from '../../src/quarantine/keys.ts';
 import { deviceKey } from '../../src/identity/device.ts';
-import { decision, deviceRecord } from '../directory/store-contract.ts';
 import { EasClient } from '../support/phones/eas-client.ts';
 import type { EasClientOptions } from '../support/phones/eas-client.ts';
 import { checkLeaks, closeAtEnd } from '../support/checks/leaks.ts';
 import { STORES, openOffice } from '../support/servers/office.ts';
 import type { Office } from '../support/servers/office.ts';
 import { until } from '../support/checks/until.ts';
+import { BY_TEST, decision, deviceReport, partnershipsOf } from '../support/servers/directory-records.ts';
 
 checkLeaks();
 
@@ -67,7 +67,7 @@ describe.each(STORES)('with the %s store, an id', (kind) => {
       );
       for (const [, { device = '' }] of spellings) {
         await office.heard(() =>
-          office.operator.putDevice(deviceRecord(deviceKey(device), { compliant: false })),
+          office.operator.putDevices([deviceReport(deviceKey(device), { compliant: false })]),
         );
         expect(await outcomes(spellings)).toEqual(new Set(['quarantine mailbox']));
       }
@@ -80,9 +80,11 @@ describe.each(STORES)('with the %s store, an id', (kind) => {
       expect(await outcomes(spellings)).toEqual(new Set(['status 129']));
       for (const [, { device = '' }] of spellings) {
         const key = deviceKey(device);
-        await office.heard(() => office.operator.decide(null, key, decision('allow')));
+        await office.heard(() =>
+          office.operator.decide({ user: null, device: key }, decision('allow'), BY_TEST),
+        );
         expect(await outcomes(spellings)).toEqual(new Set(['mailbox']));
-        await office.heard(() => office.operator.decide(null, key, null));
+        await office.heard(() => office.operator.decide({ user: null, device: key }, null, BY_TEST));
         expect(await outcomes(spellings)).toEqual(new Set(['status 129']));
       }
     });
@@ -90,11 +92,13 @@ describe.each(STORES)('with the %s store, an id', (kind) => {
     it(`that is blocked is out under every spelling, and is one partnership: ${id}`, async () => {
       office = closeAtEnd(await openOffice(kind, { policy: { unknownDevice: 'allow' } }));
       expect(await outcomes(spellings)).toEqual(new Set(['mailbox']));
-      await office.heard(() => office.operator.decide(null, deviceKey(id), decision('block')));
+      await office.heard(() =>
+        office.operator.decide({ user: null, device: deviceKey(id) }, decision('block'), BY_TEST),
+      );
       expect(await outcomes(spellings)).toEqual(new Set(['status 129']));
       await until(async () => {
-        const [first, second] = await office.operator.listPartnerships();
-        return second === undefined && (first?.record.spellings.length ?? 0) >= 2;
+        const [first, second] = await partnershipsOf(office.operator);
+        return second === undefined && (first?.spellings.length ?? 0) >= 2;
       }, 'one partnership with its spellings');
     });
   }

@@ -13,11 +13,11 @@ import { acceptedIdentity } from '../../src/directory/store-identity.ts';
 import { readMemory } from '../../src/directory/store-memory.ts';
 import type { StoreMemory } from '../../src/directory/store-memory.ts';
 import { UNGUARDED } from '../../src/directory/store-guard.ts';
-import { alice, decision, phone, wipeDecision } from '../directory/store-contract.ts';
 import { openGuarded } from '../support/servers/guarded-store.ts';
 import type { GuardedGateway } from '../support/servers/guarded-store.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
 import { until } from '../support/checks/until.ts';
+import { BY_TEST, alice, decision, phone, wipeDecision } from '../support/servers/directory-records.ts';
 
 checkLeaks();
 
@@ -34,7 +34,7 @@ beforeEach(async () => {
   path = join(folder, 'easgate.db');
   memory = { path: join(folder, 'store.json'), name: 'store' };
   gateway = await start();
-  await gateway.store.decide(null, phone, decision('block'));
+  await gateway.store.decide({ user: null, device: phone }, decision('block'), BY_TEST);
 });
 afterEach(async () => {
   await gateway.close();
@@ -83,7 +83,7 @@ describe('a file that is removed while it is in use', () => {
 
   it('takes no write: neither of the gateway nor of the command line, which makes no new file', async () => {
     rmSync(path);
-    await expect(gateway.store.decide(null, phone, null)).rejects.toMatchObject({
+    await expect(gateway.store.decide({ user: null, device: phone }, null, BY_TEST)).rejects.toMatchObject({
       code: 'EASGATE_STORE_MISSING',
     });
     expect(command).toThrow(expect.objectContaining({ code: 'EASGATE_STORE_MISSING' }) as Error);
@@ -98,7 +98,7 @@ describe('a file that is removed while it is in use', () => {
     expect((await gateway.ask(phone)).verdict?.action).toBe('block');
     expect(gateway.codes()).toEqual(['EASGATE_STORE_MISSING', 'EASGATE_STORE_BACK']);
     const operator = command();
-    await operator.decide(null, phone, null);
+    await operator.decide({ user: null, device: phone }, null, BY_TEST);
     await operator.close();
     expect((await gateway.ask(phone)).verdict?.action).toBe('allow');
   });
@@ -160,10 +160,10 @@ describe('a file that is replaced while it is in use', () => {
   });
 
   it('by a copy that lost a little is read anew, and its wipes wait', async () => {
-    await gateway.store.decide(null, phone, wipeDecision(100));
+    await gateway.store.decide({ user: null, device: phone }, wipeDecision(100), BY_TEST);
     expect((await gateway.ask(phone)).verdict?.action).toBe('wipe');
     const copy = backup();
-    await gateway.store.decide(null, phone, null);
+    await gateway.store.decide({ user: null, device: phone }, null, BY_TEST);
     await beats(1_000);
     let dropped = false;
     gateway.verdicts.onChange(({ all }) => (dropped ||= all));
@@ -176,7 +176,7 @@ describe('a file that is replaced while it is in use', () => {
     expect(await gateway.verdicts.confirm(alice, phone)).toMatchObject({ action: 'block' });
     expect(gateway.codes()).toEqual(['EASGATE_STORE_SET_BACK', 'EASGATE_STORE_EPOCH_RAISED']);
     // Ordered again, it stands.
-    await gateway.store.decide(null, phone, wipeDecision(200));
+    await gateway.store.decide({ user: null, device: phone }, wipeDecision(200), BY_TEST);
     expect(await gateway.verdicts.confirm(alice, phone)).toMatchObject({ action: 'wipe' });
   });
 
@@ -184,7 +184,7 @@ describe('a file that is replaced while it is in use', () => {
     renameSync(`${path}-wal`, join(folder, 'log'));
     await gateway.untilServed(phone, false);
     expect(gateway.codes()).toEqual(['EASGATE_STORE_MISSING']);
-    await expect(gateway.store.decide(null, phone, null)).rejects.toMatchObject({
+    await expect(gateway.store.decide({ user: null, device: phone }, null, BY_TEST)).rejects.toMatchObject({
       code: 'EASGATE_STORE_MISSING',
     });
     renameSync(join(folder, 'log'), `${path}-wal`);
@@ -255,13 +255,13 @@ describe('a disk that is full', () => {
     const inner = Reflect.get(gateway.store, 'database') as { file: { database: DatabaseSync } };
     inner.file.database.exec('PRAGMA max_page_count = 1');
     const long = { ...decision('block'), reason: 'x'.repeat(100_000) };
-    await expect(gateway.store.decide(alice, phone, long)).rejects.toMatchObject({
+    await expect(gateway.store.decide({ user: alice, device: phone }, long, BY_TEST)).rejects.toMatchObject({
       code: 'EASGATE_STORE_FULL',
       message: expect.stringMatching(/easgate\.db: the disk is full .*nothing was written$/) as string,
     });
     expect((await gateway.store.lookup(alice, phone)).partnershipDecision).toBeNull();
     inner.file.database.exec('PRAGMA max_page_count = 100000');
-    await gateway.store.decide(alice, phone, long);
+    await gateway.store.decide({ user: alice, device: phone }, long, BY_TEST);
     expect((await gateway.store.lookup(alice, phone)).partnershipDecision?.reason).toHaveLength(100_000);
   });
 });

@@ -10,12 +10,12 @@ import { fromXml } from '../../src/eas/wbxml/xml.ts';
 import { Exchange } from '../../src/gateway/exchange/exchange.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
 import { Journal } from '../../src/journal/journal.ts';
-import { alice } from '../directory/store-contract.ts';
 import { collector } from '../support/checks/heap.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
 import { backendOf, gatewayOf, phoneOf } from '../support/servers/openings.ts';
 import { openQuarantine } from '../support/servers/quarantine.ts';
 import { FOLDER_SYNC, request, verdict, wipeOrder } from '../support/servers/test-gateway.ts';
+import { alice, partnershipsOf } from '../support/servers/directory-records.ts';
 
 checkLeaks();
 
@@ -152,13 +152,13 @@ describe('a user who makes up devices', () => {
     for (let device = 0; device < 5_000; device++) seen('mallory', `made${device}`);
     seen('alice', 'phone1');
     await recorder.flush();
-    const users = (await store.listPartnerships()).map(({ record }) => record.user);
+    const users = (await partnershipsOf(store)).map(({ user }) => user);
     const made = users.filter((user) => user === 'mallory').length;
     // An hour later he may have another one.
     clock.now += 3_600_001;
     seen('mallory', 'phone2');
     await recorder.flush();
-    const later = (await store.listPartnerships()).map(({ record }) => record.device);
+    const later = (await partnershipsOf(store)).map(({ device }) => device);
     await recorder.close();
     await store.close();
     expect([made <= 200, users.includes(alice), later.includes('phone2' as DeviceKey)]).toEqual([

@@ -4,13 +4,19 @@ import { describe, expect, it } from 'vitest';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
 import { VerdictCache } from '../../src/directory/verdict-cache.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
-import { alice, decision, deviceRecord } from '../directory/store-contract.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
 import { until } from '../support/checks/until.ts';
 import { answerOk, backendOf, gatewayOf, phoneOf } from '../support/servers/openings.ts';
 import { ok } from '../support/servers/raw-backend.ts';
 import { FOLDER_SYNC, request } from '../support/servers/test-gateway.ts';
 import { compileSimplePolicy } from '../../src/policy/compile/simple-policy.ts';
+import {
+  BY_TEST,
+  alice,
+  decision,
+  deviceReport,
+  seenPartnership,
+} from '../support/servers/directory-records.ts';
 
 checkLeaks();
 
@@ -133,24 +139,14 @@ describe('strangers who name the device of another user', () => {
 
   it.each([
     ['that no feed knows', null],
-    ['that a feed knows', deviceRecord(phone)],
+    ['that a feed knows', deviceReport(phone)],
   ])(
     'do not remove its verdict from the cache, which admits it while the directory is unavailable: a device %s',
     async (_what, known) => {
       const store = new EmbeddedStore(':memory:');
-      if (known !== null) await store.putDevice(known);
-      await store.decide(alice, phone, decision('allow'));
-      const record = {
-        deviceType: 'x',
-        userAgent: null,
-        protocolVersion: null,
-        model: null,
-        os: null,
-        imei: null,
-        spellings: [phone],
-      };
-      const seen = { firstSeen: 1, lastSeen: 1, lastVerdict: 'allow', lastReason: 'individualRule' };
-      await store.recordSeen([{ user: alice, device: phone, ...record, ...seen }]);
+      if (known !== null) await store.putDevices([known]);
+      await store.decide({ user: alice, device: phone }, decision('allow'), BY_TEST);
+      await store.recordSeen([seenPartnership(alice, phone, 1)]);
       const clock = { now: Date.now() };
       const bounds = {
         maxEntries: 10,

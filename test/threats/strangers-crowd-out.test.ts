@@ -13,9 +13,9 @@ import { checkLeaks, watchGateway } from '../support/checks/leaks.ts';
 import { UNAUTHORIZED, ok } from '../support/servers/raw-backend.ts';
 import { FOLDER_SYNC, request, testSettings } from '../support/servers/test-gateway.ts';
 import { until } from '../support/checks/until.ts';
-import { deviceRecord } from '../directory/store-contract.ts';
 import { compileSimplePolicy } from '../../src/policy/compile/simple-policy.ts';
 import { backendOf, phoneOf } from '../support/servers/openings.ts';
+import { deviceReport } from '../support/servers/directory-records.ts';
 
 checkLeaks();
 
@@ -79,7 +79,7 @@ describe('three hundred connections of strangers, before a slow directory', () =
       await inner.close();
     });
     const names = Array.from({ length: PHONES }, (_, index) => `PHONE${index}`);
-    for (const name of names) await inner.putDevice(deviceRecord(deviceKey(name)));
+    for (const name of names) await inner.putDevices([deviceReport(deviceKey(name))]);
     const phones = await Promise.all(names.map(() => phoneOf(gateway)));
     const all = async (): Promise<number[]> => {
       for (const [index, phone] of phones.entries())

@@ -7,6 +7,8 @@ import { DatabaseSync } from 'node:sqlite';
 import { Redis } from 'ioredis';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
+import { RedisKeys, deviceField, userField } from '../../src/directory/redis/redis-keys.ts';
+import { foldedLocalPart } from '../../src/identity/folded-name.ts';
 import { RedisStore } from '../../src/directory/redis/redis-store.ts';
 import type { DirectoryStore } from '../../src/directory/store.ts';
 import { VerdictCache } from '../../src/directory/verdict-cache.ts';
@@ -14,9 +16,16 @@ import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
 import { decideAccess } from '../../src/policy/access.ts';
 import { readAccess } from '../../src/policy/access-facts.ts';
 import { compileSimplePolicy } from '../../src/policy/compile/simple-policy.ts';
-import { alice, decision, deviceRecord, phone } from '../directory/store-contract.ts';
 import { startRedis } from '../support/servers/redis.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
+import {
+  BY_TEST,
+  alice,
+  decision,
+  deviceReport,
+  phone,
+  userReport,
+} from '../support/servers/directory-records.ts';
 
 checkLeaks();
 
@@ -43,16 +52,16 @@ const STORES: readonly [string, () => Promise<Vandal>][] = [
       const raw = new DatabaseSync(path);
       onTestFinished(() => raw.close());
       onTestFinished(() => store.close());
-      const write = (table: string, ...values: string[]): unknown =>
+      const write = (table: string, ...values: (string | number | null)[]): unknown =>
         raw
           .prepare(`INSERT OR REPLACE INTO ${table} VALUES (${values.map(() => '?').join(', ')})`)
           .run(...values);
       return {
         store,
-        device: async (text) => write('devices', phone, text),
-        decision: async (text, user) => write('decisions', phone, user ?? '', text),
-        partnership: async (text) => write('partnerships', alice, phone, text),
-        user: async (text) => write('users', alice, text),
+        device: async (text) => write('device_reports', phone, 'mdm', text),
+        decision: async (text, user) => write('decisions', phone, user ?? '', user ?? '', text),
+        partnership: async (text) => write('partnerships', phone, alice, alice, 1, null, text),
+        user: async (text) => write('user_reports', alice, alice, 'ad', text),
       };
     },
   ],
@@ -69,30 +78,21 @@ const STORES: readonly [string, () => Promise<Vandal>][] = [
       onTestFinished(() => redis.kill());
       onTestFinished(() => raw.disconnect());
       onTestFinished(() => store.close());
-      const name = Buffer.from(alice).toString('base64url');
-      await raw.sadd('easgate:index:devices', phone);
-      const set = async (key: string, text: string): Promise<unknown> => {
-        if (text !== WRONG_TYPE) return raw.set(`easgate:${key}`, text);
-        await raw.del(`easgate:${key}`);
-        return raw.lpush(`easgate:${key}`, text);
-      };
+      const keys = new RedisKeys('easgate:');
+      const set = (field: string, text: string): Promise<unknown> =>
+        raw.hset(keys.device(phone), field, text);
       return {
         store,
-        device: (text) => set(`device:${phone}`, text),
-        decision: (text, user) => set(`decision:${phone}:${user === undefined ? '' : name}`, text),
-        partnership: async (text) => {
-          await raw.sadd('easgate:index:partnerships', `${name}:${phone}`);
-          return set(`partnership:${name}:${phone}`, text);
-        },
-        user: (text) => set(`user:${name}`, text),
+        device: (text) => set(deviceField.report('mdm'), text),
+        decision: (text, user = undefined) => set(deviceField.decision(user ?? null), text),
+        partnership: (text) => set(deviceField.partnership(alice), text),
+        user: (text) => raw.hset(keys.users(foldedLocalPart(alice)), userField.report('ad', alice), text),
       };
     },
   ],
 ];
 
-/** In Redis another type of key, elsewhere just text. */
-const WRONG_TYPE = 'wrong type';
-const NONSENSE = ['', 'nonsense', '[]', '{"action":"explode"}', '{"action":"wipe"}', WRONG_TYPE];
+const NONSENSE = ['', 'nonsense', '[]', '[7]', '{"action":"explode"}', '[{"action":"wipe"}]'];
 
 async function verdictOf(store: DirectoryStore, device: DeviceKey): Promise<string> {
   const found = await store.lookup(alice, device);
@@ -107,22 +107,21 @@ async function verdictOf(store: DirectoryStore, device: DeviceKey): Promise<stri
 describe.each(STORES)('a record that is not understood, in the %s store', (_kind, open) => {
   it.each(NONSENSE)('as a decision (%j) keeps its device out, and no other', async (text) => {
     const { store, decision: write } = await open();
-    await store.putDevice(deviceRecord(phone));
-    await store.decide(null, other, decision('block'));
+    await store.putDevices([deviceReport(phone)]);
+    await store.decide({ user: null, device: other }, decision('block'), BY_TEST);
     await write(text);
     expect(await verdictOf(store, phone)).toBe('block storeUnavailable');
     expect(await verdictOf(store, other)).toBe('block individualRule');
-    const listed = await store.listDevices();
-    expect(listed.map(({ key, unreadable }) => [key, unreadable?.length ?? 0])).toEqual([
-      [phone, 1],
-      [other, 0],
-    ]);
+    expect((await store.getDevice(phone))?.unreadable).toHaveLength(1);
+    expect((await store.getDevice(other))?.unreadable).toBeUndefined();
     expect(await store.unreadable()).toEqual([expect.stringContaining(phone) as string]);
     // It can be overwritten, and taken back.
-    expect(await store.replaceDecision(null, phone, null, decision('allow'))).toBe(true);
+    expect(
+      await store.replaceDecision({ user: null, device: phone }, null, decision('allow'), BY_TEST),
+    ).not.toBeNull();
     expect(await verdictOf(store, phone)).toBe('allow individualRule');
     await write(text);
-    expect(await store.replaceDecision(null, phone, null, null)).toBe(true);
+    expect(await store.replaceDecision({ user: null, device: phone }, null, null, BY_TEST)).not.toBeNull();
     expect(await store.unreadable()).toEqual([]);
     expect(await verdictOf(store, phone)).toBe('allow compliant');
   });
@@ -132,48 +131,43 @@ describe.each(STORES)('a record that is not understood, in the %s store', (_kind
     await write(text, alice);
     expect(await verdictOf(store, phone)).toBe('block storeUnavailable');
     expect((await store.lookup('bob' as UserKey, phone)).unreadable).toBeUndefined();
-    expect(await store.replaceDecision(alice, phone, null, null)).toBe(true);
+    expect(await store.replaceDecision({ user: alice, device: phone }, null, null, BY_TEST)).not.toBeNull();
     expect(await verdictOf(store, phone)).toBe('allow unknownDevice');
   });
 
-  it.each(['', 'nonsense', '{"managed":"yes"}', WRONG_TYPE])(
+  it.each(['', 'nonsense', '{"managed":"yes"}'])(
     'as a device report (%j) keeps its device out until the next report',
     async (text) => {
       const { store, device } = await open();
       await device(text);
       expect(await verdictOf(store, phone)).toBe('block storeUnavailable');
       expect((await store.getDevice(phone))?.unreadable).toHaveLength(1);
-      expect(await store.putDevice(deviceRecord(phone))).toBe(true);
+      expect(await store.putDevices([deviceReport(phone)])).toEqual(['news']);
       expect(await verdictOf(store, phone)).toBe('allow compliant');
     },
   );
 
-  it.each(['', 'nonsense', '{"firstSeen":"noon"}', WRONG_TYPE])(
+  it.each(['', 'nonsense', '{"firstSeen":"noon"}'])(
     'as a partnership (%j) decides nothing, and is listed',
     async (text) => {
       const { store, partnership } = await open();
       await partnership(text);
       expect(await verdictOf(store, phone)).toMatch(/^allow/);
-      expect(await store.listPartnerships()).toMatchObject([
-        {
-          record: { user: alice, device: phone },
-          unreadable: [expect.stringContaining(`partnership ${alice} ${phone}`) as string],
-        },
-      ]);
+      expect(await store.getDevice(phone)).toMatchObject({
+        partnerships: [{ user: alice, device: phone }],
+        unreadable: [expect.stringContaining('partnership') as string],
+      });
     },
   );
 
-  it.each(['', 'nonsense', '{"aliases":1}', WRONG_TYPE])(
-    'as a user (%j) is found, and overwritten',
-    async (text) => {
-      const { store, user } = await open();
-      await user(text);
-      expect(await store.unreadable()).toHaveLength(1);
-      await store.putUser({ key: alice, aliases: ['al' as UserKey], groups: [] });
-      expect(await store.unreadable()).toEqual([]);
-      expect((await store.lookup('al' as UserKey, phone)).user).toBe(alice);
-    },
-  );
+  it.each(['', 'nonsense', '{"aliases":1}'])('as a user (%j) is found, and overwritten', async (text) => {
+    const { store, user } = await open();
+    await user(text);
+    expect(await store.unreadable()).toHaveLength(1);
+    await store.putUsers([userReport(alice, { aliases: ['al' as UserKey], groups: [] })]);
+    expect(await store.unreadable()).toEqual([]);
+    expect((await store.lookup('al' as UserKey, phone)).user).toBe(alice);
+  });
 
   it('is said in the log, and no verdict of before serves in its place', async () => {
     const { store, decision: write } = await open();

@@ -9,12 +9,12 @@ import type { UserKey } from '../../src/identity/keys.ts';
 import { deviceKey } from '../../src/identity/device.ts';
 import { NO_GROUPS, UserNames, countedAs } from '../../src/identity/user-names.ts';
 import { userKey } from '../../src/identity/user.ts';
-import { decision } from '../directory/store-contract.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
 import { EasClient } from '../support/phones/eas-client.ts';
 import { openOffice } from '../support/servers/office.ts';
 import { OFFER, ok, startRawBackend } from '../support/servers/raw-backend.ts';
 import { verdict } from '../support/servers/test-gateway.ts';
+import { BY_TEST, decision, partnershipsOf } from '../support/servers/directory-records.ts';
 
 checkLeaks();
 
@@ -102,7 +102,7 @@ describe('what is counted by users', () => {
       recorder.seen({ ...told, user: respelled(index), device, spelling: device, verdict: verdict('allow') });
     }
     await recorder.flush();
-    expect(await store.listPartnerships()).toHaveLength(100);
+    expect(await partnershipsOf(store)).toHaveLength(100);
   });
 
   it('lets nobody guess more passwords by other spellings of the login', () => {
@@ -128,7 +128,11 @@ it('a blocked user does not get mail by an accent, a second domain or a dot', as
   });
   cleanups.push(() => office.close());
   await office.heard(() =>
-    office.operator.decide(named('dave@eas.test'), deviceKey('UB1'), decision('block')),
+    office.operator.decide(
+      { user: named('dave@eas.test'), device: deviceKey('UB1') },
+      decision('block'),
+      BY_TEST,
+    ),
   );
   const answers: (readonly [string, string])[] = [];
   for (const user of ['dàve', 'X\\dåve', 'dàve@eas.test', 'dave@x@eas.test', 'dave@eas.test.', 'bob']) {

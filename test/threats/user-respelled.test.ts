@@ -14,13 +14,13 @@ import { readAccess } from '../../src/policy/access-facts.ts';
 import { compileSimplePolicy } from '../../src/policy/compile/simple-policy.ts';
 import type { CompiledPolicy } from '../../src/policy/compile/compiled-policy.ts';
 import type { ManualDecision } from '../../src/model/decision.ts';
-import { decision, wipeDecision } from '../directory/store-contract.ts';
 import { EasClient } from '../support/phones/eas-client.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
 import { STORES, openOffice } from '../support/servers/office.ts';
 import type { Office, StoreKind } from '../support/servers/office.ts';
 import { startRedis } from '../support/servers/redis.ts';
 import { until } from '../support/checks/until.ts';
+import { BY_TEST, decision, userReport, wipeDecision } from '../support/servers/directory-records.ts';
 
 checkLeaks();
 
@@ -99,18 +99,18 @@ describe.each(STORES)('with the %s store', (kind) => {
       const store = await openStore(kind, setting === 'groups' ? GROUPS : []);
       if (setting === 'alias') {
         const aliases = ['X\\dave', 'dave@eas.test'].map(named);
-        await store.putUser({ key: named('dave'), aliases, groups: [] });
+        await store.putUsers([userReport(named('dave'), { aliases, groups: [] })]);
       }
       const verdicts = async (decided: string, made: ManualDecision, policy: CompiledPolicy) => {
         const { user } = await store.lookup(named(decided), PHONE);
-        await store.decide(user, PHONE, made);
+        await store.decide({ user: user, device: PHONE }, made, BY_TEST);
         const found = new Map<string, string>();
         for (const login of [...LOGINS, ...OTHERS]) {
           const facts = await store.lookup(named(login), PHONE);
           const access = readAccess(facts, { user: login, device: PHONE, deviceType: null }, Date.now());
           found.set(login, decideAccess(policy, access, Date.now()).action);
         }
-        await store.decide(user, PHONE, null);
+        await store.decide({ user: user, device: PHONE }, null, BY_TEST);
         return found;
       };
       for (const decided of LOGINS) {
@@ -154,10 +154,16 @@ describe.each(STORES)('with the %s store', (kind) => {
     for (const client of clients) expect((await client.folderSync()).easStatus).toBe('1');
     const polls = clients.map((client) => client.ping(600));
     await until(() => office.gateway.heldPolls() === clients.length, 'the polls to be held');
-    await office.operator.decide('corp\\alice' as UserKey, PHONE, decision('block'));
+    await office.operator.decide(
+      { user: 'corp\\alice' as UserKey, device: PHONE },
+      decision('block'),
+      BY_TEST,
+    );
     for (const answer of await Promise.all(polls)) expect(answer.easStatus).toBe('7');
     for (const client of clients) expect((await client.folderSync()).easStatus).toBe('129');
-    await office.heard(() => office.operator.decide('corp\\alice' as UserKey, PHONE, null));
+    await office.heard(() =>
+      office.operator.decide({ user: 'corp\\alice' as UserKey, device: PHONE }, null, BY_TEST),
+    );
     for (const client of clients) expect((await client.folderSync()).easStatus).not.toBe('129');
   });
 
@@ -171,12 +177,12 @@ describe.each(STORES)('with the %s store', (kind) => {
       device: 'UB1',
     });
     onTestFinished(() => client.close());
-    await office.operator.decide('a.smith' as UserKey, PHONE, decision('block'));
+    await office.operator.decide({ user: 'a.smith' as UserKey, device: PHONE }, decision('block'), BY_TEST);
     expect((await client.folderSync()).easStatus).toBe('1');
     const poll = client.ping(600);
     await until(() => office.gateway.heldPolls() === 1, 'the poll to be held');
     const aliases = ['alice@example.com' as UserKey];
-    await office.operator.putUser({ key: 'a.smith' as UserKey, aliases, groups: [] });
+    await office.operator.putUsers([userReport('a.smith' as UserKey, { aliases, groups: [] })]);
     expect((await poll).easStatus).toBe('7');
     expect((await client.folderSync()).easStatus).toBe('129');
   });

@@ -4,7 +4,6 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
 import { PartnershipRecorder } from '../../src/directory/partnership-recorder.ts';
 import { VerdictCache } from '../../src/directory/verdict-cache.ts';
-import { alice, decision, phone } from '../directory/store-contract.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
 import { HeldPolls } from '../support/phones/held-polls.ts';
 import { TestClock } from '../support/checks/test-clock.ts';
@@ -13,6 +12,7 @@ import { until } from '../support/checks/until.ts';
 import { compileSimplePolicy } from '../../src/policy/compile/simple-policy.ts';
 import { answerOk, backendOf, gatewayOf, phoneOf } from '../support/servers/openings.ts';
 import { untilRead } from '../support/phones/raw-client.ts';
+import { BY_TEST, alice, decision, partnershipsOf, phone } from '../support/servers/directory-records.ts';
 
 checkLeaks();
 
@@ -117,7 +117,11 @@ describe.each(JUMPS)('verdicts in memory, when the wall clock is set by %i ms', 
       () => clock.now,
       () => clock.wall,
     );
-    await store.decide(null, phone, { ...decision('allow'), expiresAt: clock.wall + 60_000 });
+    await store.decide(
+      { user: null, device: phone },
+      { ...decision('allow'), expiresAt: clock.wall + 60_000 },
+      BY_TEST,
+    );
     expect((await cache.decide(alice, phone)).verdict?.action).toBe('allow');
     clock.wall += jump;
     expect(cache.peek(alice, phone)?.action).toBe('allow');
@@ -140,7 +144,7 @@ describe.each(JUMPS)('verdicts in memory, when the wall clock is set by %i ms', 
       () => clock.now,
       () => clock.wall,
     );
-    await store.decide(null, phone, decision('allow'));
+    await store.decide({ user: null, device: phone }, decision('allow'), BY_TEST);
     await cache.decide(alice, phone);
     await store.close();
     clock.wall += jump;
@@ -160,7 +164,11 @@ describe.each(JUMPS)('verdicts in memory, when the wall clock is set by %i ms', 
       () => clock.now,
       () => clock.wall,
     );
-    await store.decide(null, phone, { ...decision('allow'), expiresAt: clock.wall + HOURS_MS });
+    await store.decide(
+      { user: null, device: phone },
+      { ...decision('allow'), expiresAt: clock.wall + HOURS_MS },
+      BY_TEST,
+    );
     await cache.decide(alice, phone);
     clock.wall += jump;
     clock.now += 600_001;
@@ -179,7 +187,11 @@ describe.each(JUMPS)('verdicts in memory, when the wall clock is set by %i ms', 
       () => clock.now,
       () => clock.wall,
     );
-    await store.decide(null, phone, { ...decision('allow'), expiresAt: clock.wall + 10 * HOURS_MS });
+    await store.decide(
+      { user: null, device: phone },
+      { ...decision('allow'), expiresAt: clock.wall + 10 * HOURS_MS },
+      BY_TEST,
+    );
     const before = (await cache.decide(alice, phone)).verdict;
     clock.now += 600_001;
     clock.wall += 600_001;
@@ -215,13 +227,13 @@ describe.each(JUMPS)('limits, when the wall clock is set by %i ms', (jump) => {
         spelling: 'phone1',
       });
       await recorder.flush();
-      return (await store.listPartnerships())[0]?.record.lastSeen;
+      return (await partnershipsOf(store))[0]?.lastSeen;
     };
     expect(await lastSeen()).toBe(clock.wall);
     const before = clock.wall;
     clock.wall += jump;
     expect(await lastSeen()).toBe(before);
-    clock.now += 60_000;
+    clock.now += 900_000;
     expect(await lastSeen()).toBe(clock.wall);
     await recorder.close();
     await store.close();

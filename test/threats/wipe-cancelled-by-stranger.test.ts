@@ -16,6 +16,7 @@ import { checkLeaks, closeAtEnd } from '../support/checks/leaks.ts';
 import { STORES, openOffice } from '../support/servers/office.ts';
 import type { Office, StoreKind } from '../support/servers/office.ts';
 import { until } from '../support/checks/until.ts';
+import { partnershipsOf } from '../support/servers/directory-records.ts';
 
 checkLeaks();
 
@@ -48,10 +49,7 @@ async function begin(kind: StoreKind, ...users: string[]): Promise<void> {
 }
 
 async function seen(count: number): Promise<void> {
-  await until(
-    async () => (await office.operator.listPartnerships()).length === count,
-    'the phones to be known',
-  );
+  await until(async () => (await partnershipsOf(office.operator)).length === count, 'the phones to be known');
 }
 
 /** The order as the operator gives it. */

@@ -7,7 +7,6 @@ import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { startServing } from '../../src/worker/runtime.ts';
 import type { Serving } from '../../src/worker/runtime.ts';
 import { parseConfig } from '../../src/config/load.ts';
-import { decision } from '../directory/store-contract.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
 import { ok } from '../support/servers/raw-backend.ts';
 import type { RawBackend } from '../support/servers/raw-backend.ts';
@@ -15,6 +14,7 @@ import { RawClient } from '../support/phones/raw-client.ts';
 import { FOLDER_SYNC, request } from '../support/servers/test-gateway.ts';
 import { until } from '../support/checks/until.ts';
 import { backendOf } from '../support/servers/openings.ts';
+import { BY_TEST, decision } from '../support/servers/directory-records.ts';
 
 checkLeaks();
 
@@ -103,8 +103,8 @@ describe('the log', () => {
   it('names nobody with log.identities: false where a record or a decision on another name is the cause', async () => {
     const more = async ({ store, gateway }: Serving): Promise<void> => {
       const odd = { action: 'nonsense' } as never;
-      await store.decide('x\\alice' as never, 'lost1' as never, odd);
-      await store.decide('x\\alice' as never, 'lost2' as never, decision('block'));
+      await store.decide({ user: 'x\\alice' as never, device: 'lost1' as never }, odd, BY_TEST);
+      await store.decide({ user: 'x\\alice' as never, device: 'lost2' as never }, decision('block'), BY_TEST);
       for (const device of ['LOST1', 'LOST2']) {
         const client = await RawClient.open(gateway.port);
         client.send(request('FolderSync', FOLDER_SYNC, [], device));

@@ -11,17 +11,21 @@ const MAX_READ = 10_000;
 /** Use within a transaction of the database. */
 export class ChangeLog {
   private readonly database: GuardedDatabase;
+  private readonly onAppend: () => void;
   private appended = 0;
   /** The generation of the guard whose change was announced last. */
   private announced: number;
 
-  constructor(database: GuardedDatabase) {
+  /** `onAppend` is called for each change, within its transaction. */
+  constructor(database: GuardedDatabase, onAppend: () => void) {
     this.database = database;
+    this.onAppend = onAppend;
     this.announced = database.guard.generation;
   }
 
   append(device: DeviceKey | null, user: UserKey | null): void {
     this.database.statement('INSERT INTO changes (device, user) VALUES (?, ?)').run(device, user);
+    this.onAppend();
     // Now and then: of many writes each would pay for it.
     this.appended += 1;
     if (this.appended % TRIM_EVERY === 0) this.trim();

@@ -32,6 +32,7 @@ import type {
   LogPosition,
   LookupResult,
   UserEntry,
+  Written,
 } from '../store.ts';
 import type { StoredUsers } from '../stored-records.ts';
 import { UNGUARDED } from '../store-guard.ts';
@@ -40,17 +41,20 @@ import { TolerantReader } from '../tolerant-reader.ts';
 import { ChangeLog } from './change-log.ts';
 import { GuardedDatabase } from './guarded-database.ts';
 import type { Row } from './guarded-database.ts';
+import { LogWatch } from './log-watch.ts';
 import { RecordWriter } from './record-writer.ts';
 import { EVERY } from './schema.ts';
 import { StoredRows } from './stored-rows.ts';
 
-/** Polling interval, and longest wait, of {@link EmbeddedStore.changesAfter}. */
-const POLL_MS = 50;
+/** Longest wait of {@link EmbeddedStore.changesAfter}. */
 const WAIT_MS = 5_000;
 /** Records written in one transaction: other processes wait for its end, and so do this one's requests. */
 const WRITE_BATCH = 500;
 /** Devices, or local parts of users, read in one transaction. */
 const SCAN_BATCH = 200;
+
+/** There is one file. */
+const NOT_REPLICATED: Written = Object.freeze({ replicated: null });
 
 /** Opens the file, or creates it. Throws when it cannot be opened, or is not the known one (guarded-database.ts). */
 export class EmbeddedStore implements DirectoryStore {
@@ -62,7 +66,7 @@ export class EmbeddedStore implements DirectoryStore {
   private readonly log: ChangeLog;
   private readonly writer: RecordWriter;
   private closed = false;
-  private wake: (() => void) | null = null;
+  private readonly watch: LogWatch;
 
   constructor(
     path: string,
@@ -73,8 +77,9 @@ export class EmbeddedStore implements DirectoryStore {
     this.names = names;
     this.sources = sources;
     this.database = new GuardedDatabase(path, options);
+    this.watch = new LogWatch(path);
     this.rows = new StoredRows(this.database);
-    this.log = new ChangeLog(this.database);
+    this.log = new ChangeLog(this.database, () => this.watch.note());
     this.writer = new RecordWriter(this.database, this.rows, this.log, names);
   }
 
@@ -146,8 +151,8 @@ export class EmbeddedStore implements DirectoryStore {
     subject: DecisionSubject,
     decision: ManualDecision | null,
     origin: DecisionOrigin,
-  ): Promise<void> {
-    this.database.write(() => this.change(subject, this.decided(subject), decision, origin));
+  ): Promise<Written> {
+    return this.database.write(() => this.change(subject, this.decided(subject), decision, origin));
   }
 
   async replaceDecision(
@@ -155,12 +160,11 @@ export class EmbeddedStore implements DirectoryStore {
     expected: ManualDecision | null,
     decision: ManualDecision | null,
     origin: DecisionOrigin,
-  ): Promise<boolean> {
+  ): Promise<Written | null> {
     return this.database.write(() => {
       const stored = this.decided(subject);
-      if (!isDeepStrictEqual(stored.decision, expected)) return false;
-      this.change(subject, stored, decision, origin);
-      return true;
+      if (!isDeepStrictEqual(stored.decision, expected)) return null;
+      return this.change(subject, stored, decision, origin);
     });
   }
 
@@ -207,11 +211,15 @@ export class EmbeddedStore implements DirectoryStore {
 
   async changesAfter(position: LogPosition): Promise<ChangeBatch> {
     const end = monotonicNow() + WAIT_MS;
+    let noted = true;
     while (!this.closed) {
       const found = this.database.read(() => this.log.after(position));
-      if (found !== null) return found;
+      if (found !== null) {
+        if (!noted) this.watch.again();
+        return found;
+      }
       if (monotonicNow() >= end) break;
-      await this.pause();
+      noted = await this.watch.wait();
     }
     return { changes: [], position, trimmed: false };
   }
@@ -223,7 +231,7 @@ export class EmbeddedStore implements DirectoryStore {
   async close(): Promise<void> {
     if (this.closed) return;
     this.closed = true;
-    this.wake?.();
+    this.watch.close();
     this.database.close();
   }
 
@@ -235,17 +243,6 @@ export class EmbeddedStore implements DirectoryStore {
     return this.database.read(() =>
       this.rows.localPartsAfter(after, SCAN_BATCH).map((part) => ({ part, users: this.rows.users(part) })),
     );
-  }
-
-  private pause(): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, POLL_MS);
-      timer.unref();
-      this.wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
   }
 
   /** Writes each batch in a transaction of its own; between them requests are served. */
@@ -278,9 +275,10 @@ export class EmbeddedStore implements DirectoryStore {
     before: DecisionRecord,
     decision: ManualDecision | null,
     origin: DecisionOrigin,
-  ): void {
+  ): Written {
     this.put(subject, changedDecision(before, decision, origin));
     this.writer.appendSubject(subject);
+    return NOT_REPLICATED;
   }
 
   private put({ device, user }: DecisionSubject, record: DecisionRecord): void {

@@ -21,8 +21,7 @@ const RETRY_MS = 100;
 /** An in-memory database has no file to watch. */
 const IN_MEMORY = ':memory:';
 /** Many rows are written much faster when the log is copied into the file less often (64 MB instead of 4). */
-const PRAGMAS =
-  'PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 16384; PRAGMA cache_size = -262144;';
+const PRAGMAS = 'PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 16384;';
 const NOTHING_WRITTEN = '; nothing was written';
 
 /** A value of a row. */
@@ -34,6 +33,7 @@ interface OpenFile {
   readonly database: DatabaseSync;
   readonly watch: FileWatch | null;
   readonly statements: Map<string, StatementSync>;
+  readonly arrayStatements: Map<string, StatementSync>;
 }
 
 /** All reads and writes go through {@link read} and {@link write}, which first check that the file is the known one. */
@@ -97,6 +97,18 @@ export class GuardedDatabase {
     return statement;
   }
 
+  /** Likewise; its rows are arrays. */
+  arrayStatement(sql: string): StatementSync {
+    const { database, arrayStatements } = this.file as OpenFile;
+    let statement = arrayStatements.get(sql);
+    if (statement === undefined) {
+      statement = database.prepare(sql);
+      statement.setReturnArrays(true);
+      arrayStatements.set(sql, statement);
+    }
+    return statement;
+  }
+
   close(): void {
     this.closed = true;
     if (this.beat !== null) clearInterval(this.beat);
@@ -143,7 +155,8 @@ export class GuardedDatabase {
   private open(): OpenFile {
     const { path, guard } = this;
     this.triedAt = monotonicNow();
-    if (path === IN_MEMORY) return { database: this.prepare(), watch: null, statements: new Map() };
+    if (path === IN_MEMORY)
+      return { database: this.prepare(), watch: null, statements: new Map(), arrayStatements: new Map() };
     if (inodeOf(path) === null) {
       if (!guard.mayCreate) guard.see(null);
       createPrivately(path);
@@ -156,7 +169,7 @@ export class GuardedDatabase {
       throw new StoreFileError('EASGATE_STORE_FILE', `${path}: replaced while it was opened`);
     }
     this.narrow();
-    return { database, watch, statements: new Map() };
+    return { database, watch, statements: new Map(), arrayStatements: new Map() };
   }
 
   private prepare(): DatabaseSync {

@@ -5,7 +5,7 @@ import { foldedLocalPart } from '../../identity/folded-name.ts';
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
 import { readPartnership } from '../../model/partnership.ts';
 import {
-  earlierUserReport,
+  userReportOf,
   joinedPartnership,
   laterReport,
   namesNobody,
@@ -99,7 +99,7 @@ function deviceStep(
         const before = decisions.get(user) ?? null;
         decisions.set(
           user,
-          stricterDecision(before, record, { epoch, now, seen: named(user, record, seen) }),
+          stricterDecision(before, record, { epoch, now, seen: named(one, user, record, seen) }),
         );
       }
     }
@@ -116,16 +116,21 @@ function deviceStep(
 }
 
 /** Whom an older wipe means: those seen under its spelling, of a partnership its user. */
-function named(user: string, record: string, seen: SeenBefore): SeenBefore | null {
+function named(
+  spelled: DeviceKey,
+  user: string,
+  record: string,
+  seen: SeenBefore['partnerships'],
+): SeenBefore | null {
   if (!namesNobody(record)) return null;
-  return user === EVERY ? seen : seen.filter((one) => one.user === user);
+  return { spelled, partnerships: user === EVERY ? seen : seen.filter((one) => one.user === user) };
 }
 
 function usersStep(database: DatabaseSync): void {
   const report = database.prepare('INSERT INTO user_reports VALUES (?, ?, ?, ?)');
   for (const { key, record } of database.prepare('SELECT key, record FROM former_users').all()) {
     const user = String(key) as UserKey;
-    const { source, text } = earlierUserReport(user, String(record));
+    const { source, text } = userReportOf(user, String(record));
     report.run(foldedLocalPart(user), user, source, text);
   }
   const alias = database.prepare('INSERT INTO aliases VALUES (?, ?, ?)');

@@ -1,11 +1,41 @@
 // Owns reading the rows of the SQLite file: what is stored about a device, and about the users of one folded local part.
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
 import type { SourceText, StoredDevice, StoredUserDevice, StoredUsers } from '../stored-records.ts';
-import type { GuardedDatabase, Row } from './guarded-database.ts';
+import type { GuardedDatabase } from './guarded-database.ts';
 import { EVERY } from './schema.ts';
 
-/** A text about a user, as a feed wrote it. */
-type UserText = SourceText & { readonly user: UserKey };
+/** A row as an array: a look-up reads several tables by one statement, which is faster than one for each. */
+type Values = readonly (string | number | null)[];
+
+/** Kind of row, user, source, record; then the device, where several are read. */
+const ofDevices = (device: string, condition: string): string => `
+  SELECT 0, NULL, source, record${device} FROM device_reports WHERE ${condition}
+  UNION ALL SELECT 1, user, NULL, record${device} FROM partnerships WHERE ${condition}
+  UNION ALL SELECT 2, user, NULL, record${device} FROM decisions WHERE ${condition}
+  UNION ALL SELECT 3, user, source, record${device} FROM imported_decisions WHERE ${condition}`;
+const DEVICE = ofDevices('', 'device = ?1');
+const DEVICES = ofDevices(', device', 'device > ?1 AND device <= ?2');
+
+/** Kind of row, user, source or device, record or the user of an alias, and times. */
+const USERS = `
+  SELECT 0, user, source, record, NULL, NULL FROM user_reports WHERE local = ?1
+  UNION ALL SELECT 1, alias, NULL, user, NULL, NULL FROM aliases WHERE local = ?1
+  UNION ALL SELECT 2, user, NULL, record, NULL, NULL FROM decisions WHERE device = '${EVERY}' AND local = ?1
+  UNION ALL SELECT 3, user, source, record, NULL, NULL FROM imported_decisions WHERE device = '${EVERY}' AND local = ?1
+  UNION ALL SELECT 4, user, device, NULL, first_seen, last_allowed FROM partnerships WHERE local = ?1`;
+
+/** Each part is in the order of its index: SQLite merges them and stops at the limit. */
+const KEYS_AFTER = `
+  SELECT device FROM device_reports WHERE device > ?1 UNION SELECT device FROM partnerships WHERE device > ?1
+  UNION SELECT device FROM decisions WHERE device > ?1 UNION SELECT device FROM imported_decisions WHERE device > ?1
+  ORDER BY device LIMIT ?2`;
+const LOCAL_PARTS = `
+  SELECT local FROM user_reports WHERE local > ?1 UNION SELECT local FROM partnerships WHERE local > ?1
+  UNION SELECT local FROM decisions INDEXED BY decisions_on_users WHERE device = '${EVERY}' AND local > ?1
+  UNION SELECT local FROM imported_decisions INDEXED BY imported_on_users WHERE device = '${EVERY}' AND local > ?1
+  ORDER BY local LIMIT ?2`;
+/** The empty local part comes first: names such as `@contoso.com`. */
+const LOCAL_PARTS_FROM = LOCAL_PARTS.replaceAll('local > ', 'local >= ');
 
 /** Use within a transaction of the database. */
 export class StoredRows {
@@ -18,102 +48,52 @@ export class StoredRows {
   /** Everything stored about one device. */
   device(key: DeviceKey): StoredDevice {
     const rows = new DeviceRows(key);
-    for (const row of this.all('SELECT source, record FROM device_reports WHERE device = ?', key))
-      rows.addReport(row);
-    for (const row of this.all('SELECT user, record FROM partnerships WHERE device = ?', key))
-      rows.addPartnership(row);
-    for (const row of this.all('SELECT user, record FROM decisions WHERE device = ?', key))
-      rows.addDecision(row);
-    for (const row of this.all('SELECT user, source, record FROM imported_decisions WHERE device = ?', key))
-      rows.addImported(row);
+    for (const row of this.all(DEVICE, key)) rows.add(row);
     return rows;
   }
 
   /** What all sources report of one device. */
   deviceReports(key: DeviceKey): readonly SourceText[] {
-    return this.all('SELECT source, record FROM device_reports WHERE device = ?', key).map(sourceText);
+    const rows = this.all('SELECT source, record FROM device_reports WHERE device = ?', key);
+    return rows.map(([source, text]) => ({ source: String(source), text: String(text) }));
   }
 
   /** What all sources report of one user. */
   userReports(local: string, user: UserKey): readonly SourceText[] {
-    return this.all('SELECT source, record FROM user_reports WHERE local = ? AND user = ?', local, user).map(
-      sourceText,
-    );
+    const sql = 'SELECT source, record FROM user_reports WHERE local = ? AND user = ?';
+    return this.all(sql, local, user).map(([source, text]) => ({
+      source: String(source),
+      text: String(text),
+    }));
   }
 
   /** Everything stored about users of one folded local part. */
   users(local: string): StoredUsers {
-    const reports = this.all('SELECT user, source, record FROM user_reports WHERE local = ?', local);
-    const aliases = this.all('SELECT alias, user FROM aliases WHERE local = ?', local);
-    const decisions = this.all(
-      `SELECT user, record FROM decisions WHERE device = '${EVERY}' AND local = ?`,
-      local,
-    );
-    const imported = this.all(
-      `SELECT user, source, record FROM imported_decisions WHERE device = '${EVERY}' AND local = ?`,
-      local,
-    );
-    const devices = this.all(
-      'SELECT user, device, first_seen, last_allowed FROM partnerships WHERE local = ?',
-      local,
-    );
-    return {
-      reports: reports.map(userText),
-      aliases: new Map(aliases.map((row) => [String(row['alias']) as UserKey, userOf(row)])),
-      decisions: new Map(decisions.map((row) => [userOf(row), String(row['record'])])),
-      imported: imported.map(userText),
-      devices: devices.map(userDevice),
-      failures: [],
-    };
+    const rows = new UserRows();
+    for (const row of this.all(USERS, local)) rows.add(row);
+    return rows;
   }
 
   /** Up to `count` devices behind `after`, in the order of their keys. */
   devicesAfter(after: string, count: number): readonly StoredDevice[] {
-    const keys = this.all(DEVICES_AFTER, after, after, after, after, count);
+    const keys = this.all(KEYS_AFTER, after, count).map(([key]) => String(key) as DeviceKey);
     const last = keys.at(-1);
     if (last === undefined) return [];
-    const to = String(last['device']);
-    const devices = new Map(keys.map((row) => [String(row['device']), new DeviceRows(deviceOf(row))]));
-    const each = (table: string, columns: string, add: (device: DeviceRows, row: Row) => void): void => {
-      const sql = `SELECT device, ${columns}, record FROM ${table} WHERE device > ? AND device <= ?`;
-      for (const row of this.all(sql, after, to)) {
-        const device = devices.get(String(row['device']));
-        if (device !== undefined) add(device, row);
-      }
-    };
-    each('device_reports', 'source', (device, row) => device.addReport(row));
-    each('partnerships', 'user', (device, row) => device.addPartnership(row));
-    each('decisions', 'user', (device, row) => device.addDecision(row));
-    each('imported_decisions', 'user, source', (device, row) => device.addImported(row));
+    const devices = new Map(keys.map((key) => [key, new DeviceRows(key)]));
+    for (const row of this.all(DEVICES, after, last)) devices.get(String(row[4]) as DeviceKey)?.add(row);
     return [...devices.values()];
   }
 
-  /** Up to `count` folded local parts of users behind `after`, in order. */
+  /** Up to `count` folded local parts of users behind `after`, in order; null = from the first. */
   localPartsAfter(after: string | null, count: number): readonly string[] {
-    // No text sorts before the empty one, which is a local part too (`@contoso.com`).
-    const from = after ?? '';
-    const sql = after === null ? LOCAL_PARTS_FROM : LOCAL_PARTS_AFTER;
-    return this.all(sql, from, from, from, from, count).map((row) => String(row['local']));
+    const sql = after === null ? LOCAL_PARTS_FROM : LOCAL_PARTS;
+    return this.all(sql, after ?? '', count).map(([local]) => String(local));
   }
 
-  private all(sql: string, ...values: (string | number)[]): Row[] {
-    return this.database.statement(sql).all(...values);
+  private all(sql: string, ...values: (string | number)[]): readonly Values[] {
+    return this.database.arrayStatement(sql).all(...values) as unknown as readonly Values[];
   }
 }
-
-/** Each part is in the order of its index: SQLite merges them and stops at the limit. */
-const DEVICES_AFTER = `
-  SELECT device FROM device_reports WHERE device > ? UNION SELECT device FROM partnerships WHERE device > ?
-  UNION SELECT device FROM decisions WHERE device > ? UNION SELECT device FROM imported_decisions WHERE device > ?
-  ORDER BY device LIMIT ?`;
-
-const localParts = (comparison: '>' | '>='): string => `
-  SELECT local FROM user_reports WHERE local ${comparison} ? UNION SELECT local FROM partnerships WHERE local ${comparison} ?
-  UNION SELECT local FROM decisions WHERE device = '${EVERY}' AND local ${comparison} ?
-  UNION SELECT local FROM imported_decisions WHERE device = '${EVERY}' AND local ${comparison} ?
-  ORDER BY local LIMIT ?`;
-const LOCAL_PARTS_FROM = localParts('>=');
-const LOCAL_PARTS_AFTER = localParts('>');
 
 /** Collects the rows of one device. */
 class DeviceRows implements StoredDevice {
@@ -129,45 +109,37 @@ class DeviceRows implements StoredDevice {
     this.key = key;
   }
 
-  addReport(row: Row): void {
-    this.reports.push(sourceText(row));
-  }
-
-  addPartnership(row: Row): void {
-    this.partnerships.set(userOf(row), String(row['record']));
-  }
-
-  addDecision(row: Row): void {
-    if (row['user'] === EVERY) this.decision = String(row['record']);
-    else this.userDecisions.set(userOf(row), String(row['record']));
-  }
-
-  addImported(row: Row): void {
-    this.imported.push({ ...sourceText(row), user: row['user'] === EVERY ? null : userOf(row) });
+  add([kind, named, from, record]: Values): void {
+    const [user, source, text] = [String(named) as UserKey, String(from), String(record)];
+    if (kind === 0) this.reports.push({ source, text });
+    else if (kind === 1) this.partnerships.set(user, text);
+    else if (kind === 3) this.imported.push({ source, text, user: user === EVERY ? null : user });
+    else if (user === EVERY) this.decision = text;
+    else this.userDecisions.set(user, text);
   }
 }
 
-function sourceText(row: Row): SourceText {
-  return { source: String(row['source']), text: String(row['record']) };
-}
+/** Collects the rows of the users of one folded local part. */
+class UserRows implements StoredUsers {
+  readonly reports: (SourceText & { readonly user: UserKey })[] = [];
+  readonly aliases = new Map<UserKey, UserKey>();
+  readonly decisions = new Map<UserKey, string>();
+  readonly imported: (SourceText & { readonly user: UserKey })[] = [];
+  readonly devices: StoredUserDevice[] = [];
+  readonly failures = [];
 
-function userText(row: Row): UserText {
-  return { user: userOf(row), source: String(row['source']), text: String(row['record']) };
-}
-
-function userDevice(row: Row): StoredUserDevice {
-  return {
-    user: userOf(row),
-    device: deviceOf(row),
-    firstSeen: Number(row['first_seen']),
-    lastAllowed: row['last_allowed'] === null ? null : Number(row['last_allowed']),
-  };
-}
-
-function userOf(row: Row): UserKey {
-  return String(row['user']) as UserKey;
-}
-
-function deviceOf(row: Row): DeviceKey {
-  return String(row['device']) as DeviceKey;
+  add([kind, named, from, record, firstSeen, lastAllowed]: Values): void {
+    const [user, text] = [String(named) as UserKey, String(record)];
+    if (kind === 0) this.reports.push({ user, source: String(from), text });
+    else if (kind === 1) this.aliases.set(user, text as UserKey);
+    else if (kind === 2) this.decisions.set(user, text);
+    else if (kind === 3) this.imported.push({ user, source: String(from), text });
+    else
+      this.devices.push({
+        user,
+        device: String(from) as DeviceKey,
+        firstSeen: Number(firstSeen),
+        lastAllowed: typeof lastAllowed === 'number' ? lastAllowed : null,
+      });
+  }
 }

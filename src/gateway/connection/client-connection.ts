@@ -64,10 +64,7 @@ function ignore(): void {
 
 /** A connection from a phone. */
 export class ClientConnection implements Timed, RequestSource {
-  /** Set by {@link timeouts} only. */
-  deadline = Infinity;
-  next: Timed | null = null;
-  previous: Timed | null = null;
+  slot = -1;
   exchange: Exchange | null = null;
   readonly core: GatewayCore;
   readonly socket: Socket;
@@ -103,6 +100,7 @@ export class ClientConnection implements Timed, RequestSource {
     this.driver = new Driver(this, this.forwarder);
     this.account = new PhoneAccount(core);
     this.reader = new RequestReader(this);
+    core.deadlines.add(this);
     // The first head is due as soon as later ones.
     this.timeouts.awaitHead();
     (socket as OwnedSocket).owner = this;
@@ -112,7 +110,6 @@ export class ClientConnection implements Timed, RequestSource {
     socket.on('end', onEnd);
     socket.on('close', onClose);
     socket.on('error', ignore);
-    core.deadlines.add(this);
   }
 
   get port(): number {

@@ -1,27 +1,21 @@
 // Owns the one deadline of a client connection.
 import type { Verdict } from '../../model/verdict.ts';
-import type { Deadlines } from '../io/deadlines.ts';
+import type { Deadlines, Timed } from '../io/deadlines.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import { HALF_CLOSE_GRACE_MS, LINGER_MS, MAX_HEARTBEAT_SECONDS } from '../settings.ts';
 import type { ClientSettings } from '../settings.ts';
 import type { UpstreamServer } from '../upstream/upstream-server.ts';
 
-/** Holder of the deadline, read directly by the sweep. */
-export interface DeadlineHolder {
-  /** Clock milliseconds. */
-  deadline: number;
-}
-
 /** Sets the deadline of one connection; the only writer. */
 export class Timeouts {
-  private readonly holder: DeadlineHolder;
+  private readonly connection: Timed;
   private readonly deadlines: Deadlines;
   private readonly client: ClientSettings;
   private readonly askingMs: number;
 
   /** `askingMs` = longest wait for an answer about an exchange. */
-  constructor(holder: DeadlineHolder, deadlines: Deadlines, client: ClientSettings, askingMs: number) {
-    this.holder = holder;
+  constructor(connection: Timed, deadlines: Deadlines, client: ClientSettings, askingMs: number) {
+    this.connection = connection;
     this.deadlines = deadlines;
     this.client = client;
     this.askingMs = askingMs;
@@ -81,12 +75,12 @@ export class Timeouts {
     // A drain may already have set the end of a poll that was queued or is retried.
     exchange.responseDeadline =
       exchange.held && draining ? Math.min(exchange.responseDeadline, until) : until;
-    this.holder.deadline = exchange.responseDeadline;
+    this.deadlines.setTime(this.connection, exchange.responseDeadline);
   }
 
   /** Puts the response deadline back after another one, such as that of connecting. */
   resumeResponseDeadline({ responseDeadline }: Exchange): void {
-    this.holder.deadline = responseDeadline;
+    this.deadlines.setTime(this.connection, responseDeadline);
   }
 
   /** The end of a poll held here: its heartbeat, or the lapse of its verdict. */
@@ -98,19 +92,19 @@ export class Timeouts {
   /** A held poll continues under another verdict. */
   recheckPoll(exchange: Exchange): void {
     if (exchange.verdict !== null) exchange.lapsesAt = this.deadlines.lapseOf(exchange.verdict);
-    this.holder.deadline = Math.min(exchange.responseDeadline, exchange.lapsesAt);
+    this.deadlines.setTime(this.connection, Math.min(exchange.responseDeadline, exchange.lapsesAt));
   }
 
   /** The verdict of a poll at the mail server may now lapse earlier, which does not appear in the change log. */
   limitPoll(exchange: Exchange, verdict: Verdict): void {
     exchange.lapsesAt = this.deadlines.lapseOf(verdict);
     exchange.responseDeadline = Math.min(exchange.responseDeadline, exchange.lapsesAt);
-    this.holder.deadline = Math.min(this.holder.deadline, exchange.responseDeadline);
+    this.endBy(exchange.responseDeadline);
   }
 
   /** Ends the connection or its poll at `time` (clock milliseconds). */
   endBy(time: number): void {
-    this.holder.deadline = Math.min(this.holder.deadline, time);
+    this.deadlines.setTime(this.connection, Math.min(this.deadlines.timeOf(this.connection), time));
   }
 
   /** The phone closed its side; its answer is due soon. */
@@ -134,10 +128,10 @@ export class Timeouts {
   }
 
   private after(ms: number): void {
-    this.holder.deadline = this.deadlines.now + ms;
+    this.deadlines.setTime(this.connection, this.deadlines.now + ms);
   }
 
   private notAfter(ms: number): void {
-    this.holder.deadline = Math.min(this.holder.deadline, this.deadlines.now + ms);
+    this.endBy(this.deadlines.now + ms);
   }
 }

@@ -33,14 +33,11 @@ function plainAddress(address: string): string {
 
 /** A connection between accept and its first request, with one deadline. */
 class Newcomer implements Timed {
-  deadline: number;
-  next: Timed | null = null;
-  previous: Timed | null = null;
+  slot = -1;
   private readonly socket: Socket;
 
-  constructor(socket: Socket, deadline: number) {
+  constructor(socket: Socket) {
     this.socket = socket;
-    this.deadline = deadline;
   }
 
   onDeadline(): void {
@@ -171,8 +168,8 @@ export class Listener {
   /** The header precedes everything else, including TLS (proxy-protocol.txt 2). */
   private readProxyHeader(socket: Socket, peer: string): void {
     let received: Buffer = Buffer.alloc(0);
-    const newcomer = new Newcomer(socket, this.deadlines.now + this.settings.client.headTimeoutMs);
-    this.deadlines.add(newcomer);
+    const newcomer = new Newcomer(socket);
+    this.deadlines.add(newcomer, this.deadlines.now + this.settings.client.headTimeoutMs);
     let waiting = true;
     const done = (): void => {
       if (!waiting) return;
@@ -236,8 +233,8 @@ export class Listener {
       this.turnAway(raw, 'EASGATE_MAX_HANDSHAKES', address);
       return;
     }
-    const newcomer = new Newcomer(raw, this.deadlines.now + tls.settings.handshakeTimeoutMs);
-    this.deadlines.add(newcomer);
+    const newcomer = new Newcomer(raw);
+    this.deadlines.add(newcomer, this.deadlines.now + tls.settings.handshakeTimeoutMs);
     let waiting = true;
     const done = (): void => {
       if (!waiting) return;

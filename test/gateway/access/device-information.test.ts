@@ -2,13 +2,13 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { deviceKey } from '../../../src/identity/device.ts';
 import { fromXml } from '../../../src/eas/wbxml/xml.ts';
-import { deviceRecord } from '../../directory/store-contract.ts';
 import { EasClient, find } from '../../support/phones/eas-client.ts';
 import { checkLeaks } from '../../support/checks/leaks.ts';
 import { STORES, openOffice } from '../../support/servers/office.ts';
 import type { Office } from '../../support/servers/office.ts';
 import { guarded, openQuarantine } from '../../support/servers/quarantine.ts';
 import { eventually } from '../../support/checks/until.ts';
+import { deviceReport } from '../../support/servers/directory-records.ts';
 
 checkLeaks();
 
@@ -29,7 +29,7 @@ describe.each(STORES)('an allowed phone, with the %s store', (kind) => {
     async (command, xml, model) => {
       const office = await openOffice(kind);
       onTestFinished(() => office.close());
-      await office.heard(() => office.operator.putDevice(deviceRecord(KEY, { model: null })));
+      await office.heard(() => office.operator.putDevices([deviceReport(KEY, { model: null })]));
       const phone = new EasClient({
         port: office.gateway.port,
         user: 'alice',
@@ -49,7 +49,7 @@ describe.each(STORES)('an allowed phone, with the %s store', (kind) => {
       expect(known).toMatchObject({ lastVerdict: 'allow', ...told });
 
       await office.heard(() =>
-        office.operator.putDevice(deviceRecord(KEY, { model: null, compliant: false, version: 2 })),
+        office.operator.putDevices([deviceReport(KEY, { model: null, compliant: false, version: 2 })]),
       );
       phone.folderKey = '0';
       const inbox = find((await phone.folderSync()).tree, 'ServerId') ?? '';

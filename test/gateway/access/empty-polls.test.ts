@@ -5,7 +5,6 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { deviceKey } from '../../../src/identity/device.ts';
 import { fromXml } from '../../../src/eas/wbxml/xml.ts';
 import { encodeWbxml } from '../../../src/eas/wbxml/encode.ts';
-import { deviceRecord } from '../../directory/store-contract.ts';
 import { EasClient, find } from '../../support/phones/eas-client.ts';
 import type { EasAnswer } from '../../support/phones/eas-client.ts';
 import { checkLeaks } from '../../support/checks/leaks.ts';
@@ -15,6 +14,7 @@ import { guarded, openQuarantine } from '../../support/servers/quarantine.ts';
 import type { Quarantine } from '../../support/servers/quarantine.ts';
 import { RawClient } from '../../support/phones/raw-client.ts';
 import { until } from '../../support/checks/until.ts';
+import { deviceReport } from '../../support/servers/directory-records.ts';
 
 checkLeaks();
 
@@ -163,7 +163,9 @@ describe.each(STORES)('with two gateways on the %s store', (kind) => {
     let version = 0;
     const heardByBoth = async (compliant: boolean): Promise<void> => {
       await other.heard(() =>
-        office.heard(() => office.operator.putDevice(deviceRecord(KEY, { compliant, version: ++version }))),
+        office.heard(() =>
+          office.operator.putDevices([deviceReport(KEY, { compliant, version: ++version })]),
+        ),
       );
     };
     other = await office.node();
@@ -185,7 +187,7 @@ describe.each(STORES)('with two gateways on the %s store', (kind) => {
     // A report that says nothing new costs the phone nothing.
     const again = there.ping(600, folder);
     await until(() => office.mail.held() === 1, 'the mail server to hold the poll');
-    await office.operator.putDevice(deviceRecord(KEY, { version: ++version, observedAt: 2 }));
+    await office.operator.putDevices([deviceReport(KEY, { version: ++version, observedAt: 2 })]);
     office.mail.deliver('alice', 'More', 'Text');
     expect((await again).easStatus).toBe('2');
     const empty = there.ping();

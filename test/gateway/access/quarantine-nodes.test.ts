@@ -3,13 +3,13 @@
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { element } from '../../../src/eas/wbxml/element.ts';
 import { deviceKey } from '../../../src/identity/device.ts';
-import { deviceRecord } from '../../directory/store-contract.ts';
 import { EasClient, changes, find } from '../../support/phones/eas-client.ts';
 import type { EasAnswer } from '../../support/phones/eas-client.ts';
 import { checkLeaks } from '../../support/checks/leaks.ts';
 import { STORES, openOffice } from '../../support/servers/office.ts';
 import type { Node, Office } from '../../support/servers/office.ts';
 import { eventually, until } from '../../support/checks/until.ts';
+import { deviceReport } from '../../support/servers/directory-records.ts';
 
 checkLeaks();
 
@@ -21,7 +21,7 @@ describe.each(STORES)('with the %s store', (kind) => {
   async function begin(): Promise<Office> {
     const office = await openOffice(kind);
     onTestFinished(() => office.close());
-    await office.operator.putDevice(deviceRecord(deviceKey('PHONE1'), { managed: false }));
+    await office.operator.putDevices([deviceReport(deviceKey('PHONE1'), { managed: false })]);
     return office;
   }
 
@@ -78,7 +78,7 @@ describe.each(STORES)('with the %s store', (kind) => {
     expect(changes(await last.sync(inbox), 'Add')).toEqual([]);
     const poll = last.ping(600, inbox);
     await until(() => restarted.gateway.heldPolls() === 1, 'the poll to be held');
-    await office.operator.putDevice(deviceRecord(deviceKey('PHONE1'), { version: 2 }));
+    await office.operator.putDevices([deviceReport(deviceKey('PHONE1'), { version: 2 })]);
     expect((await poll).easStatus).toBe('7');
     expect((await last.folderSync()).easStatus).toBe('9');
   });
@@ -107,7 +107,7 @@ describe.each(STORES)('with the %s store', (kind) => {
     const office = await begin();
     const { phone, inbox, node } = await beginAnew(office);
     await node.heard(() =>
-      office.operator.putDevice(deviceRecord(deviceKey('PHONE1'), { compliant: false, version: 2 })),
+      office.operator.putDevices([deviceReport(deviceKey('PHONE1'), { compliant: false, version: 2 })]),
     );
     expect((await phone.ping(600, inbox)).easStatus).toBe('2');
     const message = changes(await phone.sync(inbox), 'Add');

@@ -9,7 +9,6 @@ import { PartnershipRecorder } from '../../../src/directory/partnership-recorder
 import { VerdictCache } from '../../../src/directory/verdict-cache.ts';
 import { startGateway } from '../../../src/gateway/gateway.ts';
 import { deviceKey } from '../../../src/identity/device.ts';
-import { decision, deviceRecord } from '../../directory/store-contract.ts';
 import { checkLeaks, watchGateway } from '../../support/checks/leaks.ts';
 import { RawClient } from '../../support/phones/raw-client.ts';
 import { OFFER, UNAUTHORIZED, isBare, ok, startRawBackend } from '../../support/servers/raw-backend.ts';
@@ -18,6 +17,7 @@ import { FOLDER_SYNC, PING, request, testSettings } from '../../support/servers/
 import { TestClock } from '../../support/checks/test-clock.ts';
 import { eventually, until } from '../../support/checks/until.ts';
 import { compileSimplePolicy } from '../../../src/policy/compile/simple-policy.ts';
+import { BY_TEST, decision, deviceReport, partnershipsOf } from '../../support/servers/directory-records.ts';
 
 checkLeaks();
 
@@ -46,7 +46,7 @@ describe.each(stores)('with the %s store', (_name, prepare) => {
     const store = await openStore(options);
     const elsewhere = await openStore(options);
     const phone = deviceKey('ABC123');
-    await elsewhere.putDevice(deviceRecord(phone));
+    await elsewhere.putDevices([deviceReport(phone)]);
     const backend = await startRawBackend((asked) => {
       if (isBare(asked)) asked.connection.socket.write(UNAUTHORIZED);
       else if (!asked.target.includes('Cmd=Ping')) asked.connection.socket.write(ok('folders', OFFER));
@@ -88,19 +88,19 @@ describe.each(stores)('with the %s store', (_name, prepare) => {
     expect((await client.response()).body.toString()).toBe('folders');
     client.send(request('Ping', PING));
     await until(() => backend.requests.length === 2);
-    await elsewhere.decide(null, phone, decision('block'));
+    await elsewhere.decide({ user: null, device: phone }, decision('block'), BY_TEST);
     expect((await client.response()).body.toString('hex')).toBe('03016a00000d45470337000101');
     client.send(request('FolderSync', FOLDER_SYNC));
     expect((await client.response()).body.toString('hex')).toBe('03016a000007564c03313239000101');
 
-    await elsewhere.decide(null, phone, null);
+    await elsewhere.decide({ user: null, device: phone }, null, BY_TEST);
     const ask = async (): Promise<string> => {
       client.send(request('FolderSync', FOLDER_SYNC));
       return (await client.response()).body.toString();
     };
     await eventually(ask, (body) => body === 'folders', 'the release');
     await recorder.flush();
-    expect((await elsewhere.listPartnerships())[0]?.record).toMatchObject({ user: 'alice', device: phone });
+    expect((await partnershipsOf(elsewhere))[0]).toMatchObject({ user: 'alice', device: phone });
     client.destroy();
   });
 });

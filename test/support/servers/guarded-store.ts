@@ -7,8 +7,8 @@ import { VerdictCache } from '../../../src/directory/verdict-cache.ts';
 import type { Decision } from '../../../src/directory/verdict-cache.ts';
 import type { DeviceKey } from '../../../src/identity/keys.ts';
 import { compileSimplePolicy } from '../../../src/policy/compile/simple-policy.ts';
-import { alice } from '../../directory/store-contract.ts';
 import { until } from '../checks/until.ts';
+import { alice } from './directory-records.ts';
 
 /** Lets in whom nobody knows: an empty store would be good news for a blocked phone. */
 const OPEN = compileSimplePolicy({ unknownDevice: 'allow' });

@@ -18,6 +18,7 @@ import { startSampleServer } from '../../../src/sample/server.ts';
 import type { SampleServer } from '../../../src/sample/server.ts';
 import { watchGateway } from '../checks/leaks.ts';
 import { startRedis } from './redis.ts';
+import { BY_TEST } from './directory-records.ts';
 
 /** Users alice and bob, with passwords `alice-pw` and `bob-pw`. */
 export interface Office {
@@ -90,7 +91,7 @@ export async function openOffice(
         const stop = serving.verdicts.onChange(({ devices, all }) => {
           if (all || devices.has(mark)) resolve();
         });
-        await serving.store.decide(null, mark, MARK);
+        await serving.store.decide({ user: null, device: mark }, MARK, BY_TEST);
         await promise;
         stop();
       },

@@ -1,0 +1,180 @@
+// Owns one entry of the verdict cache: the records behind the verdicts on a user with a device, and these verdicts. They are
+// decided anew in memory when the policy, a moment in time, or what a rule looks at in a request wants it.
+import { LRUCache } from 'lru-cache';
+import { monotonicAt } from '../clock.ts';
+import type { DeviceKey, UserKey } from '../identity/keys.ts';
+import type { Verdict } from '../model/verdict.ts';
+import { decideAccess, factsOf } from '../policy/access.ts';
+import { readAccess } from '../policy/access-facts.ts';
+import type { Access } from '../policy/access-facts.ts';
+import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
+import type { RequestFacts } from '../policy/engine/facts.ts';
+import { packRecords, unpackRecords } from './packed-access.ts';
+
+/** A verdict for one set of conditions on requests that hold. */
+interface Decided {
+  /** Which conditions of the policy hold (CompiledPolicy.requestKey). */
+  readonly key: number | string;
+  readonly policy: CompiledPolicy;
+  readonly verdict: Verdict;
+  /** When it must be decided anew, on the monotonic clock; `Infinity` = never. */
+  readonly lapsesAt: number;
+}
+
+/** Verdicts kept of one user with one device: requests of one phone differ in few conditions of a policy. */
+const MAX_VERDICTS = 8;
+const NONE: readonly Decided[] = [];
+
+/** Entries whose records were read again lately: a policy that looks at requests reads those of busy phones at each one. */
+const MAX_READ = 1_000;
+const readLately = new LRUCache<CachedAccess, Access>({ max: MAX_READ });
+
+/** What is known of a user with a device. */
+export class CachedAccess {
+  readonly user: UserKey;
+  /** The user that the name stands for, by the directory's aliases. */
+  readonly canonical: UserKey;
+  readonly device: DeviceKey;
+  /** The mail server has accepted this user with this device: other users cannot evict this entry. */
+  readonly seen: boolean;
+  /** Nobody has reported the device, and no operator decided on it: anybody can make up such a one. */
+  readonly isUnknown: boolean;
+  readonly hasOpenWipe: boolean;
+  /** When the facts were read, monotonic; {@link wallAt} is the same moment on the wall clock. */
+  readonly readAt: number;
+  /** Until when the facts serve without another look-up; monotonic. */
+  expiresAt = 0;
+  private readonly wallAt: number;
+  private readonly deviceType: string | null;
+  private readonly packed: string;
+  /** Of a policy that looks at requests; the latest last. */
+  private decided: readonly Decided[] = NONE;
+  /** Of one that does not; its policy, and until when. */
+  private verdict: Verdict | null = null;
+  private verdictBy: CompiledPolicy | null = null;
+  private verdictUntil = 0;
+
+  constructor(
+    access: Access,
+    names: {
+      readonly user: UserKey;
+      readonly canonical: UserKey;
+      readonly device: DeviceKey;
+      readonly deviceType: string | null;
+    },
+    readAt: number,
+  ) {
+    const { records, facts } = access;
+    this.user = names.user;
+    this.canonical = names.canonical === names.user ? names.user : names.canonical;
+    this.device = names.device;
+    this.deviceType = names.deviceType;
+    this.seen = (records.partnership ?? null) !== null;
+    this.isUnknown = (facts.device?.managed ?? null) === null && facts.decisions.length === 0;
+    this.hasOpenWipe = facts.decisions.some(
+      ({ action, acknowledged }) => !acknowledged && (action === 'wipe' || action === 'accountWipe'),
+    );
+    this.readAt = readAt;
+    this.wallAt = access.readAt;
+    this.packed = packRecords(records, names.device);
+    readLately.set(this, access);
+  }
+
+  /** The verdict of a policy that does not look at requests, if it still stands. Allocates nothing. */
+  standing(policy: CompiledPolicy, now: number): Verdict | null {
+    return this.verdictBy === policy && now < this.verdictUntil ? this.verdict : null;
+  }
+
+  /** The verdict at `now`, monotonic. A verdict that says the same as before stays the same object. */
+  verdictFor(policy: CompiledPolicy, now: number, request: RequestFacts): Verdict {
+    // Counted on the monotonic clock since the facts were read: a step of the wall clock brings back nothing that has ended.
+    const wall = this.wallAt + (now - this.readAt);
+    if (policy.requestConditions.length > 0) return this.forRequest(policy, now, wall, request);
+    if (this.verdictBy === policy && now < lapse(this.verdict)) return this.verdict as Verdict;
+    const verdict = this.evaluate(policy, now, wall, request, this.verdict);
+    this.verdict = verdict;
+    this.verdictBy = policy;
+    this.verdictUntil = Math.min(this.expiresAt, lapse(verdict));
+    return verdict;
+  }
+
+  /** Keeps the verdicts of the entry that this one replaces, as far as they are decided alike. */
+  takeOver(before: CachedAccess): void {
+    this.verdict = before.verdict;
+    // Marked as lapsed, so that each is decided anew. An equal result reuses the old object: callers compare by identity.
+    this.decided = before.decided.map((one) => ({ ...one, lapsesAt: -Infinity }));
+  }
+
+  private forRequest(policy: CompiledPolicy, now: number, wall: number, request: RequestFacts): Verdict {
+    const key = policy.requestKey(factsOf(policy, this.access(), wall, request));
+    const decided = [...this.decided];
+    const at = decided.findIndex((one) => one.key === key);
+    const before = decided[at];
+    if (before !== undefined && before.policy === policy && now < before.lapsesAt) return before.verdict;
+    const verdict = this.evaluate(policy, now, wall, request, before?.verdict ?? null);
+    const one = { key, policy, verdict, lapsesAt: lapse(verdict) };
+    if (at !== -1) decided[at] = one;
+    else decided.push(one);
+    if (decided.length > MAX_VERDICTS) decided.shift();
+    this.decided = decided;
+    return verdict;
+  }
+
+  /** A verdict that lapses carries that moment on the monotonic clock too: it is converted here, once. */
+  private evaluate(
+    policy: CompiledPolicy,
+    now: number,
+    wall: number,
+    request: RequestFacts,
+    before: Verdict | null,
+  ): Verdict {
+    const found = lapsing(decideAccess(policy, this.access(), wall, request), now, wall);
+    return before !== null && isSame(before, found) ? before : found;
+  }
+
+  private access(): Access {
+    const lately = readLately.get(this);
+    if (lately !== undefined) return lately;
+    const { user, device, deviceType, wallAt } = this;
+    const access = readAccess(unpackRecords(this.packed, device), { user, device, deviceType }, wallAt);
+    readLately.set(this, access);
+    return access;
+  }
+}
+
+/** Adds to a verdict when it lapses on the monotonic clock, where it lapses at all. */
+export function lapsing(verdict: Verdict, now: number, wall: number): Verdict {
+  if (verdict.validUntil === Infinity) return verdict;
+  return Object.freeze({ ...verdict, lapsesAt: monotonicAt(verdict.validUntil, now, wall) });
+}
+
+function lapse(verdict: Verdict | null): number {
+  return verdict === null ? -Infinity : (verdict.lapsesAt ?? Infinity);
+}
+
+/** Two conversions of one time differ by rounding; a larger difference means that the wall clock was set. */
+const SAME_MOMENT_MS = 1_000;
+
+/** Small parts of verdicts. */
+function isAlike(a: object | undefined, b: object | undefined): boolean {
+  return a === b || (a !== undefined && b !== undefined && JSON.stringify(a) === JSON.stringify(b));
+}
+
+/** `lastReason` is no part of what is decided. Orders to wipe are never the same: each says when it was read. */
+function isSame(a: Verdict, b: Verdict): boolean {
+  return (
+    a.action === b.action &&
+    a.reason === b.reason &&
+    a.rule === b.rule &&
+    a.validUntil === b.validUntil &&
+    Math.abs((a.lapsesAt ?? 0) - (b.lapsesAt ?? 0)) < SAME_MOMENT_MS &&
+    a.since === b.since &&
+    a.requirement === b.requirement &&
+    a.model === b.model &&
+    a.nextStep === b.nextStep &&
+    isAlike(a.wouldBe, b.wouldBe) &&
+    isAlike(a.message, b.message) &&
+    a.wipe === undefined &&
+    b.wipe === undefined
+  );
+}

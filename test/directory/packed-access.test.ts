@@ -1,0 +1,117 @@
+// Owns the promise that the records behind a verdict are the same after they were packed: they decide alike.
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { packRecords, unpackRecords } from '../../src/directory/packed-access.ts';
+import { decideAccess } from '../../src/policy/access.ts';
+import { readAccess } from '../../src/policy/access-facts.ts';
+import { compilePolicy } from '../../src/policy/compile/compile.ts';
+import type { AccessRecords } from '../../src/policy/model.ts';
+
+const NOW = Date.parse('2026-12-01T00:00:00Z');
+const flag = fc.option(fc.boolean());
+const time = fc.option(fc.integer({ min: 0, max: NOW }));
+const text = fc.option(fc.string({ maxLength: 12 }));
+const attributes = fc.dictionary(
+  fc.string({ maxLength: 6 }).filter((name) => name !== '__proto__'),
+  fc.oneof(fc.string({ maxLength: 6 }), fc.boolean(), fc.integer()),
+  { maxKeys: 3 },
+);
+const device = fc.record({
+  managed: flag,
+  compliant: flag,
+  encrypted: flag,
+  compromised: flag,
+  managedMailProfile: flag,
+  platform: fc.option(fc.constantFrom('ios', 'android')),
+  osVersion: fc.option(fc.constantFrom('17.4', '12')),
+  model: text,
+  manufacturer: text,
+  ownership: fc.option(fc.constantFrom('company', 'personal')),
+  os: text,
+  lastCheckIn: time,
+  graceUntil: time,
+  reportedSince: time,
+  managedUnmetSince: time,
+  compliantUnmetSince: time,
+  encryptedUnmetSince: time,
+  compromisedUnmetSince: time,
+  mailProfileUnmetSince: time,
+  unmetRequirements: fc.array(fc.string({ maxLength: 8 }), { maxLength: 3 }),
+  attributes,
+});
+const partnership = fc.record({
+  firstSeen: fc.integer({ min: 0, max: NOW }),
+  lastSeen: fc.integer({ min: 0, max: NOW }),
+  lastAllowed: time,
+  deviceType: fc.string({ maxLength: 8 }),
+  model: text,
+  os: text,
+  lastVerdict: fc.constantFrom('', 'allow', 'block'),
+  lastReason: fc.constantFrom('', 'compliant'),
+  agentChanges: fc.array(fc.integer({ min: 0, max: NOW }), { maxLength: 3 }),
+});
+const user = fc.record({
+  aliases: fc.array(fc.string({ maxLength: 8 }), { maxLength: 2 }),
+  groups: fc.option(fc.array(fc.constantFrom('staff', 'it'), { maxLength: 2 })),
+  enabled: flag,
+  attributes,
+});
+const decision = fc.record({
+  action: fc.constantFrom('allow' as const, 'block' as const, 'quarantine' as const),
+  owner: fc.string({ maxLength: 5 }),
+  reason: text,
+  decidedAt: fc.integer({ min: 0, max: NOW }),
+  expiresAt: time,
+});
+const named = fc.array(fc.record({ user: fc.string({ maxLength: 5 }), decision }), { maxLength: 2 });
+const records = fc.record({
+  user: fc.constant('alice'),
+  device: fc.option(device),
+  partnership: fc.option(partnership),
+  userRecord: fc.option(user),
+  userDevices: fc.array(
+    fc.record({ device: fc.constantFrom('phone1', 'other'), firstSeen: fc.nat(NOW), lastAllowed: time }),
+    { maxLength: 3 },
+  ),
+  usersOnDevice: fc.nat(5),
+  deviceDecision: fc.option(decision),
+  partnershipDecision: fc.constant(null),
+  exactDecisions: named,
+  namesakeDecisions: named,
+  userDecisions: named,
+});
+const { policy } = compilePolicy({
+  rules: [
+    { match: { attributes: { threat: 'high' } }, action: 'block' },
+    { match: { platform: 'android', osVersion: '< 13', userAttributes: { kind: 'x' } }, action: 'block' },
+    { match: { usersOnDevice: '> 3', userAgentChanges: '>= 1' }, action: 'quarantine' },
+  ],
+  compliance: [
+    {
+      name: 'all',
+      groups: ['staff'],
+      require: { compliant: true, encrypted: true, managedMailProfile: true, checkInWithin: '30d' },
+      steps: [
+        { after: '1d', action: 'quarantine' },
+        { after: '9d', action: 'block' },
+      ],
+    },
+  ],
+  limits: { devicesPerUser: 1 },
+});
+
+it('decides by packed records as by the records themselves', () => {
+  if (policy === null) throw new Error('the policy is broken');
+  const login = { user: 'alice', device: 'phone1', deviceType: 'iPhone' };
+  fc.assert(
+    fc.property(records, (made) => {
+      const given: AccessRecords = made;
+      const unpacked = unpackRecords(packRecords(given, 'phone1'), 'phone1');
+      expect(decideAccess(policy, readAccess(unpacked, login, NOW), NOW)).toEqual(
+        decideAccess(policy, readAccess(given, login, NOW), NOW),
+      );
+      expect(readAccess(unpacked, login, NOW).facts).toEqual(readAccess(given, login, NOW).facts);
+    }),
+    { numRuns: 2_000 },
+  );
+});
