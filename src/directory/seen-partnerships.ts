@@ -15,8 +15,9 @@ export interface Seen {
 export function joinSeen(before: PartnershipRecord | null, now: PartnershipRecord): Seen {
   if (before === null) return { record: now, hasNewSpelling: false };
   const spellings = joinSpellings(before.spellings, now.spellings);
+  const [last, earlier] = now.lastSeen >= before.lastSeen ? [now, before] : [before, now];
   const record: PartnershipRecord = {
-    ...told(now, before),
+    ...told(last, earlier),
     firstSeen: Math.min(before.firstSeen, now.firstSeen),
     lastSeen: Math.max(before.lastSeen, now.lastSeen),
     spellings,
