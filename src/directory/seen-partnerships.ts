@@ -19,9 +19,9 @@ export function joinSeen(before: PartnershipRecord | null, now: PartnershipRecor
   const record: PartnershipRecord = {
     ...told(last, earlier),
     firstSeen: Math.min(before.firstSeen, now.firstSeen),
-    lastSeen: Math.max(before.lastSeen, now.lastSeen),
     spellings,
-    lastAllowed: later(before.lastAllowed, now.lastAllowed),
+    // What is written last counts, not the later time: a gateway whose clock was ahead must not be right for ever.
+    lastAllowed: now.lastAllowed ?? before.lastAllowed,
     agentChanges: agentChanges(before, now),
   };
   return { record, hasNewSpelling: spellings.length > before.spellings.length };
