@@ -1,16 +1,17 @@
 // Owns writing reports on devices, and decisions that feeds import, to Redis.
 import { foldedLocalPart } from '../../identity/folded-name.ts';
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
-import { deviceReportText, readDeviceReport } from '../../model/device.ts';
-import type { DeviceObservation, DeviceReport } from '../../model/device.ts';
-import { joinDeviceReport } from '../device-reports.ts';
+import type { DeviceObservation } from '../../model/device.ts';
 import type { ReportOutcome } from '../device-reports.ts';
+import { writeOfDevice } from '../report-writes.ts';
 import type { ImportedChange } from '../store.ts';
-import { TolerantReader } from '../tolerant-reader.ts';
+import type { SourceText } from '../stored-records.ts';
 import { byPartition, inParallel, updateHashes } from './hash-writer.ts';
-import type { FieldChange, HashAccess, HashUpdate, LogField } from './hash-writer.ts';
+import type { FieldChange, HashAccess, HashChange, HashUpdate, LogField } from './hash-writer.ts';
+import type { ReadHash } from './packed-reply.ts';
 import { deviceField, encodeName, partitionOfDevice, partitionOfUsers, userField } from './redis-keys.ts';
 import type { RedisKeys } from './redis-keys.ts';
+import { storedDevice } from './stored-hashes.ts';
 
 /** Observations of one device, in the order in which they came; `at` = the place of the outcome. */
 interface Observed {
@@ -18,65 +19,81 @@ interface Observed {
   readonly observations: { readonly at: number; readonly observation: DeviceObservation }[];
 }
 
-/** Joins the observations with what is stored, and writes them. The outcomes are in their order. */
-export async function putDevices(
-  access: HashAccess,
-  keys: RedisKeys,
-  observations: readonly DeviceObservation[],
-): Promise<readonly ReportOutcome[]> {
-  const outcomes: ReportOutcome[] = observations.map(() => 'older');
-  const devices = new Map<DeviceKey, Observed>();
-  for (const [at, observation] of observations.entries()) {
-    const observed = devices.get(observation.key);
-    if (observed !== undefined) observed.observations.push({ at, observation });
-    else devices.set(observation.key, { device: observation.key, observations: [{ at, observation }] });
+const NOTHING: ReadHash = { end: '', values: [] };
+
+/** Writes reports of devices. */
+export class DeviceWriter {
+  private readonly access: HashAccess;
+  private readonly keys: RedisKeys;
+  /** Most devices lately were not stored before: then it is faster to write first, and to read those that were. */
+  private mostlyNew = true;
+
+  constructor(access: HashAccess, keys: RedisKeys) {
+    this.access = access;
+    this.keys = keys;
   }
-  const parts = byPartition(devices.values(), ({ device }) => partitionOfDevice(device));
-  await inParallel(parts, (part) =>
-    updateHashes(
-      access,
-      part.map((observed) => updateOf(keys, observed, outcomes)),
-      { name: 'd' },
-    ),
-  );
-  return outcomes;
+
+  /** Joins the observations with what is stored, and writes them. The outcomes are in their order. */
+  async put(observations: readonly DeviceObservation[]): Promise<readonly ReportOutcome[]> {
+    const outcomes: ReportOutcome[] = observations.map(() => 'older');
+    const devices = new Map<DeviceKey, Observed>();
+    for (const [at, observation] of observations.entries()) {
+      const observed = devices.get(observation.key);
+      if (observed !== undefined) observed.observations.push({ at, observation });
+      else devices.set(observation.key, { device: observation.key, observations: [{ at, observation }] });
+    }
+    const parts = byPartition(devices.values(), ({ device }) => partitionOfDevice(device));
+    await inParallel(parts, async ({ partition, items }) => {
+      let known = 0;
+      const updates = items.map(({ device, observations: of }) => {
+        const join = joinOf(of, outcomes);
+        return {
+          wanted: { key: this.keys.device(device, partition), beginning: 'r:' },
+          join: (stored: ReadHash['values']) => {
+            if (stored !== null && stored.length > 0) known += 1;
+            return join(device, stored);
+          },
+        };
+      });
+      const seen = this.mostlyNew ? items.map(() => NOTHING) : undefined;
+      await updateHashes(this.access, updates, { name: 'd' }, seen);
+      this.mostlyNew = known < items.length / 2;
+    });
+    return outcomes;
+  }
 }
 
-/** Sets the outcomes whenever it is joined: the last time counts. */
-function updateOf(
-  keys: RedisKeys,
-  { device, observations }: Observed,
+/** Sets the outcomes whenever it is called: the last time counts. */
+function joinOf(
+  observations: Observed['observations'],
   outcomes: ReportOutcome[],
-): HashUpdate {
-  const sources = [...new Set(observations.map(({ observation }) => observation.source))];
-  return {
-    wanted: { key: keys.device(device), fields: sources.map((source) => deviceField.report(source)) },
-    join: (stored) => {
-      // A malformed report is overwritten.
-      const reports = sources.map((source, index): DeviceReport | null =>
-        new TolerantReader().read(stored?.[index], (text) => readDeviceReport(device, source, text)),
-      );
-      const now = Date.now();
-      const changed = new Set<number>();
-      let isNews = false;
-      for (const { at, observation } of observations) {
-        const place = sources.indexOf(observation.source);
-        const joined = joinDeviceReport(reports[place] ?? null, observation, now);
-        outcomes[at] = joined === null ? 'older' : joined.isNews ? 'news' : 'stored';
-        if (joined === null) continue;
-        reports[place] = joined.report;
-        changed.add(place);
-        isNews ||= joined.isNews;
-      }
-      const fields: FieldChange[] = [];
-      for (const place of changed) {
-        const [source, report] = [sources[place], reports[place]];
-        if (source === undefined || report === null || report === undefined) continue;
-        const expected = stored?.[place] ?? null;
-        fields.push({ field: deviceField.report(source), expected, next: deviceReportText(report) });
-      }
-      return { fields, news: isNews ? device : '' };
-    },
+): (device: DeviceKey, stored: ReadHash['values']) => HashChange {
+  return (device, stored) => {
+    const before = storedDevice(device, stored).reports;
+    let reports: readonly SourceText[] = before;
+    const now = Date.now();
+    let isNews = false;
+    for (const { at, observation } of observations) {
+      const { outcome, text, obsolete } = writeOfDevice(reports, observation, now);
+      outcomes[at] = outcome;
+      if (text === null) continue;
+      isNews ||= outcome === 'news';
+      const { source } = observation;
+      const others = reports.filter((one) => one.source !== source && !obsolete.includes(one.source));
+      reports = [...others, { source, text }];
+    }
+    if (reports === before) return { fields: [], news: '' };
+    const fields: FieldChange[] = [];
+    for (const { source, text } of reports) {
+      const expected = before.find((one) => one.source === source)?.text ?? null;
+      // Whether it is news rests on what other sources say.
+      if (expected !== text || !isNews)
+        fields.push({ field: deviceField.report(source), expected, next: text });
+    }
+    for (const { source, text } of before)
+      if (!reports.some((one) => one.source === source))
+        fields.push({ field: deviceField.report(source), expected: text, next: null });
+    return { fields, news: isNews ? '=' : '', isNew: stored?.length === 0 };
   };
 }
 
@@ -98,13 +115,13 @@ export async function putImported(
       name: deviceField.imported(source, user),
       decision,
     }));
-    return { partition: partitionOfDevice(key), key: keys.device(key), news: key, fields };
+    return { partition: partitionOfDevice(key), key: keys.device(key), news: '=', fields };
   });
   const locals = [...Map.groupBy(onUsers, ({ user }) => foldedLocalPart(user ?? ''))].map(
     ([local, ofLocal]) => {
       const users = ofLocal.map(({ user }) => user as UserKey);
       const fields = ofLocal.map(({ decision }, index) => ({
-        name: userField.imported(source, users[index] as UserKey),
+        name: userField.imported(local, source, users[index] as UserKey),
         decision,
       }));
       const news = users.map(encodeName).join(' ');
@@ -113,11 +130,11 @@ export async function putImported(
   );
   await inParallel(
     byPartition(devices, ({ partition }) => partition),
-    (part) => write(access, part, { name: 'd' }),
+    ({ items }) => write(access, items, { name: 'd' }),
   );
   await inParallel(
     byPartition(locals, ({ partition }) => partition),
-    (part) => write(access, part, { name: 'u' }),
+    ({ items }) => write(access, items, { name: 'u' }),
   );
 }
 

@@ -14,8 +14,12 @@ export interface FieldChange {
 /** What to write into a hash: all of its fields, or none if one of them is not as expected. */
 export interface HashChange {
   readonly fields: readonly FieldChange[];
-  /** For the change log: the device, or the users, encoded and separated by spaces. '' = no verdict changes. */
+  /**
+   * For the change log: users, encoded and separated by spaces; '=' = the device of the hash. '' = no verdict changes.
+   */
   readonly news: string;
+  /** The hash must not exist. */
+  readonly isNew?: boolean;
 }
 
 /** A change of one hash. */
@@ -68,7 +72,7 @@ export async function updateHashes(
       if (change === null || change.fields.length === 0) continue;
       written.push(update);
       keys.push(update.wanted.key);
-      values.push(change.news, String(change.fields.length));
+      values.push(change.news, `${change.isNew === true ? '!' : ''}${change.fields.length}`);
       for (const { field, expected, next } of change.fields) values.push(field, expected ?? '', next ?? '');
     }
     if (keys.length === 0) return;
@@ -97,19 +101,26 @@ export async function inParallel<T>(parts: readonly T[], work: (part: T) => Prom
   }
 }
 
+/** Items of one partition. */
+export interface Part<T> {
+  readonly partition: number;
+  readonly items: readonly T[];
+}
+
 /** Parts of limited size, each of one partition. */
-export function byPartition<T>(items: Iterable<T>, partitionOf: (item: T) => number): T[][] {
+export function byPartition<T>(items: Iterable<T>, partitionOf: (item: T) => number): Part<T>[] {
   const open = new Map<number, T[]>();
-  const parts: T[][] = [];
+  const parts: Part<T>[] = [];
   for (const item of items) {
     const partition = partitionOf(item);
-    let part = open.get(partition);
-    if (part === undefined || part.length === HASHES_PER_SCRIPT) {
-      part = [];
-      open.set(partition, part);
-      parts.push(part);
+    const part = open.get(partition);
+    if (part !== undefined && part.length < HASHES_PER_SCRIPT) {
+      part.push(item);
+      continue;
     }
-    part.push(item);
+    const fresh = [item];
+    open.set(partition, fresh);
+    parts.push({ partition, items: fresh });
   }
   return parts;
 }

@@ -5,8 +5,10 @@ import type { ReadHash } from './packed-reply.ts';
 /** A hash to read. */
 export interface WantedHash {
   readonly key: string;
-  /** Absent = all fields. */
+  /** Their values are read. Absent = names and values of all fields. */
   readonly fields?: readonly string[];
+  /** Names and values of the fields whose names begin so. */
+  readonly beginning?: string;
 }
 
 /** Runs the script READ. `values` follow the text of the known schema. */
@@ -58,9 +60,9 @@ export class LookupBatch {
     const keys: string[] = [];
     const values: string[] = [];
     for (const { wanted } of batch)
-      for (const { key, fields = NO_FIELDS } of wanted) {
-        keys.push(key);
-        values.push(String(fields.length), ...fields);
+      for (const hash of wanted) {
+        keys.push(hash.key);
+        values.push(...readValues(hash));
       }
     try {
       const hashes = unpackHashes(await this.run(keys, values));
@@ -72,4 +74,10 @@ export class LookupBatch {
   }
 }
 
-const NO_FIELDS: readonly string[] = [];
+/** What the script READ is told of a hash. */
+export function readValues({ fields, beginning }: WantedHash): readonly string[] {
+  if (beginning !== undefined) return ['-1', beginning];
+  return fields === undefined ? ALL_FIELDS : [String(fields.length), ...fields];
+}
+
+const ALL_FIELDS: readonly string[] = ['0'];

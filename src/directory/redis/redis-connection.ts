@@ -1,14 +1,44 @@
 // Owns connections to Redis that fail fast, and waiting until one is ready.
 import { Socket } from 'node:net';
 import { Redis } from 'ioredis';
+import type { RedisOptions } from 'ioredis';
 import { mayPass, redisTrouble, speaksPlainRedis } from './redis-trouble.ts';
+
+/** A host and its port. */
+export interface RedisAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** How Sentinel is asked for the primary. */
+export interface SentinelOptions {
+  readonly nodes: readonly RedisAddress[];
+  /** What Sentinel calls the primary. */
+  readonly name: string;
+  readonly username?: string;
+  readonly password?: string;
+}
+
+/** Certificates in PEM. */
+export interface RedisTls {
+  /** Who may have signed the server's certificate; absent = the authorities that Node.js trusts. */
+  readonly ca?: string;
+  /** Of the client, with its key. */
+  readonly cert?: string;
+  readonly key?: string;
+}
 
 /** How to reach Redis. */
 export interface RedisStoreOptions {
+  /** With Sentinel, scheme, user, password and database of the servers; the host does not matter. */
   readonly url: string;
   readonly keyPrefix: string;
   /** Longest wait for one command, milliseconds. */
   readonly commandTimeoutMs: number;
+  /** Absent = `url` is the server. */
+  readonly sentinel?: SentinelOptions;
+  /** For `rediss:`. */
+  readonly tls?: RedisTls;
 }
 
 /**
@@ -17,23 +47,30 @@ export interface RedisStoreOptions {
  * XREAD (redis-store.ts).
  */
 const SILENCE_MS = 5_000;
+/** Longest time for a connection, and for an answer of Sentinel. */
+const CONNECT_MS = 2_000;
 
 /**
  * Fails fast and bounded, unlike the defaults of ioredis: no offline queue, no resend, no retries; reconnects with
  * back-off and jitter.
  */
 export function connect(options: RedisStoreOptions, commandTimeout: number | undefined): Redis {
-  const client = new Redis(options.url, {
+  const common: RedisOptions = {
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false,
-    connectTimeout: 2_000,
+    connectTimeout: CONNECT_MS,
     keepAlive: 30_000,
     socketTimeout: Math.max(SILENCE_MS, commandTimeout ?? 0),
     connectionName: 'easgate',
-    retryStrategy: (times) => Math.min(50 * 2 ** Math.min(times, 6), 2_000) + Math.floor(Math.random() * 250),
+    retryStrategy: pauseBefore,
     ...(commandTimeout === undefined ? {} : { commandTimeout }),
-  });
+    ...(options.tls === undefined ? {} : { tls: options.tls }),
+  };
+  const client =
+    options.sentinel === undefined
+      ? new Redis(options.url, common)
+      : new Redis({ ...common, ...behindSentinel(options.url, options.sentinel) });
   // Without a listener the library prints errors; the commands reject with them anyway.
   client.on('error', () => {
     // ioredis handles one error of a socket; TLS may report a second one, which would end the process.
@@ -43,8 +80,39 @@ export function connect(options: RedisStoreOptions, commandTimeout: number | und
   return client;
 }
 
+function pauseBefore(attempt: number): number {
+  return Math.min(50 * 2 ** Math.min(attempt, 6), 2_000) + Math.floor(Math.random() * 250);
+}
+
+/**
+ * The primary that Sentinel names. Sentinel tells when it is another one: a gateway that is cut off together with the former
+ * primary still writes to that, until it hears of it.
+ */
+function behindSentinel(
+  url: string,
+  { nodes, name, username, password }: SentinelOptions,
+): Partial<RedisOptions> {
+  const { protocol, username: user, password: secret, pathname } = new URL(url);
+  const tls = protocol === 'rediss:' ? { tls: {}, sentinelTLS: {}, enableTLSForSentinelMode: true } : {};
+  return {
+    sentinels: [...nodes],
+    name,
+    role: 'master',
+    failoverDetector: true,
+    sentinelRetryStrategy: pauseBefore,
+    sentinelCommandTimeout: CONNECT_MS,
+    ...(user === '' ? {} : { username: decodeURIComponent(user) }),
+    ...(secret === '' ? {} : { password: decodeURIComponent(secret) }),
+    db: Number(pathname.slice(1)),
+    ...(username === undefined ? {} : { sentinelUsername: username }),
+    ...(password === undefined ? {} : { sentinelPassword: password }),
+    ...tls,
+  };
+}
+
 /** Address of the directory for messages, without the password. */
-export function placeOf({ url, keyPrefix }: RedisStoreOptions): string {
+export function placeOf({ url, keyPrefix, sentinel }: RedisStoreOptions): string {
+  if (sentinel !== undefined) return `Redis ${sentinel.name} behind Sentinel (prefix ${keyPrefix})`;
   const { host, pathname } = URL.canParse(url) ? new URL(url) : { host: 'redis', pathname: '' };
   return `Redis ${host}${pathname} (prefix ${keyPrefix})`;
 }
@@ -59,7 +127,7 @@ const READY_MS = 5_000;
 const PLAIN_CHECK_MS = 300;
 
 /** Rejects with the reason as soon as it is known, or when the connection is not ready within a few seconds. */
-export function ready(client: Redis, url: string): Promise<void> {
+export function ready(client: Redis, { url, sentinel }: RedisStoreOptions): Promise<void> {
   if (client.status === 'ready') return Promise.resolve();
   return new Promise((resolve, reject) => {
     let last: unknown = Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' });
@@ -68,7 +136,7 @@ export function ready(client: Redis, url: string): Promise<void> {
       client.off('ready', onReady);
       client.off('error', onError);
       if (error === null) resolve();
-      else reject(redisTrouble(error, url));
+      else reject(redisTrouble(error, url, sentinel?.name));
     };
     const onReady = (): void => finish(null);
     const onError = (error: Error): void => {
@@ -77,7 +145,7 @@ export function ready(client: Redis, url: string): Promise<void> {
     };
     const deadline = setTimeout(() => finish(last), READY_MS);
     const plainCheck = setTimeout(() => {
-      if (!url.startsWith('rediss:')) return;
+      if (!url.startsWith('rediss:') || sentinel !== undefined) return;
       void speaksPlainRedis(url, READY_MS).then((plain) => {
         if (plain && client.status !== 'ready') finish(Object.assign(new Error('no TLS'), { code: 'PLAIN' }));
       });

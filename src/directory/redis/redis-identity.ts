@@ -32,7 +32,7 @@ export async function readIdentity(client: Redis, keys: RedisKeys): Promise<Stor
 export async function pulse(client: Redis, keys: RedisKeys, known: string, beat: number): Promise<Pulse> {
   const names = [keys.schema, keys.beat, ...copiesIn(keys)];
   const reply = await runScript(client, PULSE, names, [known, String(beat)]);
-  const [schema = '', stored = '', refusal = '', whole = 0] = reply as [string, string, string, number];
+  const [schema, stored, refusal, whole] = reply as [string, string, string, number];
   return { ...identityOf(schema, stored, whole === 1), refusal: refusal === '' ? null : refusal };
 }
 

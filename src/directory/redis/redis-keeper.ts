@@ -24,7 +24,7 @@ export class RedisKeeper implements StoreKeeper {
   static async open(options: RedisStoreOptions): Promise<RedisKeeper> {
     const keeper = new RedisKeeper(options);
     try {
-      await ready(keeper.client, options.url);
+      await ready(keeper.client, options);
     } catch (error) {
       await keeper.close();
       throw error;

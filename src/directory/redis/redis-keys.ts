@@ -1,5 +1,6 @@
 // Owns the names of the Redis keys and of the fields in their hashes. They are public: docs/reference/directory-schema.md.
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
+import { localPart } from '../../identity/user-names.ts';
 import { crc16 } from './crc16.ts';
 
 /** Partitions of devices: 0 to 15; and of users: 16 to 31. Part of the layout, like the hash. */
@@ -19,16 +20,21 @@ export function partitionOfUsers(local: string): number {
   return DEVICE_PARTITIONS + (crc16(encodeName(local)) % USER_PARTITIONS);
 }
 
-/** Anything but printable ASCII, and what separates names: `%`, `:` and space. */
-const ENCODED = /[^!-$&-9;-~]+/gu;
-const PLAIN = /^[!-$&-9;-~]*$/;
+/** Anything but printable ASCII, and what has a meaning in names: `%`, `:`, `~` and space. */
+const ENCODED = /[^!-$&-9;-}]+/gu;
+const PLAIN = /^[!-$&-9;-}]*$/;
 
 /**
- * A name of a user or a source as it stands in keys and fields. Percent-encoded (RFC 3986 section 2.1) are `%`, `:`, space, control
- * characters and what is not ASCII, so that no name can produce another key or field.
+ * A name of a user or a source as it stands in keys and fields. Percent-encoded (RFC 3986 section 2.1) are `%`, `:`, `~`, space,
+ * control characters and what is not ASCII, so that no name can produce another key or field.
  */
 export function encodeName(name: string): string {
-  return PLAIN.test(name) ? name : name.toWellFormed().replaceAll(ENCODED, encodeURIComponent);
+  return PLAIN.test(name) ? name : name.toWellFormed().replaceAll(ENCODED, percentEncoded);
+}
+
+/** `~` is encoded here, too. */
+function percentEncoded(text: string): string {
+  return encodeURIComponent(text).replaceAll('~', '%7E');
 }
 
 /** Reverses {@link encodeName}; null = no name is encoded so. */
@@ -42,6 +48,21 @@ export function decodeName(encoded: string): string | null {
   }
 }
 
+/** A user in the hash of a folded local part: `~` stands for that part, where the name has it as it is. */
+export function encodeUser(local: string, user: UserKey): string {
+  if (localPart(user) !== local) return encodeName(user);
+  const at = user.length - local.length;
+  return user.endsWith(local) && (at === 0 || user[at - 1] === '\\')
+    ? `${encodeName(user.slice(0, at))}~`
+    : `~${encodeName(user.slice(local.length))}`;
+}
+
+/** Reverses {@link encodeUser}; null = no user is encoded so. */
+export function decodeUser(local: string, encoded: string): UserKey | null {
+  const name = decodeName(encoded.replace('~', () => encodeName(local)));
+  return name !== null && encodeUser(local, name as UserKey) === encoded ? (name as UserKey) : null;
+}
+
 /** Fields of the hash of a device. */
 export const deviceField = {
   report: (source: string): string => `r:${encodeName(source)}`,
@@ -52,13 +73,15 @@ export const deviceField = {
     user === null ? `m@${encodeName(source)}` : `m@${encodeName(source)}:${encodeName(user)}`,
 } as const;
 
-/** Fields of the hash of the users with one local part. */
+/** Fields of the hash of the users with one folded local part. */
 export const userField = {
-  report: (source: string, user: UserKey): string => `r:${encodeName(source)}:${encodeName(user)}`,
-  alias: (name: UserKey): string => `a:${encodeName(name)}`,
-  decision: (user: UserKey): string => `m:${encodeName(user)}`,
-  imported: (source: string, user: UserKey): string => `m@${encodeName(source)}:${encodeName(user)}`,
-  device: (device: DeviceKey, user: UserKey): string => `d:${device}:${encodeName(user)}`,
+  report: (local: string, source: string, user: UserKey): string =>
+    `r:${encodeName(source)}:${encodeUser(local, user)}`,
+  alias: (local: string, name: UserKey): string => `a:${encodeUser(local, name)}`,
+  decision: (local: string, user: UserKey): string => `m:${encodeUser(local, user)}`,
+  imported: (local: string, source: string, user: UserKey): string =>
+    `m@${encodeName(source)}:${encodeUser(local, user)}`,
+  devices: (local: string, user: UserKey): string => `d:${encodeUser(local, user)}`,
 } as const;
 
 /** All keys under one prefix. */
@@ -92,13 +115,13 @@ export class RedisKeys {
     return `${this.base(partition)}schema`;
   }
 
-  device(key: DeviceKey): string {
-    return `${this.base(partitionOfDevice(key))}d:${key}`;
+  device(key: DeviceKey, partition = partitionOfDevice(key)): string {
+    return `${this.base(partition)}d:${key}`;
   }
 
   /** The users whose names have this local part, folded. */
-  users(local: string): string {
-    return `${this.base(partitionOfUsers(local))}u:${encodeName(local)}`;
+  users(local: string, partition = partitionOfUsers(local)): string {
+    return `${this.base(partition)}u:${encodeName(local)}`;
   }
 
   secret(name: string): string {

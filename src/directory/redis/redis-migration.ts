@@ -7,26 +7,34 @@ import { foldedLocalPart } from '../../identity/folded-name.ts';
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
 import { seenPartnership } from '../../model/partnership.ts';
 import {
+  userReportOf,
   joinedPartnership,
   laterReport,
   namesNobody,
   reportOf,
   stricterDecision,
-  userReportOf,
 } from '../earlier-records.ts';
 import type { SeenBefore } from '../earlier-records.ts';
 import { STORE_SCHEMA } from '../store-identity.ts';
 import type { Migration } from '../store-keeper.ts';
-import { later } from '../user-devices.ts';
+import { joinUserDevices } from '../user-devices.ts';
 import { byPartition, inParallel, updateHashes } from './hash-writer.ts';
 import type { HashAccess, HashUpdate } from './hash-writer.ts';
+import { readValues } from './lookup-batch.ts';
 import { unpackHashes } from './packed-reply.ts';
 import { identityText, readIdentity, replaceIdentity } from './redis-identity.ts';
-import { PARTITIONS, deviceField, partitionOfDevice, partitionOfUsers, userField } from './redis-keys.ts';
+import {
+  PARTITIONS,
+  deviceField,
+  encodeUser,
+  partitionOfDevice,
+  partitionOfUsers,
+  userField,
+} from './redis-keys.ts';
 import type { RedisKeys } from './redis-keys.ts';
 import { COMMIT, READ } from './redis-scripts.ts';
 import { runScript } from './run-script.ts';
-import { seenDeviceText, timesOf } from './stored-hashes.ts';
+import { userDevicesIn, userDevicesText } from './stored-hashes.ts';
 
 const SCAN_COUNT = 1_000;
 /** A gateway of the earlier layout beats once a second. */
@@ -89,10 +97,10 @@ export class RedisMigration {
       const seen = kind === 'decision' ? await this.seenBefore(batch) : new Map<string, SeenBefore>();
       const ofDevices = Map.groupBy(batch, ({ names }) => deviceKey(this.deviceIn(kind, names)));
       const parts = byPartition(ofDevices, ([device]) => partitionOfDevice(device));
-      await inParallel(parts, (part) =>
+      await inParallel(parts, ({ items }) =>
         updateHashes(
           this.access,
-          part.flatMap(([device, records]) => this.updatesOf(kind, device, records, seen)),
+          items.flatMap(([device, records]) => this.updatesOf(kind, device, records, seen)),
           { name: 'd' },
         ),
       );
@@ -101,12 +109,10 @@ export class RedisMigration {
       const fields = batch.flatMap((record) => userFieldOf(kind, record));
       const ofLocals = Map.groupBy(fields, ({ local }) => local);
       const parts = byPartition(ofLocals, ([local]) => partitionOfUsers(local));
-      await inParallel(parts, (part) =>
+      await inParallel(parts, ({ items }) =>
         updateHashes(
           this.access,
-          part.map(([local, ofLocal]) =>
-            update(this.keys.users(local), new Map(ofLocal.map(({ field, join }) => [field, join]))),
-          ),
+          items.map(([local, ofLocal]) => update(this.keys.users(local), joined(ofLocal))),
           { name: 'u' },
         ),
       );
@@ -200,7 +206,7 @@ export class RedisMigration {
 
   private readonly access: HashAccess = {
     read: async (wanted) => {
-      const values = wanted.flatMap(({ fields = [] }) => [String(fields.length), ...fields]);
+      const values = wanted.flatMap(readValues);
       const names = wanted.map(({ key }) => key);
       return unpackHashes(await runScript(this.client, READ, names, [this.known, ...values]));
     },
@@ -244,21 +250,28 @@ interface UserField {
 function userFieldOf(kind: 'user' | 'alias' | 'partnership', { names, text }: Earlier): UserField[] {
   const name = earlierUser(names[0]);
   const local = foldedLocalPart(name);
-  if (kind === 'alias') return [{ local, field: userField.alias(name), join: () => earlierUser(text) }];
+  if (kind === 'alias') {
+    const target = encodeUser(local, earlierUser(text));
+    return [{ local, field: userField.alias(local, name), join: () => target }];
+  }
   if (kind === 'user') {
     const report = userReportOf(name, text);
-    return [{ local, field: userField.report(report.source, name), join: () => report.text }];
+    return [{ local, field: userField.report(local, report.source, name), join: () => report.text }];
   }
   const device = deviceKey(names[1] ?? '');
   const seen = seenPartnership(name, device, joinedPartnership(name, names[1] ?? '', null, text));
   if (seen === null) return [];
-  const { firstSeen, lastAllowed } = seen;
-  const join = (before: string | null): string => {
-    const known = before === null ? null : timesOf(before);
-    return seenDeviceText(
-      Math.min(firstSeen, known?.firstSeen ?? Infinity),
-      later(known?.lastAllowed ?? null, lastAllowed),
-    );
-  };
-  return [{ local, field: userField.device(device, name), join }];
+  const join = (before: string | null): string =>
+    userDevicesText(joinUserDevices([...(before === null ? [] : userDevicesIn(before)), seen]));
+  return [{ local, field: userField.devices(local, name), join }];
+}
+
+/** Several of one field, one after the other. */
+function joined(fields: readonly UserField[]): ReadonlyMap<string, UserField['join']> {
+  const joins = new Map<string, UserField['join']>();
+  for (const { field, join } of fields) {
+    const first = joins.get(field);
+    joins.set(field, first === undefined ? join : (before) => join(first(before)));
+  }
+  return joins;
 }

@@ -30,10 +30,11 @@ end
 `;
 
 /**
- * KEYS: hashes. ARGV: text of the known schema, then per key: number of fields, fields; 0 = all.
+ * KEYS: hashes. ARGV: text of the known schema, then per key: number of fields, fields; 0 = all; -1 = those whose names begin with
+ * the next value.
  * Returns one text: a line of numbers, then the values they measure, in bytes. Per key: length of the id of the last entry in
- * the log of its partition, number of values, length of each value (of all fields: names and values in turn); -1 = no such
- * field; number -1 = the key is no hash.
+ * the log of its partition, number of values, length of each value (names and values in turn, unless the fields were
+ * named); -1 = no such field; number -1 = the key is no hash.
  */
 export const READ = named(
   `${SAME_STORE}
@@ -56,13 +57,24 @@ for _, key in ipairs(KEYS) do
   end
   put(last)
   local count = tonumber(ARGV[at])
-  local found
-  if count == 0 then found = redis.pcall('HGETALL', key)
-  else found = redis.pcall('HMGET', key, unpack(ARGV, at + 1, at + count)) end
+  local found, beginning
+  if count > 0 then found = redis.pcall('HMGET', key, unpack(ARGV, at + 1, at + count))
+  else found = redis.pcall('HGETALL', key) end
+  if count == -1 then beginning, count = ARGV[at + 1], 1 end
   at = at + count + 1
   if found.err then
     if not string.find(found.err, 'WRONGTYPE', 1, true) then return found end
     sizes[#sizes + 1] = -1
+  elseif beginning then
+    local place = #sizes + 1
+    sizes[place] = 0
+    for index = 1, #found, 2 do
+      if string.sub(found[index], 1, #beginning) == beginning then
+        put(found[index])
+        put(found[index + 1])
+        sizes[place] = sizes[place] + 2
+      end
+    end
   else
     sizes[#sizes + 1] = #found
     for index = 1, #found do put(found[index]) end
@@ -75,8 +87,8 @@ return table.concat(sizes, ' ') .. '\\n' .. table.concat(values)
 
 /**
  * KEYS: hashes of one partition. ARGV: text of the known schema, length of the log, field of the log ('d' or 'u'), one user for
- * the field 'u' beside 'd' or '', then per key: what the log says of it ('' = no news), number of fields, per field: name,
- * expected text, new text; '' = none.
+ * the field 'u' beside 'd' or '', then per key: what the log says of it ('' = no news, '=' = the name in the key), number of
+ * fields, with '!' before it if the key must not exist, per field: name, expected text, new text; '' = none.
  * A key is written only if all of its fields are as expected; the others are written all the same. One entry of the log names
  * all that were. Returns the numbers of the keys that were not written.
  * Redis does not roll back: a script that fails halfway has written half. So types and permissions are checked first; and the
@@ -87,7 +99,11 @@ export const COMMIT = named(`${SAME_STORE}
 local partition = base(KEYS[1])
 local refusal = foreign(partition)
 if refusal then return refusal end
+local call, pcall = redis.call, redis.pcall
+local checked = {}
 local function need(command, key, ...)
+  if checked[command] then return end
+  checked[command] = true
   if redis.acl_check_cmd and not redis.acl_check_cmd(command, key, ...) then
     refusal = redis.error_reply('NOPERM no permission for ' .. command .. ' on ' .. key)
   end
@@ -95,32 +111,34 @@ end
 local news, failed, writes = {}, {}, {}
 local at = 5
 for index, key in ipairs(KEYS) do
-  local count, first = tonumber(ARGV[at + 1]), at + 2
-  local names, put, dropped = {}, {}, {}
-  for field = 1, count do names[field] = ARGV[first + field * 3 - 3] end
-  local stored = redis.pcall('HMGET', key, unpack(names))
-  local other = stored.err ~= nil
-  if other then
-    if not string.find(stored.err, 'WRONGTYPE', 1, true) then return stored end
-    stored = {}
-    need('DEL', key)
-  end
-  local same = true
-  for field = 1, count do
-    local expected, new = ARGV[first + field * 3 - 2], ARGV[first + field * 3 - 1]
-    if (stored[field] or '') ~= expected then same = false end
-    if new == '' then
-      if expected ~= '' then dropped[#dropped + 1] = names[field] end
-    elseif new ~= expected then
-      put[#put + 1] = names[field]
-      put[#put + 1] = new
+  local new, number = string.match(ARGV[at + 1], '^(!?)(%d+)$')
+  local count, first = tonumber(number), at + 2
+  local same, other, put, dropped = true, false, { 'HSET', key }, { 'HDEL', key }
+  if new == '!' and pcall('HLEN', key) ~= 0 then same = false end
+  for field = first, first + count * 3 - 1, 3 do
+    if not same then break end
+    local stored = not other and pcall('HGET', key, ARGV[field]) or ''
+    if type(stored) == 'table' then
+      if not string.find(stored.err, 'WRONGTYPE', 1, true) then return stored end
+      stored, other = '', true
+    end
+    local expected, next = ARGV[field + 1], ARGV[field + 2]
+    if stored ~= expected then
+      same = false
+    elseif next == '' then
+      if expected ~= '' then dropped[#dropped + 1] = ARGV[field] end
+    elseif next ~= expected then
+      put[#put + 1] = ARGV[field]
+      put[#put + 1] = next
     end
   end
   if same then
-    if #put > 0 then need('HSET', key, 'f', 'v') end
-    if #dropped > 0 then need('HDEL', key, 'f') end
-    if ARGV[at] ~= '' then news[#news + 1] = ARGV[at] end
-    writes[#writes + 1] = { key, put, dropped, other }
+    if other then need('DEL', key) writes[#writes + 1] = { 'DEL', key } end
+    if #put > 2 then need('HSET', key, 'f', 'v') writes[#writes + 1] = put end
+    if #dropped > 2 then need('HDEL', key, 'f') writes[#writes + 1] = dropped end
+    local said = ARGV[at]
+    if said == '=' then news[#news + 1] = string.sub(key, #partition + 3)
+    elseif said ~= '' then news[#news + 1] = said end
   else
     failed[#failed + 1] = index
   end
@@ -134,14 +152,10 @@ if #news > 0 then
     entry[#entry + 1] = 'u'
     entry[#entry + 1] = ARGV[4]
   end
-  local reply = redis.pcall(unpack(entry))
+  local reply = pcall(unpack(entry))
   if type(reply) == 'table' and reply.err then return reply end
 end
-for _, write in ipairs(writes) do
-  if write[4] then redis.call('DEL', write[1]) end
-  if #write[2] > 0 then redis.call('HSET', write[1], unpack(write[2])) end
-  if #write[3] > 0 then redis.call('HDEL', write[1], unpack(write[3])) end
-end
+for _, write in ipairs(writes) do call(unpack(write)) end
 return failed
 `);
 

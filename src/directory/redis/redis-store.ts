@@ -38,7 +38,7 @@ import type {
 import type { StoredUsers } from '../stored-records.ts';
 import { TolerantReader } from '../tolerant-reader.ts';
 import { ChangeLog } from './change-log.ts';
-import { putDevices, putImported } from './device-writes.ts';
+import { DeviceWriter, putImported } from './device-writes.ts';
 import { updateHashes } from './hash-writer.ts';
 import type { HashAccess } from './hash-writer.ts';
 import { isEarlier, isEarlierId, positionOf, vectorOf } from './log-position.ts';
@@ -78,6 +78,7 @@ export class RedisStore implements DirectoryStore {
   private announced = 0;
   private readonly reads: LookupBatch;
   private readonly access: HashAccess;
+  private readonly devices: DeviceWriter;
   private closed = false;
 
   private constructor(
@@ -99,6 +100,7 @@ export class RedisStore implements DirectoryStore {
       read: (wanted) => this.reads.read(wanted),
       commit: async (keys, values) => (await this.guard.script(COMMIT, keys, values)) as number[],
     };
+    this.devices = new DeviceWriter(this.access, this.keys);
     this.replication = new Replication(options);
     this.reader.on('close', () => this.guard.doubt());
   }
@@ -112,7 +114,7 @@ export class RedisStore implements DirectoryStore {
   ): Promise<RedisStore> {
     const store = new RedisStore(options, names, guard, sources);
     try {
-      await Promise.all([ready(store.client, options.url), ready(store.reader, options.url)]);
+      await Promise.all([ready(store.client, options), ready(store.reader, options)]);
       await store.guard.check();
       // The first beat shows whether the server accepts writes.
       if (guard.serves) await store.guard.check();
@@ -178,7 +180,7 @@ export class RedisStore implements DirectoryStore {
   }
 
   putDevices(observations: readonly DeviceObservation[]): Promise<readonly ReportOutcome[]> {
-    return putDevices(this.access, this.keys, observations);
+    return this.devices.put(observations);
   }
 
   putUsers(observations: readonly UserObservation[]): Promise<readonly ReportOutcome[]> {
@@ -326,7 +328,8 @@ export class RedisStore implements DirectoryStore {
   private decisionField({ device, user }: DecisionSubject): WantedHash {
     if (device !== null) return { key: this.keys.device(device), fields: [deviceField.decision(user)] };
     if (user === null) throw new Error('a decision on nobody');
-    return { key: this.keys.users(foldedLocalPart(user)), fields: [userField.decision(user)] };
+    const local = foldedLocalPart(user);
+    return { key: this.keys.users(local), fields: [userField.decision(local, user)] };
   }
 
   private async usersOf(local: string): Promise<StoredUsers> {

@@ -6,9 +6,14 @@ export class RedisError extends Error {
   readonly code = 'EASGATE_REDIS';
 }
 
-/** The cause and the remedy; `error` is that of the connection or of its first command. */
-export function redisTrouble(error: unknown, url: string): RedisError {
-  return new RedisError(`${bare(url)} (store.url): ${reason(error, url)}`, { cause: error });
+/**
+ * The cause and the remedy; `error` is that of the connection or of its first command. `behindSentinel`: the name of the primary
+ * there.
+ */
+export function redisTrouble(error: unknown, url: string, behindSentinel?: string): RedisError {
+  const place =
+    behindSentinel === undefined ? `${bare(url)} (store.url)` : `${behindSentinel} (store.sentinels)`;
+  return new RedisError(`${place}: ${reason(error, url)}`, { cause: error });
 }
 
 function reason(error: unknown, url: string): string {
@@ -16,6 +21,8 @@ function reason(error: unknown, url: string): string {
   const message = error instanceof Error ? error.message : String(error);
   const text = `${code} ${message} ${causesOf(error)}`;
   const secure = url.startsWith('rediss:');
+  if (/All sentinels are unreachable/.test(text))
+    return `no Sentinel answers, or none knows this name: ${message}`;
   if (/WRONGPASS|invalid password|invalid username-password/i.test(text))
     return 'Redis refuses the user or the password: are they right, and percent-encoded in the URL?';
   if (/NOAUTH/.test(text)) return 'Redis wants a password: redis://:PASSWORD@… or redis://USER:PASSWORD@…';

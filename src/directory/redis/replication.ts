@@ -20,7 +20,7 @@ export class Replication {
   async write(work: (connection: Redis) => Promise<void>): Promise<Written> {
     const { options } = this;
     this.connection ??= connect(options, options.commandTimeoutMs + WAIT_MS);
-    await ready(this.connection, options.url);
+    await ready(this.connection, options);
     await work(this.connection);
     return { replicated: await this.wait(this.connection) };
   }

@@ -1,16 +1,16 @@
 // Owns writing what was seen at the mail server to Redis: partnerships, and the devices of users. No verdict changes by it.
 import { foldedLocalPart } from '../../identity/folded-name.ts';
-import type { UserKey } from '../../identity/keys.ts';
+import type { DeviceKey, UserKey } from '../../identity/keys.ts';
 import type { UserNames } from '../../identity/user-names.ts';
 import { partnershipText, seenPartnership } from '../../model/partnership.ts';
 import type { NewSpelling, PartnershipRecord } from '../../model/partnership.ts';
 import { joinSeen } from '../seen-partnerships.ts';
-import { MAX_COUNTED, later } from '../user-devices.ts';
+import { MAX_COUNTED, joinUserDevices } from '../user-devices.ts';
 import { byPartition, inParallel, updateHashes } from './hash-writer.ts';
 import type { FieldChange, HashAccess, HashUpdate } from './hash-writer.ts';
-import { deviceField, partitionOfDevice, partitionOfUsers, userField } from './redis-keys.ts';
+import { decodeUser, deviceField, partitionOfDevice, partitionOfUsers, userField } from './redis-keys.ts';
 import type { RedisKeys } from './redis-keys.ts';
-import { seenDeviceText, storedDevice, storedUsers } from './stored-hashes.ts';
+import { storedDevice, userDevicesIn, userDevicesText } from './stored-hashes.ts';
 
 /** Records per round trip. */
 const BATCH = 32;
@@ -29,20 +29,20 @@ export async function recordSeen(
   const devices = Map.groupBy(records, ({ device }) => device);
   await inParallel(
     byPartition(devices, ([device]) => partitionOfDevice(device)),
-    (part) =>
+    ({ items }) =>
       updateHashes(
         access,
-        part.map(([, seen]) => partnershipsUpdate(keys, seen, added)),
+        items.map(([, seen]) => partnershipsUpdate(keys, seen, added)),
         { name: 'd' },
       ),
   );
   const locals = Map.groupBy(records, ({ user }) => foldedLocalPart(user));
   await inParallel(
     byPartition(locals, ([local]) => partitionOfUsers(local)),
-    (part) =>
+    ({ items }) =>
       updateHashes(
         access,
-        part.map(([local, seen]) => devicesUpdate(keys, local, seen)),
+        items.map(([local, seen]) => devicesUpdate(keys, local, seen)),
         { name: 'u' },
       ),
   );
@@ -57,14 +57,17 @@ async function underUsers(
   batch: readonly PartnershipRecord[],
 ): Promise<PartnershipRecord[]> {
   const found = await access.read(
-    batch.map(({ user }) => ({
-      key: keys.users(foldedLocalPart(user)),
-      fields: [userField.alias(user), userField.alias(names.canonical(user))],
-    })),
+    batch.map(({ user }) => {
+      const local = foldedLocalPart(user);
+      const fields = [user, names.canonical(user)].map((name) => userField.alias(local, name));
+      return { key: keys.users(local), fields };
+    }),
   );
   return batch.map((record, index) => {
     const [own, grouped] = found[index]?.values ?? [];
-    return { ...record, user: (own ?? grouped ?? names.canonical(record.user)) as UserKey };
+    const target = own ?? grouped ?? null;
+    const user = target === null ? null : decodeUser(foldedLocalPart(record.user), target);
+    return { ...record, user: user ?? names.canonical(record.user) };
   });
 }
 
@@ -90,73 +93,46 @@ function partnershipsUpdate(
         after.set(user, partnershipText(record));
         if (hasNewSpelling) added.set(now, { user, device, spellings: record.spellings });
       }
-      if (after.size > MAX_COUNTED)
-        dropOldest(after, (user, text) => seenPartnership(user, device, text)?.lastSeen ?? 0);
-      return { fields: changes(before, after, (user) => deviceField.partnership(user)), news: '' };
+      dropOldest(device, after);
+      return { fields: changes(before, after), news: '' };
     },
   };
 }
 
-/** Joins the devices that were seen with the users of one local part with those stored; likewise. */
+/** Joins the devices that were seen with the users of one local part with those stored. */
 function devicesUpdate(keys: RedisKeys, local: string, seen: readonly PartnershipRecord[]): HashUpdate {
+  const ofUsers = [...Map.groupBy(seen, ({ user }) => user)];
+  const fields = ofUsers.map(([user]) => userField.devices(local, user));
   return {
-    wanted: { key: keys.users(local) },
-    join: (stored) => {
-      const before = new Map<string, string>();
-      const times = new Map<string, { user: UserKey; firstSeen: number; lastAllowed: number | null }>();
-      for (const { user, device, firstSeen, lastAllowed } of storedUsers(local, stored).devices) {
-        const field = userField.device(device, user);
-        before.set(field, textIn(stored, field));
-        times.set(field, { user, firstSeen, lastAllowed });
-      }
-      for (const { user, device, firstSeen, lastAllowed } of seen) {
-        const field = userField.device(device, user);
-        const known = times.get(field);
-        times.set(field, {
-          user,
-          firstSeen: Math.min(firstSeen, known?.firstSeen ?? Infinity),
-          lastAllowed: later(known?.lastAllowed ?? null, lastAllowed),
-        });
-      }
-      for (const own of Map.groupBy(times, ([, { user }]) => user).values()) {
-        const kept = new Map(own);
-        dropOldest(kept, (_field, { lastAllowed }) => lastAllowed ?? 0);
-        for (const [field] of own) if (!kept.has(field)) times.delete(field);
-      }
-      const after = new Map(
-        [...times].map(([field, { firstSeen, lastAllowed }]) => [
-          field,
-          seenDeviceText(firstSeen, lastAllowed),
-        ]),
-      );
-      return { fields: changes(before, after, (field) => field), news: '' };
-    },
+    wanted: { key: keys.users(local), fields },
+    join: (stored) => ({
+      fields: ofUsers.map(([, devices], index) => {
+        const expected = stored?.[index] ?? null;
+        const before = expected === null ? [] : userDevicesIn(expected);
+        const next = userDevicesText(joinUserDevices([...before, ...devices]));
+        return { field: fields[index] ?? '', expected, next };
+      }),
+      news: '',
+    }),
   };
 }
 
-function textIn(values: readonly (string | null)[] | null, field: string): string {
-  if (values !== null)
-    for (let at = 0; at + 1 < values.length; at += 2) if (values[at] === field) return values[at + 1] ?? '';
-  return '';
+/** Of more partnerships than a device may have, those seen longest ago. */
+function dropOldest(device: DeviceKey, partnerships: Map<UserKey, string>): void {
+  const surplus = partnerships.size - MAX_COUNTED;
+  if (surplus <= 0) return;
+  const lastSeen = new Map(
+    [...partnerships].map(([user, text]) => [user, seenPartnership(user, device, text)?.lastSeen ?? 0]),
+  );
+  const inOrder = [...lastSeen].sort(([, a], [, b]) => a - b);
+  for (const [user] of inOrder.slice(0, surplus)) partnerships.delete(user);
 }
 
-function dropOldest<K, V>(entries: Map<K, V>, timeOf: (key: K, value: V) => number): void {
-  if (entries.size <= MAX_COUNTED) return;
-  const inOrder = [...entries].sort(([a, one], [b, other]) => timeOf(a, one) - timeOf(b, other));
-  for (const [key] of inOrder.slice(0, entries.size - MAX_COUNTED)) entries.delete(key);
-}
-
-function changes<K>(
-  before: ReadonlyMap<K, string>,
-  after: ReadonlyMap<K, string>,
-  fieldOf: (key: K) => string,
-): FieldChange[] {
+function changes(before: ReadonlyMap<UserKey, string>, after: ReadonlyMap<UserKey, string>): FieldChange[] {
   const fields: FieldChange[] = [];
-  for (const [key, next] of after) {
-    const expected = before.get(key) ?? null;
-    if (expected !== next) fields.push({ field: fieldOf(key), expected, next });
+  for (const user of new Set([...before.keys(), ...after.keys()])) {
+    const [expected, next] = [before.get(user) ?? null, after.get(user) ?? null];
+    if (expected !== next) fields.push({ field: deviceField.partnership(user), expected, next });
   }
-  for (const [key, expected] of before)
-    if (!after.has(key)) fields.push({ field: fieldOf(key), expected, next: null });
   return fields;
 }

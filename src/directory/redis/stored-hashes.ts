@@ -1,93 +1,101 @@
 // Owns the understanding of the hashes in Redis: which record each field holds.
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
-import type { SourceText, StoredDevice, StoredUsers } from '../stored-records.ts';
-import { decodeName } from './redis-keys.ts';
+import type { UserDevice } from '../store.ts';
+import type { SourceText, StoredDevice, StoredUserDevice, StoredUsers } from '../stored-records.ts';
+import { decodeName, decodeUser } from './redis-keys.ts';
+
+/** Values of a hash as the script READ returns them. */
+type Values = readonly (string | null)[] | null;
 
 /** `values`: names and values of the fields in turn; null = the key is no hash. */
-export function storedDevice(key: DeviceKey, values: readonly (string | null)[] | null): StoredDevice {
+export function storedDevice(key: DeviceKey, values: Values): StoredDevice {
   const reports: SourceText[] = [];
   const partnerships = new Map<UserKey, string>();
   let decision: string | null = null;
   const userDecisions = new Map<UserKey, string>();
   const imported: (SourceText & { user: UserKey | null })[] = [];
   const failures: string[] = values === null ? [`device ${key}`] : [];
-  for (const { kind, names, text } of fieldsOf(values)) {
-    const [first = null, second = null] = names;
-    if (kind === 'm' && names.length === 0) decision = text;
-    else if (kind === 'm@' && first !== null) imported.push({ source: first, user: second as UserKey, text });
-    else if (first === null || names.length > 1) failures.push(`device ${key} (a field of unknown name)`);
-    else if (kind === 'r:') reports.push({ source: first, text });
-    else if (kind === 'p:') partnerships.set(first as UserKey, text);
-    else if (kind === 'm:') userDecisions.set(first as UserKey, text);
+  for (const { field, text } of fieldsOf(values)) {
+    if (field === 'm') {
+      decision = text;
+      continue;
+    }
+    const kind = field.slice(0, 2);
+    if (!DEVICE_KINDS.has(kind)) continue;
+    const colon = kind === 'm@' ? field.indexOf(':', 2) : -1;
+    const name = decodeName(field.slice(2, colon === -1 ? undefined : colon));
+    const user = colon === -1 ? '' : decodeName(field.slice(colon + 1));
+    if (name === null || name === '' || user === null) failures.push(`device ${key} ${field}`);
+    else if (kind === 'r:') reports.push({ source: name, text });
+    else if (kind === 'p:') partnerships.set(name as UserKey, text);
+    else if (kind === 'm:') userDecisions.set(name as UserKey, text);
+    else imported.push({ source: name, user: colon === -1 ? null : (user as UserKey), text });
   }
   return { key, reports, partnerships, decision, userDecisions, imported, failures };
 }
 
-/** Likewise of the users with one local part. */
-export function storedUsers(local: string, values: readonly (string | null)[] | null): StoredUsers {
+const DEVICE_KINDS: ReadonlySet<string> = new Set(['r:', 'p:', 'm:', 'm@']);
+
+/** Likewise of the users with one folded local part. */
+export function storedUsers(local: string, values: Values): StoredUsers {
   const reports: (SourceText & { user: UserKey })[] = [];
   const aliases = new Map<UserKey, UserKey>();
   const decisions = new Map<UserKey, string>();
   const imported: (SourceText & { user: UserKey })[] = [];
-  const devices: { user: UserKey; device: DeviceKey; firstSeen: number; lastAllowed: number | null }[] = [];
+  const devices: StoredUserDevice[] = [];
   const failures: string[] = values === null ? [`user ${local}`] : [];
-  for (const { kind, names, text } of fieldsOf(values)) {
-    const [first = null, second = null] = names;
-    if (first === null) failures.push(`user ${local} (a field of unknown name)`);
-    else if (kind === 'a:') aliases.set(first as UserKey, text as UserKey);
-    else if (kind === 'm:') decisions.set(first as UserKey, text);
-    else if (second === null) failures.push(`user ${local} (a field of unknown name)`);
-    else if (kind === 'r:') reports.push({ source: first, user: second as UserKey, text });
-    else if (kind === 'm@') imported.push({ source: first, user: second as UserKey, text });
-    else if (kind === 'd:') {
-      const times = timesOf(text);
-      if (times !== null) devices.push({ user: second as UserKey, device: first as DeviceKey, ...times });
+  for (const { field, text } of fieldsOf(values)) {
+    const kind = field.slice(0, 2);
+    if (!USER_KINDS.has(kind)) continue;
+    const colon = kind === 'r:' || kind === 'm@' ? field.indexOf(':', 2) : 1;
+    const source = colon === 1 ? '' : decodeName(field.slice(2, colon));
+    const user = colon === -1 ? null : decodeUser(local, field.slice(colon + 1));
+    if (source === null || user === null) failures.push(`user ${local} ${field}`);
+    else if (kind === 'r:') reports.push({ source, user, text });
+    else if (kind === 'm:') decisions.set(user, text);
+    else if (kind === 'm@') imported.push({ source, user, text });
+    else if (kind === 'd:') for (const one of userDevicesIn(text)) devices.push({ user, ...one });
+    else {
+      const target = decodeUser(local, text);
+      if (target === null) failures.push(`user ${local} ${field}`);
+      else aliases.set(user, target);
     }
   }
   return { reports, aliases, decisions, imported, devices, failures };
 }
 
+const USER_KINDS: ReadonlySet<string> = new Set(['r:', 'a:', 'm:', 'm@', 'd:']);
+
 interface Field {
-  readonly kind: string;
-  /** The names in the field's name, decoded; one that is not encoded as ours are is missing, and so are those after it. */
-  readonly names: readonly string[];
+  readonly field: string;
   readonly text: string;
 }
 
-/** Fields of other kinds are left out: a later version may add some. */
-function fieldsOf(values: readonly (string | null)[] | null): Field[] {
+/** Callers leave out kinds that they do not know: a later version may add some. */
+function fieldsOf(values: Values): Field[] {
   const fields: Field[] = [];
   if (values === null) return fields;
-  for (let at = 0; at + 1 < values.length; at += 2) {
-    const [field, text] = [values[at] ?? '', values[at + 1] ?? ''];
-    const kind = field.length === 1 ? field : field.slice(0, 2);
-    if (KINDS.has(kind)) fields.push({ kind, names: namesIn(field.slice(kind.length)), text });
-  }
+  for (let at = 0; at + 1 < values.length; at += 2)
+    fields.push({ field: values[at] ?? '', text: values[at + 1] ?? '' });
   return fields;
 }
 
-const KINDS: ReadonlySet<string> = new Set(['m', 'm:', 'm@', 'r:', 'p:', 'a:', 'd:']);
-
-function namesIn(encoded: string): string[] {
-  if (encoded === '') return [];
-  const names: string[] = [];
-  for (const part of encoded.split(':')) {
-    const name = decodeName(part);
-    if (name === null || name === '') return [];
-    names.push(name);
+/** The devices of a user, as {@link userDevicesText} wrote them. What is malformed is left out: it is no more than a count. */
+export function userDevicesIn(text: string): UserDevice[] {
+  const devices: UserDevice[] = [];
+  for (const one of listIn(text)) {
+    const [device, firstSeen, lastAllowed = null] = Array.isArray(one) ? (one as unknown[]) : [];
+    if (typeof device !== 'string' || typeof firstSeen !== 'number') continue;
+    devices.push({
+      device: device as DeviceKey,
+      firstSeen,
+      lastAllowed: typeof lastAllowed === 'number' ? lastAllowed : null,
+    });
   }
-  return names;
+  return devices;
 }
 
-/** First seen and last allowed, as {@link seenDeviceText} wrote them. It is for the place among the user's devices only. */
-export function timesOf(text: string): { firstSeen: number; lastAllowed: number | null } | null {
-  const [firstSeen, lastAllowed = null] = numbersIn(text);
-  return typeof firstSeen === 'number' && (lastAllowed === null || typeof lastAllowed === 'number')
-    ? { firstSeen, lastAllowed }
-    : null;
-}
-
-function numbersIn(text: string): unknown[] {
+function listIn(text: string): unknown[] {
   try {
     const value: unknown = JSON.parse(text);
     return Array.isArray(value) ? value : [];
@@ -96,7 +104,11 @@ function numbersIn(text: string): unknown[] {
   }
 }
 
-/** A device of a user, as it is stored: first seen and last allowed, milliseconds since the epoch. */
-export function seenDeviceText(firstSeen: number, lastAllowed: number | null): string {
-  return lastAllowed === null ? `[${firstSeen}]` : `[${firstSeen},${lastAllowed}]`;
+/** The stored form: a list with device, first seen and last allowed of each, in milliseconds since the epoch. */
+export function userDevicesText(devices: readonly UserDevice[]): string {
+  return JSON.stringify(
+    devices.map(({ device, firstSeen, lastAllowed }) =>
+      lastAllowed === null ? [device, firstSeen] : [device, firstSeen, lastAllowed],
+    ),
+  );
 }

@@ -1,34 +1,37 @@
 // Owns writing users to Redis: their reports, and their aliases, which may stand in other partitions.
 import { foldedLocalPart } from '../../identity/folded-name.ts';
 import type { UserKey } from '../../identity/keys.ts';
-import { readUserReport, userReportText } from '../../model/user.ts';
+import { localPart } from '../../identity/user-names.ts';
 import type { UserObservation, UserReport } from '../../model/user.ts';
 import type { ReportOutcome } from '../device-reports.ts';
-import { TolerantReader } from '../tolerant-reader.ts';
-import { joinUserReport } from '../user-reports.ts';
+import { writeOfUser } from '../report-writes.ts';
+import type { SourceText } from '../stored-records.ts';
 import { byPartition, inParallel, updateHashes } from './hash-writer.ts';
 import type { FieldChange, HashAccess, HashChange, HashUpdate } from './hash-writer.ts';
-import { encodeName, partitionOfUsers, userField } from './redis-keys.ts';
+import { decodeUser, encodeName, encodeUser, partitionOfUsers, userField } from './redis-keys.ts';
 import type { RedisKeys } from './redis-keys.ts';
+import { storedUsers } from './stored-hashes.ts';
 
 /** Observations of the users with one folded local part. */
-interface LocalPart {
+interface Observed {
   readonly local: string;
   /** In the order in which they came; `at` = the place of the outcome. */
   readonly observations: { readonly at: number; readonly observation: UserObservation }[];
 }
 
-/** An alias with another local part than its user. */
+/** An alias with another folded local part than its user. */
 interface FarAlias {
   readonly alias: UserKey;
   readonly user: UserKey;
 }
 
 /** What the observations of one local part come to. */
-interface Joined {
-  readonly change: HashChange | null;
+interface Plan {
+  readonly change: HashChange;
   readonly outcomes: readonly { readonly at: number; readonly outcome: ReportOutcome }[];
+  /** Aliases that a report names now, named before too, or names no more. */
   readonly added: readonly FarAlias[];
+  readonly kept: readonly FarAlias[];
   readonly removed: readonly FarAlias[];
 }
 
@@ -39,171 +42,173 @@ export async function putUsers(
   observations: readonly UserObservation[],
 ): Promise<readonly ReportOutcome[]> {
   const outcomes: ReportOutcome[] = observations.map(() => 'older');
-  const locals = new Map<string, LocalPart>();
+  const locals = new Map<string, Observed>();
   for (const [at, observation] of observations.entries()) {
     const local = foldedLocalPart(observation.key);
-    const part = locals.get(local);
-    if (part === undefined) locals.set(local, { local, observations: [{ at, observation }] });
-    else part.observations.push({ at, observation });
+    const observed = locals.get(local);
+    if (observed === undefined) locals.set(local, { local, observations: [{ at, observation }] });
+    else observed.observations.push({ at, observation });
   }
   const parts = byPartition(locals.values(), ({ local }) => partitionOfUsers(local));
-  await inParallel(parts, async (part) => {
-    const seen = await access.read(part.map(({ local }) => ({ key: keys.users(local) })));
-    const planned = part.map((one, index) => join(one, seen[index]?.values ?? null));
+  await inParallel(parts, async ({ partition, items }) => {
+    const wanted = items.map(({ local }) => ({ key: keys.users(local, partition) }));
+    const seen = await access.read(wanted);
+    const plans = items.map((observed, index) => planOf(observed, seen[index]?.values ?? null));
     // The aliases elsewhere come first: if they cannot be written, the next report of the user still brings them.
-    const added = planned.flatMap((plan) => plan.added);
-    await point(access, keys, added);
-    const done = [...planned];
-    const updates = part.map((one, index): HashUpdate => ({
-      wanted: { key: keys.users(one.local) },
+    const added = plans.flatMap((plan) => plan.added);
+    await takeAliases(access, keys, added);
+    const done = [...plans];
+    const updates = items.map((observed, index): HashUpdate => ({
+      wanted: wanted[index] ?? { key: '' },
       join: (stored) => {
-        const plan = stored === (seen[index]?.values ?? null) ? planned[index] : undefined;
-        const result = plan ?? join(one, stored);
-        done[index] = result;
-        return result.change;
+        const first = stored === (seen[index]?.values ?? null) ? plans[index] : undefined;
+        const plan = first ?? planOf(observed, stored);
+        done[index] = plan;
+        return plan.change;
       },
     }));
     await updateHashes(access, updates, { name: 'u' }, seen);
     // Another writer of the same users may have been faster.
-    const redone = done.filter((result, index) => result !== planned[index]);
-    await point(
+    const redone = done.filter((plan, index) => plan !== plans[index]);
+    await takeAliases(
       access,
       keys,
-      redone.flatMap((result) => result.added),
+      redone.flatMap((plan) => plan.added),
     );
-    const kept = new Set(done.flatMap((result) => result.added.map(({ alias }) => alias)));
-    const removed = [
-      ...done.flatMap((result) => result.removed),
-      ...added.filter(({ alias }) => !kept.has(alias)),
-    ];
-    await unpoint(access, keys, removed);
-    for (const { outcomes: found } of done) for (const { at, outcome } of found) outcomes[at] = outcome;
+    await keepAliases(
+      access,
+      keys,
+      done.flatMap((plan) => plan.kept),
+    );
+    const current = new Set(done.flatMap((plan) => plan.added.map(({ alias }) => alias)));
+    const left = added.filter(({ alias }) => !current.has(alias));
+    await dropAliases(access, keys, [...done.flatMap((plan) => plan.removed), ...left]);
+    for (const plan of done) for (const { at, outcome } of plan.outcomes) outcomes[at] = outcome;
   });
   return outcomes;
 }
 
+/** The names of users that reports name as aliases. */
+function aliasesOf(reports: readonly UserReport[]): Set<UserKey> {
+  return new Set(reports.flatMap(({ aliases }) => aliases ?? []) as UserKey[]);
+}
+
 /** Joins the observations of one local part with its hash. */
-function join({ local, observations }: LocalPart, stored: readonly (string | null)[] | null): Joined {
-  const before = textsOf(stored);
-  const after = new Map(before);
+function planOf({ local, observations }: Observed, values: readonly (string | null)[] | null): Plan {
+  const stored = storedUsers(local, values);
+  const reports = Map.groupBy(stored.reports, ({ user }) => user) as Map<UserKey, readonly SourceText[]>;
+  const fields = new Map<string, FieldChange>();
+  const aliases = new Map(stored.aliases);
   const news = new Set<UserKey>();
-  const outcomes: Joined['outcomes'][number][] = [];
+  const outcomes: Plan['outcomes'][number][] = [];
+  const far = { added: [] as FarAlias[], kept: [] as FarAlias[], removed: [] as FarAlias[] };
   const now = Date.now();
   for (const { at, observation } of observations) {
     const { key, source } = observation;
-    const field = userField.report(source, key);
-    const joined = joinUserReport(reportIn(after, field, key, source), observation, now);
-    outcomes.push({ at, outcome: joined === null ? 'older' : joined.isNews ? 'news' : 'stored' });
-    if (joined === null) continue;
-    after.set(field, userReportText(joined.report));
-    if (joined.isNews) news.add(key);
-  }
-  const added: FarAlias[] = [];
-  const removed: FarAlias[] = [];
-  for (const user of news) {
-    const [had, has] = [aliasesIn(before, user), aliasesIn(after, user)];
-    for (const alias of has) {
-      if (had.has(alias)) continue;
-      if (foldedLocalPart(alias) === local) after.set(userField.alias(alias), user);
-      else added.push({ alias, user });
+    const before = reports.get(key) ?? [];
+    const write = writeOfUser(before, observation, now);
+    outcomes.push({ at, outcome: write.outcome });
+    if (write.text === null) continue;
+    const after = before.filter((one) => one.source !== source && !write.obsolete.includes(one.source));
+    reports.set(key, [...after, { source, text: write.text }]);
+    for (const [from, next] of [[source, write.text], ...write.obsolete.map((one) => [one, null])] as const)
+      if (from !== null) addField(fields, stored.reports, local, key, from, next);
+    const [had, has] = [aliasesOf(write.before), aliasesOf(write.after)];
+    const changed = new Set([key, ...had, ...has]);
+    for (const alias of changed) {
+      if (alias === key) continue;
+      const isNear = foldedLocalPart(alias) === local;
+      const [wasNamed, isNamed] = [had.has(alias), has.has(alias)];
+      if (!isNear) far[isNamed ? (wasNamed ? 'kept' : 'added') : 'removed'].push({ alias, user: key });
+      else if (!isNamed) {
+        if (aliases.get(alias) === key) aliases.delete(alias);
+      } else if (!wasNamed || !aliases.has(alias)) {
+        const former = aliases.get(alias);
+        if (former !== undefined) changed.add(former);
+        aliases.set(alias, key);
+      }
     }
-    for (const alias of had) {
-      if (has.has(alias)) continue;
-      if (foldedLocalPart(alias) !== local) removed.push({ alias, user });
-      else if (after.get(userField.alias(alias)) === user) after.delete(userField.alias(alias));
-    }
+    if (write.outcome === 'news') for (const name of changed) news.add(name);
   }
-  return { change: changeOf(before, after, newsOf(news, added, removed)), outcomes, added, removed };
-}
-
-/** The names that changed, for the log: aliases of the same local part are those of their user. */
-function newsOf(
-  users: ReadonlySet<UserKey>,
-  added: readonly FarAlias[],
-  removed: readonly FarAlias[],
-): string {
-  const names = new Set<UserKey>([...users, ...[...added, ...removed].map(({ alias }) => alias)]);
-  return [...names].map(encodeName).join(' ');
-}
-
-function changeOf(
-  before: ReadonlyMap<string, string>,
-  after: ReadonlyMap<string, string>,
-  news: string,
-): HashChange | null {
-  const fields: FieldChange[] = [];
-  for (const [field, next] of after) {
-    const expected = before.get(field) ?? null;
-    if (expected !== next) fields.push({ field, expected, next });
+  for (const alias of new Set([...stored.aliases.keys(), ...aliases.keys()])) {
+    const [expected, next] = [stored.aliases.get(alias), aliases.get(alias)].map((user) =>
+      user === undefined ? null : encodeUser(local, user),
+    );
+    if (expected === next) continue;
+    const field = userField.alias(local, alias);
+    fields.set(field, { field, expected: expected ?? null, next: next ?? null });
   }
-  for (const [field, expected] of before) if (!after.has(field)) fields.push({ field, expected, next: null });
-  return fields.length === 0 ? null : { fields, news };
+  return { change: { fields: [...fields.values()], news: loggedNames(news) }, outcomes, ...far };
 }
 
-function textsOf(values: readonly (string | null)[] | null): Map<string, string> {
-  const texts = new Map<string, string>();
-  if (values !== null)
-    for (let at = 0; at + 1 < values.length; at += 2) texts.set(values[at] ?? '', values[at + 1] ?? '');
-  return texts;
-}
-
-/** A malformed report is overwritten. */
-function reportIn(
-  texts: ReadonlyMap<string, string>,
-  field: string,
+function addField(
+  fields: Map<string, FieldChange>,
+  stored: readonly (SourceText & { readonly user: UserKey })[],
+  local: string,
   user: UserKey,
   source: string,
-): UserReport | null {
-  return new TolerantReader().read(texts.get(field), (text) => readUserReport(user, source, text));
+  next: string | null,
+): void {
+  const field = userField.report(local, source, user);
+  const expected = stored.find((one) => one.user === user && one.source === source)?.text ?? null;
+  fields.set(field, { field, expected, next });
 }
 
-/** The aliases of a user by the reports of all sources. */
-function aliasesIn(texts: ReadonlyMap<string, string>, user: UserKey): Set<UserKey> {
-  const end = `:${encodeName(user)}`;
-  const aliases = new Set<UserKey>();
-  for (const field of texts.keys()) {
-    if (!field.startsWith('r:') || !field.endsWith(end)) continue;
-    for (const alias of reportIn(texts, field, user, '')?.aliases ?? []) aliases.add(alias as UserKey);
-  }
-  aliases.delete(user);
-  return aliases;
+/** Readers of the log compare local parts: one name for each is enough. */
+function loggedNames(names: Iterable<UserKey>): string {
+  const byLocalPart = new Map<string, UserKey>();
+  for (const name of names) if (!byLocalPart.has(localPart(name))) byLocalPart.set(localPart(name), name);
+  return [...byLocalPart.values()].map(encodeName).join(' ');
 }
 
-/** Lets aliases with other local parts stand for their users. One that stood for another user is taken over. */
-function point(access: HashAccess, keys: RedisKeys, aliases: readonly FarAlias[]): Promise<void> {
-  return writeAliases(access, keys, aliases, (stored, user) => (stored === user ? undefined : user));
+/** What an alias shall stand for, given what it stands for now; undefined = it stays. */
+type NextUser = (now: UserKey | null, user: UserKey) => UserKey | null | undefined;
+
+/** Lets aliases stand for their users. One that stood for another user is taken over. */
+function takeAliases(access: HashAccess, keys: RedisKeys, aliases: readonly FarAlias[]): Promise<void> {
+  return writeAliases(access, keys, aliases, (now, user) => (now === user ? undefined : user));
 }
 
-/** Takes aliases away; one that stands for another user by now stays. */
-function unpoint(access: HashAccess, keys: RedisKeys, aliases: readonly FarAlias[]): Promise<void> {
-  return writeAliases(access, keys, aliases, (stored, user) => (stored === user ? null : undefined));
+/** The user that had taken an alias over may have lost it. */
+function keepAliases(access: HashAccess, keys: RedisKeys, aliases: readonly FarAlias[]): Promise<void> {
+  return writeAliases(access, keys, aliases, (now, user) => (now === null ? user : undefined));
 }
 
-/** `next`: undefined = it stays as it is. */
+/** An alias that stands for another user by now stays. */
+function dropAliases(access: HashAccess, keys: RedisKeys, aliases: readonly FarAlias[]): Promise<void> {
+  return writeAliases(access, keys, aliases, (now, user) => (now === user ? null : undefined));
+}
+
 async function writeAliases(
   access: HashAccess,
   keys: RedisKeys,
   aliases: readonly FarAlias[],
-  next: (stored: string | null, user: UserKey) => UserKey | null | undefined,
+  nextUser: NextUser,
 ): Promise<void> {
   if (aliases.length === 0) return;
   const parts = byPartition(aliases, ({ alias }) => partitionOfUsers(foldedLocalPart(alias)));
-  await inParallel(parts, (part) =>
+  await inParallel(parts, ({ items }) =>
     updateHashes(
       access,
-      part.map(({ alias, user }): HashUpdate => {
-        const field = userField.alias(alias);
-        return {
-          wanted: { key: keys.users(foldedLocalPart(alias)), fields: [field] },
-          join: (stored) => {
-            const expected = stored?.[0] ?? null;
-            const target = next(expected, user);
-            if (target === undefined) return null;
-            return { fields: [{ field, expected, next: target }], news: encodeName(alias) };
-          },
-        };
-      }),
+      items.map((far) => aliasUpdate(keys, far, nextUser)),
       { name: 'u' },
     ),
   );
+}
+
+function aliasUpdate(keys: RedisKeys, { alias, user }: FarAlias, nextUser: NextUser): HashUpdate {
+  const local = foldedLocalPart(alias);
+  const field = userField.alias(local, alias);
+  return {
+    wanted: { key: keys.users(local), fields: [field] },
+    join: (stored) => {
+      const expected = stored?.[0] ?? null;
+      const now = expected === null ? null : decodeUser(local, expected);
+      const next = nextUser(now, user);
+      if (next === undefined) return null;
+      const names = now === null ? [alias, user] : [alias, user, now];
+      const change = { field, expected, next: next === null ? null : encodeUser(local, next) };
+      return { fields: [change], news: loggedNames(names) };
+    },
+  };
 }
