@@ -141,7 +141,8 @@ export function takeOver<Report extends object>(
 ): void {
   for (const name in observation) {
     const value = observation[name];
-    if (value !== undefined && name in report) report[name] = value;
+    // Not `in`: `__proto__` is a name in JSON.
+    if (value !== undefined && Object.hasOwn(report, name)) report[name] = value;
   }
 }
 
