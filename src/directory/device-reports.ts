@@ -75,7 +75,7 @@ export function joinDeviceReport(
   if (before !== null && isOlder(observedAt, version, before)) return null;
   const removed = observation.removed === true;
   const report: Draft = { ...base(before, removed, observation) };
-  takeOver(report, observation);
+  takeOver(report, removed ? namesOf(observation) : observation);
   boundTexts(report, TEXTS);
   report.version = version;
   report.observedAt = observedAt;
@@ -121,8 +121,17 @@ function base(
   if (before !== null && !removed) return before.removed === true ? { ...before, managed: null } : before;
   const blank = { ...NEVER_REPORTED, key, source, observedAt: 0 };
   if (before === null) return blank;
-  const { model, platform, owner, serialNumber, sourceId, udid, imei } = before;
-  return { ...blank, model, platform, owner, serialNumber, sourceId, udid, imei };
+  return { ...blank, ...namesOf(before) };
+}
+
+type Name = 'model' | 'platform' | 'owner' | 'serialNumber' | 'sourceId' | 'udid' | 'imei';
+
+/** What a device is called: all that stays of a removed one. */
+function namesOf<T extends { readonly [N in Name]?: string | null | undefined }>(
+  report: T,
+): Pick<T, Name & keyof T> {
+  const { model, platform, owner, serialNumber, sourceId, udid, imei } = report;
+  return { model, platform, owner, serialNumber, sourceId, udid, imei } as Pick<T, Name & keyof T>;
 }
 
 /** Writes what an observation says over what was said before; an absent field stays. */
@@ -132,7 +141,8 @@ export function takeOver<Report extends object>(
 ): void {
   for (const name in observation) {
     const value = observation[name];
-    if (value !== undefined && name in report) report[name] = value;
+    // Not `in`: `__proto__` is a name in JSON.
+    if (value !== undefined && Object.hasOwn(report, name)) report[name] = value;
   }
 }
 

@@ -15,12 +15,13 @@ export interface Seen {
 export function joinSeen(before: PartnershipRecord | null, now: PartnershipRecord): Seen {
   if (before === null) return { record: now, hasNewSpelling: false };
   const spellings = joinSpellings(before.spellings, now.spellings);
+  const [last, earlier] = now.lastSeen >= before.lastSeen ? [now, before] : [before, now];
   const record: PartnershipRecord = {
-    ...told(now, before),
+    ...told(last, earlier),
     firstSeen: Math.min(before.firstSeen, now.firstSeen),
-    lastSeen: Math.max(before.lastSeen, now.lastSeen),
     spellings,
-    lastAllowed: later(before.lastAllowed, now.lastAllowed),
+    // What is written last counts, not the later time: a gateway whose clock was ahead must not be right for ever.
+    lastAllowed: now.lastAllowed ?? before.lastAllowed,
     agentChanges: agentChanges(before, now),
   };
   return { record, hasNewSpelling: spellings.length > before.spellings.length };

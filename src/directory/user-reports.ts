@@ -45,7 +45,8 @@ export function joinUserReport(
   if (before !== null && isOlder(observedAt, version, before)) return null;
   const removed = observation.removed === true;
   const report: Draft = { ...base(before, removed, observation) };
-  takeOver(report, observation);
+  const { aliases, sourceId } = observation;
+  takeOver(report, removed ? { aliases, sourceId } : observation);
   boundTexts(report, ['sourceId']);
   report.version = version;
   report.observedAt = observedAt;

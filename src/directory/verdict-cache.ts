@@ -3,7 +3,7 @@
 import { LRUCache } from 'lru-cache';
 import { monotonicNow } from '../clock.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
-import { localPart } from '../identity/user-names.ts';
+import { foldedLocalPart } from '../identity/folded-name.ts';
 import { decideAccess } from '../policy/access.ts';
 import { NO_REQUEST, readAccess } from '../policy/access-facts.ts';
 import type { Access } from '../policy/access-facts.ts';
@@ -47,7 +47,7 @@ export interface Decision {
 /** The keys that changed. */
 export interface ChangedKeys {
   readonly devices: ReadonlySet<string>;
-  /** Local parts of the changed names: a decision on one name may apply to others (user-names.ts). */
+  /** Folded local parts of the changed names: a decision on one name may apply to others (folded-name.ts). */
   readonly users: ReadonlySet<string>;
   readonly all: boolean;
   /** The policy changed, and nothing in the directory: verdicts in memory are decided anew without a look-up. */
@@ -385,7 +385,7 @@ export class VerdictCache {
     const users = new Set<string>();
     for (const { device, user } of batch.changes) {
       if (device !== null) devices.add(device);
-      else if (user !== null) users.add(localPart(user));
+      else if (user !== null) users.add(foldedLocalPart(user));
     }
     if (batch.trimmed) {
       this.known.clear();
@@ -414,8 +414,8 @@ export class VerdictCache {
   private dropUsers(cache: LRUCache<DeviceKey, CachedAccess[]>, users: Set<string>): void {
     for (const [device, entries] of cache.entries()) {
       for (const { user, canonical } of entries) {
-        if (!users.has(localPart(user)) && !users.has(localPart(canonical))) continue;
-        users.add(localPart(user));
+        if (!users.has(foldedLocalPart(user)) && !users.has(foldedLocalPart(canonical))) continue;
+        users.add(foldedLocalPart(user));
         cache.delete(device);
       }
     }

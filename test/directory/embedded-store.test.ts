@@ -1,22 +1,57 @@
 // Owns the embedded store's test runs: the contract, and what only a file can do.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, describe, expect, it } from 'vitest';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
-import { alice, decision, phone, storeContract } from './store-contract.ts';
+import { UNGUARDED } from '../../src/directory/store-guard.ts';
+import type { DirectoryStore } from '../../src/directory/store.ts';
+import { foldedLocalPart } from '../../src/identity/folded-name.ts';
+import { NO_GROUPS } from '../../src/identity/user-names.ts';
+import { BY_TEST, alice, decision, phone } from '../support/servers/directory-records.ts';
+import { storeContract } from './store-contract.ts';
+import type { OpenOptions, StoredRecord } from './contract/fixture.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'easgate-store-'));
 let count = 0;
 let path = '';
 const fixture = {
-  open: async () => new EmbeddedStore(path),
+  open: async ({ names = NO_GROUPS, sources = [] }: OpenOptions = {}): Promise<DirectoryStore> =>
+    new EmbeddedStore(path, names, UNGUARDED, sources),
   reset: async () => {
     path = join(folder, `d${count++}`, 'directory.db');
   },
+  writeText: async (record: StoredRecord, text: string): Promise<void> => {
+    const raw = new DatabaseSync(path);
+    const [sql, values] = insertOf(record, text);
+    raw.prepare(`INSERT OR REPLACE INTO ${sql}`).run(...values);
+    raw.close();
+  },
 };
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function insertOf(record: StoredRecord, text: string): [string, (string | number)[]] {
+  if (record.kind === 'deviceReport')
+    return ['device_reports VALUES (?, ?, ?)', [record.device, record.source, text]];
+  const { user } = record;
+  const local = user === null ? '' : foldedLocalPart(user);
+  switch (record.kind) {
+    case 'userReport':
+      return ['user_reports VALUES (?, ?, ?, ?)', [local, user ?? '', record.source, text]];
+    case 'partnership':
+      return ['partnerships VALUES (?, ?, ?, ?, NULL, ?)', [record.device, user ?? '', local, 0, text]];
+    case 'decision':
+      return ['decisions VALUES (?, ?, ?, ?)', [record.device ?? '', user ?? '', local, text]];
+    default:
+      return [
+        'imported_decisions VALUES (?, ?, ?, ?, ?)',
+        [record.device ?? '', user ?? '', record.source, local, text],
+      ];
+  }
+}
+
+const onDevice = { device: phone, user: null };
 
 describe('the embedded store', () => {
   storeContract(fixture);
@@ -24,20 +59,28 @@ describe('the embedded store', () => {
   it('survives a restart', async () => {
     await fixture.reset();
     const first = await fixture.open();
-    await first.decide(null, phone, decision('block'));
+    await first.decide(onDevice, decision('block'), BY_TEST);
     await first.close();
     const second = await fixture.open();
     expect((await second.lookup(alice, phone)).deviceDecision?.action).toBe('block');
     await second.close();
   });
 
+  it('is readable by its owner only', async () => {
+    await fixture.reset();
+    const store = await fixture.open();
+    await store.decide(onDevice, decision('block'), BY_TEST);
+    for (const name of [path, `${path}-wal`, `${path}-shm`]) expect(statSync(name).mode & 0o777).toBe(0o600);
+    await store.close();
+  });
+
   it('says so when changes were trimmed away', async () => {
     await fixture.reset();
     const store = await fixture.open();
-    await store.decide(null, phone, decision('block'));
+    await store.decide(onDevice, decision('block'), BY_TEST);
     const position = await store.position();
-    await store.decide(null, phone, decision('allow'));
-    await store.decide(null, phone, decision('block'));
+    await store.decide(onDevice, decision('allow'), BY_TEST);
+    await store.decide(onDevice, decision('block'), BY_TEST);
     const raw = new DatabaseSync(path);
     raw.exec('DELETE FROM changes WHERE id <= 2');
     raw.close();

@@ -4,16 +4,36 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
 import { CorruptRecordError } from '../../src/model/corrupt-record.ts';
-import { accessDecisionSchema, readDecision } from '../../src/model/decision.ts';
-import { decisionText } from '../../src/model/wipe.ts';
-import { boundRequirements, deviceSchema, readDevice } from '../../src/model/device.ts';
-import { MAX_SPELLINGS, partnershipSchema, readPartnership } from '../../src/model/partnership.ts';
+import { accessDecisionSchema, readDecisionRecord } from '../../src/model/decision.ts';
+import type { DecisionRecord, ManualDecision } from '../../src/model/decision.ts';
+import { deviceReportSchema, deviceReportText, readDeviceReport } from '../../src/model/device.ts';
+import type { DeviceReport } from '../../src/model/device.ts';
+import {
+  MAX_SPELLINGS,
+  partnershipSchema,
+  partnershipText,
+  readPartnership,
+} from '../../src/model/partnership.ts';
 import { readerOf } from '../../src/model/read-record.ts';
-import { readUser } from '../../src/model/user.ts';
+import { boundRequirements } from '../../src/model/report-bounds.ts';
+import { readUserReport, userReportSchema, userReportText } from '../../src/model/user.ts';
+import type { UserReport } from '../../src/model/user.ts';
+import { changedDecision, decisionRecordText } from '../../src/model/wipe.ts';
 
 const phone = 'phone1' as DeviceKey;
 const alice = 'alice@eas.test' as UserKey;
+const BLOCK: ManualDecision = {
+  action: 'block',
+  owner: 'eve',
+  reason: null,
+  decidedAt: 1,
+  expiresAt: null,
+};
 const WIPE = { action: 'wipe', wipe: { requestedAt: 5, state: 'pending', epoch: 3 } };
+
+const readDevice = (stored: string): DeviceReport => readDeviceReport(phone, 'mdm', stored);
+const readDecision = (stored: string, what: string, epoch: number): ManualDecision | null =>
+  readDecisionRecord(stored, what, epoch).decision;
 
 /** What a reader says is not understood. */
 function refused(read: () => unknown): string {
@@ -28,23 +48,29 @@ function refused(read: () => unknown): string {
 
 describe('a stored record', () => {
   it('of an earlier version gets the defaults of what it lacks', () => {
-    expect(readDevice(phone, '{"observedAt":7}')).toEqual({
-      key: phone,
-      managed: null,
-      compliant: null,
-      model: null,
-      os: null,
-      encrypted: null,
-      compromised: null,
-      owner: null,
-      lastCheckIn: null,
-      source: 'unknown',
+    const blank = Object.fromEntries(Object.keys(deviceReportSchema.shape).map((name) => [name, null]));
+    for (const stored of ['{"observedAt":7}', '[7]']) {
+      expect(readDevice(stored)).toEqual({
+        ...blank,
+        key: phone,
+        source: 'mdm',
+        version: 0,
+        observedAt: 7,
+        unmetRequirements: [],
+      });
+    }
+    expect(readUserReport(alice, 'ad', '[]')).toEqual({
+      key: alice,
+      source: 'ad',
+      observedAt: 0,
       version: 0,
-      observedAt: 7,
-      unmetRequirements: [],
-      stateSince: 7,
+      aliases: null,
+      groups: null,
+      enabled: null,
+      attributes: null,
+      sourceId: null,
+      removed: null,
     });
-    expect(readUser(alice, '{}')).toEqual({ key: alice, aliases: [], groups: [] });
     expect(readPartnership(alice, phone, '{"model":"X"}')).toEqual({
       user: alice,
       device: phone,
@@ -59,6 +85,8 @@ describe('a stored record', () => {
       os: null,
       imei: null,
       spellings: [phone],
+      lastAllowed: null,
+      agentChanges: [],
     });
     expect(readDecision('{"action":"block"}', 'decision', 1)).toEqual({
       action: 'block',
@@ -70,27 +98,26 @@ describe('a stored record', () => {
   });
 
   it('may say null for what it lacks', () => {
-    expect(readDevice(phone, '{"source":null,"version":null,"unmetRequirements":null}')).toEqual(
-      readDevice(phone, '{}'),
-    );
+    expect(readDevice('{"source":null,"version":null,"unmetRequirements":null}')).toEqual(readDevice('{}'));
   });
 
   it('loses what its schema does not know, and its key is the one it is stored under', () => {
-    expect(readDevice(phone, '{"key":"other","more":1,"__proto__":{"managed":true}}')).toEqual(
-      readDevice(phone, '{}'),
+    expect(readDevice('{"key":"other","source":"other","more":1,"__proto__":{"managed":true}}')).toEqual(
+      readDevice('{}'),
     );
   });
 
   it.each([
-    ['[]', 'device phone1'],
-    ['"text"', 'device phone1'],
-    ['{', 'device phone1'],
-    ['{"managed":"yes"}', 'device phone1.managed'],
-    ['{"version":1e999}', 'device phone1.version'],
-    ['{"unmetRequirements":[1]}', 'device phone1.unmetRequirements.0'],
-    ['{"stateSince":"now"}', 'device phone1.stateSince'],
+    ['"text"', 'device phone1 mdm'],
+    ['{', 'device phone1 mdm'],
+    ['{"managed":"yes"}', 'device phone1 mdm.managed'],
+    ['{"version":1e999}', 'device phone1 mdm.version'],
+    ['{"unmetRequirements":[1]}', 'device phone1 mdm.unmetRequirements.0'],
+    ['[1,2,"yes"]', 'device phone1 mdm.managed'],
+    ['{"attributes":{"a":[]}}', 'device phone1 mdm.attributes.a'],
+    ['{"ownership":"mine"}', 'device phone1 mdm.ownership'],
   ])('with a value of another kind is named with its field: %s', (stored, name) => {
-    expect(refused(() => readDevice(phone, stored))).toBe(name);
+    expect(refused(() => readDevice(stored))).toBe(name);
   });
 
   it('keeps so many spellings and no more', () => {
@@ -110,7 +137,7 @@ describe('a stored wipe', () => {
     expect(wipe).not.toHaveProperty('wipe.suspended');
     expect(wipe).not.toHaveProperty('wipe.epoch');
     expect(readDecision(JSON.stringify(WIPE), 'd', 4)).toHaveProperty('wipe.suspended', true);
-    expect(readDecision(decisionText(wipe, 4), 'd', 4)).toEqual(wipe);
+    expect(readDecision(decisionRecordText({ decision: wipe, history: [] }, 4), 'd', 4)).toEqual(wipe);
   });
 
   it('cannot say of itself that it is suspended', () => {
@@ -140,12 +167,14 @@ const value = fc.oneof(
 );
 
 it.each([
-  ['device', deviceSchema],
+  ['report on a device', deviceReportSchema],
+  ['report on a user', userReportSchema],
   ['partnership', partnershipSchema],
   ['decision', accessDecisionSchema],
 ] as const)('a whole %s is recognized exactly when zod takes it as it is', (_name, schema: z.ZodObject) => {
   const good: Readonly<Record<string, unknown>> = {
-    ...readDevice(phone, '{}'),
+    ...readUserReport(alice, 'ad', '{}'),
+    ...readDevice('{}'),
     ...readPartnership(alice, phone, '{}'),
     ...readDecision('{"action":"block"}', 'd', 1),
   };
@@ -189,4 +218,59 @@ it('requirements are kept as they are when they are bounded already', () => {
   expect(boundRequirements([' x', 'y\n', '', '\u202Ez'])).toEqual(['x', 'y', 'z']);
   expect(boundRequirements(['x'.repeat(65)])).toEqual(['x'.repeat(64)]);
   expect(boundRequirements(Array.from({ length: 11 }, (_, index) => `r${index}`))).toHaveLength(10);
+});
+
+describe('the stored form', () => {
+  const text = fc.oneof(fc.constant(null), fc.string());
+  const flag = fc.constantFrom(null, true, false);
+  const time = fc.oneof(fc.constant(null), fc.integer());
+  const attributes = fc.oneof(
+    fc.constant(null),
+    fc.dictionary(fc.constantFrom('a', 'b'), fc.oneof(fc.string(), fc.integer(), fc.boolean()), {
+      minKeys: 1,
+    }),
+  );
+
+  it('of a report on a device comes back as it was', () => {
+    const arbitrary = fc.record({ managed: flag, platform: text, lastCheckIn: time, attributes, imei: text });
+    fc.assert(
+      fc.property(arbitrary, fc.constantFrom(null, true), (values, removed) => {
+        const report: DeviceReport = { ...readDevice('[5,1]'), ...values, removed };
+        expect(readDevice(deviceReportText(report))).toEqual(report);
+      }),
+    );
+  });
+
+  it('of a report on a user tells no groups from groups that nobody knows', () => {
+    const names = fc.oneof(fc.constant(null), fc.array(fc.string()));
+    fc.assert(
+      fc.property(names, names, flag, (aliases, groups, enabled) => {
+        const report: UserReport = { ...readUserReport(alice, 'ad', '[]'), aliases, groups, enabled };
+        expect(readUserReport(alice, 'ad', userReportText(report))).toEqual(report);
+      }),
+    );
+  });
+
+  it('of a partnership comes back as it was', () => {
+    fc.assert(
+      fc.property(time, text, fc.array(fc.integer()), (lastAllowed, userAgent, agentChanges) => {
+        const record = { ...readPartnership(alice, phone, '[]'), lastAllowed, userAgent, agentChanges };
+        expect(readPartnership(alice, phone, partnershipText(record))).toEqual(record);
+      }),
+    );
+  });
+
+  it('is short: what is missing at the end is not written', () => {
+    expect(deviceReportText(readDevice('{"observedAt":7,"managed":true}'))).toBe('[7,0,true]');
+  });
+
+  it('of a decision has its last changes, and a change that is not understood is left out', () => {
+    let record: DecisionRecord = { decision: null, history: [] };
+    for (let at = 1; at <= 25; at++)
+      record = changedDecision(record, { ...BLOCK, decidedAt: at }, { by: 'eve', via: 'cli', at });
+    expect(record.history.map(({ at }) => at)).toEqual(Array.from({ length: 20 }, (_, index) => index + 6));
+    expect(readDecisionRecord(decisionRecordText(record, 1), 'd', 1)).toEqual(record);
+    const text = JSON.stringify([BLOCK, 'nonsense', { at: 'x' }, ...record.history.slice(-1)]);
+    expect(readDecisionRecord(text, 'd', 1)).toEqual({ decision: BLOCK, history: record.history.slice(-1) });
+  });
 });

@@ -3,7 +3,7 @@ import { SYNC_SERVER_ERROR } from '../../eas/replies.ts';
 import { ERRORS } from '../../errors.ts';
 import { CONTINUE } from '../../http/reply.ts';
 import type { WbxmlElement } from '../../eas/wbxml/element.ts';
-import { localPart } from '../../identity/user-names.ts';
+import { foldedLocalPart } from '../../identity/folded-name.ts';
 import type { Verdict } from '../../model/verdict.ts';
 import { MailboxExit, answerLate } from '../access/mailbox-exit.ts';
 import { ProvenCredentials } from '../access/proven-credentials.ts';
@@ -335,7 +335,7 @@ export class Driver implements StepInputs, HeldPing, Concerned {
   concerns(devices: ReadonlySet<string>, users: ReadonlySet<string>): boolean {
     const { exchange } = this.downstream;
     if (exchange === null || exchange.device === null || exchange.user === null) return false;
-    return devices.has(exchange.device) || (users.size > 0 && users.has(localPart(exchange.user)));
+    return devices.has(exchange.device) || (users.size > 0 && users.has(foldedLocalPart(exchange.user)));
   }
 
   weigh(): PolicyEffect {

@@ -1,0 +1,120 @@
+// Owns what every store promises of partnerships.
+import { expect, it } from 'vitest';
+import type { DeviceKey, UserKey } from '../../../src/identity/keys.ts';
+import { alice, phone, seenPartnership, userReport } from '../../support/servers/directory-records.ts';
+import type { StoreFixture } from './fixture.ts';
+import { bob, twoHandles } from './handles.ts';
+
+export function partnershipContract(fixture: StoreFixture): void {
+  const handles = twoHandles(fixture);
+  const seen = async () => (await handles.other.lookup(alice, phone)).partnership;
+
+  it('keep when they were first seen and last allowed, and what the device told', async () => {
+    expect(await seen()).toBeNull();
+    const told = { model: 'iPhone15C2', os: 'iOS 18.1', imei: '350000000000006' };
+    await handles.store.recordSeen([seenPartnership(alice, phone, 10, told)]);
+    const refused = { lastAllowed: null, lastVerdict: 'block', lastReason: 'notCompliant' };
+    await handles.store.recordSeen([seenPartnership(alice, phone, 20, refused)]);
+    expect(await seen()).toEqual({
+      ...seenPartnership(alice, phone, 20),
+      ...told,
+      ...refused,
+      firstSeen: 10,
+      lastAllowed: 10,
+    });
+    expect((await handles.other.lookup(bob, phone)).partnership).toBeNull();
+    expect((await handles.other.getDevice(phone))?.partnerships).toEqual([await seen()]);
+  });
+
+  it('do not go back in time when an older record arrives later', async () => {
+    await handles.store.recordSeen([seenPartnership(alice, phone, 30)]);
+    await handles.store.recordSeen([seenPartnership(alice, phone, 20)]);
+    expect(await seen()).toMatchObject({ firstSeen: 20, lastSeen: 30, lastAllowed: 30 });
+  });
+
+  it('remember when the User-Agent changed', async () => {
+    for (const [at, userAgent] of [
+      [10, 'a'],
+      [20, 'a'],
+      [30, 'b'],
+      [40, null],
+      [50, 'a'],
+    ] as const)
+      await handles.store.recordSeen([seenPartnership(alice, phone, at, { userAgent })]);
+    expect((await seen())?.agentChanges.slice(0, 1)).toEqual([30]);
+  });
+
+  it('keep the spellings of the device id, and say when there is a new one', async () => {
+    const hex = '70686f6e6531';
+    const { store, other } = handles;
+    expect(await store.recordSeen([seenPartnership(alice, phone, 10)])).toEqual([]);
+    expect(await other.recordSeen([seenPartnership(alice, phone, 20)])).toEqual([]);
+    expect(await other.recordSeen([seenPartnership(alice, phone, 30, { spellings: [hex] })])).toEqual([
+      { user: alice, device: phone, spellings: [phone, hex] },
+    ]);
+    expect(await store.recordSeen([seenPartnership(alice, phone, 40, { spellings: [hex] })])).toEqual([]);
+    const many = Array.from({ length: 20 }, (_, index) => `spelling${index}`);
+    await store.recordSeen([seenPartnership(alice, phone, 50, { spellings: many })]);
+    expect((await seen())?.spellings).toEqual([phone, hex, ...many.slice(0, 6)]);
+  });
+
+  it('under several names of a user are one', async () => {
+    const smtp = 'alice@example.com' as UserKey;
+    await handles.store.recordSeen([seenPartnership(smtp, phone, 20, { os: 'iOS 18', spellings: ['b'] })]);
+    await handles.store.recordSeen([seenPartnership(alice, phone, 10, { spellings: ['a'] })]);
+    await handles.store.putUsers([userReport(alice, { aliases: [smtp] })]);
+    await handles.store.recordSeen([
+      seenPartnership(smtp, phone, 40, { spellings: ['c'], lastAllowed: null }),
+    ]);
+    for (const name of [alice, smtp]) {
+      const { partnership, usersOnDevice, userDevices } = await handles.other.lookup(name, phone);
+      expect(partnership).toMatchObject({
+        user: alice,
+        firstSeen: 10,
+        lastSeen: 40,
+        lastAllowed: 20,
+        os: 'iOS 18',
+      });
+      expect(partnership?.spellings.toSorted()).toEqual(['a', 'b', 'c']);
+      expect([usersOnDevice, userDevices]).toEqual([1, [{ device: phone, firstSeen: 10, lastAllowed: 20 }]]);
+    }
+  });
+
+  it('tell the devices of a user in the order of first seen, and the users of a device', async () => {
+    const [old, unused] = ['old' as DeviceKey, 'unused' as DeviceKey];
+    await handles.store.recordSeen([
+      seenPartnership(alice, phone, 20),
+      seenPartnership(bob, phone, 21),
+      seenPartnership('carol' as UserKey, phone, 22),
+      seenPartnership(alice, unused, 15, { lastAllowed: null }),
+      seenPartnership(alice, old, 10),
+    ]);
+    const { userDevices, usersOnDevice } = await handles.other.lookup(alice, phone);
+    expect(userDevices).toEqual([
+      { device: old, firstSeen: 10, lastAllowed: 10 },
+      { device: unused, firstSeen: 15, lastAllowed: null },
+      { device: phone, firstSeen: 20, lastAllowed: 20 },
+    ]);
+    expect(usersOnDevice).toBe(3);
+  });
+
+  it('beyond the bound of counted devices leave out those that were allowed long ago', async () => {
+    const key = (index: number): DeviceKey => `p${String(index).padStart(3, '0')}` as DeviceKey;
+    const many = Array.from({ length: 300 }, (_, index) =>
+      seenPartnership(alice, key(index), 1_000 + index, { lastAllowed: index < 50 ? null : 9_000 - index }),
+    );
+    await handles.store.recordSeen(many);
+    const { userDevices } = await handles.other.lookup(alice, key(0));
+    expect(userDevices).toHaveLength(256);
+    expect(userDevices.filter(({ lastAllowed }) => lastAllowed !== null)).toHaveLength(250);
+    expect(userDevices.map(({ firstSeen }) => firstSeen)).toEqual(
+      userDevices.map(({ firstSeen }) => firstSeen).toSorted((a, b) => a - b),
+    );
+  });
+
+  it('are no news', async () => {
+    const before = await handles.store.position();
+    await handles.store.recordSeen([seenPartnership(alice, phone, 10)]);
+    expect(await handles.store.position()).toBe(before);
+  });
+}
