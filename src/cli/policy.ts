@@ -1,13 +1,13 @@
 // Owns the work of `easgate policy`: check, test, evaluate and explain a policy document.
-import { createInterface } from 'node:readline';
 import { loadPolicyCases, runPolicyCases } from '../app/policy-cases.ts';
 import type { CaseResult } from '../app/policy-cases.ts';
-import { evaluateLine } from '../app/policy-evaluate.ts';
+import { MAX_LINE, evaluateLine } from '../app/policy-evaluate.ts';
 import { loadPolicyFile, problemLine } from '../config/policy-file.ts';
 import type { PlacedProblem } from '../config/policy-file.ts';
 import { policyReference, policySchemaText } from '../app/policy-reference.ts';
 import { ProgramError } from '../errors.ts';
 import { readStdin } from './context.ts';
+import { inputLines } from './input-lines.ts';
 import { print } from './output.ts';
 import { explainFacts, openPolicy } from './policy-file.ts';
 
@@ -47,8 +47,7 @@ export function test(
 export async function evaluate({ policy }: { readonly policy: string }): Promise<void> {
   const compiled = openPolicy(policy);
   endWithReader();
-  const lines = createInterface({ input: process.stdin, crlfDelay: Infinity });
-  for await (const line of lines) {
+  for await (const line of inputLines(process.stdin, MAX_LINE)) {
     if (line.trim() === '') continue;
     await printLine(evaluateLine(compiled, line, Date.now()));
   }

@@ -76,6 +76,13 @@ describe('policy evaluate', { timeout: 90_000 }, () => {
     ]);
   });
 
+  it('ends no line at a separator that JSON texts may hold', async () => {
+    const facts = { user: { names: ['a\u2028b\u2029c\u0085d'] }, device: { managed: true, compliant: true } };
+    const { out } = await run(['policy', 'evaluate', '--policy', 'policy.yaml'], JSON.stringify(facts));
+    expect(out.trimEnd().split('\n')).toHaveLength(1);
+    expect(out).toContain('"reason":"compliant"');
+  });
+
   it('refuses a broken document with its problems', async () => {
     const { code, out, error } = await run(['policy', 'evaluate', '--policy', 'bad.yaml'], '{}');
     expect({ code, out }).toEqual({ code: 1, out: '' });

@@ -3,7 +3,7 @@ import { shapeProblems } from '../document/shape.ts';
 import { Problems } from '../document/problem.ts';
 import type { Problem } from '../document/problem.ts';
 import { pruneDocument } from '../document/prune.ts';
-import { policySchema } from '../document/schema.ts';
+import { MAX_LIST, MAX_TEXT, policySchema } from '../document/schema.ts';
 import type { PolicyDocument } from '../document/schema.ts';
 import { parseLength, parseTime } from '../document/times.ts';
 import type { Lists } from '../document/value.ts';
@@ -138,7 +138,7 @@ function readLists(document: PolicyDocument, { readList }: CompileOptions, probl
     lists.set(name, []);
     try {
       if (readList === undefined) throw new Error('a document without a file of its own cannot name files');
-      lists.set(name, readList(file));
+      lists.set(name, bounded(readList(file)));
     } catch (error) {
       problems.error(['lists', name, 'file'], error instanceof Error ? error.message : String(error));
     }
@@ -147,6 +147,14 @@ function readLists(document: PolicyDocument, { readList }: CompileOptions, probl
     if (entries.some((entry) => entry.startsWith('@')))
       problems.error(['lists', name], 'names another list: lists hold values only');
   return lists;
+}
+
+/** The entries of a file. @throws when they are more, or longer, than a list in the document may have */
+function bounded(entries: readonly string[]): readonly string[] {
+  if (entries.length > MAX_LIST) throw new Error(`has more than ${MAX_LIST} entries`);
+  const long = entries.findIndex(({ length }) => length > MAX_TEXT);
+  if (long !== -1) throw new Error(`entry ${long + 1} is longer than ${MAX_TEXT} characters`);
+  return entries;
 }
 
 function checkNoRequestFacts({ index, match, except }: CompiledCompliancePolicy, problems: Problems): void {
