@@ -2,8 +2,9 @@
 import { monotonicNow } from '../../src/clock.ts';
 import { VerdictCache } from '../../src/directory/verdict-cache.ts';
 import type { DirectoryStore, LookupResult } from '../../src/directory/store.ts';
-import { MassChange, ReleasePace } from '../../src/gateway/access/mass-change.ts';
+import { MassChange } from '../../src/gateway/access/mass-change.ts';
 import type { Concerned } from '../../src/gateway/access/mass-change.ts';
+import { Releases } from '../../src/gateway/access/releases.ts';
 import { RevalidationQueue } from '../../src/gateway/access/revalidation.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
 import { compilePolicy } from '../../src/policy/compile/compile.ts';
@@ -114,7 +115,7 @@ async function changeOnce(
   let last = monotonicNow();
   const began = last;
   cache.usePolicy(policy);
-  new MassChange(new RevalidationQueue(), new ReleasePace(200)).begin(polls);
+  new MassChange(new RevalidationQueue(), new Releases(200)).begin(polls);
   for (let at = POLLS; at < devices.length || decided < POLLS; at += SLICE) {
     for (const device of devices.slice(at, at + SLICE)) cache.peek(USER, device);
     await new Promise((resolve) => setImmediate(resolve));

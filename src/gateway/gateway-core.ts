@@ -20,7 +20,7 @@ import { Discovery } from './autodiscover/autodiscover.ts';
 import type { Exchange } from './exchange/exchange.ts';
 import { forwardedHeaders } from './upstream/client-origin.ts';
 import type { ClientOrigin, ForwardingRules } from './upstream/client-origin.ts';
-import { ReleasePace } from './access/mass-change.ts';
+import { Releases } from './access/releases.ts';
 import { requestFactsOf } from './access/request-facts.ts';
 import { Notices } from './access/notice-cache.ts';
 import type { NoticeReader } from './access/notice-cache.ts';
@@ -155,7 +155,7 @@ export class GatewayCore {
   readonly journal: EventJournal | null;
   private readonly rendered: Notices | null;
   /** For releases that concern many phones at once. */
-  readonly releases: ReleasePace;
+  readonly releases: Releases;
   readonly arrivals = new Arrivals();
   /** Longest wait of a request for questions to mail servers, in milliseconds: a backstop of their own limits. */
   readonly askingMs: number;
@@ -167,7 +167,7 @@ export class GatewayCore {
 
   constructor(parts: GatewayParts) {
     this.settings = parts.settings;
-    this.releases = new ReleasePace(parts.settings.releaseRate ?? RELEASE_RATE);
+    this.releases = new Releases(parts.settings.releaseRate ?? RELEASE_RATE);
     this.verdicts = parts.verdicts;
     this.upstreams = parts.upstreams;
     this.guard = new DeviceGuard(parts.settings.throttle);
