@@ -16,6 +16,7 @@ import type { CompiledCompliancePolicy } from './compliance.ts';
 import { compileRequestKeys } from './request-keys.ts';
 import { RuleIndex } from './rule-index.ts';
 import { compileRule } from './rules.ts';
+import type { CompiledRule } from './rules.ts';
 import { compileIsTargeted, compileTargets } from './targets.ts';
 import { warnings } from './warnings.ts';
 import type { Known } from './warnings.ts';
@@ -26,6 +27,8 @@ export interface CompileOptions {
   readonly readList?: (file: string) => readonly string[];
   /** Known groups, attributes and commands, for warnings. */
   readonly known?: Known;
+  /** False = no warnings: the document was checked before. */
+  readonly warns?: boolean;
 }
 
 /** A compiled policy, or null when the document has errors; and all problems. */
@@ -36,32 +39,51 @@ export interface Compilation {
 
 /** Compiles a document, given as a parsed YAML or JSON value. */
 export function compilePolicy(value: unknown, options: CompileOptions = {}): Compilation {
+  const parts = compileInParts(value, options);
+  for (;;) {
+    const part = parts.next();
+    if (part.done === true) return part.value;
+  }
+}
+
+/** The same part by part: a large document takes longer than other work of the process can wait. */
+export function* compileInParts(
+  value: unknown,
+  options: CompileOptions = {},
+): Generator<undefined, Compilation> {
   const problems = new Problems();
   const parsed = policySchema.safeParse(value);
   if (!parsed.success) {
     problems.all.push(...shapeProblems(parsed.error.issues, value));
     const rest = pruneDocument(value, problems.all);
-    if (rest !== null) compileDocument(rest, options, problems);
+    if (rest !== null) yield* compileDocument(rest, options, problems);
     return { policy: null, problems: problems.all.filter(({ severity }) => severity === 'error') };
   }
-  const policy = compileDocument(parsed.data, options, problems);
+  yield;
+  const policy = yield* compileDocument(parsed.data, options, problems);
   if (problems.failed) return { policy: null, problems: problems.all };
-  warnings(policy, options.known ?? {}, problems);
+  if (options.warns !== false) warnings(policy, options.known ?? {}, problems);
   return { policy, problems: problems.all };
 }
 
-function compileDocument(
+function* compileDocument(
   document: PolicyDocument,
   options: CompileOptions,
   problems: Problems,
-): CompiledPolicy {
+): Generator<undefined, CompiledPolicy> {
   const lists = readLists(document, options, problems);
   const targets = compileTargets(document.targets, lists, problems);
   const isTargeted = compileIsTargeted(targets);
-  const rules = (document.rules ?? []).map((rule, index) => compileRule(rule, index, lists, problems));
-  const compliance = (document.compliance ?? DEFAULT_COMPLIANCE).map((policy, index) =>
-    compileCompliancePolicy(policy, index, lists, problems),
-  );
+  const rules: CompiledRule[] = [];
+  for (const [index, rule] of (document.rules ?? []).entries()) {
+    rules.push(compileRule(rule, index, lists, problems));
+    yield;
+  }
+  const compliance: CompiledCompliancePolicy[] = [];
+  for (const [index, policy] of (document.compliance ?? DEFAULT_COMPLIANCE).entries()) {
+    compliance.push(compileCompliancePolicy(policy, index, lists, problems));
+    yield;
+  }
   for (const policy of compliance) checkNoRequestFacts(policy, problems);
   checkMessages(document, problems);
   const ruleRows = rules.flatMap((rule) => rule.match.map(() => rule));
