@@ -21,7 +21,8 @@ import type { Exchange } from './exchange/exchange.ts';
 import { forwardedHeaders } from './upstream/client-origin.ts';
 import type { ClientOrigin, ForwardingRules } from './upstream/client-origin.ts';
 import { Releases } from './access/releases.ts';
-import { requestFactsOf } from './access/request-facts.ts';
+import { factsFrom, requestFactsOf } from './access/request-facts.ts';
+import type { RequestOrigin } from './access/request-facts.ts';
 import { Notices } from './access/notice-cache.ts';
 import type { NoticeReader } from './access/notice-cache.ts';
 import { OpenOptions } from './credentials/open-options.ts';
@@ -271,11 +272,12 @@ export class GatewayCore {
     return trustedProxies.length > 0 && inRanges(address, trustedProxies);
   }
 
-  /** The verdict from memory on a request of the client at `address`, if it is there. Hot path. */
-  peek(exchange: Exchange, address: string): Verdict | undefined {
+  /** The verdict from memory on a request from there, if it is there. Hot path. */
+  peek(exchange: Exchange, origin: RequestOrigin): Verdict | undefined {
     const { user, device, spelling } = exchange;
     if (user === null || device === null) return undefined;
-    const verdict = this.verdicts.peek(user, device, this.requestFacts(exchange, address));
+    const facts = this.verdicts.readsRequests === true ? factsFrom(origin, exchange) : undefined;
+    const verdict = this.verdicts.peek(user, device, facts);
     return verdict === undefined ? undefined : underSpelling(verdict, spelling);
   }
 

@@ -185,7 +185,7 @@ export class Driver implements StepInputs, HeldPing, Concerned {
   private lookUpVerdict(exchange: Exchange): Step | null {
     const { user, device } = exchange;
     if (user === null || device === null) return failWith('EASGATE_NO_CLEARANCE');
-    const known = this.core.peek(exchange, this.downstream.address);
+    const known = this.core.peek(exchange, this.downstream);
     if (known !== undefined) {
       exchange.verdict = known;
       return nextStep(exchange, this);
@@ -339,7 +339,7 @@ export class Driver implements StepInputs, HeldPing, Concerned {
       return 'same';
     }
     const before = exchange.verdict;
-    const verdict = this.core.peek(exchange, this.downstream.address);
+    const verdict = this.core.peek(exchange, this.downstream);
     if (verdict === before) return 'same';
     return verdict?.action === 'allow' && before !== null && before.action !== 'allow'
       ? 'releases'
@@ -371,8 +371,10 @@ export class Driver implements StepInputs, HeldPing, Concerned {
     const { core } = this;
     // The next request on the connection already has a verdict from after the change.
     const isOther = exchange === null || exchange !== this.concerned;
-    const { address } = this.downstream;
-    const verdict = isOther ? null : (core.peek(exchange, address) ?? (await core.decide(exchange, address)));
+    const { downstream } = this;
+    const verdict = isOther
+      ? null
+      : (core.peek(exchange, downstream) ?? (await core.decide(exchange, downstream.address)));
     if (isOther || this.downstream.exchange !== exchange) {
       core.releases.forget(this);
       return true;
