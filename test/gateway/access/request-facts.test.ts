@@ -30,7 +30,7 @@ describe('the facts of a request', () => {
     ['protocol version', { protocolVersion: '14.1' }],
     ['command', { command: 'Ping' }],
     ['command, which it has none of', { command: null }],
-    ['way to sign in', { auth: 'bearer' as never }],
+    ['way to sign in', { auth: 'bearer' }],
     ['address', {}, '192.0.2.1'],
   ])('are others where it has another %s', (_, change, address = '10.1.2.3') => {
     const origin = { address: '10.1.2.3', lastFacts: null };
