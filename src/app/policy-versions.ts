@@ -61,7 +61,9 @@ export async function addVersion(
     author: by,
     comment,
     at,
-    ...texts,
+    parsed: texts.parsed ?? null,
+    document: texts.document,
+    lists: texts.lists,
   };
   const { version: number, ...rest } = version;
   const state = { ...known.state, latest: number, [place]: number };
@@ -114,7 +116,7 @@ export async function promote(store: DirectoryStore, author: PolicyAuthor): Prom
 }
 
 /** A version in the history. */
-export type PolicyHistoryEntry = Omit<PolicyVersion, 'document' | 'lists'> & {
+export type PolicyHistoryEntry = Omit<PolicyVersion, 'document' | 'parsed' | 'lists'> & {
   readonly place: PolicyPlace | null;
 };
 
@@ -123,7 +125,7 @@ export async function policyHistory(store: DirectoryStore, limit: number): Promi
   const { state } = await readPolicies(store);
   const entries: PolicyHistoryEntry[] = [];
   for (let number = state.latest; number > 0 && entries.length < limit; number--) {
-    const { document: _document, lists: _lists, ...rest } = await versionOf(store, number);
+    const { document: _document, parsed: _parsed, lists: _lists, ...rest } = await versionOf(store, number);
     const place = number === state.live ? 'live' : number === state.shadow ? 'shadow' : null;
     entries.push({ ...rest, place });
   }

@@ -1,12 +1,15 @@
 // Owns the compilation of a version of the policy that the directory keeps, and what a document on disk becomes as a version.
 import { createHash } from 'node:crypto';
 import { dirname, relative, resolve } from 'node:path';
-import { loadPolicyText, readText } from './policy-file.ts';
-import type { LoadedPolicy } from './policy-file.ts';
+import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
+import { compileChecked, loadPolicyText, readText } from './policy-file.ts';
+import type { LoadedPolicy, ReadFile } from './policy-file.ts';
 
 /** The texts of a version (model/policy-version.ts). */
 export interface PolicyTexts {
   readonly document: string;
+  /** The document, parsed. */
+  readonly parsed?: unknown;
   /** The texts of the files that its lists name, by their names in the document. */
   readonly lists: Readonly<Record<string, string>>;
 }
@@ -20,15 +23,28 @@ export interface ReadDocument {
 /** Versions have no folder: lists are found by their names in the document. */
 const NOWHERE = '/';
 
-/** Compiles a version. */
+/** Compiles a version, and says what is wrong with it. */
 export function loadVersion({ document, lists }: PolicyTexts): LoadedPolicy {
-  const read = (path: string): string => {
-    const name = relative(NOWHERE, path);
-    const text = lists[name];
-    if (text === undefined) throw new Error(`the version has no list ${name}`);
+  return loadPolicyText(document, { folder: NOWHERE, read: reader(lists) });
+}
+
+/** The policy of a version that was checked when it was published, part by part. @throws when it cannot be used */
+export function* versionPolicy(texts: PolicyTexts): Generator<undefined, CompiledPolicy> {
+  const { parsed, lists } = texts;
+  const compiled =
+    parsed === undefined ? null : yield* compileChecked(parsed, `${NOWHERE}policy.yaml`, reader(lists));
+  if (compiled !== null) return compiled;
+  const { policy, problems } = loadVersion(texts);
+  if (policy === null) throw new Error(problems.map(({ message }) => message).join('; '));
+  return policy;
+}
+
+function reader(lists: PolicyTexts['lists']): ReadFile {
+  return (path) => {
+    const text = lists[relative(NOWHERE, path)];
+    if (text === undefined) throw new Error(`the version has no list ${relative(NOWHERE, path)}`);
     return text;
   };
-  return loadPolicyText(document, { folder: NOWHERE, read });
 }
 
 /** Reads a document and the files that its lists name. @throws when one cannot be read */
@@ -43,7 +59,7 @@ export function readDocument(path: string): ReadDocument {
     return text;
   };
   const loaded = loadPolicyText(document, { folder, read });
-  return { texts: { document, lists }, loaded };
+  return { texts: { document, parsed: loaded.document, lists }, loaded };
 }
 
 /** Names texts: versions with the same hash decide alike. */

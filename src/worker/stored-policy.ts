@@ -1,9 +1,10 @@
 // Owns which policy of the directory a worker decides by: it follows the versions that are live and in the shadow.
-import { loadVersion } from '../config/stored-policy.ts';
+import { versionPolicy } from '../config/stored-policy.ts';
 import type { PolicyRecords } from '../directory/policy-records.ts';
 import { readPolicyState, readPolicyVersion } from '../model/policy-version.ts';
 import type { PolicyVersion } from '../model/policy-version.ts';
 import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
+import { inTurns } from './in-turns.ts';
 
 /** A version that was compiled. */
 export interface VersionInUse {
@@ -93,9 +94,6 @@ export class StoredPolicy {
     const text = await this.records.version(number);
     if (text === null) throw new Error(`the directory has no version ${number} of the policy`);
     const version = readPolicyVersion(number, text);
-    const { policy, problems } = loadVersion(version);
-    if (policy === null)
-      throw new Error(`version ${number} of the policy: ${problems.map(({ message }) => message).join('; ')}`);
-    return { version, policy };
+    return { version, policy: await inTurns(versionPolicy(version)) };
   }
 }
