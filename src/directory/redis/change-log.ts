@@ -2,6 +2,7 @@
 import type { Redis } from 'ioredis';
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
 import { monotonicNow } from '../../clock.ts';
+import { POLICY_CHANGE } from '../store.ts';
 import type { Change, ChangeBatch, LogPosition } from '../store.ts';
 import { BEFORE_FIRST, isEarlierId, positionOf, vectorOf } from './log-position.ts';
 import type { Vector } from './log-position.ts';
@@ -147,7 +148,7 @@ export class ChangeLog {
 
 /**
  * Fields of an entry: `d` = device keys; `u` = names of users, encoded (redis-keys.ts); each separated by spaces. With both, the
- * change is about the partnership of that device and user.
+ * change is about the partnership of that device and user. `y` = the policy changed.
  */
 function addChanges(changes: Change[], fields: readonly string[]): void {
   let devices: readonly string[] = [];
@@ -156,6 +157,7 @@ function addChanges(changes: Change[], fields: readonly string[]): void {
     const words = fields[at + 1]?.split(' ').filter((word) => word !== '') ?? [];
     if (fields[at] === 'd') devices = words;
     else if (fields[at] === 'u') users = words;
+    else if (fields[at] === 'y') changes.push(POLICY_CHANGE);
   }
   const names = users.map((name) => (decodeName(name) ?? name) as UserKey);
   if (devices.length === 0) for (const user of names) changes.push({ device: null, user });
