@@ -42,7 +42,7 @@ type Step =
   | { readonly kind: 'settle' }
   | { readonly kind: 'time'; readonly ms: number };
 
-const step: fc.Arbitrary<Step> = fc.oneof(
+const step = fc.oneof(
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('decide'), device: fc.constantFrom(0, 1, null) }) },
   {
     weight: 5,
