@@ -1,5 +1,6 @@
 // Owns opening the configured store.
 import { UserNames } from '../identity/user-names.ts';
+import type { SourceOrder } from './device-reports.ts';
 import { giveToOwner, prepareFile } from './embedded/file-trouble.ts';
 import { EmbeddedKeeper } from './embedded/embedded-keeper.ts';
 import { EmbeddedStore } from './embedded/embedded-store.ts';
@@ -21,6 +22,8 @@ export type StoreOptions = (
   readonly known?: StoreKnowledge;
   /** Absent = no groups. */
   readonly domains?: readonly (readonly string[])[];
+  /** Precedence of the sources of reports. Absent = by name. */
+  readonly sources?: SourceOrder;
 };
 
 /** Where the store's identity is recorded, and what it must be; see {@link GuardOptions}. */
@@ -40,11 +43,11 @@ export async function openStore(options: StoreOptions, role: StoreRole = UNGUARD
   if (options.kind === 'redis') {
     // Loaded on demand: the Redis client takes longer to load than a short command runs.
     const { RedisStore } = await import('./redis/redis-store.ts');
-    return RedisStore.open(options, names, guard);
+    return RedisStore.open(options, names, guard, options.sources);
   }
   const isFile = options.path !== IN_MEMORY;
   const fresh = isFile && prepareFile(options.path);
-  const store = new EmbeddedStore(options.path, names, guard);
+  const store = new EmbeddedStore(options.path, names, guard, options.sources);
   if (fresh) giveToOwner(options.path);
   return store;
 }

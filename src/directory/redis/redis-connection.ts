@@ -55,7 +55,7 @@ const CONNECT_MS = 2_000;
  * back-off and jitter.
  */
 export function connect(options: RedisStoreOptions, commandTimeout: number | undefined): Redis {
-  const common: RedisOptions = {
+  const common = {
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false,
@@ -66,11 +66,11 @@ export function connect(options: RedisStoreOptions, commandTimeout: number | und
     retryStrategy: pauseBefore,
     ...(commandTimeout === undefined ? {} : { commandTimeout }),
     ...(options.tls === undefined ? {} : { tls: options.tls }),
-  };
+  } satisfies RedisOptions;
   const client =
     options.sentinel === undefined
       ? new Redis(options.url, common)
-      : new Redis({ ...common, ...behindSentinel(options.url, options.sentinel) });
+      : new Redis({ ...common, ...behindSentinel(options.url, options.sentinel, options.tls) });
   // Without a listener the library prints errors; the commands reject with them anyway.
   client.on('error', () => {
     // ioredis handles one error of a socket; TLS may report a second one, which would end the process.
@@ -80,25 +80,26 @@ export function connect(options: RedisStoreOptions, commandTimeout: number | und
   return client;
 }
 
-function pauseBefore(attempt: number): number {
+/** Milliseconds before an attempt to connect. */
+export function pauseBefore(attempt: number): number {
   return Math.min(50 * 2 ** Math.min(attempt, 6), 2_000) + Math.floor(Math.random() * 250);
 }
 
-/**
- * The primary that Sentinel names. Sentinel tells when it is another one: a gateway that is cut off together with the former
- * primary still writes to that, until it hears of it.
- */
+/** The primary that Sentinel names; sentinel-watch.ts notices when it is another one. */
 function behindSentinel(
   url: string,
   { nodes, name, username, password }: SentinelOptions,
-): Partial<RedisOptions> {
+  certificates: RedisTls = {},
+) {
   const { protocol, username: user, password: secret, pathname } = new URL(url);
-  const tls = protocol === 'rediss:' ? { tls: {}, sentinelTLS: {}, enableTLSForSentinelMode: true } : {};
+  const tls =
+    protocol === 'rediss:'
+      ? { tls: certificates, sentinelTLS: certificates, enableTLSForSentinelMode: true }
+      : {};
   return {
     sentinels: [...nodes],
     name,
-    role: 'master',
-    failoverDetector: true,
+    role: 'master' as const,
     sentinelRetryStrategy: pauseBefore,
     sentinelCommandTimeout: CONNECT_MS,
     ...(user === '' ? {} : { username: decodeURIComponent(user) }),
@@ -107,7 +108,7 @@ function behindSentinel(
     ...(username === undefined ? {} : { sentinelUsername: username }),
     ...(password === undefined ? {} : { sentinelPassword: password }),
     ...tls,
-  };
+  } satisfies RedisOptions;
 }
 
 /** Address of the directory for messages, without the password. */

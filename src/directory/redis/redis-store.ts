@@ -61,6 +61,7 @@ import { RedisPolicies } from './redis-policies.ts';
 import { Replication } from './replication.ts';
 import { scanDevices, scanUsers } from './scan.ts';
 import { recordSeen } from './seen-writes.ts';
+import { SentinelWatch, followPrimary } from './sentinel-watch.ts';
 import { storedDevice, storedUsers } from './stored-hashes.ts';
 import { putUsers } from './user-writes.ts';
 
@@ -81,6 +82,7 @@ export class RedisStore implements DirectoryStore {
   private readonly reads: LookupBatch;
   private readonly access: HashAccess;
   private readonly devices: DeviceWriter;
+  private readonly watch: SentinelWatch | null;
   private closed = false;
 
   private constructor(
@@ -105,6 +107,10 @@ export class RedisStore implements DirectoryStore {
     this.policies = new RedisPolicies(this.access, this.keys);
     this.devices = new DeviceWriter(this.access, this.keys);
     this.replication = new Replication(options);
+    this.watch =
+      options.sentinel === undefined
+        ? null
+        : new SentinelWatch(options, options.sentinel, () => this.followPrimary());
     this.reader.on('close', () => this.guard.doubt());
   }
 
@@ -296,6 +302,13 @@ export class RedisStore implements DirectoryStore {
     this.client.disconnect();
     this.reader.disconnect();
     this.replication.close();
+    this.watch?.close();
+  }
+
+  private followPrimary(): void {
+    followPrimary(this.client);
+    followPrimary(this.reader);
+    this.replication.followPrimary();
   }
 
   /** Writes the result of `work` on the stored decision; null = nothing. `isNews` = verdicts may change. */

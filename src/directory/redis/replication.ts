@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis';
 import type { Written } from '../store.ts';
 import { connect, ready } from './redis-connection.ts';
 import type { RedisStoreOptions } from './redis-connection.ts';
+import { followPrimary } from './sentinel-watch.ts';
 
 /** Longest wait for a replica. */
 const WAIT_MS = 1_000;
@@ -23,6 +24,10 @@ export class Replication {
     await ready(this.connection, options);
     await work(this.connection);
     return { replicated: await this.wait(this.connection) };
+  }
+
+  followPrimary(): void {
+    if (this.connection !== null) followPrimary(this.connection);
   }
 
   close(): void {

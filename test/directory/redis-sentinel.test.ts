@@ -1,0 +1,97 @@
+// Owns what a failover by Sentinel means for the directory: three Sentinels, a primary and two replicas, as real processes.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { DeviceKey } from '../../src/identity/keys.ts';
+import type { ManualDecision } from '../../src/model/decision.ts';
+import { checkLeaks } from '../support/checks/leaks.ts';
+import { until } from '../support/checks/until.ts';
+import { openGuarded } from '../support/servers/guarded-store.ts';
+import type { GuardedGateway } from '../support/servers/guarded-store.ts';
+import type { TestRedis } from '../support/servers/redis.ts';
+import { startSentinel } from '../support/servers/sentinel.ts';
+import type { TestSentinel } from '../support/servers/sentinel.ts';
+import { alice, decision, phone, wipeDecision } from './store-contract.ts';
+
+checkLeaks();
+
+let folder: string;
+let servers: TestSentinel;
+let primary: TestRedis;
+let replicas: readonly TestRedis[];
+let gateway: GuardedGateway;
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'easgate-sentinel-'));
+  servers = await startSentinel();
+  const [first, ...others] = servers.servers as [TestRedis, ...TestRedis[]];
+  [primary, replicas] = [first, others];
+  gateway = await openGuarded(
+    { kind: 'redis', ...servers.options },
+    { memory: { path: join(folder, 'store.json'), name: 'store' } },
+  );
+});
+afterEach(async () => {
+  for (const server of servers.servers) server.thaw();
+  await gateway.close();
+  await servers.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const origin = { by: 'admin', via: 'cli', at: 1 };
+const decide = (device: string, made: ManualDecision | null) =>
+  gateway.store.decide({ device: device as DeviceKey, user: null }, made, origin);
+
+/** Decides on a device, and tries again while the servers change over. */
+async function decideAtLast(device: string, made: ManualDecision): Promise<void> {
+  await until(
+    () =>
+      decide(device, made).then(
+        () => true,
+        () => false,
+      ),
+    'the new primary to take a decision',
+  );
+}
+
+describe('a failover', () => {
+  it('loses no decision that was said to be replicated, and the gateway goes on by itself', async () => {
+    expect(await decide(phone, decision('block'))).toEqual({ replicated: true });
+    await primary.kill();
+    await servers.untilAnotherThan(primary.port);
+    await decideAtLast('newly', decision('quarantine'));
+    await gateway.untilServed('newly', true);
+    expect((await gateway.ask('newly')).verdict?.action).toBe('quarantine');
+    expect((await gateway.ask(phone)).verdict?.action).toBe('block');
+  });
+
+  it('of a primary that stands still while its connections stay open is followed, too', async () => {
+    await decide(phone, decision('block'));
+    primary.freeze();
+    await servers.untilAnotherThan(primary.port);
+    await decideAtLast('newly', decision('quarantine'));
+    await gateway.untilServed('newly', true);
+    // The former primary becomes a replica, and what it hears later changes nothing.
+    primary.thaw();
+    expect((await gateway.ask('newly')).verdict?.action).toBe('quarantine');
+    expect((await gateway.ask(phone)).verdict?.action).toBe('block');
+  });
+
+  it('that loses writes is noticed: all is read anew, and wipes wait until they are ordered again', async () => {
+    await decide(phone, wipeDecision(100));
+    expect((await gateway.ask(phone)).verdict?.action).toBe('wipe');
+    for (const replica of replicas) replica.freeze();
+    expect(await decide(phone, null)).toEqual({ replicated: false });
+    await primary.kill();
+    for (const replica of replicas) replica.thaw();
+    await servers.untilAnotherThan(primary.port);
+    await until(() => gateway.codes().includes('EASGATE_STORE_EPOCH_RAISED'), 'the new epoch');
+    await gateway.untilServed(phone, true);
+    expect((await gateway.ask(phone)).verdict).toMatchObject({ action: 'block' });
+    expect((await gateway.verdicts.confirm(alice, phone))?.action).not.toBe('wipe');
+    expect((await gateway.store.getDevice(phone))?.decided.decision).toMatchObject({
+      wipe: { suspended: true },
+    });
+  });
+});
