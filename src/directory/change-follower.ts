@@ -1,4 +1,5 @@
 // Owns following the change log: from a position, without gaps, across outages; knows the age of its state.
+import { setImmediate as turn } from 'node:timers/promises';
 import { monotonicNow } from '../clock.ts';
 import type { ChangeBatch, DirectoryStore, LogPosition } from './store.ts';
 
@@ -57,12 +58,15 @@ export class ChangeFollower {
     while (!this.stopped) {
       try {
         const batch = await this.store.changesAfter(position);
+        const isNews = batch.trimmed || batch.changes.length > 0;
+        // In a turn of its own: whoever waits for a look-up that ended in this one has the result, and learns of the change.
+        if (isNews) await turn();
         if (this.stopped) return;
         this.lastReadAt = monotonicNow();
         if (this.away) this.onState(null);
         this.away = false;
         position = batch.position;
-        if (batch.trimmed || batch.changes.length > 0) this.onBatch(batch);
+        if (isNews) this.onBatch(batch);
       } catch (error) {
         if (!this.away && !this.stopped)
           this.onState(error instanceof Error ? error : new Error(String(error)));

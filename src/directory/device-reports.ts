@@ -92,7 +92,7 @@ export function joinDeviceReport(
     const isNew = before === null || before[value] === good;
     report[since] = isNew ? observedAt : (before[since] ?? before.observedAt);
   }
-  return { report, isNews: before === null || !sameFacts(before, report) || beatsRemoval(report, others) };
+  return { report, isNews: before === null || !sameFacts(before, report) || decidesRemoval(report, others) };
 }
 
 /** Whether a report is older than the stored one of its source. */
@@ -104,12 +104,15 @@ export function isOlder(
   return observedAt < before.observedAt || (observedAt === before.observedAt && version < before.version);
 }
 
-/** An observation that says what is known ends a removal by another source, if it is the later one. */
-export function beatsRemoval(
+/**
+ * Whether the time of a report alone may change what counts: a removal counts until a later observation of another source, and
+ * again after a later removal.
+ */
+export function decidesRemoval(
   { removed }: { readonly removed: boolean | null },
   others: readonly { readonly removed: boolean | null }[],
 ): boolean {
-  return removed !== true && others.some((other) => other.removed === true);
+  return others.length > 0 && (removed === true || others.some((other) => other.removed === true));
 }
 
 /** What stays of the report before. A device that comes back after a removal is not known to be managed. */

@@ -15,9 +15,8 @@ export interface Seen {
 export function joinSeen(before: PartnershipRecord | null, now: PartnershipRecord): Seen {
   if (before === null) return { record: now, hasNewSpelling: false };
   const spellings = joinSpellings(before.spellings, now.spellings);
-  const [last, earlier] = now.lastSeen >= before.lastSeen ? [now, before] : [before, now];
   const record: PartnershipRecord = {
-    ...told(last, earlier),
+    ...told(now, before),
     firstSeen: Math.min(before.firstSeen, now.firstSeen),
     spellings,
     // What is written last counts, not the later time: a gateway whose clock was ahead must not be right for ever.

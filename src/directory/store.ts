@@ -15,6 +15,7 @@ import type { NewSpelling, PartnershipRecord } from '../model/partnership.ts';
 import type { UserObservation, UserRecord, UserReport } from '../model/user.ts';
 import type { WipeNotice, WipeOutcome } from '../policy/wipe.ts';
 import type { ReportOutcome, SourceOrder } from './device-reports.ts';
+import type { PolicyRecords } from './policy-records.ts';
 
 /**
  * A position in the change log: opaque, a vector of the positions of all parts of the log, or of those that a look-up read.
@@ -75,11 +76,16 @@ export interface LookupResult {
   readonly unreadable?: readonly string[];
 }
 
-/** A change. `null` = not about a device (or user); both null never. */
+/** A change. `null` = not about a device (or user). */
 export interface Change {
   readonly device: DeviceKey | null;
   readonly user: UserKey | null;
+  /** Another version of the policy is in use, or in the shadow; device and user are null. */
+  readonly policy?: true;
 }
+
+/** The versions of the policy in use changed. */
+export const POLICY_CHANGE: Change = Object.freeze({ device: null, user: null, policy: true });
 
 /** A part of the change log. */
 export interface ChangeBatch {
@@ -147,6 +153,8 @@ export interface DirectoryStore {
   readonly names: UserNames;
   /** Precedence of the sources of reports. */
   readonly sources: SourceOrder;
+  /** Versions of the policy. */
+  readonly policies: PolicyRecords;
   /** One round trip, one or two more where the user has names with other local parts. `user` as the login spells it. */
   lookup(user: UserKey, device: DeviceKey): Promise<LookupResult>;
 

@@ -11,7 +11,7 @@ import {
 } from '../model/report-bounds.ts';
 import { readUserReport } from '../model/user.ts';
 import type { UserObservation, UserRecord, UserReport } from '../model/user.ts';
-import { beatsRemoval, inOrder, isAlike, isOlder, takeOver } from './device-reports.ts';
+import { decidesRemoval, inOrder, isAlike, isOlder, takeOver } from './device-reports.ts';
 import type { Joined, SourceOrder } from './device-reports.ts';
 import type { SourceText } from './stored-records.ts';
 import { TolerantReader } from './tolerant-reader.ts';
@@ -59,7 +59,7 @@ export function joinUserReport(
     );
   if (report.groups !== null) report.groups = boundNames(report.groups, MAX_GROUPS);
   report.attributes = boundAttributes(report.attributes);
-  return { report, isNews: before === null || !sameFacts(before, report) || beatsRemoval(report, others) };
+  return { report, isNews: before === null || !sameFacts(before, report) || decidesRemoval(report, others) };
 }
 
 /** What stays of the report before. An account that comes back after a removal is not known to be enabled. */

@@ -34,6 +34,8 @@ export interface VerdictCacheOptions {
   readonly staleBlockedMs: number;
   /** Called for every failed look-up: store unavailable, too slow, or a malformed record. */
   readonly onLookupError: (error: unknown) => void;
+  /** Called when other versions of the policy may be in use: the store said so, or changes were lost. */
+  readonly onPolicyChange?: () => void;
   /** Called when the store becomes unavailable, even without traffic, and when it is available again. */
   readonly onStoreState?: StoreStateListener;
 }
@@ -72,8 +74,12 @@ interface Flight {
   readonly device: DeviceKey;
   readonly deviceType: string | null;
   readonly promise: Promise<Found>;
-  /** The latest change of this user or device that was seen while the look-up was under way. */
+  /** The end of the latest changes that were applied while the look-up was under way, and may concern it. */
   changedAt: LogPosition | null;
+  /** The device is among them. */
+  deviceChanged: boolean;
+  /** Folded local parts of the users among them: whose user the login is, is known only when the look-up ends. */
+  changedUsers: ReadonlySet<string>[];
   /** Everything read before is invalid, at any position of the log. */
   dropped: boolean;
 }
@@ -88,7 +94,7 @@ interface Found {
 const MAX_USERS_PER_DEVICE = 8;
 /** A wipe can be cancelled until it is carried out, so it is cached no longer than this. */
 const MAX_WIPE_LIFETIME_MS = 5_000;
-/** A verdict that changes repeatedly during its look-up is used, but not cached. */
+/** A verdict that changes repeatedly during its look-up is not known: the phone comes again. */
 const MAX_ATTEMPTS = 3;
 
 /** Replaces a wipe that cannot be confirmed by the store: it may have been cancelled. */
@@ -203,6 +209,7 @@ export class VerdictCache {
     asker: Asker = ITSELF,
     request: RequestFacts = NO_REQUEST,
   ): Promise<Decision> {
+    // Changes are applied in a turn of the event loop of their own: none comes between the look-up's end and here.
     const { known, source } = await this.found(user, device, asker);
     if (known === null) return { verdict: null, source: 'none' };
     const verdict = known.verdictFor(this.policy, this.now(), request);
@@ -226,7 +233,16 @@ export class VerdictCache {
       : [this.strangerPlaces, clientBlock(asker.address)];
     const { promise, resolve } = Promise.withResolvers<Found>();
     const { deviceType = null } = asker;
-    const flight: Flight = { user, device, deviceType, promise, changedAt: null, dropped: false };
+    const flight: Flight = {
+      user,
+      device,
+      deviceType,
+      promise,
+      changedAt: null,
+      deviceChanged: false,
+      changedUsers: [],
+      dropped: false,
+    };
     this.flights.set(key, flight);
     void this.lookUpInTurn(flight, places, holder).then((found) => {
       this.flights.delete(key);
@@ -241,7 +257,7 @@ export class VerdictCache {
     const entered = places.enter(holder);
     if (!(typeof entered === 'boolean' ? entered : await entered)) return this.stale(user, device);
     try {
-      return { known: await this.lookUp(flight), source: 'store' };
+      return await this.lookUp(flight);
     } catch (error) {
       this.options.onLookupError(error);
       return this.stale(user, device);
@@ -298,29 +314,35 @@ export class VerdictCache {
     return withDeadline(work, this.options.lookupTimeoutMs);
   }
 
-  private async lookUp(flight: Flight): Promise<CachedAccess> {
+  private async lookUp(flight: Flight): Promise<Found> {
     const { user, device, deviceType } = flight;
     const end = this.now() + this.options.lookupTimeoutMs;
-    for (let attempt = 1; ; attempt++) {
+    for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
       flight.changedAt = null;
+      flight.deviceChanged = false;
+      flight.changedUsers = [];
       flight.dropped = false;
+      const { applied } = this;
       const result = await withDeadline(this.store.lookup(user, device), end - this.now());
+      if (this.isOvertaken(flight, result, applied)) continue;
       const access = this.read(result, user, device, deviceType);
-      const overtaken = isDropped(flight) || this.isOvertaken(flight, result.position);
       const names = { user, canonical: result.user, device, deviceType };
       const known = this.entryOf(new CachedAccess(access, names, this.now()));
-      if (!overtaken) this.keep(device, known);
-      if (!overtaken || attempt === MAX_ATTEMPTS) return known;
+      this.keep(device, known);
+      return { known, source: 'store' };
     }
+    throw new Error('the directory changed faster than it could be read');
   }
 
   /**
-   * Read before a change, stored after it: such facts must not survive (compare places in the log). What a replica or a new
-   * primary answers may be older than changes that were applied before the look-up began.
+   * Read before a change, stored after it: such facts must not survive (compare places in the log). `applied`: the end of what
+   * had been applied when the look-up began. What a replica or a new primary answers may be older than that.
    */
-  private isOvertaken({ changedAt }: Flight, position: LogPosition): boolean {
-    if (changedAt !== null && this.store.isBefore(position, changedAt)) return true;
-    return this.applied !== null && this.store.isBefore(position, this.applied);
+  private isOvertaken(flight: Flight, result: LookupResult, applied: LogPosition | null): boolean {
+    const { position } = result;
+    if (flight.dropped || (applied !== null && this.store.isBefore(position, applied))) return true;
+    const { changedAt } = flight;
+    return changedAt !== null && isConcerned(flight, result) && this.store.isBefore(position, changedAt);
   }
 
   private read(result: LookupResult, user: UserKey, device: DeviceKey, deviceType: string | null): Access {
@@ -381,6 +403,7 @@ export class VerdictCache {
 
   private apply(batch: ChangeBatch): void {
     this.applied = batch.position;
+    if (batch.trimmed || batch.changes.some(({ policy }) => policy === true)) this.options.onPolicyChange?.();
     const devices = new Set<string>();
     const users = new Set<string>();
     for (const { device, user } of batch.changes) {
@@ -401,9 +424,10 @@ export class VerdictCache {
       }
     }
     for (const flight of this.flights.values()) {
-      const { device } = flight;
-      // The user of an alias is not known yet, so any change of a user may affect a running look-up.
-      if (batch.trimmed || devices.has(device) || users.size > 0) flight.changedAt = batch.position;
+      const concernsDevice = devices.has(flight.device);
+      if (concernsDevice) flight.deviceChanged = true;
+      if (users.size > 0) flight.changedUsers.push(users);
+      if (concernsDevice || users.size > 0) flight.changedAt = batch.position;
       if (batch.trimmed) flight.dropped = true;
     }
     const changed = { devices, users, all: batch.trimmed };
@@ -424,9 +448,12 @@ export class VerdictCache {
 
 const NOBODY: ReadonlySet<string> = new Set();
 
-/** Read afresh: it may have changed during a wait. */
-function isDropped({ dropped }: Flight): boolean {
-  return dropped;
+/** Whether changes that were applied during a look-up concern its device, or a name of its user. */
+function isConcerned({ user, deviceChanged, changedUsers }: Flight, result: LookupResult): boolean {
+  if (deviceChanged) return true;
+  if (changedUsers.length === 0) return false;
+  const names = [user, result.user, ...(result.userRecord?.aliases ?? [])];
+  return names.map(foldedLocalPart).some((part) => changedUsers.some((users) => users.has(part)));
 }
 
 function withoutUser(entries: readonly CachedAccess[] | undefined, user: UserKey): CachedAccess[] {

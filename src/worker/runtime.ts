@@ -1,7 +1,7 @@
 // Owns one serving gateway: builds store, verdict cache, recorder and data plane from a configuration, and closes them.
 import { monotonicNow } from '../clock.ts';
 import { cacheOptions, gatewaySettings } from '../config/gateway-settings.ts';
-import { servedPolicy } from '../config/served-policy.ts';
+import { workerPolicy } from '../config/served-policy.ts';
 import type { PolicySource } from '../config/served-policy.ts';
 import { storeOptions } from '../config/store-settings.ts';
 import type { Config } from '../config/schema.ts';
@@ -20,6 +20,9 @@ import { Journal } from '../journal/journal.ts';
 import { openLog } from '../telemetry/logger.ts';
 import type { ProcessLog } from '../telemetry/logger.ts';
 import { Summary } from '../telemetry/summary.ts';
+import { atOnce } from './in-turns.ts';
+import { StoredPolicy } from './stored-policy.ts';
+import type { PoliciesInUse } from './stored-policy.ts';
 
 /** Options that depend on the process, not on the configuration. */
 export interface ServingOptions {
@@ -67,8 +70,16 @@ export async function startServing(config: Config, options: ServingOptions): Pro
       onLookupError: warnOf(log, config.log.identities),
       onStoreState: storeState.listen,
     };
-    const { policy } = servedPolicy(config, options.policy);
-    const verdicts = new VerdictCache(store, policy, lookups);
+    const configured = atOnce(workerPolicy(config, options.policy ?? null));
+    const stored = followPolicy(config, store, log, (policies) =>
+      verdicts.usePolicy(policies.live?.policy ?? configured),
+    );
+    undo.push(() => stored?.close());
+    const policy = (await stored?.start())?.live?.policy ?? configured;
+    const verdicts = new VerdictCache(store, policy, {
+      ...lookups,
+      onPolicyChange: () => stored?.check(),
+    });
     await verdicts.start();
     undo.push(() => verdicts.stop());
     const journal = openJournal(log, config.log.identities, undo);
@@ -120,6 +131,31 @@ async function statusOf(
     cpuSeconds: (user + system) / 1e6,
     memoryBytes: process.memoryUsage.rss(),
   };
+}
+
+/** A document that the configuration names comes before the versions of the directory: then these are not followed. */
+function followPolicy(
+  { policy: { file } }: Config,
+  { policies }: DirectoryStore,
+  { logger }: ProcessLog,
+  onChange: (policies: PoliciesInUse) => void,
+): StoredPolicy | null {
+  if (file !== undefined) return null;
+  return new StoredPolicy(policies, {
+    onChange: (inUse) => {
+      onChange(inUse);
+      logger.info(
+        {
+          code: 'EASGATE_POLICY',
+          version: inUse.live?.version.version,
+          shadow: inUse.shadow?.version.version,
+        },
+        'another version of the policy is in use',
+      );
+    },
+    onError: (error) =>
+      logger.error({ code: 'EASGATE_POLICY_REJECTED', cause: String(error) }, 'the policy in use stays'),
+  });
 }
 
 /** Opens a journal and sweeps it regularly; its end is added to `undo`. */

@@ -1,5 +1,6 @@
 // Owns the change log of the SQLite file: a table of numbered changes.
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
+import { POLICY_CHANGE } from '../store.ts';
 import type { Change, ChangeBatch, LogPosition } from '../store.ts';
 import type { GuardedDatabase } from './guarded-database.ts';
 
@@ -23,6 +24,7 @@ export class ChangeLog {
     this.announced = database.guard.generation;
   }
 
+  /** Neither a device nor a user = the policy changed. */
   append(device: DeviceKey | null, user: UserKey | null): void {
     this.database.statement('INSERT INTO changes (device, user) VALUES (?, ?)').run(device, user);
     this.onAppend();
@@ -52,10 +54,11 @@ export class ChangeLog {
     const first = rows[0];
     // Ids have no gaps: another next id, or an end before the position, means that changes were removed.
     const trimmed = first === undefined || Number(first['id']) !== Number(position) + 1;
-    const changes = rows.map((row): Change => ({
-      device: row['device'] as DeviceKey | null,
-      user: row['user'] as UserKey | null,
-    }));
+    const changes = rows.map((row): Change => {
+      const device = row['device'] as DeviceKey | null;
+      const user = row['user'] as UserKey | null;
+      return device === null && user === null ? POLICY_CHANGE : { device, user };
+    });
     const end = rows.at(-1);
     return { changes, position: end === undefined ? last : String(end['id']), trimmed };
   }

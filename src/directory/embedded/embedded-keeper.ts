@@ -3,7 +3,7 @@ import { DatabaseSync } from 'node:sqlite';
 import type { StoreIdentity } from '../store-identity.ts';
 import type { StoreKeeper } from '../store-keeper.ts';
 import { IDENTITY_TABLE, readIdentity, writeIdentity } from './identity-table.ts';
-import { SCHEMA, SCHEMA_VERSION, SECRETS } from './schema.ts';
+import { SCHEMA, SCHEMA_VERSION, LATER_TABLES } from './schema.ts';
 import { fileError } from './file-trouble.ts';
 import { createPrivately, inodeOf } from './store-file.ts';
 
@@ -28,7 +28,7 @@ export class EmbeddedKeeper implements StoreKeeper {
       if (found?.id !== before?.id || found?.epoch !== before?.epoch) return false;
       const version = Number(database.prepare('PRAGMA user_version').get()?.['user_version'] ?? 0);
       if (version === 0) database.exec(`${SCHEMA} PRAGMA user_version = ${SCHEMA_VERSION};`);
-      database.exec(SECRETS + IDENTITY_TABLE);
+      database.exec(LATER_TABLES + IDENTITY_TABLE);
       writeIdentity(database, after);
       return true;
     });

@@ -42,6 +42,7 @@ import { ChangeLog } from './change-log.ts';
 import { GuardedDatabase } from './guarded-database.ts';
 import type { Row } from './guarded-database.ts';
 import { LogWatch } from './log-watch.ts';
+import { PolicyTable } from './policy-table.ts';
 import { RecordWriter } from './record-writer.ts';
 import { EVERY } from './schema.ts';
 import { StoredRows } from './stored-rows.ts';
@@ -61,6 +62,7 @@ export class EmbeddedStore implements DirectoryStore {
   readonly kind = 'embedded';
   readonly names: UserNames;
   readonly sources: SourceOrder;
+  readonly policies: PolicyTable;
   private readonly database: GuardedDatabase;
   private readonly rows: StoredRows;
   private readonly log: ChangeLog;
@@ -80,6 +82,7 @@ export class EmbeddedStore implements DirectoryStore {
     this.watch = new LogWatch(path);
     this.rows = new StoredRows(this.database);
     this.log = new ChangeLog(this.database, () => this.watch.note());
+    this.policies = new PolicyTable(this.database, this.log);
     this.writer = new RecordWriter(this.database, this.rows, this.log, names);
   }
 

@@ -8,7 +8,7 @@ import type { GuardOptions } from '../store-guard.ts';
 import { StoreOutageError, newIdentity } from '../store-identity.ts';
 import { IDENTITY_TABLE, readIdentity, writeBeat, writeIdentity } from './identity-table.ts';
 import { migrate } from './migrations.ts';
-import { SCHEMA, SCHEMA_VERSION, SECRETS } from './schema.ts';
+import { SCHEMA, SCHEMA_VERSION, LATER_TABLES } from './schema.ts';
 import { StoreFileError, fileError } from './file-trouble.ts';
 import { FileWatch, createPrivately, inodeOf, narrow, release } from './store-file.ts';
 
@@ -197,7 +197,7 @@ export class GuardedDatabase {
     inTransaction(database, 'BEGIN IMMEDIATE', () => {
       const version = versionOf(database);
       if (version === 0) database.exec(`${SCHEMA} PRAGMA user_version = ${SCHEMA_VERSION};`);
-      database.exec(SECRETS + IDENTITY_TABLE);
+      database.exec(LATER_TABLES + IDENTITY_TABLE);
       if (this.guard.mayCreate && readIdentity(database) === null) writeIdentity(database, newIdentity());
       this.judge(database);
       if (version > 0) migrate(database, version, this.guard.epoch);

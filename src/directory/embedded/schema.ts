@@ -28,6 +28,7 @@ export const SCHEMA = `
 `;
 
 /** Newer than the other tables; older versions of easgate ignore it. */
-export const SECRETS = `
+export const LATER_TABLES = `
   CREATE TABLE IF NOT EXISTS secrets (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS policies (version INTEGER PRIMARY KEY, record TEXT NOT NULL);
 `;

@@ -2,6 +2,7 @@
 import type { Redis } from 'ioredis';
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
 import { monotonicNow } from '../../clock.ts';
+import { POLICY_CHANGE } from '../store.ts';
 import type { Change, ChangeBatch, LogPosition } from '../store.ts';
 import { BEFORE_FIRST, isEarlierId, positionOf, vectorOf } from './log-position.ts';
 import type { Vector } from './log-position.ts';
@@ -147,11 +148,12 @@ export class ChangeLog {
 
 /**
  * Fields of an entry: `d` = devices, and partnerships as `DEVICE:USER`; `u` = users; each separated by spaces, users encoded
- * (redis-keys.ts).
+ * (redis-keys.ts). `y` = the policy changed.
  */
 function addChanges(changes: Change[], fields: readonly string[]): void {
   for (let at = 0; at + 1 < fields.length; at += 2) {
     const [name, words = ''] = [fields[at], fields[at + 1]];
+    if (name === 'y') changes.push(POLICY_CHANGE);
     for (const word of words.split(' ')) {
       if (word === '') continue;
       if (name === 'u') changes.push({ device: null, user: userIn(word) });

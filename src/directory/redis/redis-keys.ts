@@ -84,6 +84,9 @@ export const userField = {
   devices: (local: string, user: UserKey): string => `d:${encodeUser(local, user)}`,
 } as const;
 
+/** The partition whose log says that the policy changed. */
+const POLICY_PARTITION = 0;
+
 /** All keys under one prefix. */
 export class RedisKeys {
   readonly prefix: string;
@@ -122,6 +125,11 @@ export class RedisKeys {
   /** The users whose names have this local part, folded. */
   users(local: string, partition = partitionOfUsers(local)): string {
     return `${this.base(partition)}u:${encodeName(local)}`;
+  }
+
+  /** The versions of the policy. */
+  get policies(): string {
+    return `${this.base(POLICY_PARTITION)}policy`;
   }
 
   secret(name: string): string {

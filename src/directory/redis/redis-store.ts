@@ -57,6 +57,7 @@ import {
   userField,
 } from './redis-keys.ts';
 import { COMMIT, READ } from './redis-scripts.ts';
+import { RedisPolicies } from './redis-policies.ts';
 import { Replication } from './replication.ts';
 import { scanDevices, scanUsers } from './scan.ts';
 import { recordSeen } from './seen-writes.ts';
@@ -69,6 +70,7 @@ export class RedisStore implements DirectoryStore {
   readonly kind = 'redis';
   readonly names: UserNames;
   readonly sources: SourceOrder;
+  readonly policies: RedisPolicies;
   private readonly client: Redis;
   private readonly reader: Redis;
   private readonly keys: RedisKeys;
@@ -102,6 +104,7 @@ export class RedisStore implements DirectoryStore {
       read: (wanted) => this.reads.read(wanted),
       commit: async (keys, values) => (await this.guard.script(COMMIT, keys, values)) as number[],
     };
+    this.policies = new RedisPolicies(this.access, this.keys);
     this.devices = new DeviceWriter(this.access, this.keys);
     this.replication = new Replication(options);
     this.watch =

@@ -1,0 +1,59 @@
+// Owns the versions of the policy that the directory keeps, and which of them are in use.
+import { z } from 'zod';
+import { number, textOr, text } from './fields.ts';
+import type { Immutable } from './fields.ts';
+import { parseObject, readerOf } from './read-record.ts';
+
+/** A version of the policy. Versions are never changed. */
+export const policyVersionSchema = z.object({
+  version: z.number().describe('Its number: 1 is the first one'),
+  name: text('The `name` of the document'),
+  hash: textOr('', 'Names its texts: versions with the same hash decide alike'),
+  author: textOr('unknown', 'Who published it'),
+  comment: text('Why, in the words of the author'),
+  at: z.number().describe('When it was added, milliseconds since the epoch'),
+  document: z.string().describe('The document, as it was written (YAML)'),
+  parsed: z.unknown().describe('The document, parsed: to parse a large one takes longer than to compile it'),
+  lists: z
+    .record(z.string(), z.string())
+    .describe('The texts of the files that its lists name, by their names in the document'),
+});
+
+/** Which versions are in use. */
+export const policyStateSchema = z.object({
+  latest: z.number().describe('The highest number of a version; 0 = there is none'),
+  live: number('The version that decides; null = the policy of the configuration does'),
+  shadow: number('The version that is evaluated beside it, without effect; null = none'),
+  changedAt: z.number().describe('When this was last changed, milliseconds since the epoch; 0 = never'),
+  changedBy: textOr('', 'Who changed it'),
+});
+
+/** A version of the policy. */
+export type PolicyVersion = Immutable<Omit<z.infer<typeof policyVersionSchema>, 'parsed'>> & {
+  readonly parsed?: unknown;
+};
+/** Which versions are in use. */
+export type PolicyState = Immutable<z.infer<typeof policyStateSchema>>;
+
+/** Nothing was ever published. */
+export const NO_POLICIES: PolicyState = Object.freeze({
+  latest: 0,
+  live: null,
+  shadow: null,
+  changedAt: 0,
+  changedBy: '',
+});
+
+const readVersion = readerOf(policyVersionSchema);
+const readState = readerOf(policyStateSchema);
+
+/** Reads a stored version. @throws CorruptRecordError */
+export function readPolicyVersion(version: number, stored: string): PolicyVersion {
+  const what = `policy version ${version}`;
+  return readVersion({ ...parseObject(stored, what), version }, what);
+}
+
+/** Reads which versions are in use; null = nothing was ever published. @throws CorruptRecordError */
+export function readPolicyState(stored: string | null): PolicyState {
+  return stored === null ? NO_POLICIES : readState(parseObject(stored, 'policy state'), 'policy state');
+}

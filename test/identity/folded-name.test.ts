@@ -1,0 +1,89 @@
+// Owns the promise that names which a directory takes for one are stored together.
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { foldedLocalPart } from '../../src/identity/folded-name.ts';
+import { NO_GROUPS, lookAlike } from '../../src/identity/user-names.ts';
+import type { UserKey } from '../../src/identity/keys.ts';
+
+const COLLATOR = new Intl.Collator('und', { sensitivity: 'base' });
+
+/** Letters, marks and digits of the scripts whose case, width and accents Active Directory leaves out. */
+function letters(): string[] {
+  const found: string[] = [];
+  const ranges = [
+    [0x20, 0x5ff],
+    [0x600, 0x6ff],
+    [0x1d00, 0x1fff],
+    [0x2070, 0x24ff],
+    [0x2c60, 0x2dff],
+    [0x3040, 0x33ff],
+    [0xa640, 0xa7ff],
+    [0xab30, 0xab6f],
+    [0xfb00, 0xffef],
+    [0x1d400, 0x1d7ff],
+    [0x1f100, 0x1f1ff],
+  ] as const;
+  for (const [from, to] of ranges)
+    for (let point = from; point <= to; point++) found.push(String.fromCodePoint(point));
+  // What looks like `@` is no sign of a domain: only `@` is.
+  return found.filter(
+    (letter) => !/\p{Cn}|\p{Co}|\p{Cs}/u.test(letter) && !lookAlike(letter, '@') && !lookAlike(letter, '\\'),
+  );
+}
+
+describe('the folded local part', () => {
+  it.each([
+    ['strasse', 'straße'],
+    ['dave', 'DÀVÉ'],
+    ['dave', 'ｄａｖｅ'],
+    ['dave', 'da\u00adve'],
+    ['soren', 'Søren'],
+    ['aether', 'æther'],
+    ['lodz', 'ŁÓDŹ'],
+    ['андреи', 'Андрей'],
+    ['user1', 'user１'],
+    ['office', 'oﬃce'],
+  ])('of %s is that of %s', (one, other) => {
+    expect(foldedLocalPart(other)).toBe(foldedLocalPart(one));
+  });
+
+  it.each([
+    ['dave', 'dove'],
+    ['иван', 'олег'],
+    ['李明', '王芳'],
+    ['דוד', 'שרה'],
+  ])('of %s is not that of %s', (one, other) => {
+    expect(foldedLocalPart(other)).not.toBe(foldedLocalPart(one));
+  });
+
+  it('does not depend on the domain', () => {
+    for (const name of ['dave', 'east\\dave', 'dave@eas.test', 'EAST\\DAVE'])
+      expect(foldedLocalPart(name)).toBe('dave');
+  });
+
+  it('is the same for all letters that a directory takes for one', () => {
+    const sorted = letters().toSorted(COLLATOR.compare);
+    const wrong = sorted.filter((letter, index) => {
+      const before = sorted[index - 1];
+      return (
+        before !== undefined &&
+        lookAlike(before, letter) &&
+        foldedLocalPart(before) !== foldedLocalPart(letter)
+      );
+    });
+    expect(wrong).toEqual([]);
+  });
+
+  it('is the same for all names that may be one user', () => {
+    const letter = fc.constantFrom(...'aàáÄbßsSæÆaeœOøoďdeéEëłlŀLñnｎdđþtTiıİIſﬁfiĳj\u0301\u00ad');
+    const name = fc.array(letter, { minLength: 1, maxLength: 4 }).map((parts) => parts.join(''));
+    const domain = fc.constantFrom('', '@eas.test', '@EAST');
+    fc.assert(
+      fc.property(name, name, domain, domain, (one, other, ofOne, ofOther) => {
+        const [a, b] = [one + ofOne, other + ofOther] as [UserKey, UserKey];
+        if (NO_GROUPS.meets(a, b)) expect(foldedLocalPart(a)).toBe(foldedLocalPart(b));
+      }),
+      { numRuns: 5_000 },
+    );
+  });
+});
