@@ -83,7 +83,7 @@ async function readUsers(store: DirectoryStore): Promise<Users> {
       if (isSpecial({ decided, imported, unreadable })) special.add(foldedLocalPart(key));
     }
   }
-  const users = { store, records, aliases, special };
+  const users = { store, records, aliases, special: withRelated(special, records) };
   const devices = new Map<UserKey, UserDevice[]>();
   for (const [name, own] of seen) {
     const user = canonical(users, name);
@@ -91,6 +91,20 @@ async function readUsers(store: DirectoryStore): Promise<Users> {
   }
   for (const [user, own] of devices) devices.set(user, [...joinUserDevices(own)]);
   return { ...users, devices };
+}
+
+/** A decision on one name of a user concerns everybody who may be that user under another name. */
+function withRelated(
+  special: ReadonlySet<string>,
+  records: ReadonlyMap<UserKey, UserRecord>,
+): ReadonlySet<string> {
+  if (special.size === 0) return special;
+  const all = new Set(special);
+  for (const { key, aliases } of records.values()) {
+    const parts = [key, ...aliases].map(foldedLocalPart);
+    if (parts.some((part) => special.has(part))) for (const part of parts) all.add(part);
+  }
+  return all;
 }
 
 function isSpecial({

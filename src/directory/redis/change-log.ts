@@ -148,7 +148,7 @@ export class ChangeLog {
 
 /**
  * Fields of an entry: `d` = devices, and partnerships as `DEVICE:USER`; `u` = users; each separated by spaces, users encoded
- * (redis-keys.ts). `y` = the policy changed.
+ * (redis-keys.ts); `y` = the policy changed.
  */
 function addChanges(changes: Change[], fields: readonly string[]): void {
   for (let at = 0; at + 1 < fields.length; at += 2) {
