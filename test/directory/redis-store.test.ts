@@ -1,31 +1,78 @@
 // Owns the Redis store's test runs: the contract on a real server, and what an outage does.
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { UserKey } from '../../src/identity/keys.ts';
+import { foldedLocalPart } from '../../src/identity/folded-name.ts';
+import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
+import { NO_GROUPS } from '../../src/identity/user-names.ts';
+import {
+  RedisKeys,
+  deviceField,
+  partitionOfDevice,
+  userField,
+} from '../../src/directory/redis/redis-keys.ts';
 import { RedisStore } from '../../src/directory/redis/redis-store.ts';
 import { VerdictCache } from '../../src/directory/verdict-cache.ts';
+import { UNGUARDED } from '../../src/directory/store-guard.ts';
 import type { DirectoryStore } from '../../src/directory/store.ts';
 import { startRedis } from '../support/servers/redis.ts';
 import type { TestRedis } from '../support/servers/redis.ts';
 import { stopTimers } from '../support/checks/test-clock.ts';
-import { alice, decision, deviceRecord, phone, storeContract, wipeDecision } from './store-contract.ts';
+import { BY_TEST, alice, decision, phone, wipeDecision } from '../support/servers/directory-records.ts';
+import type { OpenOptions, StoredRecord } from './contract/fixture.ts';
+import { storeContract } from './store-contract.ts';
 import { checkLeaksAtEnd } from '../support/checks/leaks.ts';
 import { compileSimplePolicy } from '../../src/policy/compile/simple-policy.ts';
 
 checkLeaksAtEnd();
 
 let redis: TestRedis;
+let client: Redis;
 beforeAll(async () => {
   redis = await startRedis();
+  client = new Redis(redis.url);
 });
-afterAll(() => redis.kill());
+afterAll(async () => {
+  client.disconnect();
+  await redis.kill();
+});
 
 const open = (commandTimeoutMs = 30_000): Promise<DirectoryStore> =>
   RedisStore.open({ url: redis.url, keyPrefix: 'easgate:', commandTimeoutMs });
+const keys = new RedisKeys('easgate:');
 const fixture = {
-  open: () => open(),
+  open: ({ names = NO_GROUPS, sources = [] }: OpenOptions = {}): Promise<DirectoryStore> =>
+    RedisStore.open(
+      { url: redis.url, keyPrefix: 'easgate:', commandTimeoutMs: 30_000 },
+      names,
+      UNGUARDED,
+      sources,
+    ),
   reset: () => redis.clear(),
+  writeText: async (record: StoredRecord, text: string): Promise<void> => {
+    const [key, field] = placeOf(record);
+    await client.hset(key, field, text);
+  },
 };
+
+/** Key and field of a record. */
+function placeOf(record: StoredRecord): [string, string] {
+  if (record.kind === 'deviceReport') return [keys.device(record.device), deviceField.report(record.source)];
+  if (record.kind === 'partnership')
+    return [keys.device(record.device), deviceField.partnership(record.user)];
+  if (record.kind !== 'userReport' && record.device !== null) {
+    const { device, user } = record;
+    const field =
+      record.kind === 'decision' ? deviceField.decision(user) : deviceField.imported(record.source, user);
+    return [keys.device(device), field];
+  }
+  const user = record.user ?? ('' as UserKey);
+  const local = foldedLocalPart(user);
+  if (record.kind === 'userReport') return [keys.users(local), userField.report(local, record.source, user)];
+  if (record.kind === 'decision') return [keys.users(local), userField.decision(local, user)];
+  return [keys.users(local), userField.imported(local, record.source, user)];
+}
+
+const onDevice = { device: phone, user: null };
 
 describe('the Redis store', () => {
   storeContract(fixture);
@@ -51,7 +98,7 @@ describe('the Redis store', () => {
       { ...limits, ...outage, lookupTimeoutMs: 10_000, onLookupError: () => undefined },
       () => clock.now,
     );
-    await store.decide(null, phone, wipeDecision(100));
+    await store.decide(onDevice, wipeDecision(100), BY_TEST);
     expect((await cache.decide(alice, phone)).verdict?.action).toBe('wipe');
     redis.freeze();
     const pass = stopTimers();
@@ -72,36 +119,12 @@ describe('the Redis store', () => {
     await store.close();
   });
 
-  it('understands a device of before states were dated, and decides also when a partnership is not understood', async () => {
-    await fixture.reset();
-    const client = new Redis(redis.url);
-    const old = { managed: true, compliant: false, source: 'mdm', version: 1, observedAt: 1_764_000_000_000 };
-    await client.set(`easgate:device:${phone}`, JSON.stringify(old));
-    await client.set(`easgate:partnership:${Buffer.from(alice).toString('base64url')}:${phone}`, 'nonsense');
-    client.disconnect();
-    const store = await open();
-    const found = await store.lookup(alice, phone);
-    expect(found.device).toMatchObject({ stateSince: 1_764_000_000_000, unmetRequirements: [] });
-    expect(found.partnership).toBeNull();
-    const before = await store.position();
-    await store.putDevice(
-      deviceRecord(phone, { compliant: false, model: null, version: 2, observedAt: 1_764_000_000_009 }),
-    );
-    expect(await store.position()).toBe(before);
-    expect((await store.getDevice(phone))?.record).toMatchObject({
-      version: 2,
-      stateSince: 1_764_000_000_000,
-    });
-    await store.close();
-  });
-
   it('settles a wipe once however the record was written', async () => {
     await fixture.reset();
     const store = await open();
-    const client = new Redis(redis.url);
     const { wipe, ...rest } = wipeDecision(100);
-    await client.set(`easgate:decision:${phone}:`, ` ${JSON.stringify({ wipe, more: 1, ...rest }, null, 1)}`);
-    client.disconnect();
+    const text = ` ${JSON.stringify({ wipe: { ...wipe, epoch: 1 }, more: 1, ...rest }, null, 1)}`;
+    await fixture.writeText({ kind: 'decision', ...onDevice }, text);
     const told = { requestedAt: 100, user: alice };
     expect(await store.noteWipeTold(null, phone, { ...told, at: 150 })).toBe(true);
     expect(await store.acknowledgeWipe(null, phone, { ...told, status: 1, at: 200 })).toBe(true);
@@ -119,9 +142,10 @@ describe('the Redis store', () => {
   ])('understands no wipe %s', async (_what, more) => {
     await fixture.reset();
     const store = await open();
-    const client = new Redis(redis.url);
-    await client.set(`easgate:decision:${phone}:`, JSON.stringify({ ...wipeDecision(1), ...more }));
-    client.disconnect();
+    await fixture.writeText(
+      { kind: 'decision', ...onDevice },
+      JSON.stringify({ ...wipeDecision(1), ...more }),
+    );
     expect(await store.lookup(alice, phone)).toMatchObject({
       deviceDecision: null,
       unreadable: [expect.stringContaining(`decision ${phone}`) as string],
@@ -132,26 +156,51 @@ describe('the Redis store', () => {
   it('reports an unreadable decision on a user to the look-ups that it concerns, and to no others', async () => {
     await fixture.reset();
     const store = await open();
-    const client = new Redis(redis.url);
-    await store.decide('bob' as UserKey, phone, decision('block'));
-    await client.set(`easgate:decision:${phone}:${Buffer.from('bob').toString('base64url')}`, 'nonsense');
-    client.disconnect();
+    await fixture.writeText({ kind: 'decision', device: phone, user: 'bob' as UserKey }, 'nonsense');
     expect((await store.lookup(alice, phone)).unreadable).toBeUndefined();
     for (const name of ['bob', 'bob@example.com'])
       expect((await store.lookup(name as UserKey, phone)).unreadable).toHaveLength(1);
     await store.close();
   });
 
+  it.each([
+    ['a device whose key is no hash', keys.device(phone)],
+    ['a user whose key is no hash', keys.users(alice)],
+  ])('denies %s, and the next write makes it one', async (_what, key) => {
+    await fixture.reset();
+    const store = await open();
+    await client.set(key, 'text');
+    expect((await store.lookup(alice, phone)).unreadable).toHaveLength(1);
+    expect((await store.lookup('bob' as UserKey, 'other' as DeviceKey)).unreadable).toBeUndefined();
+    await store.decide(onDevice, decision('block'), BY_TEST);
+    await store.decide({ device: null, user: alice }, decision('block'), BY_TEST);
+    expect((await store.lookup(alice, phone)).unreadable).toBeUndefined();
+    await store.close();
+  });
+
+  it('denies a device with a field that no name is written so', async () => {
+    await fixture.reset();
+    const store = await open();
+    await client.hset(keys.device(phone), 'm:a b', JSON.stringify(decision('allow')));
+    expect((await store.lookup(alice, phone)).unreadable).toHaveLength(1);
+    await store.close();
+  });
+
   it('says so when changes were trimmed away', async () => {
     await fixture.reset();
     const store = await open();
-    await store.decide(null, phone, decision('block'));
+    await store.decide(onDevice, decision('block'), BY_TEST);
     const position = await store.position();
-    for (let round = 0; round < 3; round++) await store.decide(null, phone, decision('allow'));
-    const client = new Redis(redis.url);
-    await client.xtrim('easgate:changes', 'MAXLEN', 1);
-    client.disconnect();
+    for (let round = 0; round < 3; round++) await store.decide(onDevice, decision('allow'), BY_TEST);
+    await client.xtrim(keys.changes(partitionOfDevice(phone)), 'MAXLEN', 1);
     expect((await store.changesAfter(position)).trimmed).toBe(true);
+    await store.close();
+  });
+
+  it('waits for nobody with a decision where there is no second server', async () => {
+    await fixture.reset();
+    const store = await open();
+    expect(await store.decide(onDevice, decision('block'), BY_TEST)).toEqual({ replicated: null });
     await store.close();
   });
 });

@@ -147,19 +147,25 @@ export class ChangeLog {
 }
 
 /**
- * Fields of an entry: `d` = device keys; `u` = names of users, encoded (redis-keys.ts); each separated by spaces. With both, the
- * change is about the partnership of that device and user. `y` = the policy changed.
+ * Fields of an entry: `d` = devices, and partnerships as `DEVICE:USER`; `u` = users; each separated by spaces, users encoded
+ * (redis-keys.ts). `y` = the policy changed.
  */
 function addChanges(changes: Change[], fields: readonly string[]): void {
-  let devices: readonly string[] = [];
-  let users: readonly string[] = [];
   for (let at = 0; at + 1 < fields.length; at += 2) {
-    const words = fields[at + 1]?.split(' ').filter((word) => word !== '') ?? [];
-    if (fields[at] === 'd') devices = words;
-    else if (fields[at] === 'u') users = words;
-    else if (fields[at] === 'y') changes.push(POLICY_CHANGE);
+    const [name, words = ''] = [fields[at], fields[at + 1]];
+    for (const word of words.split(' ')) {
+      if (word === '') continue;
+      if (name === 'y') changes.push(POLICY_CHANGE);
+      if (name === 'u') changes.push({ device: null, user: userIn(word) });
+      if (name !== 'd') continue;
+      const colon = word.indexOf(':');
+      const device = (colon === -1 ? word : word.slice(0, colon)) as DeviceKey;
+      changes.push({ device, user: colon === -1 ? null : userIn(word.slice(colon + 1)) });
+    }
   }
-  const names = users.map((name) => (decodeName(name) ?? name) as UserKey);
-  if (devices.length === 0) for (const user of names) changes.push({ device: null, user });
-  else for (const device of devices) changes.push({ device: device as DeviceKey, user: names[0] ?? null });
+}
+
+/** Another tool may have written a name without encoding it. */
+function userIn(word: string): UserKey {
+  return (decodeName(word) ?? word) as UserKey;
 }

@@ -56,7 +56,7 @@ export class DeviceWriter {
         };
       });
       const seen = this.mostlyNew ? items.map(() => NOTHING) : undefined;
-      await updateHashes(this.access, updates, { name: 'd' }, seen);
+      await updateHashes(this.access, updates, 'd', seen);
       this.mostlyNew = known < items.length / 2;
     });
     return outcomes;
@@ -107,53 +107,56 @@ export async function putImported(
   // Of several decisions on one subject, the last one counts.
   const last = new Map(changes.map((change) => [JSON.stringify([change.device, change.user]), change]));
   const onDevices = Map.groupBy(last.values(), ({ device }) => device);
-  const onUsers = onDevices.get(null) ?? [];
+  const onUsers = Map.groupBy(onDevices.get(null) ?? [], ({ user }) => foldedLocalPart(user ?? ''));
   onDevices.delete(null);
-  const devices = [...onDevices].map(([device, ofDevice]) => {
+  const intoDevices = [...onDevices].map(([device, ofDevice]): ImportedInto => {
     const key = device as DeviceKey;
     const fields = ofDevice.map(({ user, decision }) => ({
       name: deviceField.imported(source, user),
+      news: user === null ? key : `${key}:${encodeName(user)}`,
       decision,
     }));
-    return { partition: partitionOfDevice(key), key: keys.device(key), news: '=', fields };
+    return { partition: partitionOfDevice(key), key: keys.device(key), fields };
   });
-  const locals = [...Map.groupBy(onUsers, ({ user }) => foldedLocalPart(user ?? ''))].map(
-    ([local, ofLocal]) => {
-      const users = ofLocal.map(({ user }) => user as UserKey);
-      const fields = ofLocal.map(({ decision }, index) => ({
-        name: userField.imported(local, source, users[index] as UserKey),
-        decision,
-      }));
-      const news = users.map(encodeName).join(' ');
-      return { partition: partitionOfUsers(local), key: keys.users(local), news, fields };
-    },
-  );
-  await inParallel(
-    byPartition(devices, ({ partition }) => partition),
-    ({ items }) => write(access, items, { name: 'd' }),
-  );
-  await inParallel(
-    byPartition(locals, ({ partition }) => partition),
-    ({ items }) => write(access, items, { name: 'u' }),
-  );
+  const intoUsers = [...onUsers].map(([local, ofLocal]): ImportedInto => {
+    const fields = ofLocal.map(({ user, decision }) => {
+      const name = user ?? ('' as UserKey);
+      return { name: userField.imported(local, source, name), news: encodeName(name), decision };
+    });
+    return { partition: partitionOfUsers(local), key: keys.users(local), fields };
+  });
+  await inParallel(byPartition(intoDevices, partitionOf), ({ items }) => write(access, items, 'd'));
+  await inParallel(byPartition(intoUsers, partitionOf), ({ items }) => write(access, items, 'u'));
 }
 
 interface ImportedInto {
+  readonly partition: number;
   readonly key: string;
-  readonly news: string;
-  readonly fields: readonly { readonly name: string; readonly decision: ImportedChange['decision'] }[];
+  readonly fields: readonly {
+    readonly name: string;
+    readonly news: string;
+    readonly decision: ImportedChange['decision'];
+  }[];
+}
+
+function partitionOf({ partition }: ImportedInto): number {
+  return partition;
 }
 
 function write(access: HashAccess, part: readonly ImportedInto[], log: LogField): Promise<void> {
-  const updates = part.map(({ key, news, fields }): HashUpdate => ({
+  const updates = part.map(({ key, fields }): HashUpdate => ({
     wanted: { key, fields: fields.map(({ name }) => name) },
     join: (stored) => {
-      const changed = fields.flatMap(({ name, decision }, index): FieldChange[] => {
+      const changed: FieldChange[] = [];
+      const news: string[] = [];
+      for (const [index, field] of fields.entries()) {
         const expected = stored?.[index] ?? null;
-        const next = decision === null ? null : JSON.stringify(decision);
-        return expected === next ? [] : [{ field: name, expected, next }];
-      });
-      return changed.length === 0 ? null : { fields: changed, news };
+        const next = field.decision === null ? null : JSON.stringify(field.decision);
+        if (expected === next) continue;
+        changed.push({ field: field.name, expected, next });
+        news.push(field.news);
+      }
+      return { fields: changed, news: news.join(' ') };
     },
   }));
   return updateHashes(access, updates, log);

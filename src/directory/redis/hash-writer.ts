@@ -15,7 +15,8 @@ export interface FieldChange {
 export interface HashChange {
   readonly fields: readonly FieldChange[];
   /**
-   * For the change log: users, encoded and separated by spaces; '=' = the device of the hash. '' = no verdict changes.
+   * For the change log, separated by spaces: users, encoded; or partnerships as `DEVICE:USER`; '=' = the device of the hash. '' = no
+   * verdict changes.
    */
   readonly news: string;
   /** The hash must not exist. */
@@ -29,11 +30,8 @@ export interface HashUpdate {
   readonly join: (stored: ReadHash['values']) => HashChange | null;
 }
 
-/** What the log says of a script: `d` = devices, `u` = users; `user`, encoded, beside one device, '' = none. */
-export interface LogField {
-  readonly name: 'd' | 'u';
-  readonly user?: string;
-}
+/** The field of the log that a script writes: `d` = devices and partnerships, `u` = users. */
+export type LogField = 'd' | 'u';
 
 /** Access to Redis. */
 export interface HashAccess {
@@ -66,7 +64,7 @@ export async function updateHashes(
     known = undefined;
     const written: HashUpdate[] = [];
     const keys: string[] = [];
-    const values: string[] = [String(MAX_CHANGES), log.name, log.user ?? ''];
+    const values: string[] = [String(MAX_CHANGES), log];
     for (const [index, update] of open.entries()) {
       const change = update.join(stored[index]?.values ?? null);
       if (change === null || change.fields.length === 0) continue;

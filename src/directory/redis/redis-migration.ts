@@ -101,7 +101,7 @@ export class RedisMigration {
         updateHashes(
           this.access,
           items.flatMap(([device, records]) => this.updatesOf(kind, device, records, seen)),
-          { name: 'd' },
+          'd',
         ),
       );
     }
@@ -113,7 +113,7 @@ export class RedisMigration {
         updateHashes(
           this.access,
           items.map(([local, ofLocal]) => update(this.keys.users(local), joined(ofLocal))),
-          { name: 'u' },
+          'u',
         ),
       );
     }

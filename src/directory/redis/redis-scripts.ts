@@ -86,9 +86,8 @@ return table.concat(sizes, ' ') .. '\\n' .. table.concat(values)
 );
 
 /**
- * KEYS: hashes of one partition. ARGV: text of the known schema, length of the log, field of the log ('d' or 'u'), one user for
- * the field 'u' beside 'd' or '', then per key: what the log says of it ('' = no news, '=' = the name in the key), number of
- * fields, with '!' before it if the key must not exist, per field: name, expected text, new text; '' = none.
+ * KEYS: hashes of one partition. ARGV: text of the known schema, length of the log, field of the log ('d' or 'u'), then per key:
+ * what the log says of it ('' = no news, '=' = the name in the key), number of fields, with '!' before it if the key must not exist, per field: name, expected text, new text; '' = none.
  * A key is written only if all of its fields are as expected; the others are written all the same. One entry of the log names
  * all that were. Returns the numbers of the keys that were not written.
  * Redis does not roll back: a script that fails halfway has written half. So types and permissions are checked first; and the
@@ -109,7 +108,7 @@ local function need(command, key, ...)
   end
 end
 local news, failed, writes = {}, {}, {}
-local at = 5
+local at = 4
 for index, key in ipairs(KEYS) do
   local new, number = string.match(ARGV[at + 1], '^(!?)(%d+)$')
   local count, first = tonumber(number), at + 2
@@ -117,16 +116,16 @@ for index, key in ipairs(KEYS) do
   if new == '!' and pcall('HLEN', key) ~= 0 then same = false end
   for field = first, first + count * 3 - 1, 3 do
     if not same then break end
-    local stored = not other and pcall('HGET', key, ARGV[field]) or ''
+    local stored = not other and pcall('HGET', key, ARGV[field])
     if type(stored) == 'table' then
       if not string.find(stored.err, 'WRONGTYPE', 1, true) then return stored end
-      stored, other = '', true
+      stored, other = false, true
     end
     local expected, next = ARGV[field + 1], ARGV[field + 2]
-    if stored ~= expected then
+    if (stored or '') ~= expected then
       same = false
     elseif next == '' then
-      if expected ~= '' then dropped[#dropped + 1] = ARGV[field] end
+      if stored then dropped[#dropped + 1] = ARGV[field] end
     elseif next ~= expected then
       put[#put + 1] = ARGV[field]
       put[#put + 1] = next
@@ -147,12 +146,7 @@ end
 if #news > 0 then need('XADD', partition .. 'changes', '*', 'f', 'v') end
 if refusal then return refusal end
 if #news > 0 then
-  local entry = { 'XADD', partition .. 'changes', 'MAXLEN', '~', ARGV[2], '*', ARGV[3], table.concat(news, ' ') }
-  if ARGV[4] ~= '' then
-    entry[#entry + 1] = 'u'
-    entry[#entry + 1] = ARGV[4]
-  end
-  local reply = pcall(unpack(entry))
+  local reply = pcall('XADD', partition .. 'changes', 'MAXLEN', '~', ARGV[2], '*', ARGV[3], table.concat(news, ' '))
   if type(reply) == 'table' and reply.err then return reply end
 end
 for _, write in ipairs(writes) do call(unpack(write)) end

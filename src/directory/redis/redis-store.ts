@@ -322,6 +322,7 @@ export class RedisStore implements DirectoryStore {
     const wanted = this.decisionField(subject);
     const [field = ''] = wanted.fields ?? [];
     const what = recordNames.decision(device, user);
+    const news = isNews ? await this.newsOf(subject) : '';
     const access: HashAccess = {
       ...this.access,
       commit: async (keys, values) => (await this.guard.script(COMMIT, keys, values, on)) as number[],
@@ -334,11 +335,29 @@ export class RedisStore implements DirectoryStore {
       const after = work(before);
       const isNothing = after === null || (after.decision === null && expected === null);
       if (isNothing) return null;
-      const news = isNews ? (device ?? encodeName(user ?? '')) : '';
       return { fields: [{ field, expected, next: decisionRecordText(after, this.epoch) }], news };
     };
-    const beside = device === null || user === null ? {} : { user: encodeName(user) };
-    await updateHashes(access, [{ wanted, join }], { name: device === null ? 'u' : 'd', ...beside });
+    await updateHashes(access, [{ wanted, join }], device === null ? 'u' : 'd');
+  }
+
+  /** What the log says of a decision: one on a user concerns all names of the user. */
+  private async newsOf({ device, user }: DecisionSubject): Promise<string> {
+    if (device !== null) return user === null ? device : `${device}:${encodeName(user)}`;
+    if (user === null) return '';
+    const { login } = await this.readLogin(user);
+    const names = new Set([user, login.user, ...(login.record?.aliases ?? [])]);
+    return [...names].map(encodeName).join(' ');
+  }
+
+  /** Reads what is stored of the user behind a name. */
+  private async readLogin(name: UserKey): Promise<LookUp> {
+    const lookUp = new LookUp(this.names, this.sources, name);
+    for (let missing = lookUp.login.missing(); missing.length > 0; missing = lookUp.login.missing()) {
+      const hashes = await this.reads.read(missing.map((local) => ({ key: this.keys.users(local) })));
+      for (const [index, local] of missing.entries())
+        lookUp.login.add(local, storedUsers(local, hashes[index]?.values ?? null));
+    }
+    return lookUp;
   }
 
   private decisionField({ device, user }: DecisionSubject): WantedHash {

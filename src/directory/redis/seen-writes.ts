@@ -33,7 +33,7 @@ export async function recordSeen(
       updateHashes(
         access,
         items.map(([, seen]) => partnershipsUpdate(keys, seen, added)),
-        { name: 'd' },
+        'd',
       ),
   );
   const locals = Map.groupBy(records, ({ user }) => foldedLocalPart(user));
@@ -43,7 +43,7 @@ export async function recordSeen(
       updateHashes(
         access,
         items.map(([local, seen]) => devicesUpdate(keys, local, seen)),
-        { name: 'u' },
+        'u',
       ),
   );
   return [...added.values()];

@@ -67,7 +67,7 @@ export async function putUsers(
         return plan.change;
       },
     }));
-    await updateHashes(access, updates, { name: 'u' }, seen);
+    await updateHashes(access, updates, 'u', seen);
     // Another writer of the same users may have been faster.
     const redone = done.filter((plan, index) => plan !== plans[index]);
     await takeAliases(
@@ -119,8 +119,11 @@ function planOf({ local, observations }: Observed, values: readonly (string | nu
       if (alias === key) continue;
       const isNear = foldedLocalPart(alias) === local;
       const [wasNamed, isNamed] = [had.has(alias), has.has(alias)];
-      if (!isNear) far[isNamed ? (wasNamed ? 'kept' : 'added') : 'removed'].push({ alias, user: key });
-      else if (!isNamed) {
+      if (!isNear) {
+        far[isNamed ? (wasNamed ? 'kept' : 'added') : 'removed'].push({ alias, user: key });
+        // An alias that is written elsewhere has an entry of the log there.
+        if (!(wasNamed && isNamed)) changed.delete(alias);
+      } else if (!isNamed) {
         if (aliases.get(alias) === key) aliases.delete(alias);
       } else if (!wasNamed || !aliases.has(alias)) {
         const former = aliases.get(alias);
@@ -191,7 +194,7 @@ async function writeAliases(
     updateHashes(
       access,
       items.map((far) => aliasUpdate(keys, far, nextUser)),
-      { name: 'u' },
+      'u',
     ),
   );
 }
@@ -206,7 +209,7 @@ function aliasUpdate(keys: RedisKeys, { alias, user }: FarAlias, nextUser: NextU
       const now = expected === null ? null : decodeUser(local, expected);
       const next = nextUser(now, user);
       if (next === undefined) return null;
-      const names = now === null ? [alias, user] : [alias, user, now];
+      const names = now === null || now === user ? [alias] : [alias, now];
       const change = { field, expected, next: next === null ? null : encodeUser(local, next) };
       return { fields: [change], news: loggedNames(names) };
     },
