@@ -106,10 +106,7 @@ Partitions \`P\`: devices are in 0 to 15, CRC-16/XMODEM of the key modulo 16; us
 plus 16. \`${sample}\` is \`${keys.device(sample)}\`, users named \`alice\` are \`${keys.users('alice')}\`.
 `,
     ...rows([
-      [
-        keys.schema,
-        'identity of the store; each partition has a copy, ' + `\`${partition(keys.schemaCopy(0))}\``,
-      ],
+      [keys.schema, `identity of the store; each partition has a copy, \`${partition(keys.schemaCopy(0))}\``],
       [keys.beat, 'the beat, and the time of the server at it'],
       [partition(keys.device(device, 0)), 'hash of a device, fields below'],
       [partition(keys.users('L', 16)), 'hash of the users with this local part, fields below'],
