@@ -275,6 +275,10 @@ export const PROGRAM_ERRORS = {
   ),
   EASGATE_FILE: command('a file of the command line cannot be read or parsed'),
   EASGATE_POLICY: command('the policy document has errors; each is listed with line and column'),
+  EASGATE_POLICY_FILE: command(
+    'the configuration names a policy file, so that no policy is published in the directory',
+  ),
+  EASGATE_CONFIRM: command('the change was not confirmed; nothing was changed'),
   EASGATE_POLICY_FACTS: command('the facts are not one JSON object per line'),
   EASGATE_WBXML: command('the input is not WBXML of Exchange ActiveSync, or not its XML form'),
   EASGATE_WBXML_HEADER: command('the document does not begin as WBXML 03 01 6A 00 (MS-ASWBXML 2.1)'),

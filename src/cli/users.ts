@@ -91,7 +91,6 @@ function reportLines({
   reports,
   decision,
 }: Pick<UserDetails, 'record' | 'reports' | 'decision'>): string[] {
-  const listed = (texts: readonly string[]): string => texts.map((text) => printable(text)).join(', ');
   const lines: string[] = [];
   if (decision !== null)
     lines.push(`decision on every device: ${describeDecision(decision)} by ${printable(decision.owner)}`);
@@ -105,6 +104,10 @@ function reportLines({
     `reported by: ${listed(reports.map(({ source, observedAt }) => `${source} ${isoTime(observedAt)}`))}`,
   );
   return lines;
+}
+
+function listed(texts: readonly string[]): string {
+  return texts.map((text) => printable(text)).join(', ');
 }
 
 /** `users allow`, `block` and `quarantine`. */

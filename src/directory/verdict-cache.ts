@@ -34,6 +34,8 @@ export interface VerdictCacheOptions {
   readonly staleBlockedMs: number;
   /** Called for every failed look-up: store unavailable, too slow, or a malformed record. */
   readonly onLookupError: (error: unknown) => void;
+  /** Called when other versions of the policy may be in use: the store said so, or changes were lost. */
+  readonly onPolicyChange?: () => void;
   /** Called when the store becomes unavailable, even without traffic, and when it is available again. */
   readonly onStoreState?: StoreStateListener;
 }
@@ -401,6 +403,7 @@ export class VerdictCache {
 
   private apply(batch: ChangeBatch): void {
     this.applied = batch.position;
+    if (batch.trimmed || batch.changes.some(({ policy }) => policy === true)) this.options.onPolicyChange?.();
     const devices = new Set<string>();
     const users = new Set<string>();
     for (const { device, user } of batch.changes) {

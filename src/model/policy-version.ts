@@ -13,6 +13,7 @@ export const policyVersionSchema = z.object({
   comment: text('Why, in the words of the author'),
   at: z.number().describe('When it was added, milliseconds since the epoch'),
   document: z.string().describe('The document, as it was written (YAML)'),
+  parsed: z.unknown().describe('The document, parsed: to parse a large one takes longer than to compile it'),
   lists: z
     .record(z.string(), z.string())
     .describe('The texts of the files that its lists name, by their names in the document'),
@@ -28,7 +29,9 @@ export const policyStateSchema = z.object({
 });
 
 /** A version of the policy. */
-export type PolicyVersion = Immutable<z.infer<typeof policyVersionSchema>>;
+export type PolicyVersion = Immutable<Omit<z.infer<typeof policyVersionSchema>, 'parsed'>> & {
+  readonly parsed?: unknown;
+};
 /** Which versions are in use. */
 export type PolicyState = Immutable<z.infer<typeof policyStateSchema>>;
 

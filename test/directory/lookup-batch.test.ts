@@ -1,14 +1,17 @@
 // Owns the promises of look-ups that Redis answers together: each gets its own answer, and few calls are made.
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { RedisKeys } from '../../src/directory/redis/redis-keys.ts';
 import { RedisStore } from '../../src/directory/redis/redis-store.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
 import { checkLeaksAtEnd } from '../support/checks/leaks.ts';
 import { startRedis } from '../support/servers/redis.ts';
 import type { TestRedis } from '../support/servers/redis.ts';
-import { alice, decision, deviceRecord, phone } from './store-contract.ts';
+import { BY_TEST, alice, decision, deviceReport, phone } from '../support/servers/directory-records.ts';
 
 checkLeaksAtEnd();
+
+const keys = new RedisKeys('easgate:');
 
 let redis: TestRedis;
 let client: Redis;
@@ -39,10 +42,11 @@ describe('look-ups of one turn', () => {
   it('get their own answers, whatever the number of decisions', async () => {
     const namesake = (index: number, at: number): UserKey => `domain${at}\\user${index}` as UserKey;
     for (let index = 0; index < 50; index++) {
-      await store.putDevice(deviceRecord(device(index), { model: `model ${index}` }));
-      if (index % 3 === 1) await store.decide(user(index), device(index), decision('quarantine'));
+      await store.putDevices([deviceReport(device(index), { model: `model ${index}` })]);
+      if (index % 3 === 1)
+        await store.decide({ device: device(index), user: user(index) }, decision('quarantine'), BY_TEST);
       for (let at = 0; at < index % 4; at++)
-        await store.decide(namesake(index, at), device(index), decision('block'));
+        await store.decide({ device: device(index), user: namesake(index, at) }, decision('block'), BY_TEST);
     }
     const found = await Promise.all(
       Array.from({ length: 50 }, (_, index) => store.lookup(user(index), device(index))),
@@ -63,8 +67,8 @@ describe('look-ups of one turn', () => {
   });
 
   it('name what is stored and no text, each for itself', async () => {
-    await client.hset(`easgate:decision:${device(1)}:`, 'action', 'block');
-    await client.lpush(`easgate:alias:${Buffer.from(user(2)).toString('base64url')}`, 'someone');
+    await client.set(keys.device(device(1)), 'text');
+    await client.lpush(keys.users(user(2)), 'someone');
     const [first, second, third, fourth] = await Promise.allSettled(
       [0, 1, 2, 3].map((index) => store.lookup(user(index), device(index))),
     );
@@ -76,17 +80,12 @@ describe('look-ups of one turn', () => {
     ]);
     expect(
       [first, second, third, fourth].map((one) => one?.status === 'fulfilled' && one.value.unreadable),
-    ).toEqual([
-      undefined,
-      ['easgate:decision:phone1:'],
-      [`easgate:alias:${Buffer.from(user(2)).toString('base64url')}`],
-      undefined,
-    ]);
+    ).toEqual([undefined, ['device phone1'], ['user user2'], undefined]);
   });
 });
 
 it('a look-up is answered after Redis forgot its scripts', async () => {
-  await store.decide(null, phone, decision('block'));
+  await store.decide({ device: phone, user: null }, decision('block'), BY_TEST);
   await client.script('FLUSH');
   expect((await store.lookup(alice, phone)).deviceDecision?.action).toBe('block');
 });

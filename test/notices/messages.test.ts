@@ -68,6 +68,19 @@ describe('the built-in texts', () => {
     }
   });
 
+  it.each([...DEFAULT_TEMPLATES.keys()])(
+    'say in %s what happens when, where a reason can have a date',
+    (language) => {
+      const nextStep = Date.UTC(2031, 0, 2, 3, 4);
+      for (const reason of ['notCompliant', 'compromised', 'individualRule', 'unknownDevice']) {
+        const { text, html } = notice({ language, reason, nextStep });
+        expect(text).toContain('2031');
+        expect(html).toContain('2031');
+        expect(notice({ language, reason }).text).not.toMatch(/2031|\{\{/);
+      }
+    },
+  );
+
   it('name the requirement where a reason can have one', () => {
     for (const language of DEFAULT_TEMPLATES.keys()) {
       expect(notice({ language, reason: 'notCompliant' }).text).toContain('iOS 18.2');

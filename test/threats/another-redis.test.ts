@@ -7,14 +7,14 @@ import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { RedisKeeper } from '../../src/directory/redis/redis-keeper.ts';
 import { RedisStore } from '../../src/directory/redis/redis-store.ts';
-import { acceptedIdentity, newIdentity } from '../../src/directory/store-identity.ts';
+import { STORE_SCHEMA, acceptedIdentity, newIdentity } from '../../src/directory/store-identity.ts';
 import { readMemory } from '../../src/directory/store-memory.ts';
 import type { StoreMemory } from '../../src/directory/store-memory.ts';
-import { alice, decision, phone, wipeDecision } from '../directory/store-contract.ts';
+import { BY_TEST, alice, decision, phone, wipeDecision } from '../support/servers/directory-records.ts';
 import { openGuarded } from '../support/servers/guarded-store.ts';
 import type { GuardedGateway } from '../support/servers/guarded-store.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
-import { initDirectory, startRedis } from '../support/servers/redis.ts';
+import { initDirectory, startRedis, writeIdentity } from '../support/servers/redis.ts';
 import type { TestRedis } from '../support/servers/redis.ts';
 import { until } from '../support/checks/until.ts';
 
@@ -38,7 +38,7 @@ beforeEach(async () => {
   client = new Redis(redis.url);
   client.on('error', () => undefined);
   gateway = await start();
-  await gateway.store.decide(null, phone, decision('block'));
+  await gateway.store.decide({ device: phone, user: null }, decision('block'), BY_TEST);
 });
 afterEach(async () => {
   await gateway.close();
@@ -90,7 +90,7 @@ describe('a Redis that lost everything', () => {
       await until(() => gateway.codes().includes('EASGATE_STORE_MISSING'), 'the log to say so', 20_000);
       expect(await gateway.ask(phone)).toMatchObject({ source: 'stale', verdict: { action: 'block' } });
       expect(await gateway.ask('stranger')).toEqual({ source: 'none', verdict: null });
-      await expect(gateway.store.decide(null, phone, null)).rejects.toMatchObject({
+      await expect(gateway.store.decide({ device: phone, user: null }, null, BY_TEST)).rejects.toMatchObject({
         code: 'EASGATE_STORE_MISSING',
       });
       // Nothing was written to it: it is no directory.
@@ -112,7 +112,7 @@ describe('a Redis that lost everything', () => {
     gateway.verdicts.onChange(({ all }) => (dropped ||= all));
     await client.flushall();
     await until(() => gateway.codes().length > 0, 'the log to say so', 20_000);
-    await expect(gateway.store.changesAfter('9000000000000-0')).rejects.toMatchObject({
+    await expect(gateway.store.changesAfter('3:9000000000000-0')).rejects.toMatchObject({
       code: 'EASGATE_STORE_MISSING',
     });
     expect([dropped, gateway.verdicts.peek(alice, phone)?.action]).toEqual([false, 'block']);
@@ -159,7 +159,7 @@ describe('a Redis that is another store', () => {
   it('is an outage, and the log says which', async () => {
     await gateway.ask(phone);
     const { id } = newIdentity();
-    await client.set('easgate:schema', JSON.stringify({ version: 1, id, epoch: 9, replaces: [] }));
+    await writeIdentity(client, JSON.stringify({ version: STORE_SCHEMA, id, epoch: 9, replaces: [] }));
     await gateway.untilServed(phone, false);
     expect(gateway.codes()).toEqual(['EASGATE_STORE_OTHER']);
     expect((await gateway.ask(phone)).verdict?.action).toBe('block');
@@ -169,7 +169,7 @@ describe('a Redis that is another store', () => {
     await gateway.ask(phone);
     const elsewhere = await openGuarded({ kind: 'redis', ...reach(redis) });
     const { id } = newIdentity();
-    await client.set('easgate:schema', JSON.stringify({ version: 1, id, epoch: 1, replaces: [] }));
+    await writeIdentity(client, JSON.stringify({ version: STORE_SCHEMA, id, epoch: 1, replaces: [] }));
     await gateway.untilServed(phone, false);
     await elsewhere.untilServed(phone, false);
     await accept();
@@ -181,25 +181,25 @@ describe('a Redis that is another store', () => {
 
   it('of an earlier epoch is an outage', async () => {
     const before = (await client.get('easgate:schema')) ?? '';
-    await client.set('easgate:schema', JSON.stringify({ ...(JSON.parse(before) as object), epoch: 2 }));
+    await writeIdentity(client, JSON.stringify({ ...(JSON.parse(before) as object), epoch: 2 }));
     await until(() => gateway.codes().includes('EASGATE_STORE_EPOCH_RAISED'), 'the new epoch', 20_000);
-    await client.set('easgate:schema', before);
+    await writeIdentity(client, before);
     await gateway.untilServed(phone, false);
     expect(gateway.codes()).toEqual(['EASGATE_STORE_EPOCH_RAISED', 'EASGATE_STORE_EPOCH']);
   });
 
-  it.each(['nonsense', '{"version":1}', '[]'])(
+  it.each(['nonsense', '{"version":2}', '[]'])(
     'of an identity that is not understood (%s) is an outage',
     async (text) => {
       await gateway.ask(phone);
-      await client.set('easgate:schema', text);
+      await writeIdentity(client, text);
       await gateway.untilServed(phone, false);
       expect(gateway.codes()).toEqual(['EASGATE_STORE_MISSING']);
     },
   );
 
   it('of a schema that is not known is an outage', async () => {
-    await client.set('easgate:schema', JSON.stringify({ version: 2, id: newIdentity().id, epoch: 1 }));
+    await writeIdentity(client, JSON.stringify({ version: 9, id: newIdentity().id, epoch: 1 }));
     await gateway.untilServed(phone, false);
     expect(gateway.codes()).toEqual(['EASGATE_STORE_SCHEMA']);
   });
@@ -220,7 +220,11 @@ describe('a Redis that was restored from an old dump', () => {
     await gateway.close();
     gateway = await start({ maxRollbackMs: 500 });
     await restore(async () => {
-      await gateway.store.decide(null, 'stolen' as typeof phone, decision('block'));
+      await gateway.store.decide(
+        { device: 'stolen' as typeof phone, user: null },
+        decision('block'),
+        BY_TEST,
+      );
       await gateway.ask('stolen');
       await beats(1_000);
     });
@@ -239,10 +243,10 @@ describe('a Redis that was restored from an old dump', () => {
   });
 
   it('that lost a little is read anew, and a wipe that was taken back meanwhile is not carried out', async () => {
-    await gateway.store.decide(null, phone, wipeDecision(100));
+    await gateway.store.decide({ device: phone, user: null }, wipeDecision(100), BY_TEST);
     expect((await gateway.ask(phone)).verdict?.action).toBe('wipe');
     await restore(async () => {
-      await gateway.store.decide(null, phone, null);
+      await gateway.store.decide({ device: phone, user: null }, null, BY_TEST);
       await beats(1_000);
     });
     await until(() => gateway.codes().includes('EASGATE_STORE_EPOCH_RAISED'), 'the new epoch', 20_000);
@@ -251,8 +255,10 @@ describe('a Redis that was restored from an old dump', () => {
       verdict: { action: 'block', reason: 'storeUnavailable' },
     });
     expect((await gateway.verdicts.confirm(alice, phone))?.action).toBe('block');
-    expect((await gateway.store.listDevices())[0]?.decision).toMatchObject({ wipe: { suspended: true } });
-    await gateway.store.decide(null, phone, wipeDecision(200));
+    expect((await gateway.store.getDevice(phone))?.decided.decision).toMatchObject({
+      wipe: { suspended: true },
+    });
+    await gateway.store.decide({ device: phone, user: null }, wipeDecision(200), BY_TEST);
     expect((await gateway.verdicts.confirm(alice, phone))?.action).toBe('wipe');
   });
 
@@ -299,7 +305,7 @@ describe('a replica', () => {
   it('whose link to its primary is down is an outage, until the link is up', async () => {
     const reader = await openGuarded({ kind: 'redis', ...reach(replica) });
     expect((await reader.ask(phone)).verdict?.action).toBe('block');
-    await gateway.store.decide(null, 'newly' as typeof phone, decision('block'));
+    await gateway.store.decide({ device: 'newly' as typeof phone, user: null }, decision('block'), BY_TEST);
     await reader.untilServed('newly', true);
     await admin.replicaof('127.0.0.1', 1);
     await reader.untilServed(phone, false);
@@ -324,7 +330,7 @@ describe('a replica', () => {
 
   it('takes no decision, and says so', async () => {
     const reader = await openGuarded({ kind: 'redis', ...reach(replica) });
-    await expect(reader.store.decide(null, phone, null)).rejects.toMatchObject({
+    await expect(reader.store.decide({ device: phone, user: null }, null, BY_TEST)).rejects.toMatchObject({
       code: 'EASGATE_STORE_REFUSED',
       message: expect.stringMatching(/nothing was written: .*READONLY/) as string,
     });

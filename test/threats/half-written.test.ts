@@ -2,10 +2,19 @@
 // that was said to have failed would take effect later, without a line in the change log.
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { PARTITIONS, RedisKeys, userField } from '../../src/directory/redis/redis-keys.ts';
 import { RedisStore } from '../../src/directory/redis/redis-store.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
-import { alice, decision, deviceRecord, phone } from '../directory/store-contract.ts';
 import { checkLeaksAtEnd } from '../support/checks/leaks.ts';
+import {
+  BY_TEST,
+  alice,
+  decision,
+  deviceReport,
+  phone,
+  seenPartnership,
+  userReport,
+} from '../support/servers/directory-records.ts';
 import { startRedis } from '../support/servers/redis.ts';
 import type { TestRedis } from '../support/servers/redis.ts';
 
@@ -29,7 +38,9 @@ beforeAll(async () => {
 beforeEach(async () => {
   await redis.clear();
   store = await open(redis.url);
-  await store.decide(null, other, decision('block'));
+  await store.decide(onOther, decision('block'), BY_TEST);
+  await store.putImported('exchange', [{ ...onOther, decision: decision('allow') }]);
+  await store.putUsers([userReport(dave, { aliases: ['d'] })]);
 });
 afterEach(async () => {
   for (const one of opened.splice(0)) await one.close();
@@ -39,36 +50,38 @@ afterAll(async () => {
   await redis.kill();
 });
 
+const keys = new RedisKeys('easgate:');
 const other = 'phone9' as DeviceKey;
-const seen = {
-  user: alice,
-  device: phone,
-  firstSeen: 1,
-  lastSeen: 1,
-  deviceType: 'x',
-  userAgent: null,
-  protocolVersion: null,
-  lastVerdict: 'allow',
-  lastReason: 'compliant',
-  model: null,
-  os: null,
-  imei: null,
-  spellings: ['phone1'],
-};
+const dave = 'dave' as UserKey;
+const onPhone = { device: phone, user: null };
+const onOther = { device: other, user: null };
 
 /** Everything that writes, by name. */
 const WRITES: readonly [string, () => Promise<unknown>][] = [
-  ['a decision', () => store.decide(null, phone, decision('block'))],
-  ['a decision on a partnership', () => store.decide(alice, phone, decision('block'))],
-  ['a decision that is compared', () => store.replaceDecision(null, phone, null, decision('block'))],
-  ['taking back a decision', () => store.decide(null, other, null)],
+  ['a decision', () => store.decide(onPhone, decision('block'), BY_TEST)],
+  [
+    'a decision on a partnership',
+    () => store.decide({ device: phone, user: alice }, decision('block'), BY_TEST),
+  ],
+  ['a decision on a user', () => store.decide({ device: null, user: alice }, decision('block'), BY_TEST)],
+  ['a decision that is compared', () => store.replaceDecision(onPhone, null, decision('block'), BY_TEST)],
+  ['taking back a decision', () => store.decide(onOther, null, BY_TEST)],
   [
     'taking back a decision that is compared',
-    () => store.replaceDecision(null, other, decision('block'), null),
+    () => store.replaceDecision(onOther, decision('block'), null, BY_TEST),
   ],
-  ['a device report', () => store.putDevice(deviceRecord(phone))],
-  ['a user', () => store.putUser({ key: alice, aliases: ['a' as UserKey, 'b' as UserKey], groups: [] })],
-  ['a partnership', () => store.recordSeen([seen, { ...seen, device: 'phone2' as DeviceKey }])],
+  [
+    'an imported decision',
+    () => store.putImported('exchange', [{ ...onPhone, decision: decision('allow') }]),
+  ],
+  ['removing an imported decision', () => store.putImported('exchange', [{ ...onOther, decision: null }])],
+  ['a device report', () => store.putDevices([deviceReport(phone), deviceReport(other)])],
+  ['a user', () => store.putUsers([userReport(alice, { aliases: ['a', 'x\\alice'] })])],
+  ['removing an alias', () => store.putUsers([userReport(dave, { aliases: [], observedAt: 9 })])],
+  [
+    'a partnership',
+    () => store.recordSeen([seenPartnership(alice, phone, 1), seenPartnership(alice, other, 1)]),
+  ],
 ];
 
 /** All keys with what they hold. */
@@ -79,32 +92,38 @@ async function content(): Promise<string> {
 
 /** What makes Redis refuse, and which writes it concerns. */
 const CAUSES: readonly [string, (write: string) => boolean, () => Promise<unknown>][] = [
-  ['the change log is no stream', appends, () => client.set('easgate:changes', 'nonsense')],
+  ['the change log is no stream', () => true, () => inEachLog((name) => client.set(name, 'nonsense'))],
   [
     'the change log is at its last id',
     appends,
-    () => client.xadd('easgate:changes', '18446744073709551615-18446744073709551615', 'd', '', 'u', ''),
-  ],
-  [
-    'the index of devices is no set',
-    (write) => appends(write) && write !== 'a user',
-    () => client.set('easgate:index:devices', 'nonsense'),
-  ],
-  [
-    'the index of partnerships is no set',
-    (write) => !appends(write),
-    () => client.set('easgate:index:partnerships', 'nonsense'),
+    () => inEachLog((name) => client.xadd(name, '18446744073709551615-18446744073709551615', 'd', '')),
   ],
   ['there is no memory', () => true, () => client.config('SET', 'maxmemory', '1')],
   ['its account may not append to the log', appends, () => asAccountWithout('xadd')],
-  ['its account may not write an index', (write) => write !== 'a user', () => asAccountWithout('sadd')],
-  ['its account may not delete', (write) => write.startsWith('taking'), () => asAccountWithout('del')],
+  ['its account may not delete fields', removes, () => asAccountWithout('hdel')],
+  ['its account may not write fields', (write) => !removes(write), () => asAccountWithout('hset')],
   [
-    'its account may not write records',
-    (write) => !write.startsWith('taking'),
-    () => asAccountWithout('set'),
+    'its account may not delete what is no hash',
+    (write) => write === 'a decision on a user',
+    async () => {
+      await client.set(keys.users(alice), 'nonsense');
+      await asAccountWithout('del');
+    },
   ],
 ];
+
+function inEachLog(write: (name: string) => Promise<unknown>): Promise<unknown> {
+  return Promise.all(
+    PARTITIONS.map(async (partition) => {
+      await client.del(keys.changes(partition));
+      await write(keys.changes(partition));
+    }),
+  );
+}
+
+function removes(write: string): boolean {
+  return write.startsWith('removing');
+}
 
 function appends(write: string): boolean {
   return write !== 'a partnership';
@@ -135,9 +154,36 @@ describe.each(CAUSES)('when %s', (_cause, concerns, bringAbout) => {
 
 describe('a block that failed', () => {
   it('takes no effect later', async () => {
-    await client.set('easgate:changes', 'nonsense');
-    await expect(store.decide(null, phone, decision('block'))).rejects.toThrow('nothing was written');
-    await client.del('easgate:changes');
+    await inEachLog((name) => client.set(name, 'nonsense'));
+    await expect(store.decide(onPhone, decision('block'), BY_TEST)).rejects.toThrow('nothing was written');
+    for (const partition of PARTITIONS) await client.del(keys.changes(partition));
     expect((await store.lookup(alice, phone)).deviceDecision).toBeNull();
+  });
+});
+
+describe('one record of many that cannot be written over what was read', () => {
+  it('stops none of the others, and is joined again', async () => {
+    const devices = Array.from({ length: 40 }, (_, index) => `bulk${index}` as DeviceKey);
+    const observations = (observedAt: number) => devices.map((key) => deviceReport(key, { observedAt }));
+    const [one, two] = await Promise.all([
+      store.putDevices(observations(1)),
+      store.putDevices(observations(2)),
+    ]);
+    expect(two.every((outcome) => outcome !== 'older')).toBe(true);
+    expect(one).toHaveLength(40);
+    for (const key of devices)
+      expect((await store.lookup(alice, key)).device).toMatchObject({
+        observedAt: 2,
+        reportedSince: expect.any(Number) as number,
+      });
+  });
+
+  it('a name cannot produce another field', async () => {
+    const odd = 'a:b c%~@x' as UserKey;
+    await store.decide({ device: phone, user: odd }, decision('block'), BY_TEST);
+    await store.decide({ device: null, user: odd }, decision('block'), BY_TEST);
+    expect(await client.hkeys(keys.device(phone))).toEqual(['m:a%3Ab%20c%25%7E@x']);
+    expect(userField.decision('a:b c%~', odd)).toBe('m:~@x');
+    expect((await store.lookup(odd, phone)).exactDecisions).toMatchObject([{ user: odd }]);
   });
 });

@@ -1,6 +1,7 @@
 // Owns the definitions of `easgate policy` and `easgate simulate`.
 import type { Command } from 'commander';
 import type { CheckOptions } from '../policy.ts';
+import type { DiffOptions, PublishOptions } from '../policy-versions.ts';
 import { FACT_OPTIONS, yesOrNo } from './fact-options.ts';
 import { addExamples } from './options.ts';
 
@@ -53,16 +54,135 @@ export function registerPolicy(program: Command): void {
       ),
     ['policy explain --policy policy.yaml < facts.json', ''],
   );
+  registerVersions(policy);
+  registerReports(program);
   addExamples(policy, ['policy check policy.yaml', ''], ['policy test cases.yaml --policy policy.yaml', '']);
   registerSimulate(program);
+}
+
+const POLICY_NAMES = 'a file, the number of a version, live, shadow, or configured';
+
+function registerVersions(policy: Command): void {
+  addExamples(
+    addDiffOptions(
+      policy
+        .command('diff')
+        .argument('<old>', POLICY_NAMES)
+        .argument('<new>', POLICY_NAMES)
+        .description('which phones of the directory two policies decide differently on'),
+    ).action(async (before: string, after: string, options: DiffOptions, command: Command) =>
+      (await import('../policy-versions.ts')).diff(before, after, options, command),
+    ),
+    ['policy diff live new.yaml', 'before it is published'],
+    ['policy diff 3 4 --csv > changes.csv', 'what a version changed'],
+  );
+  addExamples(
+    addPublishOptions(
+      policy
+        .command('publish')
+        .argument('<file>', 'policy document')
+        .description(
+          'make a document the policy of all gateways of the directory; says whom it concerns, and asks',
+        ),
+    ).action(async (file: string, options: PublishOptions, command: Command) =>
+      (await import('../policy-versions.ts')).publish(file, options, command),
+    ),
+    ['policy publish policy.yaml --comment "contractors too"', ''],
+    ['policy publish policy.yaml --yes --json', 'for pipelines'],
+  );
+  addExamples(
+    policy
+      .command('history')
+      .description('the versions that were published, the latest first')
+      .option('--limit <number>', 'so many at most; default 20')
+      .option('--json', 'one JSON document, with ISO times')
+      .action(async (options: { limit?: string; json?: true }, command: Command) =>
+        (await import('../policy-versions.ts')).history(options, command),
+      ),
+    ['policy history', ''],
+  );
+  addExamples(
+    policy
+      .command('rollback')
+      .argument('[version]', 'which one; default: the one before the live one')
+      .description('make an earlier version live again')
+      .option('--owner <name>', 'who does it; default: the login name')
+      .option('--json', 'one JSON document')
+      .action(async (version: string | undefined, options: PublishOptions, command: Command) =>
+        (await import('../policy-versions.ts')).rollback(version, options, command),
+      ),
+    ['policy rollback', 'undo the last publish'],
+    ['policy rollback 3', ''],
+  );
+  addExamples(
+    addPublishOptions(
+      policy
+        .command('shadow')
+        .argument('[file]', 'policy document')
+        .description('evaluate a document on real traffic beside the live policy, without effect')
+        .option('--off', 'end it'),
+    ).action(async (file: string | undefined, options: PublishOptions, command: Command) =>
+      (await import('../policy-versions.ts')).shadow(file, options, command),
+    ),
+    ['policy shadow new.yaml', ''],
+    ['policy shadow --off', ''],
+  );
+  addExamples(
+    addPublishOptions(
+      policy
+        .command('promote')
+        .description('make the policy in the shadow the live one; says whom it concerns, and asks'),
+    ).action(async (options: PublishOptions, command: Command) =>
+      (await import('../policy-versions.ts')).promoteShadow(options, command),
+    ),
+    ['policy promote', ''],
+  );
+}
+
+function addDiffOptions(command: Command): Command {
+  return command
+    .option('--limit <number>', 'so many rows of each table; default 20')
+    .option('--csv', 'every phone that changes, as CSV')
+    .option('--json', 'one JSON document, with ISO times');
+}
+
+function addPublishOptions(command: Command): Command {
+  return command
+    .option('--comment <text>', 'why, for the history')
+    .option('--owner <name>', 'who does it; default: the login name')
+    .option('--yes', 'do not ask')
+    .option('--json', 'one JSON document');
+}
+
+function registerReports(program: Command): void {
+  const report = program.command('report').description('reports over the whole directory');
+  addExamples(
+    addDiffOptions(
+      report
+        .command('would-block')
+        .description(
+          'whom a policy would keep out if it were enforced, by reason, group, model and last activity',
+        )
+        .requiredOption('--policy <policy>', POLICY_NAMES),
+    ).action(async (options: DiffOptions & { policy: string }, command: Command) =>
+      (await import('../policy-versions.ts')).wouldBlock(options, command),
+    ),
+    ['report would-block --policy new.yaml', ''],
+    ['report would-block --policy shadow --csv > blocked.csv', 'every phone, for a spreadsheet'],
+  );
+  addExamples(report, ['report would-block --policy new.yaml', '']);
 }
 
 function registerSimulate(program: Command): void {
   const simulate = program
     .command('simulate')
-    .description('what a policy decides about made-up facts; a fact that is not given is unknown')
+    .description(
+      'what a policy decides about made-up facts, a line of the access log or a recorded request; a fact that is not given is unknown',
+    )
     .requiredOption('--policy <file>', 'policy document')
-    .option('--facts <file>', 'JSON file of facts to begin with')
+    .option('--facts <file>', 'JSON file of facts to begin with; - = standard input')
+    .option('--log-line <line>', 'facts of a line of the access log; - = standard input')
+    .option('--request <file>', 'facts of a recorded request: its raw head; - = standard input')
     .option('--json', 'one JSON document');
   for (const { flag, text, kind } of FACT_OPTIONS) {
     if (kind === 'flag') simulate.option(flag, text, yesOrNo);
@@ -79,5 +199,10 @@ function registerSimulate(program: Command): void {
       'simulate --policy policy.yaml --facts facts.json --os-version 17.4',
       'the facts of a file, but for one',
     ],
+    [
+      'simulate --policy policy.yaml --log-line - --managed no < line.json',
+      'a request that was logged, at its time',
+    ],
+    ['simulate --policy policy.yaml --request head.txt --address 10.1.2.3', ''],
   );
 }

@@ -148,14 +148,14 @@ export class ChangeLog {
 
 /**
  * Fields of an entry: `d` = devices, and partnerships as `DEVICE:USER`; `u` = users; each separated by spaces, users encoded
- * (redis-keys.ts). `y` = the policy changed.
+ * (redis-keys.ts); `y` = the policy changed.
  */
 function addChanges(changes: Change[], fields: readonly string[]): void {
   for (let at = 0; at + 1 < fields.length; at += 2) {
     const [name, words = ''] = [fields[at], fields[at + 1]];
+    if (name === 'y') changes.push(POLICY_CHANGE);
     for (const word of words.split(' ')) {
       if (word === '') continue;
-      if (name === 'y') changes.push(POLICY_CHANGE);
       if (name === 'u') changes.push({ device: null, user: userIn(word) });
       if (name !== 'd') continue;
       const colon = word.indexOf(':');

@@ -30,7 +30,7 @@ export class RedisPolicies implements PolicyRecords {
   async replace(expected: string | null, state: string, added: AddedVersion | null): Promise<boolean> {
     const fields = [STATE, expected ?? '', state];
     if (added !== null) fields.push(fieldOf(added.version), '', added.text);
-    const values = [String(MAX_CHANGES), 'y', '', 'policy', String(fields.length / 3), ...fields];
+    const values = [String(MAX_CHANGES), 'y', 'policy', String(fields.length / 3), ...fields];
     return (await this.access.commit([this.key], values)).length === 0;
   }
 

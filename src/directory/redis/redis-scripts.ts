@@ -86,7 +86,7 @@ return table.concat(sizes, ' ') .. '\\n' .. table.concat(values)
 );
 
 /**
- * KEYS: hashes of one partition. ARGV: text of the known schema, length of the log, field of the log ('d' or 'u'), then per key:
+ * KEYS: hashes of one partition. ARGV: text of the known schema, length of the log, field of the log ('d', 'u' or 'y'), then per key:
  * what the log says of it ('' = no news, '=' = the name in the key), number of fields, with '!' before it if the key must not exist, per field: name, expected text, new text; '' = none.
  * A key is written only if all of its fields are as expected; the others are written all the same. One entry of the log names
  * all that were. Returns the numbers of the keys that were not written.

@@ -27,6 +27,7 @@ interface FarAlias {
 
 /** What the observations of one local part come to. */
 interface Plan {
+  readonly users: readonly UserKey[];
   readonly change: HashChange;
   readonly outcomes: readonly { readonly at: number; readonly outcome: ReportOutcome }[];
   /** Aliases that a report names now, named before too, or names no more. */
@@ -54,9 +55,15 @@ export async function putUsers(
     const wanted = items.map(({ local }) => ({ key: keys.users(local, partition) }));
     const seen = await access.read(wanted);
     const plans = items.map((observed, index) => planOf(observed, seen[index]?.values ?? null));
-    // The aliases elsewhere come first: if they cannot be written, the next report of the user still brings them.
+    // The aliases elsewhere come first: if what follows fails, the next report of the user still brings them, or puts back what
+    // was taken away.
     const added = plans.flatMap((plan) => plan.added);
     await takeAliases(access, keys, added);
+    await dropAliases(
+      access,
+      keys,
+      plans.flatMap((plan) => plan.removed),
+    );
     const done = [...plans];
     const updates = items.map((observed, index): HashUpdate => ({
       wanted: wanted[index] ?? { key: '' },
@@ -68,21 +75,13 @@ export async function putUsers(
       },
     }));
     await updateHashes(access, updates, 'u', seen);
-    // Another writer of the same users may have been faster.
-    const redone = done.filter((plan, index) => plan !== plans[index]);
-    await takeAliases(
-      access,
-      keys,
-      redone.flatMap((plan) => plan.added),
-    );
     await keepAliases(
       access,
       keys,
       done.flatMap((plan) => plan.kept),
     );
-    const current = new Set(done.flatMap((plan) => plan.added.map(({ alias }) => alias)));
-    const left = added.filter(({ alias }) => !current.has(alias));
-    await dropAliases(access, keys, [...done.flatMap((plan) => plan.removed), ...left]);
+    const redone = done.filter((plan, index) => plan !== plans[index]);
+    if (redone.length > 0) await settleAliases(access, keys, added, redone);
     for (const plan of done) for (const { at, outcome } of plan.outcomes) outcomes[at] = outcome;
   });
   return outcomes;
@@ -141,7 +140,8 @@ function planOf({ local, observations }: Observed, values: readonly (string | nu
     const field = userField.alias(local, alias);
     fields.set(field, { field, expected: expected ?? null, next: next ?? null });
   }
-  return { change: { fields: [...fields.values()], news: loggedNames(news) }, outcomes, ...far };
+  const users = observations.map(({ observation }) => observation.key);
+  return { users, change: { fields: [...fields.values()], news: loggedNames(news) }, outcomes, ...far };
 }
 
 function addField(
@@ -162,6 +162,25 @@ function loggedNames(names: Iterable<UserKey>): string {
   const byLocalPart = new Map<string, UserKey>();
   for (const name of names) if (!byLocalPart.has(localPart(name))) byLocalPart.set(localPart(name), name);
   return [...byLocalPart.values()].map(encodeName).join(' ');
+}
+
+/** Another writer of the same users was faster: what was planned may not hold. */
+async function settleAliases(
+  access: HashAccess,
+  keys: RedisKeys,
+  planned: readonly FarAlias[],
+  redone: readonly Plan[],
+): Promise<void> {
+  const current = [...redone.flatMap((plan) => plan.added), ...redone.flatMap((plan) => plan.kept)];
+  await takeAliases(
+    access,
+    keys,
+    redone.flatMap((plan) => plan.added),
+  );
+  const names = new Set(current.map(({ alias }) => alias));
+  const users = new Set(redone.flatMap((plan) => plan.users));
+  const left = planned.filter(({ alias, user }) => users.has(user) && !names.has(alias));
+  await dropAliases(access, keys, [...redone.flatMap((plan) => plan.removed), ...left]);
 }
 
 /** What an alias shall stand for, given what it stands for now; undefined = it stays. */

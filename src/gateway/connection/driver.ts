@@ -30,8 +30,6 @@ const NO_BYTES = new Uint8Array(0);
 const POLL_OVER: Step = replyWith({ kind: 'pollOver' });
 const START_OVER: Step = replyWith({ kind: 'startOver' });
 const COME_AGAIN: Step = replyWith({ kind: 'comeAgain', why: 'EASGATE_DECISION_CHANGED' });
-/** A poll that may not be let in yet, as many others are, asks again so much later. */
-const RELEASE_RETRY_MS = 1_000;
 
 /** A server error (MS-ASCMD 2.2.3.177.17, status 5): what the phone wants to store it keeps, and tries later. */
 const READ_PAST: Step = replyWith({ kind: 'mailbox', answer: { kind: 'ready', bytes: SYNC_SERVER_ERROR } });
@@ -187,7 +185,7 @@ export class Driver implements StepInputs, HeldPing, Concerned {
   private lookUpVerdict(exchange: Exchange): Step | null {
     const { user, device } = exchange;
     if (user === null || device === null) return failWith('EASGATE_NO_CLEARANCE');
-    const known = this.core.peek(exchange, this.downstream.address);
+    const known = this.core.peek(exchange, this.downstream);
     if (known !== undefined) {
       exchange.verdict = known;
       return nextStep(exchange, this);
@@ -307,16 +305,11 @@ export class Driver implements StepInputs, HeldPing, Concerned {
 
   /** Decides again for a held poll: a lapse does not appear in the change log. */
   private async decideHeld(exchange: Exchange): Promise<void> {
-    const { timeouts, address } = this.downstream;
+    const { timeouts } = this.downstream;
     timeouts.resumeResponseDeadline(exchange);
-    // A moment in time may let in thousands: those beyond the pace ask again a second later.
-    const { core } = this;
-    if (core.peek(exchange, address)?.action === 'allow' && !core.releases.take(core.deadlines.now)) {
-      timeouts.endBy(core.deadlines.now + RELEASE_RETRY_MS);
-      return;
-    }
     this.concerned = exchange;
-    const decided = await this.revalidate();
+    // A moment in time may let in thousands.
+    const decided = await this.revalidate(true);
     if (!decided && this.downstream.exchange === exchange && exchange.phase === 'held')
       this.run(exchange, POLL_OVER);
   }
@@ -346,7 +339,7 @@ export class Driver implements StepInputs, HeldPing, Concerned {
       return 'same';
     }
     const before = exchange.verdict;
-    const verdict = this.core.peek(exchange, this.downstream.address);
+    const verdict = this.core.peek(exchange, this.downstream);
     if (verdict === before) return 'same';
     return verdict?.action === 'allow' && before !== null && before.action !== 'allow'
       ? 'releases'
@@ -373,15 +366,23 @@ export class Driver implements StepInputs, HeldPing, Concerned {
     return true;
   }
 
-  async revalidate(): Promise<boolean> {
+  async revalidate(isMass: boolean): Promise<boolean> {
     const { exchange } = this.downstream;
+    const { core } = this;
     // The next request on the connection already has a verdict from after the change.
-    if (exchange === null || exchange !== this.concerned) return true;
-    if (exchange.user === null || exchange.device === null) return true;
-    const { address } = this.downstream;
-    const verdict = this.core.peek(exchange, address) ?? (await this.core.decide(exchange, address));
-    if (this.downstream.exchange !== exchange) return true;
+    const isOther = exchange === null || exchange !== this.concerned;
+    const { downstream } = this;
+    const verdict = isOther
+      ? null
+      : (core.peek(exchange, downstream) ?? (await core.decide(exchange, downstream.address)));
+    if (isOther || this.downstream.exchange !== exchange) {
+      core.releases.forget(this);
+      return true;
+    }
     if (verdict === null) return false;
+    const isRelease = exchange.phase === 'held' && verdict.action === 'allow';
+    if (isRelease && !core.releases.admit(this, isMass, core.deadlines.now)) return true;
+    if (!isRelease) core.releases.forget(this);
     this.changeVerdict(exchange, verdict);
     return true;
   }

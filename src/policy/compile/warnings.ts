@@ -9,7 +9,7 @@ import type { Condition } from './conditions.ts';
 import { isGlob } from './glob.ts';
 import type { CompiledRule } from './rules.ts';
 
-/** Names known to the feeds and the gateway, in lower case; absent = unknown, so no warning. */
+/** Names known to the feeds and the gateway, as `foldCase` spells them; absent = unknown, so no warning. */
 export interface Known {
   /** Groups that a feed has. */
   readonly groups?: ReadonlySet<string>;

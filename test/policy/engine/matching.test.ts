@@ -6,6 +6,7 @@ import { compileGlob } from '../../../src/policy/compile/glob.ts';
 import { compileBlocks, parseAddress, parseBlock } from '../../../src/policy/compile/network.ts';
 import { Scene } from '../../../src/policy/compile/scene.ts';
 import { compareVersions, parseVersion } from '../../../src/policy/compile/version.ts';
+import { foldCase } from '../../../src/policy/document/case.ts';
 import { didYouMean, nearest } from '../../../src/policy/document/suggest.ts';
 import { formatAge, formatTime, parseLength, parseTime } from '../../../src/policy/document/times.ts';
 import { readFacts } from '../../../src/policy/engine/read-facts.ts';
@@ -20,6 +21,19 @@ describe('a pattern', () => {
         expect(compileGlob(pattern)(word)).toBe(like(pattern, word));
       }),
       { numRuns: 5_000 },
+    );
+  });
+
+  it('counts a character of two UTF-16 units as one for ?, also beside others of its kind', () => {
+    const letters = fc.string({ unit: fc.constantFrom('a', 'b', 'c', '*', '?'), maxLength: 9 });
+    const words = fc.string({ unit: fc.constantFrom('a', 'b', 'c', 'd'), maxLength: 12 });
+    const wide: Readonly<Record<string, string>> = { a: '😀', b: '😁', c: '\ue000', d: '👩' };
+    const widen = (text: string): string => text.replace(/[a-d]/g, (letter) => wide[letter] ?? letter);
+    fc.assert(
+      fc.property(letters, words, (pattern, word) => {
+        expect(compileGlob(widen(pattern))(widen(word))).toBe(like(pattern, word));
+      }),
+      { numRuns: 2_000 },
     );
   });
 
@@ -54,6 +68,18 @@ describe('a pattern', () => {
   });
 });
 
+describe('texts without case', () => {
+  it.each([
+    ['ΟΔΟΣ', 'οδοσ'],
+    ['ΟΔΟΣ*', 'ΟΔΟΣΑ'],
+    ['*οδος', 'ΚΑΛΗ ΟΔΟΣ'],
+    ['STRASSE ẞ', 'strasse ß'],
+    ['kelvin', '\u212aELVIN'],
+  ])('are the same: %s, %s', (pattern, text) => {
+    expect(compileGlob(foldCase(pattern))(foldCase(text))).toBe(true);
+  });
+});
+
 /** A text that counts how many characters are read. */
 class CountedText {
   readonly #text: string;
@@ -67,6 +93,10 @@ class CountedText {
   charCodeAt(at: number): number {
     this.reads++;
     return this.#text.charCodeAt(at);
+  }
+  replace(): this {
+    this.reads += this.#text.length;
+    return this;
   }
   startsWith(piece: string, at: number): boolean {
     this.reads += piece.length;

@@ -122,6 +122,7 @@ export const WALLS: readonly Wall[] = [
       'errors.ts',
       'plain-text.ts',
       'clock.ts',
+      'http',
       'identity',
       'eas',
       'model',

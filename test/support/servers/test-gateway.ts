@@ -50,6 +50,8 @@ export interface TestGateway extends Gateway {
   acknowledgeWith(stands: () => boolean): void;
   /** Changes a verdict as the change log would. */
   change(device: string, action: VerdictAction): void;
+  /** Reports changes of these devices in one batch of the change log, as a feed run does. */
+  announce(devices: readonly string[]): void;
 }
 
 /** Deep-partial overrides of the settings. */
@@ -257,6 +259,9 @@ export async function startTestGateway(
     onTrouble: throwingAtBugs((code, facts) => void trouble.push({ code, ...facts })),
   });
   watchGateway(gateway);
+  const announce = (devices: readonly string[]): void => {
+    for (const listener of listeners) listener({ devices: new Set(devices), users: new Set(), all: false });
+  };
   return {
     ...gateway,
     time,
@@ -274,9 +279,9 @@ export async function startTestGateway(
     acknowledgeWith: (stands) => (orderStands = stands),
     change: (device, action) => {
       verdicts.set(device, verdict(action));
-      for (const listener of listeners)
-        listener({ devices: new Set([device]), users: new Set(), all: false });
+      announce([device]);
     },
+    announce,
   };
 }
 

@@ -1,0 +1,155 @@
+// Owns the walk over every partnership of the directory with the records that decide on it: for questions about the whole fleet,
+// such as whom another policy would keep out.
+import type { DeviceEntry, DirectoryStore, UserDevice, UserEntry } from '../directory/store.ts';
+import { joinUserDevices } from '../directory/user-devices.ts';
+import { foldedLocalPart } from '../identity/folded-name.ts';
+import type { DeviceKey, UserKey } from '../identity/keys.ts';
+import type { PartnershipRecord } from '../model/partnership.ts';
+import type { UserRecord } from '../model/user.ts';
+import { readAccess } from '../policy/access-facts.ts';
+import type { Access } from '../policy/access-facts.ts';
+import type { AccessRecords } from '../policy/model.ts';
+
+/** A partnership and everything that decides on it. */
+export interface FleetMember {
+  readonly device: DeviceKey;
+  /** The name that the partnership is stored under. */
+  readonly user: UserKey;
+  readonly partnership: PartnershipRecord;
+  readonly access: Access;
+}
+
+/** How far a walk is: partnerships so far. */
+export type OnProgress = (done: number) => void;
+
+/** Look-ups under way at once. */
+const MAX_LOOKUPS = 64;
+
+/** Every partnership, in parts of limited size. `now`: milliseconds since the epoch. */
+export async function* fleet(
+  store: DirectoryStore,
+  now: number,
+  onProgress: OnProgress = () => undefined,
+): AsyncIterable<readonly FleetMember[]> {
+  const users = await readUsers(store);
+  let done = 0;
+  for await (const part of store.scanDevices()) {
+    const members: FleetMember[] = [];
+    const special: PartnershipRecord[] = [];
+    for (const entry of part) {
+      for (const partnership of entry.partnerships) {
+        if (isPlain(entry, partnership, users))
+          members.push(memberOf(partnership, plainRecords(entry, partnership, users), now));
+        else special.push(partnership);
+      }
+    }
+    for (let at = 0; at < special.length; at += MAX_LOOKUPS)
+      members.push(
+        ...(await Promise.all(
+          special
+            .slice(at, at + MAX_LOOKUPS)
+            .map(async (partnership) =>
+              memberOf(partnership, await store.lookup(partnership.user, partnership.device), now),
+            ),
+        )),
+      );
+    done += members.length;
+    onProgress(done);
+    yield members;
+  }
+}
+
+/** What is known of the users, by the names they are stored under. */
+interface Users {
+  readonly store: DirectoryStore;
+  readonly records: ReadonlyMap<UserKey, UserRecord>;
+  readonly aliases: ReadonlyMap<UserKey, UserKey>;
+  /** Devices of each user, under all names. */
+  readonly devices: ReadonlyMap<UserKey, readonly UserDevice[]>;
+  /** Folded local parts of users with a decision, or a record that is not understood. */
+  readonly special: ReadonlySet<string>;
+}
+
+async function readUsers(store: DirectoryStore): Promise<Users> {
+  const records = new Map<UserKey, UserRecord>();
+  const aliases = new Map<UserKey, UserKey>();
+  const seen: (readonly [UserKey, readonly UserDevice[]])[] = [];
+  const special = new Set<string>();
+  for await (const part of store.scanUsers()) {
+    for (const { key, record, decided, imported, devices, unreadable } of part) {
+      if (record !== null) records.set(key, record);
+      for (const alias of record?.aliases ?? []) aliases.set(alias, key);
+      if (devices.length > 0) seen.push([key, devices]);
+      if (isSpecial({ decided, imported, unreadable })) special.add(foldedLocalPart(key));
+    }
+  }
+  const users = { store, records, aliases, special: withRelated(special, records) };
+  const devices = new Map<UserKey, UserDevice[]>();
+  for (const [name, own] of seen) {
+    const user = canonical(users, name);
+    devices.set(user, [...(devices.get(user) ?? []), ...own]);
+  }
+  for (const [user, own] of devices) devices.set(user, [...joinUserDevices(own)]);
+  return { ...users, devices };
+}
+
+/** A decision on one name of a user concerns everybody who may be that user under another name. */
+function withRelated(
+  special: ReadonlySet<string>,
+  records: ReadonlyMap<UserKey, UserRecord>,
+): ReadonlySet<string> {
+  if (special.size === 0) return special;
+  const all = new Set(special);
+  for (const { key, aliases } of records.values()) {
+    const parts = [key, ...aliases].map(foldedLocalPart);
+    if (parts.some((part) => special.has(part))) for (const part of parts) all.add(part);
+  }
+  return all;
+}
+
+function isSpecial({
+  decided,
+  imported,
+  unreadable,
+}: Pick<UserEntry, 'decided' | 'imported'> & {
+  readonly unreadable: readonly string[] | undefined;
+}): boolean {
+  return decided.decision !== null || imported.length > 0 || unreadable !== undefined;
+}
+
+function canonical({ store, aliases }: Pick<Users, 'store' | 'aliases'>, name: UserKey): UserKey {
+  const grouped = store.names.canonical(name);
+  return aliases.get(name) ?? aliases.get(grouped) ?? grouped;
+}
+
+/** Whether no decision concerns it: then the records can be put together without a look-up. */
+function isPlain(entry: DeviceEntry, { user }: PartnershipRecord, users: Users): boolean {
+  if (entry.decided.decision !== null || entry.imported.length > 0 || entry.unreadable !== undefined)
+    return false;
+  for (const { decision } of entry.decidedByUser.values()) if (decision !== null) return false;
+  // Several partnerships of one device may be one user's, under several names.
+  if (entry.partnerships.length > 1) return false;
+  const target = canonical(users, user);
+  const names = [user, target, ...(users.records.get(target)?.aliases ?? [])];
+  return !names.some((name) => users.special.has(foldedLocalPart(name)));
+}
+
+function plainRecords(entry: DeviceEntry, partnership: PartnershipRecord, users: Users): AccessRecords {
+  const user = canonical(users, partnership.user);
+  return {
+    user,
+    userRecord: users.records.get(user) ?? null,
+    userDevices: users.devices.get(user) ?? [],
+    usersOnDevice: 1,
+    device: entry.record,
+    deviceDecision: null,
+    partnershipDecision: null,
+    namesakeDecisions: [],
+    partnership,
+  };
+}
+
+function memberOf(partnership: PartnershipRecord, records: AccessRecords, now: number): FleetMember {
+  const { user, device, deviceType } = partnership;
+  return { device, user, partnership, access: readAccess(records, { user, device, deviceType }, now) };
+}

@@ -1,0 +1,158 @@
+// Owns the life of the policy that the directory keeps: publish, roll back, run one in the shadow and promote it, history.
+import { servedPolicy } from '../config/served-policy.ts';
+import { hashOf, loadVersion } from '../config/stored-policy.ts';
+import type { PolicyTexts } from '../config/stored-policy.ts';
+import type { DirectoryStore } from '../directory/store.ts';
+import { ProgramError } from '../errors.ts';
+import { readPolicyState, readPolicyVersion } from '../model/policy-version.ts';
+import type { PolicyState, PolicyVersion } from '../model/policy-version.ts';
+import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
+
+/** Who changes the policy, and when, milliseconds since the epoch. */
+export interface PolicyAuthor {
+  readonly by: string;
+  readonly at: number;
+}
+
+/** Which versions are in use, as text to compare with, and as it is understood. */
+export interface KnownPolicies {
+  readonly stored: string | null;
+  readonly state: PolicyState;
+}
+
+/** Reads which versions are in use. */
+export async function readPolicies(store: DirectoryStore): Promise<KnownPolicies> {
+  const stored = await store.policies.state();
+  return { stored, state: readPolicyState(stored) };
+}
+
+/** Reads a version. @throws ProgramError when there is none of this number */
+export async function versionOf(store: DirectoryStore, version: number): Promise<PolicyVersion> {
+  const text = await store.policies.version(version);
+  if (text === null)
+    throw new ProgramError('EASGATE_NOT_FOUND', `there is no version ${version} of the policy`);
+  return readPolicyVersion(version, text);
+}
+
+/** The policy of a version. @throws ProgramError when it cannot be compiled, which only another program can have caused */
+export function compiledVersion(version: PolicyVersion): CompiledPolicy {
+  const { policy, problems } = loadVersion(version);
+  if (policy === null)
+    throw new ProgramError(
+      'EASGATE_POLICY',
+      `version ${version.version}: ${problems.map(({ message }) => message).join('; ')}`,
+    );
+  return policy;
+}
+
+/** The policy that gateways with this configuration decide by now. @throws ProgramError */
+export async function policyInUse(
+  store: DirectoryStore,
+  config: Parameters<typeof servedPolicy>[0],
+): Promise<CompiledPolicy> {
+  if (config.policy.file !== undefined) return servedPolicy(config).policy;
+  const { state } = await readPolicies(store);
+  return state.live === null
+    ? servedPolicy(config).policy
+    : compiledVersion(await versionOf(store, state.live));
+}
+
+/** Where a version goes. */
+export type PolicyPlace = 'live' | 'shadow';
+
+/** Adds a version and puts it into its place. `known`: as it was looked at. @throws ProgramError when it changed meanwhile */
+export async function addVersion(
+  store: DirectoryStore,
+  known: KnownPolicies,
+  { texts, name, comment, place }: AddVersion,
+  { by, at }: PolicyAuthor,
+): Promise<PolicyVersion> {
+  const version: PolicyVersion = {
+    version: known.state.latest + 1,
+    name,
+    hash: hashOf(texts),
+    author: by,
+    comment,
+    at,
+    parsed: texts.parsed ?? null,
+    document: texts.document,
+    lists: texts.lists,
+  };
+  const { version: number, ...rest } = version;
+  const state = { ...known.state, latest: number, [place]: number };
+  await replace(store, known, state, { by, at }, { version: number, text: JSON.stringify(rest) });
+  return version;
+}
+
+/** A version to add. */
+export interface AddVersion {
+  readonly texts: PolicyTexts;
+  /** The `name` of the document. */
+  readonly name: string | null;
+  readonly comment: string | null;
+  readonly place: PolicyPlace;
+}
+
+/** Makes another version live: the given one, else the latest before the live one. Returns it. @throws ProgramError */
+export async function rollBack(
+  store: DirectoryStore,
+  to: number | null,
+  author: PolicyAuthor,
+): Promise<PolicyVersion> {
+  const known = await readPolicies(store);
+  const { live } = known.state;
+  const wanted = to ?? (live === null ? null : live - 1);
+  if (wanted === null || wanted < 1)
+    throw new ProgramError('EASGATE_NOT_FOUND', 'no version was published before the one that is live');
+  const version = await versionOf(store, wanted);
+  await replace(store, known, { ...known.state, live: wanted }, author);
+  return version;
+}
+
+/** Ends the shadow. Returns the version that was in it; null = there was none. */
+export async function endShadow(store: DirectoryStore, author: PolicyAuthor): Promise<number | null> {
+  const known = await readPolicies(store);
+  const { shadow } = known.state;
+  if (shadow !== null) await replace(store, known, { ...known.state, shadow: null }, author);
+  return shadow;
+}
+
+/** Makes the version in the shadow live. Returns it. @throws ProgramError when there is none */
+export async function promote(store: DirectoryStore, author: PolicyAuthor): Promise<PolicyVersion> {
+  const known = await readPolicies(store);
+  const { shadow } = known.state;
+  if (shadow === null)
+    throw new ProgramError('EASGATE_NOT_FOUND', 'no policy runs in the shadow: easgate policy shadow FILE');
+  const version = await versionOf(store, shadow);
+  await replace(store, known, { ...known.state, live: shadow, shadow: null }, author);
+  return version;
+}
+
+/** A version in the history. */
+export type PolicyHistoryEntry = Omit<PolicyVersion, 'document' | 'parsed' | 'lists'> & {
+  readonly place: PolicyPlace | null;
+};
+
+/** The latest versions, the latest first. */
+export async function policyHistory(store: DirectoryStore, limit: number): Promise<PolicyHistoryEntry[]> {
+  const { state } = await readPolicies(store);
+  const entries: PolicyHistoryEntry[] = [];
+  for (let number = state.latest; number > 0 && entries.length < limit; number--) {
+    const { document: _document, parsed: _parsed, lists: _lists, ...rest } = await versionOf(store, number);
+    const place = number === state.live ? 'live' : number === state.shadow ? 'shadow' : null;
+    entries.push({ ...rest, place });
+  }
+  return entries;
+}
+
+async function replace(
+  store: DirectoryStore,
+  { stored }: KnownPolicies,
+  state: PolicyState,
+  { by, at }: PolicyAuthor,
+  added: { readonly version: number; readonly text: string } | null = null,
+): Promise<void> {
+  const text = JSON.stringify({ ...state, changedAt: at, changedBy: by });
+  if (!(await store.policies.replace(stored, text, added)))
+    throw new ProgramError('EASGATE_CHANGED', 'the policy was changed meanwhile; look, and repeat');
+}

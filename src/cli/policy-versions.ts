@@ -1,0 +1,325 @@
+// Owns the work of `easgate policy diff`, `publish`, `history`, `rollback`, `shadow` and `promote`, and of `report would-block`.
+import type { Command } from 'commander';
+import { diffPolicies } from '../app/policy-diff.ts';
+import type { ActiveCounts, ChangedPhone, DiffCount, PolicyDiff } from '../app/policy-diff.ts';
+import {
+  addVersion,
+  compiledVersion,
+  endShadow,
+  policyHistory,
+  policyInUse,
+  promote,
+  readPolicies,
+  rollBack,
+  versionOf,
+} from '../app/policy-versions.ts';
+import type { KnownPolicies, PolicyAuthor, PolicyHistoryEntry } from '../app/policy-versions.ts';
+import { readDocument } from '../config/stored-policy.ts';
+import type { ReadDocument } from '../config/stored-policy.ts';
+import type { Config } from '../config/schema.ts';
+import { servedPolicy } from '../config/served-policy.ts';
+import { problemLine } from '../config/policy-file.ts';
+import type { DirectoryStore } from '../directory/store.ts';
+import { ProgramError } from '../errors.ts';
+import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
+import { loginName, withStore } from './context.ts';
+import { csvText } from './csv.ts';
+import { print, printJson, printable, warn } from './output.ts';
+import { openPolicy } from './policy-file.ts';
+import { Progress } from './progress.ts';
+import { fitTable, table, terminalWidth } from './table.ts';
+import type { Column } from './table.ts';
+import { isoTime, relativeTime } from './times.ts';
+import { ask } from './wipe.ts';
+
+/** How a comparison is printed. */
+export interface DiffOptions {
+  readonly json?: true;
+  readonly csv?: true;
+  readonly limit?: string;
+}
+
+/** Options of `publish` and `shadow`. */
+export interface PublishOptions {
+  readonly comment?: string;
+  readonly owner?: string;
+  readonly yes?: true;
+  readonly off?: true;
+  readonly json?: true;
+}
+
+const DEFAULT_ROWS = 20;
+
+/** `policy diff`: each of the two is a file, the number of a version, `live`, `shadow` or `configured`. */
+export function diff(before: string, after: string, options: DiffOptions, command: Command): Promise<void> {
+  return withStore(command, async (store, config) => {
+    const old = await policyNamed(store, config, before);
+    const next = await policyNamed(store, config, after);
+    printDiff(await compare(store, old, next), options);
+  });
+}
+
+/** `report would-block`. */
+export function wouldBlock(
+  { policy, ...options }: DiffOptions & { readonly policy: string },
+  command: Command,
+): Promise<void> {
+  return withStore(command, async (store, config) => {
+    const live = await policyNamed(store, config, 'live');
+    const enforced = await policyNamed(store, config, policy, true);
+    printDiff(await compare(store, live, enforced), options);
+  });
+}
+
+/** `policy publish`. */
+export function publish(file: string, options: PublishOptions, command: Command): Promise<void> {
+  return withStore(command, async (store, config) => {
+    refuseWithFile(config);
+    const read = readChecked(file);
+    const known = await readPolicies(store);
+    const change = await compare(store, await policyNamed(store, config, 'live'), compiledOf(file, read));
+    if (!options.json) print(countsText(change));
+    await confirm(options, `Make ${file} the policy of all gateways?`);
+    const version = await add(store, known, read, options, 'live');
+    if (options.json) printJson({ version, change: { ...change, phones: undefined } });
+    else print(`version ${version} is live, on every gateway within a second\n`);
+  });
+}
+
+/** `policy shadow`. */
+export function shadow(file: string | undefined, options: PublishOptions, command: Command): Promise<void> {
+  return withStore(command, async (store, config) => {
+    refuseWithFile(config);
+    if (options.off) {
+      const ended = await endShadow(store, authorOf(options));
+      if (options.json) printJson({ ended });
+      else
+        print(
+          ended === null
+            ? 'no policy ran in the shadow\n'
+            : `version ${ended} no longer runs in the shadow\n`,
+        );
+      return;
+    }
+    if (file === undefined) throw new ProgramError('EASGATE_USAGE', 'name a policy document, or --off');
+    const read = readChecked(file);
+    compiledOf(file, read);
+    const version = await add(store, await readPolicies(store), read, options, 'shadow');
+    if (options.json) printJson({ version });
+    else
+      print(`version ${version} runs in the shadow: it is evaluated on real traffic and decides nothing\n`);
+  });
+}
+
+/** `policy promote`. */
+export function promoteShadow(options: PublishOptions, command: Command): Promise<void> {
+  return withStore(command, async (store, config) => {
+    refuseWithFile(config);
+    const { state } = await readPolicies(store);
+    if (state.shadow !== null && !options.json) {
+      const next = await policyNamed(store, config, 'shadow');
+      print(countsText(await compare(store, await policyNamed(store, config, 'live'), next)));
+    }
+    await confirm(options, 'Make the policy in the shadow the live one?');
+    const { version } = await promote(store, authorOf(options));
+    if (options.json) printJson({ version });
+    else print(`version ${version} is live\n`);
+  });
+}
+
+/** `policy rollback`. */
+export function rollback(to: string | undefined, options: PublishOptions, command: Command): Promise<void> {
+  return withStore(command, async (store, config) => {
+    refuseWithFile(config);
+    const number = to === undefined ? null : numberOf(to);
+    const { version, comment } = await rollBack(store, number, authorOf(options));
+    if (options.json) printJson({ version });
+    else print(`version ${version} is live again${comment === null ? '' : ` (${printable(comment)})`}\n`);
+  });
+}
+
+/** `policy history`. */
+export function history(
+  { limit, json }: { readonly limit?: string; readonly json?: true },
+  command: Command,
+): Promise<void> {
+  return withStore(command, async (store, config) => {
+    if (config.policy.file !== undefined)
+      warn(`gateways with this configuration decide by ${config.policy.file}, not by these versions`);
+    const entries = await policyHistory(store, limit === undefined ? DEFAULT_ROWS : numberOf(limit));
+    if (json) printJson(entries);
+    else if (entries.length === 0) print('nothing was published: the policy of the configuration decides\n');
+    else print(fitTable(HISTORY, entries, terminalWidth()).text);
+  });
+}
+
+const HISTORY: readonly Column<PolicyHistoryEntry>[] = [
+  { title: 'VERSION', cell: ({ version }) => String(version) },
+  {
+    title: '',
+    cell: ({ place }) => (place === null ? '' : { text: place, tone: place === 'live' ? 'good' : 'warning' }),
+  },
+  { title: 'PUBLISHED', cell: ({ at }) => isoTime(at) },
+  { title: 'BY', cell: ({ author }) => printable(author) },
+  { title: 'NAME', cell: ({ name }) => printable(name, '-'), min: 12 },
+  { title: 'COMMENT', cell: ({ comment }) => printable(comment, '-'), min: 12 },
+  { title: 'HASH', cell: ({ hash }) => hash, spare: 1 },
+];
+
+async function compare(
+  store: DirectoryStore,
+  before: CompiledPolicy,
+  after: CompiledPolicy,
+): Promise<PolicyDiff> {
+  const progress = new Progress('phones compared');
+  try {
+    return await diffPolicies(store, before, after, Date.now(), (done) => progress.show(done));
+  } finally {
+    progress.end();
+  }
+}
+
+/** `enforced`: as if the document did not only report. @throws ProgramError */
+async function policyNamed(
+  store: DirectoryStore,
+  config: Config,
+  name: string,
+  enforced = false,
+): Promise<CompiledPolicy> {
+  const policy = await named(store, config, name);
+  return enforced && policy.reportOnly ? { ...policy, reportOnly: false } : policy;
+}
+
+async function named(store: DirectoryStore, config: Config, name: string): Promise<CompiledPolicy> {
+  if (name === 'configured') return servedPolicy(config).policy;
+  if (name === 'live') return policyInUse(store, config);
+  if (/^\d+$/.test(name)) return compiledVersion(await versionOf(store, Number(name)));
+  if (name !== 'shadow') return openPolicy(name);
+  const { shadow } = (await readPolicies(store)).state;
+  if (shadow === null) throw new ProgramError('EASGATE_NOT_FOUND', 'no policy runs in the shadow');
+  return compiledVersion(await versionOf(store, shadow));
+}
+
+/** A file that the configuration names comes before what is published. @throws ProgramError */
+function refuseWithFile({ policy: { file } }: Config): void {
+  if (file !== undefined)
+    throw new ProgramError(
+      'EASGATE_POLICY_FILE',
+      `the configuration names policy.file ${file}: gateways decide by that file, and take it when it changes; remove it from the ` +
+        'configuration to keep the policy in the directory',
+    );
+}
+
+function readChecked(file: string): ReadDocument {
+  try {
+    return readDocument(file);
+  } catch (error) {
+    throw new ProgramError('EASGATE_POLICY', error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** @throws ProgramError that lists every problem */
+function compiledOf(file: string, { loaded }: ReadDocument): CompiledPolicy {
+  for (const problem of loaded.problems) if (problem.severity === 'warning') warn(problemLine(file, problem));
+  return loaded.policy ?? openPolicy(file);
+}
+
+async function add(
+  store: DirectoryStore,
+  known: KnownPolicies,
+  { texts, loaded }: ReadDocument,
+  options: PublishOptions,
+  place: 'live' | 'shadow',
+): Promise<number> {
+  const name = loaded.policy?.name ?? null;
+  const { comment = null } = options;
+  const { version } = await addVersion(store, known, { texts, name, comment, place }, authorOf(options));
+  return version;
+}
+
+function authorOf({ owner = loginName() }: PublishOptions): PolicyAuthor {
+  return { by: owner, at: Date.now() };
+}
+
+/** @throws ProgramError unless the operator agrees */
+async function confirm({ yes, json }: PublishOptions, question: string): Promise<void> {
+  if (yes) return;
+  if (!process.stdin.isTTY || json)
+    throw new ProgramError('EASGATE_CONFIRM', 'nobody to ask here: add --yes');
+  const answer = await ask(`${question} [y/N] `, process.stdin, process.stdout);
+  if (!/^y(?:es)?$/i.test(answer?.trim() ?? ''))
+    throw new ProgramError('EASGATE_CONFIRM', 'not confirmed: nothing was changed');
+}
+
+function numberOf(text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new ProgramError('EASGATE_USAGE', `${text} is not a number`);
+  return Number(text);
+}
+
+function printDiff(found: PolicyDiff, { json, csv, limit }: DiffOptions): void {
+  if (json) printJson(found);
+  else if (csv) print(csvText(CSV, found.phones));
+  else print(diffText(found, limit === undefined ? DEFAULT_ROWS : numberOf(limit)));
+}
+
+const CSV: readonly (readonly [string, (phone: ChangedPhone) => string | null])[] = [
+  ['user', ({ user }) => user],
+  ['device', ({ device }) => device],
+  ['model', ({ model }) => model],
+  ['groups', ({ groups }) => groups.join(' ')],
+  ['lastSeen', ({ lastSeen }) => isoTime(lastSeen)],
+  ['before', ({ before }) => before.action],
+  ['beforeReason', ({ before }) => before.reason],
+  ['after', ({ after }) => after.action],
+  ['afterReason', ({ after }) => after.reason],
+  ['afterRule', ({ after }) => after.rule],
+];
+
+function countsText({ compared, keptOut, letIn, otherwise }: PolicyDiff): string {
+  return (
+    `${compared} phones compared\n\n` +
+    table(
+      ['', 'ALL', 'SEEN 1D', 'SEEN 7D', 'SEEN 30D'],
+      [
+        ['kept out newly', ...countCells(keptOut)],
+        ['let in newly', ...countCells(letIn)],
+        ['kept out otherwise', ...countCells(otherwise)],
+      ],
+    ) +
+    '\n'
+  );
+}
+
+function countCells({ all, lastDay, lastWeek, lastMonth }: ActiveCounts): string[] {
+  return [all, lastDay, lastWeek, lastMonth].map(String);
+}
+
+function diffText(found: PolicyDiff, limit: number): string {
+  const group = (title: string, counts: readonly DiffCount[]): string =>
+    counts.length === 0
+      ? ''
+      : `${table(
+          [title, 'ALL', 'SEEN 1D', 'SEEN 7D', 'SEEN 30D'],
+          counts.slice(0, limit).map(({ name, phones }) => [printable(name), ...countCells(phones)]),
+        )}\n`;
+  const shown = found.phones.slice(0, limit);
+  const rest = found.phones.length - shown.length;
+  return (
+    countsText(found) +
+    group('KEPT OUT BY REASON', found.byReason) +
+    group('BY GROUP', found.byGroup) +
+    group('BY MODEL', found.byModel) +
+    (shown.length === 0 ? '' : fitTable(PHONES, shown, terminalWidth()).text) +
+    (rest === 0 ? '' : `and ${rest}${found.isCut ? ' or more' : ''} others: --limit, --csv or --json\n`)
+  );
+}
+
+const PHONES: readonly Column<ChangedPhone>[] = [
+  { title: 'USER', cell: ({ user }) => printable(user), min: 18 },
+  { title: 'DEVICE', cell: ({ device }) => device },
+  { title: 'MODEL', cell: ({ model }) => printable(model, '-'), min: 8, spare: 2 },
+  { title: 'NOW', cell: ({ before }) => `${before.action} (${before.reason})`, spare: 1 },
+  { title: 'THEN', cell: ({ after }) => `${after.action} (${after.reason})` },
+  { title: 'BY', cell: ({ after }) => printable(after.rule), min: 12, spare: 3 },
+  { title: 'SEEN', cell: ({ lastSeen }) => relativeTime(lastSeen) },
+];

@@ -1,0 +1,104 @@
+// Owns which policy of the directory a worker decides by: it follows the versions that are live and in the shadow.
+import { versionPolicy } from '../config/stored-policy.ts';
+import type { PolicyRecords } from '../directory/policy-records.ts';
+import { readPolicyState, readPolicyVersion } from '../model/policy-version.ts';
+import type { PolicyVersion } from '../model/policy-version.ts';
+import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
+import { inTurns } from './in-turns.ts';
+
+/** A version that was compiled. */
+export interface VersionInUse {
+  readonly version: PolicyVersion;
+  readonly policy: CompiledPolicy;
+}
+
+/** The versions in use; null = none. */
+export interface PoliciesInUse {
+  readonly live: VersionInUse | null;
+  readonly shadow: VersionInUse | null;
+}
+
+/** Called after each change, and with an error when the directory, or what it holds, cannot be read: the versions in use stay. */
+export interface PolicyListener {
+  readonly onChange: (policies: PoliciesInUse) => void;
+  readonly onError: (error: unknown) => void;
+}
+
+/** Pause before the versions are read again after a failure. */
+const RETRY_MS = 1_000;
+
+/** Follows the versions from {@link start} to {@link close}. */
+export class StoredPolicy {
+  private readonly records: PolicyRecords;
+  private readonly listener: PolicyListener;
+  private inUse: PoliciesInUse = { live: null, shadow: null };
+  private reading: Promise<void> | null = null;
+  /** The versions changed while they were read. */
+  private again = false;
+  private retry: NodeJS.Timeout | null = null;
+  private closed = false;
+
+  constructor(records: PolicyRecords, listener: PolicyListener) {
+    this.records = records;
+    this.listener = listener;
+  }
+
+  /** The versions in use. */
+  get current(): PoliciesInUse {
+    return this.inUse;
+  }
+
+  /** Reads what is in use now. Rejects when it cannot be read: a gateway that starts must not decide by another policy. */
+  async start(): Promise<PoliciesInUse> {
+    this.inUse = await this.read();
+    return this.inUse;
+  }
+
+  /** The versions may have changed. */
+  check(): void {
+    if (this.closed) return;
+    this.again = this.reading !== null;
+    if (this.again) return;
+    this.reading = this.follow().finally(() => {
+      this.reading = null;
+      if (this.again) this.check();
+    });
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    if (this.retry !== null) clearTimeout(this.retry);
+    await this.reading;
+  }
+
+  private async follow(): Promise<void> {
+    try {
+      const found = await this.read();
+      const { live, shadow } = this.inUse;
+      if (found.live === live && found.shadow === shadow) return;
+      this.inUse = found;
+      if (!this.closed) this.listener.onChange(found);
+    } catch (error) {
+      if (this.closed) return;
+      this.listener.onError(error);
+      this.retry = setTimeout(() => this.check(), RETRY_MS);
+      this.retry.unref();
+    }
+  }
+
+  private async read(): Promise<PoliciesInUse> {
+    const { live, shadow } = readPolicyState(await this.records.state());
+    return { live: await this.compiled(live), shadow: await this.compiled(shadow) };
+  }
+
+  /** Versions never change: one that is in use already is not compiled again. */
+  private async compiled(number: number | null): Promise<VersionInUse | null> {
+    if (number === null) return null;
+    const known = [this.inUse.live, this.inUse.shadow].find((one) => one?.version.version === number);
+    if (known !== undefined && known !== null) return known;
+    const text = await this.records.version(number);
+    if (text === null) throw new Error(`the directory has no version ${number} of the policy`);
+    const version = readPolicyVersion(number, text);
+    return { version, policy: await inTurns(versionPolicy(version)) };
+  }
+}

@@ -1,0 +1,151 @@
+// Owns the promises of the comparison of two policies over the directory, and that its short way decides as a look-up does.
+import fc from 'fast-check';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { fleet } from '../../src/app/fleet.ts';
+import { diffPolicies } from '../../src/app/policy-diff.ts';
+import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
+import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
+import { UserNames } from '../../src/identity/user-names.ts';
+import { decideAccess } from '../../src/policy/access.ts';
+import { readAccess } from '../../src/policy/access-facts.ts';
+import { compilePolicy } from '../../src/policy/compile/compile.ts';
+import type { CompiledPolicy } from '../../src/policy/compile/compiled-policy.ts';
+import type { PolicyDocument } from '../../src/policy/document/schema.ts';
+import {
+  BY_TEST,
+  decision,
+  deviceReport,
+  seenPartnership,
+  userReport,
+} from '../support/servers/directory-records.ts';
+
+const DAY = 86_400_000;
+const NOW = 100 * DAY;
+const user = (name: string): UserKey => name as UserKey;
+const device = (name: string): DeviceKey => name as DeviceKey;
+
+function compiled(document: PolicyDocument): CompiledPolicy {
+  const { policy, problems } = compilePolicy(document);
+  if (policy === null) throw new Error(JSON.stringify(problems));
+  return policy;
+}
+
+function open(names?: UserNames): EmbeddedStore {
+  const store = new EmbeddedStore(':memory:', names);
+  onTestFinished(() => store.close());
+  return store;
+}
+
+describe('the comparison of two policies', () => {
+  it('counts who is kept out and let in newly, by reason, group, model and last activity', async () => {
+    const store = open();
+    await store.putUsers([userReport(user('alice'), { groups: ['sales'] })]);
+    await store.putDevices([
+      deviceReport(device('d1'), { compliant: false }),
+      deviceReport(device('d2')),
+      deviceReport(device('d3'), { managed: false }),
+    ]);
+    await store.recordSeen([
+      seenPartnership(user('alice'), device('d1'), NOW - DAY / 2, { model: 'iPhone15C2' }),
+      seenPartnership(user('bob'), device('d2'), NOW - 3 * DAY),
+      seenPartnership(user('eve'), device('d3'), NOW - 40 * DAY),
+    ]);
+    const before = compiled({ compliance: [], noCompliancePolicy: { action: 'allow' } });
+    const after = compiled({ notEnrolled: { action: 'allow' } });
+    const found = await diffPolicies(store, before, after, NOW);
+    expect(found).toMatchObject({
+      compared: 3,
+      keptOut: { all: 1, lastDay: 1, lastWeek: 1, lastMonth: 1 },
+      letIn: { all: 1, lastDay: 0, lastWeek: 0, lastMonth: 0 },
+      byReason: [{ name: 'notCompliant', phones: { all: 1 } }],
+      byGroup: [{ name: 'sales', phones: { all: 1 } }],
+      byModel: [{ name: 'iPhone15C2', phones: { all: 1 } }],
+    });
+    expect(found.phones.map((phone) => phone.device)).toEqual(['d1', 'd3']);
+  });
+
+  it('finds nothing between a policy and itself', async () => {
+    const store = open();
+    await store.putDevices([deviceReport(device('d1'), { compliant: false })]);
+    await store.recordSeen([seenPartnership(user('alice'), device('d1'), NOW)]);
+    const policy = compiled({});
+    expect(await diffPolicies(store, policy, policy, NOW)).toMatchObject({ compared: 1, phones: [] });
+  });
+
+  it('decides on each phone as a look-up does, whatever is stored', async () => {
+    const names = ['alice', 'alice@contoso.com', 'contoso\\alice', 'bob', 'bob@contoso.com'].map(user);
+    const devices = ['d1', 'd2', 'd3'].map(device);
+    const action = fc.constantFrom('allow' as const, 'block' as const, 'quarantine' as const);
+    const step = fc.oneof(
+      fc.record({
+        kind: fc.constant('seen' as const),
+        user: fc.constantFrom(...names),
+        device: fc.constantFrom(...devices),
+        at: fc.integer({ min: 1, max: 99 }),
+      }),
+      fc.record({
+        kind: fc.constant('report' as const),
+        device: fc.constantFrom(...devices),
+        compliant: fc.option(fc.boolean()),
+      }),
+      fc.record({
+        kind: fc.constant('user' as const),
+        user: fc.constantFrom(...names),
+        alias: fc.option(fc.constantFrom(...names)),
+        groups: fc.constantFrom(['staff'], []),
+        enabled: fc.boolean(),
+      }),
+      fc.record({
+        kind: fc.constant('decide' as const),
+        user: fc.option(fc.constantFrom(...names)),
+        device: fc.option(fc.constantFrom(...devices)),
+        action,
+      }),
+    );
+    const policy = compiled({
+      targets: { include: { groups: ['staff'] } },
+      limits: { devicesPerUser: 1 },
+      rules: [{ match: { usersOnDevice: '> 1' }, action: 'quarantine' }],
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 12 }), fc.boolean(), async (steps, grouped) => {
+        const store = new EmbeddedStore(
+          ':memory:',
+          new UserNames(grouped ? [['contoso.com', 'contoso']] : []),
+        );
+        try {
+          for (const [index, one] of steps.entries()) {
+            if (one.kind === 'seen')
+              await store.recordSeen([seenPartnership(one.user, one.device, one.at * DAY)]);
+            else if (one.kind === 'report')
+              await store.putDevices([
+                deviceReport(one.device, { compliant: one.compliant, observedAt: index }),
+              ]);
+            else if (one.kind === 'user')
+              await store.putUsers([
+                userReport(one.user, {
+                  aliases: one.alias === null ? [] : [one.alias],
+                  groups: one.groups,
+                  enabled: one.enabled,
+                  observedAt: index,
+                }),
+              ]);
+            else if (one.user !== null || one.device !== null)
+              await store.decide({ user: one.user, device: one.device }, decision(one.action), BY_TEST);
+          }
+          for await (const part of fleet(store, NOW))
+            for (const member of part) {
+              const found = await store.lookup(member.user, member.device);
+              const login = { user: member.user, device: member.device, deviceType: 'iPhone' };
+              expect(decideAccess(policy, member.access, NOW)).toEqual(
+                decideAccess(policy, readAccess(found, login, NOW), NOW),
+              );
+            }
+        } finally {
+          await store.close();
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+});

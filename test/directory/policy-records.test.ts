@@ -1,0 +1,103 @@
+// Owns the promises of every store about the versions of the policy: compared and set, announced in the change log.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
+import { RedisStore } from '../../src/directory/redis/redis-store.ts';
+import type { DirectoryStore } from '../../src/directory/store.ts';
+import {
+  addVersion,
+  endShadow,
+  policyHistory,
+  promote,
+  readPolicies,
+  rollBack,
+} from '../../src/app/policy-versions.ts';
+import { checkLeaks, closeAtEnd } from '../support/checks/leaks.ts';
+import { startRedis } from '../support/servers/redis.ts';
+
+checkLeaks();
+
+/** Two handles on one directory. */
+const STORES: readonly [string, () => Promise<readonly [DirectoryStore, DirectoryStore]>][] = [
+  [
+    'embedded',
+    async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'easgate-policies-'));
+      onTestFinished(() => rmSync(folder, { recursive: true }));
+      const path = join(folder, 'directory.db');
+      return [closeAtEnd(new EmbeddedStore(path)), closeAtEnd(new EmbeddedStore(path))];
+    },
+  ],
+  [
+    'redis',
+    async () => {
+      const redis = await startRedis();
+      onTestFinished(() => redis.kill());
+      const open = (): Promise<RedisStore> =>
+        RedisStore.open({ url: redis.url, keyPrefix: 'easgate:', commandTimeoutMs: 5_000 });
+      return [closeAtEnd(await open()), closeAtEnd(await open())];
+    },
+  ],
+];
+
+const BY = { by: 'carol', at: 1_000 };
+const document = (name: string) => ({
+  texts: { document: `name: ${name}`, parsed: { name }, lists: {} },
+  name,
+  comment: null,
+});
+
+describe.each(STORES)('versions of the policy in the %s store', (_kind, open) => {
+  it('are none at first', async () => {
+    const [store] = await open();
+    expect(await readPolicies(store)).toMatchObject({ stored: null, state: { latest: 0, live: null } });
+    expect(await store.policies.version(1)).toBeNull();
+    expect(await policyHistory(store, 10)).toEqual([]);
+  });
+
+  it('are numbered, kept, and listed with the latest first', async () => {
+    const [store, other] = await open();
+    await addVersion(store, await readPolicies(store), { ...document('one'), place: 'live' }, BY);
+    await addVersion(other, await readPolicies(other), { ...document('two'), place: 'shadow' }, BY);
+    expect(await policyHistory(store, 10)).toMatchObject([
+      { version: 2, name: 'two', author: 'carol', place: 'shadow' },
+      { version: 1, name: 'one', at: 1_000, place: 'live' },
+    ]);
+  });
+
+  it('are not added over a change that was not seen', async () => {
+    const [store, other] = await open();
+    const seen = await readPolicies(store);
+    await addVersion(other, await readPolicies(other), { ...document('one'), place: 'live' }, BY);
+    await expect(addVersion(store, seen, { ...document('two'), place: 'live' }, BY)).rejects.toMatchObject({
+      code: 'EASGATE_CHANGED',
+    });
+    expect((await policyHistory(store, 10)).map(({ name }) => name)).toEqual(['one']);
+  });
+
+  it('go from the shadow to live, and back', async () => {
+    const [store] = await open();
+    await addVersion(store, await readPolicies(store), { ...document('one'), place: 'live' }, BY);
+    await addVersion(store, await readPolicies(store), { ...document('two'), place: 'shadow' }, BY);
+    expect((await promote(store, BY)).version).toBe(2);
+    expect((await readPolicies(store)).state).toMatchObject({ live: 2, shadow: null });
+    expect((await rollBack(store, null, BY)).version).toBe(1);
+    expect((await readPolicies(store)).state).toMatchObject({ live: 1, latest: 2 });
+    await expect(rollBack(store, null, BY)).rejects.toMatchObject({ code: 'EASGATE_NOT_FOUND' });
+    await expect(promote(store, BY)).rejects.toMatchObject({ code: 'EASGATE_NOT_FOUND' });
+    expect(await endShadow(store, BY)).toBeNull();
+  });
+
+  it('are announced in the change log when those in use change', async () => {
+    const [store, other] = await open();
+    const position = await other.position();
+    await addVersion(store, await readPolicies(store), { ...document('one'), place: 'live' }, BY);
+    const { changes, trimmed } = await other.changesAfter(position);
+    expect({ changes, trimmed }).toEqual({
+      changes: [{ device: null, user: null, policy: true }],
+      trimmed: false,
+    });
+  });
+});
