@@ -50,7 +50,7 @@ it('the account of SECURITY.md can do what a gateway does, and reads no other ke
   );
   const start = await store.position();
   await store.putDevices([deviceReport(phone)]);
-  await store.putUsers([userReport(alice, { aliases: ['al' as UserKey] })]);
+  await store.putUsers([userReport(alice, { aliases: ['al'] })]);
   await store.putUsers([userReport(alice, { observedAt: 2, aliases: [] })]);
   await store.putImported('exchange', [{ device: phone, user: null, decision: decision('allow') }]);
   await store.putImported('exchange', [{ device: phone, user: null, decision: null }]);
