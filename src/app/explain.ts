@@ -50,7 +50,7 @@ function knownFacts(
   record: object | null,
 ): KnownFact[] {
   return Object.entries(record ?? {}).flatMap(([field, value]) => {
-    if (BOOKKEEPING.has(field) || isNothing(value)) return [];
+    if (BOOKKEEPING.has(field) || isNothing(value) || isIdle(field, record)) return [];
     const said = reports.filter((one) => !isNothing(one[field]));
     const from = said.find((one) => one[field] === value) ?? said[0];
     return from === undefined
@@ -58,6 +58,20 @@ function knownFacts(
       : [{ about, field, value, source: from.source, observedAt: from.observedAt }];
   });
 }
+
+/** Since when a value is unmet says nothing while the value is not known. */
+function isIdle(field: string, record: object | null): boolean {
+  const value = UNMET_VALUES[field];
+  return value !== undefined && isNothing((record as Readonly<Record<string, unknown>> | null)?.[value]);
+}
+
+const UNMET_VALUES: Readonly<Record<string, string>> = {
+  managedUnmetSince: 'managed',
+  compliantUnmetSince: 'compliant',
+  encryptedUnmetSince: 'encrypted',
+  compromisedUnmetSince: 'compromised',
+  mailProfileUnmetSince: 'managedMailProfile',
+};
 
 function isNothing(value: unknown): boolean {
   return (

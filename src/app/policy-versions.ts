@@ -1,4 +1,5 @@
 // Owns the life of the policy that the directory keeps: publish, roll back, run one in the shadow and promote it, history.
+import { servedPolicy } from '../config/served-policy.ts';
 import { hashOf, loadVersion } from '../config/stored-policy.ts';
 import type { PolicyTexts } from '../config/stored-policy.ts';
 import type { DirectoryStore } from '../directory/store.ts';
@@ -42,6 +43,18 @@ export function compiledVersion(version: PolicyVersion): CompiledPolicy {
       `version ${version.version}: ${problems.map(({ message }) => message).join('; ')}`,
     );
   return policy;
+}
+
+/** The policy that gateways with this configuration decide by now. @throws ProgramError */
+export async function policyInUse(
+  store: DirectoryStore,
+  config: Parameters<typeof servedPolicy>[0],
+): Promise<CompiledPolicy> {
+  if (config.policy.file !== undefined) return servedPolicy(config).policy;
+  const { state } = await readPolicies(store);
+  return state.live === null
+    ? servedPolicy(config).policy
+    : compiledVersion(await versionOf(store, state.live));
 }
 
 /** Where a version goes. */

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { explainAccess } from '../app/explain.ts';
 import { stepDocument } from '../app/policy-explain.ts';
-import { servedPolicy } from '../config/served-policy.ts';
+import { policyInUse } from '../app/policy-versions.ts';
 import { withStore } from './context.ts';
 import { print, printJson, printable, toned } from './output.ts';
 import type { Tone } from './output.ts';
@@ -21,7 +21,7 @@ export function explain(
   command: Command,
 ): Promise<void> {
   return withStore(command, async (store, config) => {
-    const { policy } = servedPolicy(config);
+    const policy = await policyInUse(store, config);
     const found = await explainAccess(store, policy, { user, device }, Date.now());
     const { verdict, steps } = found;
     if (json) {

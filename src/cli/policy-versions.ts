@@ -7,6 +7,7 @@ import {
   compiledVersion,
   endShadow,
   policyHistory,
+  policyInUse,
   promote,
   readPolicies,
   rollBack,
@@ -191,14 +192,12 @@ async function policyNamed(
 
 async function named(store: DirectoryStore, config: Config, name: string): Promise<CompiledPolicy> {
   if (name === 'configured') return servedPolicy(config).policy;
-  if (name !== 'live' && name !== 'shadow' && !/^\d+$/.test(name)) return openPolicy(name);
-  const { state } = await readPolicies(store);
-  const number = name === 'live' ? state.live : name === 'shadow' ? state.shadow : Number(name);
-  if (number === null && name === 'shadow')
-    throw new ProgramError('EASGATE_NOT_FOUND', 'no policy runs in the shadow');
-  if (number === null || (name === 'live' && config.policy.file !== undefined))
-    return servedPolicy(config).policy;
-  return compiledVersion(await versionOf(store, number));
+  if (name === 'live') return policyInUse(store, config);
+  if (/^\d+$/.test(name)) return compiledVersion(await versionOf(store, Number(name)));
+  if (name !== 'shadow') return openPolicy(name);
+  const { shadow } = (await readPolicies(store)).state;
+  if (shadow === null) throw new ProgramError('EASGATE_NOT_FOUND', 'no policy runs in the shadow');
+  return compiledVersion(await versionOf(store, shadow));
 }
 
 /** A file that the configuration names comes before what is published. @throws ProgramError */
@@ -277,12 +276,15 @@ const CSV: readonly (readonly [string, (phone: ChangedPhone) => string | null])[
 ];
 
 function countsText({ compared, keptOut, letIn, otherwise }: PolicyDiff): string {
-  const row = (name: string, phones: ActiveCounts): string[] => [name, ...countCells(phones)];
   return (
     `${compared} phones compared\n\n` +
     table(
       ['', 'ALL', 'SEEN 1D', 'SEEN 7D', 'SEEN 30D'],
-      [row('kept out newly', keptOut), row('let in newly', letIn), row('kept out otherwise', otherwise)],
+      [
+        ['kept out newly', ...countCells(keptOut)],
+        ['let in newly', ...countCells(letIn)],
+        ['kept out otherwise', ...countCells(otherwise)],
+      ],
     ) +
     '\n'
   );

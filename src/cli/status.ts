@@ -91,7 +91,7 @@ export function statusText(now: Look, before: Look): string {
       'gateway',
       `${phase}, version ${now.version}, process ${now.pid}, up ${span(Date.now() - now.startedAt)}`,
     ],
-    ['policy', policyText(now.policy)],
+    ['policy', policyText(now.policy, workers)],
     ['directory', directoryText(workers)],
     [
       'traffic',
@@ -106,13 +106,24 @@ export function statusText(now: Look, before: Look): string {
   ];
   const text = lines.map(([name, value]) => `${name.padEnd(11)}${value}\n`).join('');
   const rows = now.workers.map((worker) => ({ worker }));
-  const warnings = now.warnings.map((warning) => `${toned('warning', 'warning')}    ${printable(warning)}\n`);
+  const standing = new Set(workers.flatMap(({ policies }) => policies.live?.warnings ?? []));
+  const warnings = [...now.warnings, ...standing].map(
+    (warning) => `${toned('warning', 'warning')}    ${printable(warning)}\n`,
+  );
   return `${text}\n${fitTable(COLUMNS, rows, terminalWidth()).text}${warnings.length === 0 ? '' : '\n'}${warnings.join('')}`;
 }
 
-function policyText({ name, file, hash }: GatewayStatus['policy']): string {
-  if (file === null) return 'the actions under `policy` of the configuration';
+function policyText({ name, file, hash }: GatewayStatus['policy'], workers: readonly WorkerStatus[]): string {
+  if (file === null) return storedText(workers);
   return `${printable(name, 'without a name')} (${file}, ${hash ?? 'not read'})`;
+}
+
+/** The versions that the directory keeps; workers may differ for a second after a change. */
+function storedText(workers: readonly WorkerStatus[]): string {
+  const { live = null, shadow = null } = workers[0]?.policies ?? {};
+  const inShadow = shadow === null ? '' : `; version ${shadow.version} in the shadow`;
+  if (live === null) return `the actions under \`policy\` of the configuration${inShadow}`;
+  return `version ${live.version} of the directory, ${printable(live.name, 'without a name')} (${live.hash})${inShadow}`;
 }
 
 function directoryText(workers: readonly WorkerStatus[]): string {

@@ -54,6 +54,15 @@ export interface WorkerHealth {
   readonly mailServer: boolean;
 }
 
+/** A version of the policy. */
+export interface PolicyInUse {
+  readonly version: number;
+  readonly name: string | null;
+  readonly hash: string;
+  /** What an operator should not forget, as long as it is so. */
+  readonly warnings: readonly string[];
+}
+
 /** The status of a worker. */
 export interface WorkerStatus {
   readonly pid: number;
@@ -64,6 +73,8 @@ export interface WorkerStatus {
   /** Verdicts found in memory, and look-ups. */
   readonly verdicts: { readonly hits: number; readonly misses: number };
   readonly store: 'embedded' | 'redis';
+  /** Versions of the policy of the directory that it uses; null = none. */
+  readonly policies: { readonly live: PolicyInUse | null; readonly shadow: PolicyInUse | null };
   /** Position in the change log; null = the directory does not answer. */
   readonly position: string | null;
   /** Age of the state that it decides with, milliseconds. */

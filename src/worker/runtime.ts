@@ -1,12 +1,12 @@
 // Owns one serving gateway: builds store, verdict cache, recorder and data plane from a configuration, and closes them.
 import { monotonicNow } from '../clock.ts';
 import { cacheOptions, gatewaySettings } from '../config/gateway-settings.ts';
-import { workerPolicy } from '../config/served-policy.ts';
+import { standingWarnings, workerPolicy } from '../config/served-policy.ts';
 import type { PolicySource } from '../config/served-policy.ts';
 import { storeOptions } from '../config/store-settings.ts';
 import type { Config } from '../config/schema.ts';
 import type { StoreStateListener } from '../directory/change-follower.ts';
-import type { WorkerHealth, WorkerStatus } from '../supervisor/messages.ts';
+import type { PolicyInUse, WorkerHealth, WorkerStatus } from '../supervisor/messages.ts';
 import { openStore } from '../directory/open-store.ts';
 import { PartnershipRecorder } from '../directory/partnership-recorder.ts';
 import { CorruptRecordError } from '../model/corrupt-record.ts';
@@ -22,7 +22,7 @@ import type { ProcessLog } from '../telemetry/logger.ts';
 import { Summary } from '../telemetry/summary.ts';
 import { atOnce } from './in-turns.ts';
 import { StoredPolicy } from './stored-policy.ts';
-import type { PoliciesInUse } from './stored-policy.ts';
+import type { PoliciesInUse, VersionInUse } from './stored-policy.ts';
 
 /** Options that depend on the process, not on the configuration. */
 export interface ServingOptions {
@@ -104,7 +104,8 @@ export async function startServing(config: Config, options: ServingOptions): Pro
     const summary = new Summary(log.logger, config.log.summarySeconds * 1_000, counts);
     undo.push(() => summary.close());
     const health = (): WorkerHealth => ({ store: !storeState.away, mailServer: gateway.hasMailServer() });
-    const status = (): Promise<WorkerStatus> => statusOf({ store, verdicts }, health(), counts());
+    const status = (): Promise<WorkerStatus> =>
+      statusOf({ store, verdicts }, health(), counts(), stored?.current ?? NO_VERSIONS);
     return { gateway, store, verdicts, log, health, status, close };
   } catch (error) {
     await close();
@@ -117,6 +118,7 @@ async function statusOf(
   { store, verdicts }: Pick<Serving, 'store' | 'verdicts'>,
   health: WorkerHealth,
   counters: Readonly<Record<string, number>>,
+  { live, shadow }: PoliciesInUse,
 ): Promise<WorkerStatus> {
   const { user, system } = process.cpuUsage();
   return {
@@ -126,11 +128,20 @@ async function statusOf(
     counters,
     verdicts: { hits: verdicts.hits, misses: verdicts.misses },
     store: store.kind,
+    policies: { live: described(live), shadow: described(shadow) },
     position: health.store ? await store.position().catch(() => null) : null,
     stateAgeMs: Math.round(verdicts.stateAgeMs()),
     cpuSeconds: (user + system) / 1e6,
     memoryBytes: process.memoryUsage.rss(),
   };
+}
+
+const NO_VERSIONS: PoliciesInUse = { live: null, shadow: null };
+
+function described(inUse: VersionInUse | null): PolicyInUse | null {
+  if (inUse === null) return null;
+  const { version, name, hash } = inUse.version;
+  return { version, name, hash, warnings: standingWarnings(inUse.policy) };
 }
 
 /** A document that the configuration names comes before the versions of the directory: then these are not followed. */

@@ -43,6 +43,11 @@ export class StoredPolicy {
     this.listener = listener;
   }
 
+  /** The versions in use. */
+  get current(): PoliciesInUse {
+    return this.inUse;
+  }
+
   /** Reads what is in use now. Rejects when it cannot be read: a gateway that starts must not decide by another policy. */
   async start(): Promise<PoliciesInUse> {
     this.inUse = await this.read();

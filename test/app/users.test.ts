@@ -47,9 +47,7 @@ describe('the list of users', () => {
 describe('one user', () => {
   it('has names, groups, devices and decisions, also under aliases', async () => {
     const alice = 'alice@contoso.com' as UserKey;
-    await store.putUsers([
-      userReport(alice, { aliases: ['a.smith@contoso.com' as UserKey], groups: ['staff'] }),
-    ]);
+    await store.putUsers([userReport(alice, { aliases: ['a.smith@contoso.com'], groups: ['staff'] })]);
     const shown = await showUser(store, 'Alice@Contoso.com');
     expect(shown).toMatchObject({
       user: alice,

@@ -82,6 +82,7 @@ describe('the text of a status', () => {
     counters: { requests: 1_200, heldPolls: 9_000, connections: 9_100, allowed: 1_000, blocked: 5 },
     verdicts: { hits: 99, misses: 1 },
     store: 'redis' as const,
+    policies: { live: null, shadow: null },
     position: '17-0',
     stateAgeMs: 400,
     cpuSeconds: 1.5,

@@ -1,5 +1,5 @@
 // Owns the embedded store's test runs: the contract, and what only a file can do.
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -8,6 +8,7 @@ import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
 import { UNGUARDED } from '../../src/directory/store-guard.ts';
 import type { DirectoryStore } from '../../src/directory/store.ts';
 import { foldedLocalPart } from '../../src/identity/folded-name.ts';
+import type { DeviceKey } from '../../src/identity/keys.ts';
 import { NO_GROUPS } from '../../src/identity/user-names.ts';
 import { BY_TEST, alice, decision, phone } from '../support/servers/directory-records.ts';
 import { storeContract } from './store-contract.ts';
@@ -71,6 +72,25 @@ describe('the embedded store', () => {
     const store = await fixture.open();
     await store.decide(onDevice, decision('block'), BY_TEST);
     for (const name of [path, `${path}-wal`, `${path}-shm`]) expect(statSync(name).mode & 0o777).toBe(0o600);
+    await store.close();
+  });
+
+  it('takes a report that another tool wrote by the statements of docs/reference/directory-schema.md', async () => {
+    await fixture.reset();
+    const store = await fixture.open();
+    const before = await store.position();
+    const page = readFileSync(new URL('../../docs/reference/directory-schema.md', import.meta.url), 'utf8');
+    const raw = new DatabaseSync(path);
+    raw.exec(/```sql\n(BEGIN [^`]*)```/.exec(page)?.[1] ?? 'nothing');
+    raw.close();
+    const device = 'appldnphg6nvdt9v' as DeviceKey;
+    expect((await store.lookup(alice, device)).device).toMatchObject({
+      source: 'my-mdm',
+      observedAt: 1_790_000_000_000,
+      managed: true,
+      compliant: true,
+    });
+    expect((await store.changesAfter(before)).changes).toEqual([{ device, user: null }]);
     await store.close();
   });
 
