@@ -86,7 +86,12 @@ const STORES: readonly [string, () => Promise<Vandal>][] = [
         device: (text) => set(deviceField.report('mdm'), text),
         decision: (text, user = undefined) => set(deviceField.decision(user ?? null), text),
         partnership: (text) => set(deviceField.partnership(alice), text),
-        user: (text) => raw.hset(keys.users(foldedLocalPart(alice)), userField.report('ad', alice), text),
+        user: (text) =>
+          raw.hset(
+            keys.users(foldedLocalPart(alice)),
+            userField.report(foldedLocalPart(alice), 'ad', alice),
+            text,
+          ),
       };
     },
   ],
