@@ -3,7 +3,6 @@ import { readFileSync } from 'node:fs';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openStore } from '../../src/directory/open-store.ts';
-import type { UserKey } from '../../src/identity/keys.ts';
 import { checkLeaksAtEnd } from '../support/checks/leaks.ts';
 import {
   BY_TEST,

@@ -134,11 +134,11 @@ export class EmbeddedStore implements DirectoryStore {
   }
 
   async putDevices(observations: readonly DeviceObservation[]): Promise<readonly ReportOutcome[]> {
-    return this.inBatches(observations, (one) => this.writer.putDevice(one, Date.now()));
+    return this.inOrderOfKeys(observations, (one) => this.writer.putDevice(one, Date.now()));
   }
 
   async putUsers(observations: readonly UserObservation[]): Promise<readonly ReportOutcome[]> {
-    return this.inBatches(observations, (one) => this.writer.putUser(one, Date.now()));
+    return this.inOrderOfKeys(observations, (one) => this.writer.putUser(one, Date.now()));
   }
 
   async putImported(source: string, changes: readonly ImportedChange[]): Promise<void> {
@@ -246,6 +246,21 @@ export class EmbeddedStore implements DirectoryStore {
     return this.database.read(() =>
       this.rows.localPartsAfter(after, SCAN_BATCH).map((part) => ({ part, users: this.rows.users(part) })),
     );
+  }
+
+  /** Neighbours are in the same pages of the index: a transaction that writes them together writes fewer pages. */
+  private async inOrderOfKeys<T extends { readonly key: string }, R>(
+    values: readonly T[],
+    write: (value: T) => R,
+  ): Promise<R[]> {
+    if (values.length <= WRITE_BATCH) return this.inBatches(values, write);
+    // The sort is stable: observations of one key stay in their order.
+    const sorted = values.map((value, at) => ({ value, at }));
+    sorted.sort((a, b) => (a.value.key < b.value.key ? -1 : a.value.key > b.value.key ? 1 : 0));
+    const results = await this.inBatches(sorted, ({ value }) => write(value));
+    const inPlace: R[] = Array.from(results);
+    for (const [index, { at }] of sorted.entries()) inPlace[at] = results[index] as R;
+    return inPlace;
   }
 
   /** Writes each batch in a transaction of its own; between them requests are served. */
