@@ -21,12 +21,14 @@ import { servedPolicy } from '../config/served-policy.ts';
 import { problemLine } from '../config/policy-file.ts';
 import type { DirectoryStore } from '../directory/store.ts';
 import { ProgramError } from '../errors.ts';
+import type { ShadowDifference } from '../model/shadow.ts';
 import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
 import { loginName, withStore } from './context.ts';
 import { csvText } from './csv.ts';
 import { print, printJson, printable, warn } from './output.ts';
 import { openPolicy } from './policy-file.ts';
 import { Progress } from './progress.ts';
+import { askStatus } from './status.ts';
 import { fitTable, table, terminalWidth } from './table.ts';
 import type { Column } from './table.ts';
 import { isoTime, relativeTime } from './times.ts';
@@ -101,7 +103,10 @@ export function shadow(file: string | undefined, options: PublishOptions, comman
         );
       return;
     }
-    if (file === undefined) throw new ProgramError('EASGATE_USAGE', 'name a policy document, or --off');
+    if (file === undefined) {
+      await showShadow(config, options);
+      return;
+    }
     const read = readChecked(file);
     compiledOf(file, read);
     const version = await add(store, await readPolicies(store), read, options, 'shadow');
@@ -110,6 +115,37 @@ export function shadow(file: string | undefined, options: PublishOptions, comman
       print(`version ${version} runs in the shadow: it is evaluated on real traffic and decides nothing\n`);
   });
 }
+
+/** What the workers on this host counted since the shadow began. */
+async function showShadow(config: Config, { json }: PublishOptions): Promise<void> {
+  const { workers } = await askStatus(config.workers.pidFile);
+  const counts = workers.flatMap((worker) => worker?.shadow ?? []);
+  const version = workers.find((worker) => worker?.policies.shadow)?.policies.shadow?.version ?? null;
+  const [compared, different] = [
+    sum(counts.map((one) => one.compared)),
+    sum(counts.map((one) => one.different)),
+  ];
+  const phones = counts.flatMap((one) => one.phones);
+  if (json) printJson({ version, compared, different, phones });
+  else if (version === null) print('no policy runs in the shadow\n');
+  else
+    print(
+      `version ${version} in the shadow: ${compared} decisions compared, ${different} different\n` +
+        (phones.length === 0 ? '' : `\n${fitTable(SHADOW, phones, terminalWidth()).text}`),
+    );
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, one) => total + one, 0);
+}
+
+const SHADOW: readonly Column<ShadowDifference>[] = [
+  { title: 'USER', cell: ({ user }) => printable(user), min: 18 },
+  { title: 'DEVICE', cell: ({ device }) => device },
+  { title: 'LIVE', cell: ({ live }) => `${live.action} (${live.reason})` },
+  { title: 'SHADOW', cell: ({ shadow: other }) => `${other.action} (${other.reason})` },
+  { title: 'BY', cell: ({ shadow: other }) => printable(other.rule), min: 12, spare: 1 },
+];
 
 /** `policy promote`. */
 export function promoteShadow(options: PublishOptions, command: Command): Promise<void> {

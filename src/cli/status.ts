@@ -29,11 +29,7 @@ const CLEAR = '\u001b[H\u001b[J';
 /** `status`. */
 export async function status({ watch, json }: StatusOptions, command: Command): Promise<void> {
   const { pidFile } = loadConfig(configPath(command)).workers;
-  const client = new Client('http://localhost', {
-    socketPath: statusSocket(pidFile),
-    headersTimeout: TIMEOUT_MS,
-    bodyTimeout: TIMEOUT_MS,
-  });
+  const client = clientOf(pidFile);
   try {
     if (json && !watch) {
       printJson(await look(client, pidFile));
@@ -50,6 +46,24 @@ export async function status({ watch, json }: StatusOptions, command: Command): 
   } finally {
     await client.close();
   }
+}
+
+/** The status of the gateway of a pid file. @throws ProgramError when none answers */
+export async function askStatus(pidFile: string): Promise<GatewayStatus> {
+  const client = clientOf(pidFile);
+  try {
+    return await look(client, pidFile);
+  } finally {
+    await client.close();
+  }
+}
+
+function clientOf(pidFile: string): Client {
+  return new Client('http://localhost', {
+    socketPath: statusSocket(pidFile),
+    headersTimeout: TIMEOUT_MS,
+    bodyTimeout: TIMEOUT_MS,
+  });
 }
 
 /** A look, and when it was taken: monotonic milliseconds. */

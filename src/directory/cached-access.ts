@@ -10,6 +10,7 @@ import type { Access } from '../policy/access-facts.ts';
 import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
 import type { RequestFacts } from '../policy/engine/facts.ts';
 import { packRecords, unpackRecords } from './packed-access.ts';
+import type { ShadowComparison } from './shadow-comparison.ts';
 
 /** A verdict for one set of conditions on requests that hold. */
 interface Decided {
@@ -86,12 +87,18 @@ export class CachedAccess {
   }
 
   /** The verdict at `now`, monotonic. A verdict that says the same as before stays the same object. */
-  verdictFor(policy: CompiledPolicy, now: number, request: RequestFacts): Verdict {
+  verdictFor(
+    policy: CompiledPolicy,
+    now: number,
+    request: RequestFacts,
+    shadow: ShadowComparison | null = null,
+  ): Verdict {
     // Counted on the monotonic clock since the facts were read: a step of the wall clock brings back nothing that has ended.
     const wall = this.wallAt + (now - this.readAt);
-    if (policy.requestConditions.length > 0) return this.forRequest(policy, now, wall, request);
+    if (policy.requestConditions.length > 0) return this.forRequest(policy, now, wall, request, shadow);
     if (this.verdictBy === policy && now < lapse(this.verdict)) return this.verdict as Verdict;
     const verdict = this.evaluate(policy, now, wall, request, this.verdict);
+    if (shadow !== null) this.compare(shadow, verdict, wall, request);
     this.verdict = verdict;
     this.verdictBy = policy;
     this.verdictUntil = Math.min(this.expiresAt, lapse(verdict));
@@ -105,13 +112,20 @@ export class CachedAccess {
     this.decided = before.decided.map((one) => ({ ...one, lapsesAt: -Infinity }));
   }
 
-  private forRequest(policy: CompiledPolicy, now: number, wall: number, request: RequestFacts): Verdict {
+  private forRequest(
+    policy: CompiledPolicy,
+    now: number,
+    wall: number,
+    request: RequestFacts,
+    shadow: ShadowComparison | null,
+  ): Verdict {
     const key = policy.requestKey(factsOf(policy, this.access(), wall, request));
     const decided = [...this.decided];
     const at = decided.findIndex((one) => one.key === key);
     const before = decided[at];
     if (before !== undefined && before.policy === policy && now < before.lapsesAt) return before.verdict;
     const verdict = this.evaluate(policy, now, wall, request, before?.verdict ?? null);
+    if (shadow !== null) this.compare(shadow, verdict, wall, request);
     const one = { key, policy, verdict, lapsesAt: lapse(verdict) };
     if (at !== -1) decided[at] = one;
     else decided.push(one);
@@ -130,6 +144,11 @@ export class CachedAccess {
   ): Verdict {
     const found = lapsing(decideAccess(policy, this.access(), wall, request), now, wall);
     return before !== null && isSame(before, found) ? before : found;
+  }
+
+  /** The policy in the shadow decides nothing: an error in it must not reach a phone. */
+  private compare(shadow: ShadowComparison, live: Verdict, wall: number, request: RequestFacts): void {
+    shadow.note(this.user, this.device, live, decideAccess(shadow.policy, this.access(), wall, request));
   }
 
   private access(): Access {

@@ -17,6 +17,8 @@ import type { StoreStateListener } from './change-follower.ts';
 import { CorruptRecordError } from '../model/corrupt-record.ts';
 import { withDeadline } from './deadline.ts';
 import { LookupPlaces } from './lookup-places.ts';
+import { ShadowComparison } from './shadow-comparison.ts';
+import type { ShadowCounts } from '../model/shadow.ts';
 import type { ChangeBatch, DirectoryStore, LogPosition, LookupResult } from './store.ts';
 
 /** Bounds and lifetimes; milliseconds. */
@@ -115,6 +117,7 @@ export class VerdictCache {
   misses = 0;
   private readonly store: DirectoryStore;
   private policy: CompiledPolicy;
+  private shadow: ShadowComparison | null = null;
   private readonly options: VerdictCacheOptions;
   /** Monotonic. */
   private readonly now: () => number;
@@ -173,9 +176,23 @@ export class VerdictCache {
     return () => this.listeners.delete(listener);
   }
 
+  /** Evaluates another policy beside the live one from now on, and counts where they differ; null = none. */
+  useShadow(policy: CompiledPolicy | null): void {
+    if (policy === (this.shadow?.policy ?? null)) return;
+    this.shadow = policy === null ? null : new ShadowComparison(policy);
+  }
+
+  /** What was counted since the shadow began; null = there is none. */
+  shadowCounts(): ShadowCounts | null {
+    return this.shadow?.counts() ?? null;
+  }
+
   /** Whether verdicts depend on facts of the request: only then need they be handed in. */
   get readsRequests(): boolean {
-    return this.policy.requestConditions.length > 0;
+    const { policy, shadow } = this;
+    return (
+      policy.requestConditions.length > 0 || (shadow !== null && shadow.policy.requestConditions.length > 0)
+    );
   }
 
   /** Takes another policy: it decides everything from now on. Listeners revalidate the open requests. */
@@ -196,7 +213,7 @@ export class VerdictCache {
     const standing = found.standing(this.policy, now);
     if (standing === null && found.expiresAt <= now) return undefined;
     this.hits++;
-    return standing ?? found.verdictFor(this.policy, now, request);
+    return standing ?? found.verdictFor(this.policy, now, request, this.shadow);
   }
 
   /**
@@ -212,7 +229,7 @@ export class VerdictCache {
     // Changes are applied in a turn of the event loop of their own: none comes between the look-up's end and here.
     const { known, source } = await this.found(user, device, asker);
     if (known === null) return { verdict: null, source: 'none' };
-    const verdict = known.verdictFor(this.policy, this.now(), request);
+    const verdict = known.verdictFor(this.policy, this.now(), request, this.shadow);
     if (source === 'store') return { verdict, source };
     const { staleAllowedMs, staleBlockedMs } = this.options;
     const limit = verdict.action === 'allow' ? staleAllowedMs : staleBlockedMs;

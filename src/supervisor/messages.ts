@@ -1,6 +1,7 @@
 // Owns the messages between the supervisor and its workers.
 import type { ConfigSource } from '../config/load.ts';
 import type { PolicySource } from '../config/served-policy.ts';
+import type { ShadowCounts } from '../model/shadow.ts';
 
 /**
  * Everything that a worker needs. The configuration is sent as the checked text, whatever the file contains now: a
@@ -77,6 +78,8 @@ export interface WorkerStatus {
   readonly policies: { readonly live: PolicyInUse | null; readonly shadow: PolicyInUse | null };
   /** Position in the change log; null = the directory does not answer. */
   readonly position: string | null;
+  /** How the policy in the shadow compares with the live one on its traffic; null = there is none. */
+  readonly shadow: ShadowCounts | null;
   /** Age of the state that it decides with, milliseconds. */
   readonly stateAgeMs: number;
   /** CPU time since its start, seconds. */

@@ -71,15 +71,18 @@ export async function startServing(config: Config, options: ServingOptions): Pro
       onStoreState: storeState.listen,
     };
     const configured = atOnce(workerPolicy(config, options.policy ?? null));
-    const stored = followPolicy(config, store, log, (policies) =>
-      verdicts.usePolicy(policies.live?.policy ?? configured),
-    );
+    const stored = followPolicy(config, store, log, ({ live, shadow }) => {
+      verdicts.usePolicy(live?.policy ?? configured);
+      verdicts.useShadow(shadow?.policy ?? null);
+    });
     undo.push(() => stored?.close());
-    const policy = (await stored?.start())?.live?.policy ?? configured;
+    const inUse = await stored?.start();
+    const policy = inUse?.live?.policy ?? configured;
     const verdicts = new VerdictCache(store, policy, {
       ...lookups,
       onPolicyChange: () => stored?.check(),
     });
+    verdicts.useShadow(inUse?.shadow?.policy ?? null);
     await verdicts.start();
     undo.push(() => verdicts.stop());
     const journal = openJournal(log, config.log.identities, undo);
@@ -130,6 +133,7 @@ async function statusOf(
     store: store.kind,
     policies: { live: described(live), shadow: described(shadow) },
     position: health.store ? await store.position().catch(() => null) : null,
+    shadow: verdicts.shadowCounts(),
     stateAgeMs: Math.round(verdicts.stateAgeMs()),
     cpuSeconds: (user + system) / 1e6,
     memoryBytes: process.memoryUsage.rss(),

@@ -84,6 +84,7 @@ describe('the text of a status', () => {
     store: 'redis' as const,
     policies: { live: null, shadow: null },
     position: '17-0',
+    shadow: null,
     stateAgeMs: 400,
     cpuSeconds: 1.5,
     memoryBytes: 80e6,

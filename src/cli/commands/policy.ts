@@ -125,6 +125,7 @@ function registerVersions(policy: Command): void {
       (await import('../policy-versions.ts')).shadow(file, options, command),
     ),
     ['policy shadow new.yaml', ''],
+    ['policy shadow', 'how it compares with the live one on the traffic of this host'],
     ['policy shadow --off', ''],
   );
   addExamples(

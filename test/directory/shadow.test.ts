@@ -1,0 +1,82 @@
+// Owns the promises of a policy in the shadow: it is evaluated on real traffic, decides nothing, and its differences are counted.
+import { expect, it, onTestFinished } from 'vitest';
+import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
+import { VerdictCache } from '../../src/directory/verdict-cache.ts';
+import { compilePolicy } from '../../src/policy/compile/compile.ts';
+import type { CompiledPolicy } from '../../src/policy/compile/compiled-policy.ts';
+import type { PolicyDocument } from '../../src/policy/document/schema.ts';
+import { alice, deviceReport, phone } from '../support/servers/directory-records.ts';
+
+function compiled(document: PolicyDocument): CompiledPolicy {
+  const { policy } = compilePolicy(document);
+  if (policy === null) throw new Error('the policy is broken');
+  return policy;
+}
+
+const OPEN = compiled({ compliance: [], noCompliancePolicy: { action: 'allow' } });
+const STRICT = compiled({});
+
+async function setUp() {
+  const store = new EmbeddedStore(':memory:');
+  onTestFinished(() => store.close());
+  await store.putDevices([deviceReport(phone, { compliant: false })]);
+  const cache = new VerdictCache(store, OPEN, {
+    maxEntries: 9,
+    maxUnknownEntries: 9,
+    lifetimeMs: 60_000,
+    unknownLifetimeMs: 60_000,
+    maxConcurrentLookups: 9,
+    lookupTimeoutMs: 30_000,
+    staleAllowedMs: 1,
+    staleBlockedMs: 1,
+    onLookupError: () => undefined,
+  });
+  onTestFinished(() => cache.stop());
+  return cache;
+}
+
+it('counts where a policy in the shadow decides differently, and on whom; the live one decides', async () => {
+  const cache = await setUp();
+  cache.useShadow(STRICT);
+  expect((await cache.decide(alice, phone)).verdict?.action).toBe('allow');
+  expect(cache.shadowCounts()).toEqual({
+    compared: 1,
+    different: 1,
+    phones: [
+      {
+        user: alice,
+        device: phone,
+        live: { action: 'allow', reason: 'noCompliancePolicy', rule: 'policy.noCompliancePolicy' },
+        shadow: { action: 'quarantine', reason: 'notCompliant', rule: 'compliance policy "default"' },
+      },
+    ],
+  });
+});
+
+it('counts nothing twice for a verdict in memory, and nothing without a shadow', async () => {
+  const cache = await setUp();
+  expect(cache.shadowCounts()).toBeNull();
+  cache.useShadow(STRICT);
+  await cache.decide(alice, phone);
+  expect(cache.peek(alice, phone)?.action).toBe('allow');
+  expect(cache.shadowCounts()).toMatchObject({ compared: 1 });
+  cache.useShadow(null);
+  expect(cache.shadowCounts()).toBeNull();
+});
+
+it('begins anew with each version in the shadow', async () => {
+  const cache = await setUp();
+  cache.useShadow(STRICT);
+  await cache.decide(alice, phone);
+  cache.useShadow(OPEN);
+  expect(cache.shadowCounts()).toEqual({ compared: 0, different: 0, phones: [] });
+});
+
+it('forgets a phone on which both agree by now', async () => {
+  const cache = await setUp();
+  cache.useShadow(STRICT);
+  await cache.decide(alice, phone);
+  cache.usePolicy(STRICT);
+  expect(cache.peek(alice, phone)?.action).toBe('quarantine');
+  expect(cache.shadowCounts()).toMatchObject({ compared: 2, different: 1, phones: [] });
+});
