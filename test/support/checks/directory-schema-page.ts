@@ -136,7 +136,7 @@ plus 16. \`${sample}\` is \`${keys.device(sample)}\`, users named \`alice\` are 
 \`\`\`
 MULTI
 HSET ${keys.device(sample)} ${deviceField.report('my-mdm')} [1790000000000,0,true,true]
-XADD ${partition(keys.changes(0)).replace('{P}', /\{\d+\}/.exec(keys.device(sample))?.[0] ?? '')} MAXLEN ~ 100000 * d ${sample}
+XADD ${partition(keys.changes(0)).replace('{P}', /\{\d+\}/.exec(keys.device(sample))?.[0] ?? '')} MAXLEN ~ 2000 * d ${sample}
 EXEC
 \`\`\`
 
