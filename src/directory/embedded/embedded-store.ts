@@ -102,10 +102,10 @@ export class EmbeddedStore implements DirectoryStore {
 
   async getUser(name: UserKey): Promise<UserEntry | null> {
     return this.database.read(() => {
-      const stored = this.rows.users(foldedLocalPart(name));
+      const stored = this.rows.allOfUsers(foldedLocalPart(name));
       const target = stored.aliases.get(name) ?? name;
       const part = foldedLocalPart(target);
-      const users = part === foldedLocalPart(name) ? stored : this.rows.users(part);
+      const users = part === foldedLocalPart(name) ? stored : this.rows.allOfUsers(part);
       return userEntry(target, users, this.sources, this.epoch);
     });
   }
@@ -244,7 +244,9 @@ export class EmbeddedStore implements DirectoryStore {
 
   private usersAfter(after: string | null): { readonly part: string; readonly users: StoredUsers }[] {
     return this.database.read(() =>
-      this.rows.localPartsAfter(after, SCAN_BATCH).map((part) => ({ part, users: this.rows.users(part) })),
+      this.rows
+        .localPartsAfter(after, SCAN_BATCH)
+        .map((part) => ({ part, users: this.rows.allOfUsers(part) })),
     );
   }
 
