@@ -8,9 +8,9 @@ import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
 import { UNGUARDED } from '../../src/directory/store-guard.ts';
 import type { DirectoryStore } from '../../src/directory/store.ts';
 import { foldedLocalPart } from '../../src/identity/folded-name.ts';
-import type { DeviceKey } from '../../src/identity/keys.ts';
+import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
 import { NO_GROUPS } from '../../src/identity/user-names.ts';
-import { BY_TEST, alice, decision, phone } from '../support/servers/directory-records.ts';
+import { BY_TEST, alice, decision, phone, seenPartnership } from '../support/servers/directory-records.ts';
 import { storeContract } from './store-contract.ts';
 import type { OpenOptions, StoredRecord } from './contract/fixture.ts';
 
@@ -91,6 +91,21 @@ describe('the embedded store', () => {
       compliant: true,
     });
     expect((await store.changesAfter(before)).changes).toEqual([{ device, user: null }]);
+    await store.close();
+  });
+
+  it('reads no more devices of a made-up name than a look-up may', async () => {
+    await fixture.reset();
+    const store = await fixture.open();
+    const names = Array.from({ length: 1_500 }, (_, index) => `made${index}\\alice` as UserKey);
+    await store.recordSeen(names.map((name) => seenPartnership(name, phone, 5, { lastAllowed: null })));
+    await store.recordSeen([seenPartnership(alice, phone, 9)]);
+    expect((await store.lookup(alice, phone)).userDevices).toEqual([
+      { device: phone, firstSeen: 9, lastAllowed: 9 },
+    ]);
+    let listed = 0;
+    for await (const part of store.scanUsers()) listed += part.length;
+    expect(listed).toBe(1_501);
     await store.close();
   });
 
