@@ -84,6 +84,11 @@ const PLAIN_NAMES: readonly (readonly [name: string, bit: number])[] = [
   ['Occurrence', 256],
   ['SaveInSent', 512],
 ];
+/**
+ * The names of items and folders. AOSP writes them as the server handed them out, so base64 with its padding too
+ * (EasSyncService: `GetAttachment&AttachmentName=` + the location). Every server ends the name at the first `=`.
+ */
+const ITEMS = 16 | 32 | 64 | 128;
 const FOLDED_NAMES: ReadonlySet<string> = new Set(PLAIN_NAMES.map(([name]) => name.toLowerCase()));
 
 const EQUALS = 0x3d;
@@ -130,17 +135,19 @@ const ALPHANUMERIC = 1;
 const VALUE = 2;
 const PERCENT = 4;
 const PLUS = 8;
+const EQUALS_SIGN = 16;
 const CLASSES = buildClasses();
 
 function buildClasses(): Uint8Array {
   const classes = new Uint8Array(256);
   for (let code = 0x21; code < 0x7f; code++) {
     const character = String.fromCharCode(code);
-    // One `=` per pair, no second `?` (SOGo starts at the last one), no fragment.
-    let bits = '&=?#'.includes(character) ? 0 : VALUE;
+    // No second `?` (SOGo starts at the last one), no fragment.
+    let bits = '&?#'.includes(character) ? 0 : VALUE;
     if (/[A-Za-z0-9]/.test(character)) bits |= ALPHANUMERIC;
     if (character === '%') bits |= PERCENT;
     if (character === '+') bits |= PLUS;
+    if (character === '=') bits |= EQUALS_SIGN;
     classes[code] = bits;
   }
   return classes;
@@ -194,6 +201,7 @@ function parsePlain(text: string, options: boolean): EasQuery | QueryErrorCode {
     if (at < length && code !== AMPERSAND) return 'EASGATE_QUERY_MALFORMED';
     const value = query.slice(valueStart, at);
     const bit = knownName(query, start, nameEnd);
+    if ((classes & EQUALS_SIGN) !== 0 && (bit & ITEMS) === 0) return 'EASGATE_QUERY_MALFORMED';
     if (bit === 0 && FOLDED_NAMES.has(query.slice(start, nameEnd).toLowerCase())) return 'EASGATE_QUERY_NAME';
     if ((seen & bit) !== 0) return 'EASGATE_QUERY_DUPLICATE';
     seen |= bit;
@@ -412,7 +420,9 @@ export function queryParameters(query: EasQuery): Record<string, string | number
     return parameters;
   }
   for (const pair of query.canonical === '' ? [] : query.canonical.split('&')) {
-    const [name = '', value = ''] = pair.split('=');
+    const equals = pair.indexOf('=');
+    const name = pair.slice(0, equals);
+    const value = pair.slice(equals + 1);
     if (name === 'Cmd' || name === 'DeviceId' || name === 'DeviceType') continue;
     parameters[name] = name === 'SaveInSent' ? value === 'T' : (decodePercent(value) ?? '');
   }

@@ -29,6 +29,8 @@ export interface ServingOptions {
   readonly fd: number | null;
   /** The policy document that was checked with the configuration; null or absent = as the file says now. */
   readonly policy?: PolicySource | null;
+  /** Monotonic milliseconds, in place of the system's clock. */
+  readonly clock?: () => number;
 }
 
 /** A serving gateway. */
@@ -84,6 +86,7 @@ export async function startServing(config: Config, options: ServingOptions): Pro
       recorder,
       accessLog,
       journal,
+      ...(options.clock === undefined ? {} : { clock: options.clock }),
       onTrouble: (code, facts) => log.logger.warn({ code, ...named(facts, config.log.identities) }),
     });
     const counts = (): Record<string, number> =>

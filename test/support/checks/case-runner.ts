@@ -9,7 +9,8 @@ import { stringify } from 'yaml';
 import { startServing } from '../../../src/worker/runtime.ts';
 import { parseConfig } from '../../../src/config/load.ts';
 import { openLogFile } from './log-file.ts';
-import type { LogLine } from './log-file.ts';
+import type { LogFile, LogLine } from './log-file.ts';
+import { TestClock } from './test-clock.ts';
 import { backendOf } from '../servers/openings.ts';
 import { OFFER, ok } from '../servers/raw-backend.ts';
 import type { BackendRequest } from '../servers/raw-backend.ts';
@@ -41,6 +42,10 @@ export interface CaseExpectation {
   readonly action?: string;
   readonly reason?: string;
   readonly error?: string;
+  /** The request is repeated so often, until `event` happens; the seconds are those of the gateway's clock. */
+  readonly repeat?: { readonly perSecond: number; readonly seconds: number };
+  /** An event of the log. */
+  readonly event?: string;
   readonly note?: string;
 }
 
@@ -93,6 +98,8 @@ const CHECKED: ReadonlySet<string> = new Set([
   'action',
   'reason',
   'error',
+  'repeat',
+  'event',
   'note',
 ]);
 
@@ -114,12 +121,16 @@ export async function runCase({ setup, request, expect: right }: ClientCase): Pr
   });
   writeFileSync(path, text);
   for (const command of setup?.commands ?? []) runCommand(command, path);
-  const serving = await startServing(parseConfig(text, path), { sampleUrl: null, fd: null });
+  const clock = new TestClock();
+  const timing = right.repeat === undefined ? {} : { clock: clock.now };
+  const serving = await startServing(parseConfig(text, path), { sampleUrl: null, fd: null, ...timing });
   const client = await RawClient.open(serving.gateway.port);
+  const bytes = bytesOf(request);
   let response: RawResponse;
   try {
-    client.send(bytesOf(request));
+    client.send(bytes);
     response = await client.response();
+    if (right.repeat !== undefined) response = await repeat(right, client, bytes, clock, log);
   } finally {
     client.destroy();
     await serving.gateway.close();
@@ -129,6 +140,28 @@ export async function runCase({ setup, request, expect: right }: ClientCase): Pr
   checkResponse(response, right);
   checkUpstream(arrived, right);
   checkLine(log.lines().find(({ duration_ms }) => duration_ms !== undefined) ?? {}, right);
+  if (right.event !== undefined) expect(log.events(right.event)).not.toEqual([]);
+}
+
+/** Repeats the request until the event happens, at most for the given time; returns the last response. */
+async function repeat(
+  { repeat: pace, event = '' }: CaseExpectation,
+  client: RawClient,
+  bytes: Buffer,
+  clock: TestClock,
+  log: LogFile,
+): Promise<RawResponse> {
+  const { perSecond = 1, seconds = 1 } = pace ?? {};
+  let response: RawResponse | null = null;
+  for (let second = 0; second < seconds && log.events(event).length === 0; second++) {
+    await clock.advance(1_000);
+    for (let sent = 0; sent < perSecond; sent++) {
+      client.send(bytes);
+      response = await client.response();
+    }
+  }
+  if (response === null) throw new Error(`${event} happened at the first request`);
+  return response;
 }
 
 function runCommand(command: string, config: string): void {
