@@ -1,11 +1,9 @@
 // Owns `easgate serve`: the primary process. Reads the configuration, starts the workers, reloads, stops.
 import { availableParallelism } from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
-import { certificateRemarks } from '../config/certificate-checks.ts';
 import { loadUsable } from '../config/check.ts';
 import type { UsableConfig } from '../config/check.ts';
 import { fileTrouble } from '../config/file-words.ts';
-import { readCertificates, readClientCa } from '../config/gateway-settings.ts';
 import { healthEndpoint } from '../config/health.ts';
 import { readSecret } from '../config/load.ts';
 import type { ConfigSource } from '../config/load.ts';
@@ -31,6 +29,7 @@ import { seedDirectory } from '../sample/seed.ts';
 import { startSampleServer } from '../sample/server.ts';
 import type { SampleServer } from '../sample/server.ts';
 import { announcement } from './announcement.ts';
+import { CertificateKeeper } from './certificate-keeper.ts';
 
 /** Runs the gateway with a configuration file; resolves once it serves. Rejects when it cannot start. */
 export async function serve(path: string): Promise<void> {
@@ -47,7 +46,7 @@ class Primary {
   private readonly log: ProcessLog;
   private sample: SampleServer | null = null;
   private supervisor: Supervisor | null = null;
-  private watch: FileWatch | null = null;
+  private readonly certificates: CertificateKeeper;
   private policyWatch: FileWatch | null = null;
   private policy: ServedPolicy | null = null;
   private health: HealthServer | null = null;
@@ -64,6 +63,9 @@ class Primary {
     this.loaded = loadUsable(path);
     this.config = this.loaded.config;
     this.log = openLog(this.config.log.level, this.config.log.destination);
+    this.certificates = new CertificateKeeper(this.config, this.onEvent, () =>
+      this.supervisor?.reloadCertificates(),
+    );
   }
 
   async run(): Promise<void> {
@@ -108,7 +110,7 @@ class Primary {
     );
     if (this.rotated) this.supervisor.reopenLogs();
     this.phase = 'serving';
-    this.watchCertificates();
+    this.certificates.follow(this.config);
     this.watchPolicy();
   }
 
@@ -177,7 +179,7 @@ class Primary {
       this.recordWorkers(this.workers.map(({ pid }) => pid));
       // Workers that were replaced have opened it by themselves.
       this.reopenOwnLog();
-      this.watchCertificates();
+      this.certificates.follow(config);
       this.watchPolicy();
       this.warn(loaded);
       logger.info({ code: 'EASGATE_RELOADED' }, 'all workers are replaced');
@@ -237,35 +239,7 @@ class Primary {
     for (const problem of problems)
       if (!problem.aboutCertificate)
         this.log.logger.warn({ code: 'EASGATE_CONFIG_WARNING', problem: oneLine(problem) });
-    this.warnOfCertificates();
-  }
-
-  private warnOfCertificates(): void {
-    for (const { place, text, ended } of certificateRemarks(this.config))
-      this.log.logger[ended ? 'error' : 'warn']({ code: 'EASGATE_CERTIFICATE_CHECK', place, cause: text });
-  }
-
-  private watchCertificates(): void {
-    this.watch?.close();
-    const { tls } = this.config.listen;
-    this.watch = null;
-    if (tls === undefined) return;
-    const files = tls.certificates.flatMap(({ certificate, key }) => [certificate, key]);
-    if (tls.clientCertificate !== undefined) files.push(tls.clientCertificate.ca);
-    this.watch = new FileWatch(files, () => this.onCertificates());
-  }
-
-  private onCertificates(): void {
-    const { logger } = this.log;
-    try {
-      readCertificates(this.config);
-      readClientCa(this.config);
-      this.supervisor?.reloadCertificates();
-      logger.info({ code: 'EASGATE_CERTIFICATES' }, 'certificates changed on disk are in use');
-      this.warnOfCertificates();
-    } catch (error) {
-      logger.error({ code: 'EASGATE_CERTIFICATES', cause: String(error) }, 'the old certificates stay');
-    }
+    this.certificates.check(this.config);
   }
 
   private watchPolicy(more: readonly string[] = []): void {
@@ -314,7 +288,7 @@ class Primary {
     this.stopping = true;
     this.phase = 'draining';
     await this.reloading;
-    this.watch?.close();
+    this.certificates.close();
     this.policyWatch?.close();
     await this.supervisor?.stop();
     removePidFile(this.config.workers.pidFile);

@@ -212,6 +212,20 @@ describe('a response', () => {
     expect(client.received).not.toContain('100 Continue');
   });
 
+  it('follows a 1xx response with Connection: close, and its connection is not used again (RFC 9110 15.2, RFC 9112 9.6)', async () => {
+    const { backend, client } = await setUp(({ connection }) =>
+      connection.socket.write(
+        'HTTP/1.1 100 Continue\r\nConnection: close\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n' + ok(),
+      ),
+    );
+    for (let count = 1; count <= 2; count++) {
+      client.send(request('FolderSync', FOLDER_SYNC));
+      await until(() => client.received.split('\r\n\r\nok').length > count, 'the answer');
+      await until(() => backend.connections.at(-1)?.closed === true, 'the close of its connection');
+      expect(backend.connections).toHaveLength(count);
+    }
+  });
+
   it('passes a 401 with every challenge untouched', async () => {
     const lines = 'WWW-Authenticate: Bearer x\r\nWWW-Authenticate: Basic realm="a"\r\n';
     const { client } = await setUp(({ connection }) =>
@@ -371,6 +385,46 @@ describe('a held poll', () => {
     client.socket.end();
     await drained;
     expect(gateway.connections()).toBe(0);
+  });
+});
+
+describe('a response in progress when the gateway drains', () => {
+  it('is finished, and a request that follows it is answered', async () => {
+    const waiting: BackendRequest[] = [];
+    const { gateway, client } = await setUp((seen) => {
+      if (waiting.push(seen) > 1) seen.connection.socket.write(ok('second'));
+      else seen.connection.socket.write('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfi');
+    });
+    client.send(request('FolderSync', FOLDER_SYNC));
+    await until(() => client.received.endsWith('fi'), 'the half of the response');
+    const drained = gateway.drain(60_000, 10_000);
+    waiting[0]?.connection.socket.write('st');
+    const first = await client.response();
+    expect([first.body.toString(), first.header('connection')]).toEqual(['fist', undefined]);
+    // The phone was told that the connection stays open, so it may use it at once.
+    client.send(request('FolderSync', FOLDER_SYNC));
+    const second = await client.response();
+    expect([second.body.toString(), second.header('connection')]).toEqual(['second', 'close']);
+    client.socket.end();
+    await drained;
+  });
+
+  it('is finished, and its connection is closed at the end of the window', async () => {
+    const waiting: BackendRequest[] = [];
+    const { gateway, client } = await setUp((seen) => {
+      waiting.push(seen);
+      seen.connection.socket.write('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfi');
+    });
+    client.send(request('FolderSync', FOLDER_SYNC));
+    await until(() => client.received.endsWith('fi'), 'the half of the response');
+    const drained = gateway.drain(60_000, 10_000);
+    waiting[0]?.connection.socket.write('st');
+    expect((await client.response()).body.toString()).toBe('fist');
+    await gateway.time.advance(9_000);
+    expect(client.ended).toBe(false);
+    await gateway.time.advance(2_000);
+    await until(() => client.ended, 'the close');
+    await drained;
   });
 });
 

@@ -161,6 +161,24 @@ describe('failures of a server', () => {
     expect(gateway.trouble).toEqual([]);
   });
 
+  it('are redirects, which reach no phone', async () => {
+    const { ask, gateway } = await group(
+      [
+        {
+          onRequest: ({ connection }) =>
+            connection.socket.write(
+              'HTTP/1.1 302 Found\r\nLocation: https://evil.example/\r\nContent-Length: 0\r\n\r\n',
+            ),
+        },
+      ],
+      { balancing: { ejectAfter: 2 } },
+    );
+    for (let count = 0; count < 2; count++) expect((await ask()).status).toBe(502);
+    expect(gateway.trouble).toMatchObject([
+      { code: 'EASGATE_UPSTREAM_OUT', server: 'server1', cause: 'EASGATE_UPSTREAM_REDIRECT' },
+    ]);
+  });
+
   it('are answers that never come, and not polls that are held too long', async () => {
     const poll = Buffer.from('03016a00000d45480331000101', 'hex');
     const { phone, gateway, backends } = await group(

@@ -79,6 +79,17 @@ function readChunks(status: number, text: string): ReadAnswer | null {
 }
 
 /**
+ * The same answer, without `close` in its interim responses. node:http takes such a one for the last response of the connection;
+ * but the final one still follows (RFC 9110 15.2), and only after it the connection ends (RFC 9112 9.6).
+ */
+export function withOpenInterim(bytes: string): string {
+  const end = bytes.indexOf('\r\n\r\n');
+  if (end === -1 || !bytes.startsWith('HTTP/1.1 1')) return bytes;
+  const head = bytes.slice(0, end + 2).replace(/\r\nconnection:[\t ]*close[\t ]*(?=\r\n)/gi, '');
+  return `${head}\r\n${withOpenInterim(bytes.slice(end + 4))}`;
+}
+
+/**
  * The same answer with bare chunk sizes. node:http refuses sizes with white space behind, and extensions that are no tokens;
  * the gateway skips them, as RFC 9112 7.1.1 demands of extensions it does not know.
  */
