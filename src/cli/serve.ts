@@ -54,6 +54,7 @@ class Primary {
   private reloading: Promise<void> = Promise.resolve();
   private workers: readonly ProcessIdentity[] = [];
   private stopping = false;
+  private renewing = false;
   /** Log files were rotated before the supervisor could pass it on. */
   private rotated = false;
 
@@ -106,6 +107,7 @@ class Primary {
         args: ['worker'],
         onEvent: this.onEvent,
         onWorkers: (pids) => this.recordWorkers(pids),
+        onOutdated: () => this.renew(),
       }),
     );
     if (this.rotated) this.supervisor.reopenLogs();
@@ -189,6 +191,26 @@ class Primary {
         'the configuration in use stays: correct the file and reload again',
       );
     }
+  }
+
+  /** Another store was accepted, which has its own secret; each worker says so. */
+  private renew(): void {
+    if (this.renewing) return;
+    this.renewing = true;
+    const { logger } = this.log;
+    logger.warn({ code: 'EASGATE_SECRET_CHANGED' }, 'the directory is another one: all workers are replaced');
+    this.reloading = this.reloading.then(async () => {
+      try {
+        if (!this.stopping) await this.supervisor?.renew();
+      } catch (error) {
+        logger.error(
+          { code: 'EASGATE_SECRET_CHANGED', cause: String(error) },
+          'workers with the old secret stay: `easgate reload` replaces them',
+        );
+      } finally {
+        this.renewing = false;
+      }
+    });
   }
 
   private async replaceWorkers(config: Config, source: ConfigSource): Promise<void> {

@@ -62,9 +62,10 @@ export type ToWorker =
   | ReopenMessage
   | HealthMessage;
 
-/** Messages from a worker: it serves, or it could not start. */
+/** Messages from a worker: it serves, could not start, or must be replaced because the directory has another secret. */
 export type FromWorker =
   | { readonly type: 'ready' }
+  | { readonly type: 'outdated' }
   | { readonly type: 'health'; readonly id: number; readonly health: WorkerHealth }
   | { readonly type: 'failed'; readonly code: string; readonly message: string };
 

@@ -6,7 +6,7 @@ import type { Config } from '../config/schema.ts';
 import type { PolicySource } from '../config/served-policy.ts';
 import { Door, SYSTEM_SHARES_PORT } from './door.ts';
 import { LISTEN_FD } from './messages.ts';
-import type { WorkerHealth } from './messages.ts';
+import type { FromWorker, WorkerHealth } from './messages.ts';
 import { Slot } from './slot.ts';
 import type { OnEvent, RestartTimes, SlotOwner } from './slot.ts';
 import { askHealth } from './worker-health.ts';
@@ -31,6 +31,8 @@ export interface SupervisorOptions {
   readonly onEvent: OnEvent;
   /** Called with the process ids of all workers, including draining ones, after every start and end. */
   readonly onWorkers?: (pids: readonly number[]) => void;
+  /** Called when a serving worker must be replaced ({@link Supervisor.renew}). */
+  readonly onOutdated?: () => void;
   /** One socket per worker, or one for all; absent = depends on the system. */
   readonly sharesPort?: boolean;
   readonly times?: RestartTimes;
@@ -46,6 +48,8 @@ export interface Supervisor {
    * start or the supervisor stops.
    */
   reload(plan: WorkerPlan): Promise<void>;
+  /** Replaces the workers by new ones of the same plan. Rejects like {@link reload}. */
+  renew(): Promise<void>;
   /** Makes the workers read the certificates again. */
   reloadCertificates(): void;
   /** All workers decide by another policy document from now on, those that leave and those still to come too. */
@@ -119,6 +123,10 @@ class Workers implements Supervisor, SlotOwner<WorkerPlan> {
     const { address, port } = plan.config.listen;
     if (address !== before.address || (port !== before.port && port !== 0)) await this.move(plan);
     else await this.replaceAll(plan);
+  }
+
+  async renew(): Promise<void> {
+    await this.reload(this.plan);
   }
 
   /** Moves to a new address: serves there before the old address is closed. */
@@ -234,6 +242,10 @@ class Workers implements Supervisor, SlotOwner<WorkerPlan> {
 
   private track(worker: ChildProcess): void {
     if (worker.pid === undefined) return;
+    worker.on('message', ({ type }: FromWorker) => {
+      // One that drains is being replaced.
+      if (type === 'outdated' && !this.leaving.has(worker)) this.options.onOutdated?.();
+    });
     this.alive.add(worker);
     const tellPids = (): void =>
       this.options.onWorkers?.([...this.alive].flatMap(({ pid }) => (pid === undefined ? [] : [pid])));

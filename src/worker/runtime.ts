@@ -31,6 +31,8 @@ export interface ServingOptions {
   readonly policy?: PolicySource | null;
   /** Monotonic milliseconds, in place of the system's clock. */
   readonly clock?: () => number;
+  /** The directory has another shared secret than this process uses: another store was accepted. */
+  readonly onOutdated?: () => void;
 }
 
 /** A serving gateway. */
@@ -79,7 +81,9 @@ export async function startServing(config: Config, options: ServingOptions): Pro
     const accessLog = config.log.access ? new AccessLog(log.logger, config.log.identities) : null;
     undo.push(() => accessLog?.flush());
     const { sampleUrl, fd } = options;
-    const settings = gatewaySettings(config, sampleUrl, await store.sharedSecret());
+    const secret = await store.sharedSecret();
+    const settings = gatewaySettings(config, sampleUrl, secret);
+    storeState.onBack(() => void compareSecret(store, secret, options.onOutdated));
     const gateway = await startGateway({
       settings: { ...settings, listen: { ...settings.listen, fd } },
       verdicts,
@@ -133,16 +137,41 @@ function named(
   return identities ? facts : { ...facts, client: undefined, device: undefined };
 }
 
+/** A store that was accepted in place of another one has its own secret: session tickets and sync keys depend on it. */
+async function compareSecret(store: DirectoryStore, inUse: string, onOutdated = ignore): Promise<void> {
+  try {
+    if ((await store.sharedSecret()) !== inUse) onOutdated();
+  } catch {
+    // The store is away again; it is compared at its next return.
+  }
+}
+
+function ignore(): void {
+  // nobody replaces this process
+}
+
+interface StoreState {
+  readonly away: boolean;
+  readonly listen: StoreStateListener;
+  /** Calls `work` at each return of the directory. */
+  onBack(work: () => void): void;
+}
+
 /** Tracks whether the directory is away, for probes; logs one line when it goes away and one when it returns. */
-function watchStore({ logger }: ProcessLog): { readonly away: boolean; readonly listen: StoreStateListener } {
+function watchStore({ logger }: ProcessLog): StoreState {
   let since = 0;
+  let back = ignore;
   const state = {
     away: false,
+    onBack: (work: () => void): void => {
+      back = work;
+    },
     listen: (error: Error | null): void => {
       state.away = error !== null;
       if (error === null) {
         const seconds = Math.round((performance.now() - since) / 1_000);
         logger.info({ code: 'EASGATE_STORE_BACK', seconds }, 'the directory answers again');
+        back();
         return;
       }
       since = performance.now();

@@ -78,9 +78,13 @@ function tell(message: FromWorker): void {
   if (process.connected) process.send?.(message);
 }
 
+function onOutdated(): void {
+  tell({ type: 'outdated' });
+}
+
 async function start({ source, policy, sampleUrl, fd }: StartMessage): Promise<Running> {
   const config = parseConfig(source.text, source.path);
-  return { config, serving: await startServing(config, { sampleUrl, fd, policy }) };
+  return { config, serving: await startServing(config, { sampleUrl, fd, policy, onOutdated }) };
 }
 
 function reopenLog({ config, serving }: Running): void {

@@ -28,7 +28,10 @@ it('a certificate that ends soon, and then has ended, is logged at the start and
   const lines: unknown[] = [];
   const keeper = new CertificateKeeper(
     config,
-    (level, facts) => void lines.push([level, facts['code'], facts['place']]),
+    (level, facts) => {
+      const { code, place } = facts as { readonly code: string; readonly place: string };
+      lines.push([level, code, place]);
+    },
     () => undefined,
   );
   onTestFinished(() => keeper.close());
