@@ -44,21 +44,25 @@ const CONNECTION = 3;
  * phone would follow round this gateway. MS-ASHTTP uses X-MS-Location with 451 only; that one is written anew, as is
  * the framing.
  */
+export const DROPPED_RESPONSE_HEADERS: readonly string[] = [
+  'keep-alive',
+  'proxy-connection',
+  'proxy-authenticate',
+  'te',
+  'trailer',
+  'upgrade',
+  'alt-svc',
+  'location',
+  'content-location',
+  'refresh',
+  'x-ms-location',
+];
+
 const RESPONSE_HEADERS = headerTable([
   ['content-length', 'unique', CONTENT_LENGTH],
   ['transfer-encoding', 'unique', TRANSFER_ENCODING],
   ['connection', 'drop', CONNECTION],
-  ['keep-alive', 'drop'],
-  ['proxy-connection', 'drop'],
-  ['proxy-authenticate', 'drop'],
-  ['te', 'drop'],
-  ['trailer', 'drop'],
-  ['upgrade', 'drop'],
-  ['alt-svc', 'drop'],
-  ['location', 'drop'],
-  ['content-location', 'drop'],
-  ['refresh', 'drop'],
-  ['x-ms-location', 'drop'],
+  ...DROPPED_RESPONSE_HEADERS.map((name) => [name, 'drop'] as const),
 ]);
 
 const CR = 0x0d;
