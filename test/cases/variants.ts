@@ -515,6 +515,41 @@ const wbxml = kind(
   ]),
 );
 
+/** A body of a quarantined phone, in hex. */
+const odd = (name: string, command: string, hex: string, expected: CaseExpectation): Row => [
+  name,
+  {
+    ...post(`${PATH}?${QUERY.replace('FolderSync', command)}`, ALICE),
+    bodyBase64: Buffer.from(hex.replaceAll(' ', ''), 'hex').toString('base64'),
+  },
+  { upstream: false, ...expected },
+  { policy: { unknownDevice: 'quarantine' } },
+];
+const shown: CaseExpectation = { status: 200, action: 'quarantine' };
+const unlisted = kind(
+  'WBXML with unlisted tags, of a quarantined phone',
+  'Outlook sends code page 254; MS-ASWBXML 2.1.2.1 lists others',
+  [
+    odd(
+      'an unknown page in FolderSync',
+      'FolderSync',
+      '03016a00 0007 56 00fe 4503310001 0007 5203300001 01',
+      shown,
+    ),
+    odd('an unknown tag of a known page', 'FolderSync', '03016a00 0007 56 7e 03310001 5203300001 01', shown),
+    odd('an unknown tag without content', 'FolderSync', '03016a00 0007 56 3e 5203300001 01', shown),
+    odd('one in Provision, which then stays here', 'Provision', '03016a00 000e 45 00fe 05 01', shown),
+    odd(
+      'one in Settings, which then stays here',
+      'Settings',
+      '03016a00 0012 45 56 48 00fe 05 01 01 01',
+      shown,
+    ),
+    odd('an unknown root', 'FolderSync', '03016a00 00fe 45 01', { status: 400 }),
+    odd('an entity', 'FolderSync', '03016a00 0007 56 52 023001 01 01', { status: 400 }),
+  ],
+);
+
 export const KINDS: readonly Kind[] = [
   options,
   targets,
@@ -529,4 +564,5 @@ export const KINDS: readonly Kind[] = [
   itemNames,
   versions,
   wbxml,
+  unlisted,
 ];
