@@ -167,6 +167,13 @@ describe('a request in XML', () => {
     ['with an unknown entity', request('&nbsp;a@b'), 600],
     ['with a processing instruction', `<?php x?>${request('a@b')}`, 600],
     ['in another encoding', request('a@b').replace('utf-8', 'utf-16'), 600],
+    ['in ASCII', request('a@b').replace('utf-8', 'US-ASCII'), 'a@b'],
+    [
+      'in Latin-1, without other letters than those of ASCII',
+      request('a@b').replace('utf-8', 'iso-8859-1'),
+      'a@b',
+    ],
+    ['in Latin-1, with others', request('\u00e4@b').replace('utf-8', 'iso-8859-1'), 600],
     ['of many elements', request('a@b').replace('<Request>', `<Request>${'<x/>'.repeat(300)}`), 600],
     [
       'of deep elements',
