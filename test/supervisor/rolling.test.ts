@@ -117,7 +117,9 @@ async function roll(
   expect(crowd.held).toBe(polls);
   const holders = holdersOf(gateway.port, before);
 
-  const account = { port: gateway.port, user: 'bob', password: 'secret', secure };
+  // No worker closes a connection that was used within its window: only one that was idle for longer may be lost on the way.
+  const staleAfterMs = windowSeconds * 500;
+  const account = { port: gateway.port, user: 'bob', password: 'secret', secure, staleAfterMs };
   const phones = mixedPhones(account, { id: DOWNLOAD_ID, size: DOWNLOAD });
   onTestFinished(() => phones.close());
   const load = startLoad(perSecond, phones.requests);

@@ -71,6 +71,7 @@ export function mixedPhones(
     readonly user: string;
     readonly password: string;
     readonly secure: boolean;
+    readonly staleAfterMs: number;
   },
   message: { readonly id: string; readonly size: number },
 ): { readonly requests: (() => Promise<void>)[]; readonly close: () => void } {
