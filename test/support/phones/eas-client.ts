@@ -214,7 +214,7 @@ export class EasClient {
           response.on('data', (chunk: Buffer) => chunks.push(chunk));
           response.on('error', reject);
           response.on('end', () => {
-            this.idleSince.set(response.socket, performance.now());
+            if (used !== null) this.idleSince.set(used, performance.now());
             const received = Buffer.concat(chunks);
             const isTree = received.length > 0 && response.headers['content-type'] === WBXML;
             const tree = isTree ? decodeWbxml(received) : undefined;
@@ -225,9 +225,12 @@ export class EasClient {
         },
       );
       const begunAt = performance.now();
+      // The response has no socket any more when it has ended.
+      let used: Socket | null = null;
+      outgoing.on('socket', (socket) => (used = socket));
       outgoing.on('error', (error) => {
-        const { reusedSocket, socket } = outgoing;
-        const idleMs = begunAt - ((socket && this.idleSince.get(socket)) ?? Infinity);
+        const { reusedSocket } = outgoing;
+        const idleMs = begunAt - ((used === null ? undefined : this.idleSince.get(used)) ?? Infinity);
         if (reusedSocket && idleMs >= staleAfterMs) resolve(this.send(method, path, headers, body, signal));
         else
           reject(new Error(`${String(error)}, on a connection that was idle for ${Math.round(idleMs)} ms`));
