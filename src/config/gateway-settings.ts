@@ -24,7 +24,8 @@ import { fileTrouble } from './file-words.ts';
 import { readSecret } from './load.ts';
 import { ConfigError } from './problems.ts';
 import { noticeSettings } from './notice-settings.ts';
-import type { Config, Secret } from './schema.ts';
+import type { Config } from './schema.ts';
+import type { Secret } from './schema/fields.ts';
 
 /**
  * Settings of the data plane. `sampleUrl`: address of the built-in mail server; `sharedSecret`: the secret that all

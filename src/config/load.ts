@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import { fileTrouble } from './file-words.ts';
 import { ConfigError, ConfigFileError } from './problems.ts';
 import { readText } from './read-text.ts';
-import type { Config, Secret } from './schema.ts';
+import type { Config } from './schema.ts';
+import type { Secret } from './schema/fields.ts';
 
 /** The text of a configuration, and its path. */
 export interface ConfigSource {
