@@ -5,19 +5,19 @@ import { isIP } from 'node:net';
 import { createSecureContext } from 'node:tls';
 import type { VerdictCacheOptions } from '../directory/verdict-cache.ts';
 import { matchPath } from '../gateway/pass-through/paths.ts';
-import type { PassThroughSettings } from '../gateway/pass-through/settings.ts';
-import { parseRange } from '../identity/client-address.ts';
-import { UserNames } from '../identity/user-names.ts';
-import type { GatewaySettings } from '../gateway/gateway-settings.ts';
 import type {
+  AutodiscoverSettings,
   CertificateSettings,
-  DiscoverySettings,
+  GatewaySettings,
   HealthSettings,
   ListenerTlsSettings,
+  PassThroughSettings,
   QuarantineSettings,
   UpstreamServerSettings,
   UpstreamTlsSettings,
 } from '../gateway/settings.ts';
+import { parseRange } from '../identity/client-address.ts';
+import { UserNames } from '../identity/user-names.ts';
 import { TlsTerminator } from '../gateway/listener/tls-terminator.ts';
 import { serverTls } from '../gateway/upstream/server-tls.ts';
 import { fileTrouble } from './file-words.ts';
@@ -188,7 +188,7 @@ function quarantineSettings(config: Config, drawn: string): QuarantineSettings |
 
 const MIN_SECRET = 32;
 
-function autodiscoverSettings({ autodiscover, publicUrl }: Config): DiscoverySettings | null {
+function autodiscoverSettings({ autodiscover, publicUrl }: Config): AutodiscoverSettings | null {
   if (autodiscover === undefined) return null;
   if (publicUrl === undefined)
     throw new ConfigError('publicUrl', ['is needed: it is what Autodiscover tells']);

@@ -15,9 +15,8 @@ import type {
 } from './gateway-core.ts';
 import type { ChangedKeys } from '../directory/verdict-cache.ts';
 import { Listener } from './listener/listener.ts';
-import type { GatewaySettings } from './gateway-settings.ts';
+import type { CertificateSettings, GatewaySettings, UpstreamSettings } from './settings.ts';
 import type { OnTrouble } from './trouble.ts';
-import type { CertificateSettings, UpstreamSettings } from './settings.ts';
 import { PassThroughLane } from './pass-through/lane.ts';
 import { Balancer } from './upstream/balancer.ts';
 import { HealthChecks } from './upstream/health-checks.ts';

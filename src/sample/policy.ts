@@ -3,7 +3,7 @@
 import type { EasCommand } from '../eas/commands.ts';
 import { agreeOnPolicyKey, agreeOnVersion } from '../eas/protocol-version.ts';
 import type { EasQuery } from '../eas/query.ts';
-import { statusReply } from '../eas/replies.ts';
+import { easStatusReply } from '../eas/replies.ts';
 import { carriesStatusInBody } from '../eas/versions.ts';
 import type { Namespace, TagName } from '../eas/wbxml/code-pages.ts';
 import { child, element, textOf } from '../eas/wbxml/element.ts';
@@ -71,6 +71,6 @@ export function policyRefusal(
   if (state.policyInForce !== 0 && key === state.policyInForce) return null;
   const inBody = carriesStatusInBody(agreeOnVersion(query, headers.version));
   const status = key === null || key === 0 ? NOT_PROVISIONED : INVALID_KEY;
-  const body = inBody ? statusReply(command, status) : null;
+  const body = inBody ? easStatusReply(command, status) : null;
   return body === null ? { http: HTTP_PROVISION } : { body };
 }

@@ -2,6 +2,7 @@
 import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { MAX_HEARTBEAT_SECONDS } from '../eas/heartbeat.ts';
 import { EasQuery, queryParameters } from '../eas/query.ts';
 import { parseEasTarget } from '../eas/request-target.ts';
 import { decodeWbxml } from '../eas/wbxml/decode.ts';
@@ -51,9 +52,8 @@ const COMMANDS =
 const COMMON = { 'MS-Server-ActiveSync': '16.1', 'Cache-Control': 'private' };
 const WBXML = 'application/vnd.ms-sync.wbxml';
 const MAX_BODY = 50 * 1024 * 1024;
-/** Accepted heartbeats in seconds; others get Ping status 5 (MS-ASCMD 2.2.3.177.11). */
-const MIN_HEARTBEAT = 1;
-const MAX_HEARTBEAT = 3_540;
+/** Shorter heartbeats than a real server accepts, so that demonstrations are short, in seconds. */
+const MIN_HEARTBEAT_SECONDS = 1;
 
 /** Starts the server. */
 export async function startSampleServer(options: SampleServerOptions): Promise<SampleServer> {
@@ -257,8 +257,9 @@ class Sample {
       send(response, pingReply(3));
       return;
     }
-    if (seconds < MIN_HEARTBEAT || seconds > MAX_HEARTBEAT) {
-      const nearest = String(Math.min(Math.max(seconds, MIN_HEARTBEAT), MAX_HEARTBEAT));
+    // Ping status 5 tells the nearest accepted heartbeat (MS-ASCMD 2.2.3.177.11).
+    if (seconds < MIN_HEARTBEAT_SECONDS || seconds > MAX_HEARTBEAT_SECONDS) {
+      const nearest = String(Math.min(Math.max(seconds, MIN_HEARTBEAT_SECONDS), MAX_HEARTBEAT_SECONDS));
       send(response, pingReply(5, element('Ping', 'HeartbeatInterval', nearest)));
       return;
     }

@@ -11,7 +11,7 @@ import {
   writeRequest,
   writeSettings,
 } from '../../src/eas/autodiscover/pox.ts';
-import { parseDiscoveryTarget } from '../../src/eas/autodiscover/target.ts';
+import { parseAutodiscoverTarget } from '../../src/eas/autodiscover/target.ts';
 import { escapeXml, readXml } from '../../src/eas/autodiscover/xml.ts';
 
 const URL = 'https://mail.example.com/Microsoft-Server-ActiveSync';
@@ -66,7 +66,7 @@ describe('a target', () => {
     ['GET', '/autodiscover/autodiscover.json?Email=a@b&&', 'EASGATE_QUERY_MALFORMED'],
     ['GET', `/autodiscover/autodiscover.json?Email=${'a'.repeat(1_100)}`, 'EASGATE_QUERY_TOO_LONG'],
   ])('%s %s', (method, target, expected) => {
-    expect(parseDiscoveryTarget(method, target)).toEqual(expected);
+    expect(parseAutodiscoverTarget(method, target)).toEqual(expected);
   });
 });
 

@@ -4,7 +4,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
 import { PartnershipRecorder } from '../../src/directory/partnership-recorder.ts';
-import { GuessLimits } from '../../src/gateway/credentials/login-limiter.ts';
+import { LoginLimiter } from '../../src/gateway/credentials/login-limiter.ts';
 import type { UserKey } from '../../src/identity/keys.ts';
 import { deviceKey } from '../../src/identity/device.ts';
 import { NO_GROUPS, UserNames, countedAs } from '../../src/identity/user-names.ts';
@@ -106,7 +106,7 @@ describe('what is counted by users', () => {
   });
 
   it('lets nobody guess more passwords by other spellings of the login', () => {
-    const limits = new GuessLimits(() => 0);
+    const limits = new LoginLimiter(() => 0);
     const asked = Array.from({ length: 500 }, (_, index) => limits.charge(respelled(index), '192.0.2.1'));
     expect(asked.filter((charge) => charge !== null)).toHaveLength(10);
   });

@@ -1,8 +1,8 @@
 // Owns the Provision exchange of a wipe (MS-ASPROV 3.2.5.1.2): the order is sent only if the store confirms it now, and
 // the phone's answer is recorded.
 import type { WbxmlElement } from '../../eas/wbxml/element.ts';
-import { answerProvisionDuringWipe } from '../../eas/wipe.ts';
-import type { WipeAnswer } from '../../eas/wipe.ts';
+import { answerProvisionDuringWipe } from '../../eas/wipe-provision.ts';
+import type { WipeAnswer } from '../../eas/wipe-provision.ts';
 import type { Verdict, WipeOrder } from '../../model/verdict.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import { MAX_OVERTAKINGS } from '../exchange/steps.ts';

@@ -15,14 +15,14 @@ import type { WipeOutcome } from '../access/wipe-exchange.ts';
 import type { Challenge } from '../credentials/challenge-cache.ts';
 import { DeniedBody } from '../access/denied-body.ts';
 import type { HeldPing } from '../access/throttle.ts';
-import type { DiscoveryAnswer } from '../autodiscover/autodiscover.ts';
+import type { AutodiscoverAnswer } from '../autodiscover/autodiscover.ts';
 import { readFacts, seeRoot } from '../exchange/body-facts.ts';
 import type { CredentialsState, Exchange } from '../exchange/exchange.ts';
 import { ASK_CHALLENGE, failWith, nextStep, replyWith } from '../exchange/steps.ts';
 import type { Step, StepInputs } from '../exchange/steps.ts';
 import type { Forwarder } from '../forward/forwarder.ts';
 import type { GatewayCore } from '../gateway-core.ts';
-import { BUFFERED_BODY_BYTES } from '../settings.ts';
+import { BUFFERED_BODY_BYTES } from '../fixed-limits.ts';
 import type { Downstream } from './downstream.ts';
 import { ENDED, suspend } from './suspension.ts';
 
@@ -56,7 +56,7 @@ export class Driver implements StepInputs, HeldPing, Concerned {
     this.forwarder = forwarder;
     this.credentials = new ProvenCredentials(core);
     this.quarantine = new QuarantineSession(core);
-    this.exit = new MailboxExit(core.arrivals);
+    this.exit = new MailboxExit(core.completedExits);
   }
 
   get bodyComplete(): boolean {
@@ -109,7 +109,7 @@ export class Driver implements StepInputs, HeldPing, Concerned {
         return this.checkCredentials(exchange);
       case 'askChallenge':
         return this.askChallenge(exchange);
-      case 'discover':
+      case 'autodiscover':
         return this.discover(exchange);
       case 'serveQuarantine':
       case 'serveWipe':
@@ -228,10 +228,10 @@ export class Driver implements StepInputs, HeldPing, Concerned {
 
   private discover(exchange: Exchange): Step | null {
     const { body, origin } = this.downstream;
-    const answer = this.core.discovery?.answer(exchange, body.kept ?? NO_BYTES, origin);
+    const answer = this.core.autodiscover?.answer(exchange, body.kept ?? NO_BYTES, origin);
     if (answer === undefined) return failWith('EASGATE_NOT_FOUND');
-    if (!(answer instanceof Promise)) return stepOfDiscovery(answer);
-    void this.ask(exchange, () => answer, stepOfDiscovery, false);
+    if (!(answer instanceof Promise)) return stepOfAutodiscover(answer);
+    void this.ask(exchange, () => answer, stepOfAutodiscover, false);
     return null;
   }
 
@@ -289,7 +289,7 @@ export class Driver implements StepInputs, HeldPing, Concerned {
     if (this.core.overloaded) return failWith('EASGATE_OVERLOADED');
     // The newest Ping of a device counts; the older one is on a connection that the phone abandoned.
     if (command === 'Ping' && user !== null && device !== null && authorization !== null)
-      exchange.pingTicket = this.core.guard.registerPing(user, device, authorization, this);
+      exchange.pingTicket = this.core.throttle.registerPing(user, device, authorization, this);
     exchange.pollAdmitted = true;
     return nextStep(exchange, this);
   }
@@ -420,7 +420,7 @@ function stepOfChallenge(challenge: Challenge): Step {
     : replyWith({ kind: 'challenge', answer: challenge });
 }
 
-function stepOfDiscovery(answer: DiscoveryAnswer): Step {
+function stepOfAutodiscover(answer: AutodiscoverAnswer): Step {
   switch (answer.kind) {
     case 'challenge':
       return ASK_CHALLENGE;

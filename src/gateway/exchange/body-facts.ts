@@ -1,5 +1,6 @@
 // Owns the facts read from a request body: root element, heartbeat, device information. Hot path.
-import { checkBodyStart, heartbeatOf } from '../../eas/body-gate.ts';
+import { checkBodyStart } from '../../eas/body-gate.ts';
+import { heartbeatOf } from '../../eas/heartbeat.ts';
 import { deviceInformationOf } from '../../quarantine/provision.ts';
 import type { HttpErrorCode } from '../../errors.ts';
 import { treeOf } from '../access/body-tree.ts';

@@ -12,11 +12,11 @@ import type { Scheme } from '../upstream/client-origin.ts';
 import type { GatewayCounters } from '../gateway-core.ts';
 import type { OnTrouble } from '../trouble.ts';
 import { certificateUser } from './client-certificate.ts';
-import type { GatewaySettings } from '../gateway-settings.ts';
+import type { GatewaySettings } from '../settings.ts';
 import { unsentBytes } from '../io/direct-writes.ts';
 import { shareReads } from '../io/shared-reads.ts';
 import { TlsTerminator } from './tls-terminator.ts';
-import { TurnedAway } from './rejected-connections.ts';
+import { RejectedConnections } from './rejected-connections.ts';
 import type { RefusalCause } from './rejected-connections.ts';
 
 /** Receives an accepted connection. */
@@ -53,7 +53,7 @@ export class Listener {
   readonly tls: TlsTerminator | null;
   private readonly server: Server;
   private readonly settings: GatewaySettings;
-  private readonly turnedAway: TurnedAway;
+  private readonly rejected: RejectedConnections;
   private readonly deadlines: Deadlines;
   private readonly onPhone: OnPhone;
   private readonly proxies: readonly AddressRange[] | null;
@@ -73,7 +73,7 @@ export class Listener {
   ) {
     this.settings = settings;
     this.deadlines = deadlines;
-    this.turnedAway = new TurnedAway(counters, onTrouble);
+    this.rejected = new RejectedConnections(counters, onTrouble);
     this.onPhone = onPhone;
     const { tls, proxyProtocolFrom } = settings.listen;
     this.tls = tls === null ? null : new TlsTerminator(tls);
@@ -160,11 +160,11 @@ export class Listener {
 
   /** Called a few times a second. */
   sweep(now: number): void {
-    this.turnedAway.sweep(now);
+    this.rejected.sweep(now);
   }
 
   private turnAway(socket: Socket, cause: RefusalCause, address: string): void {
-    this.turnedAway.count(cause, address, this.deadlines.now);
+    this.rejected.count(cause, address, this.deadlines.now);
     socket.resetAndDestroy();
   }
 
@@ -250,7 +250,7 @@ export class Listener {
       done();
       const user = this.userOf(socket, tls);
       if (user === undefined) {
-        this.turnedAway.count('EASGATE_CLIENT_CERTIFICATE', address, this.deadlines.now);
+        this.rejected.count('EASGATE_CLIENT_CERTIFICATE', address, this.deadlines.now);
         socket.destroy();
         return;
       }

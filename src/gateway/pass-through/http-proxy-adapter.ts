@@ -20,7 +20,7 @@ import {
   upstreamErrorCode,
 } from './messages.ts';
 import { ServerAgent, hasStood } from './server-agent.ts';
-import type { PassThroughSettings } from './settings.ts';
+import type { PassThroughSettings } from '../settings.ts';
 
 /** Methods that are retried once when a reused connection is closed: they change nothing (RFC 9110 9.2.1). */
 const REPEATABLE = ['GET', 'HEAD', 'OPTIONS'];

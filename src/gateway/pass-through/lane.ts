@@ -13,7 +13,7 @@ import type { RequestHead } from '../../http/request-head.ts';
 import { inRanges } from '../../identity/client-address.ts';
 import { directOrigin, forwardedHeaders, proxiedOrigin } from '../upstream/client-origin.ts';
 import type { Peer } from '../upstream/client-origin.ts';
-import { LINGER_BYTES, LINGER_MS } from '../settings.ts';
+import { LINGER_BYTES, LINGER_MS } from '../fixed-limits.ts';
 import type { Balancer } from '../upstream/balancer.ts';
 import { LaneConnection, Passage } from './connection.ts';
 import { HttpProxyAdapter } from './http-proxy-adapter.ts';
@@ -26,7 +26,7 @@ import {
   upstreamHeaders,
 } from './messages.ts';
 import { matchPath } from './paths.ts';
-import type { PassThroughSettings } from './settings.ts';
+import type { PassThroughSettings } from '../settings.ts';
 import type { FinishedPassage } from '../../telemetry/finished-request.ts';
 
 function ignore(): void {

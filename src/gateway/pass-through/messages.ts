@@ -3,13 +3,12 @@ import { STATUS_CODES } from 'node:http';
 import { ERRORS } from '../../errors.ts';
 import type { HttpErrorCode } from '../../errors.ts';
 import { parseRequestHead } from '../../http/request-head.ts';
-import type { HeadLimits, RequestHead } from '../../http/request-head.ts';
+import type { RequestHead } from '../../http/request-head.ts';
 import { isPublicHost } from '../../http/host.ts';
 import { VIA_PSEUDONYM, cameThroughHere } from '../../http/via.ts';
-import type { UpstreamServerSettings } from '../settings.ts';
+import type { PassThroughRules, UpstreamServerSettings } from '../settings.ts';
 import { isOutOfPorts } from '../upstream/source-addresses.ts';
 import { matchPath, namesMail } from './paths.ts';
-import type { PassThroughPath } from './paths.ts';
 
 /** A request as parsed by node:http. */
 export interface NodeRequest {
@@ -17,16 +16,6 @@ export interface NodeRequest {
   readonly url?: string | undefined;
   readonly httpVersion: string;
   readonly rawHeaders: readonly string[];
-}
-
-/** The rules for requests. */
-export interface AdmissionRules {
-  readonly headLimits: HeadLimits;
-  /** Largest request body, in octets. */
-  readonly maxBodyBytes: number;
-  /** Accepted host names in lower case; empty = any. */
-  readonly publicHosts: readonly string[];
-  readonly paths: readonly PassThroughPath[];
 }
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
@@ -39,7 +28,7 @@ const WITH_BODY = ['POST', 'PUT', 'PATCH'];
  */
 export function admitRequest(
   request: NodeRequest,
-  rules: AdmissionRules,
+  rules: PassThroughRules,
   upgrade: boolean,
 ): RequestHead | HttpErrorCode {
   const { headLimits, maxBodyBytes, publicHosts } = rules;

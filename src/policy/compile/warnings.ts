@@ -193,9 +193,9 @@ function hides(earlier: CompiledRule, later: CompiledRule): boolean {
 function isWider(wider: readonly Condition[], map: readonly Condition[]): boolean {
   return wider.every((condition) =>
     map.some(
-      ({ label, wanted, refuses }) =>
+      ({ label, wanted, unknownMatchesNot }) =>
         label === condition.label &&
-        refuses === condition.refuses &&
+        unknownMatchesNot === condition.unknownMatchesNot &&
         JSON.stringify(wanted) === JSON.stringify(condition.wanted),
     ),
   );

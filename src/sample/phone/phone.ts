@@ -5,7 +5,7 @@ import { child, textOf } from '../../eas/wbxml/element.ts';
 import type { WbxmlElement } from '../../eas/wbxml/element.ts';
 import { applyFolders, applySync, commonVersion, pingFolders, statusOf, syncCollection } from './answers.ts';
 import { Conduct } from './conduct.ts';
-import { discoverByJson, discoverByXml } from './discovery.ts';
+import { discoverByJson, discoverByXml } from './autodiscover.ts';
 import { FAMILIES } from './families.ts';
 import type { FamilyRules } from './families.ts';
 import { Memory } from './memory.ts';
@@ -193,7 +193,7 @@ export class Phone {
   private async discover(signal: AbortSignal): Promise<void> {
     const { memory, transport } = this;
     const email = this.options.email ?? '';
-    const search = this.rules.discovery === 'xml' ? discoverByXml : discoverByJson;
+    const search = this.rules.autodiscover === 'xml' ? discoverByXml : discoverByJson;
     const found = await search(email, async (url, request) => {
       const answer = await transport.send(url, request, signal).catch(() => null);
       this.options.onEvent?.({ command: 'Autodiscover', http: answer?.status ?? 0, status: null });

@@ -18,15 +18,15 @@ const PATH = '/Autodiscover/Autodiscover.xml';
 const ann = `Basic ${Buffer.from('ann:secret').toString('base64')}`;
 const FACTS = { culture: 'de:de', displayName: 'Ann Example', email: 'ann@example.com' };
 
-/** Takes ann's password; answers Autodiscover with `discovery`. */
-function mailServer(discovery?: string): (request: BackendRequest) => void {
+/** Takes ann's password; answers Autodiscover with `autodiscover`. */
+function mailServer(autodiscover?: string): (request: BackendRequest) => void {
   return (asked) => {
     const { method, target, connection } = asked;
     if (asked.header('authorization') !== ann) {
       const challenge = 'WWW-Authenticate: Basic realm="corp"\r\n';
       connection.socket.write(`HTTP/1.1 401 No\r\n${challenge}Content-Length: 0\r\n\r\n`);
-    } else if (method === 'POST' && target === PATH && discovery !== undefined) {
-      connection.socket.write(ok(discovery, 'Content-Type: text/xml\r\n'));
+    } else if (method === 'POST' && target === PATH && autodiscover !== undefined) {
+      connection.socket.write(ok(autodiscover, 'Content-Type: text/xml\r\n'));
     } else {
       connection.socket.write(ok('ok', OFFER));
     }
@@ -218,7 +218,7 @@ describe('Autodiscover answered by the gateway', () => {
     expect(response.status).toBe(200);
     expect(JSON.parse(response.body.toString())).toEqual({ Protocol: 'ActiveSync', Url: PUBLIC_URL });
     expect(backend.requests).toEqual([]);
-    expect(gateway.finished.at(-1)?.discovery).toMatchObject({ form: 'json' });
+    expect(gateway.finished.at(-1)?.autodiscover).toMatchObject({ form: 'json' });
   });
 
   it('frees what a client that leaves had asked for', async () => {

@@ -1,7 +1,7 @@
 // Owns the promises of the EAS lane when something is wrong: the client, the mail server, the store, time.
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { freePort } from '../../support/servers/free-port.ts';
-import { SWEEP_INTERVAL_MS } from '../../../src/gateway/settings.ts';
+import { SWEEP_INTERVAL_MS } from '../../../src/gateway/fixed-limits.ts';
 import { checkLeaks } from '../../support/checks/leaks.ts';
 import { RawClient, untilRead } from '../../support/phones/raw-client.ts';
 import { answerOk } from '../../support/servers/openings.ts';

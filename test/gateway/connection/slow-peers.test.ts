@@ -1,7 +1,7 @@
 // Owns the promises about peers that are slow or take nothing: they are cut in time, they cost little, and a phone on a
 // bad line still gets its answer whole.
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { LINGER_MS } from '../../../src/gateway/settings.ts';
+import { LINGER_MS } from '../../../src/gateway/fixed-limits.ts';
 import { checkLeaks } from '../../support/checks/leaks.ts';
 import { RawClient, untilRead } from '../../support/phones/raw-client.ts';
 import { ok, startRawBackend } from '../../support/servers/raw-backend.ts';

@@ -2,7 +2,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { parseRange } from '../../../src/identity/client-address.ts';
 import { proxyHeader } from '../../../src/http/proxy-protocol.ts';
-import type { PassThroughSettings } from '../../../src/gateway/pass-through/settings.ts';
+import type { PassThroughSettings } from '../../../src/gateway/settings.ts';
 import { checkLeaks } from '../../support/checks/leaks.ts';
 import { ok } from '../../support/servers/raw-backend.ts';
 import type { RawBackend } from '../../support/servers/raw-backend.ts';

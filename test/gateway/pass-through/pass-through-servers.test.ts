@@ -1,9 +1,8 @@
 // Owns the promises about where the lane for other paths goes, and what comes in to it: the right mail server, proven by
-// its certificate, told of the right client, through the front doors that phones use.
+// its certificate, told of the right client, through the paths that phones use.
 import type { TLSSocket, TlsOptions } from 'node:tls';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import type { PassThroughSettings } from '../../../src/gateway/pass-through/settings.ts';
-import type { UpstreamTlsSettings } from '../../../src/gateway/settings.ts';
+import type { PassThroughSettings, UpstreamTlsSettings } from '../../../src/gateway/settings.ts';
 import { parseRange } from '../../../src/identity/client-address.ts';
 import { createAuthority, createSelfSigned } from '../../support/servers/certificates.ts';
 import type { Authority, Credentials } from '../../support/servers/certificates.ts';

@@ -2,9 +2,9 @@
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { parseRange } from '../../../src/identity/client-address.ts';
-import { LINGER_MS } from '../../../src/gateway/settings.ts';
+import { LINGER_MS } from '../../../src/gateway/fixed-limits.ts';
 import { matchPath } from '../../../src/gateway/pass-through/paths.ts';
-import type { PassThroughSettings } from '../../../src/gateway/pass-through/settings.ts';
+import type { PassThroughSettings } from '../../../src/gateway/settings.ts';
 import { RawClient } from '../../support/phones/raw-client.ts';
 import { ok, startRawBackend } from '../../support/servers/raw-backend.ts';
 import type { BackendConnection, BackendRequest, RawBackend } from '../../support/servers/raw-backend.ts';

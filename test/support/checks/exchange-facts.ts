@@ -39,7 +39,7 @@ export const anyExchange: fc.Arbitrary<Exchange> = fc
     continued: fc.boolean(),
     rootSeen: fc.boolean(),
     query: fc.constantFrom(null, typeof QUERY === 'string' ? null : QUERY),
-    discovery: fc.constantFrom(null, { form: 'xml' } as never),
+    autodiscover: fc.constantFrom(null, { form: 'xml' } as never),
     user: fc.constantFrom(null, 'u' as UserKey),
     device: fc.constantFrom(null, 'd' as DeviceKey),
     authorization: fc.constantFrom(null, 'Basic dTpw'),
