@@ -16,7 +16,7 @@ import type {
   UpstreamServerSettings,
   UpstreamTlsSettings,
 } from '../gateway/settings.ts';
-import { parseRange } from '../identity/client-address.ts';
+import { addressRange } from '../ip-address.ts';
 import { UserNames } from '../identity/user-names.ts';
 import { TlsTerminator } from '../gateway/listener/tls-terminator.ts';
 import { serverTls } from '../gateway/upstream/server-tls.ts';
@@ -220,7 +220,7 @@ function passThroughSettings(config: Config): PassThroughSettings | null {
     idleTimeoutMs: passThrough.idleTimeoutSeconds * 1_000,
     maxConnections: passThrough.maxConnections,
     certificateHeader: listen.tls?.clientCertificate?.forwardHeader?.toLowerCase() ?? null,
-    trustedProxies: identity.trustedProxies.map(parseRange),
+    trustedProxies: identity.trustedProxies.map(addressRange),
     forwardedHeader: identity.forwardedHeader,
     sendsForwarded: upstream.forwarded,
   };

@@ -3,7 +3,8 @@ import { ERRORS } from '../errors.ts';
 import type { LocalAnswer } from '../http/reply.ts';
 import type { MailboxNotice } from '../quarantine/model.ts';
 import { plain } from '../plain-text.ts';
-import { inRanges, parseRange } from '../identity/client-address.ts';
+import { inRanges } from '../identity/client-address.ts';
+import { addressRange } from '../ip-address.ts';
 import type { Verdict, WipeOrder } from '../model/verdict.ts';
 import type { RequestFacts } from '../policy/engine/facts.ts';
 import { underSpelling } from '../policy/wipe.ts';
@@ -180,7 +181,7 @@ export class GatewayCore {
     const slowest = Math.max(...upstream.servers.map(({ responseTimeoutMs }) => responseTimeoutMs));
     this.askingMs = MAX_QUESTIONS * (slowest + SWEEP_MARGIN_MS);
     this.forwarding = {
-      trustedProxies: identity.trustedProxies.map(parseRange),
+      trustedProxies: identity.trustedProxies.map(addressRange),
       forwardedHeader: identity.forwardedHeader,
       sendsForwarded: upstream.forwarded,
       publicHosts: identity.publicHosts,

@@ -3,8 +3,9 @@ import { createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { parseProxyHeader } from '../../http/proxy-protocol.ts';
-import { clientBlock, inRanges, parseRange } from '../../identity/client-address.ts';
-import type { AddressRange } from '../../identity/client-address.ts';
+import { clientBlock, inRanges } from '../../identity/client-address.ts';
+import { addressRange } from '../../ip-address.ts';
+import type { AddressRange } from '../../ip-address.ts';
 import type { UserKey } from '../../identity/keys.ts';
 import type { PhoneEndpoint } from '../connection/client-connection.ts';
 import type { Deadlines, Timed } from '../io/deadlines.ts';
@@ -77,7 +78,7 @@ export class Listener {
     this.onPhone = onPhone;
     const { tls, proxyProtocolFrom } = settings.listen;
     this.tls = tls === null ? null : new TlsTerminator(tls);
-    this.proxies = proxyProtocolFrom?.map(parseRange) ?? null;
+    this.proxies = proxyProtocolFrom?.map(addressRange) ?? null;
     this.shares = tls === null && proxyProtocolFrom === null && settings.passThrough === null;
     this.server = createServer({
       allowHalfOpen: true,

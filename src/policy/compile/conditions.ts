@@ -16,7 +16,7 @@ import {
   textsMatch,
   versionMatch,
 } from './matcher.ts';
-import type { Address } from './network.ts';
+import type { Address } from '../../ip-address.ts';
 import type { Scene } from './scene.ts';
 
 /** The value that a condition found, for explanations. */

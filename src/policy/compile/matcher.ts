@@ -2,8 +2,8 @@
 import type { Operand, Operator, Value } from '../document/value.ts';
 import type { Attribute, Text, VersionText } from '../engine/facts.ts';
 import { compileGlob, isGlob } from './glob.ts';
-import { compileBlocks } from './network.ts';
-import type { Address, AddressBlock } from './network.ts';
+import { compileRanges } from './network.ts';
+import type { Address, AddressRange } from '../../ip-address.ts';
 import { compareVersions } from './version.ts';
 
 /** 1 = yes, 0 = no, -1 = the fact is unknown or not comparable. */
@@ -172,20 +172,20 @@ export function ageMatch(value: Value, unknownMatchesNot: boolean): Match<number
 export function networkMatch(value: Value, unknownMatchesNot: boolean): Match<Address> {
   if (value.type === 'not') return negate(networkMatch(value.value, unknownMatchesNot), unknownMatchesNot);
   if (value.type !== 'any') return combine(value, unknownMatchesNot, blockLeaf);
-  const blocks: AddressBlock[] = [];
+  const blocks: AddressRange[] = [];
   const others: Value[] = [];
   for (const part of flatten(value.values)) {
     if (part.type === 'block') blocks.push(part.block);
     else others.push(part);
   }
-  const contains = compileBlocks(blocks);
+  const contains = compileRanges(blocks);
   const rest = combine<Address>({ type: 'any', values: others }, unknownMatchesNot, blockLeaf);
   return (fact, clock) => (fact !== null && contains(fact) ? 1 : rest(fact, clock));
 }
 
 function blockLeaf(value: Value): Match<Address> {
   if (value.type !== 'block') return never;
-  const contains = compileBlocks([value.block]);
+  const contains = compileRanges([value.block]);
   return (fact) => (fact === null ? -1 : contains(fact) ? 1 : 0);
 }
 

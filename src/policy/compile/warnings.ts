@@ -1,6 +1,6 @@
 // Owns the warnings about valid but doubtful documents.
 import type { Problems } from '../document/problem.ts';
-import { didYouMean, nearest } from '../document/suggest.ts';
+import { didYouMean, nearest } from '../../suggest.ts';
 import { namesUnknown, someValue } from '../document/value.ts';
 import type { Value } from '../document/value.ts';
 import { AUTH_METHODS } from '../document/vocabulary.ts';

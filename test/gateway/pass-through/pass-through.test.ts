@@ -1,7 +1,7 @@
 // Owns the promises of the pass-through lane: what goes by the gate, what never does, and that nothing leaks.
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { parseRange } from '../../../src/identity/client-address.ts';
+import { addressRange } from '../../../src/ip-address.ts';
 import { LINGER_MS } from '../../../src/gateway/fixed-limits.ts';
 import { matchPath } from '../../../src/gateway/pass-through/paths.ts';
 import type { PassThroughSettings } from '../../../src/gateway/settings.ts';
@@ -400,7 +400,7 @@ describe('headers', () => {
 
   it('say who is behind a trusted proxy', async () => {
     const { backend, gateway, client } = await setUp(undefined, {
-      trustedProxies: [parseRange('127.0.0.1')],
+      trustedProxies: [addressRange('127.0.0.1')],
       hostHeader: 'upstream',
     });
     client.send(get('/owa/', 'X-Forwarded-For: 198.51.100.1, 192.0.2.1'));
