@@ -53,9 +53,9 @@ export function loadPolicyText(
     read = readText,
   }: { readonly folder?: string | null; readonly known?: Known; readonly read?: ReadFile },
 ): LoadedPolicy {
-  const source = readYaml(text);
-  if (source.errors.length > 0) {
-    const problems = source.errors.map(({ message, place }): PlacedProblem => ({
+  const { value, errors, source } = readYaml(text);
+  if (errors.length > 0) {
+    const problems = errors.map(({ message, place }): PlacedProblem => ({
       severity: 'error',
       path: '',
       message,
@@ -64,7 +64,7 @@ export function loadPolicyText(
     return { policy: null, problems };
   }
   // An empty file is an empty document: every default.
-  const { policy, problems } = compilePolicy(source.value ?? {}, {
+  const { policy, problems } = compilePolicy(value ?? {}, {
     known: { ...COMMANDS, ...known },
     ...(folder !== null && { readList: (file: string) => listOf(read(resolve(folder, file))) }),
   });

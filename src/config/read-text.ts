@@ -1,12 +1,13 @@
 // Owns reading the text of a configuration: YAML and schema, all problems at once, and the usable rest.
 import { dirname, resolve } from 'node:path';
 import type { z } from 'zod';
+import { Excerpts } from './excerpts.ts';
 import { withPaths } from './paths.ts';
 import type { Problem } from './problems.ts';
 import { configSchema } from './schema.ts';
 import type { Config } from './schema.ts';
-import { SourceMap } from './source-map.ts';
 import { describeIssue } from './words.ts';
+import { YamlSource } from './yaml-source.ts';
 import { describeYamlErrors } from './yaml-words.ts';
 
 /** The parsed text. */
@@ -29,14 +30,15 @@ const MAX_ROUNDS = 20;
 
 /** Reads as much as possible; never throws. */
 export function readText(text: string, path: string): ConfigText {
-  const source = new SourceMap(text);
+  const source = new YamlSource(text);
+  const excerpts = new Excerpts(source);
   const problems: Problem[] = describeYamlErrors(source.document.errors, text).map(
     ({ text, span, broken }) => ({
       severity: 'error',
       place: '',
       text,
       aboutCertificate: false,
-      ...source.excerpt(span, broken),
+      ...excerpts.at(span, broken),
     }),
   );
   const kept = new KeptEntries();
@@ -48,7 +50,7 @@ export function readText(text: string, path: string): ConfigText {
     anyway = false,
   ): Problem => {
     const span = source.find(at, atName);
-    const where = span === null ? { line: null, column: null, excerpt: '' } : source.excerpt(span);
+    const where = span === null ? { line: null, column: null, excerpt: '' } : excerpts.at(span);
     return { severity, place: at.join('.'), text, aboutCertificate: anyway, ...where };
   };
   const result = (config: Config | null, raw: unknown): ConfigText => ({
@@ -63,7 +65,7 @@ export function readText(text: string, path: string): ConfigText {
   if (source.document.errors.some(({ code }) => code !== 'DUPLICATE_KEY')) return result(null, null);
   let raw: unknown;
   try {
-    raw = source.document.toJS({ maxAliasCount: 100 }) ?? {};
+    raw = source.toValue() ?? {};
   } catch (error) {
     problems.push(problem('error', [], error instanceof Error ? error.message : String(error)));
     return result(null, null);
