@@ -1,7 +1,8 @@
 // Owns the use case that names a recorded request: what the gateway would read from it, or why it would refuse it.
 import { checkBodyStart, contentOf } from '../eas/body-gate.ts';
 import { agreeOnPolicyKey, agreeOnVersion, isAgreementError } from '../eas/protocol-version.ts';
-import { hasTextId, queryParameters } from '../eas/query.ts';
+import { hasTextId } from '../eas/query-base64.ts';
+import { queryParameters } from '../eas/query-parser.ts';
 import { parseEasTarget } from '../eas/request-target.ts';
 import { ERRORS } from '../errors.ts';
 import type { HttpErrorCode } from '../errors.ts';

@@ -3,7 +3,8 @@ import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { MAX_HEARTBEAT_SECONDS } from '../eas/heartbeat.ts';
-import { EasQuery, queryParameters } from '../eas/query.ts';
+import { queryParameters } from '../eas/query-parser.ts';
+import type { EasQuery } from '../eas/query.ts';
 import { parseEasTarget } from '../eas/request-target.ts';
 import { decodeWbxml } from '../eas/wbxml/decode.ts';
 import { child, childrenNamed, element, textOf } from '../eas/wbxml/element.ts';
@@ -111,7 +112,7 @@ class Sample {
       return;
     }
     const query = parseEasTarget(request.url ?? '', options);
-    if (!(query instanceof EasQuery) || (!options && request.method !== 'POST')) {
+    if (typeof query === 'string' || (!options && request.method !== 'POST')) {
       end(response, query === 'EASGATE_NOT_FOUND' ? 404 : 400, {});
       return;
     }

@@ -4,7 +4,7 @@ import type { AutodiscoverTarget, AutodiscoverTargetError } from '../../eas/auto
 import { contentOf } from '../../eas/body-gate.ts';
 import type { BodyErrorCode } from '../../eas/body-gate.ts';
 import { agreeOnPolicyKey, agreeOnVersion, isAgreementError } from '../../eas/protocol-version.ts';
-import { hasTextId } from '../../eas/query.ts';
+import { hasTextId } from '../../eas/query-base64.ts';
 import type { EasQuery } from '../../eas/query.ts';
 import { isEasPath, parseEasTarget } from '../../eas/request-target.ts';
 import type { TargetErrorCode } from '../../eas/request-target.ts';

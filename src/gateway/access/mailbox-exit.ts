@@ -11,7 +11,7 @@ import {
   restsOnMemory,
   sendAll,
 } from '../../quarantine/transition.ts';
-import { queryParameters } from '../../eas/query.ts';
+import { queryParameters } from '../../eas/query-parser.ts';
 import type { HttpErrorCode } from '../../errors.ts';
 import type { Verdict } from '../../model/verdict.ts';
 import { beginningOf, plainBytes, treeOf } from './body-tree.ts';

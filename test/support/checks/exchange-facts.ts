@@ -1,7 +1,7 @@
 // Owns exchanges with any facts, for properties of what follows from them.
 import fc from 'fast-check';
 import type { FinalAnswer } from '../../../src/quarantine/model.ts';
-import { parseEasQuery } from '../../../src/eas/query.ts';
+import { parseEasQuery } from '../../../src/eas/query-parser.ts';
 import { Exchange } from '../../../src/gateway/exchange/exchange.ts';
 import type { CredentialsState } from '../../../src/gateway/exchange/exchange.ts';
 import type { StepInputs } from '../../../src/gateway/exchange/steps.ts';

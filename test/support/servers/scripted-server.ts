@@ -2,7 +2,7 @@
 import { createServer } from 'node:http';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { EasQuery, parseEasQuery } from '../../../src/eas/query.ts';
+import { parseEasQuery } from '../../../src/eas/query-parser.ts';
 import { easStatusReply } from '../../../src/eas/replies.ts';
 import type { EasCommand } from '../../../src/eas/commands.ts';
 import { decodeWbxml } from '../../../src/eas/wbxml/decode.ts';
@@ -106,7 +106,7 @@ export async function startScriptedServer(): Promise<ScriptedServer> {
 
 function commandOf(query: string): string | null {
   const parsed = parseEasQuery(query, false);
-  return parsed instanceof EasQuery ? (parsed.command?.name ?? null) : null;
+  return typeof parsed === 'string' ? null : (parsed.command?.name ?? null);
 }
 
 const SUBJECTS = ['First', 'Second'];
