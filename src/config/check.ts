@@ -2,17 +2,11 @@
 import type { Config } from './schema.ts';
 import { certificateRemarks } from './certificate-checks.ts';
 import { crossChecks } from './cross-checks.ts';
-import {
-  allServers,
-  gatewaySettings,
-  listenerTls,
-  readAuthorities,
-  readCertificate,
-  readLongSecret,
-  readPem,
-  ticketKeyMaterial,
-} from './gateway-settings.ts';
-import { readConfigSource, readSecret } from './load.ts';
+import { gatewaySettings } from './gateway-settings.ts';
+import { listenerTls, ticketKeyMaterial } from './listener-tls.ts';
+import { readConfigSource, readLongSecret, readSecret } from './load.ts';
+import { readAuthorities, readCertificate, readPem } from './tls-files.ts';
+import { allServers } from './upstream-servers.ts';
 import type { ConfigSource } from './load.ts';
 import { healthEndpoint } from './health.ts';
 import { schemaAt } from './json-schema.ts';

@@ -6,6 +6,9 @@ import { readText } from './read-text.ts';
 import type { Config } from './schema.ts';
 import type { Secret } from './schema/fields.ts';
 
+/** Shortest secret that protects keys, in characters. */
+const MIN_SECRET_LENGTH = 32;
+
 /** The text of a configuration, and its path. */
 export interface ConfigSource {
   readonly path: string;
@@ -55,4 +58,12 @@ export function readSecret(secret: Secret, name: string): string {
       `the file of this secret cannot be read: ${fileTrouble(error, secret.file)}`,
     ]);
   }
+}
+
+/** Reads a secret of sufficient length. @throws ConfigError when it is missing or too short */
+export function readLongSecret(secret: Secret, name: string): string {
+  const text = readSecret(secret, name);
+  if (text.length < MIN_SECRET_LENGTH)
+    throw new ConfigError(name, [`needs at least ${MIN_SECRET_LENGTH} characters`]);
+  return text;
 }

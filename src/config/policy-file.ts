@@ -8,6 +8,7 @@ import { compilePolicy } from '../policy/compile/compile.ts';
 import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
 import type { Known } from '../policy/compile/warnings.ts';
 import type { Problem } from '../policy/document/problem.ts';
+import { messageOf } from './problems.ts';
 
 /** A problem with its place in the file. */
 export interface PlacedProblem {
@@ -100,7 +101,7 @@ export function readText(path: string): string {
     if (statSync(path).size > MAX_BYTES) throw new Error(`is larger than ${MAX_BYTES} bytes`);
     text = readFileSync(path, 'utf8');
   } catch (error) {
-    throw new Error(`${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`, {
+    throw new Error(`${path} cannot be read: ${messageOf(error)}`, {
       cause: error,
     });
   }

@@ -9,6 +9,7 @@ import type { Config } from './schema.ts';
 import { describeIssue } from './words.ts';
 import { YamlSource } from './yaml-source.ts';
 import { describeYamlErrors } from './yaml-words.ts';
+import { messageOf } from './problems.ts';
 
 /** The parsed text. */
 export interface ConfigText {
@@ -67,7 +68,7 @@ export function readText(text: string, path: string): ConfigText {
   try {
     raw = source.toValue() ?? {};
   } catch (error) {
-    problems.push(problem('error', [], error instanceof Error ? error.message : String(error)));
+    problems.push(problem('error', [], messageOf(error)));
     return result(null, null);
   }
   for (let round = 0; round < MAX_ROUNDS; round++) {

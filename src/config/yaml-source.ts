@@ -1,6 +1,7 @@
 // Owns reading YAML with positions: the value, and where any part of it is in the text.
 import { LineCounter, isAlias, isMap, isNode, isScalar, isSeq, parseDocument } from 'yaml';
 import type { Document } from 'yaml';
+import { messageOf } from './problems.ts';
 
 /** A range of characters of the text. */
 export interface Span {
@@ -118,7 +119,7 @@ export function readYaml(text: string): ReadYaml {
     try {
       value = source.toValue();
     } catch (error) {
-      errors.push({ message: error instanceof Error ? error.message : String(error), place: null });
+      errors.push({ message: messageOf(error), place: null });
     }
   }
   return { value, errors, source };

@@ -11,7 +11,7 @@ import type { TargetErrorCode } from '../../eas/request-target.ts';
 import type { HttpErrorCode } from '../../errors.ts';
 import { isPublicHost } from '../../http/host.ts';
 import { cameThroughHere } from '../../http/via.ts';
-import { withoutHeaders } from '../../http/request-head.ts';
+import { withoutHeaders } from '../../http/header-lines.ts';
 import type { RequestHead } from '../../http/request-head.ts';
 import { deviceKey, deviceSpelling } from '../../identity/device.ts';
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';

@@ -32,16 +32,27 @@ function plainAddress(address: string): string {
   return address.startsWith('::ffff:') ? address.slice(7) : address;
 }
 
-/** A connection between accept and its first request, with one deadline. */
-class Newcomer implements Timed {
-  deadline: number;
+/** A connection whose PROXY header or TLS handshake is not complete: it is closed after a time. */
+class PendingConnection implements Timed {
+  readonly deadline: number;
   next: Timed | null = null;
   previous: Timed | null = null;
   private readonly socket: Socket;
+  private readonly deadlines: Deadlines;
+  private waiting = true;
 
-  constructor(socket: Socket, deadline: number) {
+  constructor(socket: Socket, deadlines: Deadlines, timeoutMs: number) {
     this.socket = socket;
-    this.deadline = deadline;
+    this.deadlines = deadlines;
+    this.deadline = deadlines.now + timeoutMs;
+    deadlines.add(this);
+  }
+
+  /** Ends the wait; further calls do nothing. */
+  done(): void {
+    if (!this.waiting) return;
+    this.waiting = false;
+    this.deadlines.remove(this);
   }
 
   onDeadline(): void {
@@ -172,13 +183,9 @@ export class Listener {
   /** The header precedes everything else, including TLS (proxy-protocol.txt 2). */
   private readProxyHeader(socket: Socket, peer: string): void {
     let received: Buffer = Buffer.alloc(0);
-    const newcomer = new Newcomer(socket, this.deadlines.now + this.settings.client.headTimeoutMs);
-    this.deadlines.add(newcomer);
-    let waiting = true;
+    const pending = new PendingConnection(socket, this.deadlines, this.settings.client.headTimeoutMs);
     const done = (): void => {
-      if (!waiting) return;
-      waiting = false;
-      this.deadlines.remove(newcomer);
+      pending.done();
       socket.off('data', onData);
       socket.off('end', onEnd);
       socket.off('error', ignore);
@@ -237,18 +244,11 @@ export class Listener {
       this.turnAway(raw, 'EASGATE_MAX_HANDSHAKES', address);
       return;
     }
-    const newcomer = new Newcomer(raw, this.deadlines.now + tls.settings.handshakeTimeoutMs);
-    this.deadlines.add(newcomer);
-    let waiting = true;
-    const done = (): void => {
-      if (!waiting) return;
-      waiting = false;
-      this.deadlines.remove(newcomer);
-    };
+    const pending = new PendingConnection(raw, this.deadlines, tls.settings.handshakeTimeoutMs);
     raw.on('error', ignore);
-    raw.once('close', done);
+    raw.once('close', () => pending.done());
     tls.begin(raw, (socket) => {
-      done();
+      pending.done();
       const user = this.userOf(socket, tls);
       if (user === undefined) {
         this.rejected.count('EASGATE_CLIENT_CERTIFICATE', address, this.deadlines.now);

@@ -8,7 +8,7 @@ import type { TLSSocket } from 'node:tls';
 import { monotonicNow } from '../../clock.ts';
 import { ERRORS } from '../../errors.ts';
 import type { HttpErrorCode } from '../../errors.ts';
-import { withoutHeaders } from '../../http/request-head.ts';
+import { withoutHeaders } from '../../http/header-lines.ts';
 import type { RequestHead } from '../../http/request-head.ts';
 import { inRanges } from '../../identity/client-address.ts';
 import { directOrigin, forwardedHeaders, proxiedOrigin } from '../upstream/client-origin.ts';

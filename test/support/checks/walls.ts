@@ -59,7 +59,7 @@ export const WALLS: readonly Wall[] = [
   {
     name: 'quarantine',
     holds: 'the mailbox that quarantined phones see',
-    may: [...PROTOCOLS, 'eas'],
+    may: [...PROTOCOLS, 'eas', 'notices'],
     pure: ['node:buffer', 'node:crypto'],
   },
   {
