@@ -199,14 +199,14 @@ function watchMemory(core: GatewayCore, onTrouble: OnTrouble): void {
  */
 function revalidateOpen(deadlines: Deadlines, queue: RevalidationQueue, changed: ChangedKeys): void {
   forEachConnection(deadlines, ({ driver }) => {
-    if (changed.all || driver.concerns(changed.devices, changed.users)) queue.add(driver);
+    if (changed.all || driver.change.concerns(changed.devices, changed.users)) queue.add(driver.change);
   });
 }
 
 /** In the order in which their connections are looked at. */
 function openRequests(deadlines: Deadlines): Concerned[] {
   const open: Concerned[] = [];
-  forEachConnection(deadlines, ({ driver }) => void open.push(driver));
+  forEachConnection(deadlines, ({ driver }) => void open.push(driver.change));
   return open;
 }
 
