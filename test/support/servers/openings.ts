@@ -1,4 +1,4 @@
-// Owns opening mail servers, gateways and phones in a test, and closeAtEnd them when the test ends. Not for `beforeAll`.
+// Owns opening mail servers, gateways and phones in a test, and closing them when the test ends. Not for `beforeAll`.
 import type { TlsOptions } from 'node:tls';
 import { onTestFinished } from 'vitest';
 import type { Exchange } from '../../../src/gateway/exchange/exchange.ts';
