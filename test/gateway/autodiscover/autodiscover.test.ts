@@ -1,14 +1,15 @@
 // Owns the promises about phones that look for their server, and about mail servers that send them elsewhere.
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { writeError, writeRedirect, writeRequest, writeSettings } from '../../../src/eas/autodiscover/pox.ts';
 import { checkLeaks } from '../../support/checks/leaks.ts';
-import { OFFER, ok, startRawBackend } from '../../support/servers/raw-backend.ts';
+import { OFFER, ok } from '../../support/servers/raw-backend.ts';
 import type { BackendRequest, RawBackend } from '../../support/servers/raw-backend.ts';
-import { RawClient } from '../../support/phones/raw-client.ts';
+import type { RawClient } from '../../support/phones/raw-client.ts';
 import type { RawResponse } from '../../support/phones/raw-client.ts';
-import { FOLDER_SYNC, request, startTestGateway, untilLeft } from '../../support/servers/test-gateway.ts';
+import { FOLDER_SYNC, request, untilLeft } from '../../support/servers/test-gateway.ts';
 import type { SettingsOverrides, TestGateway } from '../../support/servers/test-gateway.ts';
 import { until } from '../../support/checks/until.ts';
+import { backendOf, gatewayOf, phoneOf } from '../../support/servers/openings.ts';
 
 checkLeaks();
 
@@ -38,15 +39,12 @@ async function setUp(
   onRequest = mailServer(),
   overrides: SettingsOverrides = {},
 ): Promise<{ backend: RawBackend; gateway: TestGateway; client: RawClient }> {
-  const backend = await startRawBackend(onRequest);
-  onTestFinished(() => backend.close());
-  const gateway = await startTestGateway(backend.port, {
+  const backend = await backendOf(onRequest);
+  const gateway = await gatewayOf(backend, {
     autodiscover: { mode, publicUrl: PUBLIC_URL, path: PATH },
     ...overrides,
   });
-  onTestFinished(() => gateway.close());
-  const client = await RawClient.open(gateway.port);
-  onTestFinished(() => client.destroy());
+  const client = await phoneOf(gateway);
   return { backend, gateway, client };
 }
 
@@ -194,8 +192,10 @@ describe('Autodiscover answered by the gateway', () => {
   it.each(['GET', 'PUT', 'OPTIONS', 'PROPFIND'])(
     'gives a stranger the challenge whatever the method, query and body say: %s',
     async (method) => {
-      const { client } = await setUp('answer');
+      const { gateway } = await setUp('answer');
       for (const path of ['/autodiscover/autodiscover.xml', '/AutoDiscover/autodiscover.xml?a=b?c']) {
+        // A request with an unknown method ends its connection.
+        const client = await phoneOf(gateway);
         client.send(`${method} ${path} HTTP/1.1\r\nHost: m\r\nContent-Length: 8\r\n\r\nnonsense`);
         expect((await client.response()).status).toBe(401);
       }
