@@ -27,13 +27,13 @@ export interface Identification {
 }
 
 /** Why it refuses a request. */
-export interface Refusal {
+export interface IdentifyRefusal {
   readonly error: string;
   readonly code: HttpErrorCode;
 }
 
 /** Reads one request as a line of JSON; never throws. */
-export function identifyLine(line: string): Identification | Refusal {
+export function identifyLine(line: string): Identification | IdentifyRefusal {
   let input: unknown;
   try {
     input = JSON.parse(line);
@@ -57,7 +57,7 @@ function identify(
   target: string,
   headers: ReadonlyMap<string, string>,
   body: Buffer | null,
-): Identification | Refusal {
+): Identification | IdentifyRefusal {
   const options = method === 'OPTIONS';
   if (!options && method !== 'POST') return refuse('EASGATE_METHOD_NOT_ALLOWED');
   const query = parseEasTarget(target, options);
@@ -139,11 +139,11 @@ function isCode(text: string): text is HttpErrorCode {
   return text in ERRORS;
 }
 
-function refuse(code: HttpErrorCode): Refusal {
+function refuse(code: HttpErrorCode): IdentifyRefusal {
   const { status, help } = ERRORS[code];
   return failure(code, `${status}: ${help}`);
 }
 
-function failure(code: HttpErrorCode, error: string): Refusal {
+function failure(code: HttpErrorCode, error: string): IdentifyRefusal {
   return { error, code };
 }

@@ -14,7 +14,7 @@ import { noticeSettings } from './notice-settings.ts';
 import { servedPolicy } from './served-policy.ts';
 import { ConfigError, ConfigFileError } from './problems.ts';
 import type { Problem } from './problems.ts';
-import { pathOf, readText } from './read-text.ts';
+import { pathOf, readConfigText } from './read-text.ts';
 import type { ConfigText } from './read-text.ts';
 import { storeOptions } from './store-settings.ts';
 
@@ -48,7 +48,7 @@ export function loadUsable(path: string): UsableConfig {
 
 /** Finds all errors and warnings; never throws for the content of the file or of the files it names. */
 export function checkConfig({ text, path }: ConfigSource, now = Date.now()): Checked {
-  const read = readText(text, path);
+  const read = readConfigText(text, path);
   const findings = new Findings(read);
   if (read.empty && read.problems.length === 0)
     findings.report(

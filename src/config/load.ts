@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { fileTrouble } from './file-words.ts';
 import { ConfigError, ConfigFileError } from './problems.ts';
-import { readText } from './read-text.ts';
+import { readConfigText } from './read-text.ts';
 import type { Config } from './schema.ts';
 import type { Secret } from './schema/fields.ts';
 
@@ -37,7 +37,7 @@ function whereElse(error: unknown): string {
 
 /** Checks the text of a configuration by the schema alone. @throws ConfigError with every problem and its place */
 export function parseConfig(text: string, path: string): Config {
-  const { config, problems } = readText(text, path);
+  const { config, problems } = readConfigText(text, path);
   if (config === null || problems.length > 0) throw new ConfigFileError(path, problems);
   return config;
 }

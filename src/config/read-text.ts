@@ -30,7 +30,7 @@ type Path = readonly PropertyKey[];
 const MAX_ROUNDS = 20;
 
 /** Reads as much as possible; never throws. */
-export function readText(text: string, path: string): ConfigText {
+export function readConfigText(text: string, path: string): ConfigText {
   const source = new YamlSource(text);
   const excerpts = new Excerpts(source);
   const problems: Problem[] = describeYamlErrors(source.document.errors, text).map(

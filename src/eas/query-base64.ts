@@ -1,6 +1,6 @@
 // Owns the strict parser of the base64 form of a query (MS-ASHTTP 2.2.1.1.1.1). Pure; hot path.
 import { commandByCode } from './commands.ts';
-import { decodeText } from './percent.ts';
+import { decodeClientText } from './percent.ts';
 import { MAX_DEVICE_TYPE, isAlphanumeric } from './query.ts';
 import type { EasQuery, QueryErrorCode } from './query.ts';
 
@@ -45,7 +45,7 @@ export function parseBase64(query: string, options: boolean): EasQuery | QueryEr
   const typeLength = bytes[at] as number;
   at++;
   if (at + typeLength > bytes.length || typeLength > MAX_DEVICE_TYPE) return 'EASGATE_QUERY_DEVICE_TYPE';
-  const deviceType = decodeText(bytes.subarray(at, at + typeLength));
+  const deviceType = decodeClientText(bytes.subarray(at, at + typeLength));
   if (deviceType === null) return 'EASGATE_QUERY_DEVICE_TYPE';
   at += typeLength;
   let seen = 0;
@@ -74,7 +74,7 @@ export function parseBase64(query: string, options: boolean): EasQuery | QueryEr
     if (tag === TAG_OPTIONS) {
       if (size !== 1 || (bytes[at] as number) > 3) return 'EASGATE_QUERY_VALUE';
     } else {
-      const value = decodeText(bytes.subarray(at, at + size));
+      const value = decodeClientText(bytes.subarray(at, at + size));
       if (value === null || (tag === TAG_USER && value === '')) return 'EASGATE_QUERY_VALUE';
       if (tag === TAG_USER) userClaim = value;
     }
@@ -135,7 +135,7 @@ export function base64Parameters(canonical: string): Record<string, string | num
       parameters['SaveInSent'] = (options & OPTION_SAVE_IN_SENT) !== 0;
       parameters['AcceptMultiPart'] = (options & OPTION_ACCEPT_MULTIPART) !== 0;
     } else {
-      parameters[TAG_NAMES[tag] as string] = decodeText(value) ?? '';
+      parameters[TAG_NAMES[tag] as string] = decodeClientText(value) ?? '';
     }
     at += 2 + size;
   }

@@ -11,7 +11,7 @@ import { child, childrenNamed, element, textOf } from '../eas/wbxml/element.ts';
 import type { WbxmlElement } from '../eas/wbxml/element.ts';
 import { encodeWbxml } from '../eas/wbxml/encode.ts';
 import {
-  DeviceState,
+  SampleDevice,
   folderSync,
   getItemEstimate,
   itemOperations,
@@ -88,7 +88,7 @@ class Sample {
   held = 0;
   private readonly passwords: ReadonlyMap<string, string>;
   private readonly mailboxes = new Map<string, Mailbox>();
-  private readonly devices = new Map<string, DeviceState>();
+  private readonly devices = new Map<string, SampleDevice>();
 
   private readonly requirePolicy: boolean;
 
@@ -148,18 +148,18 @@ class Sample {
     return this.passwords.get(name) === credentials.slice(colon + 1) ? name : null;
   }
 
-  private device(user: string, device: string): DeviceState {
+  private device(user: string, device: string): SampleDevice {
     const key = `${user} ${device}`;
     let state = this.devices.get(key);
     if (state === undefined) {
-      state = new DeviceState(user, this.mailboxes.get(user) ?? sampleMailbox(user));
+      state = new SampleDevice(user, this.mailboxes.get(user) ?? sampleMailbox(user));
       this.devices.set(key, state);
     }
     return state;
   }
 
   private async command(
-    state: DeviceState,
+    state: SampleDevice,
     query: EasQuery,
     request: IncomingMessage,
     body: Buffer,
@@ -221,7 +221,7 @@ class Sample {
 
   /** Without changes, a Sync with Wait or HeartbeatInterval is held, then answered without a body. */
   private async sync(
-    state: DeviceState,
+    state: SampleDevice,
     sent: WbxmlElement | undefined,
     response: ServerResponse,
   ): Promise<void> {
@@ -245,7 +245,7 @@ class Sample {
   }
 
   private async ping(
-    state: DeviceState,
+    state: SampleDevice,
     root: WbxmlElement | undefined,
     response: ServerResponse,
   ): Promise<void> {
@@ -273,7 +273,7 @@ class Sample {
 
   /** Resolves with the changed folder, or null after the time, or when the client left. */
   private hold(
-    state: DeviceState,
+    state: SampleDevice,
     folders: readonly string[],
     seconds: number,
     response: ServerResponse,

@@ -97,7 +97,7 @@ export function readServerAnswer(body: Uint8Array): ServerAnswer | null {
 }
 
 /** The facts about a user of whom only the address is known. */
-export function factsOf(email: string): AutodiscoverFacts {
+export function factsOfEmail(email: string): AutodiscoverFacts {
   return { culture: 'en:us', displayName: email, email };
 }
 

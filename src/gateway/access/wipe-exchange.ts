@@ -13,7 +13,7 @@ import type { GatewayCore } from '../gateway-core.ts';
 const RECORD_TRIES = 5;
 
 /** The outcome of the request. */
-export type WipeOutcome =
+export type WipeExchangeOutcome =
   | Reply
   /** The wipe was cancelled or acknowledged before the change arrived here: this is the new verdict. */
   | { readonly kind: 'verdict'; readonly verdict: Verdict }
@@ -36,7 +36,7 @@ export async function exchangeWipe(
   ordered: Verdict,
   root: WbxmlElement | null,
   address: string,
-): Promise<WipeOutcome> {
+): Promise<WipeExchangeOutcome> {
   const { user, device, protocolVersion } = exchange;
   if (user === null || device === null) return BLOCKED;
   for (let round = 1; round <= MAX_OVERTAKINGS; round++) {

@@ -1,7 +1,7 @@
 // Owns Autodiscover at the gateway. The address in answers is always this gateway's.
 import { answerJson } from '../../eas/autodiscover/json.ts';
 import {
-  factsOf,
+  factsOfEmail,
   readRequest,
   readServerAnswer,
   writeError,
@@ -94,7 +94,8 @@ export class Autodiscover {
     if (proof === 'refused') return CHALLENGE;
     if (proof === 'unknown') return { kind: 'failure', code: 'EASGATE_CREDENTIALS_UNKNOWN' };
     if (typeof email === 'number') return reply(writeError(email));
-    if (this.settings.mode === 'answer') return reply(writeSettings(factsOf(email), this.settings.publicUrl));
+    if (this.settings.mode === 'answer')
+      return reply(writeSettings(factsOfEmail(email), this.settings.publicUrl));
     const server = this.balancer.pick(claim.routeKey, null);
     if (server === null) return { kind: 'failure', code: 'EASGATE_UPSTREAM_DOWN' };
     if (this.inFlight >= MAX_IN_FLIGHT) return { kind: 'failure', code: 'EASGATE_UPSTREAM_BUSY' };

@@ -8,12 +8,12 @@ import { MailboxExit, answerLate } from '../access/mailbox-exit.ts';
 import { ProvenCredentials } from '../access/proven-credentials.ts';
 import { QuarantineSession } from '../access/quarantine-session.ts';
 import { exchangeWipe } from '../access/wipe-exchange.ts';
-import type { WipeOutcome } from '../access/wipe-exchange.ts';
+import type { WipeExchangeOutcome } from '../access/wipe-exchange.ts';
 import type { Challenge } from '../credentials/challenge-cache.ts';
 import { DeniedBody } from '../access/denied-body.ts';
 import type { HeldPing } from '../access/throttle.ts';
 import type { AutodiscoverAnswer } from '../autodiscover/autodiscover.ts';
-import { readFacts, seeRoot } from '../exchange/body-facts.ts';
+import { readBodyFacts, seeRoot } from '../exchange/body-facts.ts';
 import type { CredentialsState, Exchange } from '../exchange/exchange.ts';
 import { ASK_CHALLENGE, failWith, nextStep, replyWith } from '../exchange/steps.ts';
 import type { Step, StepInputs } from '../exchange/steps.ts';
@@ -137,7 +137,7 @@ export class Driver implements StepInputs, HeldPing {
     if (typeof found === 'string') return failWith(found);
     exchange.inspected = true;
     exchange.exit = found;
-    if (found === null) readFacts(exchange, body);
+    if (found === null) readBodyFacts(exchange, body);
     return nextStep(exchange, this);
   }
 
@@ -259,14 +259,14 @@ export class Driver implements StepInputs, HeldPing {
 
   private serveWipe(exchange: Exchange, ordered: Verdict, root: WbxmlElement | null): null {
     const { core, downstream } = this;
-    const settle = (outcome: WipeOutcome): Step | null => {
+    const settle = (outcome: WipeExchangeOutcome): Step | null => {
       if (outcome === 'unknown') return failWith('EASGATE_STORE_UNAVAILABLE');
       if (outcome.kind !== 'verdict') return replyWith(outcome);
       exchange.verdict = outcome.verdict;
       return outcome.verdict.action === 'allow' ? COME_AGAIN : null;
     };
     // It checks for changes itself, since the phone's answer is one.
-    const question = (): Promise<WipeOutcome> =>
+    const question = (): Promise<WipeExchangeOutcome> =>
       exchangeWipe(core, exchange, ordered, root, downstream.address);
     void this.ask(exchange, question, settle, false);
     return null;

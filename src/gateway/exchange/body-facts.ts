@@ -19,7 +19,7 @@ export function seeRoot(exchange: Exchange, { kept, complete }: RequestBody): Ht
 }
 
 /** Reads the facts of a body that is forwarded unchanged. */
-export function readFacts(exchange: Exchange, { kept, complete }: RequestBody): void {
+export function readBodyFacts(exchange: Exchange, { kept, complete }: RequestBody): void {
   if (!complete) return;
   const { command, content } = exchange;
   // Recorded once the mail server accepts the credentials.

@@ -22,7 +22,7 @@ import {
   bindsConnection,
   clientErrorCode,
   closingReply,
-  refusal,
+  laneRefusal,
   upstreamHeaders,
 } from './messages.ts';
 import { matchPath } from './paths.ts';
@@ -220,7 +220,7 @@ export class PassThroughLane {
 
   // ---------------------------------------------------------------------------------------------------------- ends
 
-  /** Ends a request with an error: a refusal if still possible, else a cut. */
+  /** Ends a request with an error: a laneRefusal if still possible, else a cut. */
   private fail(passage: Passage, code: HttpErrorCode): void {
     if (passage.over) return;
     passage.error = code;
@@ -236,7 +236,7 @@ export class PassThroughLane {
     response: ServerResponse,
     code: HttpErrorCode,
   ): void {
-    const { status, headers, body } = refusal(code);
+    const { status, headers, body } = laneRefusal(code);
     const send = (): void => {
       if (response.headersSent || response.destroyed) return;
       connection.arm(LINGER_MS, () => connection.socket.destroy());

@@ -141,8 +141,8 @@ export function closingHead(status: number, flat: readonly string[]): string {
   return text + 'Connection: close\r\n\r\n';
 }
 
-/** The refusal for a code: its status text, without internal details. */
-export function refusal(code: HttpErrorCode): { status: number; headers: string[]; body: string } {
+/** The laneRefusal for a code: its status text, without internal details. */
+export function laneRefusal(code: HttpErrorCode): { status: number; headers: string[]; body: string } {
   const { status } = ERRORS[code];
   const body = (STATUS_CODES[status] ?? 'Error') + '\n';
   const headers = ['Content-Type', 'text/plain', 'Content-Length', String(body.length)];
@@ -150,9 +150,9 @@ export function refusal(code: HttpErrorCode): { status: number; headers: string[
   return { status, headers, body };
 }
 
-/** {@link refusal} for a raw socket that closes after it. */
+/** {@link laneRefusal} for a raw socket that closes after it. */
 export function closingReply(code: HttpErrorCode): string {
-  const { status, headers, body } = refusal(code);
+  const { status, headers, body } = laneRefusal(code);
   return closingHead(status, headers) + body;
 }
 

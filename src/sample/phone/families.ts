@@ -21,7 +21,7 @@ export interface FamilyRules {
 }
 
 /** All kinds. */
-export const FAMILIES: Readonly<Record<PhoneFamily, FamilyRules>> = {
+export const PHONE_FAMILIES: Readonly<Record<PhoneFamily, FamilyRules>> = {
   ios: {
     deviceType: 'iPhone',
     userAgent: 'Apple-iPhone15C2/2201.100',
