@@ -4,6 +4,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { addressRange, contains, parseAddress, parseRange } from '../src/ip-address.ts';
 import { compileRanges } from '../src/policy/compile/network.ts';
+import { checkLeaks } from './support/checks/leaks.ts';
+
+checkLeaks();
 
 describe('an address', () => {
   it.each([
