@@ -1,6 +1,6 @@
 // Owns the certificates of a running gateway: taken from disk when they change, and checked each day.
 import { certificateRemarks } from '../config/certificate-checks.ts';
-import { readCertificates, readClientCa } from '../config/gateway-settings.ts';
+import { readCertificates, readClientCa } from '../config/tls-files.ts';
 import type { Config } from '../config/schema.ts';
 import { FileWatch } from '../supervisor/file-watch.ts';
 import type { OnEvent } from '../supervisor/slot.ts';
