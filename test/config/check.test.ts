@@ -1,4 +1,4 @@
-// Owns the promises of the check of a configuration: everything at once, each with its place, in an operator's words.
+// Owns the promises of the configuration check: all problems at once, each with its position, in an operator's words.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -187,7 +187,7 @@ describe('checkConfig', () => {
     expect(found(REAL)).toEqual([]);
   });
 
-  it('finds everything at once: schema, rules between fields, files, secrets', () => {
+  it('reports all problems at once: schema, rules between fields, files, secrets', () => {
     const text = `
 listen:
   port: -1
@@ -215,7 +215,7 @@ messages: { templatesDir: gone }
     ]);
   });
 
-  it('shows the line with a mark below what is wrong', () => {
+  it('shows the line with a mark below the fault', () => {
     expect(shown('listen:\n  port: 99999 # high\n')).toBe(
       'x.yaml:2:9: error: listen.port: must be a whole number from 0 to 65535, not 99999\n' +
         '    2 |   port: 99999 …\n' +
@@ -223,7 +223,7 @@ messages: { templatesDir: gone }
     );
   });
 
-  it('shows a part of a line that is very long', () => {
+  it('shows only a part of a very long line', () => {
     const excerpt = found(`publicHosts: [${'a, '.repeat(200)}3]`).at(-1)?.excerpt ?? '';
     const [line = '', mark = ''] = excerpt.split('\n');
     expect(line.length).toBeLessThan(120);
@@ -260,7 +260,7 @@ messages: { templatesDir: gone }
     expect(found(text).map(oneLine).join('\n')).not.toContain('hunter2');
   });
 
-  it('says of every field what it must be, without the words of a validator', () => {
+  it('says for every field what it must be, without validator jargon', () => {
     for (const path of fields()) {
       for (const value of ['~', '@?', -7, [[]], { odd: 1 }, true]) {
         const text = JSON.stringify(wrap(path, value));
@@ -290,7 +290,7 @@ ${more}`;
     writeFileSync(join(folder, 'own.key'), issued.key);
   };
 
-  it('that ended are errors that keep nobody from starting', async () => {
+  it('that have expired are errors but do not prevent a start', async () => {
     await issue('mail.example.com', true);
     expect(lines(text())).toEqual([
       expect.stringMatching(
@@ -300,7 +300,7 @@ ${more}`;
     expect(found(text())).toMatchObject([{ aboutCertificate: true }]);
   });
 
-  it('that end within 30 days are warnings', async () => {
+  it('that expire within 30 days are warnings', async () => {
     await issue('mail.example.com');
     expect(lines(text())).toEqual([expect.stringMatching(/^warning 5:24 .* ends on .* in (9|10) days/)]);
   });
@@ -337,12 +337,12 @@ describe('nearest', () => {
     ['maxHeader', 'maxHeaders'],
     ['timeout', null],
     ['x', null],
-  ])('takes %s for %s', (typed, meant) => {
+  ])('suggests for %s: %s', (typed, meant) => {
     expect(nearest(typed, ['address', 'port', 'maxHeaders', 'tls'])).toBe(meant);
   });
 });
 
-/** The path of every field of the schema; of lists the first entry. */
+/** The path of every field of the schema; for lists, of the first entry. */
 function fields(): (string | number)[][] {
   const all: (string | number)[][] = [];
   const walk = (schema: JsonSchema, path: (string | number)[]): void => {

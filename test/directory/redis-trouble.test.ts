@@ -1,4 +1,4 @@
-// Owns the promise that a Redis that cannot be used says why: each cause in its own words, at once, without the password.
+// Owns the promise that the error for an unusable Redis names the cause, comes at once and never contains the password.
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';

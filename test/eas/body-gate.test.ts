@@ -1,4 +1,4 @@
-// Owns the promises of the body gate: content type, root element, gzip, heartbeat, and the ready-made replies.
+// Owns the promises of the body gate: content type, root element, gzip, heartbeat, and the precomputed replies.
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { checkBodyStart, contentOf, heartbeatOf } from '../../src/eas/body-gate.ts';
@@ -49,7 +49,7 @@ describe('checkBodyStart', () => {
     }
   });
 
-  it('asks for more until the root is there', () => {
+  it('needs more bytes until the root element is complete', () => {
     const body = hex('03016a00000d4548');
     for (let cut = 0; cut < 7; cut++)
       expect(checkBodyStart('wbxml', 'Ping', body.subarray(0, cut), false)).toBe('need-more');
@@ -70,7 +70,7 @@ describe('checkBodyStart', () => {
     expect(checkBodyStart('wbxml', 'Sync', hex(body), true)).toMatch(/^EASGATE_BODY/);
   });
 
-  it('looks into gzip', () => {
+  it('reads the root element in a gzip body', () => {
     const ping = wbxml('<Ping xmlns="Ping:"><HeartbeatInterval>480</HeartbeatInterval></Ping>');
     expect(checkBodyStart('gzip-wbxml', 'Ping', gzipSync(ping), true)).toBe('ok');
     expect(checkBodyStart('gzip-wbxml', 'Sync', gzipSync(ping), true)).toBe('EASGATE_BODY_ROOT');
@@ -115,7 +115,7 @@ describe('heartbeatOf', () => {
     expect(heartbeatOf('wbxml', command, wbxml(xml))).toBe(seconds);
   });
 
-  it('is unknown for cached, coded and truncated requests', () => {
+  it('is unknown for empty, coded and truncated requests', () => {
     expect(heartbeatOf('empty', 'Ping', null)).toBe(-1);
     expect(heartbeatOf('empty', 'Sync', null)).toBe(-1);
     expect(heartbeatOf('gzip-wbxml', 'Sync', hex('1f8b'))).toBe(-1);
@@ -128,7 +128,7 @@ describe('statusReply', () => {
     'eas-wbxml-vectors',
   ).vectors.filter(({ description }) => /129/.test(description) && !/MoveItems/.test(description));
   for (const { description, hex: expected } of ready) {
-    it(`is the ready-made answer: ${description}`, () => {
+    it(`equals its recorded vector: ${description}`, () => {
       const root = decodeWbxml(hex(expected)).name;
       expect(statusReply(info(root).name, 129)?.toString('hex')).toBe(expected);
     });

@@ -1,4 +1,4 @@
-// Owns what is said about a policy document: errors with places and suggestions, and warnings.
+// Owns the promises of the check of a policy document: errors with positions and suggestions, and warnings.
 import { describe, expect, it } from 'vitest';
 import { loadPolicyText } from '../../../src/config/policy-file.ts';
 import type { Known } from '../../../src/policy/compile/warnings.ts';
@@ -12,7 +12,7 @@ function problems(text: string, known: Known = {}): string[] {
 const warned = (text: string, known: Known = {}): string => problems(text, known).join('\n');
 
 describe('the check of a policy', () => {
-  it('tells all problems at once, with line, column and suggestion', () => {
+  it('reports all problems at once, with line, column and suggestion', () => {
     const text = `nme: x
 mode: report
 lists: { office: [10.0.0.0/8], broken: [10.0.0.0/40] }
@@ -66,18 +66,18 @@ messages: { osToOld: { en: "Hi {usr}", link: ftp } }
     ]);
   });
 
-  it('finds the place inside of an expression', () => {
+  it('gives the position inside an expression', () => {
     expect(
       problems('rules:\n  - { name: a, action: block, when: "device.managed && devise.encrypted" }\n'),
     ).toEqual(['2:56 error rules.0.when: Unknown variable: devise (did you mean "device"?)']);
   });
 
-  it('tells YAML that cannot be read by its place', () => {
+  it('reports malformed YAML with its position', () => {
     expect(problems('rules: [\n')).toEqual([expect.stringMatching(/^2:1 error : Flow sequence/)]);
     expect(problems('name: a\nname: b\n')).toEqual(['2:1 error : Map keys must be unique']);
   });
 
-  it('takes an empty document for all defaults', () => {
+  it('treats an empty document as all defaults', () => {
     expect(loadPolicyText('', {}).policy).not.toBeNull();
     expect(problems('')).toEqual([]);
     expect(problems('- a\n')).toEqual(['1:1 error : must be a map, is a list']);
@@ -116,7 +116,7 @@ messages: { osToOld: { en: "Hi {usr}", link: ftp } }
     ).toContain('error compliance.0.match:');
   });
 
-  it('warns of what is doubtful', () => {
+  it('warns of probable mistakes', () => {
     const known: Known = {
       groups: new Set(['staff']),
       attributes: new Set(['threat']),

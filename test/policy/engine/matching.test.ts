@@ -1,4 +1,4 @@
-// Owns the promises of the small parts: patterns, versions, networks, times, suggestions, expressions.
+// Owns the promises of the value types: patterns, versions, networks, times, suggestions, expressions.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { compileExpression } from '../../../src/policy/compile/cel.ts';
@@ -12,7 +12,7 @@ import { readFacts } from '../../../src/policy/engine/read-facts.ts';
 import { like } from './oracle.ts';
 
 describe('a pattern', () => {
-  it('matches what trying every way matches', () => {
+  it('matches exactly what an exhaustive search matches', () => {
     const letters = fc.string({ unit: fc.constantFrom('a', 'b', '*', '?'), maxLength: 9 });
     const words = fc.string({ unit: fc.constantFrom('a', 'b', 'é'), maxLength: 12 });
     fc.assert(
@@ -23,7 +23,7 @@ describe('a pattern', () => {
     );
   });
 
-  it.each([31, 32, 33, 63, 64, 65, 100])('finds pieces of %i characters with ? too', (length) => {
+  it.each([31, 32, 33, 63, 64, 65, 100])('finds fragments of %i characters with ? too', (length) => {
     const piece = 'x?'.repeat(length).slice(0, length - 1) + 'y';
     const word = piece.replaceAll('?', 'z');
     const glob = compileGlob(`*${piece}*`);
@@ -34,7 +34,7 @@ describe('a pattern', () => {
   });
 
   it('takes time linear in the text, however hostile pattern and text are', () => {
-    // Steps are counted by the reads of characters, not by a clock.
+    // The test counts reads of characters instead of measuring time.
     const reads = (pattern: string, length: number): number => {
       const counted = new CountedText('a'.repeat(length));
       compileGlob(pattern)(counted as unknown as string);
@@ -91,7 +91,7 @@ describe('a version', () => {
     expect(parseVersion(text)).toEqual(parts);
   });
 
-  it('compares by its numbers; missing ones count as 0', () => {
+  it('is compared number by number; missing numbers count as 0', () => {
     const compare = (a: string, b: string): number =>
       compareVersions(parseVersion(a) ?? [], parseVersion(b) ?? []);
     expect(compare('17.10', '17.9')).toBeGreaterThan(0);
@@ -136,11 +136,11 @@ describe('a network', () => {
     'x',
     '::ffff:10.0.0.0/90',
     '1:2:3',
-  ])('%s is none', (text) => {
+  ])('%s is refused', (text) => {
     expect(parseBlock(text)).toBeNull();
   });
 
-  it('says when bits behind the prefix are set', () => {
+  it('reports bits set after the prefix', () => {
     expect(parseBlock('10.1.0.0/8')?.loose).toBe(true);
     expect(parseBlock('2001:db8::1/32')?.loose).toBe(true);
     expect(parseBlock('10.0.0.0/8')?.loose).toBe(false);
@@ -167,17 +167,17 @@ describe('times', () => {
     'today',
     '',
     '2026-12-01T10:00:00+99:00',
-  ])('%j is no time', (text) => {
+  ])('%j is refused', (text) => {
     expect(parseTime(text)).toBeNull();
   });
 
-  it('are written with milliseconds only where there are some', () => {
+  it('are written with milliseconds only when these are not 0', () => {
     expect(formatTime(Date.UTC(2026, 11, 1, 10))).toBe('2026-12-01T10:00:00Z');
     expect(formatTime(Date.UTC(2026, 11, 1, 10) + 5)).toBe('2026-12-01T10:00:00.005Z');
     expect(formatTime(Infinity)).toBeNull();
   });
 
-  it('have lengths', () => {
+  it('have durations', () => {
     expect(['90s', '10m', '72h', '30d', '2w', '1d12h'].map(parseLength)).toEqual([
       90_000, 600_000, 259_200_000, 2_592_000_000, 1_209_600_000, 129_600_000,
     ]);
@@ -187,7 +187,7 @@ describe('times', () => {
 });
 
 describe('a suggestion', () => {
-  it('is the nearest known word, when it is near', () => {
+  it('is the nearest known word, if it is similar enough', () => {
     expect(nearest('platfrom', ['platform', 'partnership'])).toBe('platform');
     expect(nearest('OSVERSION', ['os', 'osVersion'])).toBe('osVersion');
     expect(nearest('zebra', ['platform', 'os'])).toBeNull();
@@ -207,7 +207,7 @@ describe('an expression', () => {
     return 'message' in compiled ? `${compiled.offset}: ${compiled.message}` : 'none';
   };
 
-  it('cannot be evaluated where a value is unknown', () => {
+  it('cannot be evaluated when a value is unknown', () => {
     expect(holds('partnership.usersOnDevice > 2')).toBeNull();
     expect(holds('device.encrypted')).toBeNull();
     expect(holds('user.attributes.x == "y"', { user: { attributes: { x: null } } })).toBeNull();
@@ -215,7 +215,7 @@ describe('an expression', () => {
     expect(holds('has(partnership.told.model)')).toBe(false);
   });
 
-  it('reads whole numbers, texts, lists, attributes and times', () => {
+  it('supports integers, strings, lists, attributes and times', () => {
     const facts = {
       user: { names: ['alice'], groups: ['staff', 'IT'], attributes: { level: 3, rate: 1.5 } },
       device: { osVersion: 'iOS 17.4.1', attributes: { due: '2026-11-01' } },
@@ -254,7 +254,7 @@ describe('an expression', () => {
     expect(problem(`device.managed ${'|| device.managed '.repeat(400)}`)).not.toBe('none');
   });
 
-  it('notes when an age passes the length it is compared with', () => {
+  it('reports the time at which an age exceeds the duration it is compared with', () => {
     const at = scene({ partnership: { firstSeen: '2026-11-30T00:00:00Z' } });
     const compiled = compileExpression('age(partnership.firstSeen) < duration("168h")');
     if (!('holds' in compiled)) throw new Error(compiled.message);
