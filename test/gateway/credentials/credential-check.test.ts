@@ -1,5 +1,5 @@
-// Owns the promises about credentials: nothing but "allow" is told or written down before the mail server took them, and
-// guessing here is no way to guess there.
+// Owns the promises of the credential check: only "allow" has any effect before the mail server accepted the credentials, and
+// the gateway cannot be used to guess passwords of the mail server.
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { checkLeaks } from '../../support/checks/leaks.ts';
 import { guarded, openQuarantine } from '../../support/servers/quarantine.ts';
@@ -18,7 +18,7 @@ checkLeaks();
 let world: Quarantine;
 const basic = (login: string): string => `Basic ${Buffer.from(login).toString('base64')}`;
 
-/** `from` = the address that a proxy in front says the phone has. */
+/** `from` = the phone's address as sent by a proxy in front. */
 function folderSync(authorization: string | null, device = 'PHONE1', from?: string, host = 'm'): string {
   return (
     `POST /Microsoft-Server-ActiveSync?Cmd=FolderSync&DeviceId=${device}&DeviceType=iPhone HTTP/1.1\r\nHost: ${host}\r\n` +
@@ -46,7 +46,7 @@ async function ask(
   return client.response();
 }
 
-/** One request after the other on one connection; how often each status came. */
+/** Sends one request after the other on one connection; returns the count of each status. */
 async function askAll(
   requests: readonly { readonly login: string; readonly from?: string }[],
 ): Promise<Record<number, number>> {
@@ -60,7 +60,7 @@ async function askAll(
   return statuses;
 }
 
-/** As {@link askAll}, on sixteen connections at a time. */
+/** Like {@link askAll}, on sixteen connections at a time. */
 async function askTogether(requests: Parameters<typeof askAll>[0]): Promise<Record<number, number>> {
   const all: Record<number, number> = {};
   const share = Math.ceil(requests.length / 16);
@@ -79,16 +79,16 @@ const times = <T>(count: number, make: (index: number) => T): T[] =>
 const questions = (): BackendRequest[] =>
   world.backend.requests.filter((request) => request.header('authorization') !== undefined);
 
-/** All that reached the mail server: how much of it with credentials, how much without. */
+/** Number of requests at the mail server, with and without credentials. */
 const asked = (): { with: number; without: number } => ({
   with: questions().length,
   without: world.backend.requests.length - questions().length,
 });
 
-/** Phones whose addresses a proxy tells. */
+/** Phones whose addresses a proxy sends. */
 const proxied: SettingsOverrides = { identity: { trustedProxies: ['127.0.0.1'] } };
 
-/** Takes the passwords that `good` says. */
+/** Accepts the passwords for which `good` returns true. */
 const taking =
   (good: (login: string) => boolean) =>
   (request: BackendRequest): void => {
@@ -109,35 +109,32 @@ describe('a quarantined device', () => {
     ['with a wrong password', basic('alice:wrong')],
     ['of a user who is not there', basic('nobody:x')],
     ['without credentials', null],
-  ])(
-    "%s gets the mail server's own challenge, word by word, and is not written down",
-    async (_, credentials) => {
-      world = await openQuarantine();
-      const { status, headers } = await ask(credentials);
-      expect(status).toBe(401);
-      expect(headers.filter(([name]) => name === 'WWW-Authenticate').map(([, value]) => value)).toEqual([
-        'Basic realm="corp"',
-        'Bearer',
-      ]);
-      expect(world.gateway.seen).toEqual([]);
-      expect(world.mailRequests()).toEqual([]);
-    },
-  );
+  ])("%s gets the mail server's own challenge, unchanged, and is not recorded", async (_, credentials) => {
+    world = await openQuarantine();
+    const { status, headers } = await ask(credentials);
+    expect(status).toBe(401);
+    expect(headers.filter(([name]) => name === 'WWW-Authenticate').map(([, value]) => value)).toEqual([
+      'Basic realm="corp"',
+      'Bearer',
+    ]);
+    expect(world.gateway.seen).toEqual([]);
+    expect(world.mailRequests()).toEqual([]);
+  });
 
-  it('with the right password is written down, and answered', async () => {
+  it('with the right password is recorded and answered', async () => {
     world = await openQuarantine();
     expect((await ask(basic('alice:secret'))).status).toBe(200);
     expect(world.gateway.seen).toEqual([{ user: 'alice', device: 'phone1' }]);
   });
 
-  it('is asked about once for all its connections, also when they come at the same time', async () => {
+  it('causes one check for all its connections, even simultaneous ones', async () => {
     const waiting: BackendRequest[] = [];
     world = await openQuarantine((request) => void waiting.push(request));
     const answers = Array.from({ length: 50 }, () => ask(basic('alice:secret')));
     await until(() => waiting.length > 0, 'the question');
     await until(() => world.gateway.connections() === 50, 'all phones');
     for (const request of waiting.splice(0)) guarded()(request);
-    // Once more, without a password: whether the answer proves anything.
+    // One more, without a password: checks whether a success proves the password.
     await until(() => waiting.length > 0, 'the second question');
     for (const request of waiting.splice(0)) guarded()(request);
     for (const answer of answers) expect((await answer).status).toBe(200);
@@ -146,37 +143,37 @@ describe('a quarantined device', () => {
     expect(questions()[0]?.method).toBe('OPTIONS');
   });
 
-  it('that repeats a wrong password does not bring its user nearer to a lock', async () => {
+  it('that repeats a wrong password does not bring its user closer to a lock-out', async () => {
     world = await openQuarantine();
     for (let count = 0; count < 5; count++) expect((await ask(basic('alice:wrong'))).status).toBe(401);
     expect(questions()).toHaveLength(1);
   });
 
-  it('whose password was accepted is not vouched for with another one', async () => {
+  it('whose password was accepted is checked again with another password', async () => {
     world = await openQuarantine();
     expect((await ask(basic('alice:secret'))).status).toBe(200);
     expect((await ask(basic('alice:secret2'))).status).toBe(401);
   });
 });
 
-describe('guesses', () => {
-  it('that repeat one wrong password become one question, and one for the challenge', async () => {
+describe('password guesses', () => {
+  it('that repeat one wrong password cause one check, and one request for the challenge', async () => {
     world = await openQuarantine();
     expect(await askAll(times(200, () => ({ login: 'alice:wrong' })))).toEqual({ 401: 200 });
     expect(asked()).toEqual({ with: 1, without: 1 });
   });
 
-  it('of a thousand passwords become ten at the mail server, and the user still gets in', async () => {
+  it('of a thousand passwords cause ten checks, and the user can still log in', async () => {
     world = await openQuarantine();
     const statuses = await askAll(times(1_000, (count) => ({ login: `alice:guess-${count}` })));
     expect(statuses).toEqual({ 401: 10, 503: 990 });
     expect(asked()).toEqual({ with: 10, without: 1 });
-    // An allowed device of the same user is not concerned.
+    // An allowed device of the same user is not affected.
     const allowed = await ask(basic('alice:secret'), 'PHONE2');
     expect([allowed.status, allowed.body.toString()]).toEqual([200, 'ok']);
   });
 
-  it('of many users from one address become a hundred in a minute', async () => {
+  it('of many users from one address cause a hundred checks a minute', async () => {
     world = await openQuarantine();
     const { time } = world.gateway;
     expect(await askAll(times(200, (user) => ({ login: `user${user}:x` })))).toEqual({ 401: 100, 503: 100 });
@@ -186,7 +183,7 @@ describe('guesses', () => {
     expect(asked()).toEqual({ with: 101, without: 2 });
   });
 
-  it('from all addresses of an IPv6 network count as from one', async () => {
+  it('from all addresses of an IPv6 network count as one address', async () => {
     world = await openQuarantine(guarded(), proxied);
     const statuses = await askAll(
       times(30, (index) => ({ login: `alice:guess-${index}`, from: `2001:db8::${index + 1}` })),
@@ -194,7 +191,7 @@ describe('guesses', () => {
     expect(statuses).toEqual({ 401: 10, 503: 20 });
   });
 
-  it('of one user from everywhere become sixty in a minute, and lock out nobody whose password was good', async () => {
+  it('of one user from many addresses cause sixty checks a minute, and do not lock out a user with the right password', async () => {
     world = await openQuarantine(guarded(), proxied);
     const { time } = world.gateway;
     expect((await ask(basic('alice:secret'), 'PHONE1', '192.0.2.1')).status).toBe(200);
@@ -202,13 +199,13 @@ describe('guesses', () => {
     const guesses = times(200, (index) => ({ login: `alice:guess-${index}`, from: `198.51.100.${index}` }));
     expect(await askAll(guesses)).toEqual({ 401: 60, 503: 140 });
     expect(asked()).toEqual({ with: 1 + 60, without: 2 });
-    // Not remembered any more: asked about again, from the same place and from elsewhere.
+    // No longer cached: checked again, from the same address and from another.
     expect((await ask(basic('alice:secret'), 'PHONE1', '192.0.2.1')).status).toBe(200);
     expect((await ask(basic('alice:secret'), 'PHONE1', '198.51.100.7')).status).toBe(200);
     expect(asked()).toEqual({ with: 1 + 60 + 1, without: 3 });
   });
 
-  it('from an office with a thousand honest phones lock none of them out', async () => {
+  it('from the address of a thousand honest phones lock none of them out', async () => {
     world = await openQuarantine(
       taking((login) => login.endsWith(':good')),
       proxied,
@@ -223,11 +220,11 @@ describe('guesses', () => {
     await time.advance(10_001);
     expect(await askAll(guesses.slice(100))).toEqual({ 401: 100, 503: 100 });
     expect(await askTogether(office)).toEqual({ 200: 1_000 });
-    // Challenges, and questions whether a yes proves anything: of each, one in a minute.
+    // Challenges, and checks whether a success proves the password: one a minute of each.
     expect(asked()).toEqual({ with: 1_000 + 100 + 100 + 1_000, without: 4 });
   });
 
-  it('of many users at once do not become as many questions at once, from one address least of all', async () => {
+  it('of many users at once cause a bounded number of simultaneous checks, fewer from one address', async () => {
     const waiting: BackendRequest[] = [];
     let mayAnswer = false;
     world = await openQuarantine(
@@ -254,7 +251,7 @@ describe('the challenge', () => {
     `www-authenticate: Bearer authorization_uri="https://login.example/"\r\nContent-Type: text/html\r\n` +
     `Content-Length: ${BODY.length}\r\n\r\n${BODY}`;
 
-  it("is the mail server's own, word by word, asked for once a minute", async () => {
+  it("is the mail server's own, unchanged, requested once a minute", async () => {
     world = await openQuarantine(
       (request) => void request.connection.socket.write(said(request.header('host') ?? '')),
     );
@@ -277,7 +274,7 @@ describe('the challenge', () => {
     expect(asked()).toEqual({ with: 3, without: 3 });
   });
 
-  it('is asked for once by all that wait for it', async () => {
+  it('is requested once for all clients that wait for it', async () => {
     const waiting: BackendRequest[] = [];
     world = await openQuarantine((request) => void waiting.push(request));
     const answers = times(50, () => ask(null));
@@ -287,7 +284,7 @@ describe('the challenge', () => {
     expect(asked()).toEqual({ with: 0, without: 1 });
   });
 
-  it('of a storm of names is asked for under eight of them', async () => {
+  it('for many host names is requested under eight of them', async () => {
     world = await openQuarantine(
       (request) => void request.connection.socket.write(said(request.header('host') ?? '')),
     );
@@ -299,7 +296,7 @@ describe('the challenge', () => {
   it.each([
     ['takes a stranger in', ok('secret'), 401],
     ['says 403 to strangers', 'HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n', 403],
-  ])('of a server that %s is no other answer', async (_, answer, status) => {
+  ])('is replaced by the gateway’s own answer for a server that %s', async (_, answer, status) => {
     world = await openQuarantine(({ connection }) => void connection.socket.write(answer));
     for (let count = 0; count < 3; count++) {
       const response = await ask(null);
@@ -316,7 +313,7 @@ describe('the challenge', () => {
       ? 'HTTP/1.1 403 Banned\r\nContent-Length: 0\r\n\r\n'
       : said('m');
 
-  it('of an address that the mail server has banned is told to that address alone', async () => {
+  it('for an address that the mail server has banned is sent to that address only', async () => {
     world = await openQuarantine(
       (request) => void request.connection.socket.write(banning(request)),
       proxied,
@@ -332,7 +329,7 @@ describe('the challenge', () => {
     expect(asked()).toEqual({ with: 0, without: 2 + 7 + 1 });
   });
 
-  it('of a banned address is not told to those that wait for the same answer', async () => {
+  it('for a banned address is not sent to other clients that wait for the challenge', async () => {
     const waiting: BackendRequest[] = [];
     world = await openQuarantine((request) => void waiting.push(request), proxied);
     const banned = ask(null, 'PHONE1', '192.0.2.66');
@@ -358,7 +355,7 @@ describe('the challenge', () => {
     await other.close();
   });
 
-  it('does not come when no server answers: the phone is told so', async () => {
+  it('is replaced by an error when no server answers', async () => {
     world = await openQuarantine(() => undefined);
     const { time } = world.gateway;
     const answer = ask(null);
@@ -387,7 +384,7 @@ describe('with time', () => {
     return { time, again };
   }
 
-  it('a question that the mail server does not answer ends in 503 after its time for a response, and not before', async () => {
+  it('a check without an answer of the mail server ends in 503 after the response time-out, and not before', async () => {
     world = await openQuarantine(() => undefined, { upstream: { responseTimeoutMs: 90_000 } });
     const { time } = world.gateway;
     const answer = ask(basic('alice:secret'));
@@ -401,7 +398,7 @@ describe('with time', () => {
     await until(() => world.backend.connections.every(({ closed }) => closed), 'the end of the question');
   });
 
-  it('what was accepted is asked about again after a minute on other connections', async () => {
+  it('accepted credentials are checked again after a minute on other connections', async () => {
     const { time } = await open();
     expect((await ask(basic('alice:secret'))).status).toBe(200);
     await time.advance(59_000);
@@ -412,7 +409,7 @@ describe('with time', () => {
     expect(questions()).toHaveLength(2);
   });
 
-  it('what was refused is asked about again after five minutes', async () => {
+  it('refused credentials are checked again after five minutes', async () => {
     const { time } = await open();
     expect((await ask(basic('alice:new'))).status).toBe(401);
     password = 'new';
@@ -424,7 +421,7 @@ describe('with time', () => {
     expect(questions()).toHaveLength(2);
   });
 
-  it('a changed password ends what the old one opened, also for a phone that never falls silent', async () => {
+  it('a changed password ends the access of the old one, even for a phone that never pauses', async () => {
     const { time, again } = await open();
     expect(await again('alice:secret')).toBe(200);
     password = 'new';
@@ -433,20 +430,20 @@ describe('with time', () => {
       await time.advance(10_000);
       statuses.push(await again('alice:secret'));
     }
-    // Its connection looks at the shared memory after 30 s, and once more after 60 s.
+    // Its connection reads the shared cache after 30 s, and again after 60 s.
     expect(statuses.slice(0, 5)).toEqual([200, 200, 200, 200, 200]);
     expect(statuses.slice(-2)).toEqual([401, 401]);
     expect(questions()).toHaveLength(2);
     expect(await again('alice:new')).toBe(200);
   });
 
-  it('a connection does not ask again what it knows within 30 seconds, and the shared memory within 60', async () => {
+  it('a result is reused for 30 seconds by its connection, and for 60 seconds by the shared cache', async () => {
     const { time, again } = await open();
     expect(await again('alice:secret')).toBe(200);
     await time.advance(31_000);
     expect(await again('alice:secret')).toBe(200);
     password = 'new';
-    // The shared memory has forgotten, the connection has not.
+    // The entry has left the shared cache, but not the connection.
     await time.advance(29_500);
     expect(await again('alice:secret')).toBe(200);
     expect((await ask(basic('alice:secret'))).status).toBe(401);
@@ -467,7 +464,7 @@ describe('with time', () => {
 });
 
 describe('a mail server', () => {
-  it('that is away makes a refused device come again later, and an allowed one get its error', async () => {
+  it('that is down makes a refused device get 503, and an allowed one the error of the mail server', async () => {
     world = await openQuarantine();
     await world.backend.close();
     const refused = await ask(basic('alice:secret'));
@@ -476,18 +473,23 @@ describe('a mail server', () => {
     expect((await ask(basic('alice:secret'), 'PHONE2')).status).toBe(502);
   });
 
-  it.each([302, 404, 500])('that answers the question with %i has not said yes', async (status) => {
-    world = await openQuarantine(
-      ({ connection }) =>
-        void connection.socket.write(`HTTP/1.1 ${status} X\r\nLocation: /login\r\nContent-Length: 0\r\n\r\n`),
-    );
-    expect((await ask(basic('alice:secret'))).status).toBe(503);
-    expect(world.gateway.seen).toEqual([]);
-  });
+  it.each([302, 404, 500])(
+    'that answers the check with %i does not accept the credentials',
+    async (status) => {
+      world = await openQuarantine(
+        ({ connection }) =>
+          void connection.socket.write(
+            `HTTP/1.1 ${status} X\r\nLocation: /login\r\nContent-Length: 0\r\n\r\n`,
+          ),
+      );
+      expect((await ask(basic('alice:secret'))).status).toBe(503);
+      expect(world.gateway.seen).toEqual([]);
+    },
+  );
 });
 
 describe('a phone that leaves', () => {
-  it('while the mail server is asked leaves no request, and the answer serves the next one', async () => {
+  it('during the check leaves no request open, and the result is used for the next one', async () => {
     const waiting: BackendRequest[] = [];
     world = await openQuarantine((request) => void waiting.push(request));
     const client = await connect();

@@ -1,4 +1,4 @@
-// Owns the promises of the pass-through lane: what goes by the gate, what never does, and that nothing leaks.
+// Owns the promises of the pass-through lane: which requests it forwards, which it never does, and that it frees its resources.
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { parseRange } from '../../../src/identity/client-address.ts';
@@ -46,7 +46,7 @@ function request(line: string, lines: readonly string[] = [], body = ''): string
 const get = (target = '/owa/', ...lines: string[]): string => request(`GET ${target}`, lines);
 
 describe('a listed path', () => {
-  it('reaches the server with its body and query, and its answer comes back', async () => {
+  it('reaches the server with its body and query, and gets its answer', async () => {
     const { backend, gateway, client } = await setUp(({ connection }) =>
       connection.socket.write(ok('answer', 'Set-Cookie: a=1\r\nSet-Cookie: b=2\r\n')),
     );
@@ -77,7 +77,7 @@ describe('a listed path', () => {
     expect(gateway.lines[0]?.bytesOut).toBeGreaterThan('answer'.length);
   });
 
-  it('is served over one client and one upstream connection, request after request', async () => {
+  it('is served over one client and one upstream connection, one request after another', async () => {
     const { backend, client } = await setUp();
     for (const target of ['/owa', '/owa/a', '/owa/b?c']) {
       client.send(get(target));
@@ -87,7 +87,7 @@ describe('a listed path', () => {
     expect(backend.connections).toHaveLength(1);
   });
 
-  it('may be pipelined once: the second request waits for its turn', async () => {
+  it('may be pipelined once: the second request waits for the first answer', async () => {
     const { backend, client } = await setUp();
     client.send(get('/owa/1') + get('/owa/2'));
     expect((await client.response()).status).toBe(200);
@@ -95,14 +95,14 @@ describe('a listed path', () => {
     expect(backend.requests.map(({ target }) => target)).toEqual(['/owa/1', '/owa/2']);
   });
 
-  it('is cut off when more is pipelined than one request', async () => {
+  it('is disconnected when more than one request is pipelined', async () => {
     const { backend, client } = await setUp(() => undefined);
     client.send(get('/owa/1') + get('/owa/2') + get('/owa/3'));
     await until(() => client.closed);
     await until(() => backend.connections.every(({ closed }) => closed));
   });
 
-  it('takes a chunked body without its extensions and trailers', async () => {
+  it('is forwarded with a chunked body, without its extensions and trailers', async () => {
     const { backend, client } = await setUp();
     const body = '4;x=y\r\nbody\r\n0\r\nX-Trailer: 1\r\n\r\n';
     client.send(request('PUT /owa/file', ['Transfer-Encoding: chunked'], body));
@@ -111,14 +111,14 @@ describe('a listed path', () => {
     expect(backend.connections[0]?.received).not.toMatch(/trailer|x=y/i);
   });
 
-  it('sends a path that looks like a URL exactly as it came', async () => {
+  it('that looks like a URL is forwarded unchanged', async () => {
     const { backend, client } = await setUp();
     client.send(get("/owa/a:b@c,(d)!$&'*+=~-_%20%C3%A4/?http://x/"));
     expect((await client.response()).status).toBe(200);
     expect(backend.requests[0]?.target).toBe("/owa/a:b@c,(d)!$&'*+=~-_%20%C3%A4/?http://x/");
   });
 
-  it('is asked for again, once, when the reused connection turns out closed', async () => {
+  it('is requested again, once, when the reused connection has been closed', async () => {
     const { backend, client } = await setUp(({ connection, target }) => {
       if (target === '/owa/second' && backend.connections.length === 1) connection.socket.destroy();
       else connection.socket.write(ok());
@@ -130,7 +130,7 @@ describe('a listed path', () => {
     expect(backend.connections).toHaveLength(2);
   });
 
-  it('is never posted twice', async () => {
+  it('is never sent a POST twice', async () => {
     const { backend, client } = await setUp(({ connection, method }) => {
       if (method === 'POST') connection.socket.destroy();
       else connection.socket.write(ok());
@@ -159,7 +159,7 @@ describe('a listed path', () => {
 
 describe('a path that is not listed', () => {
   it.each(['/', '/other', '/owax', '/OWA/', '/EWS/Exchange.asmx/', '/EWS', '/owa%20/', '/?/owa/'])(
-    'gets 404 for %s, and the server hears nothing',
+    'gets 404 for %s, without a request to the server',
     async (target) => {
       const { backend, gateway, client } = await setUp();
       expect(gateway.lane.wants(target)).toBe(false);
@@ -169,7 +169,7 @@ describe('a path that is not listed', () => {
     },
   );
 
-  it('gets 404 also behind a listed one on the same connection', async () => {
+  it('gets 404 also after a listed one on the same connection', async () => {
     const { backend, client } = await setUp();
     client.send(get('/owa/'));
     await client.response();
@@ -181,7 +181,7 @@ describe('a path that is not listed', () => {
 });
 
 const EAS = '/Microsoft-Server-ActiveSync';
-/** One character in one of the ways a server may read it. */
+/** One character in one of the encodings that a server may decode. */
 function disguised(character: string): fc.Arbitrary<string> {
   const escaped = '%' + character.charCodeAt(0).toString(16);
   const wide = String.fromCharCode(character.charCodeAt(0) + 0xfee0);
@@ -256,7 +256,7 @@ const EAS_SPELLINGS = [
 ];
 
 describe('Exchange ActiveSync', () => {
-  it.each(EAS_SPELLINGS)('does not go by the gate as %s, even where every path is open', async (target) => {
+  it.each(EAS_SPELLINGS)('is not forwarded as %s, even if every path is open', async (target) => {
     const { backend, gateway, client } = await setUp(undefined, {
       paths: [{ path: '/', match: 'prefix', upgrade: true }],
     });
@@ -268,7 +268,7 @@ describe('Exchange ActiveSync', () => {
     expect(backend.requests).toHaveLength(1);
   });
 
-  it('does not go by the gate however it is encoded', () => {
+  it('is not forwarded, however it is encoded', () => {
     const everything = [{ path: '/', match: 'prefix', upgrade: true }] as const;
     const characters = fc.tuple(...Array.from(EAS.slice(1), (character) => disguised(character)));
     fc.assert(
@@ -278,7 +278,7 @@ describe('Exchange ActiveSync', () => {
     );
   });
 
-  it('does not go by the gate as an upgrade', async () => {
+  it('is not forwarded as an upgrade', async () => {
     const { backend, client } = await setUp(undefined, {
       paths: [{ path: '/', match: 'prefix', upgrade: true }],
     });
@@ -296,7 +296,7 @@ describe('Exchange ActiveSync', () => {
     '/owa/%2e%2e/x',
     '/owa/http:/x',
     '/owa/%zz',
-  ])('could hide in %s, so that is refused', async (target) => {
+  ])('cannot be hidden in %s, which is refused', async (target) => {
     const { backend, client } = await setUp();
     client.send(get(target));
     expect((await client.response()).status).toBe(400);
@@ -304,7 +304,7 @@ describe('Exchange ActiveSync', () => {
   });
 });
 
-describe('a head that node:http would take', () => {
+describe('a head that node:http would accept', () => {
   const chunked = ['Transfer-Encoding: chunked'];
   const hidden = '0\r\n\r\nGET /hidden HTTP/1.1\r\nHost: x\r\n\r\n';
   it.each([
@@ -356,7 +356,7 @@ describe('a head that node:http would take', () => {
     expect(gateway.lines[0]).toMatchObject({ method: '', path: '', error: 'EASGATE_BAD_HEADER' });
   });
 
-  it('is refused for a host that is not ours', async () => {
+  it('is refused for an unknown host', async () => {
     const { client } = await setUp(undefined, { publicHosts: ['other.example.com'] });
     client.send(get());
     expect((await client.response()).status).toBe(421);
@@ -364,7 +364,7 @@ describe('a head that node:http would take', () => {
 });
 
 describe('headers', () => {
-  it('of one hop, and claims a server might trust, stay here', async () => {
+  it('of one hop, and identity headers that a server might trust, are removed', async () => {
     const { backend, client } = await setUp();
     client.send(
       get(
@@ -398,7 +398,7 @@ describe('headers', () => {
     ]);
   });
 
-  it('say who is behind a trusted proxy', async () => {
+  it('have the client behind a trusted proxy', async () => {
     const { backend, gateway, client } = await setUp(undefined, {
       trustedProxies: [parseRange('127.0.0.1')],
       hostHeader: 'upstream',
@@ -411,7 +411,7 @@ describe('headers', () => {
     expect(gateway.lines[0]?.address).toBe('192.0.2.1');
   });
 
-  it('of a response lose what belongs to one hop, and repeated ones stay apart', async () => {
+  it('of a response lose those of one hop, and repeated ones stay separate', async () => {
     const { client } = await setUp(({ connection }) =>
       connection.socket.write(
         'HTTP/1.1 401 No\r\nWWW-Authenticate: Negotiate\r\nWWW-Authenticate: Basic realm="x"\r\n' +
@@ -429,8 +429,8 @@ describe('headers', () => {
   });
 });
 
-describe('credentials that bind a connection', () => {
-  it('get an upstream connection that no other client uses, and that ends with this client', async () => {
+describe('connection-bound credentials', () => {
+  it('have an upstream connection that no other client uses, and that ends with this client', async () => {
     const { backend, client, open } = await setUp();
     client.send(get('/owa/1', 'Authorization: NTLM TlRMTVNTUAAB'));
     await client.response();
@@ -448,8 +448,8 @@ describe('credentials that bind a connection', () => {
   });
 });
 
-describe('a client that leaves', () => {
-  it('takes its upstream request along (node-http-proxy#1559)', async () => {
+describe('a client that disconnects', () => {
+  it('ends its upstream request (node-http-proxy#1559)', async () => {
     const { backend, gateway, client } = await setUp(() => undefined);
     client.send(get('/owa/notifications'));
     await until(() => backend.requests.length === 1);
@@ -460,7 +460,7 @@ describe('a client that leaves', () => {
     expect(gateway.lane.connections()).toBe(0);
   });
 
-  it('takes it along behind a complete body, and in the middle of a response', async () => {
+  it('ends it also after a complete body, and during a response', async () => {
     const { backend, client } = await setUp(({ connection }) =>
       connection.socket.write('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf'),
     );
@@ -470,7 +470,7 @@ describe('a client that leaves', () => {
     await until(() => backend.connections[0]?.closed === true, 'the upstream connection to close');
   });
 
-  it('in the middle of its body ends the upstream request without its end', async () => {
+  it('during its body leaves the upstream request incomplete', async () => {
     const { backend, client } = await setUp();
     client.send(request('POST /owa/', ['Content-Length: 10'], 'half'));
     await until(() => backend.connections[0]?.received.endsWith('half') === true);
@@ -481,7 +481,7 @@ describe('a client that leaves', () => {
 });
 
 describe('a server that fails', () => {
-  it('gives 502 and names nothing when it cannot be reached', async () => {
+  it('leads to 502 without its name when it is unreachable', async () => {
     const { backend, client } = await setUp();
     await backend.close();
     client.send(get());
@@ -499,13 +499,13 @@ describe('a server that fails', () => {
     ],
     ['sends a status out of range', 'HTTP/1.1 000 x\r\nContent-Length: 0\r\n\r\n'],
     ['switches protocols unasked', 'HTTP/1.1 101 x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n'],
-  ])('gives 502 when it %s', async (_what, bytes) => {
+  ])('leads to 502 when it %s', async (_what, bytes) => {
     const { client } = await setUp(({ connection }) => connection.socket.end(bytes));
     client.send(get());
     expect((await client.response()).status).toBe(502);
   });
 
-  it('gives 504 when it takes too long', async () => {
+  it('leads to 504 when it takes too long', async () => {
     const pass = stopTimers();
     const { backend, gateway, client } = await setUp(() => undefined, { responseTimeoutMs: 1_000 });
     client.send(get());
@@ -517,7 +517,7 @@ describe('a server that fails', () => {
   });
 
   it.each(['Content-Length: 10\r\n\r\nhalf', 'Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n'])(
-    'in the middle of a response never looks like its end: %j',
+    'during a response never makes it look complete: %j',
     async (rest) => {
       const { gateway, client } = await setUp(({ connection }) =>
         connection.socket.end('HTTP/1.1 200 OK\r\n' + rest),
@@ -529,7 +529,7 @@ describe('a server that fails', () => {
     },
   );
 
-  it('in the middle of a response is given up after the idle time', async () => {
+  it('during a response is disconnected after the idle time-out', async () => {
     const pass = stopTimers();
     const { backend, gateway, client } = await setUp(
       ({ connection }) => connection.socket.write('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf'),
@@ -544,15 +544,15 @@ describe('a server that fails', () => {
   });
 });
 
-describe('bounds', () => {
-  it('refuse a body that is announced too large', async () => {
+describe('the limits', () => {
+  it('refuse a body whose Content-Length is too large', async () => {
     const { backend, client } = await setUp();
     client.send(request('POST /owa/', ['Content-Length: 100001', 'Expect: 100-continue']));
     expect((await client.response()).status).toBe(413);
     expect(backend.connections).toHaveLength(0);
   });
 
-  it('refuse a chunked body that grows too large', async () => {
+  it('refuse a chunked body that becomes too large', async () => {
     const { backend, client } = await setUp();
     const chunk = 'c350\r\n' + 'x'.repeat(50_000) + '\r\n';
     client.send(request('POST /owa/', ['Transfer-Encoding: chunked'], chunk + chunk + chunk));
@@ -572,20 +572,20 @@ describe('bounds', () => {
     expect(gateway.lines[0]?.error).toBe('EASGATE_BAD_CHUNK');
   });
 
-  it('end a body that stops coming', async () => {
+  it('end a request whose body stalls', async () => {
     const pass = stopTimers();
     const { backend, gateway, client } = await setUp(undefined, { responseTimeoutMs: 1_000 });
     client.send(request('POST /owa/', ['Content-Length: 10'], 'half'));
     await until(() => backend.connections[0]?.received.endsWith('half') === true, 'a part of the body');
     await pass(1_000);
-    // What the client still sends is read for a moment before the answer.
+    // The gateway reads the rest of the client's input for a moment before the answer.
     await pass(LINGER_MS);
     expect((await client.response()).status).toBe(408);
     await until(() => backend.connections[0]?.closed === true);
     expect(gateway.lines[0]?.error).toBe('EASGATE_BODY_TIMEOUT');
   });
 
-  it('end a head that does not come whole', async () => {
+  it('end a request whose head stays incomplete', async () => {
     const pass = stopTimers();
     const { gateway, client } = await setUp(undefined, { headTimeoutMs: 1_000 });
     client.send('GET /owa/ HTTP/1.1\r\nHost: x\r\n');
@@ -603,7 +603,7 @@ describe('bounds', () => {
     await until(() => client.ended);
   });
 
-  it('turn away more connections than allowed', async () => {
+  it('reject more connections than allowed', async () => {
     const { gateway, client, open } = await setUp(() => undefined, { maxConnections: 1 });
     client.send(get());
     await until(() => gateway.lane.connections() === 1);
@@ -614,8 +614,8 @@ describe('bounds', () => {
   });
 });
 
-describe('stopping', () => {
-  it('closes idle connections at once, and others behind their response', async () => {
+describe('the stop', () => {
+  it('closes idle connections at once, and others after their response', async () => {
     let held: BackendConnection | null = null;
     const { gateway, client, open } = await setUp(({ connection, target }) => {
       if (target === '/owa/held') held = connection;
@@ -637,7 +637,7 @@ describe('stopping', () => {
     expect((await late.response()).status).toBe(503);
   });
 
-  it('closes everything when told to', async () => {
+  it('closes everything if forced', async () => {
     const { backend, gateway, client } = await setUp(() => undefined);
     client.send(get());
     await until(() => backend.requests.length === 1);
@@ -661,7 +661,7 @@ describe('a WebSocket', () => {
     'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
     'Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nKeep-Alive: timeout=9\r\n\r\n';
 
-  it('carries octets both ways behind the 101 of the server, and says so in the log', async () => {
+  it('carries octets both ways after the 101 of the server, and is logged', async () => {
     const { backend, gateway, client } = await setUp(({ connection }) =>
       connection.socket.write(SWITCH + 'first'),
     );
@@ -682,7 +682,7 @@ describe('a WebSocket', () => {
     expect(gateway.lines[0]).toMatchObject({ method: 'GET', path: '/socket', status: 101, error: null });
   });
 
-  it('is not switched before the server has switched (CVE-2026-2833)', async () => {
+  it('is not switched before the server switched (CVE-2026-2833)', async () => {
     const { backend, client } = await setUp(() => undefined);
     client.send(upgrade());
     await until(() => backend.requests.length === 1);
@@ -693,7 +693,7 @@ describe('a WebSocket', () => {
     expect(backend.connections[0]?.received).not.toContain('hidden');
   });
 
-  it('is refused with a request right behind its head', async () => {
+  it('is refused with a request right after its head', async () => {
     const { backend, client } = await setUp();
     client.send(upgrade() + get('/hidden'));
     expect((await client.response()).status).toBe(400);
@@ -709,8 +709,8 @@ describe('a WebSocket', () => {
     await until(() => gateway.lane.connections() === 0);
   });
 
-  it('closes when neither side says anything for the idle time', async () => {
-    // Real time: a socket of Node keeps it.
+  it('closes when neither side sends anything for the idle time-out', async () => {
+    // Real time: the time-out is that of a Node.js socket.
     const { backend, client } = await setUp(({ connection }) => connection.socket.write(SWITCH), {
       idleTimeoutMs: 500,
     });
@@ -718,7 +718,7 @@ describe('a WebSocket', () => {
     await until(() => client.ended && backend.connections[0]?.closed === true);
   });
 
-  it('that the server refuses gets the answer of the server, framed anew', async () => {
+  it('that the server refuses gets the answer of the server, with new framing', async () => {
     const { client } = await setUp(({ connection }) =>
       connection.socket.write('HTTP/1.1 403 No\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nno\r\n0\r\n\r\n'),
     );
@@ -730,14 +730,14 @@ describe('a WebSocket', () => {
     expect(response.header('connection')).toBe('close');
   });
 
-  it('that the server refuses leaves no connection behind, even if its client stays', async () => {
+  it('that the server refuses leaves no upstream connection open, even if its client stays', async () => {
     const pass = stopTimers();
     const { gateway, client } = await setUp(({ connection }) => connection.socket.write(ok('no')), {
       idleTimeoutMs: 1_000,
     });
     client.send(upgrade());
     expect((await client.response()).status).toBe(200);
-    // Its time for the answer, then to read it.
+    // The time-out for the answer, then the one for reading it.
     await pass(10_000);
     await until(() => gateway.lane.connections() === 0);
     expect(client.closed).toBe(false);
@@ -746,7 +746,7 @@ describe('a WebSocket', () => {
   it.each([
     ['switches to something else', 'HTTP/1.1 101 x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n'],
     ['switches without naming it', 'HTTP/1.1 101 x\r\n\r\n'],
-  ])('is cut off when the server %s', async (_what, bytes) => {
+  ])('is disconnected when the server %s', async (_what, bytes) => {
     const { backend, client } = await setUp(({ connection }) => connection.socket.write(bytes), {
       responseTimeoutMs: 1_000,
     });
@@ -756,7 +756,7 @@ describe('a WebSocket', () => {
     await until(() => backend.connections[0]?.closed === true);
   });
 
-  it('gives 502 when the server cannot be reached, and 504 when it takes too long', async () => {
+  it('gets 502 when the server is unreachable, and 504 when it takes too long', async () => {
     const pass = stopTimers();
     const slow = await setUp(() => undefined, { responseTimeoutMs: 1_000 });
     slow.client.send(upgrade());
@@ -770,7 +770,7 @@ describe('a WebSocket', () => {
     expect((await away.client.response()).status).toBe(502);
   });
 
-  it('that its client gives up is given up upstream', async () => {
+  it('whose client disconnects is ended upstream', async () => {
     const { backend, gateway, client } = await setUp(() => undefined);
     client.send(upgrade());
     await until(() => backend.requests.length === 1);

@@ -89,7 +89,7 @@ function words(title: string, schema: z.ZodType): string[] {
   return [`## ${title}`, '', '| word | meaning |', '| --- | --- |', ...said, ''];
 }
 
-/** docs/reference/records.md as it is, and as the schemas say. */
+/** The current text of docs/reference/records.md, and the text generated from the schemas. */
 export function recordsPage(): { readonly is: string; readonly shouldBe: string } {
   const parts = [
     HEAD,
