@@ -1,4 +1,4 @@
-// Owns the sentences of decisions by hand: what a command says of a decision it wrote or took back.
+// Owns the texts about manual decisions that a command wrote or cleared.
 import type { CoverageNote, Doubt } from '../app/coverage.ts';
 import type { ClearResult, DecideResult } from '../app/decide.ts';
 import { describeDecision } from '../app/decisions.ts';
@@ -10,16 +10,16 @@ import { isOpenWipe, isWipe } from '../model/wipe.ts';
 import { quoted } from './output.ts';
 import { isoTime } from './times.ts';
 
-/** Names listed of one kind. */
+/** Most names listed per kind. */
 const MAX_NAMES = 5;
 
-/** A decision that was written: what it replaced, whom it holds for. */
+/** The text about a written decision: what it replaced, and whom it covers. */
 export function decidedText({ device, user, decision, replaced, covers }: DecideResult): string {
   const lines = [...replaced.map((one) => replacedLine(device, one)), ...covers.map(coverageLine)];
   return `${decision.action}: ${target(device, user)}\n${lines.map((line) => `  ${line}\n`).join('')}`;
 }
 
-/** Decisions that were taken back, and those that are left: whoever takes one back must not believe that all are gone. */
+/** The text about cleared decisions and the remaining ones, so that an operator does not assume that all are cleared. */
 export function clearedText({ device, user, cleared, left }: ClearResult): string {
   const lines = cleared.map(
     (stored) => `cleared: ${target(device, stored.user)} (was: ${describeDecision(stored.decision)})`,
@@ -36,12 +36,12 @@ export function clearedText({ device, user, cleared, left }: ClearResult): strin
   return `${lines.join('\n')}\n`;
 }
 
-/** How to take back what is stored there. */
+/** The command that clears the decision. */
 export function clearCommand(device: DeviceKey, user: UserKey | null): string {
   return `easgate devices clear ${device}${user === null ? '' : ` --user ${quoted(user)}`}`;
 }
 
-/** What looks like a slip. */
+/** The text of a warning. */
 export function doubtText(doubt: Doubt): string {
   const { device } = doubt;
   if (doubt.kind === 'unknownDevice')

@@ -1,4 +1,4 @@
-// Owns how `easgate demo` reads to a person: the phone in a box, requests in words, what it all came to. Pure.
+// Owns the text output of `easgate demo`: the phone's screen in a box, requests in words, a summary. Pure.
 import type { AccountState } from '../sample/phone/screen.ts';
 import type { PhoneEvent } from '../sample/phone/options.ts';
 import type { ShownPhone, StoryStep } from './demo-step.ts';
@@ -20,7 +20,7 @@ const STATES: Readonly<Record<AccountState, string>> = {
   deviceWiped: '(the whole phone is erased)',
 };
 
-/** What an answer says, in words; by command and status, or by status alone. */
+/** Explanations of answers, by command and status, or by status only. */
 const WORDS: Readonly<Record<string, string>> = {
   'Ping 2': 'there is news',
   'Ping 7': 'your folders have changed, ask for them',
@@ -34,7 +34,7 @@ const WORDS: Readonly<Record<string, string>> = {
   'HTTP 449': 'ask for your policy first',
 };
 
-/** What stands above the story. */
+/** The text before the first step. */
 export function introduction(family: string, version: string): string {
   return [
     `A phone's life, played with a real gateway, mail server and mail app (${family}, protocol ${version}) in this process.`,
@@ -44,12 +44,12 @@ export function introduction(family: string, version: string): string {
   ].join('\n');
 }
 
-/** Tells one step after the other, and explains each status the first time it occurs. */
+/** Renders the steps, and explains each status at its first occurrence. */
 export class Narrator {
   private readonly explained = new Set<string>();
   private readonly steps: StoryStep[] = [];
 
-  /** A title, what the operator sees, the requests, and the phone. */
+  /** One step: title, command and output, requests, phone. */
   page(step: StoryStep): string {
     this.steps.push(step);
     const { title, at, operator, output, verdict, reason, requests, milliseconds, phone } = step;
@@ -70,7 +70,7 @@ export class Narrator {
     return `${lines.join('\n')}\n`;
   }
 
-  /** What it all came to. */
+  /** The text after the last step. */
   summary(): string {
     const [, ...changes] = this.steps;
     const slowest = Math.max(...changes.map(({ milliseconds }) => milliseconds));
@@ -103,7 +103,7 @@ function nameOf({ command, http, status }: PhoneEvent): string {
   return status === null || status === '1' ? command : `${command} ${status}`;
 }
 
-/** The same in a row once, with how often. */
+/** Joins equal neighbours, with their number. */
 function collapsed(names: readonly string[]): string[] {
   const runs: { readonly name: string; count: number }[] = [];
   for (const name of names) {
@@ -122,7 +122,7 @@ function screen({ state, subjects, message, passwordPrompts }: ShownPhone): stri
   return [`┌${rule}┐`, ...lines.map((line) => `│ ${line.padEnd(WIDTH)} │`), `└${rule}┘`];
 }
 
-/** Lines of at most WIDTH characters, broken at spaces where there are any. */
+/** Breaks a line at spaces into lines of at most WIDTH characters. */
 function wrap(line: string): string[] {
   const lines: string[] = [];
   let rest = line;
@@ -135,7 +135,7 @@ function wrap(line: string): string[] {
   return [...lines, rest];
 }
 
-/** The text of the gateway's own HTML, which is plain enough for this, with links as URLs and without its title again. */
+/** Converts the HTML of the quarantine message to plain text, with links as URLs and without its title. */
 export function readablePart(html: string, title: string): string {
   const lines = html
     .slice(0, 10_000)

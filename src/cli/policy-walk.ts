@@ -1,4 +1,4 @@
-// Owns how an explanation of a policy is shown to people.
+// Owns the text form of an explanation of a policy.
 import { formatTime } from '../policy/document/times.ts';
 import type {
   ConditionTrace,
@@ -11,7 +11,7 @@ import { verdictDocument } from '../policy/engine/verdict.ts';
 import { printable } from './output.ts';
 import { table } from './table.ts';
 
-/** The verdict in one line, then the walk as a table; `=>` marks what decided, `..` what is only reported. */
+/** The verdict in one line, then the steps as a table; `=>` marks the deciding step, `..` a reportOnly one. */
 export function explanationText({ verdict, steps }: Explanation): string {
   const document = verdictDocument(verdict) as Readonly<Record<string, unknown>>;
   const parts = [
@@ -31,7 +31,7 @@ export function explanationText({ verdict, steps }: Explanation): string {
   return `${verdict.action} (${parts.join('; ')})\n${would}${recheck}\n${stepsTable(steps)}`;
 }
 
-/** The steps of a walk as a table. */
+/** The steps as a table. */
 export function stepsTable(steps: readonly TraceNode[]): string {
   return table(['', 'STEP', 'FOUND'], steps.flatMap(rowsOf));
 }
@@ -42,7 +42,7 @@ function rowsOf(node: TraceNode): string[][] {
   return [[mark, title ?? '', printable(detail ?? '')], ...below.map((text) => ['', '', printable(text)])];
 }
 
-/** The title of a step, what was found, and further lines. */
+/** The title of a step, its finding, and further lines. */
 function textOf(node: TraceNode): string[] {
   switch (node.step) {
     case 'unreadableRecord':

@@ -1,4 +1,4 @@
-// Owns `easgate reload`: checks the configuration, then asks the running gateway to take it.
+// Owns the work of `easgate reload`: checks the configuration, then makes the running gateway reload it.
 import type { Command } from 'commander';
 import { loadUsable } from '../config/check.ts';
 import { report } from '../config/problems.ts';

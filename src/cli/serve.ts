@@ -1,4 +1,4 @@
-// Owns `easgate serve`: the primary process. Reads the configuration, starts the workers, reloads, stops.
+// Owns the work of `easgate serve`, the primary process: reads the configuration, starts the workers, reloads, stops.
 import { availableParallelism } from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
 import { certificateRemarks } from '../config/certificate-checks.ts';
@@ -37,7 +37,7 @@ export async function serve(path: string): Promise<void> {
   await new Primary(path).run();
 }
 
-/** Two looks this far apart that show the same: a document is taken a third of a second after it was written. */
+/** A policy document is read once it is unchanged for this time. */
 const POLICY_SETTLE_MS = 150;
 
 class Primary {
@@ -55,23 +55,23 @@ class Primary {
   private reloading: Promise<void> = Promise.resolve();
   private workers: readonly ProcessIdentity[] = [];
   private stopping = false;
-  /** Log files were rotated before the supervisor could pass it on. */
+  /** Log files were rotated during the start, before the supervisor could be notified. */
   private rotated = false;
 
   constructor(path: string) {
     this.path = path;
-    // With every file the configuration names: what cannot work is said before anything starts.
+    // Includes every file that the configuration names, so that errors are reported before anything starts.
     this.loaded = loadUsable(path);
     this.config = this.loaded.config;
     this.log = openLog(this.config.log.level, this.config.log.destination);
   }
 
   async run(): Promise<void> {
-    // Log rotation and `easgate reload` do not wait for the start. Node.js would open its debugger on SIGUSR1, and end on
-    // SIGHUP.
+    // Log rotation and `easgate reload` may send signals during the start. By default Node.js opens its debugger on SIGUSR1, and
+    // ends on SIGHUP.
     process.on('SIGUSR1', () => this.reopenLogs());
     process.on('SIGHUP', () => {
-      // One after the other, however often it is asked for; the first one after the start.
+      // Reloads run one after the other; the first one after the start.
       this.reloading = this.reloading.then(() => this.reload());
     });
     const starting = this.start();
@@ -86,7 +86,7 @@ class Primary {
     }
     process.on('SIGTERM', () => void this.stop());
     process.on('SIGINT', () => void this.stop());
-    // Last: whoever reads it may send a signal at once.
+    // Last, because its reader may send a signal at once.
     this.announce();
   }
 
@@ -121,7 +121,7 @@ class Primary {
 
   private readonly onEvent: OnEvent = (level, facts, text) => this.log.logger[level](facts, text);
 
-  /** Returns what a gateway before left running. @throws PidFileHeldError when another one runs with the file */
+  /** Returns orphaned workers of an earlier gateway. @throws PidFileHeldError when another gateway uses the file */
   private writePid(pidFile: string): readonly ProcessIdentity[] {
     try {
       return writePidFile(pidFile);
@@ -135,13 +135,13 @@ class Primary {
     }
   }
 
-  /** For the gateway after this one, if this one is killed. */
+  /** Records the workers, so that the next gateway finds them if this one is killed. */
   private recordWorkers(pids: readonly number[]): void {
     this.workers = pids.map((pid) => this.workers.find((known) => known.pid === pid) ?? identityOf(pid));
     try {
       recordWorkers(this.config.workers.pidFile, this.workers);
     } catch {
-      // The file beside it could not be written either, and the log says so.
+      // The pid file could not be written either, which was logged.
     }
   }
 
@@ -157,9 +157,9 @@ class Primary {
     };
   }
 
-  /** New workers with the file's configuration, one by one; the old ones stay when it cannot be used. */
+  /** Replaces the workers one by one with the file's configuration; the old ones stay when it is invalid. */
   private async reload(): Promise<void> {
-    // A drain takes its time: new workers would outlive it.
+    // New workers would outlive the drain.
     if (this.stopping) return;
     const { logger } = this.log;
     try {
@@ -175,7 +175,7 @@ class Primary {
       if (config.workers.pidFile !== this.config.workers.pidFile) removePidFile(this.config.workers.pidFile);
       this.config = config;
       this.recordWorkers(this.workers.map(({ pid }) => pid));
-      // Workers that were replaced have opened it by themselves.
+      // New workers have already opened it.
       this.reopenOwnLog();
       this.watchCertificates();
       this.watchPolicy();
@@ -202,7 +202,7 @@ class Primary {
     this.health = health;
   }
 
-  /** Probes, where a configuration wants them; undefined = nothing changes. @throws ListenError */
+  /** Opens the probes if configured; undefined = unchanged. @throws ListenError */
   private async openHealth(config: Config): Promise<HealthServer | null | undefined> {
     const wanted = healthEndpoint(config);
     const before = this.health === null ? null : healthEndpoint(this.config);
@@ -232,7 +232,7 @@ class Primary {
     }
   }
 
-  /** What the gateway can run with, and an operator should look at. */
+  /** Logs problems that do not prevent the start. */
   private warn({ problems }: UsableConfig): void {
     for (const problem of problems)
       if (!problem.aboutCertificate)
@@ -281,7 +281,7 @@ class Primary {
     this.policyWatch = new FileWatch([...files], onChange, POLICY_SETTLE_MS);
   }
 
-  /** A document that cannot be used changes nothing. */
+  /** Applies the changed policy; an invalid document changes nothing. */
   private onPolicy(): void {
     if (this.stopping) return;
     const { logger } = this.log;
@@ -301,7 +301,7 @@ class Primary {
         { code: 'EASGATE_POLICY_REJECTED', problems },
         'the policy in use stays: correct the document, it is read again by itself',
       );
-      // A list that is missing may come later.
+      // A missing list file may be created later.
       this.watchPolicy(error instanceof PolicyError ? error.files : []);
     }
   }
@@ -330,7 +330,7 @@ function workerCount({ workers: { count } }: Config): number {
   return count === 'auto' ? availableParallelism() : count;
 }
 
-/** For a log line: every problem of a configuration, without excerpts. */
+/** Fields of a log line: every problem of a configuration, without excerpts. */
 function causeOf(error: unknown): { readonly cause: string; readonly problems?: readonly string[] } {
   if (!(error instanceof ConfigError)) return { cause: String(error) };
   return { cause: 'the configuration cannot be used', problems: error.problems };

@@ -1,4 +1,4 @@
-// Owns the work of `easgate store`: which store the directory is, and what an operator says of it.
+// Owns the work of `easgate store`: the identity of the store, its creation, and its acceptance by an operator.
 import type { Command } from 'commander';
 import { acceptStore, initStore, lookAtStore, suspendedWipes } from '../app/store-identity.ts';
 import type { StoreLook } from '../app/store-identity.ts';
@@ -66,7 +66,7 @@ export function init({ json }: { readonly json?: true }, command: Command): Prom
   });
 }
 
-/** `store accept`. An operator who takes a store must know what it no longer does by itself. */
+/** `store accept`. Lists the wipes that are suspended by it, because the operator must order them again. */
 export async function accept({ json }: { readonly json?: true }, command: Command): Promise<void> {
   const { place, accepted, found } = await look(command, async (seen) => ({
     place: seen.keeper.place,

@@ -1,4 +1,4 @@
-// Owns the work of `easgate users`: the list, and one user in full.
+// Owns the work of `easgate users`: the list, and all data about one user.
 import type { Command } from 'commander';
 import { describeDecision } from '../app/decisions.ts';
 import { modelOf, stateOf } from '../app/inventory.ts';

@@ -1,4 +1,4 @@
-// Owns the work of `easgate devices wipe`: what an operator sees before a device is erased, and how they confirm it.
+// Owns the work of `easgate devices wipe`: shows the plan to the operator, and asks for confirmation.
 import { createInterface } from 'node:readline';
 import type { Command } from 'commander';
 import { describeDecision } from '../app/decisions.ts';
@@ -83,14 +83,14 @@ function planText({ device, user, accountOnly, listing, partnerships, named, ...
   return `${lines.join('\n')}\n`;
 }
 
-/** A question has no place in a JSON document. */
+/** Asks for the device id; with `json` without a prompt on standard output. */
 async function askForDevice(device: DeviceKey, json: boolean): Promise<string> {
   if (!process.stdin.isTTY || json)
     throw new ProgramError('EASGATE_WIPE_CONFIRM', `nobody to ask here: add --confirm ${device}`);
   return (await ask('Type the device id to wipe it: ', process.stdin, process.stdout)) ?? '';
 }
 
-/** One line of an answer; null when the input ends before it. */
+/** Asks a question; returns one line of input, or null when the input ends before it. */
 export function ask(
   question: string,
   input: NodeJS.ReadableStream,

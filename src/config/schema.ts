@@ -38,7 +38,7 @@ const CIPHERS = [
 const PATH = 'must be a path that begins with /: letters, digits and . _ / -';
 const PUBLIC_URL = 'must be a URL such as https://mail.example.com/Microsoft-Server-ActiveSync, in ASCII';
 
-/** Headers that phones must send or the gateway writes: none of them can carry a user too. */
+/** Headers that phones send or the gateway writes, and that therefore cannot carry the certificate's user. */
 const OTHER_MEANING =
   /^(host|authorization|cookie|connection|expect|te|trailer|upgrade|via|user-agent|(content|transfer|x-forwarded|x-ms|ms)-.*)$/i;
 
@@ -333,7 +333,7 @@ const passThrough = z.strictObject({
   maxBodyBytes: count(104_857_600, 'largest request body, in bytes'),
 });
 
-/** What is known of the store, whatever its kind. */
+/** Fields about the identity of the store, for every kind of store. */
 const knownStore = {
   id: z
     .string()

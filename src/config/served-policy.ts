@@ -1,4 +1,4 @@
-// Owns which policy a configuration has served: the document of policy.file, or the one that its three actions stand for.
+// Owns the policy of a configuration: the document of policy.file, or the document equivalent to its three actions.
 import { compileSimplePolicy } from '../policy/compile/simple-policy.ts';
 import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
 import { loadPolicyFile, problemLine, readText } from './policy-file.ts';
@@ -7,15 +7,15 @@ import { ConfigError } from './problems.ts';
 import type { Config } from './schema.ts';
 
 /**
- * A policy document as it was checked, with the files of its lists: workers use these texts, whatever the files say by now.
- * A document that is broken meanwhile keeps no worker from starting.
+ * The text of a checked policy document, with the files of its lists. Workers use these texts even if the files have changed, so
+ * that a document that was broken meanwhile does not prevent the start of a worker.
  */
 export interface PolicySource {
   /** Texts by absolute path; the document is one of them. */
   readonly texts: Readonly<Record<string, string>>;
 }
 
-/** A policy that can be used, and what is odd about it. */
+/** A valid policy, and its warnings. */
 export interface ServedPolicy {
   readonly policy: CompiledPolicy;
   /** Each with file, line and column. */
@@ -24,7 +24,7 @@ export interface ServedPolicy {
   readonly source: PolicySource | null;
 }
 
-/** The policy cannot be used; `files` are those that were looked at. */
+/** The policy is invalid; `files` are those that were read. */
 export class PolicyError extends ConfigError {
   readonly files: readonly string[];
 
@@ -63,7 +63,7 @@ export function servedPolicy(
   return { policy, warnings: [...standingWarnings(policy), ...linesOf('warning')], source: { texts } };
 }
 
-/** What an operator should not forget, as long as it is so. */
+/** Warnings about settings that should be temporary, such as reportOnly. */
 export function standingWarnings(policy: CompiledPolicy): string[] {
   const { reportOnly, rules, compliance, noCompliancePolicy } = policy;
   const items = [

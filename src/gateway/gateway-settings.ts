@@ -1,4 +1,4 @@
-// Owns what one data plane is set up with: all of settings.ts, and the lane for other paths.
+// Owns the settings of one data plane: those of settings.ts, and those of the pass-through lane.
 import type { PassThroughSettings } from './pass-through/settings.ts';
 import type {
   ClientSettings,
@@ -17,15 +17,15 @@ export interface GatewaySettings {
   readonly client: ClientSettings;
   readonly throttle: ThrottleSettings;
   readonly identity: IdentitySettings;
-  /** The URL of this gateway as phones know it, `https://host/Microsoft-Server-ActiveSync`; null = not told. */
+  /** The URL of this gateway for phones, `https://host/Microsoft-Server-ActiveSync`; null = not configured. */
   readonly publicUrl: string | null;
   /** Null = a quarantined phone is answered like a blocked one. */
   readonly quarantine: QuarantineSettings | null;
   /** Null = Autodiscover is not served. */
   readonly autodiscover: DiscoverySettings | null;
-  /** Other paths that may pass; null = none. */
+  /** The pass-through lane; null = none. */
   readonly passThrough: PassThroughSettings | null;
   readonly retryAfterSeconds: number;
-  /** Phones a second that a change for many lets in. Absent = 200. */
+  /** Phones per second that are released when a change allows many at once. Absent = 200. */
   readonly releaseRate?: number;
 }

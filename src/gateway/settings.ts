@@ -193,8 +193,8 @@ export interface DiscoverySettings {
 }
 
 /**
- * Longest time that a poll may wait at the mail server, whatever it asks for (MS-ASCMD Ping HeartbeatInterval, Sync Wait).
- * Polls that the gateway holds itself have their limits in quarantine/ping.ts and quarantine/sync.ts.
+ * Longest time that a poll may wait at the mail server, whatever its Ping HeartbeatInterval or Sync Wait (MS-ASCMD). Polls that the
+ * gateway itself holds have their limits in quarantine/ping.ts and quarantine/sync.ts.
  */
 export const MAX_HEARTBEAT_SECONDS = 3540;
 /** Largest chunked request body that is sent on with Content-Length (sogod refuses chunked). */

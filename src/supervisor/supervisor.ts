@@ -16,7 +16,7 @@ import { exited, launchWorker, tell } from './worker-process.ts';
 export interface WorkerPlan {
   readonly config: Config;
   readonly source: ConfigSource;
-  /** The policy document that was checked with it; null or absent = it names none. */
+  /** The policy document that was checked with the configuration; null or absent = the configuration names none. */
   readonly policy?: PolicySource | null;
   readonly count: number;
   readonly sampleUrl: string | null;
@@ -48,9 +48,9 @@ export interface Supervisor {
   reload(plan: WorkerPlan): Promise<void>;
   /** Makes the workers read the certificates again. */
   reloadCertificates(): void;
-  /** All workers decide by another policy document from now on, those that leave and those still to come too. */
+  /** Makes all workers use another policy document, including draining and future ones. */
   usePolicy(policy: PolicySource): void;
-  /** Asks every worker that serves how it is; null for one that does not answer. */
+  /** The health of every serving worker; null for one that does not answer. */
   health(): Promise<(WorkerHealth | null)[]>;
   /** Makes all workers, including draining ones, reopen their log files. */
   reopenLogs(): void;
@@ -86,7 +86,7 @@ class Workers implements Supervisor, SlotOwner<WorkerPlan> {
   private stopping = false;
   /** Number of certificate changes. */
   private certificates = 0;
-  /** How often the policy changed. */
+  /** Number of policy changes. */
   private policies = 0;
   /** Number of times that log files were reopened. */
   private reopened = 0;
@@ -158,7 +158,7 @@ class Workers implements Supervisor, SlotOwner<WorkerPlan> {
     for (const slot of this.slots.splice(plan.count)) slot.retire();
   }
 
-  /** Restores the old plan: with two configurations, chance would decide which one a phone meets. */
+  /** Restores the old plan: workers with different configurations would serve phones at random. */
   private async takeBack(replaced: readonly Slot<WorkerPlan>[], plan: WorkerPlan): Promise<void> {
     // A worker that ends now must not restart with the plan that failed.
     for (const slot of replaced) slot.plan = plan;

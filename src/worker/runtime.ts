@@ -27,7 +27,7 @@ export interface ServingOptions {
   readonly sampleUrl: string | null;
   /** An open socket to listen on; null = bind one. */
   readonly fd: number | null;
-  /** The policy document that was checked with the configuration; null or absent = as the file says now. */
+  /** The policy document that was checked with the configuration; null or absent = read the file now. */
   readonly policy?: PolicySource | null;
 }
 
@@ -130,7 +130,7 @@ function named(
   return identities ? facts : { ...facts, client: undefined, device: undefined };
 }
 
-/** Tracks whether the directory is away, for probes; logs one line when it goes away and one when it returns. */
+/** Tracks whether the directory is unavailable, for probes; logs one line when it becomes unavailable and one when it returns. */
 function watchStore({ logger }: ProcessLog): { readonly away: boolean; readonly listen: StoreStateListener } {
   let since = 0;
   const state = {
@@ -164,7 +164,7 @@ function warnOf({ logger }: ProcessLog, identities: boolean): (error: unknown) =
     const cause = String(error);
     if (isUnreadable)
       logger.warn(
-        // It names a device, and mostly a user.
+        // The record's name contains a device id, and mostly a user name.
         { code: error.code, record: identities ? error.record : undefined, failures },
         'its device is kept out: see `easgate check --store`',
       );

@@ -1,4 +1,4 @@
-// Owns the definitions of `easgate devices`: look at devices, and decide about them by hand.
+// Owns the definitions of `easgate devices`: lists, manual decisions, wipes.
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import { ACCESS_STATES, INVENTORY_FIELDS } from '../../app/inventory.ts';
@@ -27,7 +27,7 @@ export function registerDevices(program: Command): void {
   );
 }
 
-/** Adds the filters of `devices list` and `partnerships list`, and what every list takes. */
+/** Adds the filters of `devices list` and `partnerships list`, and the options of every list. */
 export function addInventoryOptions(command: Command): Command {
   command
     .option('--user <user>', 'every name that may be this user')
@@ -162,7 +162,7 @@ function registerSet(devices: Command): void {
   );
 }
 
-/** Choices for completion alone: the description names them, and the work refuses others with a code. */
+/** Choices for completion only: the description names them, and the use case refuses others with a code. */
 function withChoices(option: Option, choices: string[]): Option {
   option.argChoices = choices;
   return option;

@@ -129,7 +129,7 @@ export const REFUSAL_BY_ACTION: Readonly<Record<Exclude<VerdictAction, 'allow'>,
   ),
 };
 
-/** Of a block, or where there is no mailbox. Null = as the action says; a reason without an entry does not compile, so that each is decided on. */
+/** For a block, or without the quarantine mailbox. Null = as for the action. The type requires an entry for every reason. */
 export const REFUSAL_BY_REASON: Readonly<Record<VerdictReason, VerdictRefusal | null>> = {
   compliant: null,
   notCompliant: null,

@@ -30,10 +30,10 @@ const NO_BYTES = new Uint8Array(0);
 const POLL_OVER: Step = replyWith({ kind: 'pollOver' });
 const START_OVER: Step = replyWith({ kind: 'startOver' });
 const COME_AGAIN: Step = replyWith({ kind: 'comeAgain', why: 'EASGATE_DECISION_CHANGED' });
-/** A poll that may not be let in yet, as many others are, asks again so much later. */
+/** Pause before a held poll that exceeds the release rate is decided again. */
 const RELEASE_RETRY_MS = 1_000;
 
-/** A server error (MS-ASCMD 2.2.3.177.17, status 5): what the phone wants to store it keeps, and tries later. */
+/** A server error (MS-ASCMD 2.2.3.177.17, status 5): the phone keeps its changes and sends them later. */
 const READ_PAST: Step = replyWith({ kind: 'mailbox', answer: { kind: 'ready', bytes: SYNC_SERVER_ERROR } });
 
 /** Drives the exchanges of one client connection, one after the other. */
@@ -309,7 +309,7 @@ export class Driver implements StepInputs, HeldPing, Concerned {
   private async decideHeld(exchange: Exchange): Promise<void> {
     const { timeouts, address } = this.downstream;
     timeouts.resumeResponseDeadline(exchange);
-    // A moment in time may let in thousands: those beyond the pace ask again a second later.
+    // Thousands of verdicts may lapse at the same time: polls beyond the release rate are decided again a second later.
     const { core } = this;
     if (core.peek(exchange, address)?.action === 'allow' && !core.releases.take(core.deadlines.now)) {
       timeouts.endBy(core.deadlines.now + RELEASE_RETRY_MS);

@@ -15,7 +15,7 @@ import type { Scene } from './scene.ts';
 import { compareVersions, isPlainVersion, parseVersion } from './version.ts';
 import type { Version } from './version.ts';
 
-/** Whether a requirement is met; `unreported`: nobody reported the value. */
+/** Whether a requirement is met; `unreported`: no feed reported the value. */
 export type RequirementState = 'met' | 'unmet' | 'unreported';
 
 /** One requirement. */

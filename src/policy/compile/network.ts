@@ -8,7 +8,7 @@ export interface AddressBlock {
   readonly address: Address;
   /** Length of the prefix. */
   readonly bits: number;
-  /** Bits behind the prefix are set: most likely a typing error. */
+  /** Bits after the prefix are set: most likely a typing error. */
   readonly loose: boolean;
 }
 

@@ -1,4 +1,4 @@
-// Owns the words a policy is written with: actions, reasons, requirements, and the fields that conditions can name.
+// Owns the vocabulary of policy documents: actions, reasons, requirements, and the fields of conditions.
 import type { VerdictReason } from '../../model/reason.ts';
 
 /** The actions of rules and steps. */
@@ -125,7 +125,7 @@ export const FIELDS = {
 /** The name of a field. */
 export type FieldName = keyof typeof FIELDS;
 
-/** What is known of a field. */
+/** The properties of a field. */
 export function fieldInfo(name: FieldName): FieldInfo {
   return FIELDS[name];
 }
@@ -133,6 +133,6 @@ export function fieldInfo(name: FieldName): FieldInfo {
 /** All field names, as written. */
 export const FIELD_NAMES = Object.keys(FIELDS) as readonly FieldName[];
 
-/** Ways to sign in that `auth` can name. */
+/** Authentication methods for the field `auth`. */
 export const AUTH_METHODS = ['basic', 'bearer', 'certificate', 'negotiate'] as const;
 export type AuthMethod = (typeof AUTH_METHODS)[number];
