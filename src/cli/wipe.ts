@@ -83,7 +83,7 @@ function planText({ device, user, accountOnly, listing, partnerships, named, ...
   return `${lines.join('\n')}\n`;
 }
 
-/** Asks for the device id; with `json` without a prompt on standard output. */
+/** Asks for the device id. @throws ProgramError without a terminal, or with `json`, whose output has no place for a question */
 async function askForDevice(device: DeviceKey, json: boolean): Promise<string> {
   if (!process.stdin.isTTY || json)
     throw new ProgramError('EASGATE_WIPE_CONFIRM', `nobody to ask here: add --confirm ${device}`);

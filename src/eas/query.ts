@@ -99,7 +99,7 @@ function knownName(query: string, start: number, end: number): number {
   return 0;
 }
 
-/** Parses the text behind `?`. `options` = the method is OPTIONS: command and device may be missing. */
+/** Parses the text after `?`. `options` = the method is OPTIONS: command and device may be missing. */
 export function parseEasQuery(query: string, options: boolean): EasQuery | QueryErrorCode {
   if (query.length > MAX_QUERY) return 'EASGATE_QUERY_TOO_LONG';
   return looksLikeBase64(query) ? parseBase64(query, options) : parsePlain(query, options);
@@ -146,7 +146,7 @@ function buildClasses(): Uint8Array {
   return classes;
 }
 
-/** Characters beyond Latin-1 cannot come off the wire; they have no class. */
+/** Characters beyond Latin-1 cannot occur in a request; they have no class. */
 function classOf(code: number): number {
   return code < 256 ? (CLASSES[code] as number) : 0;
 }

@@ -1,4 +1,4 @@
-// Owns which request targets are Exchange ActiveSync. Pure; hot path.
+// Owns the recognition of Exchange ActiveSync request targets. Pure; hot path.
 import { EasQuery, parseEasQuery } from './query.ts';
 import type { QueryErrorCode } from './query.ts';
 

@@ -1,4 +1,4 @@
-// Owns the error of a stored record that is not understood.
+// Owns the error of a malformed stored record.
 
 /** A stored record is malformed. */
 export class CorruptRecordError extends Error {

@@ -1,4 +1,4 @@
-// Owns the decision taken by hand on a device or a partnership, and the progress of a wipe.
+// Owns the manual decision on a device or a partnership, and the progress of a wipe.
 import { z } from 'zod';
 import { CorruptRecordError } from './corrupt-record.ts';
 import { number, numberOr, text, textOr, texts, word } from './fields.ts';
@@ -11,7 +11,7 @@ const who = {
   decidedAt: numberOr(0, 'When it was decided, milliseconds since the epoch'),
 };
 
-/** An operator lets a device or a partnership pass, or keeps it out. */
+/** An operator's decision to allow, block or quarantine a device or a partnership. */
 export const accessDecisionSchema = z.object({
   action: word(
     {
@@ -27,7 +27,7 @@ export const accessDecisionSchema = z.object({
   ),
 });
 
-/** A partnership that a wipe names: it was known before the order. */
+/** A partnership that a wipe names; it was recorded before the order. */
 export const wipePartnershipSchema = z.object({
   user: z.string().describe('Its user'),
   spellings: texts('The spellings of the device id seen before the order'),
@@ -55,7 +55,7 @@ const progress = z.object({
   acknowledgedBy: text('Whose partnership answered; null = none yet'),
 });
 
-/** A wipe as it is stored. */
+/** The stored progress of a wipe. */
 export const storedWipeSchema = progress.extend({
   epoch: number(
     'The epoch of the store that ordered it. In a store of another epoch nobody knows whether it was taken back: while it is ' +
@@ -63,7 +63,7 @@ export const storedWipeSchema = progress.extend({
   ),
 });
 
-/** How far a wipe is. */
+/** The progress of a wipe. */
 export const wipeProgressSchema = progress.extend({
   suspended: z
     .literal(true)
@@ -80,7 +80,7 @@ const wipeExpiry = z.null().meta({
   default: null,
 });
 
-/** The stored form of {@link wipeDecisionSchema}. Of what orders a wipe nothing has a default: it erases a device. */
+/** The stored form of {@link wipeDecisionSchema}. Its fields have no defaults, because it erases a device. */
 export const storedWipeDecisionSchema = z.object({
   action: wipeAction,
   ...who,
@@ -88,26 +88,26 @@ export const storedWipeDecisionSchema = z.object({
   wipe: storedWipeSchema.describe('The order and its progress'),
 });
 
-/** An operator has the device erased (`wipe`), or only what it holds of the account (`accountWipe`). */
+/** An operator's order to erase the device (`wipe`), or only the data of the account (`accountWipe`). */
 export const wipeDecisionSchema = storedWipeDecisionSchema.extend({
   wipe: wipeProgressSchema.describe('The order and its progress'),
 });
 
-/** A decision an operator took by hand on a device or a partnership (user + device). */
+/** A manual decision of an operator on a device or a partnership (user + device). */
 export const manualDecisionSchema = z.discriminatedUnion('action', [
   accessDecisionSchema,
   wipeDecisionSchema,
 ]);
 
-/** An operator lets a device or a partnership pass, or keeps it out. */
+/** An operator's decision to allow, block or quarantine a device or a partnership. */
 export type AccessDecision = Immutable<z.infer<typeof accessDecisionSchema>>;
 /** A partnership that a wipe names. */
 export type WipePartnership = Immutable<z.infer<typeof wipePartnershipSchema>>;
-/** How far a wipe is. */
+/** The progress of a wipe. */
 export type WipeProgress = Immutable<z.infer<typeof wipeProgressSchema>>;
-/** An operator has something erased. */
+/** An operator's order to erase a device or an account. */
 export type WipeDecision = Immutable<z.infer<typeof wipeDecisionSchema>>;
-/** A decision an operator took by hand on a device or a partnership (user + device). */
+/** A manual decision of an operator on a device or a partnership (user + device). */
 export type ManualDecision = Immutable<z.infer<typeof manualDecisionSchema>>;
 
 const readAccess = readerOf(accessDecisionSchema);

@@ -1,8 +1,8 @@
-// Owns the names of events.
+// Owns the names of the events of the decision journal.
 import type { z } from 'zod';
 import { word } from './fields.ts';
 
-/** Names of events; stable, as operators search for them. */
+/** Names of events; stable, because operators search for them. */
 export const journalEventSchema = word(
   {
     device_throttled: 'the throttle told a device to wait',

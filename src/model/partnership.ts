@@ -1,4 +1,4 @@
-// Owns the partnership: a user on a device, as seen at the mail server.
+// Owns the partnership record: a user on a device, recorded when the mail server accepted the user's credentials.
 import { z } from 'zod';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import { deviceKey, numberOr, text, textOr, userKey } from './fields.ts';
@@ -8,7 +8,7 @@ import { parseObject, readerOf } from './read-record.ts';
 /** Most spellings per record; a device id has fewer. */
 export const MAX_SPELLINGS = 8;
 
-/** A user on a device, as seen at the mail server. */
+/** A user on a device, recorded when the mail server accepted the user's credentials. */
 export const partnershipSchema = z.object({
   user: userKey('The user'),
   device: deviceKey('The device'),
@@ -28,7 +28,7 @@ export const partnershipSchema = z.object({
   }),
 });
 
-/** A user on a device, as seen at the mail server. */
+/** A user on a device, recorded when the mail server accepted the user's credentials. */
 export type PartnershipRecord = Immutable<z.infer<typeof partnershipSchema>>;
 
 /** Spellings seen before and now, each once. */
@@ -54,7 +54,7 @@ export function readPartnership(user: UserKey, device: DeviceKey, stored: string
   json['device'] = device;
   json['spellings'] ??= [];
   const record = read(json, what);
-  // Records of before spellings were kept: the key was the spelling.
+  // Older records have no spellings: the key was the spelling.
   if (record.spellings.length === 0) record.spellings.push(device);
   else if (record.spellings.length > MAX_SPELLINGS) record.spellings.length = MAX_SPELLINGS;
   return record;
@@ -74,7 +74,7 @@ export function seenPartnership(
   }
 }
 
-/** A partnership of which only the names are known. */
+/** A partnership record with only user and device. */
 export function blankPartnership(user: UserKey, device: DeviceKey): PartnershipRecord {
   return readPartnership(user, device, '{}');
 }

@@ -34,5 +34,5 @@ export const verdictReasonSchema = word(
 
 /** Published vocabulary of reasons. */
 export type VerdictReason = z.infer<typeof verdictReasonSchema>;
-/** All of them. */
+/** All reasons. */
 export const REASONS = verdictReasonSchema.options;

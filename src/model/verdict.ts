@@ -1,10 +1,10 @@
-// Owns the verdict: what the gateway does with a request, and why.
+// Owns the verdict: the action of the gateway on a request, and its reason.
 import { z } from 'zod';
 import { word } from './fields.ts';
 import type { Immutable } from './fields.ts';
 import { verdictReasonSchema } from './reason.ts';
 
-/** What the gateway does with a request. */
+/** The action of the gateway on a request. */
 export const verdictActionSchema = word(
   {
     allow: 'it goes to the mail server',
@@ -16,7 +16,7 @@ export const verdictActionSchema = word(
   'What the gateway does with a request',
 );
 
-/** Which wipe a verdict asks for, and of which partnership; what the device answers is recorded against it. */
+/** The wipe and partnership of a `wipe` verdict; the device's answer is recorded for it. */
 export const wipeOrderSchema = z.object({
   decidedFor: z
     .string()
@@ -38,14 +38,14 @@ export const wipeOrderSchema = z.object({
   },
 });
 
-/** What a policy would have decided. */
+/** The verdict of a rule or policy that is not enforced. */
 export const wouldBeSchema = z.object({
   action: z.enum(['allow', 'block', 'quarantine']).describe('What it would have done with the request'),
   reason: verdictReasonSchema,
   rule: z.string().nullable().describe('Name of the rule or compliance policy; null = neither'),
 });
 
-/** What the gateway decided on a user with a device. */
+/** The decision on a user with a device. */
 export const verdictSchema = z.object({
   action: verdictActionSchema,
   reason: verdictReasonSchema,
@@ -104,11 +104,11 @@ export const verdictSchema = z.object({
     .describe('Only with `wipe` and `accountWipe`: which wipe, and of whom'),
 });
 
-/** What the gateway does with a request. */
+/** The action of the gateway on a request. */
 export type VerdictAction = z.infer<typeof verdictActionSchema>;
-/** Which wipe a verdict asks for, and of which partnership. */
+/** The wipe and partnership of a `wipe` verdict. */
 export type WipeOrder = Immutable<z.infer<typeof wipeOrderSchema>>;
 /** A verdict; frozen and shared between requests. */
 export type Verdict = Immutable<z.infer<typeof verdictSchema>>;
-/** What a policy would have decided. */
+/** The verdict of a rule or policy that is not enforced. */
 export type WouldBe = Immutable<z.infer<typeof wouldBeSchema>>;
