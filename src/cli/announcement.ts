@@ -46,7 +46,7 @@ function trial(config: Config, url: string, command: (words: string) => string):
     `  curl -i ${insecure}-u ${quoted(`${user.name}${known}`)} -X OPTIONS ${url.replace('0.0.0.0', '127.0.0.1')}/Microsoft-Server-ActiveSync`,
     `  ${command('devices list')}`,
     `  ${command(`explain ${user.name} ${config.sample.devices[0]?.id ?? 'DEVICE'}`)}`,
-    `Ctrl-C stops it (or: kill ${process.pid}); what it learned stays in the directory`,
+    `Ctrl-C stops it (or: kill ${process.pid}); the directory is kept`,
   ];
 }
 

@@ -98,8 +98,10 @@ class Story {
   /** `account` = the phone supports an account-only wipe. */
   async play(account: boolean): Promise<void> {
     const { mail, phone, signal } = this.stage;
-    await this.step('Alice adds her mail account to a phone that nobody knows.', null, () =>
-      phone.settle(signal),
+    await this.step(
+      'Alice adds her mail account to a phone that device management does not know.',
+      null,
+      () => phone.settle(signal),
     );
     const mdmSays = (managed: boolean, compliant: boolean): string[] => [
       'set',
@@ -112,22 +114,23 @@ class Story {
       'mdm',
     ];
     await this.polling(
-      'She enrols it; the device management reports it, while the phone holds a poll.',
+      'She enrols it, and device management reports it while the phone waits for new mail.',
       mdmSays(true, true),
     );
-    await this.polling('A colleague writes.', null, () => mail.deliver(USER, 'Cake', 'Cake in the kitchen.'));
-    await this.polling(
-      'A system update is missing: the phone does not comply any more.',
-      mdmSays(true, false),
+    await this.polling('A colleague sends her a mail.', null, () =>
+      mail.deliver(USER, 'Cake', 'Cake in the kitchen.'),
     );
+    await this.polling('A system update is missing: the phone is no longer compliant.', mdmSays(true, false));
     await this.polling('The update is installed.', mdmSays(true, true));
     await this.polling('The phone is lost: the operator blocks it.', ['block', DEVICE, '--reason', 'lost']);
-    await this.step('It was in the coat. Alice pulls down the list.', ['clear', DEVICE], () =>
-      phone.settle(signal),
+    await this.step(
+      'Alice finds it: the operator clears the block, and she refreshes her Inbox.',
+      ['clear', DEVICE],
+      () => phone.settle(signal),
     );
     await this.partnershipKnown();
     const whom = account ? ['--account-only', '--user', USER] : [];
-    await this.polling('Alice leaves the company.', [
+    await this.polling('Alice leaves the company: the operator orders a wipe.', [
       'wipe',
       DEVICE,
       ...whom,
@@ -214,7 +217,7 @@ class Story {
     const { serving, signal } = this.stage;
     await until(
       async () => (await serving.store.listPartnerships()).length > 0,
-      'the gateway to note who was seen',
+      'the gateway to record the partnership',
       signal,
     );
   }
@@ -222,7 +225,7 @@ class Story {
 
 function alice(): UserKey {
   const key = userKey(USER);
-  if (isUserError(key)) throw new Error(`${USER} is no user name`);
+  if (isUserError(key)) throw new Error(`${USER} is not a user name`);
   return key;
 }
 
@@ -264,7 +267,7 @@ async function until(
   const end = performance.now() + STEP_MS;
   while (!(await condition())) {
     signal.throwIfAborted();
-    if (performance.now() > end) throw new Error(`the demo waited in vain for ${what}`);
+    if (performance.now() > end) throw new Error(`the demo failed: it waited too long for ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }

@@ -22,24 +22,24 @@ const STATES: Readonly<Record<AccountState, string>> = {
 
 /** Explanations of answers, by command and status, or by status only. */
 const WORDS: Readonly<Record<string, string>> = {
-  'Ping 2': 'there is news',
-  'Ping 7': 'your folders have changed, ask for them',
-  'FolderSync 9': 'these are not your folders any more, start over',
-  'Sync 3': 'this folder is another one now, start it over',
-  'Sync 8': 'there is no such folder any more',
-  'Sync 12': 'your folders have changed, ask for them',
-  '129': 'this device may not',
-  '140': 'there is an order to erase, ask for it',
-  'HTTP 403': 'this device may not',
-  'HTTP 449': 'ask for your policy first',
+  'Ping 2': 'there is new mail',
+  'Ping 7': 'your folders have changed: run FolderSync',
+  'FolderSync 9': 'your folder list is invalid: start over',
+  'Sync 3': 'your state of this folder is invalid: start it over',
+  'Sync 8': 'this folder no longer exists',
+  'Sync 12': 'your folders have changed: run FolderSync',
+  '129': 'this device is not allowed',
+  '140': 'a wipe was ordered: run Provision to get the order',
+  'HTTP 403': 'this device is not allowed',
+  'HTTP 449': 'run Provision first',
 };
 
 /** The text before the first step. */
 export function introduction(family: string, version: string): string {
   return [
-    `A phone's life, played with a real gateway, mail server and mail app (${family}, protocol ${version}) in this process.`,
-    "The operator's lines are commands that are really run, the verdict is the gateway's, the box is what the user sees.",
-    'Requests are named as in Exchange ActiveSync, with the status that was answered where it is not "ok".',
+    `One phone in all its states, with a gateway, a sample mail server and a sample mail app (${family}, protocol ${version}) in this process.`,
+    'The commands of the operator are executed; the verdict is that of the gateway; the box shows the screen of the phone.',
+    'Requests have their names in Exchange ActiveSync, followed by the status of the answer unless it is "success".',
     '',
   ].join('\n');
 }
@@ -79,10 +79,10 @@ export class Narrator {
     const leaks = held.filter(({ phone }) => phone.subjects.length !== 1).length;
     return [
       '',
-      `${this.steps.length} steps. Every change was on the phone within ${slowest} ms, command included.`,
-      `While on hold it showed ${leaks === 0 ? 'the one message and nothing of the mailbox' : `something else ${leaks} times`}; ` +
+      `${this.steps.length} steps. Every change reached the phone within ${slowest} ms, including the command.`,
+      `In quarantine it showed ${leaks === 0 ? 'only the quarantine message' : `something else ${leaks} times`}; ` +
         `it asked for the password ${asked === 0 ? 'never' : `${asked} times`}.`,
-      'With a mail server of your own: docs/guide/operations.md. What phones make of answers: docs/reference/protocol.md, "Phones".',
+      'To use your own mail server: docs/guide/operations.md. How phones react to answers: docs/reference/protocol.md, "Phones".',
       '',
     ].join('\n');
   }

@@ -15,8 +15,8 @@ function hint(error: unknown): string {
     const { device, decided } = error;
     const clear = clearCommand(device, decided.user);
     return isOpenWipe(decided.decision)
-      ? `; take it back first: ${clear}`
-      : `; too late to take back; to let the device in again: ${clear} --force`;
+      ? `; cancel it first: ${clear}`
+      : `; it cannot be cancelled any more; to allow the device again: ${clear} --force`;
   }
   if (error instanceof WipeUserError && error.missing !== null)
     return error.missing === 'account' ? ' (--user)' : ' (--user, or --all-users for each of them)';

@@ -19,7 +19,7 @@ export async function health({ ready }: { readonly ready?: true }, command: Comm
   if (endpoint === null)
     throw new ProgramError(
       'EASGATE_HEALTH',
-      'the gateway has no address for it: set health.listen, for example 127.0.0.1:8782',
+      'no address is configured for health probes: set health.listen, for example 127.0.0.1:8782',
     );
   print(await ask(endpoint, ready === true ? '/readyz' : '/healthz'));
 }
@@ -35,7 +35,7 @@ async function ask(endpoint: Endpoint, path: string): Promise<string> {
     text = (await response.body.text()).slice(0, MAX_SHOWN);
   } catch (error) {
     const cause = error instanceof Error ? error.message : String(error);
-    throw new ProgramError('EASGATE_HEALTH', `${url}: no answer, is the gateway running? (${cause})`);
+    throw new ProgramError('EASGATE_HEALTH', `${url}: no answer; check that the gateway runs (${cause})`);
   }
   if (status !== 200) throw new ProgramError('EASGATE_HEALTH', `${url}: ${status} ${text.trim()}`);
   return text;

@@ -180,11 +180,11 @@ class Primary {
       this.watchCertificates();
       this.watchPolicy();
       this.warn(loaded);
-      logger.info({ code: 'EASGATE_RELOADED' }, 'all workers are replaced');
+      logger.info({ code: 'EASGATE_RELOADED' }, 'the configuration was reloaded: all workers are replaced');
     } catch (error) {
       logger.error(
         { code: 'EASGATE_RELOAD_FAILED', ...causeOf(error) },
-        'the configuration in use stays: correct the file and reload again',
+        'the old configuration is still used: correct the file and reload again',
       );
     }
   }
@@ -227,7 +227,7 @@ class Primary {
     } catch (error) {
       this.log.logger.error(
         { code: 'EASGATE_LOG_REOPEN', cause: fileTrouble(error, destination) },
-        'the old log file stays',
+        'the log file could not be reopened: the old one is still used',
       );
     }
   }
@@ -261,10 +261,13 @@ class Primary {
       readCertificates(this.config);
       readClientCa(this.config);
       this.supervisor?.reloadCertificates();
-      logger.info({ code: 'EASGATE_CERTIFICATES' }, 'certificates changed on disk are in use');
+      logger.info({ code: 'EASGATE_CERTIFICATES' }, 'new certificates were loaded from disk');
       this.warnOfCertificates();
     } catch (error) {
-      logger.error({ code: 'EASGATE_CERTIFICATES', cause: String(error) }, 'the old certificates stay');
+      logger.error(
+        { code: 'EASGATE_CERTIFICATES', cause: String(error) },
+        'the certificates could not be loaded: the old ones are still used',
+      );
     }
   }
 
@@ -291,7 +294,7 @@ class Primary {
       if (policy.source !== null) this.supervisor?.usePolicy(policy.source);
       logger.info(
         { code: 'EASGATE_POLICY', policy: policy.policy.name ?? undefined },
-        'another policy is in use',
+        'a new policy is in use',
       );
       this.warnOfPolicy(policy);
       this.watchPolicy();
@@ -299,7 +302,7 @@ class Primary {
       const problems = error instanceof ConfigError ? error.problems : [String(error)];
       logger.error(
         { code: 'EASGATE_POLICY_REJECTED', problems },
-        'the policy in use stays: correct the document, it is read again by itself',
+        'the old policy is still used: correct the document, which is then read again automatically',
       );
       // A missing list file may be created later.
       this.watchPolicy(error instanceof PolicyError ? error.files : []);

@@ -41,7 +41,7 @@ function statusText({ keeper, known, found, finding, memory }: StoreLook): strin
   const lines = [
     `store: ${keeper.place}`,
     found === null
-      ? 'holds no directory'
+      ? 'no directory'
       : `id ${found.id}, epoch ${found.epoch}, beat ${seconds(found.beat)}, schema ${found.schema}`,
     known === null
       ? 'this gateway knows no store yet'
@@ -62,7 +62,7 @@ export function init({ json }: { readonly json?: true }, command: Command): Prom
     const { place } = seen.keeper;
     if (json) printJson({ place, made: made !== null, store: made ?? seen.found });
     else if (made === null) print(`${place} is store ${seen.found?.id} already\n`);
-    else print(`made store ${made.id}: ${place}\n`);
+    else print(`created store ${made.id}: ${place}\n`);
   });
 }
 

@@ -44,9 +44,10 @@ export function parseMomentToCome(text: string, option: string, now = Date.now()
   if (at === null)
     throw new ProgramError(
       'EASGATE_EXPIRY',
-      `${option} ${text}: write how long (30m, 12h, 7d, 1w) or until when (2026-12-31, 2026-12-31T18:00Z)`,
+      `${option} ${text}: write a duration (30m, 12h, 7d, 1w) or a date (2026-12-31, 2026-12-31T18:00Z)`,
     );
-  if (at <= now) throw new ProgramError('EASGATE_EXPIRY', `${option} ${text}: that is over (${isoTime(at)})`);
+  if (at <= now)
+    throw new ProgramError('EASGATE_EXPIRY', `${option} ${text}: this time is in the past (${isoTime(at)})`);
   return at;
 }
 
@@ -57,7 +58,7 @@ export function parseMomentPast(text: string, option: string, now = Date.now()):
   if (at === null)
     throw new ProgramError(
       'EASGATE_TIME',
-      `${option} ${text}: write how long ago (30m, 12h, 7d, 1w) or since when (2026-11-30, 2026-11-30T18:00Z)`,
+      `${option} ${text}: write a duration (30m, 12h, 7d, 1w) or a date (2026-11-30, 2026-11-30T18:00Z)`,
     );
   return at;
 }

@@ -376,16 +376,20 @@ const policy = z.strictObject({
     .min(1)
     .optional()
     .describe(
-      'policy document (docs/reference/policy.md), read again whenever it changes; stands alone, without the three fields below',
+      'policy document (docs/reference/policy.md), read again whenever it changes; cannot be combined with the three fields below',
     ),
   unknownDevice: action
     .optional()
-    .describe('a device that no feed knows; quarantine when there is no file either'),
-  notEnrolled: action.optional().describe('a device that a feed knows as not managed; likewise'),
-  notCompliant: action.optional().describe('a managed device that is not compliant; likewise'),
+    .describe('action for a device that no feed knows; default without file: quarantine'),
+  notEnrolled: action
+    .optional()
+    .describe('action for a device that a feed reports as not managed; default without file: quarantine'),
+  notCompliant: action
+    .optional()
+    .describe('action for a managed device that is not compliant; default without file: quarantine'),
   releaseRate: count(
     200,
-    'phones a second of one worker that a change of the policy lets in, where it concerns more than 200 open ones: each of them fetches its mail anew',
+    'phones per second and worker that a policy change releases from quarantine or block, beyond the first 200 with open requests; each of them synchronises its mail again',
   ),
 });
 

@@ -76,12 +76,12 @@ export function standingWarnings(policy: CompiledPolicy): string[] {
     ),
   ];
   return [
-    ...(reportOnly ? ['the policy only reports (mode: reportOnly): it keeps no phone out'] : []),
+    ...(reportOnly ? ['the policy only reports (mode: reportOnly): it refuses no phone'] : []),
     ...(!reportOnly && items.length > 0
       ? [`these parts of the policy only report: ${items.join(', ')}`]
       : []),
     ...(noCompliancePolicy.action === 'allow' && !noCompliancePolicy.reportOnly
-      ? ['noCompliancePolicy: allow lets in every user to whom no compliance policy is deployed']
+      ? ['noCompliancePolicy: allow allows every user without a deployed compliance policy']
       : []),
   ];
 }

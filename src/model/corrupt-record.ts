@@ -6,7 +6,7 @@ export class CorruptRecordError extends Error {
   /** Name of the record, and the faulty part. */
   readonly record: string;
   constructor(what: string, cause?: unknown) {
-    super(`the directory holds a record that is not understood: ${what}`, { cause });
+    super(`the directory has a malformed record: ${what}`, { cause });
     this.record = what;
   }
 }

@@ -17,9 +17,9 @@ export const accessDecisionSchema = z.object({
     {
       allow: 'its requests go to the mail server',
       block: 'its requests are refused',
-      quarantine: 'it sees a mailbox with a message about why, and nothing else',
+      quarantine: 'it sees only a mailbox with a message that explains why',
     },
-    'What is decided',
+    'The action of the decision',
   ),
   ...who,
   expiresAt: number(
@@ -35,15 +35,15 @@ export const wipePartnershipSchema = z.object({
 });
 
 const progress = z.object({
-  requestedAt: z.number().describe('When it was ordered, milliseconds since the epoch; names this one wipe'),
+  requestedAt: z.number().describe('When it was ordered, milliseconds since the epoch; identifies this wipe'),
   partnerships: z.array(wipePartnershipSchema).meta({
     description: 'The partnerships that get the order; all other users of the device id are denied',
     default: [],
   }),
   state: word(
     {
-      pending: 'the device did not answer yet',
-      acknowledged: 'the device said that it erases itself',
+      pending: 'the device has not answered yet',
+      acknowledged: 'the device confirmed the wipe',
       failed: 'the device reported a failure; the order is sent again',
     },
     'The progress of the wipe',
@@ -51,15 +51,17 @@ const progress = z.object({
   acknowledgedAt: number(
     'When the device last answered, with success or failure, milliseconds since the epoch; null = not yet',
   ),
-  deviceStatus: number('What it answered: 1 = wiped, 2 = failed (MS-ASPROV 2.2.2.54.3); null = nothing yet'),
-  acknowledgedBy: text('Whose partnership answered; null = none yet'),
+  deviceStatus: number(
+    'The status in its answer: 1 = wiped, 2 = failed (MS-ASPROV 2.2.2.54.3); null = no answer yet',
+  ),
+  acknowledgedBy: text('The user of the partnership that answered; null = none yet'),
 });
 
 /** The stored progress of a wipe. */
 export const storedWipeSchema = progress.extend({
   epoch: number(
-    'The epoch of the store that ordered it. In a store of another epoch nobody knows whether it was taken back: while it is ' +
-      'not acknowledged, it is suspended there. The device is kept out, and not told, until an operator orders the wipe again',
+    'The epoch of the store when it was ordered. In another epoch (for instance a restored backup) it may have been cancelled, so an ' +
+      'unacknowledged wipe is suspended: the device is blocked and gets no order until an operator orders the wipe again',
   ),
 });
 
@@ -68,12 +70,12 @@ export const wipeProgressSchema = progress.extend({
   suspended: z
     .literal(true)
     .exactOptional()
-    .describe('It was ordered in another epoch of the store; derived when read, not stored'),
+    .describe('It was ordered in another epoch of the store; computed on reading, not stored'),
 });
 
 const wipeAction = word(
-  { wipe: 'the device is erased', accountWipe: 'what the device holds of the account is erased' },
-  'What is ordered',
+  { wipe: 'the device is erased', accountWipe: 'the data of the account on the device is erased' },
+  'The kind of wipe',
 );
 const wipeExpiry = z.null().meta({
   description: 'A wipe is cancelled by an operator or carried out; it never expires',

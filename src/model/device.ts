@@ -7,28 +7,28 @@ import { parseObject, readerOf } from './read-record.ts';
 
 /** A feed's report of a device. */
 export const deviceSchema = z.object({
-  key: deviceKey('The device, whatever its id is spelled as'),
+  key: deviceKey('The device, for all spellings of its id'),
   managed: flag('Whether it is enrolled in device management'),
   compliant: flag('Whether it meets the requirements of device management'),
   model: text('Its model, in the words of the feed'),
   os: text('Its operating system, in the words of the feed'),
   encrypted: flag('Whether its storage is encrypted'),
   compromised: flag('Whether it is jailbroken or rooted'),
-  owner: text('Who it belongs to, in the words of the feed'),
+  owner: text('Its owner, in the words of the feed'),
   lastCheckIn: number('Last contact with device management, milliseconds since the epoch'),
   source: textOr('unknown', 'The feed that reported it'),
   version: numberOr(
     0,
-    'Grows with every observation of one source: an older one never overwrites a newer one of the same source',
+    'Increases with every observation of a source: an older observation never replaces a newer one of the same source',
   ),
-  observedAt: numberOr(0, 'When the feed saw it so, milliseconds since the epoch'),
+  observedAt: numberOr(0, 'Time of the observation, milliseconds since the epoch'),
   unmetRequirements: texts(
     'Unmet requirements in the words of the feed, e.g. `encryption`: at most ten, of at most 64 characters',
   ),
   stateSince: z.number().meta({
     description:
       'Since when `managed` and `compliant` have their values: `observedAt` of the first such report, ' +
-      'milliseconds since the epoch. The store keeps it',
+      'milliseconds since the epoch. Maintained by the store',
     otherwise: '`observedAt`',
   }),
 });

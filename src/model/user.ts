@@ -7,9 +7,9 @@ import { parseObject, readerOf } from './read-record.ts';
 
 /** A user, with the other names of the same user. */
 export const userSchema = z.object({
-  key: userKey('The user, by the name that records are stored under'),
+  key: userKey('The user name under which records are stored'),
   aliases: userKeys('Other names of the same user'),
-  groups: texts('Groups the user is a member of'),
+  groups: texts('Groups of the user'),
 });
 
 /** A user, with the other names of the same user. */

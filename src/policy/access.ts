@@ -58,7 +58,7 @@ function unreadable({ records }: Access): Verdict | null {
     action: 'block',
     reason: 'storeUnavailable',
     // Rules are logged even with log.identities: false, so names appear only in the steps.
-    rule: 'a record that is not understood',
+    rule: 'malformed record',
     validUntil: Infinity,
     ...aboutPhone(records),
   });

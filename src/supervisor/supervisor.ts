@@ -114,7 +114,7 @@ class Workers implements Supervisor, SlotOwner<WorkerPlan> {
   }
 
   async reload(plan: WorkerPlan): Promise<void> {
-    if (this.stopping) throw new Error('the gateway stops');
+    if (this.stopping) throw new Error('the gateway is stopping');
     const before = this.plan.config.listen;
     const { address, port } = plan.config.listen;
     if (address !== before.address || (port !== before.port && port !== 0)) await this.move(plan);
@@ -167,7 +167,11 @@ class Workers implements Supervisor, SlotOwner<WorkerPlan> {
         await slot.replace(plan);
       } catch (error) {
         const facts = { code: 'EASGATE_WORKER_START', cause: String(error) };
-        this.onEvent('error', facts, 'a worker stays with the new configuration: reload again');
+        this.onEvent(
+          'error',
+          facts,
+          'a worker kept the new configuration after a failed reload: reload again',
+        );
       }
     }
   }

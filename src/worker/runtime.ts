@@ -145,7 +145,7 @@ function watchStore({ logger }: ProcessLog): { readonly away: boolean; readonly 
       since = performance.now();
       logger.error(
         { code: 'EASGATE_STORE_AWAY', cause: String(error) },
-        'the directory does not answer; known devices keep their verdict for outage.*Seconds',
+        'the directory does not answer; last known verdicts are used for outage.*Seconds',
       );
     },
   };
@@ -166,9 +166,9 @@ function warnOf({ logger }: ProcessLog, identities: boolean): (error: unknown) =
       logger.warn(
         // The record's name contains a device id, and mostly a user name.
         { code: error.code, record: identities ? error.record : undefined, failures },
-        'its device is kept out: see `easgate check --store`',
+        'a record is malformed, so its device is blocked: see `easgate check --store`',
       );
-    else logger.warn({ code: 'EASGATE_LOOKUP_FAILED', failures, cause }, 'the directory failed');
+    else logger.warn({ code: 'EASGATE_LOOKUP_FAILED', failures, cause }, 'look-ups in the directory failed');
   };
 }
 

@@ -110,7 +110,7 @@ describe.runIf(mayUse(ZSH))('completion in zsh', () => {
       'decode:WBXML on stdin (hex, base64 or binary) to XML',
       'encode:XML on stdin to WBXML',
     ]);
-    expect(inZsh('devices', 'list', '--')).toContain('--limit:at most so many rows');
+    expect(inZsh('devices', 'list', '--')).toContain('--limit:maximum number of rows');
     expect(inZsh('devices', 'list', '--managed', '')).toEqual(['yes', 'no', 'unknown']);
     expect(inZsh('--config', 'devices', 'users', '').map((line) => line.split(':')[0])).toEqual([
       'list',

@@ -67,17 +67,17 @@ describe('easgate demo', () => {
 
   it('describes what the phone shows in everyday words', async () => {
     const { out } = await demo();
-    expect(out).toContain("A phone's life, played with a real gateway");
+    expect(out).toContain('One phone in all its states, with a gateway');
     expect(out).toContain('│ • We do not know this device yet');
     expect(out).toContain('│ Enrol this device: https://enrol.example.com/');
     expect(out).toContain('requests   Ping 7 → FolderSync 9 → FolderSync → Sync ×2');
     expect(out).toContain(
       'operator   $ easgate devices block DEMOPHONE1 --reason lost\n             block: demophone1',
     );
-    expect(out).toContain('8 steps. Every change was on the phone within ');
-    expect(out).toContain('nothing of the mailbox; it asked for the password never');
+    expect(out).toContain('8 steps. Every change reached the phone within ');
+    expect(out).toContain('only the quarantine message; it asked for the password never');
     // Each status is explained once, where it first occurs.
-    expect(out.split('"your folders have changed, ask for them"')).toHaveLength(2);
+    expect(out.split('"your folders have changed: run FolderSync"')).toHaveLength(2);
     expect(out.split('\n').every((line) => line.length < 140)).toBe(true);
   });
 

@@ -57,7 +57,7 @@ describe('easgate store with Redis', () => {
     });
     expect(run('store', 'init')).toMatchObject({
       code: 0,
-      text: expect.stringMatching(/^made store /) as string,
+      text: expect.stringMatching(/^created store /) as string,
     });
     expect(run('store', 'init')).toMatchObject({
       code: 0,

@@ -42,12 +42,12 @@ describe('parseMomentToCome', () => {
     '1764590000000',
   ])('refuses %j and says what to write', (text) => {
     expect(() => parseMomentToCome(text, '--expires', NOW)).toThrow(
-      /--expires .*: write how long \(30m, .*1w\)/,
+      /--expires .*: write a duration \(30m, .*1w\)/,
     );
   });
 
   it.each(['2026-12-01', '2020-01-01T00:00Z'])('refuses %s, which is in the past', (text) => {
-    expect(() => parseMomentToCome(text, '--expires', NOW)).toThrow(/that is over \(20\d\d-/);
+    expect(() => parseMomentToCome(text, '--expires', NOW)).toThrow(/in the past \(20\d\d-/);
   });
 });
 

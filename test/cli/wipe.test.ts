@@ -156,7 +156,7 @@ describe('easgate devices wipe', () => {
   it('warns that Outlook mobile carries out account-only wipes only', async () => {
     await seen(alice, '16.1', { userAgent: 'Outlook-iOS-Android/1.0', deviceType: 'Outlook' });
     expect((await wipe('--confirm', 'phone1')).out).toContain(
-      'Outlook mobile obeys an account-only wipe alone.',
+      'Outlook mobile carries out account-only wipes only.',
     );
   });
 
@@ -263,7 +263,7 @@ describe('a wipe in place', () => {
     await seen(alice, '16.1');
     await wipe('--account-only', '--confirm', 'phone1');
     const wiped =
-      /still to be wiped: alice on phone1: account-only wipe pending since .*: easgate devices clear phone1 --user alice\n$/;
+      /wipe still pending: alice on phone1: account-only wipe pending since .*: easgate devices clear phone1 --user alice\n$/;
     const nothing = await devices('clear', 'phone1');
     expect(nothing.out).toMatch(new RegExp(`^nothing to clear: no decision on phone1\n${wiped.source}`));
     await store.decide(null, device, decision('quarantine'));
@@ -300,7 +300,7 @@ describe('a wipe in place', () => {
 
   it('of a device without a partnership names no user, and says so', async () => {
     const { out } = await wipe('--confirm', 'phone1');
-    expect(out).toContain('there is nobody to tell');
+    expect(out).toContain('it has no partnership');
     expect(await onDevice()).toMatchObject({ wipe: { partnerships: [] } });
   });
 });
@@ -329,24 +329,24 @@ describe('a decision by hand', () => {
     await seen(alice, '16.1');
     const { out } = await devices('block', 'PHONE1');
     expect(out).toBe(
-      'block: phone1\n  holds for every user of the device (seen: alice), however its id is spelled\n',
+      'block: phone1\n  applies to every user of the device (seen: alice), under every spelling of its id\n',
     );
   });
 
   it('of a device names the users that it does not apply to', async () => {
     await store.decide(alice, device, decision('allow'));
     const { out } = await devices('quarantine', 'phone1');
-    expect(out).toContain('does not hold for alice: allow by admin');
+    expect(out).toContain('does not apply to alice: allow by admin');
   });
 
   it('that allows a user names the login names that it does not cover', async () => {
     await seen(upn, '16.1');
     const { out, error } = await devices('allow', 'phone1', '--user', 'alice');
-    expect(out).toContain('holds for the login alice alone');
-    expect(out).toContain('does not hold for alice@eas.test, seen with the device');
+    expect(out).toContain('applies only to the login alice');
+    expect(out).toContain('does not apply to alice@eas.test, seen with the device');
     expect(error).toBe('');
     expect((await devices('allow', 'phone1', '--user', 'alice@eas.test')).out).toContain(
-      'does not hold for other spellings of the login, such as alice or DOMAIN\\alice',
+      'does not apply to other spellings of the login, such as alice or DOMAIN\\alice',
     );
   });
 
@@ -355,9 +355,9 @@ describe('a decision by hand', () => {
     await seen('alice@other.test' as UserKey, '16.1');
     const { out } = await devices('block', 'phone1', '--user', 'alice@eas.test');
     expect(out).toContain(
-      'holds for alice@eas.test, and for all logins named alice but those of another DNS domain (seen: x\\alice)',
+      'applies to alice@eas.test, and to all logins named alice except those of another DNS domain (seen: x\\alice)',
     );
-    expect(out).toContain('does not hold for alice@other.test, of another DNS domain');
+    expect(out).toContain('does not apply to alice@other.test, of another DNS domain');
   });
 
   it('names the decision it replaces and the stronger decisions that remain', async () => {
@@ -365,7 +365,9 @@ describe('a decision by hand', () => {
     await store.decide(alice, device, decision('quarantine'));
     const { out } = await devices('allow', 'phone1', '--user', 'alice');
     expect(out).toContain('replaces quarantine on alice on phone1 by admin');
-    expect(out).toContain('has no effect while this holds: block on alice@eas.test by admin');
+    expect(out).toContain(
+      'has no effect while a stricter decision is in force: block on alice@eas.test by admin',
+    );
     expect(await onPartnership(alice)).toMatchObject({ action: 'allow' });
   });
 
@@ -373,7 +375,7 @@ describe('a decision by hand', () => {
     await store.decide(upn, device, { ...decision('block'), expiresAt: 1 });
     await store.decide(null, device, { ...decision('block'), expiresAt: 1 });
     expect((await devices('allow', 'phone1', '--user', 'alice')).out).not.toContain('has no effect');
-    expect((await devices('quarantine', 'phone1')).out).not.toContain(`does not hold for ${upn}`);
+    expect((await devices('quarantine', 'phone1')).out).not.toContain(`does not apply to ${upn}`);
   });
 
   it('lists a login name with an accent among those that a block covers', async () => {
@@ -395,7 +397,7 @@ describe('a decision by hand', () => {
   });
 
   it.each([
-    [['TYPO'], 'no feed reported typo and no user was seen with it'],
+    [['TYPO'], 'no feed reported typo, and it has no partnership'],
     [['phone1', '--user', 'bob'], 'bob was never seen with phone1, only alice'],
   ])('warns of a device or user that was never seen: %s', async (words, warning) => {
     await seen(alice, '16.1');

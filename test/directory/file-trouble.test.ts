@@ -31,7 +31,7 @@ describe('a file of the directory', () => {
     writeFileSync(path, 'this is a text of some length, and no database at all'.repeat(100));
     expect(await opened(path)).toMatchObject({
       code: 'EASGATE_STORE_DAMAGED',
-      message: expect.stringContaining(`${path}: it is no SQLite database`),
+      message: expect.stringContaining(`${path}: it is not a SQLite database`),
     });
   });
 
@@ -52,7 +52,7 @@ describe('a file of the directory', () => {
       '',
     );
     expect(message).toContain(`${path}: `);
-    expect(message).toMatch(/may not write it/);
+    expect(message).toMatch(/no permission to write it/);
     expect(message).toMatch(/sudo -u USER easgate/);
     if (isRoot) expect(message).toContain(`${path} belongs to user ${NOBODY}`);
   });
@@ -70,7 +70,7 @@ describe('a file of the directory', () => {
       encoding: 'utf8',
     });
     expect(stdout).toMatch(
-      /^EASGATE_STORE_FILE .*easgate\.db: user 65534 may not write it \(.*easgate\.db belongs to user 0/,
+      /^EASGATE_STORE_FILE .*easgate\.db: user 65534 has no permission to write it \(.*easgate\.db belongs to user 0/,
     );
   });
 

@@ -38,7 +38,7 @@ describe('the state of a gateway', () => {
       'lacks its mail servers',
       { phase: 'serving', workers: [{ store: true, mailServer: false }] },
       null,
-      'no mail server is in use',
+      'no mail server is available',
     ],
     ['drains', { phase: 'draining', workers: [] }, null, 'draining'],
   ])('when it %s', (_what, state, dead, unready) => {
@@ -160,7 +160,7 @@ describe('a running gateway', () => {
     const { port } = await start(
       `${CONFIG}upstream: { url: 'http://127.0.0.1:${nobody}', health: { intervalSeconds: 0.1, fall: 1 } }\n`,
     );
-    expect(await untilStatus(port, '/readyz', 503)).toBe('no mail server is in use');
+    expect(await untilStatus(port, '/readyz', 503)).toBe('no mail server is available');
     expect((await get(port, '/healthz')).status).toBe(200);
   });
 

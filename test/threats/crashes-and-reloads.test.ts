@@ -33,7 +33,7 @@ describe('a supervisor that stops', () => {
     await stopped;
     const left = supervisor.pids();
     await supervisor.stop();
-    expect([outcome, left]).toEqual(['the gateway stops', []]);
+    expect([outcome, left]).toEqual(['the gateway is stopping', []]);
   });
 });
 
@@ -69,7 +69,7 @@ describe('a reload that fails', () => {
     const [before] = supervisor.pids();
     process.kill(before as number, 'SIGKILL');
     await until(() => supervisor.pids().some((pid) => pid !== before), 'a new worker');
-    expect(events).toEqual(['a worker ended; its connections are lost, another one starts']);
+    expect(events).toEqual(['a worker ended unexpectedly: its connections are lost, and it is restarted']);
   });
 });
 

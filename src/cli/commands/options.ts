@@ -15,12 +15,12 @@ export function words(flags: string, description: string, choices?: readonly str
 
 /** Adds the options of every list. `fields`: by which it can be sorted. */
 export function addListOptions(command: Command, fields: readonly string[]): Command {
-  const sort = new Option('--sort <fields>', `order: ${fields.join(', ')}; with - in front: largest first`);
+  const sort = new Option('--sort <fields>', `order: ${fields.join(', ')}; with - in front: descending`);
   sort.argChoices = fields.flatMap((field) => [field, `-${field}`]);
   return command
     .addOption(sort)
-    .option('--limit <number>', 'at most so many rows')
-    .option('--relative', 'times as lengths from now, 3d ago')
+    .option('--limit <number>', 'maximum number of rows')
+    .option('--relative', 'times relative to now, e.g. 3d ago')
     .option('--json', 'one JSON document, with ISO times');
 }
 

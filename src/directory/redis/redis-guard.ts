@@ -122,7 +122,7 @@ export class RedisGuard {
           guard.fail(
             new StoreOutageError(
               'EASGATE_STORE_STALE',
-              `${guard.place} lost writes and takes none: ${String(error)}`,
+              `${guard.place} lost writes and accepts none: ${String(error)}`,
             ),
           ),
       );
@@ -139,7 +139,7 @@ function isReply(error: unknown): error is Error {
 }
 
 function refusal(error: Error): Error {
-  return new RedisRefusalError(`Redis refused it, and nothing was written: ${error.message}`, {
+  return new RedisRefusalError(`Redis refused the command, and nothing was written: ${error.message}`, {
     cause: error,
   });
 }

@@ -115,16 +115,16 @@ const told = (refusal: Refusal, why: string, otherwise: VerdictRefusal['otherwis
 export const REFUSAL_BY_ACTION: Readonly<Record<Exclude<VerdictAction, 'allow'>, VerdictRefusal>> = {
   block: told(
     'deviceBlocked',
-    'the phone is kept out until somebody decides otherwise; so is whoever comes with the id of a wipe that does not name them',
+    'the phone is blocked until the decision changes; also for users that a wipe of the device does not name',
   ),
   quarantine: told(
     'deviceBlocked',
-    'only where there is no mailbox: quarantine.answer is block, or the connection itself was authenticated',
+    'only without the quarantine mailbox: quarantine.answer is block, or the connection itself was authenticated',
   ),
-  wipe: told('remoteWipe', 'the phone is led to Provision, which carries the order (MS-ASPROV 3.2.5.1.2)'),
+  wipe: told('remoteWipe', 'the phone runs Provision, whose answer has the order (MS-ASPROV 3.2.5.1.2)'),
   accountWipe: told(
     'remoteWipe',
-    'an older phone would understand a wipe of all it holds (MS-ASPROV 2.2.2.2); it is kept out instead',
+    'an older phone knows only the wipe of the whole device (MS-ASPROV 2.2.2.2), so it is blocked instead',
     { version: '16.1', refusal: 'deviceBlocked' },
   ),
 };
@@ -148,7 +148,7 @@ export const REFUSAL_BY_REASON: Readonly<Record<VerdictReason, VerdictRefusal | 
   unknownDevice: null,
   awaitingReport: told(
     'tryLater',
-    'a feed may still report the device (`hold` of unknownDevice): the phone comes again, and its user reads nothing yet',
+    'a feed may still report the device (`hold` of unknownDevice): the phone tries again later, without a message to its user',
   ),
   tooManyDevices: told('tooManyDevices', 'the user has more devices than `limits` allows'),
   userDisabled: null,
@@ -158,7 +158,7 @@ export const REFUSAL_BY_REASON: Readonly<Record<VerdictReason, VerdictRefusal | 
   wiped: null,
   storeUnavailable: told(
     'tryLater',
-    'nobody decided that it stays out: the directory could not confirm an order to wipe it, or holds a record of it that is not understood',
+    'the block is temporary: the directory could not confirm a wipe order, or has a malformed record of the device',
   ),
 };
 
