@@ -20,7 +20,7 @@ are stored and used: directory.md.
 
 A record is one JSON object. A field that is missing or null has the value of the column "if missing"; a field that is not
 listed is ignored. A record that lacks a *required* field, or has a value of another type, is malformed
-(directory.md, "Records that are not understood"). Times are milliseconds since the epoch. The fields of the key are not read from the JSON.
+(directory.md, "Malformed records"). Times are milliseconds since the epoch. The fields of the key are not read from the JSON.
 `;
 
 type Meta = Readonly<Record<string, unknown>>;
