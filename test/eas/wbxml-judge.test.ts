@@ -166,7 +166,8 @@ const { tree } = fc.letrec<{ tree: WbxmlElement }>((tie) => ({
   ),
 }));
 /**
- * libwbxml treats a `Data` as an embedded SyncML document, by the name of its grandparent element, in every language (libwbxml, wbxml_tree_node_get_syncml_data_type).
+ * libwbxml treats a `Data` as an embedded SyncML document, by the name of its grandparent element, in every language (libwbxml,
+ * wbxml_tree_node_get_syncml_data_type).
  */
 function holdsSyncMl(root: WbxmlElement, above: readonly string[] = []): boolean {
   if (root.name === 'Data' && ['Add', 'Replace'].includes(above.at(-2) ?? '')) return true;

@@ -16,7 +16,10 @@ export interface TestLane {
   close(): Promise<void>;
 }
 
-/** Settings with time-outs that only tests with replaced timers reach. Open: `/owa` and below, `/EWS/Exchange.asmx`, WebSockets on `/socket`. */
+/**
+ * Settings with time-outs that only tests with replaced timers reach. Open: `/owa` and below, `/EWS/Exchange.asmx`, WebSockets on
+ * `/socket`.
+ */
 export function laneSettings(overrides: Partial<PassThroughSettings> = {}): PassThroughSettings {
   return {
     server: null,
