@@ -56,7 +56,7 @@ async function replace(
   if (await store.replaceDecision(user, device, before, decision)) return;
   throw new ProgramError(
     'EASGATE_CHANGED',
-    `${target(device, user)}: decided anew meanwhile; look, and repeat`,
+    `${target(device, user)}: the decision was changed meanwhile: look at it, then repeat the command`,
   );
 }
 

@@ -46,7 +46,7 @@ function fieldOf<Row>(fields: SortFields<Row>, name: string): (row: Row) => Sort
   if (read === undefined)
     throw new ProgramError(
       'EASGATE_FILTER',
-      `${name}: no field to sort by; there are ${Object.keys(fields).join(', ')}`,
+      `cannot sort by ${name}; possible fields: ${Object.keys(fields).join(', ')}`,
     );
   return read;
 }

@@ -49,8 +49,8 @@ export async function initStore(look: StoreLook): Promise<StoreIdentity | null> 
   if (known !== null)
     throw new ProgramError(
       'EASGATE_STORE_MISSING',
-      `${keeper.place} holds no directory, and this gateway knows store ${known.id}: a new one in its place is ` +
-        'for `easgate store accept`',
+      `${keeper.place} holds no directory, but this gateway knows store ${known.id}: to start with an empty one, run ` +
+        '`easgate store accept`',
     );
   const fresh = newIdentity();
   const identity = pinnedId === null ? fresh : { ...fresh, id: pinnedId };
@@ -68,7 +68,7 @@ export async function acceptStore(look: StoreLook): Promise<StoreIdentity | null
   if (pinnedId !== null && identity.id !== pinnedId)
     throw new ProgramError(
       'EASGATE_STORE_OTHER',
-      `${keeper.place} is store ${identity.id}, and store.id of the configuration is ${pinnedId}: change it first`,
+      `${keeper.place} is store ${identity.id}, and store.id of the configuration is ${pinnedId}: change that first`,
     );
   await replace(look, identity);
   return identity;
@@ -79,7 +79,7 @@ async function replace({ keeper, found, memory }: StoreLook, identity: StoreIden
   if (!(await keeper.replace(found, identity)))
     throw new ProgramError(
       'EASGATE_CHANGED',
-      `${keeper.place} became another store meanwhile; look, and repeat`,
+      `${keeper.place} was replaced by another store meanwhile: look at it, then repeat the command`,
     );
   if (memory !== null) writeMemory(memory, identity);
 }

@@ -132,5 +132,5 @@ export async function showUser(store: DirectoryStore, name: string): Promise<Use
 function userNotFound(partnerships: readonly PartnershipListing[], user: UserKey): ProgramError {
   const known = new Set(partnerships.map(({ record }) => record.user));
   const near = nearText(user, localPart(user).slice(0, 3), known);
-  return new ProgramError('EASGATE_NOT_FOUND', `no user ${user} was seen${near}`);
+  return new ProgramError('EASGATE_NOT_FOUND', `user ${user} was never seen${near}`);
 }

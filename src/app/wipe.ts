@@ -157,7 +157,7 @@ function requireAccountOnly({ user, device, protocolVersion }: PartnershipRecord
   throw new ProgramError(
     'EASGATE_WIPE_VERSION',
     `${target(device, user)} was last seen with ${version}: only clients of ${ACCOUNT_ONLY_VERSION} know an account-only ` +
-      'wipe, older ones cannot be told; block the device, or wipe all of it',
+      'wipe, older ones ignore it; block the device, or wipe all of it',
   );
 }
 

@@ -76,8 +76,8 @@ async function checkStore(store: DirectoryStore): Promise<void> {
   throw new ProgramError(
     'EASGATE_CORRUPT_RECORD',
     [
-      `${unreadable.length} record${unreadable.length === 1 ? '' : 's'} of the directory not understood: their devices are ` +
-        'kept out; `devices clear`, `block`, `allow` or `set` overwrites them',
+      `${unreadable.length} malformed record${unreadable.length === 1 ? '' : 's'} in the directory: their devices are ` +
+        'blocked; `devices clear`, `block`, `allow` or `set` overwrites them',
       ...unreadable.map((name) => `  - ${printable(name)}`),
     ].join('\n'),
   );

@@ -64,7 +64,7 @@ async function look(client: Client, pidFile: string): Promise<Look> {
     const cause = error instanceof Error ? error.message : String(error);
     throw new ProgramError(
       'EASGATE_NOT_RUNNING',
-      `no gateway answers for ${pidFile}: is it running on this host, and are you its user? (${cause})`,
+      `no gateway answers for ${pidFile}: check that it runs on this host, and run this command as its user (${cause})`,
     );
   }
 }

@@ -156,7 +156,7 @@ function checkSources(addresses: readonly string[], servers: readonly UpstreamSe
 
 function upstreamTls(tls: Config['upstream']['tls'], host: string): UpstreamTlsSettings {
   if ((tls.certificate === undefined) !== (tls.key === undefined))
-    throw new ConfigError('upstream.tls', ['certificate and key are of use together only']);
+    throw new ConfigError('upstream.tls', ['certificate and key must both be set']);
   const settings: UpstreamTlsSettings = {
     ca: tls.ca === undefined ? null : readAuthorities(tls.ca, 'upstream.tls.ca'),
     serverName: tls.serverName ?? host,
@@ -189,8 +189,7 @@ const MIN_SECRET = 32;
 
 function autodiscoverSettings({ autodiscover, publicUrl }: Config): DiscoverySettings | null {
   if (autodiscover === undefined) return null;
-  if (publicUrl === undefined)
-    throw new ConfigError('publicUrl', ['is needed: it is what Autodiscover tells']);
+  if (publicUrl === undefined) throw new ConfigError('publicUrl', ['is needed: Autodiscover announces it']);
   return { ...autodiscover, publicUrl };
 }
 

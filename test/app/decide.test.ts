@@ -15,7 +15,7 @@ beforeEach(async () => {
 });
 afterEach(() => store.close());
 
-describe('a decision by hand', () => {
+describe('a manual decision', () => {
   it('reports the decision it replaced and that it applies to every user of the device', async () => {
     const result = await decide(store, { device: 'LOST3' }, decision('quarantine'));
     expect(result).toMatchObject({

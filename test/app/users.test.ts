@@ -67,7 +67,7 @@ describe('one user', () => {
   it('who is unknown is an error that suggests similar names', async () => {
     await expect(showUser(store, 'alicia@contoso.com')).rejects.toMatchObject({
       code: 'EASGATE_NOT_FOUND',
-      message: 'no user alicia@contoso.com was seen; near: alice@contoso.com',
+      message: 'user alicia@contoso.com was never seen; near: alice@contoso.com',
     });
   });
 });

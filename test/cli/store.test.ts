@@ -131,12 +131,14 @@ describe('easgate store with a file', () => {
     database.close();
     expect(run('check', '--store')).toMatchObject({
       code: 1,
-      text: expect.stringMatching(/EASGATE_CORRUPT_RECORD: 1 record .*\n {2}- decision broken1\n/) as string,
+      text: expect.stringMatching(
+        /EASGATE_CORRUPT_RECORD: 1 malformed record .*\n {2}- decision broken1\n/,
+      ) as string,
     });
     const list = run('devices', 'list');
     expect([list.code, list.text]).toEqual([
       0,
-      expect.stringMatching(/broken1 .*not understood: decision broken1/),
+      expect.stringMatching(/broken1 .*malformed: decision broken1/),
     ]);
     expect(list.text).toMatch(/phone1 .*block/);
     expect(run('devices', 'clear', 'PHONE1').code).toBe(0);

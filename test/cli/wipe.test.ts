@@ -194,7 +194,7 @@ describe('an account-only wipe', () => {
     expect(code).toBe(1);
     expect(error).toContain('EASGATE_WIPE_VERSION');
     expect(error).toContain(named);
-    expect(error).toContain('older ones cannot be told');
+    expect(error).toContain('older ones ignore it');
     expect(await onPartnership(alice)).toBeNull();
   });
 
@@ -322,7 +322,7 @@ describe('the question', () => {
   });
 });
 
-describe('a decision by hand', () => {
+describe('a manual decision', () => {
   const upn = 'alice@eas.test' as UserKey;
 
   it('of a device says that it applies to all of its users', async () => {

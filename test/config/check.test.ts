@@ -118,9 +118,9 @@ describe('checkConfig', () => {
       [expect.stringMatching(/^error 1:1 store\.url: is missing \(redis:/)],
     ],
     [
-      'a name that stands twice',
+      'a name that occurs twice',
       `${REAL}\nlog: { access: true }\nlog: { access: false }\n`,
-      ['error 3:1 : log stands twice here: names must be unique'],
+      ['error 3:1 : log occurs twice here: names must be unique'],
     ],
     [
       'a URL of Redis that is none',
@@ -130,7 +130,7 @@ describe('checkConfig', () => {
     [
       'url beside servers',
       'upstream:\n  url: http://a\n  servers:\n    - { url: "http://b" }\n',
-      [expect.stringMatching(/^error 2:8 upstream\.url: stands beside upstream\.servers/)],
+      [expect.stringMatching(/^error 2:8 upstream\.url: conflicts with upstream\.servers/)],
     ],
     [
       'a URL twice',
@@ -158,7 +158,7 @@ describe('checkConfig', () => {
     [
       'tls for servers without https',
       REAL.replace(' }', ', tls: { minVersion: TLSv1.3 } }'),
-      [expect.stringMatching(/^warning 1:\d+ upstream\.tls: is of no use/)],
+      [expect.stringMatching(/^warning 1:\d+ upstream\.tls: has no effect/)],
     ],
     [
       'the sample server for everybody',

@@ -160,7 +160,7 @@ function usesOf(ast: unknown): Uses | ExpressionProblem {
         refuse(`there is no function ${called}()${hint}`, node);
       }
       if (LOOPS.has(called)) inside++;
-      if (inside > 1) refuse('loops must not stand inside of loops', node);
+      if (inside > 1) refuse('loops cannot be nested', node);
     }
     for (const one of args) visit(one, inside);
   };

@@ -57,7 +57,7 @@ messages: { osToOld: { en: "Hi {usr}", link: ftp } }
       '18:22 error compliance.0.steps.0.after: must be a length of time such as 10m, 72h or 30d',
       '19:16 error compliance.1.require.encryptd: unknown field "encryptd" (did you mean "encrypted"?)',
       '19:53 error compliance.1.require.attributes.patch: compares with "soon", which is not a number, a version, a date or a length of time',
-      '21:12 error compliance.1.grace: must not stand beside steps: they say what happens when',
+      '21:12 error compliance.1.grace: conflicts with steps, which set the times: remove one of them',
       '22:21 error untargeted.mode: must be one of enforce, reportOnly, is "reportonly" (did you mean "reportOnly"?)',
       '23:27 error limits.devicesPerUser: must be at least 0',
       '24:22 error messages.osToOld: is no requirement and no reason (did you mean "osTooOld"?)',
@@ -138,12 +138,12 @@ noCompliancePolicy: { action: allow }
 `;
     const expected = [
       'targets.include.groups: no feed has a group "stuff" (did you mean "staff"?)',
-      'lists.spare: is named nowhere',
+      'lists.spare: is not used',
       'rules.0.match.platform: platform "andriod" is unusual (did you mean "android"?)',
       'rules.1: is never reached: rule "all androids" matches first',
       'rules.1.match.osVersion: osVersion compares, so a phone whose value is unknown does not match',
       'rules.2.action: phones of every user that match are allowed without a look at compliance',
-      'rules.3.name: "tablets" stands twice',
+      'rules.3.name: "tablets" occurs twice',
       'rules.3.mode: an allow that is only reported does nothing',
       'rules.3.match.command: there is no command "snyc" (did you mean "sync"?)',
       'rules.4: has no name to show in verdicts and reports',

@@ -249,7 +249,7 @@ describe('an expression', () => {
     expect(problem('partnership.rank')).toContain('must be true or false, is int');
     expect(problem('device.managed &&')).toContain('Unexpected token');
     expect(problem('user.groups.exists(a, user.groups.exists(b, a == b))')).toContain(
-      'loops must not stand inside of loops',
+      'loops cannot be nested',
     );
     expect(problem(`device.managed ${'|| device.managed '.repeat(400)}`)).not.toBe('none');
   });
