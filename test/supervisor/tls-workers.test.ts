@@ -150,7 +150,7 @@ describe('workers with TLS', () => {
     still.destroy();
 
     replaceFile(gateway, 'clients.crt', second.certificate);
-    await until(() => gateway.out().includes('certificates changed on disk are in use'), 'the change');
+    await until(() => gateway.out().includes('new certificates were loaded from disk'), 'the change');
     const fresh = await phoneOf(second);
     const attempt = async (options: ConnectionOptions): Promise<boolean> => {
       const phone = await TlsPhone.connect(gateway.port, options).catch(() => null);
