@@ -91,7 +91,7 @@ describe('a Redis that cannot be used', () => {
       /does not use TLS: use redis:/,
     ],
     ['TLS is spoken to something else without', () => `rediss://127.0.0.1:${ports.http}`, /does not use TLS/],
-    ['TLS is wanted', () => `redis://127.0.0.1:${ports.secure}`, /wants? TLS.*rediss:/],
+    ['TLS is wanted', () => `redis://127.0.0.1:${ports.secure}`, /requires TLS.*rediss:/],
     [
       'its certificate is nobody known',
       () => `rediss://127.0.0.1:${ports.secure}`,
