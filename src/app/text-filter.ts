@@ -1,7 +1,7 @@
 // Owns text comparison of filters (patterns, known words, parts of names), and suggestions for misspelt names. Pure.
 import { ProgramError } from '../errors.ts';
 import { compileGlob, isGlob } from '../policy/compile/glob.ts';
-import { nearest } from '../policy/document/suggest.ts';
+import { nearest } from '../suggest.ts';
 
 /** Most suggestions. */
 const MAX_NEAR = 5;

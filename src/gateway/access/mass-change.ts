@@ -1,24 +1,24 @@
-// Owns the effect of a new policy on open requests: processed in batches, restrictions at once, releases at a limited rate, so
-// that thousands of phones that synchronise again do not overload the mail server.
+// Owns the effect of a changed policy on open requests. They are checked in slices of a few milliseconds. New restrictions apply
+// at once; phones that get access again are released at a limited rate, because each loads its mailbox from the mail server anew.
 import { monotonicNow } from '../../clock.ts';
 import type { Revalidated, RevalidationQueue } from './revalidation.ts';
 
-/** The effect of a new policy on an open request, by cached facts. */
+/** How the verdict of an open request changes, by the facts in memory. */
 export type PolicyEffect = 'same' | 'restricts' | 'releases';
 
-/** An open request that a new policy may affect. */
+/** A request whose verdict the new policy may change. */
 export interface Concerned extends Revalidated {
-  /** Synchronous. A request that is not held yet gets its decision later anyway. */
+  /** Decides again, without I/O. Drops the verdict of a request that is still read or checked: it is then looked up anew. */
   weigh(): PolicyEffect;
 }
 
-/** Number of releases that are allowed at once. */
+/** Releases that are allowed at once; only more than these are spread. */
 const BURST = 200;
-/** Most requests processed in one turn of the event loop, and the longest time for them. */
+/** Most requests checked in one turn of the event loop, and the longest time for it. */
 const SLICE = 256;
 const SLICE_MS = 5;
 
-/** Limits the releases: {@link BURST} at once, then a number per second. */
+/** The rate of releases: {@link BURST} at once, then `perSecond`. */
 export class ReleasePace {
   private readonly perSecond: number;
   private tokens = BURST;
@@ -28,7 +28,7 @@ export class ReleasePace {
     this.perSecond = perSecond;
   }
 
-  /** Whether one more phone may be released at `now` (clock milliseconds). */
+  /** Whether one more phone may be released now, in clock milliseconds. */
   take(now: number): boolean {
     const refill = Math.max(0, now - this.at) * (this.perSecond / 1_000);
     this.tokens = Math.min(BURST, this.tokens + refill);
@@ -39,7 +39,7 @@ export class ReleasePace {
   }
 }
 
-/** The policy change in progress; a later one replaces it. */
+/** The change of policy in progress; the next one replaces it. */
 export class MassChange {
   private readonly queue: RevalidationQueue;
   private readonly pace: ReleasePace;
@@ -58,7 +58,7 @@ export class MassChange {
     return this.releases.length;
   }
 
-  /** Starts processing all of them in the next turn of the event loop. */
+  /** Begins to check these requests in the next turn of the event loop. */
   begin(concerned: readonly Concerned[]): void {
     this.concerned = concerned;
     this.next = 0;

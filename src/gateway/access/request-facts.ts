@@ -1,7 +1,7 @@
 // Owns the facts of a request for the policy; created only if the policy has conditions on requests.
 import type { AuthMethod } from '../../policy/document/vocabulary.ts';
 import type { RequestFacts } from '../../policy/engine/facts.ts';
-import { parseAddress } from '../../policy/compile/network.ts';
+import { parseAddress } from '../../ip-address.ts';
 import { textOf, versionOf } from '../../policy/engine/read-facts.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 

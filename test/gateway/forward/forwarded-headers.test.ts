@@ -1,9 +1,9 @@
 // Owns the promises of the headers that describe a client to the mail server, in both lanes: whose values for address, scheme
 // and host are trusted.
 import { beforeEach, describe, expect, it } from 'vitest';
-import { parseRange } from '../../../src/identity/client-address.ts';
+import { addressRange } from '../../../src/ip-address.ts';
 import { proxyHeader } from '../../../src/http/proxy-protocol.ts';
-import type { PassThroughSettings } from '../../../src/gateway/pass-through/settings.ts';
+import type { PassThroughSettings } from '../../../src/gateway/settings.ts';
 import { checkLeaks } from '../../support/checks/leaks.ts';
 import { ok } from '../../support/servers/raw-backend.ts';
 import type { RawBackend } from '../../support/servers/raw-backend.ts';
@@ -28,7 +28,7 @@ const lane = (rules: Rules): PassThroughSettings =>
   laneSettings({
     paths: [{ path: '/owa', match: 'prefix', upgrade: false }],
     publicHosts: rules.publicHosts ?? [],
-    trustedProxies: (rules.trusted ?? []).map(parseRange),
+    trustedProxies: (rules.trusted ?? []).map(addressRange),
     forwardedHeader: rules.header ?? 'xForwardedFor',
     sendsForwarded: rules.sends ?? false,
   });
