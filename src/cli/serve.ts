@@ -1,4 +1,4 @@
-// Owns `easgate serve`: the primary process. Reads the configuration, starts the workers, reloads, stops.
+// Owns the work of `easgate serve`, the primary process: reads the configuration, starts the workers, reloads, stops.
 import { availableParallelism } from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
 import { loadUsable } from '../config/check.ts';
@@ -39,7 +39,7 @@ export async function serve(path: string): Promise<void> {
   await new Primary(path).run();
 }
 
-/** Two looks this far apart that show the same: a document is taken a third of a second after it was written. */
+/** A policy document is read once it is unchanged for this time. */
 const POLICY_SETTLE_MS = 150;
 
 class Primary {
@@ -62,12 +62,12 @@ class Primary {
   private workers: readonly ProcessIdentity[] = [];
   private stopping = false;
   private renewing = false;
-  /** Log files were rotated before the supervisor could pass it on. */
+  /** Log files were rotated during the start, before the supervisor could be notified. */
   private rotated = false;
 
   constructor(path: string) {
     this.path = path;
-    // With every file the configuration names: what cannot work is said before anything starts.
+    // Includes every file that the configuration names, so that errors are reported before anything starts.
     this.loaded = loadUsable(path);
     this.config = this.loaded.config;
     this.log = openLog(this.config.log.level, this.config.log.destination);
@@ -77,11 +77,11 @@ class Primary {
   }
 
   async run(): Promise<void> {
-    // Log rotation and `easgate reload` do not wait for the start. Node.js would open its debugger on SIGUSR1, and end on
-    // SIGHUP.
+    // Log rotation and `easgate reload` may send signals during the start. By default Node.js opens its debugger on SIGUSR1, and
+    // ends on SIGHUP.
     process.on('SIGUSR1', () => this.reopenLogs());
     process.on('SIGHUP', () => {
-      // One after the other, however often it is asked for; the first one after the start.
+      // Reloads run one after the other; the first one after the start.
       this.reloading = this.reloading.then(() => this.reload());
     });
     const starting = this.start();
@@ -96,7 +96,7 @@ class Primary {
     }
     process.on('SIGTERM', () => void this.stop());
     process.on('SIGINT', () => void this.stop());
-    // Last: whoever reads it may send a signal at once.
+    // Last, because its reader may send a signal at once.
     this.announce();
   }
 
@@ -133,7 +133,7 @@ class Primary {
 
   private readonly onEvent: OnEvent = (level, facts, text) => this.log.logger[level](facts, text);
 
-  /** Returns what a gateway before left running. @throws PidFileHeldError when another one runs with the file */
+  /** Returns orphaned workers of an earlier gateway. @throws PidFileHeldError when another gateway uses the file */
   private writePid(pidFile: string): readonly ProcessIdentity[] {
     try {
       return writePidFile(pidFile);
@@ -147,13 +147,13 @@ class Primary {
     }
   }
 
-  /** For the gateway after this one, if this one is killed. */
+  /** Records the workers, so that the next gateway finds them if this one is killed. */
   private recordWorkers(pids: readonly number[]): void {
     this.workers = pids.map((pid) => this.workers.find((known) => known.pid === pid) ?? identityOf(pid));
     try {
       recordWorkers(this.config.workers.pidFile, this.workers);
     } catch {
-      // The file beside it could not be written either, and the log says so.
+      // The pid file could not be written either, which was logged.
     }
   }
 
@@ -169,9 +169,9 @@ class Primary {
     };
   }
 
-  /** New workers with the file's configuration, one by one; the old ones stay when it cannot be used. */
+  /** Replaces the workers one by one with the file's configuration; the old ones stay when it is invalid. */
   private async reload(): Promise<void> {
-    // A drain takes its time: new workers would outlive it.
+    // New workers would outlive the drain.
     if (this.stopping) return;
     const { logger } = this.log;
     try {
@@ -191,16 +191,16 @@ class Primary {
       }
       this.config = config;
       this.recordWorkers(this.workers.map(({ pid }) => pid));
-      // Workers that were replaced have opened it by themselves.
+      // New workers have already opened it.
       this.reopenOwnLog();
       this.certificates.follow(config);
       this.watchPolicy();
       this.warn(loaded);
-      logger.info({ code: 'EASGATE_RELOADED' }, 'all workers are replaced');
+      logger.info({ code: 'EASGATE_RELOADED' }, 'the configuration was reloaded: all workers are replaced');
     } catch (error) {
       logger.error(
         { code: 'EASGATE_RELOAD_FAILED', ...causeOf(error) },
-        'the configuration in use stays: correct the file and reload again',
+        'the old configuration is still used: correct the file and reload again',
       );
     }
   }
@@ -238,7 +238,7 @@ class Primary {
     this.health = health;
   }
 
-  /** Probes, where a configuration wants them; undefined = nothing changes. @throws ListenError */
+  /** Opens the probes if configured; undefined = unchanged. @throws ListenError */
   private async openHealth(config: Config): Promise<HealthServer | null | undefined> {
     const wanted = healthEndpoint(config);
     const before = this.health === null ? null : healthEndpoint(this.config);
@@ -250,7 +250,7 @@ class Primary {
     }));
   }
 
-  /** For `easgate status`: the gateway serves without it too. */
+  /** Opens the socket for `easgate status`; the gateway also serves without it. */
   private async openStatus({ workers: { pidFile } }: Config): Promise<void> {
     const path = statusSocket(pidFile);
     try {
@@ -293,12 +293,12 @@ class Primary {
     } catch (error) {
       this.log.logger.error(
         { code: 'EASGATE_LOG_REOPEN', cause: fileTrouble(error, destination) },
-        'the old log file stays',
+        'the log file could not be reopened: the old one is still used',
       );
     }
   }
 
-  /** What the gateway can run with, and an operator should look at. */
+  /** Logs problems that do not prevent the start. */
   private warn({ problems }: UsableConfig): void {
     this.configWarnings = problems.map((problem) => oneLine(problem));
     for (const problem of problems)
@@ -320,7 +320,7 @@ class Primary {
     this.policyWatch = new FileWatch([...files], onChange, POLICY_SETTLE_MS);
   }
 
-  /** A document that cannot be used changes nothing. */
+  /** Applies the changed policy; an invalid document changes nothing. */
   private onPolicy(): void {
     if (this.stopping) return;
     const { logger } = this.log;
@@ -330,7 +330,7 @@ class Primary {
       if (policy.source !== null) this.supervisor?.usePolicy(policy.source);
       logger.info(
         { code: 'EASGATE_POLICY', policy: policy.policy.name ?? undefined },
-        'another policy is in use',
+        'a new policy is in use',
       );
       this.warnOfPolicy(policy);
       this.watchPolicy();
@@ -338,9 +338,9 @@ class Primary {
       const problems = error instanceof ConfigError ? error.problems : [String(error)];
       logger.error(
         { code: 'EASGATE_POLICY_REJECTED', problems },
-        'the policy in use stays: correct the document, it is read again by itself',
+        'the old policy is still used: correct the document, which is then read again automatically',
       );
-      // A list that is missing may come later.
+      // A missing list file may be created later.
       this.watchPolicy(error instanceof PolicyError ? error.files : []);
     }
   }
@@ -370,7 +370,7 @@ function workerCount({ workers: { count } }: Config): number {
   return count === 'auto' ? availableParallelism() : count;
 }
 
-/** For a log line: every problem of a configuration, without excerpts. */
+/** Fields of a log line: every problem of a configuration, without excerpts. */
 function causeOf(error: unknown): { readonly cause: string; readonly problems?: readonly string[] } {
   if (!(error instanceof ConfigError)) return { cause: String(error) };
   return { cause: 'the configuration cannot be used', problems: error.problems };

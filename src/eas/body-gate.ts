@@ -96,7 +96,7 @@ export function checkBodyStart(
   return checkRoot(inflated, inflated.length, true, info);
 }
 
-/** Header `03 01 6A 00`, at most one SWITCH_PAGE, then the token of the root with or without content (section 5). */
+/** Header `03 01 6A 00`, at most one SWITCH_PAGE, then the token of the root with or without content (WBXML 1.3, 5). */
 function checkRoot(
   bytes: Uint8Array,
   length: number,

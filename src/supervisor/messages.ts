@@ -9,7 +9,7 @@ import type { PolicySource } from '../config/served-policy.ts';
 export interface StartMessage {
   readonly type: 'start';
   readonly source: ConfigSource;
-  /** The policy document that was checked with it; null = it names none. */
+  /** The policy document that was checked with the configuration; null = the configuration names none. */
   readonly policy: PolicySource | null;
   readonly sampleUrl: string | null;
   /** The open, bound socket to listen on. */
@@ -28,7 +28,7 @@ export interface CertificatesMessage {
   readonly type: 'certificates';
 }
 
-/** Another policy document holds from now on. */
+/** Use another policy document from now on. */
 export interface PolicyMessage {
   readonly type: 'policy';
   readonly policy: PolicySource;

@@ -16,7 +16,7 @@ import { exited, launchWorker, tell } from './worker-process.ts';
 export interface WorkerPlan {
   readonly config: Config;
   readonly source: ConfigSource;
-  /** The policy document that was checked with it; null or absent = it names none. */
+  /** The policy document that was checked with the configuration; null or absent = the configuration names none. */
   readonly policy?: PolicySource | null;
   readonly count: number;
   readonly sampleUrl: string | null;
@@ -52,9 +52,9 @@ export interface Supervisor {
   renew(): Promise<void>;
   /** Makes the workers read the certificates again. */
   reloadCertificates(): void;
-  /** All workers decide by another policy document from now on, those that leave and those still to come too. */
+  /** Makes all workers use another policy document, including draining and future ones. */
   usePolicy(policy: PolicySource): void;
-  /** Asks every worker that serves how it is; null for one that does not answer. */
+  /** The health of every serving worker; null for one that does not answer. */
   health(): Promise<(WorkerHealth | null)[]>;
   /** Likewise, with counters. */
   status(): Promise<(WorkerStatus | null)[]>;
@@ -92,7 +92,7 @@ class Workers implements Supervisor, SlotOwner<WorkerPlan> {
   private stopping = false;
   /** Number of certificate changes. */
   private certificates = 0;
-  /** How often the policy changed. */
+  /** Number of policy changes. */
   private policies = 0;
   /** Number of times that log files were reopened. */
   private reopened = 0;
@@ -120,7 +120,7 @@ class Workers implements Supervisor, SlotOwner<WorkerPlan> {
   }
 
   async reload(plan: WorkerPlan): Promise<void> {
-    if (this.stopping) throw new Error('the gateway stops');
+    if (this.stopping) throw new Error('the gateway is stopping');
     const before = this.plan.config.listen;
     const { address, port } = plan.config.listen;
     if (address !== before.address || (port !== before.port && port !== 0)) await this.move(plan);
@@ -168,7 +168,7 @@ class Workers implements Supervisor, SlotOwner<WorkerPlan> {
     for (const slot of this.slots.splice(plan.count)) slot.retire();
   }
 
-  /** Restores the old plan: with two configurations, chance would decide which one a phone meets. */
+  /** Restores the old plan: workers with different configurations would serve phones at random. */
   private async takeBack(replaced: readonly Slot<WorkerPlan>[], plan: WorkerPlan): Promise<void> {
     // A worker that ends now must not restart with the plan that failed.
     for (const slot of replaced) slot.plan = plan;
@@ -177,7 +177,11 @@ class Workers implements Supervisor, SlotOwner<WorkerPlan> {
         await slot.replace(plan);
       } catch (error) {
         const facts = { code: 'EASGATE_WORKER_START', cause: String(error) };
-        this.onEvent('error', facts, 'a worker stays with the new configuration: reload again');
+        this.onEvent(
+          'error',
+          facts,
+          'a worker kept the new configuration after a failed reload: reload again',
+        );
       }
     }
   }

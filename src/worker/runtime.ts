@@ -27,7 +27,7 @@ export interface ServingOptions {
   readonly sampleUrl: string | null;
   /** An open socket to listen on; null = bind one. */
   readonly fd: number | null;
-  /** The policy document that was checked with the configuration; null or absent = as the file says now. */
+  /** The policy document that was checked with the configuration; null or absent = read the file now. */
   readonly policy?: PolicySource | null;
   /** Monotonic milliseconds, in place of the system's clock. */
   readonly clock?: () => number;
@@ -181,7 +181,7 @@ interface StoreState {
   onBack(work: () => void): void;
 }
 
-/** Tracks whether the directory is away, for probes; logs one line when it goes away and one when it returns. */
+/** Tracks whether the directory is unavailable, for probes; logs one line when it becomes unavailable and one when it returns. */
 function watchStore({ logger }: ProcessLog): StoreState {
   let since = 0;
   let back = ignore;
@@ -201,7 +201,7 @@ function watchStore({ logger }: ProcessLog): StoreState {
       since = performance.now();
       logger.error(
         { code: 'EASGATE_STORE_AWAY', cause: String(error) },
-        'the directory does not answer; known devices keep their verdict for outage.*Seconds',
+        'the directory does not answer; last known verdicts are used for outage.*Seconds',
       );
     },
   };
@@ -220,11 +220,11 @@ function warnOf({ logger }: ProcessLog, identities: boolean): (error: unknown) =
     const cause = String(error);
     if (isUnreadable)
       logger.warn(
-        // It names a device, and mostly a user.
+        // The record's name contains a device id, and mostly a user name.
         { code: error.code, record: identities ? error.record : undefined, failures },
-        'its device is kept out: see `easgate check --store`',
+        'a record is malformed, so its device is blocked: see `easgate check --store`',
       );
-    else logger.warn({ code: 'EASGATE_LOOKUP_FAILED', failures, cause }, 'the directory failed');
+    else logger.warn({ code: 'EASGATE_LOOKUP_FAILED', failures, cause }, 'look-ups in the directory failed');
   };
 }
 

@@ -1,4 +1,4 @@
-// Owns variations of the reported requests (test/fixtures/cases): what is right for a case is right for its whole kind.
+// Owns variations of the reported requests (test/fixtures/cases): the result expected of one case is expected of its whole kind.
 import { vectors } from '../support/checks/fixtures.ts';
 import type { CaseExpectation, ClientCase, ClientRequest } from '../support/checks/case-runner.ts';
 
@@ -15,7 +15,7 @@ const QUERY = `Cmd=FolderSync&User=alice&${DEVICE}`;
 const BODY = Buffer.from('03016a00000756520330000101', 'hex').toString('base64');
 const WBXML = { 'Content-Type': 'application/vnd.ms-sync.wbxml', 'MS-ASProtocolVersion': '14.1' };
 
-/** The header of a login, written in UTF-8 or as told. */
+/** An Authorization header with Basic credentials, in UTF-8 or the given encoding. */
 const basic = (login: string, encoding: 'utf8' | 'latin1' = 'utf8'): Readonly<Record<string, string>> => ({
   Authorization: `Basic ${Buffer.from(`${login}:pw`, encoding).toString('base64')}`,
 });
@@ -165,7 +165,7 @@ const tags = kind(
   ],
 );
 
-// ------------------------------------------------------------------------------------------------ who has not signed in
+// ------------------------------------------------------------------------------------------------ requests without credentials
 
 const strangers = kind('no login', 'RFC 9110 11.6.1: the challenge comes before everything else', [
   ...['GET', 'PUT', 'DELETE', 'PROPFIND', 'POST'].flatMap((method): Row[] => [

@@ -1,4 +1,4 @@
-// Owns the promises of Autodiscover's bytes: one spelling of each target, no XML but the plainest, nothing unescaped.
+// Owns the promises of Autodiscover's bytes: one spelling of each target, only plain XML, nothing unescaped.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { answerJson } from '../../src/eas/autodiscover/json.ts';
@@ -87,7 +87,7 @@ describe('the answer in JSON', () => {
   const ask = (email: string | null, protocol: string | null) =>
     answerJson({ form: 'json', email, protocol }, URL);
 
-  it('is the URL of this gateway, for ActiveSync in any case', () => {
+  it('is the URL of this gateway, whatever the letter case of ActiveSync', () => {
     for (const protocol of ['ActiveSync', 'activesync']) {
       const { status, body } = ask('ann@example.com', protocol);
       expect(status).toBe(200);
@@ -115,7 +115,7 @@ describe('the answer in JSON', () => {
     ['ann@example.com', null, 'MandatoryParameterMissing'],
     [null, 'ActiveSync', 'MandatoryParameterMissing'],
     ['ann', 'ActiveSync', 'MandatoryParameterMissing'],
-  ])('for %s and %s is an error and names nobody', (email, protocol, code) => {
+  ])('for %s and %s is an error without a user name', (email, protocol, code) => {
     const { status, body } = ask(email, protocol);
     expect(status).toBe(400);
     expect((JSON.parse(body) as { ErrorCode: string }).ErrorCode).toBe(code);
@@ -179,13 +179,13 @@ describe('a request in XML', () => {
   });
 
   it.each(['US-ASCII', 'iso-8859-1', 'utf8'])(
-    'that declares %s is read where it is the same in UTF-8',
+    'that declares %s is read if its bytes are the same in UTF-8',
     (encoding) => {
       expect(readRequest(bytes(request('a@b').replace('utf-8', encoding)))).toBe('a@b');
     },
   );
 
-  it('in octets that are no UTF-8 is no request', () => {
+  it('that is not UTF-8 is refused', () => {
     expect(readRequest(Buffer.concat([bytes(request('a@b')), Buffer.from([0xff])]))).toBe(600);
   });
 });
@@ -214,7 +214,7 @@ describe('an answer in XML', () => {
     );
   });
 
-  it('of a server is told without the addresses in it', () => {
+  it('of a server loses the addresses in it', () => {
     const text = writeSettings(factsOfEmail('ann@example.com'), 'https://internal.corp/EAS');
     expect(JSON.stringify(readServerAnswer(bytes(text)))).not.toContain('internal');
   });
@@ -239,7 +239,7 @@ describe('an answer in XML', () => {
 });
 
 describe('readXml', () => {
-  it('reads or refuses any octets, and never more', () => {
+  it('reads or refuses any octets', () => {
     fc.assert(
       fc.property(
         fc.oneof(fc.string({ unit: 'binary' }), fc.stringMatching(/^[<>/a&;"'=! ?-]{0,60}$/)),
@@ -259,7 +259,7 @@ describe('readXml', () => {
     );
   });
 
-  it('gets a question mark for what XML has no character for', () => {
+  it('gets a question mark in place of a character that XML does not allow', () => {
     expect(escapeXml('a\u0000b\ud800c')).toBe('a?b\ufffdc');
   });
 });

@@ -22,7 +22,7 @@ export type AutodiscoverTargetError =
 const ROOT = '/autodiscover/autodiscover.';
 const XML_PATH = `${ROOT}xml`;
 const JSON_PATH = `${ROOT}json`;
-/** The address may stand in the path (`/v1.0/user@example.com`). */
+/** The path may contain the address (`/v1.0/user@example.com`). */
 const VERSION = '/v1.0/';
 const MAX_QUERY = 1_024;
 /** RFC 5321 4.5.3.1: 64 + 1 + 255 octets, and some more for escapes. */

@@ -2,7 +2,7 @@
 import sax from 'sax';
 import type { QualifiedTag, SAXOptions, SAXParser } from 'sax';
 
-/** An element with its namespace; attributes are left out. */
+/** An element with its namespace; attributes are ignored. */
 export interface XmlElement {
   readonly namespace: string;
   readonly name: string;

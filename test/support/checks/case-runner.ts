@@ -1,4 +1,4 @@
-// Owns running one case of test/fixtures/cases: a gateway as configured, a mail server that only knows whether a login came,
+// Owns running one case of test/fixtures/cases: a gateway with its configuration, a mail server that only checks for credentials,
 // and the log.
 import { spawnSync } from 'node:child_process';
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
@@ -17,7 +17,7 @@ import type { BackendRequest } from '../servers/raw-backend.ts';
 import { RawClient } from '../phones/raw-client.ts';
 import type { RawResponse } from '../phones/raw-client.ts';
 
-/** A request as a client writes it; see test/fixtures/cases/README.md. */
+/** A request as a client sends it; see test/fixtures/cases/README.md. */
 export interface ClientRequest {
   readonly method: string;
   readonly target: string;
@@ -25,12 +25,12 @@ export interface ClientRequest {
   readonly bodyBase64?: string;
 }
 
-/** What is right. */
+/** The expected result. */
 export interface CaseExpectation {
   readonly status?: number | readonly number[];
   /** A request of the same method reached the mail server. */
   readonly upstream?: boolean;
-  /** Its target, to the letter. */
+  /** Its exact target. */
   readonly upstreamTarget?: string;
   readonly upstreamHeadersLack?: string;
   readonly challenge?: boolean;
@@ -83,7 +83,7 @@ function mailServer(request: BackendRequest): void {
   socket.write(request.header('authorization') === undefined ? CHALLENGE : ok('ok', OFFER));
 }
 
-/** All that an expectation may name: one that is not checked would prove nothing. */
+/** Every field that an expectation may have; any other field is an error, since it would not be checked. */
 const CHECKED: ReadonlySet<string> = new Set([
   'status',
   'upstream',
@@ -103,7 +103,7 @@ const CHECKED: ReadonlySet<string> = new Set([
   'note',
 ]);
 
-/** Plays the request of a case and checks all that it expects. */
+/** Sends the request of a case and checks every expectation. */
 export async function runCase({ setup, request, expect: right }: ClientCase): Promise<void> {
   for (const name of Object.keys(right)) if (!CHECKED.has(name)) throw new Error(`not checked here: ${name}`);
   const log = openLogFile();
@@ -200,7 +200,7 @@ function checkUpstream(arrived: readonly BackendRequest[], right: CaseExpectatio
     for (const { head } of arrived) expect(head).not.toContain(upstreamHeadersLack);
 }
 
-/** Names of the log are those of docs/guide/operations.md. */
+/** Log fields, named as in docs/guide/operations.md. */
 const LOGGED = [
   ['user', 'user'],
   ['device', 'device'],

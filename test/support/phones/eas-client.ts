@@ -8,7 +8,7 @@ import { child, childrenNamed, element, isElement, textOf } from '../../../src/e
 import type { WbxmlElement } from '../../../src/eas/wbxml/element.ts';
 import { encodeWbxml } from '../../../src/eas/wbxml/encode.ts';
 
-/** Who the phone says it is. */
+/** Identity of the phone. */
 export interface EasClientOptions {
   readonly port: number;
   readonly user: string;
@@ -16,7 +16,7 @@ export interface EasClientOptions {
   readonly device: string;
   /** Protocol version, default 14.1. */
   readonly version?: string;
-  /** How the query is written, default plain. */
+  /** Form of the query, default plain. */
   readonly query?: 'plain' | 'base64';
   /** Accept-Language, default none. */
   readonly acceptLanguage?: string;
