@@ -94,10 +94,6 @@ class CountedText {
     this.reads++;
     return this.#text.charCodeAt(at);
   }
-  replace(): this {
-    this.reads += this.#text.length;
-    return this;
-  }
   startsWith(piece: string, at: number): boolean {
     this.reads += piece.length;
     return this.#text.startsWith(piece, at);
