@@ -300,18 +300,21 @@ export class Driver implements StepInputs, HeldPing, Concerned {
   /** The heartbeat of the held poll ended, or its verdict lapsed. */
   expireHeld(exchange: Exchange): void {
     if (this.downstream.timeouts.isOver(exchange)) this.downstream.reply(exchange, this.quarantine.expire());
-    else void this.decideHeld(exchange);
+    else this.expireVerdict(exchange);
   }
 
-  /** Decides again for a held poll: a lapse does not appear in the change log. */
-  private async decideHeld(exchange: Exchange): Promise<void> {
-    const { timeouts } = this.downstream;
-    timeouts.resumeResponseDeadline(exchange);
+  /**
+   * The verdict of a poll lapsed, here or at the mail server, which does not appear in the change log. It is decided again: at a
+   * moment in time that concerns all phones, most polls go on.
+   */
+  expireVerdict(exchange: Exchange): void {
+    this.downstream.timeouts.passLapse(exchange);
     this.concerned = exchange;
     // A moment in time may let in thousands.
-    const decided = await this.revalidate(true);
-    if (!decided && this.downstream.exchange === exchange && exchange.phase === 'held')
-      this.run(exchange, POLL_OVER);
+    void this.revalidate(true).then((decided) => {
+      if (decided || this.downstream.exchange !== exchange) return;
+      if (exchange.phase === 'held' || exchange.phase === 'forwarded') this.run(exchange, POLL_OVER);
+    });
   }
 
   /** A newer Ping replaced the held one. */
