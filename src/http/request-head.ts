@@ -161,6 +161,8 @@ const KEEPING_METHODS: ReadonlySet<string> = new Set([
   'PUT',
   'PATCH',
   'DELETE',
+  // RFC 4918 9.1: calendar apps look for a server with it before they sign in.
+  'PROPFIND',
 ]);
 
 /** Longest method token that is read; only POST and OPTIONS pass the gate. */
