@@ -85,7 +85,7 @@ const conditions: z.ZodType<RawConditions> = z
   .describe('conditions that must all hold');
 const alternatives = (what: string): z.ZodOptional<z.ZodType<RawConditions | readonly RawConditions[]>> =>
   z
-    .union([conditions, z.array(conditions).min(1).max(MAX_ALTERNATIVES)], {
+    .union([conditions, z.array(conditions).max(MAX_ALTERNATIVES)], {
       error: 'must be a map of conditions, or a list of such maps',
     })
     .optional()

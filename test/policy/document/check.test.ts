@@ -99,6 +99,19 @@ messages: { osToOld: { en: "Hi {usr}", link: ftp } }
     expect(found[0]?.message).toBe(message);
   });
 
+  it('takes an empty list of exceptions for none, and warns of an empty list of matches, which matches nothing', () => {
+    const rule = (more: string): string =>
+      warned(
+        `rules: [{ name: a, match: { user: x }, action: block }, { name: b, action: block, ${more} }]\n`,
+      );
+    expect(rule('match: { user: y }, except: []')).toBe('');
+    expect(rule('match: []')).toContain('warning rules.1.match: is an empty list: it matches nothing');
+    expect(rule('match: []')).not.toContain('never reached');
+    expect(warned('compliance: [{ name: a, match: [], require: { compliant: true } }]')).toContain(
+      'warning compliance.0.match: is an empty list',
+    );
+  });
+
   it('refuses a quarantine that changes from request to request', () => {
     const rule = (more: string): string => warned(`rules:\n  - { name: a, action: quarantine, ${more} }\n`);
     expect(rule('match: { network: 10.0.0.0/8 }')).toContain(
