@@ -1,5 +1,4 @@
 // Owns `easgate serve`: the primary process. Reads the configuration, starts the workers, reloads, stops.
-import { availableParallelism } from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
 import { certificateRemarks } from '../config/certificate-checks.ts';
 import { loadUsable } from '../config/check.ts';
@@ -11,6 +10,7 @@ import { readSecret } from '../config/load.ts';
 import type { ConfigSource } from '../config/load.ts';
 import { ConfigError, oneLine } from '../config/problems.ts';
 import type { Config } from '../config/schema.ts';
+import { workerCount } from '../config/worker-count.ts';
 import { PolicyError, policyHash, servedPolicy } from '../config/served-policy.ts';
 import type { ServedPolicy } from '../config/served-policy.ts';
 import { storeOptions } from '../config/store-settings.ts';
@@ -368,10 +368,6 @@ class Primary {
     await this.health?.close();
     this.log.flush();
   }
-}
-
-function workerCount({ workers: { count } }: Config): number {
-  return count === 'auto' ? availableParallelism() : count;
 }
 
 /** For a log line: every problem of a configuration, without excerpts. */

@@ -25,6 +25,7 @@ import { readSecret } from './load.ts';
 import { ConfigError } from './problems.ts';
 import { noticeSettings } from './notice-settings.ts';
 import type { Config, Secret } from './schema.ts';
+import { workerCount } from './worker-count.ts';
 
 /**
  * Settings of the data plane. `sampleUrl`: address of the built-in mail server; `sharedSecret`: the secret that all
@@ -50,7 +51,7 @@ export function gatewaySettings(
     autodiscover: autodiscoverSettings(config),
     passThrough: passThroughSettings(config),
     retryAfterSeconds: config.outage.retryAfterSeconds,
-    releaseRate: config.policy.releaseRate,
+    releaseRate: config.policy.releaseRate / workerCount(config),
     throttle,
     upstream: {
       path: upstream.path,
