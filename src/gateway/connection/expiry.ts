@@ -94,10 +94,10 @@ export function expire(
       downstream.reply(exchange, POLL_OVER);
       break;
     case 'heldPoll':
-      driver.expireHeld(exchange);
+      driver.change.expireHeld(exchange);
       break;
     case 'lapsedPoll':
-      driver.expireVerdict(exchange);
+      driver.change.expireVerdict(exchange);
       break;
     case 'connect':
       forwarder.connectTimedOut(exchange);
