@@ -17,7 +17,7 @@ export const HELD_POLL_SCENARIOS: readonly Scenario[] = [
     name: 'held-polls',
     text: 'resident memory per held Ping: steps of 3,000 up to 9,000',
     figure: 'rssBytesPerPoll',
-    rivals: EVERYONE,
+    rivals: [...EVERYONE, 'easgate-policy'],
     measure: (runs, effort) => holdPolls(runs, effort, false),
   },
   {

@@ -9,6 +9,7 @@ import { errorReply } from '../../http/reply.ts';
 import type { RequestHead } from '../../http/request-head.ts';
 import type { ResponseHead } from '../../http/response-head.ts';
 import type { UserKey } from '../../identity/keys.ts';
+import type { RequestFacts } from '../../policy/engine/facts.ts';
 import { GateMemo, detach } from '../access/gate.ts';
 import { localReply } from '../access/local-replies.ts';
 import { Driver } from './driver.ts';
@@ -74,6 +75,7 @@ export class ClientConnection implements Timed, RequestSource {
   readonly body = new RequestBody();
   /** The client's address for the log: the peer's, or the one reported by a trusted proxy. */
   address: string;
+  lastFacts: RequestFacts | null = null;
   /** The client of the current request; constant unless the peer is a proxy. */
   origin: ClientOrigin;
   readonly memo = new GateMemo();
