@@ -13,6 +13,7 @@ import { AdmissionMemo, detach } from '../access/gate.ts';
 import { localReply } from '../access/local-replies.ts';
 import { Driver } from './driver.ts';
 import { expire } from './expiry.ts';
+import { keepShortText } from './held-text.ts';
 import { Timeouts } from './timeouts.ts';
 import type { Timed } from '../io/deadlines.ts';
 import { unsentBytes, writeText } from '../io/direct-writes.ts';
@@ -20,7 +21,7 @@ import { Exchange } from '../exchange/exchange.ts';
 import type { Reply } from '../exchange/steps.ts';
 import type { ExchangePhase } from '../exchange/transitions.ts';
 import { Forwarder } from '../forward/forwarder.ts';
-import { directOrigin, proxiedOrigin } from '../upstream/client-origin.ts';
+import { copyOrigin, directOrigin, proxiedOrigin } from '../upstream/client-origin.ts';
 import type { ClientOrigin, Peer } from '../upstream/client-origin.ts';
 import type { GatewayCore } from '../gateway-core.ts';
 import { PhoneAccount } from './accounting.ts';
@@ -152,6 +153,17 @@ export class ClientConnection implements Timed, RequestSource {
     if (this.forwarded === '')
       this.forwarded = this.core.forwardedLines(this.origin, this.endpoint.certificateUser);
     return this.forwarded;
+  }
+
+  /** Ten thousand polls are held for an hour, so their text is kept in short copies. */
+  onHold(exchange: Exchange): void {
+    if (this.trusted) {
+      this.origin = copyOrigin(this.origin);
+      this.address = this.origin.address;
+    }
+    const { host } = this.origin;
+    keepShortText(exchange, this.memo, exchange.host === host ? host : detach(exchange.host));
+    this.forwarded = detach(this.forwarded);
   }
 
   // ---------------------------------------------------------------------------------------------- client events

@@ -291,6 +291,7 @@ export class Driver implements StepInputs, HeldPing, Concerned {
     if (command === 'Ping' && user !== null && device !== null && authorization !== null)
       exchange.pingTicket = this.core.guard.registerPing(user, device, authorization, this);
     exchange.pollAdmitted = true;
+    this.downstream.onHold(exchange);
     return nextStep(exchange, this);
   }
 

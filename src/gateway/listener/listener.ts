@@ -57,7 +57,10 @@ export class Listener {
   /** Sockets can use shared reads: no TLS, no PROXY header, no pass-through lane. */
   private readonly shares: boolean;
   private readonly perAddress = new Map<string, number>();
-  private readonly sockets = new Set<Socket>();
+  /** Open connections, with the address block that they count for; '' = none. */
+  private readonly sockets = new Map<Socket, string>();
+  /** One function for all sockets. */
+  private readonly onClose: (this: Socket) => void;
   private handshakes = 0;
   private handshakeSecond = 0;
 
@@ -83,6 +86,10 @@ export class Listener {
       keepAlive: true,
       keepAliveInitialDelay: 60_000,
     });
+    const forget = (socket: Socket): void => this.forget(socket);
+    this.onClose = function onClose(): void {
+      forget(this);
+    };
     this.server.on('connection', (socket) =>
       this.accept(this.shares ? (shareReads(socket) ?? socket) : socket),
     );
@@ -117,7 +124,7 @@ export class Listener {
   /** Bytes in memory that phones have not read. */
   get unsentBytes(): number {
     let bytes = 0;
-    for (const socket of this.sockets) bytes += unsentBytes(socket);
+    for (const socket of this.sockets.keys()) bytes += unsentBytes(socket);
     return bytes;
   }
 
@@ -128,7 +135,7 @@ export class Listener {
 
   /** Closes every connection at once. */
   destroyAll(): void {
-    for (const socket of this.sockets) socket.destroy();
+    for (const socket of this.sockets.keys()) socket.destroy();
   }
 
   private accept(socket: Socket): void {
@@ -143,8 +150,8 @@ export class Listener {
       this.turnAway(socket, 'EASGATE_MAX_CONNECTIONS', peer);
       return;
     }
-    this.sockets.add(socket);
-    socket.once('close', () => this.sockets.delete(socket));
+    this.sockets.set(socket, '');
+    socket.on('close', this.onClose);
     if (this.proxies === null) {
       this.admit(socket, peer, socket.remotePort ?? 0, 'http');
     } else if (inRanges(peer, this.proxies)) {
@@ -212,7 +219,7 @@ export class Listener {
         return;
       }
       this.perAddress.set(block, count);
-      socket.once('close', () => this.forget(block));
+      this.sockets.set(socket, block);
     }
     if (this.tls === null) {
       this.onPhone(socket, { address, port, proto, transport: socket, certificateUser: null });
@@ -222,7 +229,10 @@ export class Listener {
     }
   }
 
-  private forget(block: string): void {
+  private forget(socket: Socket): void {
+    const block = this.sockets.get(socket) ?? '';
+    this.sockets.delete(socket);
+    if (block === '') return;
     const count = (this.perAddress.get(block) ?? 1) - 1;
     if (count === 0) this.perAddress.delete(block);
     else this.perAddress.set(block, count);
