@@ -14,7 +14,7 @@ import { clientBlock } from '../identity/client-address.ts';
 import { ChangeFollower } from './change-follower.ts';
 import type { StoreStateListener } from './change-follower.ts';
 import { CorruptRecordError } from '../model/corrupt-record.ts';
-import { withDeadline } from './deadline.ts';
+import { SharedDeadline, withDeadline } from './deadline.ts';
 import { LookupPlaces } from './lookup-places.ts';
 import type { ChangeBatch, DirectoryStore, LogPosition, LookupResult } from './store.ts';
 
@@ -104,6 +104,8 @@ interface Flight {
   changedAt: LogPosition | null;
   /** Everything read before is invalid, at any position of the log. */
   dropped: boolean;
+  /** Its time is over, or it was answered: changes are no longer noted, so a later result must not be kept. */
+  over: boolean;
 }
 
 /** What a look-up, or the lack of one, comes to. */
@@ -176,6 +178,7 @@ export class VerdictCache {
   /** Places of known phones are separate from those of unknown ones, which cannot occupy them. */
   private readonly knownPlaces: LookupPlaces;
   private readonly strangerPlaces: LookupPlaces;
+  private readonly lookupDeadline: SharedDeadline;
   private confirming = 0;
   private readonly listeners = new Set<(changed: ChangedKeys) => void>();
   private readonly follower: ChangeFollower;
@@ -197,6 +200,7 @@ export class VerdictCache {
     const { maxConcurrentLookups, lookupTimeoutMs } = options;
     this.knownPlaces = new LookupPlaces(maxConcurrentLookups, lookupTimeoutMs);
     this.strangerPlaces = new LookupPlaces(maxConcurrentLookups, lookupTimeoutMs);
+    this.lookupDeadline = new SharedDeadline(lookupTimeoutMs);
     this.follower = new ChangeFollower(store, (batch) => this.apply(batch), options.onStoreState);
   }
 
@@ -208,6 +212,7 @@ export class VerdictCache {
   async stop(): Promise<void> {
     this.knownPlaces.close();
     this.strangerPlaces.close();
+    this.lookupDeadline.close();
     await this.follower.stop();
   }
 
@@ -284,7 +289,15 @@ export class VerdictCache {
       : [this.strangerPlaces, clientBlock(asker.address)];
     const { promise, resolve } = Promise.withResolvers<Found>();
     const { deviceType = null } = asker;
-    const flight: Flight = { user, device, deviceType, promise, changedAt: null, dropped: false };
+    const flight: Flight = {
+      user,
+      device,
+      deviceType,
+      promise,
+      changedAt: null,
+      dropped: false,
+      over: false,
+    };
     this.flights.set(key, flight);
     void this.lookUpInTurn(flight, places, holder).then((found) => {
       this.flights.delete(key);
@@ -299,11 +312,12 @@ export class VerdictCache {
     const entered = places.enter(holder);
     if (!(typeof entered === 'boolean' ? entered : await entered)) return this.stale(user, device);
     try {
-      return { known: await this.lookUp(flight), source: 'store' };
+      return { known: await this.lookupDeadline.limit(this.lookUp(flight)), source: 'store' };
     } catch (error) {
       this.options.onLookupError(error);
       return this.stale(user, device);
     } finally {
+      flight.over = true;
       places.leave(holder);
     }
   }
@@ -356,17 +370,17 @@ export class VerdictCache {
 
   private async lookUp(flight: Flight): Promise<CachedAccess> {
     const { user, device, deviceType } = flight;
-    const end = this.now() + this.options.lookupTimeoutMs;
     for (let attempt = 1; ; attempt++) {
       flight.changedAt = null;
       flight.dropped = false;
-      const result = await withDeadline(this.store.lookup(user, device), end - this.now());
+      const result = await this.store.lookup(user, device);
       const access = this.read(result, user, device, deviceType);
       // Read before a change, stored after it: such facts must not survive (compare places in the log).
       const changedAt: LogPosition | null = flight.changedAt;
       const overtaken =
         isDropped(flight) || (changedAt !== null && this.store.isBefore(result.position, changedAt));
       const known = this.entryOf(user, device, result, access);
+      if (flight.over) return known;
       if (!overtaken) this.keep(device, known);
       if (!overtaken || attempt === MAX_ATTEMPTS) return known;
     }
