@@ -59,11 +59,6 @@ export class AdmissionMemo {
   private head: RequestHead | null = null;
   private headBytes: Buffer | null = null;
   private lastLength = 0;
-  /** The remembered head was met again. */
-  private again = false;
-  /** Its upstream head, with these forwarded lines; '' = not built. */
-  private upstreamHead = '';
-  private forwarded = '';
 
   /**
    * Returns the remembered head when `bytes` begin with exactly the same octets: the parsed head depends on its bytes
@@ -73,9 +68,7 @@ export class AdmissionMemo {
     const { head, headBytes } = this;
     if (head === null || headBytes === null) return null;
     const { length } = headBytes;
-    if (bytes.length < length || headBytes.compare(bytes, 0, length) !== 0) return null;
-    this.again = true;
-    return head;
+    return bytes.length >= length && headBytes.compare(bytes, 0, length) === 0 ? head : null;
   }
 
   /** Remembers a head, if one of its length was seen before: most heads occur once. */
@@ -84,8 +77,6 @@ export class AdmissionMemo {
     this.lastLength = head.end;
     this.headBytes = keep ? Buffer.from(bytes.subarray(0, head.end)) : null;
     this.head = keep ? head : null;
-    this.again = false;
-    this.upstreamHead = '';
     if (!keep) return;
     // Comparing a string with itself is fast, so the remembered object is used.
     if (head.target === this.target) head.target = this.target;
@@ -96,17 +87,6 @@ export class AdmissionMemo {
   forgetHead(): void {
     this.head = null;
     this.headBytes = null;
-    this.upstreamHead = '';
-  }
-
-  /** The upstream head of a head that was met again, in one piece: built and written as fast as one string. */
-  upstreamHeadOf(rules: AdmissionRules, head: RequestHead, forwarded: string): string {
-    if (!this.again || head !== this.head) return passedOn(rules, head.headerLines) + forwarded;
-    if (this.upstreamHead === '' || forwarded !== this.forwarded) {
-      this.forwarded = forwarded;
-      this.upstreamHead = detach(passedOn(rules, head.headerLines) + forwarded);
-    }
-    return this.upstreamHead;
   }
 }
 
@@ -166,7 +146,7 @@ export function admit(
     // A leg of NTLM names another user than the remembered one.
     if (memo.upstreamLine !== '' && isRemembered(memo, head)) {
       exchange.upstreamLine = memo.upstreamLine;
-      exchange.upstreamHead = memo.upstreamHeadOf(rules, head, origin.forwardedLines());
+      exchange.upstreamHead = passedOn(rules, head.headerLines) + origin.forwardedLines();
       return null;
     }
     // Horde trusts User= in requests without their own credentials: certificate, NTLM (Horde_ActiveSync_Credentials).
@@ -188,10 +168,7 @@ export function admit(
     rules.upstream.path +
     (canonical === '' ? '' : '?' + canonical) +
     ' HTTP/1.1\r\nHost: ';
-  if (user !== NO_USER && isRemembered(memo, head)) {
-    exchange.upstreamLine = detach(exchange.upstreamLine);
-    memo.upstreamLine = exchange.upstreamLine;
-  }
+  if (user !== NO_USER && isRemembered(memo, head)) memo.upstreamLine = exchange.upstreamLine;
   exchange.upstreamHead = passedOn(rules, head.headerLines) + origin.forwardedLines();
   return null;
 }

@@ -151,7 +151,7 @@ export class ClientConnection implements Timed, RequestSource {
   /** The X-Forwarded-* and Via lines. Built once per phone, whose requests name one host. */
   forwardedLines(): string {
     if (this.forwarded === '')
-      this.forwarded = detach(this.core.forwardedLines(this.origin, this.endpoint.certificateUser));
+      this.forwarded = this.core.forwardedLines(this.origin, this.endpoint.certificateUser);
     return this.forwarded;
   }
 
@@ -163,6 +163,7 @@ export class ClientConnection implements Timed, RequestSource {
     }
     const { host } = this.origin;
     keepShortText(exchange, this.memo, exchange.host === host ? host : detach(exchange.host));
+    this.forwarded = detach(this.forwarded);
   }
 
   // ---------------------------------------------------------------------------------------------- client events

@@ -1,4 +1,5 @@
-// Owns the text that a poll keeps while it is held, for up to an hour: short copies instead of the head it was cut from.
+// Owns the text that a poll keeps while it is held, for up to an hour: short copies instead of the head it was cut from and
+// the pieces it was joined from.
 import { detach } from '../access/gate.ts';
 import type { AdmissionMemo } from '../access/gate.ts';
 import type { Exchange } from '../exchange/exchange.ts';
@@ -19,8 +20,10 @@ function shared(agent: string): string {
 
 /** Called when the poll is about to be held. `memo` is that of its connection, `host` a copy of the phone's Host. */
 export function keepShortText(exchange: Exchange, memo: AdmissionMemo, host: string): void {
-  const { userAgent } = exchange;
+  const { userAgent, upstreamLine } = exchange;
   if (userAgent !== null) exchange.userAgent = shared(userAgent);
   exchange.host = host;
+  exchange.upstreamLine = detach(upstreamLine);
+  if (memo.upstreamLine === upstreamLine) memo.upstreamLine = exchange.upstreamLine;
   memo.forgetHead();
 }

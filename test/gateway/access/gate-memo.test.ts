@@ -45,7 +45,7 @@ describe('a connection', () => {
     await open();
     for (let count = 0; count < 6; count++) expect(await ask({ login: 'alice' })).toBe(200);
     const names = gateway.finished.map(({ user, device }) => [user, device]);
-    expect(names).toEqual(Array(6).fill(['alice', 'a1']));
+    expect(names).toEqual(Array.from({ length: 6 }, () => ['alice', 'a1']));
     expect(new Set(backend.requests.map(({ head }) => head)).size).toBe(1);
   });
 
