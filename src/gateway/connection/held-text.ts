@@ -1,9 +1,9 @@
 // Owns the text that a poll keeps while it is held, for up to an hour: short copies instead of the head it was cut from and
 // the pieces it was joined from.
 import { detach } from '../access/gate.ts';
-import type { AdmissionMemo } from '../access/gate.ts';
+import type { GateMemo } from '../access/gate.ts';
 import type { Exchange } from '../exchange/exchange.ts';
-import { MAX_USER_AGENT } from '../settings.ts';
+import { MAX_USER_AGENT } from '../fixed-limits.ts';
 
 /** User agents that are shared: a fleet has some hundred. */
 const MAX_AGENTS = 1_000;
@@ -19,7 +19,7 @@ function shared(agent: string): string {
 }
 
 /** Called when the poll is about to be held. `memo` is that of its connection, `host` a copy of the phone's Host. */
-export function keepShortText(exchange: Exchange, memo: AdmissionMemo, host: string): void {
+export function keepShortText(exchange: Exchange, memo: GateMemo, host: string): void {
   const { userAgent, upstreamLine } = exchange;
   if (userAgent !== null) exchange.userAgent = shared(userAgent);
   exchange.host = host;

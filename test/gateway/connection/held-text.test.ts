@@ -1,6 +1,6 @@
 // Owns the promises about the text that held polls keep in memory.
 import { expect, it } from 'vitest';
-import { AdmissionMemo } from '../../../src/gateway/access/gate.ts';
+import { GateMemo } from '../../../src/gateway/access/gate.ts';
 import { keepShortText } from '../../../src/gateway/connection/held-text.ts';
 import { Exchange } from '../../../src/gateway/exchange/exchange.ts';
 import { collector } from '../../support/checks/heap.ts';
@@ -42,7 +42,7 @@ it('polls of one user agent share its text, and odd ones are copied', () => {
   const held = (userAgent: string | null): string | null => {
     const exchange = new Exchange(0);
     exchange.userAgent = userAgent;
-    keepShortText(exchange, new AdmissionMemo(), 'mail.example.com');
+    keepShortText(exchange, new GateMemo(), 'mail.example.com');
     return exchange.userAgent;
   };
   for (const agent of ['Apple-iPhone15C2/2107.102', 'x'.repeat(5_000), '', null])
