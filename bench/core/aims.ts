@@ -19,10 +19,19 @@ export interface Aim {
 /** All targets. */
 export const AIMS: readonly Aim[] = [
   against('hot-path', 1, 'nginx-lua', true),
+  against('low-rate', 1.1, 'nginx-lua', true),
   ...['hot-path', 'block', 'held-polls'].map(withPolicy),
   against('tls', 1.2, 'nginx-lua', true),
   bytes('held-polls', 10),
   bytes('tls-held-polls', 60),
+  {
+    scenario: 'idle',
+    text: 'at most 1,500 µs per second with 9,000 held polls',
+    limit: 1_500,
+    atMost: true,
+    digits: 0,
+    values: (result) => samplesOf(result, 'easgate', 'cpuMicrosPerSecond'),
+  },
   {
     scenario: 'beside-polls',
     text: 'p99 at most 2 × the p99 without held polls',

@@ -216,10 +216,8 @@ function openRequests(deadlines: Deadlines): Concerned[] {
 }
 
 function forEachConnection(deadlines: Deadlines, visit: (connection: ClientConnection) => void): void {
-  let timed = deadlines.head();
-  while (timed !== null) {
-    const next = timed.next;
+  for (let slot = deadlines.size - 1; slot >= 0; slot--) {
+    const timed = deadlines.at(slot);
     if (timed instanceof ClientConnection) visit(timed);
-    timed = next;
   }
 }

@@ -287,6 +287,7 @@ export class Driver implements StepInputs, HeldPing {
     if (command === 'Ping' && user !== null && device !== null && authorization !== null)
       exchange.pingTicket = this.core.throttle.registerPing(user, device, authorization, this);
     exchange.pollAdmitted = true;
+    this.downstream.onHold(exchange);
     return nextStep(exchange, this);
   }
 
