@@ -49,6 +49,32 @@ describe('easgate store with Redis', () => {
     await redis.kill();
   });
 
+  it('brings a directory of an earlier version over, once', async () => {
+    const run = configured('earlier.yaml', `{ kind: redis, url: "${redis.url}", keyPrefix: "earlier:" }`);
+    const identity = { version: 1, id: '0123456789abcdef', epoch: 1, replaces: [] };
+    const block = { action: 'block', owner: 'admin', reason: null, decidedAt: 5, expiresAt: null };
+    await client.mset(
+      'earlier:schema',
+      JSON.stringify(identity),
+      'earlier:decision:phone1:',
+      JSON.stringify(block),
+    );
+    expect(run('devices', 'list')).toMatchObject({
+      code: 1,
+      text: expect.stringMatching(/EASGATE_STORE_SCHEMA: .*easgate store migrate/) as string,
+    });
+    expect(run('store', 'migrate')).toMatchObject({
+      code: 0,
+      text: expect.stringMatching(/^brought over: .*decision 1.*; epoch 2: /) as string,
+    });
+    expect(run('devices', 'list').text).toMatch(/phone1 .*block/);
+    expect(run('store', 'migrate')).toMatchObject({
+      code: 0,
+      text: expect.stringContaining('nothing to bring over') as string,
+    });
+    await client.flushall();
+  });
+
   it('creates the directory once, reports a lost one, and uses the new one once the operator accepts it', async () => {
     const run = configured('redis.yaml', `{ kind: redis, url: "${redis.url}" }`);
     expect(run('devices', 'list')).toMatchObject({
@@ -127,7 +153,7 @@ describe('easgate store with a file', () => {
     await store.decide({ user: null, device: phone }, decision('block'), BY_TEST);
     await store.close();
     const database = new DatabaseSync(join(folder, 'broken.db'));
-    database.exec(`INSERT INTO decisions VALUES ('broken1', '', 'nonsense')`);
+    database.exec(`INSERT INTO decisions VALUES ('broken1', '', '', 'nonsense')`);
     database.close();
     expect(run('check', '--store')).toMatchObject({
       code: 1,
