@@ -208,7 +208,7 @@ function revalidateOpen(deadlines: Deadlines, queue: RevalidationQueue, changed:
   for (const one of concerned) queue.add(one, isMass);
 }
 
-/** In the order in which their connections are looked at. */
+/** Open requests, in the order of their connections in the sweep. */
 function openRequests(deadlines: Deadlines): Concerned[] {
   const open: Concerned[] = [];
   forEachConnection(deadlines, ({ driver }) => void open.push(driver.change));
@@ -216,10 +216,8 @@ function openRequests(deadlines: Deadlines): Concerned[] {
 }
 
 function forEachConnection(deadlines: Deadlines, visit: (connection: ClientConnection) => void): void {
-  let timed = deadlines.head();
-  while (timed !== null) {
-    const next = timed.next;
+  for (let slot = deadlines.size - 1; slot >= 0; slot--) {
+    const timed = deadlines.at(slot);
     if (timed instanceof ClientConnection) visit(timed);
-    timed = next;
   }
 }

@@ -1,11 +1,10 @@
-// Owns the embedded store's test runs: the contract, and what only a file can do.
+// Owns the tests of the embedded store: the contract of all stores, and what is specific to a file.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, describe, expect, it } from 'vitest';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
-import { stopTimers } from '../support/checks/test-clock.ts';
 import { alice, decision, phone, storeContract } from './store-contract.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'easgate-store-'));
@@ -32,7 +31,7 @@ describe('the embedded store', () => {
     await second.close();
   });
 
-  it('says so when changes were trimmed away', async () => {
+  it('reports when changes were trimmed from the change log', async () => {
     await fixture.reset();
     const store = await fixture.open();
     await store.decide(null, phone, decision('block'));
@@ -44,21 +43,6 @@ describe('the embedded store', () => {
     raw.close();
     expect((await store.changesAfter(position)).trimmed).toBe(true);
     await store.close();
-  });
-
-  it('is looked at for changes several times a second', async () => {
-    await fixture.reset();
-    const [store, other] = [await fixture.open(), await fixture.open()];
-    const pass = stopTimers();
-    const told: unknown[] = [];
-    const waiting = other.changesAfter(await other.position()).then(({ changes }) => told.push(...changes));
-    await store.decide(null, phone, decision('block'));
-    expect(told).toEqual([]);
-    await pass(200);
-    expect(told).toEqual([{ device: phone, user: null }]);
-    await waiting;
-    await store.close();
-    await other.close();
   });
 
   it('refuses a file with a schema it does not know', async () => {

@@ -14,6 +14,7 @@ import { GateMemo, detach } from '../access/gate.ts';
 import { localReply } from '../access/local-replies.ts';
 import { Driver } from './driver.ts';
 import { expire } from './expiry.ts';
+import { keepShortText } from './held-text.ts';
 import { Timeouts } from './timeouts.ts';
 import type { Timed } from '../io/deadlines.ts';
 import { unsentBytes, writeText } from '../io/direct-writes.ts';
@@ -21,7 +22,7 @@ import { Exchange } from '../exchange/exchange.ts';
 import type { Reply } from '../exchange/steps.ts';
 import type { ExchangePhase } from '../exchange/transitions.ts';
 import { Forwarder } from '../forward/forwarder.ts';
-import { directOrigin, proxiedOrigin } from '../upstream/client-origin.ts';
+import { copyOrigin, directOrigin, proxiedOrigin } from '../upstream/client-origin.ts';
 import type { ClientOrigin, Peer } from '../upstream/client-origin.ts';
 import type { GatewayCore } from '../gateway-core.ts';
 import { Accounting } from './accounting.ts';
@@ -65,10 +66,7 @@ function ignore(): void {
 
 /** A connection from a phone. */
 export class ClientConnection implements Timed, RequestSource {
-  /** Set by {@link timeouts} only. */
-  deadline = Infinity;
-  next: Timed | null = null;
-  previous: Timed | null = null;
+  slot = -1;
   exchange: Exchange | null = null;
   readonly core: GatewayCore;
   readonly socket: Socket;
@@ -87,6 +85,8 @@ export class ClientConnection implements Timed, RequestSource {
   clientEnded = false;
   lingering = false;
   draining = false;
+  /** Clock milliseconds until which a draining connection may stay idle. */
+  private idleUntil = Infinity;
   private readonly endpoint: PhoneEndpoint;
   /** The peer is a trusted proxy, which sends requests of other clients. */
   readonly trusted: boolean;
@@ -105,6 +105,7 @@ export class ClientConnection implements Timed, RequestSource {
     this.driver = new Driver(this, this.forwarder);
     this.accounting = new Accounting(core);
     this.reader = new RequestReader(this);
+    core.deadlines.add(this);
     // The first head is due as soon as later ones.
     this.timeouts.awaitHead();
     (socket as OwnedSocket).owner = this;
@@ -114,7 +115,6 @@ export class ClientConnection implements Timed, RequestSource {
     socket.on('end', onEnd);
     socket.on('close', onClose);
     socket.on('error', ignore);
-    core.deadlines.add(this);
   }
 
   get port(): number {
@@ -157,6 +157,17 @@ export class ClientConnection implements Timed, RequestSource {
     if (this.forwarded === '')
       this.forwarded = this.core.forwardedLines(this.origin, this.endpoint.certificateUser);
     return this.forwarded;
+  }
+
+  /** Ten thousand polls are held for an hour, so their text is kept in short copies. */
+  onHold(exchange: Exchange): void {
+    if (this.trusted) {
+      this.origin = copyOrigin(this.origin);
+      this.address = this.origin.address;
+    }
+    const { host } = this.origin;
+    keepShortText(exchange, this.memo, exchange.host === host ? host : detach(exchange.host));
+    this.forwarded = detach(this.forwarded);
   }
 
   // ---------------------------------------------------------------------------------------------- client events
@@ -209,8 +220,11 @@ export class ClientConnection implements Timed, RequestSource {
   onDeadline(): void {
     const exchange = this.exchange;
     if (exchange === null) {
-      if (unsentBytes(this.socket) > 0) this.cut();
-      else if (this.lingering || !this.reader.hasInput) this.socket.destroy();
+      if (unsentBytes(this.socket) > 0) {
+        // In a drain its time is over early: a slow phone still gets the end of its answer.
+        if (this.draining && !this.lingering) this.linger();
+        else this.cut();
+      } else if (this.lingering || !this.reader.hasInput) this.socket.destroy();
       else this.refuse('EASGATE_HEAD_TIMEOUT');
       return;
     }
@@ -282,6 +296,7 @@ export class ClientConnection implements Timed, RequestSource {
       return;
     }
     this.timeouts.awaitRequest(this.forwarder.handshaking);
+    if (this.draining) this.timeouts.endBy(this.idleUntil);
     if (this.socket.isPaused()) this.socket.resume();
     if (this.reader.hasInput) this.reader.readRequests();
   }
@@ -345,17 +360,16 @@ export class ClientConnection implements Timed, RequestSource {
 
   /**
    * Drains: transfers finish, a held poll ends with a valid reply at `pollsUntil`. An idle connection also stays open
-   * until then, because a request may be arriving.
+   * until then, because a request may be arriving; so does one whose current response did not announce its end. The next
+   * response does.
    */
   drain(pollsUntil: number): void {
     const { exchange } = this;
     this.draining = true;
-    if (exchange === null && unsentBytes(this.socket) > 0) {
-      if (!this.lingering) this.linger();
-      return;
-    }
+    this.idleUntil = pollsUntil;
+    if (exchange === null && this.lingering) return;
     if (exchange !== null) {
-      exchange.persistent = false;
+      if (exchange.phase !== 'responding') exchange.persistent = false;
       // Includes a poll that waits for a connection: it would otherwise be held for its heartbeat from then on.
       if (exchange.held) exchange.responseDeadline = Math.min(exchange.responseDeadline, pollsUntil);
     }

@@ -1,28 +1,22 @@
 // Owns the one deadline of a client connection.
 import type { Verdict } from '../../model/verdict.ts';
-import type { Deadlines } from '../io/deadlines.ts';
+import type { Deadlines, Timed } from '../io/deadlines.ts';
 import { MAX_HEARTBEAT_SECONDS } from '../../eas/heartbeat.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import { HALF_CLOSE_GRACE_MS, LINGER_MS } from '../fixed-limits.ts';
 import type { ClientSettings } from '../settings.ts';
 import type { UpstreamServer } from '../upstream/upstream-server.ts';
 
-/** Holder of the deadline, read directly by the sweep. */
-export interface DeadlineHolder {
-  /** Clock milliseconds. */
-  deadline: number;
-}
-
 /** Sets the deadline of one connection; the only writer. */
 export class Timeouts {
-  private readonly holder: DeadlineHolder;
+  private readonly connection: Timed;
   private readonly deadlines: Deadlines;
   private readonly client: ClientSettings;
   private readonly askingMs: number;
 
   /** `askingMs` = longest wait for an answer about an exchange. */
-  constructor(holder: DeadlineHolder, deadlines: Deadlines, client: ClientSettings, askingMs: number) {
-    this.holder = holder;
+  constructor(connection: Timed, deadlines: Deadlines, client: ClientSettings, askingMs: number) {
+    this.connection = connection;
     this.deadlines = deadlines;
     this.client = client;
     this.askingMs = askingMs;
@@ -84,7 +78,7 @@ export class Timeouts {
 
   /** Puts the response deadline back after another one, such as that of connecting. */
   resumeResponseDeadline({ responseDeadline, lapsesAt }: Exchange): void {
-    this.holder.deadline = Math.min(responseDeadline, lapsesAt);
+    this.deadlines.setTime(this.connection, Math.min(responseDeadline, lapsesAt));
   }
 
   /** The lapse of its verdict is dealt with: it counts no more. */
@@ -108,12 +102,12 @@ export class Timeouts {
   /** A poll at the mail server continues under another verdict. */
   limitPoll(exchange: Exchange, verdict: Verdict): void {
     exchange.lapsesAt = this.deadlines.lapseOf(verdict);
-    this.holder.deadline = Math.min(this.holder.deadline, exchange.lapsesAt);
+    this.endBy(exchange.lapsesAt);
   }
 
   /** Ends the connection or its poll at `time` (clock milliseconds). */
   endBy(time: number): void {
-    this.holder.deadline = Math.min(this.holder.deadline, time);
+    this.deadlines.setTime(this.connection, Math.min(this.deadlines.timeOf(this.connection), time));
   }
 
   /** The phone closed its side; its answer is due soon. */
@@ -137,10 +131,10 @@ export class Timeouts {
   }
 
   private after(ms: number): void {
-    this.holder.deadline = this.deadlines.now + ms;
+    this.deadlines.setTime(this.connection, this.deadlines.now + ms);
   }
 
   private notAfter(ms: number): void {
-    this.holder.deadline = Math.min(this.holder.deadline, this.deadlines.now + ms);
+    this.endBy(this.deadlines.now + ms);
   }
 }
