@@ -1,0 +1,62 @@
+// Owns what of a JSON document is a record: elements of lists, pages of APIs, objects in wrappers. Pure.
+import { fieldName } from '../row.ts';
+
+/** Names under which APIs put their list of records. */
+export const LIST_NAMES: ReadonlySet<string> = new Set([
+  'value', 'values', 'results', 'devices', 'device', 'mobiledevices', 'computers', 'users', 'items', 'data', 'records', 'rows', 'entries', 'searchresults', 'alldevices', 'events',
+]); // prettier-ignore
+/** Names of objects around a list or a record. */
+export const WRAPPER_NAMES: ReadonlySet<string> = new Set([
+  'result', 'response', 'body', 'data', 'mobiledevices', 'devices', 'mobiledevice', 'computer', 'device', 'advancedmobiledevicesearch', 'mobiledevicegroup', 'payload',
+]); // prettier-ignore
+
+/** An object that is a record, with the values of the document around it; or null: an element that is no object. */
+export interface Found {
+  readonly record: object | null;
+  readonly context: Readonly<Record<string, unknown>>;
+}
+
+const MAX_DEPTH = 6;
+/** An object around a record has little else: pages, counts, errors. */
+const MAX_AROUND = 8;
+
+/** The records in a document. */
+export function* recordsIn(
+  value: unknown,
+  context: Readonly<Record<string, unknown>> = {},
+  depth = 0,
+): Generator<Found> {
+  if (Array.isArray(value)) {
+    for (const element of value as unknown[]) yield* recordsIn(element, context, depth + 1);
+    return;
+  }
+  if (typeof value !== 'object' || value === null) {
+    yield { record: null, context };
+    return;
+  }
+  const inner = depth < MAX_DEPTH ? listIn(value) : null;
+  if (inner === null) {
+    yield { record: value, context };
+    return;
+  }
+  const around = Object.fromEntries(Object.entries(value).filter(([key]) => key !== inner));
+  yield* recordsIn(Reflect.get(value, inner), { ...context, ...around }, depth + 1);
+}
+
+/** The key of the list of records in an object, or of an object around it; null = the object is a record. */
+export function listIn(object: object): string | null {
+  const entries = Object.entries(object);
+  for (const [key, value] of entries)
+    if (LIST_NAMES.has(fieldName(key)) && isListOfObjects(value)) return key;
+  if (entries.length > MAX_AROUND) return null;
+  for (const [key, value] of entries)
+    if (WRAPPER_NAMES.has(fieldName(key)) && typeof value === 'object' && value !== null) return key;
+  return null;
+}
+
+/** An empty list is one too: a page without records. */
+function isListOfObjects(value: unknown): boolean {
+  if (!Array.isArray(value)) return false;
+  const [first] = value as unknown[];
+  return first === undefined || (typeof first === 'object' && first !== null);
+}

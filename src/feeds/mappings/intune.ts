@@ -1,0 +1,79 @@
+// Owns the mapping of Intune's device reports: "Devices" and "DevicesWithInventory" as the admin centre and exportJobs write them,
+// DeviceCompliance, DeviceNonCompliance, DevicesWithoutCompliancePolicy. Pure.
+// @see https://learn.microsoft.com/mem/intune/fundamentals/reports-export-graph-available-reports (columns, and their names in the file)
+import { deviceLine } from '../mapping.ts';
+import type { Mapping, RecordReader } from '../mapping.ts';
+import type { FeedLine } from '../record.ts';
+import { complianceOf, compromisedOf, guidOf } from '../values.ts';
+import { localized, management, numberOrText, threatCompromised } from './microsoft.ts';
+
+const LAST_CHECK_IN = ['lastcheckin', 'lastcontact', 'lastsyncdatetime', 'lastcheckindate', 'letztescheckin', 'letztereinchecken', 'dernierarchivage', 'dernièreconnexion']; // prettier-ignore
+const GRACE = [
+  'compliancegraceperiodexpiration',
+  'ingraceperioduntil',
+  'compliancegraceperiodexpirationdatetime',
+];
+
+/** Columns of the reports. */
+export const intuneDevices: Mapping = {
+  format: 'intune',
+  kind: 'device report of Intune',
+  sure: ['easactivationid', 'compliancegraceperiodexpiration', 'ingraceperioduntil', 'intuneregistered', 'primaryuserupn', 'easaktivierungsid'],
+  typical: ['deviceid', 'devicename', 'lastcheckin', 'lastcontact', 'compliance', 'compliantstate', 'compliancestate', 'compliancestateloc', 'managedby', 'managementagent', 'managementagents', 'ownertype', 'ownertypeloc', 'devicestate', 'managementstate', 'easid', 'easactivated', 'enrollmentdate', 'upn', 'useremail', 'primaryuserdisplayname', 'microsoftentradeviceid', 'azureaddeviceid', 'aaddeviceid', 'intunedeviceid', 'devicehealththreatlevel', 'osdescription', 'skufamily', 'jointype', 'managementname'],
+  times: [...LAST_CHECK_IN, ...GRACE, 'enrollmentdate', 'createddate'],
+  map: mapDevice,
+}; // prettier-ignore
+
+function mapDevice(reader: RecordReader): FeedLine[] {
+  const { managed, hasLeft } = management(reader);
+  const complianceText = ['compliance', 'compliantstate', 'compliancestate']
+    .map((name) => numberOrText(reader, name, (text) => complianceOf(text) !== undefined))
+    .find((text) => text !== null);
+  const compliance = complianceText === undefined ? undefined : complianceOf(complianceText);
+  if (complianceText !== undefined && compliance === undefined)
+    reader.problem('compliance', complianceText ?? '', 'is not understood');
+  const threat = reader.text(...localized('devicehealththreatlevel', 'partnerreportedthreatstate'));
+  const jailBroken = reader.word(localized('jailbroken'), compromisedOf);
+  const system = reader.text(
+    ...localized('os', 'operatingsystem'),
+    'platform',
+    'osdescription',
+    ...localized('devicetype'),
+  );
+  return [
+    deviceLine(reader, {
+      easIds: [reader.text('easactivationid', 'easid', 'easdeviceid', 'easaktivierungsid')],
+      sourceId: guidOf(reader.text('intunedeviceid', 'deviceid', 'id', 'geräteid')),
+      serial: reader.text('serialnumber', 'seriennummer'),
+      imei: reader.text('imei'),
+      managed,
+      hasLeft,
+      ...(compliance === undefined ? {} : { compliance }),
+      graceUntil: reader.time(...GRACE),
+      encrypted: reader.flag('encrypted', 'isencrypted', 'encryptionstatusstring', 'encryptionstatus'),
+      compromised: threatCompromised(threat) ? true : jailBroken,
+      systems: [system, reader.text('osdescription'), reader.text('model', 'devicemodel')],
+      os: system,
+      osVersion: reader.text('osversion'),
+      model: reader.text('model', 'devicemodel'),
+      manufacturer: reader.text('manufacturer'),
+      ownership: reader.text(...localized('ownership', 'ownertype')),
+      owners: [
+        reader.text('primaryuserupn', 'upn', 'userprincipalname'),
+        reader.text('primaryuseremailaddress', 'useremail', 'primaryuseremail', 'emailaddress'),
+      ],
+      lastCheckIn: reader.time(...LAST_CHECK_IN),
+      attributes: reader.attributes({
+        deviceName: reader.text('devicename', 'gerätename'),
+        entraDeviceId: guidOf(
+          reader.text('microsoftentradeviceid', 'azureaddeviceid', 'referenceid', 'aaddeviceid'),
+        ),
+        threat,
+        patchLevel: reader.text('securitypatchlevel', 'androidpatchlevel'),
+        category: reader.text('category', 'categoryname'),
+        supervised: reader.flag('supervised', 'issupervised'),
+        exchangeState: reader.text(...localized('easstatus', 'easaccessstate')),
+      }),
+    }),
+  ];
+}

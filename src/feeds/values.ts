@@ -1,0 +1,190 @@
+// Owns the words in which sources say one thing: yes and no, compliance, platform, ownership, serial numbers. Pure.
+// Rule: what is not known for certain is null. Only listed words mean that a device is compliant or managed.
+import { plain } from '../plain-text.ts';
+import { wordOf } from './row.ts';
+import type { Row } from './row.ts';
+import type { Ownership } from './record.ts';
+
+/** Longest text that is kept of a value, UTF-16 units. */
+export const MAX_TEXT = 512;
+
+/** What sources write where they have no value. */
+const NO_VALUE = new Set(['', 'null', 'na', 'nil', 'undefined', 'notpresent', 'notset', 'nan']);
+
+/**
+ * What PowerShell writes of a list that the command did not join: the name of its type. The values are lost.
+ * @see https://learn.microsoft.com/powershell/module/microsoft.powershell.utility/export-csv (objects become strings)
+ */
+const TYPE_NAME = /^(?:Deserialized\.)?(?:System|Microsoft)\.[A-Za-z.]*[A-Za-z]+(?:`\d+)?(?:\[.{0,400}\])?$/;
+
+/** Whether a text is the name of a .NET type instead of a value. */
+export function isTypeName(text: string): boolean {
+  return text.length < MAX_TEXT && TYPE_NAME.test(text);
+}
+
+/** A value as text: trimmed, bounded, without control characters; null = none. Objects of ConvertTo-Json give their `value`. */
+export function textOf(value: unknown): string | null {
+  if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint')
+    return String(value);
+  if (Array.isArray(value)) return value.length === 1 ? textOf(value[0]) : null;
+  if (typeof value === 'object' && value !== null) {
+    const inner: unknown = Reflect.get(value, 'value') ?? Reflect.get(value, 'Value');
+    return typeof inner === 'object' ? null : textOf(inner);
+  }
+  if (typeof value !== 'string') return null;
+  const text = plain(unguarded(value.trim()), MAX_TEXT).trim();
+  return NO_VALUE.has(text.length > 12 ? text : wordOf(text)) || isTypeName(text) ? null : text;
+}
+
+/** Without what keeps a spreadsheet from changing a cell: `="0123"`, or an apostrophe in front. */
+function unguarded(text: string): string {
+  if (text.startsWith('="') && text.endsWith('"') && text.length > 3) return text.slice(2, -1);
+  return text.startsWith("'") ? text.slice(1) : text;
+}
+
+/** The first of several names that has a value. */
+export function pick(row: Row, names: readonly string[]): string | null {
+  for (const name of names) {
+    const text = textOf(row.get(name));
+    if (text !== null) return text;
+  }
+  return null;
+}
+
+/** A list: an array, `{ value: […] }` of ConvertTo-Json, or a text with separators. Never a type name. */
+export function listOf(value: unknown): string[] {
+  if (Array.isArray(value)) return value.map(textOf).filter((text) => text !== null);
+  if (typeof value === 'object' && value !== null) {
+    const inner: unknown = Reflect.get(value, 'value');
+    return Array.isArray(inner) ? listOf(inner) : [];
+  }
+  if (typeof value !== 'string' || isTypeName(value.trim())) return [];
+  // Format-List and Format-Table write {a, b}; @{…} and quotes come of scripts.
+  const bare = value.trim().replaceAll(/^@?[{(]|[})]$/g, '');
+  return bare
+    .split(/[;,|\s]+/)
+    .map((one) => textOf(one.replaceAll(/^["']|["']$/g, '')))
+    .filter((text) => text !== null);
+}
+
+/** Excel writes these in its own language; PowerShell writes True and False in every language. */
+const YES = new Set([
+  'true', 'yes', 'y', '1', 'on', 'enabled', 'wahr', 'ja', 'vrai', 'oui', 'verdadero', 'si', 'sí', 'vero', 'waar', 'prawda', 'tak', 'verdadeiro', 'sim', 'sand', 'sant', 'истина', 'да',
+]); // prettier-ignore
+const NO = new Set([
+  'false', 'no', 'n', '0', 'off', 'disabled', 'falsch', 'nein', 'faux', 'non', 'falso', 'onwaar', 'nee', 'fałsz', 'nie', 'não', 'nao', 'falsk', 'falskt', 'ложь', 'нет',
+]); // prettier-ignore
+const UNSURE = new Set(['unknown', 'notavailable', 'notapplicable', 'none', 'unbekannt', 'inconnu', 'desconocido', 'notevaluated', 'pending', '-1']); // prettier-ignore
+
+/** Yes, no, or not said; `undefined` = a word that means neither. */
+export function flagOf(text: string | null): boolean | null | undefined {
+  if (text === null) return null;
+  const word = wordOf(text);
+  if (YES.has(word)) return true;
+  if (NO.has(word)) return false;
+  return UNSURE.has(word) || word === '' ? null : undefined;
+}
+
+/** What a compliance state means. */
+export interface Compliance {
+  readonly compliant: boolean | null;
+  /** It is in a grace period: compliant until its end. */
+  readonly inGrace: boolean;
+}
+
+const state = (compliant: boolean | null, inGrace = false): Compliance => ({ compliant, inGrace });
+
+/**
+ * Words for compliance. Numbers are Graph's complianceState, which reports of Intune export without a language: 1 compliant, 2
+ * noncompliant, 3 conflict, 4 error, 254 inGracePeriod, 255 configManager.
+ * @see https://learn.microsoft.com/graph/api/resources/intune-devices-compliancestate
+ */
+const COMPLIANCE = new Map<string, Compliance>([
+  ...['compliant', 'true', 'yes', '1', 'konform', 'kompatibel', 'conforme', 'conformé', 'compatible', '準拠', '符合', '합격', 'compatibel', 'conform', 'zgodne', 'zgodny', 'соответствует'].map((word) => [word, state(true)] as const),
+  ...['noncompliant', 'notcompliant', 'outofcompliance', 'false', 'no', '2', 'nichtkonform', 'nichtkompatibel', 'nonconforme', 'noconforme', 'nocompatible', 'incompatible', 'nietcompatibel', 'nietconform', 'niezgodne', 'niezgodny', 'nãocompatível', 'nãoconforme', '非準拠', '不符合', 'несоответствует'].map((word) => [word, state(false)] as const),
+  ...['ingraceperiod', 'graceperiod', '254', 'intoleranzperiode', 'innerhalbdertoleranzperiode', 'indertoleranzperiode', 'enpériodedegrâce', 'dansledélaidegrâce', 'enperíododegracia', 'inrespijtperiode', 'durantelapériodedegrâce', 'neicosiperiododitolleranza'].map((word) => [word, state(true, true)] as const),
+  // Not evaluated, or contradictory: nobody may take it for compliant, and no other source is overruled by it.
+  ...['conflict', '3', 'error', '4', 'configmanager', 'configmgr', 'seeconfigmgr', '255', 'unknown', '0', 'notevaluated', 'notavailable', 'notapplicable', 'pendingcompliancecheck', 'pending', 'pendingcompliance', 'none', 'nichtausgewertet', 'nichtbewertet', 'unbekannt', 'nonévalué', 'inconnu', 'noevaluado', 'desconocido', 'fehler', 'konflikt'].map((word) => [word, state(null)] as const),
+]); // prettier-ignore
+
+/** What a compliance state means; `undefined` = an unknown word. */
+export function complianceOf(text: string | null): Compliance | undefined {
+  return text === null ? state(null) : COMPLIANCE.get(wordOf(text));
+}
+
+/** Jailbroken or rooted; sources write a text. `undefined` = an unknown word. */
+export function compromisedOf(text: string | null): boolean | null | undefined {
+  if (text === null) return null;
+  const word = wordOf(text);
+  if (['jailbroken', 'rooted', 'compromised', 'modified', 'tampered', 'iscompromised'].includes(word))
+    return true;
+  if (['notjailbroken', 'notrooted', 'notcompromised', 'uncompromised', 'normal', 'secure', 'notdetected', 'ok'].includes(word)) return false; // prettier-ignore
+  return flagOf(text);
+}
+
+/** Beginnings and parts of names of systems, the more special first. */
+const PLATFORMS: readonly (readonly [RegExp, string])[] = [
+  [/^(?:apple ?)?tv|tvos|appletv/, 'tvos'],
+  [/watchos|apple ?watch/, 'watchos'],
+  [/visionos/, 'visionos'],
+  [/\bipados|\bios\b|^ios|iphone|ipad|ipod/, 'ios'],
+  [/android/, 'android'],
+  [/mac ?os|^os ?x|osx|\bmac\b|macbook|imac|^macmdm/, 'macos'],
+  [/windows ?phone|windows ?mobile|^wp ?8/, 'windowsphone'],
+  [/windows|^win/, 'windows'],
+  [/chrome ?os|chromebook/, 'chromeos'],
+  [/linux|ubuntu|red ?hat/, 'linux'],
+  [/blackberry/, 'blackberry'],
+  [/tizen/, 'tizen'],
+];
+
+/** The platform of a text such as `iOS/iPadOS`, `Android (fully managed)` or `iOS 26.1 23B85`; null = not known. */
+export function platformOf(text: string | null): string | null {
+  if (text === null) return null;
+  const lower = text.toLowerCase();
+  return PLATFORMS.find(([form]) => form.test(lower))?.[1] ?? null;
+}
+
+/** The version in a text such as `iOS 26.1 23B85`, `Android 14` or `26.1.0`; null = there is none. */
+export function versionIn(text: string | null): string | null {
+  return text === null
+    ? null
+    : (/(?:^|[^\d.\w])(\d{1,9}(?:\.\d{1,9}){0,5})(?![\w.])/.exec(text)?.[1] ?? null);
+}
+
+const COMPANY = new Set(['company', 'corporate', 'c', 's', 'companyowned', 'corporateowned', 'corporatededicated', 'corporateshared', 'shared', 'dedicated', 'institutional', 'organization', 'firma', 'unternehmen', 'unternehmenseigen', 'entreprise', '1']); // prettier-ignore
+const PERSONAL = new Set(['personal', 'employee', 'e', 'employeeowned', 'personallyowned', 'userowned', 'byod', 'private', 'persönlich', 'privat', 'personnel', '2']); // prettier-ignore
+
+/** Who owns a device. Numbers are Intune's ownerType. */
+export function ownershipOf(text: string | null): Ownership {
+  const word = wordOf(text ?? '');
+  if (COMPANY.has(word)) return 'company';
+  return PERSONAL.has(word) ? 'personal' : 'unknown';
+}
+
+/** What manufacturers and managements write instead of a serial number. */
+const NO_SERIAL = new Set(['0', 'none', 'unknown', 'notavailable', 'notapplicable', 'defaultstring', 'systemserialnumber', 'tobefilledbyoem', 'invalid', 'parallels', 'x']); // prettier-ignore
+
+/** A serial number; null = none. */
+export function serialOf(text: string | null): string | null {
+  if (text === null || text.includes('*') || /^0+$/.test(text)) return null;
+  return NO_SERIAL.has(wordOf(text)) || !/^[\w .:/+-]{1,64}$/.test(text) ? null : text;
+}
+
+/** A UDID or another id of a device; null = none, or the one without a value. */
+export function udidOf(text: string | null): string | null {
+  if (text === null || !/^[0-9A-Za-z-]{8,64}$/.test(text)) return null;
+  return /^[0-]+$/.test(text) ? null : text;
+}
+
+/** The digits of an IMEI (3GPP TS 23.003 6.2.1): 14, a check digit, or two digits of the software; null = none. */
+export function imeiOf(text: string | null): string | null {
+  if (text === null || !/^[\d /.-]{14,24}$/.test(text)) return null;
+  const digits = text.replaceAll(/\D/g, '');
+  return digits.length < 14 || digits.length > 16 || /^0+$/.test(digits) ? null : digits;
+}
+
+/** A GUID that names something; null = none, or the one that is all zeros. */
+export function guidOf(text: string | null): string | null {
+  return text === null || /^[{]?[0-]+[}]?$/.test(text) ? null : text;
+}
