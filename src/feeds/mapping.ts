@@ -1,5 +1,20 @@
 // Owns what a mapping is, and the reading of one record by it: values by name, with a note of each that was not understood. Pure.
-import { MAX_TEXT, complianceOf, compromisedOf, flagOf, imeiOf, isTypeName, listOf, ownershipOf, pick, platformOf, serialOf, textOf, udidOf, versionIn } from './values.ts'; // prettier-ignore
+import {
+  MAX_TEXT,
+  complianceOf,
+  compromisedOf,
+  flagOf,
+  imeiOf,
+  isTypeName,
+  listOf,
+  ownershipOf,
+  pick,
+  platformOf,
+  serialOf,
+  textOf,
+  udidOf,
+  versionIn,
+} from './values.ts';
 import type { Compliance } from './values.ts';
 import { distinct, easId, idFromSerial, userName } from './identities.ts';
 import { plain } from '../plain-text.ts';
@@ -10,8 +25,16 @@ import type { Row } from './row.ts';
 
 /** What `--format` takes, but for `auto`. */
 export const FORMATS = [
-  'intune', 'graph', 'exchange', 'jamf', 'workspace-one', 'ivanti', 'micromdm', 'csv', 'ndjson',
-] as const; // prettier-ignore
+  'intune',
+  'graph',
+  'exchange',
+  'jamf',
+  'workspace-one',
+  'ivanti',
+  'micromdm',
+  'csv',
+  'ndjson',
+] as const;
 
 export type FormatName = (typeof FORMATS)[number];
 

@@ -1,6 +1,7 @@
 // Owns the reading of times as exporters of all cultures write them. Pure.
 // Day and month of `3/2/2026` change places between cultures. Rule: the whole column decides (columns-of-times.ts); where it does
 // not, the time is unknown. A wrong guess could make a device look fresh that has been away for months.
+import { names } from './names.ts';
 
 /** Which of two numbers in front of a year is the day. */
 export type DayOrder = 'dayFirst' | 'monthFirst';
@@ -134,7 +135,7 @@ function dayAndMonth(first: number, second: number, order: DayOrder): [month: nu
   return order === 'dayFirst' ? [second, first] : [first, second];
 }
 
-const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'];
+const MONTHS = names('jan feb mar apr may jun jul aug sep oct nov dec');
 /** `Fri, 20 Nov 2026 …`, `20-Nov-2026 …`. */
 const DAY_MONTH = /^(?:[A-Za-z]{3,9},? )?(\d{1,2})[ -]([A-Za-z]{3,9})\.?,?[ -](\d{4})(?!\d),?(.*)$/s;
 /** `Friday, November 20, 2026 …`, `Nov 20 2026 …`. */
@@ -157,8 +158,8 @@ function monthOf(name: string): number {
 /** A time of day behind a date, with AM and PM of several languages on either side, and an offset. */
 const CLOCK =
   /^(?:[T,]? ?(?:at |um |kl\.? ?)?)(?:([^\d\s]{1,8}(?: [^\d\s]{1,3})?) )?(\d{1,2})[:.](\d{2})(?:[:.](\d{2})(?:[.,](\d{1,12}))?)?(?: ?(?!Z|UTC|GMT)([^\d\s+-][^\d+]{0,7}?))?(?: ?(Z|UTC|GMT|[+-]\d{2}:?\d{2}))?(?: \(.{0,30}\))?$/i;
-const AFTERNOON = new Set(['pm', '下午', '午後', '오후', 'μμ', 'م', 'ch', 'nachm', 'em', 'du', 'odp', 'мп']);
-const MORNING = new Set(['am', '上午', '午前', '오전', 'πμ', 'ص', 'sa', 'vorm', 'fm', 'de', 'dop', 'дп']);
+const AFTERNOON = new Set(names('pm 下午 午後 오후 μμ م ch nachm em du odp мп'));
+const MORNING = new Set(names('am 上午 午前 오전 πμ ص sa vorm fm de dop дп'));
 
 interface Clock {
   readonly ms: number;

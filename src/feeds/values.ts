@@ -4,6 +4,7 @@ import { plain } from '../plain-text.ts';
 import { wordOf } from './row.ts';
 import type { Row } from './row.ts';
 import type { Ownership } from './record.ts';
+import { meanings, names } from './names.ts';
 
 /** Longest text that is kept of a value, UTF-16 units. */
 export const MAX_TEXT = 512;
@@ -68,17 +69,28 @@ export function listOf(value: unknown): string[] {
 }
 
 /** Excel writes these in its own language; PowerShell writes True and False in every language. */
-const YES = new Set([
-  'true', 'yes', 'y', '1', 'on', 'enabled', 'wahr', 'ja', 'vrai', 'oui', 'verdadero', 'si', 'sí', 'vero', 'waar', 'prawda', 'tak', 'verdadeiro', 'sim', 'sand', 'sant', 'истина', 'да',
-]); // prettier-ignore
-const NO = new Set([
-  'false', 'no', 'n', '0', 'off', 'disabled', 'falsch', 'nein', 'faux', 'non', 'falso', 'onwaar', 'nee', 'fałsz', 'nie', 'não', 'nao', 'falsk', 'falskt', 'ложь', 'нет',
-]); // prettier-ignore
-const UNSURE = new Set(['unknown', 'notavailable', 'notapplicable', 'none', 'unbekannt', 'inconnu', 'desconocido', 'notevaluated', 'pending', '-1']); // prettier-ignore
+const YES = new Set(
+  names(`
+  true yes y 1 on enabled wahr ja vrai oui verdadero si sí vero waar prawda tak verdadeiro sim sand sant
+  истина да
+`),
+);
+const NO = new Set(
+  names(`
+  false no n 0 off disabled falsch nein faux non falso onwaar nee fałsz nie não nao falsk falskt ложь нет
+`),
+);
+const UNSURE = new Set(
+  names(`
+  unknown notavailable notapplicable none unbekannt inconnu desconocido notevaluated pending
+`),
+);
 
 /** Yes, no, or not said; `undefined` = a word that means neither. */
 export function flagOf(text: string | null): boolean | null | undefined {
   if (text === null) return null;
+  // -1 is no answer, not one.
+  if (text.startsWith('-')) return null;
   const word = wordOf(text);
   if (YES.has(word)) return true;
   if (NO.has(word)) return false;
@@ -99,13 +111,40 @@ const state = (compliant: boolean | null, inGrace = false): Compliance => ({ com
  * noncompliant, 3 conflict, 4 error, 254 inGracePeriod, 255 configManager.
  * @see https://learn.microsoft.com/graph/api/resources/intune-devices-compliancestate
  */
-const COMPLIANCE = new Map<string, Compliance>([
-  ...['compliant', 'true', 'yes', '1', 'konform', 'kompatibel', 'conforme', 'conformé', 'compatible', '準拠', '符合', '합격', 'compatibel', 'conform', 'zgodne', 'zgodny', 'соответствует'].map((word) => [word, state(true)] as const),
-  ...['noncompliant', 'notcompliant', 'outofcompliance', 'false', 'no', '2', 'nichtkonform', 'nichtkompatibel', 'nonconforme', 'noconforme', 'nocompatible', 'incompatible', 'nietcompatibel', 'nietconform', 'niezgodne', 'niezgodny', 'nãocompatível', 'nãoconforme', '非準拠', '不符合', 'несоответствует'].map((word) => [word, state(false)] as const),
-  ...['ingraceperiod', 'graceperiod', '254', 'intoleranzperiode', 'innerhalbdertoleranzperiode', 'indertoleranzperiode', 'enpériodedegrâce', 'dansledélaidegrâce', 'enperíododegracia', 'inrespijtperiode', 'durantelapériodedegrâce', 'neicosiperiododitolleranza'].map((word) => [word, state(true, true)] as const),
+const COMPLIANCE = meanings<Compliance>(
+  [
+    state(true),
+    `
+  compliant true yes 1 konform kompatibel conforme conformé compatible 準拠 符合 합격 compatibel conform zgodne
+  zgodny соответствует
+`,
+  ],
+  [
+    state(false),
+    `
+  noncompliant notcompliant outofcompliance false no 2 nichtkonform nichtkompatibel nonconforme noconforme
+  nocompatible incompatible nietcompatibel nietconform niezgodne niezgodny nãocompatível nãoconforme 非準拠
+  不符合 несоответствует
+`,
+  ],
+  [
+    state(true, true),
+    `
+  ingraceperiod graceperiod 254 intoleranzperiode innerhalbdertoleranzperiode indertoleranzperiode
+  enpériodedegrâce dansledélaidegrâce enperíododegracia inrespijtperiode durantelapériodedegrâce
+  neicosiperiododitolleranza
+`,
+  ],
   // Not evaluated, or contradictory: nobody may take it for compliant, and no other source is overruled by it.
-  ...['conflict', '3', 'error', '4', 'configmanager', 'configmgr', 'seeconfigmgr', '255', 'unknown', '0', 'notevaluated', 'notavailable', 'notapplicable', 'pendingcompliancecheck', 'pending', 'pendingcompliance', 'none', 'nichtausgewertet', 'nichtbewertet', 'unbekannt', 'nonévalué', 'inconnu', 'noevaluado', 'desconocido', 'fehler', 'konflikt'].map((word) => [word, state(null)] as const),
-]); // prettier-ignore
+  [
+    state(null),
+    `
+  conflict 3 error 4 configmanager configmgr seeconfigmgr 255 unknown 0 notevaluated notavailable
+  notapplicable pendingcompliancecheck pending pendingcompliance none nichtausgewertet nichtbewertet
+  unbekannt nonévalué inconnu noevaluado desconocido fehler konflikt
+`,
+  ],
+);
 
 /** What a compliance state means; `undefined` = an unknown word. */
 export function complianceOf(text: string | null): Compliance | undefined {
@@ -116,9 +155,11 @@ export function complianceOf(text: string | null): Compliance | undefined {
 export function compromisedOf(text: string | null): boolean | null | undefined {
   if (text === null) return null;
   const word = wordOf(text);
-  if (['jailbroken', 'rooted', 'compromised', 'modified', 'tampered', 'iscompromised'].includes(word))
-    return true;
-  if (['notjailbroken', 'notrooted', 'notcompromised', 'uncompromised', 'normal', 'secure', 'notdetected', 'ok'].includes(word)) return false; // prettier-ignore
+  if (names('jailbroken rooted compromised modified tampered iscompromised').includes(word)) return true;
+  if (
+    names('notjailbroken notrooted notcompromised uncompromised normal secure notdetected ok').includes(word)
+  )
+    return false;
   return flagOf(text);
 }
 
@@ -152,8 +193,17 @@ export function versionIn(text: string | null): string | null {
     : (/(?:^|[^\d.\w])(\d{1,9}(?:\.\d{1,9}){0,5})(?![\w.])/.exec(text)?.[1] ?? null);
 }
 
-const COMPANY = new Set(['company', 'corporate', 'c', 's', 'companyowned', 'corporateowned', 'corporatededicated', 'corporateshared', 'shared', 'dedicated', 'institutional', 'organization', 'firma', 'unternehmen', 'unternehmenseigen', 'entreprise', '1']); // prettier-ignore
-const PERSONAL = new Set(['personal', 'employee', 'e', 'employeeowned', 'personallyowned', 'userowned', 'byod', 'private', 'persönlich', 'privat', 'personnel', '2']); // prettier-ignore
+const COMPANY = new Set(
+  names(`
+  company corporate c s companyowned corporateowned corporatededicated corporateshared shared dedicated
+  institutional organization firma unternehmen unternehmenseigen entreprise 1
+`),
+);
+const PERSONAL = new Set(
+  names(`
+  personal employee e employeeowned personallyowned userowned byod private persönlich privat personnel 2
+`),
+);
 
 /** Who owns a device. Numbers are Intune's ownerType. */
 export function ownershipOf(text: string | null): Ownership {
@@ -163,7 +213,12 @@ export function ownershipOf(text: string | null): Ownership {
 }
 
 /** What manufacturers and managements write instead of a serial number. */
-const NO_SERIAL = new Set(['0', 'none', 'unknown', 'notavailable', 'notapplicable', 'defaultstring', 'systemserialnumber', 'tobefilledbyoem', 'invalid', 'parallels', 'x']); // prettier-ignore
+const NO_SERIAL = new Set(
+  names(`
+  0 none unknown notavailable notapplicable defaultstring systemserialnumber tobefilledbyoem invalid
+  parallels x
+`),
+);
 
 /** A serial number; null = none. */
 export function serialOf(text: string | null): string | null {

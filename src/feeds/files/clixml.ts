@@ -1,6 +1,7 @@
 // Owns the reading of CliXml, what PowerShell's Export-Clixml writes: each top object is a record. Read by a streaming parser. Pure.
 // @see [MS-PSRP] 2.2.5 (serialization of objects: Obj, MS, Props, LST, S, B, DT, Nil, Ref)
 import sax from 'sax';
+import { names } from '../names.ts';
 
 /** A record, or why an object is none. */
 export type ClixmlRecord =
@@ -24,7 +25,9 @@ interface Frame {
   readonly line: number;
 }
 
-const SCALARS = new Set(['S', 'B', 'I16', 'I32', 'I64', 'U16', 'U32', 'U64', 'By', 'SB', 'Db', 'Sg', 'D', 'DT', 'TS', 'G', 'URI', 'Version', 'C', 'XD', 'SBK', 'BA', 'SS']); // prettier-ignore
+const SCALARS = new Set(
+  names('S B I16 I32 I64 U16 U32 U64 By SB Db Sg D DT TS G URI Version C XD SBK BA SS'),
+);
 const LISTS = new Set(['LST', 'IE', 'QUE', 'STK']);
 
 /** Splits CliXml into records. */
@@ -74,7 +77,15 @@ class ClixmlReader {
     this.name = attributes['N'] === undefined ? null : unescaped(attributes['N']);
     if (tag === 'Obj') {
       const line = this.parser.line + 1;
-      this.frames.push({ name: this.name, members: Object.create(null) as Frame['members'], list: [], isList: false, count: 0, shown: null, line }); // prettier-ignore
+      this.frames.push({
+        name: this.name,
+        members: Object.create(null) as Frame['members'],
+        list: [],
+        isList: false,
+        count: 0,
+        shown: null,
+        line,
+      });
       if (this.frames.length > MAX_DEPTH) {
         this.refuse('objects are nested too deep');
         this.isBroken = true;

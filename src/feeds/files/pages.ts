@@ -1,14 +1,21 @@
 // Owns what of a JSON document is a record: elements of lists, pages of APIs, objects in wrappers. Pure.
 import { fieldName } from '../row.ts';
+import { names } from '../names.ts';
 
 /** Names under which APIs put their list of records. */
-export const LIST_NAMES: ReadonlySet<string> = new Set([
-  'value', 'values', 'results', 'devices', 'device', 'mobiledevices', 'computers', 'users', 'items', 'data', 'records', 'rows', 'entries', 'searchresults', 'alldevices', 'events',
-]); // prettier-ignore
+export const LIST_NAMES: ReadonlySet<string> = new Set(
+  names(`
+  value values results devices device mobiledevices computers users items data records rows entries
+  searchresults alldevices events
+`),
+);
 /** Names of objects around a list or a record. */
-export const WRAPPER_NAMES: ReadonlySet<string> = new Set([
-  'result', 'response', 'body', 'data', 'mobiledevices', 'devices', 'mobiledevice', 'computer', 'device', 'advancedmobiledevicesearch', 'mobiledevicegroup', 'payload',
-]); // prettier-ignore
+export const WRAPPER_NAMES: ReadonlySet<string> = new Set(
+  names(`
+  result response body data mobiledevices devices mobiledevice computer device advancedmobiledevicesearch
+  mobiledevicegroup payload
+`),
+);
 
 /** An object that is a record, with the values of the document around it; or null: an element that is no object. */
 export interface Found {

@@ -10,31 +10,53 @@ import type { Mapping, RecordReader } from '../mapping.ts';
 import type { DecisionLine, FeedLine, RefusedLine, UserLine } from '../record.ts';
 import { wordOf } from '../row.ts';
 import { pick, textOf } from '../values.ts';
+import { names } from '../names.ts';
 
 const LAST_SYNC = ['lastsuccesssync', 'lastsuccesssynctime', 'lastsyncattempttime', 'lastsync'];
 
 export const exchangeDevices: Mapping = {
   format: 'exchange',
   kind: 'mobile devices of Exchange',
-  sure: ['deviceaccessstate', 'deviceaccessstatereason', 'deviceaccesscontrolrule', 'lastsuccesssync', 'lastpolicyupdatetime', 'devicewipeacktime', 'deviceactivesyncversion', 'devicepolicyapplied'],
-  typical: ['deviceid', 'devicetype', 'deviceuseragent', 'devicemodel', 'deviceos', 'devicefriendlyname', 'deviceimei', 'firstsynctime', 'clienttype', 'clientversion', 'userdisplayname', 'friendlyname', 'deviceoslanguage', 'lastsyncattempttime', 'numberoffolderssynced', 'devicemobileoperator', 'devicetelephonenumber'],
+  sure: names(`
+  deviceaccessstate deviceaccessstatereason deviceaccesscontrolrule lastsuccesssync lastpolicyupdatetime
+  devicewipeacktime deviceactivesyncversion devicepolicyapplied
+`),
+  typical: names(`
+  deviceid devicetype deviceuseragent devicemodel deviceos devicefriendlyname deviceimei firstsynctime
+  clienttype clientversion userdisplayname friendlyname deviceoslanguage lastsyncattempttime
+  numberoffolderssynced devicemobileoperator devicetelephonenumber
+`),
   times: [...LAST_SYNC, 'firstsynctime', 'whencreated', 'whenchanged'],
   map: mapDevice,
-}; // prettier-ignore
+};
 
 export const exchangeMailboxes: Mapping = {
   format: 'exchange',
   kind: 'mailboxes of Exchange (Get-CASMailbox)',
-  sure: ['activesyncalloweddeviceids', 'activesyncblockeddeviceids', 'activesyncmailboxpolicy', 'hasactivesyncdevicepartnership', 'activesyncenabled'],
-  typical: ['owaenabled', 'popenabled', 'imapenabled', 'mapienabled', 'primarysmtpaddress', 'samaccountname', 'displayname', 'emailaddresses', 'userprincipalname', 'ewsenabled', 'legacyexchangedn', 'servername'],
+  sure: [
+    'activesyncalloweddeviceids',
+    'activesyncblockeddeviceids',
+    'activesyncmailboxpolicy',
+    'hasactivesyncdevicepartnership',
+    'activesyncenabled',
+  ],
+  typical: names(`
+  owaenabled popenabled imapenabled mapienabled primarysmtpaddress samaccountname displayname
+  emailaddresses userprincipalname ewsenabled legacyexchangedn servername
+`),
   times: [...LAST_SYNC, 'firstsynctime'],
   map: (reader) => (reader.text('deviceid') === null ? mapMailbox(reader) : mapDevice(reader)),
-}; // prettier-ignore
+};
 
 /** DeviceAccessState, and its numbers as ConvertTo-Json writes enumerations. */
 const STATES: Readonly<Record<string, 'allow' | 'block' | 'quarantine'>> = {
-  allowed: 'allow', '1': 'allow', blocked: 'block', '2': 'block', quarantined: 'quarantine', '3': 'quarantine',
-}; // prettier-ignore
+  allowed: 'allow',
+  '1': 'allow',
+  blocked: 'block',
+  '2': 'block',
+  quarantined: 'quarantine',
+  '3': 'quarantine',
+};
 /** DeviceAccessStateReason: somebody decided for this device of this user (2 = Individual). */
 const INDIVIDUAL = new Set(['individual', '2']);
 
@@ -71,7 +93,8 @@ function mapDevice(reader: RecordReader): FeedLine[] {
   ];
   const [device] = lines;
   // The row stands for one device: without its id nothing else of it is used.
-  if (device?.type !== 'device' || device.id === null) return [reader.refused(device?.type === 'refused' ? device.reason : 'the row has no DeviceId')]; // prettier-ignore
+  if (device?.type !== 'device' || device.id === null)
+    return [reader.refused(device?.type === 'refused' ? device.reason : 'the row has no DeviceId')];
   if (isMailbox(reader)) return [...lines, ...mapMailbox(reader)];
   return [...lines, ...individual(reader, user)];
 }
@@ -110,7 +133,14 @@ function mapMailbox(reader: RecordReader): FeedLine[] {
   // The device's own row repeats what the list says.
   for (const line of individual(reader, id ?? null))
     if (line.type !== 'decision' || !listed.has(`${line.action} ${line.device}`)) lines.push(line);
-  if (id === undefined) return lines.length > 0 ? lines : [reader.refused('the row names no mailbox: no PrimarySmtpAddress, UserPrincipalName or SamAccountName')]; // prettier-ignore
+  if (id === undefined)
+    return lines.length > 0
+      ? lines
+      : [
+          reader.refused(
+            'the row names no mailbox: no PrimarySmtpAddress, UserPrincipalName or SamAccountName',
+          ),
+        ];
   const user: UserLine = {
     type: 'user',
     line: reader.row.line,
@@ -138,7 +168,11 @@ function disabled(reader: RecordReader): boolean {
 }
 
 /** Columns that name a mailbox by an address. `Mailbox` and `User` only where they hold one. */
-const ADDRESSES = ['userprincipalname', 'upn', 'mailboxuserprincipalname', 'primarysmtpaddress', 'mailboxprimarysmtpaddress', 'primarysmtpaddressaddress', 'windowsliveid', 'microsoftonlineservicesid', 'windowsemailaddress', 'emailaddress', 'useremailaddress', 'useremail', 'email', 'mail', 'mailbox', 'user', 'owner', 'username', 'userdisplayname', 'alias']; // prettier-ignore
+const ADDRESSES = names(`
+  userprincipalname upn mailboxuserprincipalname primarysmtpaddress mailboxprimarysmtpaddress
+  primarysmtpaddressaddress windowsliveid microsoftonlineservicesid windowsemailaddress emailaddress
+  useremailaddress useremail email mail mailbox user owner username userdisplayname alias
+`);
 
 function ownerOf(reader: RecordReader): string | null {
   for (const name of ADDRESSES) {

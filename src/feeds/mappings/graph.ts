@@ -8,15 +8,27 @@ import type { Mapping, RecordReader } from '../mapping.ts';
 import type { FeedLine } from '../record.ts';
 import { compromisedOf, guidOf, textOf } from '../values.ts';
 import { management, threatCompromised } from './microsoft.ts';
+import { names } from '../names.ts';
 
 export const graphManagedDevices: Mapping = {
   format: 'graph',
   kind: 'managed devices of Graph',
-  sure: ['easdeviceid', 'manageddeviceownertype', 'easactivationdatetime', 'compliancegraceperiodexpirationdatetime', 'manageddevicename'],
-  typical: ['devicename', 'lastsyncdatetime', 'compliancestate', 'managementagent', 'deviceregistrationstate', 'deviceenrollmenttype', 'azureaddeviceid', 'enrolleddatetime', 'jailbroken', 'operatingsystem', 'osversion', 'isencrypted', 'issupervised', 'userprincipalname', 'serialnumber', 'easactivated', 'exchangeaccessstate', 'exchangeaccessstatereason', 'partnerreportedthreatstate', 'userdisplayname'],
+  sure: [
+    'easdeviceid',
+    'manageddeviceownertype',
+    'easactivationdatetime',
+    'compliancegraceperiodexpirationdatetime',
+    'manageddevicename',
+  ],
+  typical: names(`
+  devicename lastsyncdatetime compliancestate managementagent deviceregistrationstate deviceenrollmenttype
+  azureaddeviceid enrolleddatetime jailbroken operatingsystem osversion isencrypted issupervised
+  userprincipalname serialnumber easactivated exchangeaccessstate exchangeaccessstatereason
+  partnerreportedthreatstate userdisplayname
+`),
   times: ['lastsyncdatetime', 'compliancegraceperiodexpirationdatetime', 'enrolleddatetime'],
   map: mapManagedDevice,
-}; // prettier-ignore
+};
 
 function mapManagedDevice(reader: RecordReader): FeedLine[] {
   const { managed, hasLeft } = management(reader);
@@ -76,11 +88,17 @@ function unmetPolicies(states: unknown): string[] {
 export const graphEntraDevices: Mapping = {
   format: 'graph',
   kind: 'devices of Entra',
-  sure: ['approximatelastsignindatetime', 'trusttype', 'profiletype', 'physicalids', 'operatingsystemversion', 'alternativesecurityids'],
-  typical: ['deviceid', 'displayname', 'iscompliant', 'ismanaged', 'operatingsystem', 'accountenabled', 'registrationdatetime', 'enrollmenttype', 'enrollmentprofilename', 'managementtype', 'isrooted', 'deviceownership', 'mdmappid'],
+  sure: names(`
+  approximatelastsignindatetime trusttype profiletype physicalids operatingsystemversion
+  alternativesecurityids
+`),
+  typical: names(`
+  deviceid displayname iscompliant ismanaged operatingsystem accountenabled registrationdatetime
+  enrollmenttype enrollmentprofilename managementtype isrooted deviceownership mdmappid
+`),
   times: ['approximatelastsignindatetime', 'registrationdatetime'],
   map: mapEntraDevice,
-}; // prettier-ignore
+};
 
 function mapEntraDevice(reader: RecordReader): FeedLine[] {
   const system = reader.text('operatingsystem');
@@ -124,11 +142,20 @@ function principalName(owner: unknown): string | null {
 export const graphUsers: Mapping = {
   format: 'graph',
   kind: 'users of Graph',
-  sure: ['proxyaddresses', 'onpremisessamaccountname', 'onpremisesuserprincipalname', 'usertype', 'businessphones'],
-  typical: ['userprincipalname', 'mail', 'accountenabled', 'givenname', 'surname', 'jobtitle', 'displayname', 'mailnickname', 'preferredlanguage', 'officelocation', 'onpremisesdomainname', 'othermails'],
+  sure: [
+    'proxyaddresses',
+    'onpremisessamaccountname',
+    'onpremisesuserprincipalname',
+    'usertype',
+    'businessphones',
+  ],
+  typical: names(`
+  userprincipalname mail accountenabled givenname surname jobtitle displayname mailnickname
+  preferredlanguage officelocation onpremisesdomainname othermails
+`),
   times: [],
   map: mapUser,
-}; // prettier-ignore
+};
 
 function mapUser(reader: RecordReader): FeedLine[] {
   // users/delta names a removed user by id alone.
@@ -185,10 +212,10 @@ export const graphGroups: Mapping = {
   format: 'graph',
   kind: 'groups of Graph',
   sure: ['grouptypes', 'securityenabled', 'mailenabled', 'membershiprule', 'securityidentifier'],
-  typical: ['displayname', 'members', 'mailnickname', 'description', 'visibility', 'transitivemembers'],
+  typical: names('displayname members mailnickname description visibility transitivemembers'),
   times: [],
   map: mapGroup,
-}; // prettier-ignore
+};
 
 function mapGroup(reader: RecordReader): FeedLine[] {
   const id = reader.text('displayname', 'name');

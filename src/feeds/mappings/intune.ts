@@ -6,8 +6,12 @@ import type { Mapping, RecordReader } from '../mapping.ts';
 import type { FeedLine } from '../record.ts';
 import { complianceOf, compromisedOf, guidOf } from '../values.ts';
 import { localized, management, numberOrText, threatCompromised } from './microsoft.ts';
+import { names } from '../names.ts';
 
-const LAST_CHECK_IN = ['lastcheckin', 'lastcontact', 'lastsyncdatetime', 'lastcheckindate', 'letztescheckin', 'letztereinchecken', 'dernierarchivage', 'dernièreconnexion']; // prettier-ignore
+const LAST_CHECK_IN = names(`
+  lastcheckin lastcontact lastsyncdatetime lastcheckindate letztescheckin letztereinchecken
+  dernierarchivage dernièreconnexion
+`);
 const GRACE = [
   'compliancegraceperiodexpiration',
   'ingraceperioduntil',
@@ -18,11 +22,19 @@ const GRACE = [
 export const intuneDevices: Mapping = {
   format: 'intune',
   kind: 'device report of Intune',
-  sure: ['easactivationid', 'compliancegraceperiodexpiration', 'ingraceperioduntil', 'intuneregistered', 'primaryuserupn', 'easaktivierungsid'],
-  typical: ['deviceid', 'devicename', 'lastcheckin', 'lastcontact', 'compliance', 'compliantstate', 'compliancestate', 'compliancestateloc', 'managedby', 'managementagent', 'managementagents', 'ownertype', 'ownertypeloc', 'devicestate', 'managementstate', 'easid', 'easactivated', 'enrollmentdate', 'upn', 'useremail', 'primaryuserdisplayname', 'microsoftentradeviceid', 'azureaddeviceid', 'aaddeviceid', 'intunedeviceid', 'devicehealththreatlevel', 'osdescription', 'skufamily', 'jointype', 'managementname'],
+  sure: names(`
+  easactivationid compliancegraceperiodexpiration ingraceperioduntil intuneregistered primaryuserupn
+  easaktivierungsid
+`),
+  typical: names(`
+  deviceid devicename lastcheckin lastcontact compliance compliantstate compliancestate compliancestateloc
+  managedby managementagent managementagents ownertype ownertypeloc devicestate managementstate easid
+  easactivated enrollmentdate upn useremail primaryuserdisplayname microsoftentradeviceid azureaddeviceid
+  aaddeviceid intunedeviceid devicehealththreatlevel osdescription skufamily jointype managementname
+`),
   times: [...LAST_CHECK_IN, ...GRACE, 'enrollmentdate', 'createddate'],
   map: mapDevice,
-}; // prettier-ignore
+};
 
 function mapDevice(reader: RecordReader): FeedLine[] {
   const { managed, hasLeft } = management(reader);

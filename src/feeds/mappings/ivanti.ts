@@ -8,24 +8,48 @@ import type { DeviceFacts, Mapping, RecordReader } from '../mapping.ts';
 import type { FeedLine } from '../record.ts';
 import { wordOf } from '../row.ts';
 import { guidOf, listOf } from '../values.ts';
+import { meanings, names } from '../names.ts';
 
-const LAST_CONTACT = ['commonlastconnectedat', 'lastcheckin', 'lastcheckintime', 'lastconnectedat', 'lastcontact', 'commonmiclientlastconnectedat', 'lastconnected']; // prettier-ignore
+const LAST_CONTACT = names(`
+  commonlastconnectedat lastcheckin lastcheckintime lastconnectedat lastcontact
+  commonmiclientlastconnectedat lastconnected
+`);
 
 export const ivantiDevices: Mapping = {
   format: 'ivanti',
   kind: 'devices of Ivanti',
-  sure: ['commonuuid', 'commonstatus', 'commoncompliant', 'commonlastconnectedat', 'commonplatform', 'easdeviceidentifiers', 'registrationstate', 'platformtype', 'policyviolationcount', 'dmpartitionid', 'mdmchannelid', 'prettymodel'],
-  typical: ['commonmodel', 'commonosversion', 'commonowner', 'useremailaddress', 'useruserid', 'devicemodel', 'platformversion', 'compliancestate', 'quarantined', 'jailbroken', 'ownershiptype', 'uid', 'guid', 'lastcheckin', 'deviceuuid', 'registrationdate', 'registrationstatus', 'securitystate', 'devicespace', 'noncompliancereasons', 'lastconnectedat', 'devicestatus', 'userid'],
+  sure: names(`
+  commonuuid commonstatus commoncompliant commonlastconnectedat commonplatform easdeviceidentifiers
+  registrationstate platformtype policyviolationcount dmpartitionid mdmchannelid prettymodel
+`),
+  typical: names(`
+  commonmodel commonosversion commonowner useremailaddress useruserid devicemodel platformversion
+  compliancestate quarantined jailbroken ownershiptype uid guid lastcheckin deviceuuid registrationdate
+  registrationstatus securitystate devicespace noncompliancereasons lastconnectedat devicestatus userid
+`),
   times: LAST_CONTACT,
   map: mapDevice,
-}; // prettier-ignore
+};
 
 /** States of both products and of their events. A removal that was ordered counts as done. */
-const STATUS = new Map<string, 'in' | 'out' | 'unknown'>([
-  ...['active', 'enrolled', 'registered', 'lost', 'infected', 'ienrollcomplete'].map((word) => [word, 'in'] as const),
-  ...['retired', 'retiresent', 'retirepending', 'retirerequested', 'wiped', 'wipesent', 'wipepending', 'wiperequested', 'wipecomplete', 'deleted', 'expired', 'removed', 'unenrolled', 'registrationexpired', 'retireinprogress', 'wipeinprogress', 'blockedandretired', 'retirefailed', 'wipefailed', 'deregistered', 'unmanaged'].map((word) => [word, 'out'] as const),
-  ...['pending', 'verified', 'verificationpending', 'enrollmentpending', 'ienrollverified', 'ienrollinprogress', 'registering', 'registrationpending', 'unknown', 'blocked', 'inactive'].map((word) => [word, 'unknown'] as const),
-]); // prettier-ignore
+const STATUS = meanings<'in' | 'out' | 'unknown'>(
+  ['in', 'active enrolled registered lost infected ienrollcomplete'],
+  [
+    'out',
+    `
+  retired retiresent retirepending retirerequested wiped wipesent wipepending wiperequested wipecomplete
+  deleted expired removed unenrolled registrationexpired retireinprogress wipeinprogress blockedandretired
+  retirefailed wipefailed deregistered unmanaged
+`,
+  ],
+  [
+    'unknown',
+    `
+  pending verified verificationpending enrollmentpending ienrollverified ienrollinprogress registering
+  registrationpending unknown blocked inactive
+`,
+  ],
+);
 
 function statusOf(reader: RecordReader, event: string): Pick<DeviceFacts, 'managed' | 'hasLeft'> {
   const status = reader.word(
@@ -37,12 +61,22 @@ function statusOf(reader: RecordReader, event: string): Pick<DeviceFacts, 'manag
   return { managed: status === 'in' ? true : null };
 }
 
-const EAS_IDS = ['easdeviceid', 'easid', 'activesyncid', 'activesyncdeviceid', 'exchangedeviceid', 'commoneasdeviceid', 'commoneasdeviceidentifier', 'commonactivesyncdeviceid', 'iosexchangedeviceid', 'ioseasdeviceidentifier', 'androideasdeviceid', 'easdeviceidentifier']; // prettier-ignore
+const EAS_IDS = names(`
+  easdeviceid easid activesyncid activesyncdeviceid exchangedeviceid commoneasdeviceid
+  commoneasdeviceidentifier commonactivesyncdeviceid iosexchangedeviceid ioseasdeviceidentifier
+  androideasdeviceid easdeviceidentifier
+`);
 
 function mapDevice(reader: RecordReader): FeedLine[] {
   const event = wordOf(reader.text('eventtype') ?? '');
   const violations = reader.text('policyviolationcount');
-  const compliance = reader.compliance('commoncompliant', 'compliant', 'compliancestate', 'compliancestatus', 'iscompliant'); // prettier-ignore
+  const compliance = reader.compliance(
+    'commoncompliant',
+    'compliant',
+    'compliancestate',
+    'compliancestatus',
+    'iscompliant',
+  );
   // A quarantined device does not comply, whatever else is said of it.
   const quarantined = reader.flag('commonquarantined', 'quarantined');
   const system = reader.text(
@@ -61,7 +95,9 @@ function mapDevice(reader: RecordReader): FeedLine[] {
         ...reader.list('easdeviceids'),
         reader.text(...EAS_IDS),
       ],
-      sourceId: guidOf(reader.text('commonuuid', 'guid', 'deviceguid', 'deviceuuid', 'uuid', 'commonid', 'deviceid', 'id')), // prettier-ignore
+      sourceId: guidOf(
+        reader.text('commonuuid', 'guid', 'deviceguid', 'deviceuuid', 'uuid', 'commonid', 'deviceid', 'id'),
+      ),
       serial: reader.text('commonserialnumber', 'serialnumber', 'iosserialnumber', 'altserialnumber'),
       udid: reader.text(
         'iosiphoneudid',
@@ -73,8 +109,22 @@ function mapDevice(reader: RecordReader): FeedLine[] {
       ),
       imei: reader.text('commonimei', 'imei'),
       compliance: quarantined === true ? { compliant: false, inGrace: false } : compliance,
-      encrypted: reader.flag('commonencrypted', 'encrypted', 'isencrypted', 'dataencrypted', 'windowsencrypted', 'commondataprotectionenabled', 'iosdataprotection'), // prettier-ignore
-      compromised: reader.compromised('commondeviceiscompromised', 'jailbroken', 'compromised', 'devicecompromised', 'iscompromised'), // prettier-ignore
+      encrypted: reader.flag(
+        'commonencrypted',
+        'encrypted',
+        'isencrypted',
+        'dataencrypted',
+        'windowsencrypted',
+        'commondataprotectionenabled',
+        'iosdataprotection',
+      ),
+      compromised: reader.compromised(
+        'commondeviceiscompromised',
+        'jailbroken',
+        'compromised',
+        'devicecompromised',
+        'iscompromised',
+      ),
       platform: platformIn(reader, system),
       systems: [
         system,
@@ -89,7 +139,10 @@ function mapDevice(reader: RecordReader): FeedLine[] {
       owners: ownersOf(reader),
       lastCheckIn: reader.time(...LAST_CONTACT),
       observedAt: event === '' ? null : reader.time('timestamp'),
-      unmetRequirements: [...listOf(reader.row.get('commonnoncompliancereasons')), ...listOf(reader.row.get('noncompliancereasons'))], // prettier-ignore
+      unmetRequirements: [
+        ...listOf(reader.row.get('commonnoncompliancereasons')),
+        ...listOf(reader.row.get('noncompliancereasons')),
+      ],
       attributes: reader.attributes({
         deviceName: reader.text('devicename', 'iosdevicename', 'commonclientname'),
         quarantined,
@@ -120,7 +173,10 @@ export const ivantiEvents: Mapping = {
   format: 'ivanti',
   kind: 'device events of Ivanti',
   sure: ['iosudid', 'deviceguid', 'useruuid', 'registrationtime', 'lastcheckintime'],
-  typical: ['eventtype', 'timestamp', 'status', 'identifier', 'macaddress', 'quarantined', 'compromised', 'compliant', 'userid', 'serialnumber', 'osversion'],
+  typical: names(`
+  eventtype timestamp status identifier macaddress quarantined compromised compliant userid serialnumber
+  osversion
+`),
   times: LAST_CONTACT,
   map: mapDevice,
-}; // prettier-ignore
+};

@@ -7,18 +7,44 @@ import type { Mapping, RecordReader } from '../mapping.ts';
 import type { FeedLine } from '../record.ts';
 import { wordOf } from '../row.ts';
 import { flagOf } from '../values.ts';
+import { names } from '../names.ts';
 
-const LAST_INVENTORY = ['generallastinventoryupdateutc', 'lastinventoryupdateutc', 'generallastinventoryupdatedate', 'lastinventoryupdatedate', 'lastinventoryupdatetimestamp', 'generallastinventoryupdateepoch', 'lastinventoryupdateepoch', 'generallastinventoryupdate', 'lastinventoryupdate', 'lastcheckin', 'lastcheckintime']; // prettier-ignore
-const EAS_IDS = ['generalexchangeactivesyncdeviceidentifier', 'exchangeactivesyncdeviceidentifier', 'generalexchangedeviceid', 'exchangedeviceid', 'exchangedeviceidentifier', 'iosexchangedeviceid', 'iosexchangeactivesyncdeviceidentifier', 'easdeviceid']; // prettier-ignore
+const LAST_INVENTORY = names(`
+  generallastinventoryupdateutc lastinventoryupdateutc generallastinventoryupdatedate
+  lastinventoryupdatedate lastinventoryupdatetimestamp generallastinventoryupdateepoch
+  lastinventoryupdateepoch generallastinventoryupdate lastinventoryupdate lastcheckin lastcheckintime
+`);
+const EAS_IDS = names(`
+  generalexchangeactivesyncdeviceidentifier exchangeactivesyncdeviceidentifier generalexchangedeviceid
+  exchangedeviceid exchangedeviceidentifier iosexchangedeviceid iosexchangeactivesyncdeviceidentifier
+  easdeviceid
+`);
 
 export const jamfDevices: Mapping = {
   format: 'jamf',
   kind: 'mobile devices of Jamf Pro',
-  sure: [...EAS_IDS.slice(0, 6), 'mobiledeviceid', 'generallastinventoryupdateutc', 'generallastinventoryupdatedate', 'lastinventoryupdate', 'deviceownershiplevel', 'generaldeviceownershiplevel', 'lastinventoryupdatetimestamp', 'softwareupdatedeviceid', 'jamfproid', 'jssmobiledeviceid', 'generalmdmprofileexpirationutc'],
-  typical: ['udid', 'serialnumber', 'managed', 'supervised', 'modelidentifier', 'modeldisplay', 'managementid', 'username', 'displayname', 'assettag', 'wifimacaddress', 'osversion', 'osbuild', 'emailaddress', 'realname', 'hardwareserialnumber', 'generaludid', 'generalserialnumber', 'userandlocationusername', 'locationusername', 'devicename'],
+  sure: [
+    ...EAS_IDS.slice(0, 6),
+    'mobiledeviceid',
+    'generallastinventoryupdateutc',
+    'generallastinventoryupdatedate',
+    'lastinventoryupdate',
+    'deviceownershiplevel',
+    'generaldeviceownershiplevel',
+    'lastinventoryupdatetimestamp',
+    'softwareupdatedeviceid',
+    'jamfproid',
+    'jssmobiledeviceid',
+    'generalmdmprofileexpirationutc',
+  ],
+  typical: names(`
+  udid serialnumber managed supervised modelidentifier modeldisplay managementid username displayname
+  assettag wifimacaddress osversion osbuild emailaddress realname hardwareserialnumber generaludid
+  generalserialnumber userandlocationusername locationusername devicename
+`),
   times: LAST_INVENTORY,
   map: mapDevice,
-}; // prettier-ignore
+};
 
 /** Managed or Unmanaged in exports, true or false in the APIs. */
 function managedOf(text: string | null): boolean | null | undefined {
@@ -48,13 +74,25 @@ function mapDevice(reader: RecordReader): FeedLine[] {
         'dataprotection',
         'dataprotectionenabled',
       ),
-      compromised: reader.compromised('securityjailbreakdetected', 'securityjailbreakstatus', 'iossecurityjailbreakdetected', 'jailbreakdetected', 'jailbreakstatus'), // prettier-ignore
+      compromised: reader.compromised(
+        'securityjailbreakdetected',
+        'securityjailbreakstatus',
+        'iossecurityjailbreakdetected',
+        'jailbreakdetected',
+        'jailbreakstatus',
+      ),
       systems: [system, text('model'), text('modelidentifier')],
       os: system,
       osVersion: text('osversion'),
       model: text('model') ?? text('modeldisplay'),
       manufacturer: 'Apple',
-      ownership: reader.text('generaldeviceownershiplevel', 'generaldeviceownershiptype', 'deviceownershiplevel', 'deviceownershiptype', 'ownership'), // prettier-ignore
+      ownership: reader.text(
+        'generaldeviceownershiplevel',
+        'generaldeviceownershiptype',
+        'deviceownershiplevel',
+        'deviceownershiptype',
+        'ownership',
+      ),
       owners: ownersOf(reader, ['location', 'userandlocation', '']),
       lastCheckIn: reader.time(...LAST_INVENTORY),
       attributes: reader.attributes({
@@ -67,7 +105,11 @@ function mapDevice(reader: RecordReader): FeedLine[] {
           'iossecuritypasscodepresent',
           'passcodepresent',
         ),
-        passcodeCompliant: reader.flag('securitypasscodecompliant', 'iossecuritypasscodecompliant', 'passcodecompliant'), // prettier-ignore
+        passcodeCompliant: reader.flag(
+          'securitypasscodecompliant',
+          'iossecuritypasscodecompliant',
+          'passcodecompliant',
+        ),
       }),
     }),
   ];

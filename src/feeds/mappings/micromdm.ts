@@ -9,6 +9,7 @@ import type { DeviceLine, FeedLine, RefusedLine } from '../record.ts';
 import { MAX_PROPERTY_LIST, readPropertyList } from '../files/property-list.ts';
 import type { PropertyValue } from '../files/property-list.ts';
 import { ObjectRow } from '../row.ts';
+import { names } from '../names.ts';
 
 export const microMdmEvents: Mapping = {
   format: 'micromdm',
@@ -100,10 +101,13 @@ export const microMdmDevices: Mapping = {
   format: 'micromdm',
   kind: 'list of devices of MicroMDM',
   sure: ['depprofilestatus', 'depprofileuuid', 'awaitingconfiguration', 'pushmagic'],
-  typical: ['udid', 'serialnumber', 'enrolled', 'enrollmentstatus', 'lastseen', 'buildversion', 'productname', 'uuid', 'osversion', 'modelname', 'assettag'],
+  typical: names(`
+  udid serialnumber enrolled enrollmentstatus lastseen buildversion productname uuid osversion modelname
+  assettag
+`),
   times: ['lastseen'],
   map: mapListed,
-}; // prettier-ignore
+};
 
 function mapListed(reader: RecordReader): FeedLine[] {
   const managed = reader.flag('enrolled', 'enrollmentstatus');

@@ -4,30 +4,50 @@
 import { wordOf } from '../row.ts';
 import { textOf } from '../values.ts';
 import type { RecordReader } from '../mapping.ts';
+import { meanings } from '../names.ts';
 
 /**
  * managementAgentType, as Graph and the reports write it, and its numbers. `eas` alone is a mail account without management;
  * `mde` and `msSense` are security settings without enrolment.
  */
-const AGENTS = new Map<string, boolean | null>([
-  ...['mdm', 'easmdm', 'intuneclient', 'easintuneclient', 'configurationmanagerclient', 'configurationmanagerclientmdm', 'configurationmanagerclientmdmeas', 'jamf', 'googleclouddevicepolicycontroller', 'microsoft365managedmdm', 'intuneaosp', 'intune', 'comanaged', 'configmgr', 'mdmconfigmgr', 'mdmconfigmgragent', 'configmgragent', 'easconfigmgr', 'mdmeas', 'intuneeas', 'intuneclienteas', 'easintune', 'google', '2', '3', '4', '5', '8', '10', '11', '32', '64', '258', '2048'].map((word) => [word, true] as const),
-  ...['eas', 'exchangeactivesync', 'mssense', 'mde', '1', '1024'].map((word) => [word, false] as const),
-  ...['unknown', '16', 'none', 'other', '0'].map((word) => [word, null] as const),
-]); // prettier-ignore
+const AGENTS = meanings<boolean | null>(
+  [
+    true,
+    `
+  mdm easmdm intuneclient easintuneclient configurationmanagerclient configurationmanagerclientmdm
+  configurationmanagerclientmdmeas jamf googleclouddevicepolicycontroller microsoft365managedmdm
+  intuneaosp intune comanaged configmgr mdmconfigmgr mdmconfigmgragent configmgragent easconfigmgr mdmeas
+  intuneeas intuneclienteas easintune google 2 3 4 5 8 10 11 32 64 258 2048
+`,
+  ],
+  [false, 'eas exchangeactivesync mssense mde 1 1024'],
+  [null, 'unknown 16 none other 0'],
+);
 
 /** managementState: a device whose removal was ordered counts as removed, even while the order is under way. */
-const STATES = new Map<string, boolean | null>([
-  ...['managed', 'wipecanceled', 'retirecanceled', 'verwaltet', '0', '9', '10'].map((word) => [word, true] as const),
-  ...['retirepending', 'retirefailed', 'retireissued', 'wipepending', 'wipefailed', 'wipeissued', 'deletepending', 'discovered', 'retired', 'wiped', 'deleted', 'removed', '1', '2', '3', '4', '6', '7', '8', '11'].map((word) => [word, false] as const),
-  ...['unhealthy', 'unknown', '5'].map((word) => [word, null] as const),
-]); // prettier-ignore
+const STATES = meanings<boolean | null>(
+  [true, 'managed wipecanceled retirecanceled verwaltet 0 9 10'],
+  [
+    false,
+    `
+  retirepending retirefailed retireissued wipepending wipefailed wipeissued deletepending discovered
+  retired wiped deleted removed 1 2 3 4 6 7 8 11
+`,
+  ],
+  [null, 'unhealthy unknown 5'],
+);
 
 /** deviceRegistrationState, which the report calls "Intune registered". Registered says nothing against the device. */
-const REGISTRATIONS = new Map<string, boolean | null>([
-  ...['registered', 'true', 'yes', 'ja', 'oui', '2'].map((word) => [word, true] as const),
-  ...['notregistered', 'false', 'no', 'nein', 'non', 'revoked', 'approvalpending', 'notregisteredpendingenrollment', '0', '3', '5', '7'].map((word) => [word, false] as const),
-  ...['keyconflict', 'certificatereset', 'unknown', '4', '6', '8'].map((word) => [word, null] as const),
-]); // prettier-ignore
+const REGISTRATIONS = meanings<boolean | null>(
+  [true, 'registered true yes ja oui 2'],
+  [
+    false,
+    `
+  notregistered false no nein non revoked approvalpending notregisteredpendingenrollment 0 3 5 7
+`,
+  ],
+  [null, 'keyconflict certificatereset unknown 4 6 8'],
+);
 
 const look = (words: ReadonlyMap<string, boolean | null>) => (text: string | null) =>
   text === null ? null : words.get(wordOf(text));
@@ -41,9 +61,15 @@ export interface Management {
 
 /** Any objection counts; else the agent or the state says that it is managed. */
 export function management(reader: RecordReader): Management {
-  const agent = reader.word(['managementagentloc', 'managementagent', 'managementagentsloc', 'managementagents', 'managedby'], look(AGENTS)); // prettier-ignore
+  const agent = reader.word(
+    ['managementagentloc', 'managementagent', 'managementagentsloc', 'managementagents', 'managedby'],
+    look(AGENTS),
+  );
   const state = reader.word(['managementstateloc', 'managementstate', 'devicestate'], look(STATES));
-  const registration = reader.word(['deviceregistrationstateloc', 'deviceregistrationstate', 'intuneregistered'], look(REGISTRATIONS)); // prettier-ignore
+  const registration = reader.word(
+    ['deviceregistrationstateloc', 'deviceregistrationstate', 'intuneregistered'],
+    look(REGISTRATIONS),
+  );
   if (state === false) return { managed: false, hasLeft: true };
   if (agent === false || registration === false) return { managed: false, hasLeft: false };
   return { managed: agent === true || state === true ? true : null, hasLeft: false };

@@ -5,9 +5,15 @@ import { decisionLine, deviceLine } from '../mapping.ts';
 import type { FormatName, Mapping, RecordReader } from '../mapping.ts';
 import type { Attributes, FeedLine } from '../record.ts';
 import { wordOf } from '../row.ts';
+import { names } from '../names.ts';
 
-const TIMES = ['lastcheckin', 'lastcontact', 'lastseen', 'lastsync', 'lastsuccesssync', 'graceuntil', 'observedat', 'decidedat', 'expiresat']; // prettier-ignore
-const DEVICE_IDS = ['id', 'deviceid', 'device', 'devicekey', 'easid', 'easdeviceid', 'easdeviceidentifier', 'activesyncid', 'activesyncdeviceid', 'exchangedeviceid', 'spelling']; // prettier-ignore
+const TIMES = names(`
+  lastcheckin lastcontact lastseen lastsync lastsuccesssync graceuntil observedat decidedat expiresat
+`);
+const DEVICE_IDS = names(`
+  id deviceid device devicekey easid easdeviceid easdeviceidentifier activesyncid activesyncdeviceid
+  exchangedeviceid spelling
+`);
 /** An id of the source where one of Exchange ActiveSync should be: a GUID. */
 const GUID = /^\{?[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\}?$/i;
 
@@ -15,11 +21,14 @@ function own(format: FormatName, kind: string): Mapping {
   return {
     format,
     kind,
-    sure: ['managed', 'compliant', 'managedmailprofile', 'graceuntil', 'unmetrequirements', 'idfromserial'],
-    typical: ['type', 'id', 'deviceid', 'device', 'encrypted', 'compromised', 'platform', 'osversion', 'model', 'ownership', 'owner', 'lastcheckin', 'serialnumber', 'user', 'action', 'aliases', 'enabled'],
+    sure: names('managed compliant managedmailprofile graceuntil unmetrequirements idfromserial'),
+    typical: names(`
+  type id deviceid device encrypted compromised platform osversion model ownership owner lastcheckin
+  serialnumber user action aliases enabled
+`),
     times: TIMES,
     map: mapRecord,
-  }; // prettier-ignore
+  };
 }
 
 export const ownTable = own('csv', 'table with the fields of easgate');
@@ -40,13 +49,19 @@ function mapDevice(reader: RecordReader): FeedLine {
   const managed = reader.flag('managed', 'ismanaged', 'enrolled');
   return deviceLine(reader, {
     // The spelling is a fact; both have the same key.
-    easIds: [isGuid ? reader.text('easid', 'easdeviceid', 'exchangedeviceid') : (reader.text('spelling') ?? id), ...reader.list('otherids')], // prettier-ignore
+    easIds: [
+      isGuid ? reader.text('easid', 'easdeviceid', 'exchangedeviceid') : (reader.text('spelling') ?? id),
+      ...reader.list('otherids'),
+    ],
     sourceId: reader.text('sourceid') ?? (isGuid ? id : null),
     serial: reader.text('serialnumber', 'serial', 'serialno'),
     udid: reader.text('udid'),
     imei: reader.text('imei'),
     managed,
-    compliance: { ...reader.compliance('compliant', 'compliance', 'iscompliant', 'compliancestate', 'compliancestatus'), inGrace: reader.text('graceuntil') !== null }, // prettier-ignore
+    compliance: {
+      ...reader.compliance('compliant', 'compliance', 'iscompliant', 'compliancestate', 'compliancestatus'),
+      inGrace: reader.text('graceuntil') !== null,
+    },
     graceUntil: reader.time('graceuntil'),
     encrypted: reader.flag('encrypted', 'isencrypted'),
     compromised: reader.compromised('compromised', 'jailbroken', 'rooted', 'iscompromised'),
@@ -57,7 +72,10 @@ function mapDevice(reader: RecordReader): FeedLine {
     model: reader.text('model', 'devicemodel'),
     manufacturer: reader.text('manufacturer', 'vendor', 'make'),
     ownership: reader.text('ownership', 'ownertype'),
-    owners: [reader.text('owner', 'upn', 'userprincipalname', 'user', 'username', 'email', 'mail', 'emailaddress'), ...reader.list('ownernames')], // prettier-ignore
+    owners: [
+      reader.text('owner', 'upn', 'userprincipalname', 'user', 'username', 'email', 'mail', 'emailaddress'),
+      ...reader.list('ownernames'),
+    ],
     lastCheckIn: reader.time('lastcheckin', 'lastcontact', 'lastseen', 'lastsync', 'lastsuccesssync'),
     unmetRequirements: requirements(reader),
     attributes: attributesOf(reader),
@@ -70,7 +88,12 @@ function requirements(reader: RecordReader): string[] {
   const value: unknown = reader.row.get('unmetrequirements');
   if (Array.isArray(value)) return reader.list('unmetrequirements');
   const text = reader.text('unmetrequirements');
-  return text === null ? [] : text.split(';').map((one) => one.trim()).filter((one) => one !== ''); // prettier-ignore
+  return text === null
+    ? []
+    : text
+        .split(';')
+        .map((one) => one.trim())
+        .filter((one) => one !== '');
 }
 
 function attributesOf(reader: RecordReader): Attributes {
@@ -84,7 +107,10 @@ function attributesOf(reader: RecordReader): Attributes {
 }
 
 function mapUser(reader: RecordReader): FeedLine {
-  const names = distinct([userName(reader.text('id', 'user', 'name', 'upn', 'userprincipalname')), ...reader.list('aliases').map(userName)]); // prettier-ignore
+  const names = distinct([
+    userName(reader.text('id', 'user', 'name', 'upn', 'userprincipalname')),
+    ...reader.list('aliases').map(userName),
+  ]);
   const [id, ...aliases] = names;
   if (id === undefined) return reader.refused('the record names no user');
   return {
@@ -103,8 +129,13 @@ function mapUser(reader: RecordReader): FeedLine {
 }
 
 const ACTIONS: Readonly<Record<string, 'allow' | 'block' | 'quarantine'>> = {
-  allow: 'allow', allowed: 'allow', block: 'block', blocked: 'block', quarantine: 'quarantine', quarantined: 'quarantine',
-}; // prettier-ignore
+  allow: 'allow',
+  allowed: 'allow',
+  block: 'block',
+  blocked: 'block',
+  quarantine: 'quarantine',
+  quarantined: 'quarantine',
+};
 
 function mapDecision(reader: RecordReader): FeedLine {
   const device = reader.text('spelling', 'device', 'deviceid', 'id');
@@ -123,5 +154,11 @@ function mapDecision(reader: RecordReader): FeedLine {
   });
   if (line === null) return reader.refused('the record names no device');
   if (line.type === 'refused') return line;
-  return { ...line, by: reader.text('by'), decidedAt: reader.time('decidedat'), expiresAt: reader.time('expiresat'), problems: reader.problems }; // prettier-ignore
+  return {
+    ...line,
+    by: reader.text('by'),
+    decidedAt: reader.time('decidedat'),
+    expiresAt: reader.time('expiresat'),
+    problems: reader.problems,
+  };
 }

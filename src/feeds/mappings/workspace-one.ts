@@ -7,24 +7,45 @@ import type { DeviceFacts, Mapping, RecordReader } from '../mapping.ts';
 import type { FeedLine } from '../record.ts';
 import { wordOf } from '../row.ts';
 import { guidOf, platformOf, textOf, versionIn } from '../values.ts';
+import { meanings, names } from '../names.ts';
 
 const LAST_SEEN = ['lastseen', 'lastseenon', 'lastseendate', 'lastseentime'];
 
 export const workspaceOneDevices: Mapping = {
   format: 'workspace-one',
   kind: 'devices of Workspace ONE',
-  sure: ['easidseasid', 'easids', 'locationgroupid', 'locationgroupname', 'devicefriendlyname', 'dataencryptionyn', 'lastcompromisedcheckon', 'lastcompliancecheckon', 'organizationgroupname', 'enrollmentorganizationgroup', 'ces'],
-  typical: ['udid', 'serialnumber', 'enrollmentstatus', 'compliancestatus', 'compromisedstatus', 'ownership', 'platform', 'lastseen', 'lastenrolledon', 'friendlyname', 'useremailaddress', 'username', 'organizationgroup', 'operatingsystem', 'phonenumber', 'enrollmentdate', 'easid', 'compromised', 'managedby', 'groupid', 'devicereportedname', 'assetnumber'],
+  sure: names(`
+  easidseasid easids locationgroupid locationgroupname devicefriendlyname dataencryptionyn
+  lastcompromisedcheckon lastcompliancecheckon organizationgroupname enrollmentorganizationgroup ces
+`),
+  typical: names(`
+  udid serialnumber enrollmentstatus compliancestatus compromisedstatus ownership platform lastseen
+  lastenrolledon friendlyname useremailaddress username organizationgroup operatingsystem phonenumber
+  enrollmentdate easid compromised managedby groupid devicereportedname assetnumber
+`),
   times: LAST_SEEN,
   map: mapDevice,
-}; // prettier-ignore
+};
 
 /** EnrollmentStatus: a wipe or removal that was ordered counts as removed, even while it is under way. */
-const ENROLLMENT = new Map<string, 'in' | 'out' | 'unknown'>([
-  ...['enrolled', 'appenrolled', '4'].map((word) => [word, 'in'] as const),
-  ...['unenrolled', 'retired', 'enterprisewipepending', 'devicewipepending', 'wipeinitiated', 'wipeconfirmed', 'enterprisewiped', 'devicewiped', 'wiped', 'deviceunenrolled', 'pendingunenrollment', 'unenrollmentpending', 'deletepending', 'deleteinprogress', 'deleted', 'notenrolled', 'blacklisted', 'denylisted', 'discovered', 'devicenotfound'].map((word) => [word, 'out'] as const),
-  ...['unknown', 'registered', 'registrationactive', 'registrationexpired', 'enrollmentinprogress', 'inprogress', 'pendingenrollment', 'enrollmentpending', 'pendingagent', 'pending', 'allowlisted', 'whitelisted'].map((word) => [word, 'unknown'] as const),
-]); // prettier-ignore
+const ENROLLMENT = meanings<'in' | 'out' | 'unknown'>(
+  ['in', 'enrolled appenrolled 4'],
+  [
+    'out',
+    `
+  unenrolled retired enterprisewipepending devicewipepending wipeinitiated wipeconfirmed enterprisewiped
+  devicewiped wiped deviceunenrolled pendingunenrollment unenrollmentpending deletepending
+  deleteinprogress deleted notenrolled blacklisted denylisted discovered devicenotfound
+`,
+  ],
+  [
+    'unknown',
+    `
+  unknown registered registrationactive registrationexpired enrollmentinprogress inprogress
+  pendingenrollment enrollmentpending pendingagent pending allowlisted whitelisted
+`,
+  ],
+);
 
 function enrollmentOf(reader: RecordReader): Pick<DeviceFacts, 'managed' | 'hasLeft'> {
   const status = reader.word(['enrollmentstatus', 'status'], (text) =>
@@ -80,7 +101,13 @@ function mapDevice(reader: RecordReader): FeedLine[] {
       ...enrollmentOf(reader),
       easIds: [...ids, reader.text('easid', 'easdeviceid', 'easdeviceidentifier', 'exchangedeviceid')],
       sourceId: guidOf(reader.text('uuid', 'deviceuuid', 'idvalue', 'deviceid', 'id')),
-      encrypted: reader.flag('dataencryptionyn', 'isencrypted', 'encrypted', 'dataprotectionenabled', 'encryptionstatus'), // prettier-ignore
+      encrypted: reader.flag(
+        'dataencryptionyn',
+        'isencrypted',
+        'encrypted',
+        'dataprotectionenabled',
+        'encryptionstatus',
+      ),
       lastCheckIn: reader.time(...LAST_SEEN),
       unmetRequirements: unmetPolicies(reader.row.get('compliancesummarydevicecompliance')),
       attributes: reader.attributes({
@@ -112,10 +139,12 @@ export const workspaceOneEvents: Mapping = {
   format: 'workspace-one',
   kind: 'event notifications of Workspace ONE',
   sure: ['eventid', 'enrollmentusername', 'enrollmentemailaddress', 'enrollmentuserid'],
-  typical: ['eventtype', 'eventtime', 'deviceid', 'devicefriendlyname', 'compromisedstatus', 'compliancestatus', 'deviceuuid'],
+  typical: names(`
+  eventtype eventtime deviceid devicefriendlyname compromisedstatus compliancestatus deviceuuid
+`),
   times: ['eventtime'],
   map: mapEvent,
-}; // prettier-ignore
+};
 
 /** Types of events that end management, in all spellings: "Delete Device", "DeviceUnenrolledEnterpriseWipe", "DeviceWipeRequested". */
 const ENDINGS = /delet|unenrol|wipe|retire|remov/;
@@ -124,7 +153,9 @@ function mapEvent(reader: RecordReader): FeedLine[] {
   const type = wordOf(reader.text('eventtype') ?? '');
   const enrollment = enrollmentOf(reader);
   // A deletion comes with null in place of every state. A wipe that was cancelled leaves the device enrolled.
-  const hasLeft = enrollment.hasLeft === true || (ENDINGS.test(type) && !type.includes('cancel') && enrollment.managed !== true); // prettier-ignore
+  const hasLeft =
+    enrollment.hasLeft === true ||
+    (ENDINGS.test(type) && !type.includes('cancel') && enrollment.managed !== true);
   return [
     deviceLine(reader, {
       ...commonFacts(reader),
