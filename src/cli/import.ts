@@ -40,7 +40,9 @@ function saySummary({ counts, withProblems, notes }: ImportSummary): void {
     .map(([type, count]) => `${count} ${count === 1 ? type : `${type}s`}`);
   remark(`${parts.length === 0 ? 'nothing was understood' : parts.join(', ')}; ${counts.refused} refused`);
   if (withProblems > 0)
-    warn(`${withProblems} records have values that were not understood; they count as unknown ("problems")`);
+    warn(
+      `in ${withProblems} of the lines a value was not understood; it counts as unknown (see "problems" there)`,
+    );
   if (notes.replaced)
     warn(`the file has bytes that are no text in ${notes.encoding.toUpperCase()}; they were replaced`);
 }

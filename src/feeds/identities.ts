@@ -64,10 +64,14 @@ export function addressName(written: string | null): string | null {
 
 /** The SMTP addresses among proxyAddresses; `SMTP:` is the primary one. X400:, SIP:, EUM: and the like are no logins. */
 export function smtpAddresses(proxies: readonly string[]): string[] {
-  return proxies
-    .filter((proxy) => /^smtp:/i.test(proxy))
-    .map(addressName)
-    .filter((name) => name !== null);
+  return (
+    proxies
+      // The Microsoft 365 admin centre joins them by +, which an address may have too.
+      .flatMap((proxy) => proxy.split(/\+(?=[a-z0-9]{2,6}:)/i))
+      .filter((proxy) => /^smtp:/i.test(proxy))
+      .map(addressName)
+      .filter((name) => name !== null)
+  );
 }
 
 /** Names without repetition and without null. */

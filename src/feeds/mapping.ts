@@ -98,7 +98,8 @@ export class RecordReader {
       );
     if (typeof value === 'string' && /\.\.\.[})]?$|…/.test(value.trim()))
       this.problem(name, value, 'is cut off; join the values in the export command');
-    return listOf(value).filter((one) => !/^(?:\.{2,}|…)$/.test(one));
+    // What is cut off is no id.
+    return listOf(value).filter((one) => !/(?:\.{2,}|…)$/.test(one));
   }
 
   flag(...names: readonly string[]): boolean | null {

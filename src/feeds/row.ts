@@ -11,21 +11,32 @@ export interface Row {
   has(name: string): boolean;
 }
 
-const MAX_NAME = 200;
-const MAX_KNOWN_NAMES = 10_000;
-const known = new Map<string, string>();
-
 /** The form in which names of fields compare; kept, because a file repeats its names in each record. */
 export function fieldName(written: string): string {
-  const before = known.get(written);
-  if (before !== undefined) return before;
-  const name = wordOf(written);
-  if (known.size < MAX_KNOWN_NAMES && written.length <= MAX_NAME) known.set(written, name);
-  return name;
+  return remembered(written, names, MAX_NAMES);
 }
 
-/** A value in the form in which words compare: lower case, letters and digits only. */
+/** A value in the form in which words compare: lower case, letters and digits only. Short ones are kept: they are few. */
 export function wordOf(written: string): string {
+  return written.length > MAX_WORD ? letters(written) : remembered(written, words, MAX_WORDS);
+}
+
+const MAX_NAME = 200;
+const MAX_NAMES = 10_000;
+const MAX_WORD = 40;
+const MAX_WORDS = 2_000;
+const names = new Map<string, string>();
+const words = new Map<string, string>();
+
+function remembered(written: string, known: Map<string, string>, most: number): string {
+  const before = known.get(written);
+  if (before !== undefined) return before;
+  const word = letters(written);
+  if (known.size < most && written.length <= MAX_NAME) known.set(written, word);
+  return word;
+}
+
+function letters(written: string): string {
   return written
     .slice(0, MAX_NAME)
     .normalize('NFC')

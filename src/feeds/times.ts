@@ -59,9 +59,14 @@ export function orderIn(written: string): DayOrder | null {
 }
 
 /** Whether the order of the column is needed to read the value. */
-export function needsOrder(written: string): boolean {
-  if (written.length > MAX_LENGTH || !/^\s*\d{1,2}[/-]/.test(written)) return false;
-  const date = numericDate(written.trim());
+export function needsOrder(written: unknown): boolean {
+  if (
+    typeof written !== 'string' ||
+    written.length > MAX_LENGTH ||
+    !/^\s*["'=]{0,3}\d{1,2}[/-]/.test(written)
+  )
+    return false;
+  const date = numericDate(written.replace(/^[\s"'=]+/, '').trim());
   return date !== null && !isNever(date.year) && Number(date.first) !== Number(date.second);
 }
 

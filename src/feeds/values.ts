@@ -9,8 +9,23 @@ import { meanings, names } from './names.ts';
 /** Longest text that is kept of a value, UTF-16 units. */
 export const MAX_TEXT = 512;
 
-/** What sources write where they have no value. */
-const NO_VALUE = new Set(['', 'null', 'na', 'nil', 'undefined', 'notpresent', 'notset', 'nan']);
+/** What sources write where they have no value, in lower case. */
+const NO_VALUE = new Set([
+  '',
+  '-',
+  '--',
+  'null',
+  '(null)',
+  '<null>',
+  'n/a',
+  'na',
+  'nil',
+  'undefined',
+  'nan',
+  'not present',
+  'not set',
+]);
+const LONGEST_NO_VALUE = 11;
 
 /**
  * What PowerShell writes of a list that the command did not join: the name of its type. The values are lost.
@@ -18,9 +33,16 @@ const NO_VALUE = new Set(['', 'null', 'na', 'nil', 'undefined', 'notpresent', 'n
  */
 const TYPE_NAME = /^(?:Deserialized\.)?(?:System|Microsoft)\.[A-Za-z.]*[A-Za-z]+(?:`\d+)?(?:\[.{0,400}\])?$/;
 
+/** Most texts are short and printable ASCII: nothing of them is removed. */
+const PLAIN = /^[ -~]{0,512}$/;
+
 /** Whether a text is the name of a .NET type instead of a value. */
 export function isTypeName(text: string): boolean {
-  return text.length < MAX_TEXT && TYPE_NAME.test(text);
+  return (
+    (text.startsWith('System.') || text.startsWith('Microsoft.') || text.startsWith('Deserialized.')) &&
+    text.length < MAX_TEXT &&
+    TYPE_NAME.test(text)
+  );
 }
 
 /** A value as text: trimmed, bounded, without control characters; null = none. Objects of ConvertTo-Json give their `value`. */
@@ -33,8 +55,10 @@ export function textOf(value: unknown): string | null {
     return typeof inner === 'object' ? null : textOf(inner);
   }
   if (typeof value !== 'string') return null;
-  const text = plain(unguarded(value.trim()), MAX_TEXT).trim();
-  return NO_VALUE.has(text.length > 12 ? text : wordOf(text)) || isTypeName(text) ? null : text;
+  const trimmed = unguarded(value.trim());
+  const text = PLAIN.test(trimmed) ? trimmed : plain(trimmed, MAX_TEXT).trim();
+  if (text.length <= LONGEST_NO_VALUE && NO_VALUE.has(text.toLowerCase())) return null;
+  return isTypeName(text) ? null : text;
 }
 
 /** Without what keeps a spreadsheet from changing a cell: `="0123"`, or an apostrophe in front. */
@@ -148,7 +172,10 @@ const COMPLIANCE = meanings<Compliance>(
 
 /** What a compliance state means; `undefined` = an unknown word. */
 export function complianceOf(text: string | null): Compliance | undefined {
-  return text === null ? state(null) : COMPLIANCE.get(wordOf(text));
+  if (text === null) return state(null);
+  const known = COMPLIANCE.get(wordOf(text));
+  const flag = known === undefined ? flagOf(text) : undefined;
+  return flag === undefined ? known : state(flag);
 }
 
 /** Jailbroken or rooted; sources write a text. `undefined` = an unknown word. */

@@ -81,7 +81,7 @@ function parseCells(text: string, delimiter: string): string[][] | null {
       delimiter,
       relax_column_count: true,
       relax_quotes: true,
-      record_delimiter: ['\r\n', '\n', '\r'],
+      record_delimiter: '\n',
       skip_empty_lines: false,
     });
   } catch {

@@ -3,7 +3,6 @@
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { ProgramError } from '../../errors.ts';
-import { plain } from '../../plain-text.ts';
 import { TimeOrders } from '../columns-of-times.ts';
 import { MAPPINGS, bestMapping, mappingsOf, matches } from '../formats.ts';
 import { RecordReader } from '../mapping.ts';
@@ -88,8 +87,7 @@ export class FeedFile {
         yield { type: 'refused', line: row.line, reason: `the record has no fields of ${this.format}` };
         continue;
       }
-      if (!this.isSurveyed && mapping.times.some((name) => needsOrder(textOf(row.get(name)) ?? '')))
-        await this.survey();
+      if (!this.isSurveyed && mapping.times.some((name) => needsOrder(row.get(name)))) await this.survey();
       const reader = new RecordReader(row, { source, zone, order });
       yield* mapping.map(reader);
     }
@@ -174,7 +172,7 @@ async function* tableRows(
   kind: FileKind & { readonly container: 'table' },
 ): AsyncGenerator<Row | RefusedLine> {
   let columns: Columns | null = null;
-  let header = '';
+  let header: readonly string[] = [];
   for await (const { line, cells, reason } of csvRecords(text, kind)) {
     if (line < kind.headerLine) continue;
     if (cells === null) {
@@ -185,9 +183,9 @@ async function* tableRows(
     if (cells[0]?.startsWith('#TYPE') === true) columns = null;
     else if (columns === null) {
       columns = new Columns(cells);
-      header = cells.join('\n');
+      header = cells;
     } else if (cells.length === columns.count || hasEmptyRest(cells, columns.count)) {
-      if (cells.join('\n') !== header) yield new TableRow(line, columns, cells);
+      if (!cells.every((cell, index) => cell === header[index])) yield new TableRow(line, columns, cells);
     } else if (cells.length > 1 || cells[0]?.trim() !== '') {
       const end = cells.length < columns.count ? ' (is the file cut off?)' : '';
       yield {
@@ -221,8 +219,9 @@ async function* objectRows(
     let value: unknown;
     try {
       value = JSON.parse(one.text);
-    } catch (error) {
-      yield { type: 'refused', line: one.line, reason: `not JSON: ${plain(messageOf(error), 120)}` };
+    } catch {
+      // The parser's message quotes the record, which may hold a secret.
+      yield { type: 'refused', line: one.line, reason: 'the record is not JSON (RFC 8259)' };
       continue;
     }
     for (const { record, context } of recordsIn(value, one.context)) {
@@ -230,8 +229,4 @@ async function* objectRows(
       else yield new ObjectRow(one.line, record, context);
     }
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -22,8 +22,8 @@ const MAX_WHOLE = 4_194_304;
 /** How deep a record may be nested. */
 const MAX_DEPTH = 64;
 const MAX_CONTEXT = 65_536;
-/** A damaged document up to this size is one record, a longer one a page of them. */
-const MAX_LINE_OF_ONE = 2_048;
+/** Where the list of a damaged document is looked for. */
+const MAX_AROUND_LIST = 4_096;
 
 /** Splits text into records. */
 export async function* jsonTexts(text: AsyncIterable<string>): AsyncGenerator<JsonText> {
@@ -118,10 +118,12 @@ class JsonSplitter {
   }
 
   end(): void {
-    if (this.isReading) {
-      if (this.depth === 0 && !this.inString) this.finish();
-      else this.refuse(this.startLine, 'the record is not complete (is the file cut off?)');
-    }
+    if (!this.isReading) return;
+    if (this.depth === 0 && !this.inString) this.finish();
+    else if (this.opened.length === 0 && looksLikePage(this.text)) {
+      this.openDocument(null, {});
+      this.end();
+    } else this.refuse(this.startLine, 'the record is not complete (is the file cut off?)');
   }
 
   /** Outside of values: separators, and the brackets of opened containers. */
@@ -262,7 +264,7 @@ class JsonSplitter {
   /** A whole document: a record, or one with a list of records. A damaged one is opened, so that its good records are found. */
   private document(): void {
     const value = parsed(this.text);
-    if (value === null && this.text.length > MAX_LINE_OF_ONE) return this.openDocument(null, {});
+    if (value === null && looksLikePage(this.text)) return this.openDocument(null, {});
     if (typeof value !== 'object' || value === null) return this.add({});
     const list = listIn(value);
     if (list === null) return this.add({});
@@ -296,6 +298,12 @@ class JsonSplitter {
     this.refusedLine = this.line;
     this.found.push({ line, text: null, reason, context: {} });
   }
+}
+
+/** Whether a document that is damaged has a list of records: then each of them stands for itself. */
+function looksLikePage(text: string): boolean {
+  const lists = text.slice(0, MAX_AROUND_LIST).matchAll(/"([^"\\]{1,60})"\s*:\s*\[\s*\{/g);
+  return [...lists].some(([, name = '']) => LIST_NAMES.has(fieldName(name)));
 }
 
 function parsed(text: string): unknown {

@@ -81,8 +81,8 @@ function mapDevice(reader: RecordReader): FeedLine[] {
         clientType: reader.text('clienttype'),
         protocolVersion: reader.text('deviceactivesyncversion', 'clientversion'),
         userDisplayName: reader.text('userdisplayname', 'displayname'),
-        accessState: reader.text('deviceaccessstate'),
-        accessReason: reader.text('deviceaccessstatereason'),
+        accessState: wordOfNumber(reader.text('deviceaccessstate'), STATE_WORDS),
+        accessReason: wordOfNumber(reader.text('deviceaccessstatereason'), REASON_WORDS),
         accessRule: reader.text('deviceaccesscontrolrule'),
         status: reader.text('status'),
         firstSync: reader.time('firstsynctime', 'whencreated'),
@@ -97,6 +97,14 @@ function mapDevice(reader: RecordReader): FeedLine[] {
     return [reader.refused(device?.type === 'refused' ? device.reason : 'the row has no DeviceId')];
   if (isMailbox(reader)) return [...lines, ...mapMailbox(reader)];
   return [...lines, ...individual(reader, user)];
+}
+
+/** Names of the numbers that ConvertTo-Json writes: DeviceAccessState and DeviceAccessStateReason of Exchange, from 0. */
+const STATE_WORDS = ['Unknown', 'Allowed', 'Blocked', 'Quarantined', 'DeviceDiscovery'];
+const REASON_WORDS = ['Unknown', 'Global', 'Individual', 'DeviceRule', 'Upgrade', 'Policy'];
+
+function wordOfNumber(text: string | null, words: readonly string[]): string | null {
+  return text === null || !/^\d$/.test(text) ? text : (words[Number(text)] ?? text);
 }
 
 /** A decision that the device's own row tells of. */

@@ -6,7 +6,7 @@ import { addressName, distinct, smtpAddresses, userName } from '../identities.ts
 import { deviceLine } from '../mapping.ts';
 import type { Mapping, RecordReader } from '../mapping.ts';
 import type { FeedLine } from '../record.ts';
-import { compromisedOf, guidOf, textOf } from '../values.ts';
+import { compromisedOf, guidOf, listOf, textOf } from '../values.ts';
 import { management, threatCompromised } from './microsoft.ts';
 import { names } from '../names.ts';
 
@@ -106,7 +106,7 @@ function mapEntraDevice(reader: RecordReader): FeedLine[] {
   return [
     deviceLine(reader, {
       easIds: [],
-      sourceId: guidOf(reader.text('id', 'deviceid')),
+      sourceId: guidOf(reader.text('id', 'objectid', 'deviceid')),
       managed: reader.flag('ismanaged'),
       hasLeft,
       compliance: reader.compliance('iscompliant'),
@@ -117,7 +117,10 @@ function mapEntraDevice(reader: RecordReader): FeedLine[] {
       model: reader.text('model'),
       manufacturer: reader.text('manufacturer'),
       ownership: reader.text('deviceownership'),
-      owners: registeredOwners(reader.row.get('registeredowners')),
+      owners: [
+        ...registeredOwners(reader.row.get('registeredowners')),
+        ...registeredOwners(reader.row.get('usernames')),
+      ],
       lastCheckIn: reader.time('approximatelastsignindatetime'),
       attributes: reader.attributes({
         deviceName: reader.text('displayname'),
@@ -131,7 +134,9 @@ function mapEntraDevice(reader: RecordReader): FeedLine[] {
 
 /** `$expand=registeredOwners`. */
 function registeredOwners(owners: unknown): (string | null)[] {
-  return Array.isArray(owners) ? owners.map(principalName) : [];
+  if (Array.isArray(owners)) return owners.map(principalName);
+  // The portal's table has display names or user names there.
+  return listOf(owners).map(addressName);
 }
 
 function principalName(owner: unknown): string | null {
@@ -142,13 +147,10 @@ function principalName(owner: unknown): string | null {
 export const graphUsers: Mapping = {
   format: 'graph',
   kind: 'users of Graph',
-  sure: [
-    'proxyaddresses',
-    'onpremisessamaccountname',
-    'onpremisesuserprincipalname',
-    'usertype',
-    'businessphones',
-  ],
+  sure: names(`
+  proxyaddresses onpremisessamaccountname onpremisesuserprincipalname usertype businessphones removedreason
+  blockcredential
+`),
   typical: names(`
   userprincipalname mail accountenabled givenname surname jobtitle displayname mailnickname
   preferredlanguage officelocation onpremisesdomainname othermails
@@ -160,10 +162,10 @@ export const graphUsers: Mapping = {
 function mapUser(reader: RecordReader): FeedLine[] {
   // users/delta names a removed user by id alone.
   if (reader.has('removedreason'))
-    return [reader.refused('the user was removed in Entra; the record has no name to find it by')];
+    return [reader.refused('the object was removed in Entra; the record has nothing but its id')];
   const upn = addressName(reader.text('userprincipalname', 'upn'));
   const mail = addressName(reader.text('mail', 'email', 'emailaddress'));
-  const proxies = smtpAddresses(reader.list('proxyaddresses'));
+  const proxies = smtpAddresses(reader.list('proxyaddresses').concat(reader.list('emailaddresses')));
   const sam = reader.text('onpremisessamaccountname', 'samaccountname');
   const domain = reader.text('onpremisesnetbiosname', 'netbiosname', 'onpremisesdomainname');
   const names = distinct([
@@ -184,8 +186,8 @@ function mapUser(reader: RecordReader): FeedLine[] {
       id,
       aliases,
       groups: groupNames(reader.row.get('memberof') ?? reader.row.get('transitivememberof')),
-      enabled: reader.flag('accountenabled'),
-      sourceId: guidOf(reader.text('id')),
+      enabled: reader.flag('accountenabled') ?? not(reader.flag('blockcredential', 'signinblocked')),
+      sourceId: guidOf(reader.text('id', 'objectid')),
       attributes: reader.attributes({
         displayName: reader.text('displayname'),
         department: reader.text('department'),
@@ -196,6 +198,10 @@ function mapUser(reader: RecordReader): FeedLine[] {
       problems: reader.problems,
     },
   ];
+}
+
+function not(flag: boolean | null): boolean | null {
+  return flag === null ? null : !flag;
 }
 
 /** `$expand=memberOf`: at most 20 come back, so a list of that length says nothing about further ones. */

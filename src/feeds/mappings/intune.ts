@@ -18,6 +18,18 @@ const GRACE = [
   'compliancegraceperiodexpirationdatetime',
 ];
 
+const THREAT = localized('devicehealththreatlevel', 'partnerreportedthreatstate');
+const JAILBROKEN = localized('jailbroken');
+const OWNERSHIP = localized('ownership', 'ownertype');
+const EXCHANGE_STATE = localized('easstatus', 'easaccessstate');
+const SYSTEM = [
+  ...localized('os', 'operatingsystem'),
+  'platform',
+  'osdescription',
+  ...localized('devicetype'),
+];
+const COMPLIANCE = ['compliance', 'compliantstate', 'compliancestate'];
+
 /** Columns of the reports. */
 export const intuneDevices: Mapping = {
   format: 'intune',
@@ -38,20 +50,15 @@ export const intuneDevices: Mapping = {
 
 function mapDevice(reader: RecordReader): FeedLine[] {
   const { managed, hasLeft } = management(reader);
-  const complianceText = ['compliance', 'compliantstate', 'compliancestate']
-    .map((name) => numberOrText(reader, name, (text) => complianceOf(text) !== undefined))
-    .find((text) => text !== null);
+  const complianceText = COMPLIANCE.map((name) =>
+    numberOrText(reader, name, (text) => complianceOf(text) !== undefined),
+  ).find((text) => text !== null);
   const compliance = complianceText === undefined ? undefined : complianceOf(complianceText);
   if (complianceText !== undefined && compliance === undefined)
     reader.problem('compliance', complianceText ?? '', 'is not understood');
-  const threat = reader.text(...localized('devicehealththreatlevel', 'partnerreportedthreatstate'));
-  const jailBroken = reader.word(localized('jailbroken'), compromisedOf);
-  const system = reader.text(
-    ...localized('os', 'operatingsystem'),
-    'platform',
-    'osdescription',
-    ...localized('devicetype'),
-  );
+  const threat = reader.text(...THREAT);
+  const jailBroken = reader.word(JAILBROKEN, compromisedOf);
+  const system = reader.text(...SYSTEM);
   return [
     deviceLine(reader, {
       easIds: [reader.text('easactivationid', 'easid', 'easdeviceid', 'easaktivierungsid')],
@@ -69,7 +76,7 @@ function mapDevice(reader: RecordReader): FeedLine[] {
       osVersion: reader.text('osversion'),
       model: reader.text('model', 'devicemodel'),
       manufacturer: reader.text('manufacturer'),
-      ownership: reader.text(...localized('ownership', 'ownertype')),
+      ownership: reader.text(...OWNERSHIP),
       owners: [
         reader.text('primaryuserupn', 'upn', 'userprincipalname'),
         reader.text('primaryuseremailaddress', 'useremail', 'primaryuseremail', 'emailaddress'),
@@ -84,7 +91,7 @@ function mapDevice(reader: RecordReader): FeedLine[] {
         patchLevel: reader.text('securitypatchlevel', 'androidpatchlevel'),
         category: reader.text('category', 'categoryname'),
         supervised: reader.flag('supervised', 'issupervised'),
-        exchangeState: reader.text(...localized('easstatus', 'easaccessstate')),
+        exchangeState: reader.text(...EXCHANGE_STATE),
       }),
     }),
   ];
