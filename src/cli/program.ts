@@ -1,5 +1,4 @@
 // Owns the easgate command: its definition, help and version, and how a failure leaves the process.
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import type { Option } from 'commander';
 import { registerDevices } from './commands/devices.ts';
@@ -11,6 +10,7 @@ import { registerStore } from './commands/store.ts';
 import { registerTools } from './commands/tools.ts';
 import { defaultConfig } from './config-path.ts';
 import { toned } from './output.ts';
+import { readVersion } from './version.ts';
 
 const USAGE = 2;
 
@@ -118,10 +118,4 @@ function toleratePipes(): void {
         process.stderr.write(`easgate: EASGATE_FAILED: output is lost: ${error.message}\n`);
       process.exitCode = 1;
     });
-}
-
-function readVersion(): string {
-  const manifest: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
-  const { version = 'unknown' } = manifest as { version?: string };
-  return version;
 }

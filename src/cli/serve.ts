@@ -11,12 +11,14 @@ import { readSecret } from '../config/load.ts';
 import type { ConfigSource } from '../config/load.ts';
 import { ConfigError, oneLine } from '../config/problems.ts';
 import type { Config } from '../config/schema.ts';
-import { PolicyError, servedPolicy } from '../config/served-policy.ts';
+import { PolicyError, policyHash, servedPolicy } from '../config/served-policy.ts';
 import type { ServedPolicy } from '../config/served-policy.ts';
 import { storeOptions } from '../config/store-settings.ts';
 import { FileWatch } from '../supervisor/file-watch.ts';
 import { HealthServer } from '../supervisor/health-server.ts';
 import type { GatewayState } from '../supervisor/health-server.ts';
+import { StatusServer, statusSocket } from '../supervisor/status-server.ts';
+import type { GatewayStatus } from '../supervisor/status-server.ts';
 import { killStopped, startBeside } from '../supervisor/orphans.ts';
 import { PidFileHeldError, recordWorkers, removePidFile, writePidFile } from '../supervisor/pid-file.ts';
 import { identityOf } from '../supervisor/process-identity.ts';
@@ -31,6 +33,7 @@ import { seedDirectory } from '../sample/seed.ts';
 import { startSampleServer } from '../sample/server.ts';
 import type { SampleServer } from '../sample/server.ts';
 import { announcement } from './announcement.ts';
+import { readVersion } from './version.ts';
 
 /** Runs the gateway with a configuration file; resolves once it serves. Rejects when it cannot start. */
 export async function serve(path: string): Promise<void> {
@@ -51,6 +54,10 @@ class Primary {
   private policyWatch: FileWatch | null = null;
   private policy: ServedPolicy | null = null;
   private health: HealthServer | null = null;
+  private status: StatusServer | null = null;
+  private readonly startedAt = Date.now();
+  private readonly version = readVersion();
+  private configWarnings: readonly string[] = [];
   private phase: GatewayState['phase'] = 'starting';
   private reloading: Promise<void> = Promise.resolve();
   private workers: readonly ProcessIdentity[] = [];
@@ -108,6 +115,7 @@ class Primary {
     );
     if (this.rotated) this.supervisor.reopenLogs();
     this.phase = 'serving';
+    await this.openStatus(config);
     this.watchCertificates();
     this.watchPolicy();
   }
@@ -172,7 +180,11 @@ class Primary {
         if (config.workers.pidFile !== this.config.workers.pidFile) removePidFile(config.workers.pidFile);
         throw error;
       });
-      if (config.workers.pidFile !== this.config.workers.pidFile) removePidFile(this.config.workers.pidFile);
+      if (config.workers.pidFile !== this.config.workers.pidFile) {
+        removePidFile(this.config.workers.pidFile);
+        await this.status?.close();
+        await this.openStatus(config);
+      }
       this.config = config;
       this.recordWorkers(this.workers.map(({ pid }) => pid));
       // Workers that were replaced have opened it by themselves.
@@ -214,6 +226,36 @@ class Primary {
     }));
   }
 
+  /** For `easgate status`: the gateway serves without it too. */
+  private async openStatus({ workers: { pidFile } }: Config): Promise<void> {
+    const path = statusSocket(pidFile);
+    try {
+      this.status = await StatusServer.open(path, () => this.lookAtStatus());
+    } catch (error) {
+      this.log.logger.warn(
+        { code: 'EASGATE_STATUS_SOCKET', path, cause: String(error) },
+        '`easgate status` will not find this gateway: make the folder of workers.pidFile writable',
+      );
+    }
+  }
+
+  private async lookAtStatus(): Promise<GatewayStatus> {
+    const { policy, source, warnings } = this.policy ?? servedPolicy(this.config);
+    return {
+      version: this.version,
+      pid: process.pid,
+      startedAt: this.startedAt,
+      phase: this.phase,
+      policy: {
+        name: policy.name,
+        file: this.config.policy.file ?? null,
+        hash: source === null ? null : policyHash(source),
+      },
+      warnings: [...warnings, ...this.configWarnings],
+      workers: (await this.supervisor?.status()) ?? [],
+    };
+  }
+
   private reopenLogs(): void {
     this.reopenOwnLog();
     if (this.supervisor === null) this.rotated = true;
@@ -234,6 +276,7 @@ class Primary {
 
   /** What the gateway can run with, and an operator should look at. */
   private warn({ problems }: UsableConfig): void {
+    this.configWarnings = problems.map((problem) => oneLine(problem));
     for (const problem of problems)
       if (!problem.aboutCertificate)
         this.log.logger.warn({ code: 'EASGATE_CONFIG_WARNING', problem: oneLine(problem) });
@@ -321,6 +364,7 @@ class Primary {
     this.supervisor = null;
     await this.sample?.close();
     this.sample = null;
+    await this.status?.close();
     await this.health?.close();
     this.log.flush();
   }

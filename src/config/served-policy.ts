@@ -1,4 +1,5 @@
 // Owns which policy a configuration has served: the document of policy.file, or the one that its three actions stand for.
+import { createHash } from 'node:crypto';
 import { compileSimplePolicy } from '../policy/compile/simple-policy.ts';
 import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
 import { loadPolicyFile, problemLine, readText } from './policy-file.ts';
@@ -61,6 +62,14 @@ export function servedPolicy(
     problems.filter((one) => one.severity === severity).map((one) => problemLine(file, one));
   if (policy === null) throw new PolicyError(linesOf('error'), [...files]);
   return { policy, warnings: [...standingWarnings(policy), ...linesOf('warning')], source: { texts } };
+}
+
+/** Names the texts of a policy: gateways with the same hash decide alike. */
+export function policyHash({ texts }: PolicySource): string {
+  const hash = createHash('sha256');
+  for (const path of Object.keys(texts).sort())
+    hash.update(`${texts[path]?.length ?? 0}\0${texts[path] ?? ''}`);
+  return hash.digest('hex').slice(0, 16);
 }
 
 /** What an operator should not forget, as long as it is so. */

@@ -4,7 +4,7 @@ import type { LocalAnswer } from '../http/reply.ts';
 import type { MailboxNotice } from '../quarantine/model.ts';
 import { plain } from '../plain-text.ts';
 import { inRanges, parseRange } from '../identity/client-address.ts';
-import type { Verdict, WipeOrder } from '../model/verdict.ts';
+import type { Verdict, VerdictAction, WipeOrder } from '../model/verdict.ts';
 import type { RequestFacts } from '../policy/engine/facts.ts';
 import { underSpelling } from '../policy/wipe.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
@@ -44,6 +44,11 @@ const SWEEP_MARGIN_MS = 1_000;
 /** Plain numbers, cheap to count; read by metrics. */
 export interface GatewayCounters {
   requests: number;
+  /** Requests by the verdict on them. */
+  allowed: number;
+  quarantined: number;
+  blocked: number;
+  wiping: number;
   refused: number;
   failed: number;
   retries: number;
@@ -57,6 +62,14 @@ export interface GatewayCounters {
   /** Connections rejected before their first request (rejected-connections.ts). */
   turnedAway: number;
 }
+
+const COUNTED_AS = {
+  allow: 'allowed',
+  quarantine: 'quarantined',
+  block: 'blocked',
+  wipe: 'wiping',
+  accountWipe: 'wiping',
+} as const satisfies Record<VerdictAction, keyof GatewayCounters>;
 
 /** The data plane's view of the verdict cache. */
 export interface VerdictSource {
@@ -127,6 +140,10 @@ export class GatewayCore {
   readonly lane: PassThroughLane | null;
   readonly counters: GatewayCounters = {
     requests: 0,
+    allowed: 0,
+    quarantined: 0,
+    blocked: 0,
+    wiping: 0,
     refused: 0,
     failed: 0,
     retries: 0,
@@ -309,6 +326,7 @@ export class GatewayCore {
   onFinished(exchange: Exchange, address: string): void {
     exchange.authorization = null;
     this.counters.requests++;
+    if (exchange.verdict !== null) this.counters[COUNTED_AS[exchange.verdict.action]]++;
     if (exchange.error !== null) {
       if (exchange.error === 'EASGATE_DECISION_CHANGED') this.counters.cut++;
       else if (exchange.error === 'EASGATE_SUPERSEDED') this.counters.superseded++;

@@ -149,6 +149,20 @@ const HTAB = 0x09;
 const COLON = 0x3a;
 const SLASH = 0x2f;
 
+/**
+ * Methods after which a connection stays open. What follows any other one is not read: servers and proxies differ in whether
+ * they refuse an unknown method before or after its body, and CONNECT has none (RFC 9110 9.3.6).
+ */
+const KEEPING_METHODS: ReadonlySet<string> = new Set([
+  'GET',
+  'HEAD',
+  'OPTIONS',
+  'POST',
+  'PUT',
+  'PATCH',
+  'DELETE',
+]);
+
 /** Longest method token that is read; only POST and OPTIONS pass the gate. */
 const MAX_METHOD = 20;
 /** Octets of ` HTTP/1.1\r\n`. */
@@ -344,6 +358,7 @@ function finish(
   }
   // HTTP/1.0 persistence is not supported: the connection closes after the response.
   if (head.minor === 1 && starts[CONNECTION] !== -1) head.keepAlive = !connectionTokens.includes('close');
+  if (head.method !== 'POST' && !KEEPING_METHODS.has(head.method)) head.keepAlive = false;
   head.authorization = captured(text, headStart, AUTHORIZATION);
   head.contentType = captured(text, headStart, CONTENT_TYPE);
   head.contentEncoding = captured(text, headStart, CONTENT_ENCODING);

@@ -39,9 +39,10 @@ export interface ReopenMessage {
   readonly type: 'reopen';
 }
 
-/** Report your health. */
-export interface HealthMessage {
-  readonly type: 'health';
+/** A question; the answer carries the same id. */
+export interface QuestionMessage {
+  readonly type: 'question';
+  readonly question: 'health' | 'status';
   readonly id: number;
 }
 
@@ -53,6 +54,26 @@ export interface WorkerHealth {
   readonly mailServer: boolean;
 }
 
+/** The status of a worker. */
+export interface WorkerStatus {
+  readonly pid: number;
+  readonly uptimeSeconds: number;
+  readonly health: WorkerHealth;
+  /** Counters since its start, and current numbers, by name. */
+  readonly counters: Readonly<Record<string, number>>;
+  /** Verdicts found in memory, and look-ups. */
+  readonly verdicts: { readonly hits: number; readonly misses: number };
+  readonly store: 'embedded' | 'redis';
+  /** Position in the change log; null = the directory does not answer. */
+  readonly position: string | null;
+  /** Age of the state that it decides with, milliseconds. */
+  readonly stateAgeMs: number;
+  /** CPU time since its start, seconds. */
+  readonly cpuSeconds: number;
+  /** Memory in use, bytes. */
+  readonly memoryBytes: number;
+}
+
 /** From the supervisor. */
 export type ToWorker =
   | StartMessage
@@ -60,12 +81,12 @@ export type ToWorker =
   | CertificatesMessage
   | PolicyMessage
   | ReopenMessage
-  | HealthMessage;
+  | QuestionMessage;
 
 /** Messages from a worker: it serves, or it could not start. */
 export type FromWorker =
   | { readonly type: 'ready' }
-  | { readonly type: 'health'; readonly id: number; readonly health: WorkerHealth }
+  | { readonly type: 'answer'; readonly id: number; readonly answer: WorkerHealth | WorkerStatus }
   | { readonly type: 'failed'; readonly code: string; readonly message: string };
 
 /** Descriptor of the listening socket in a worker, after the standard streams and the message channel. */

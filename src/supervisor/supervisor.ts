@@ -6,10 +6,10 @@ import type { Config } from '../config/schema.ts';
 import type { PolicySource } from '../config/served-policy.ts';
 import { Door, SYSTEM_SHARES_PORT } from './door.ts';
 import { LISTEN_FD } from './messages.ts';
-import type { WorkerHealth } from './messages.ts';
+import type { WorkerHealth, WorkerStatus } from './messages.ts';
 import { Slot } from './slot.ts';
 import type { OnEvent, RestartTimes, SlotOwner } from './slot.ts';
-import { askHealth } from './worker-health.ts';
+import { askWorker } from './worker-questions.ts';
 import { exited, launchWorker, tell } from './worker-process.ts';
 
 /** Everything that the workers of one configuration share. */
@@ -52,6 +52,8 @@ export interface Supervisor {
   usePolicy(policy: PolicySource): void;
   /** Asks every worker that serves how it is; null for one that does not answer. */
   health(): Promise<(WorkerHealth | null)[]>;
+  /** Likewise, with counters. */
+  status(): Promise<(WorkerStatus | null)[]>;
   /** Makes all workers, including draining ones, reopen their log files. */
   reopenLogs(): void;
   /** Drains and stops everything. */
@@ -59,8 +61,8 @@ export interface Supervisor {
 }
 
 const TIMES: RestartTimes = { firstMs: 100, maxMs: 30_000, steadyMs: 10_000, keepSocketMs: 1_000 };
-/** Longest wait for a worker's health. */
-const HEALTH_MS = 2_000;
+/** Longest wait for the answer of a worker. */
+const ANSWER_MS = 2_000;
 /** A worker that exceeds its drain time by this much is killed. */
 const KILL_GRACE_MS = 3_000;
 
@@ -188,8 +190,15 @@ class Workers implements Supervisor, SlotOwner<WorkerPlan> {
   }
 
   async health(): Promise<(WorkerHealth | null)[]> {
-    const workers = this.slots.flatMap(({ worker }) => (worker === null ? [] : [worker]));
-    return Promise.all(workers.map((worker) => askHealth(worker, HEALTH_MS)));
+    return Promise.all(this.serving().map((worker) => askWorker(worker, 'health', ANSWER_MS)));
+  }
+
+  async status(): Promise<(WorkerStatus | null)[]> {
+    return Promise.all(this.serving().map((worker) => askWorker(worker, 'status', ANSWER_MS)));
+  }
+
+  private serving(): ChildProcess[] {
+    return this.slots.flatMap(({ worker }) => (worker === null ? [] : [worker]));
   }
 
   reopenLogs(): void {

@@ -6,7 +6,7 @@ import type { PolicySource } from '../config/served-policy.ts';
 import { storeOptions } from '../config/store-settings.ts';
 import type { Config } from '../config/schema.ts';
 import type { StoreStateListener } from '../directory/change-follower.ts';
-import type { WorkerHealth } from '../supervisor/messages.ts';
+import type { WorkerHealth, WorkerStatus } from '../supervisor/messages.ts';
 import { openStore } from '../directory/open-store.ts';
 import { PartnershipRecorder } from '../directory/partnership-recorder.ts';
 import { CorruptRecordError } from '../model/corrupt-record.ts';
@@ -38,6 +38,8 @@ export interface Serving {
   readonly verdicts: VerdictCache;
   readonly log: ProcessLog;
   health(): WorkerHealth;
+  /** Never rejects. */
+  status(): Promise<WorkerStatus>;
   /** Writes pending records and closes the store; close or drain the gateway first. */
   close(): Promise<void>;
 }
@@ -91,11 +93,33 @@ export async function startServing(config: Config, options: ServingOptions): Pro
     const summary = new Summary(log.logger, config.log.summarySeconds * 1_000, counts);
     undo.push(() => summary.close());
     const health = (): WorkerHealth => ({ store: !storeState.away, mailServer: gateway.hasMailServer() });
-    return { gateway, store, verdicts, log, health, close };
+    const status = (): Promise<WorkerStatus> => statusOf({ store, verdicts }, health(), counts());
+    return { gateway, store, verdicts, log, health, status, close };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+/** The position is null where the directory does not answer. */
+async function statusOf(
+  { store, verdicts }: Pick<Serving, 'store' | 'verdicts'>,
+  health: WorkerHealth,
+  counters: Readonly<Record<string, number>>,
+): Promise<WorkerStatus> {
+  const { user, system } = process.cpuUsage();
+  return {
+    pid: process.pid,
+    uptimeSeconds: Math.round(process.uptime()),
+    health,
+    counters,
+    verdicts: { hits: verdicts.hits, misses: verdicts.misses },
+    store: store.kind,
+    position: health.store ? await store.position().catch(() => null) : null,
+    stateAgeMs: Math.round(verdicts.stateAgeMs()),
+    cpuSeconds: (user + system) / 1e6,
+    memoryBytes: process.memoryUsage.rss(),
+  };
 }
 
 /** Opens a journal and sweeps it regularly; its end is added to `undo`. */

@@ -5,7 +5,7 @@ import { parseConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { servedPolicy } from '../config/served-policy.ts';
 import type { PolicySource } from '../config/served-policy.ts';
-import type { FromWorker, StartMessage, ToWorker } from '../supervisor/messages.ts';
+import type { FromWorker, QuestionMessage, StartMessage, ToWorker } from '../supervisor/messages.ts';
 import { startServing } from './runtime.ts';
 import type { Serving } from './runtime.ts';
 
@@ -53,8 +53,8 @@ export function runWorker(): void {
       case 'policy':
         if (running !== null) usePolicy(running, message.policy);
         break;
-      case 'health':
-        if (running !== null) tell({ type: 'health', id: message.id, health: running.serving.health() });
+      case 'question':
+        if (running !== null) void answer(running, message);
         break;
       case 'reopen':
         if (running !== null) reopenLog(running);
@@ -68,6 +68,10 @@ export function runWorker(): void {
   process.on('SIGHUP', ignore);
   // Node.js would open its debugger.
   process.on('SIGUSR1', ignore);
+}
+
+async function answer({ serving }: Running, { id, question }: QuestionMessage): Promise<void> {
+  tell({ type: 'answer', id, answer: question === 'health' ? serving.health() : await serving.status() });
 }
 
 function ignore(): void {

@@ -150,7 +150,17 @@ describe('parseRequestHead', () => {
     expect(accepted('POST /x HTTP/1.0\r\nHost: a\r\n\r\n').keepAlive).toBe(false);
     expect(accepted(post('Connection: Close')).keepAlive).toBe(false);
     expect(accepted(post('Connection: keep-alive')).keepAlive).toBe(true);
+    expect(accepted('OPTIONS /x HTTP/1.1\r\nHost: a\r\n\r\n').keepAlive).toBe(true);
   });
+
+  it.each(['QOST', 'CONNECT', 'TRACE', 'PROPFIND'])(
+    'closes the connection after %s: servers differ in whether they read its body',
+    (method) => {
+      expect(accepted(`${method} /x HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nab`).keepAlive).toBe(
+        false,
+      );
+    },
+  );
 });
 
 describe('against node:http', () => {

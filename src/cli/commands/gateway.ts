@@ -1,10 +1,11 @@
-// Owns the definitions of the commands about the running gateway: serve, check, reload, health.
+// Owns the definitions of the commands about the running gateway: serve, check, reload, status, health.
 import type { Command } from 'commander';
 import type { CheckOptions } from '../check.ts';
 import { configPath } from '../config-path.ts';
+import type { StatusOptions } from '../status.ts';
 import { addExamples } from './options.ts';
 
-/** Registers `serve`, `check`, `reload` and `health`. */
+/** Registers `serve`, `check`, `reload`, `status` and `health`. */
 export function registerGateway(program: Command): void {
   addExamples(
     program
@@ -46,6 +47,18 @@ export function registerGateway(program: Command): void {
         (await import('../reload.ts')).reload(options, command),
       ),
     ['reload', 'checks the file first; no connection is lost'],
+  );
+  addExamples(
+    program
+      .command('status')
+      .description('the running gateway on this host: workers, traffic, directory, policy, standing warnings')
+      .option('--watch', 'again every two seconds, until it is stopped')
+      .option('--json', 'one JSON document, with the counters since each worker started')
+      .action(async (options: StatusOptions, command: Command) =>
+        (await import('../status.ts')).status(options, command),
+      ),
+    ['status', 'a look, with the traffic of one second'],
+    ['status --watch', 'stays on the screen'],
   );
   addExamples(
     program

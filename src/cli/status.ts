@@ -1,0 +1,188 @@
+// Owns `easgate status`: the running gateway on this host, its workers, and what an operator should look at.
+import type { Command } from 'commander';
+import { Client } from 'undici';
+import { loadConfig } from '../config/load.ts';
+import { ProgramError } from '../errors.ts';
+import type { WorkerStatus } from '../supervisor/messages.ts';
+import { statusSocket } from '../supervisor/status-server.ts';
+import type { GatewayStatus } from '../supervisor/status-server.ts';
+import { configPath } from './config-path.ts';
+import { print, printJson, printable, toned } from './output.ts';
+import { fitTable, terminalWidth } from './table.ts';
+import type { Cell, Column } from './table.ts';
+
+/** Options of `status`. */
+export interface StatusOptions {
+  readonly watch?: true;
+  readonly json?: true;
+}
+
+const TIMEOUT_MS = 5_000;
+/** Between two looks: long enough for a rate, short enough for a person. */
+const RATE_MS = 1_000;
+const WATCH_MS = 2_000;
+/** A state older than this is shown in red: changes do not reach phones. */
+const OLD_STATE_MS = 10_000;
+/** Moves to the upper left and clears what is below (ECMA-48 CUP, ED). */
+const CLEAR = '\u001b[H\u001b[J';
+
+/** `status`. */
+export async function status({ watch, json }: StatusOptions, command: Command): Promise<void> {
+  const { pidFile } = loadConfig(configPath(command)).workers;
+  const client = new Client('http://localhost', {
+    socketPath: statusSocket(pidFile),
+    headersTimeout: TIMEOUT_MS,
+    bodyTimeout: TIMEOUT_MS,
+  });
+  try {
+    if (json && !watch) {
+      printJson(await look(client, pidFile));
+      return;
+    }
+    let before = await look(client, pidFile);
+    do {
+      await pause(watch ? WATCH_MS : RATE_MS);
+      const now = await look(client, pidFile);
+      if (json) printJson(now);
+      else print((watch && process.stdout.isTTY ? CLEAR : '') + statusText(now, before));
+      before = now;
+    } while (watch);
+  } finally {
+    await client.close();
+  }
+}
+
+/** A look, and when it was taken: monotonic milliseconds. */
+type Look = GatewayStatus & { readonly takenAt: number };
+
+async function look(client: Client, pidFile: string): Promise<Look> {
+  try {
+    const { statusCode, body } = await client.request({ method: 'GET', path: '/status' });
+    if (statusCode !== 200) throw new Error(`status ${statusCode}`);
+    return { ...((await body.json()) as GatewayStatus), takenAt: performance.now() };
+  } catch (error) {
+    const cause = error instanceof Error ? error.message : String(error);
+    throw new ProgramError(
+      'EASGATE_NOT_RUNNING',
+      `no gateway answers for ${pidFile}: is it running on this host, and are you its user? (${cause})`,
+    );
+  }
+}
+
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, milliseconds);
+  });
+}
+
+/** The status for people; rates are those since the look before. */
+export function statusText(now: Look, before: Look): string {
+  const workers = now.workers.filter((worker) => worker !== null);
+  const sum = (name: string, of: readonly (WorkerStatus | null)[] = now.workers): number =>
+    of.reduce((total, worker) => total + (worker?.counters[name] ?? 0), 0);
+  const seconds = Math.max(0.001, (now.takenAt - before.takenAt) / 1_000);
+  // A worker that was replaced meanwhile begins at 0.
+  const rate = Math.max(0, sum('requests') - sum('requests', before.workers)) / seconds;
+  const hits = workers.reduce((total, { verdicts }) => total + verdicts.hits, 0);
+  const misses = workers.reduce((total, { verdicts }) => total + verdicts.misses, 0);
+  const phase = toned(now.phase === 'serving' ? 'good' : 'warning', now.phase);
+  const lines: (readonly [string, string])[] = [
+    [
+      'gateway',
+      `${phase}, version ${now.version}, process ${now.pid}, up ${span(Date.now() - now.startedAt)}`,
+    ],
+    ['policy', policyText(now.policy)],
+    ['directory', directoryText(workers)],
+    [
+      'traffic',
+      `${number(rate)} requests/s, ${number(sum('requests'))} in all; ${number(sum('heldPolls'))} held polls, ` +
+        `${number(sum('connections'))} connections`,
+    ],
+    [
+      'verdicts',
+      `${number(sum('allowed'))} allowed, ${number(sum('quarantined'))} quarantined, ${number(sum('blocked'))} blocked, ` +
+        `${number(sum('wiping'))} wiping; ${hits + misses === 0 ? 'none' : `${((100 * hits) / (hits + misses)).toFixed(1)}%`} from memory`,
+    ],
+  ];
+  const text = lines.map(([name, value]) => `${name.padEnd(11)}${value}\n`).join('');
+  const rows = now.workers.map((worker) => ({ worker }));
+  const warnings = now.warnings.map((warning) => `${toned('warning', 'warning')}    ${printable(warning)}\n`);
+  return `${text}\n${fitTable(COLUMNS, rows, terminalWidth()).text}${warnings.length === 0 ? '' : '\n'}${warnings.join('')}`;
+}
+
+function policyText({ name, file, hash }: GatewayStatus['policy']): string {
+  if (file === null) return 'the actions under `policy` of the configuration';
+  return `${printable(name, 'without a name')} (${file}, ${hash ?? 'not read'})`;
+}
+
+function directoryText(workers: readonly WorkerStatus[]): string {
+  const [first] = workers;
+  if (first === undefined) return toned('bad', 'unknown: no worker answers');
+  const away = workers.filter(({ health }) => !health.store).length;
+  if (away > 0)
+    return toned('bad', `${first.store}: does not answer to ${away} of ${workers.length} workers`);
+  const oldest = Math.max(...workers.map(({ stateAgeMs }) => stateAgeMs));
+  const age = `${(oldest / 1_000).toFixed(1)} s`;
+  return `${first.store}, change log at ${first.position ?? '?'}, state ${oldest > OLD_STATE_MS ? toned('bad', age) : age} old`;
+}
+
+interface Row {
+  readonly worker: WorkerStatus | null;
+}
+
+const counter =
+  (name: string) =>
+  ({ worker }: Row): string =>
+    worker === null ? '-' : number(worker.counters[name] ?? 0);
+
+const COLUMNS: readonly Column<Row>[] = [
+  {
+    title: 'WORKER',
+    cell: ({ worker }) => (worker === null ? { text: 'no answer', tone: 'bad' } : String(worker.pid)),
+  },
+  { title: 'UP', cell: ({ worker }) => (worker === null ? '-' : span(worker.uptimeSeconds * 1_000)) },
+  { title: 'REQUESTS', cell: counter('requests') },
+  { title: 'HELD POLLS', cell: counter('heldPolls') },
+  { title: 'CONNECTIONS', cell: counter('connections'), spare: 2 },
+  { title: 'FAILED', cell: counter('failed'), spare: 3 },
+  {
+    title: 'CPU',
+    cell: ({ worker }) => (worker === null ? '-' : `${worker.cpuSeconds.toFixed(1)} s`),
+    spare: 4,
+  },
+  {
+    title: 'MEMORY',
+    cell: ({ worker }) => (worker === null ? '-' : `${(worker.memoryBytes / 1e6).toFixed(0)} MB`),
+    spare: 1,
+  },
+  { title: 'DIRECTORY', cell: ({ worker }) => answers(worker?.health.store) },
+  { title: 'MAIL SERVER', cell: ({ worker }) => answers(worker?.health.mailServer) },
+];
+
+function answers(well: boolean | undefined): Cell {
+  if (well === undefined) return '-';
+  return well ? { text: 'answers', tone: 'good' } : { text: 'away', tone: 'bad' };
+}
+
+function number(value: number): string {
+  return value.toLocaleString('en', { maximumFractionDigits: value < 10 ? 1 : 0 });
+}
+
+const UNITS = [
+  ['d', 86_400],
+  ['h', 3_600],
+  ['m', 60],
+  ['s', 1],
+] as const;
+
+/** A length of time in its two largest units: `3h 12m`. */
+function span(milliseconds: number): string {
+  let seconds = Math.max(0, Math.round(milliseconds / 1_000));
+  const parts: string[] = [];
+  for (const [name, length] of UNITS) {
+    const whole = Math.floor(seconds / length);
+    seconds -= whole * length;
+    if (whole > 0 || (name === 's' && parts.length === 0)) parts.push(`${whole}${name}`);
+  }
+  return parts.slice(0, 2).join(' ');
+}

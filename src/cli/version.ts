@@ -1,0 +1,9 @@
+// Owns the version of the program.
+import { readFileSync } from 'node:fs';
+
+/** As the manifest says. */
+export function readVersion(): string {
+  const manifest: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+  const { version = 'unknown' } = manifest as { version?: string };
+  return version;
+}

@@ -1,0 +1,73 @@
+// Owns the status of the running gateway, served on a Unix socket beside the pid file, for `easgate status`.
+import { chmodSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { Server } from 'node:http';
+import type { GatewayState } from './health-server.ts';
+import type { WorkerStatus } from './messages.ts';
+
+/** The status of one gateway. */
+export interface GatewayStatus {
+  /** Of the program. */
+  readonly version: string;
+  readonly pid: number;
+  /** When the primary started, milliseconds since the epoch. */
+  readonly startedAt: number;
+  readonly phase: GatewayState['phase'];
+  /** The policy in use; `file` null = the actions of the configuration. */
+  readonly policy: {
+    readonly name: string | null;
+    readonly file: string | null;
+    readonly hash: string | null;
+  };
+  /** What an operator should not forget, as long as it is so. */
+  readonly warnings: readonly string[];
+  /** One entry per serving worker; null = it did not answer. */
+  readonly workers: readonly (WorkerStatus | null)[];
+}
+
+const MAX_CONNECTIONS = 16;
+const TIMEOUT_MS = 5_000;
+/** The owner of the gateway only: it names mail servers and the policy. */
+const MODE = 0o600;
+
+/** The path of the socket that belongs to a pid file. */
+export function statusSocket(pidFile: string): string {
+  return `${pidFile.replace(/\.pid$/, '')}.sock`;
+}
+
+/** Serves the status until closed. */
+export class StatusServer {
+  private readonly server: Server;
+  private readonly path: string;
+
+  private constructor(path: string, look: () => Promise<GatewayStatus>) {
+    this.path = path;
+    this.server = createServer({ headersTimeout: TIMEOUT_MS, requestTimeout: TIMEOUT_MS }, (_, response) => {
+      look().then(
+        (status) => response.setHeader('Content-Type', 'application/json').end(JSON.stringify(status)),
+        () => response.writeHead(503).end(),
+      );
+    });
+    this.server.maxConnections = MAX_CONNECTIONS;
+  }
+
+  /** Replaces a socket that an earlier gateway left: the pid file is held. Rejects when it cannot be made. */
+  static async open(path: string, look: () => Promise<GatewayStatus>): Promise<StatusServer> {
+    const status = new StatusServer(path, look);
+    rmSync(path, { force: true });
+    await new Promise<void>((resolve, reject) => {
+      status.server.once('error', reject);
+      status.server.listen(path, resolve);
+    });
+    chmodSync(path, MODE);
+    return status;
+  }
+
+  async close(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.server.close(() => resolve());
+      this.server.closeAllConnections();
+    });
+    rmSync(this.path, { force: true });
+  }
+}

@@ -1,0 +1,114 @@
+// Owns the promises of `easgate status`: what is shown of a running gateway, and what when none runs.
+import { statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { request } from 'undici';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { statusText } from '../../src/cli/status.ts';
+import type { GatewayStatus } from '../../src/supervisor/status-server.ts';
+import { checkLeaks } from '../support/checks/leaks.ts';
+import { until } from '../support/checks/until.ts';
+import { startGatewayProcess } from '../support/servers/gateway-process.ts';
+import { runInProcess } from './run-in-process.ts';
+
+checkLeaks();
+
+const CONFIG = `
+listen: { address: 127.0.0.1, port: 0 }
+upstream: { url: sample }
+sample: { users: [ { name: alice, password: secret } ] }
+store: { kind: embedded, path: ./easgate.db }
+workers: { count: 2, pidFile: ./easgate.pid }
+policy: { file: policy.yaml }
+`;
+const POLICY = 'name: Contoso mail\nmode: reportOnly\n';
+
+async function gateway(): Promise<{
+  readonly config: string;
+  readonly folder: string;
+  readonly port: number;
+}> {
+  const running = await startGatewayProcess(CONFIG, { 'policy.yaml': POLICY });
+  onTestFinished(async () => {
+    await running.stop();
+  });
+  return { config: join(running.folder, 'easgate.yaml'), folder: running.folder, port: running.port };
+}
+
+async function statusOf(config: string): Promise<GatewayStatus> {
+  const { out } = await runInProcess('status', '--json', '--config', config);
+  return JSON.parse(out) as GatewayStatus;
+}
+
+describe('easgate status', () => {
+  it('shows workers, counters, the policy with its hash, and standing warnings', async () => {
+    const { config, port } = await gateway();
+    await request(`http://127.0.0.1:${port}/Microsoft-Server-ActiveSync`, {
+      method: 'OPTIONS',
+      reset: true,
+    }).then(({ body }) => body.dump());
+    const requests = ({ workers }: GatewayStatus): number =>
+      workers.reduce((total, worker) => total + (worker?.counters['requests'] ?? 0), 0);
+    let found = await statusOf(config);
+    await until(async () => requests((found = await statusOf(config))) === 1, 'the request to be counted');
+    expect(found).toMatchObject({ phase: 'serving', policy: { name: 'Contoso mail' } });
+    expect(found.policy.hash).toMatch(/^[0-9a-f]{16}$/);
+    expect(found.warnings.join()).toContain('only reports');
+    expect(found.workers.map((worker) => worker?.health)).toEqual([
+      { store: true, mailServer: true },
+      { store: true, mailServer: true },
+    ]);
+  });
+
+  it('is readable by the user of the gateway alone', async () => {
+    const { folder } = await gateway();
+    expect(statSync(join(folder, 'easgate.sock')).mode & 0o777).toBe(0o600);
+  });
+
+  it('says that no gateway runs', async () => {
+    const { folder } = await gateway();
+    const elsewhere = join(folder, 'other.yaml');
+    writeFileSync(elsewhere, CONFIG.replace('easgate.pid', 'other.pid'));
+    const { code, error } = await runInProcess('status', '--config', elsewhere);
+    expect(code).toBe(1);
+    expect(error).toContain('EASGATE_NOT_RUNNING');
+  });
+});
+
+describe('the text of a status', () => {
+  const worker = {
+    pid: 7,
+    uptimeSeconds: 3_700,
+    health: { store: true, mailServer: false },
+    counters: { requests: 1_200, heldPolls: 9_000, connections: 9_100, allowed: 1_000, blocked: 5 },
+    verdicts: { hits: 99, misses: 1 },
+    store: 'redis' as const,
+    position: '17-0',
+    stateAgeMs: 400,
+    cpuSeconds: 1.5,
+    memoryBytes: 80e6,
+  };
+  const status = {
+    version: '1.2.3',
+    pid: 1,
+    startedAt: 0,
+    phase: 'serving' as const,
+    policy: { name: null, file: null, hash: null },
+    warnings: ['noCompliancePolicy: allow lets in everybody'],
+    workers: [worker, null],
+  };
+
+  it('shows the traffic since the look before, and a worker that does not answer', () => {
+    const earlier = { ...status, workers: [{ ...worker, counters: { requests: 1_000 } }, null], takenAt: 0 };
+    const text = statusText({ ...status, takenAt: 2_000 }, earlier);
+    expect(text).toContain('100 requests/s, 1,200 in all; 9,000 held polls');
+    expect(text).toContain('99.0% from memory');
+    expect(text).toContain('no answer');
+    expect(text).toContain('away');
+    expect(text).toContain('noCompliancePolicy: allow');
+  });
+
+  it('counts no traffic backwards when a worker was replaced', () => {
+    const earlier = { ...status, workers: [{ ...worker, counters: { requests: 5_000 } }], takenAt: 0 };
+    expect(statusText({ ...status, takenAt: 1_000 }, earlier)).toContain('0 requests/s');
+  });
+});
