@@ -120,7 +120,8 @@ class LineJoiner {
   *push(piece: string): Generator<Logical | Refused> {
     const text = this.rest + piece;
     let from = 0;
-    for (let end = lineEnd(text, from); end !== -1; end = lineEnd(text, from)) {
+    const ends = new LineEnds(text);
+    for (let end = ends.next(from); end !== -1; end = ends.next(from)) {
       const isPair = text[end] === '\r' && text[end + 1] === '\n';
       // A carriage return at the end of a piece may be half of a pair.
       if (text[end] === '\r' && end + 1 === text.length) break;
@@ -178,11 +179,22 @@ class LineJoiner {
   }
 }
 
-function lineEnd(text: string, from: number): number {
-  const feed = text.indexOf('\n', from);
-  const carriage = text.indexOf('\r', from);
-  if (carriage === -1) return feed;
-  return feed === -1 ? carriage : Math.min(feed, carriage);
+/** Finds line ends: line feeds, and carriage returns of old Macs. Each search goes on where the last one ended. */
+class LineEnds {
+  private readonly text: string;
+  private feed = -2;
+  private carriage = -2;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+
+  next(from: number): number {
+    if (this.feed !== -1 && this.feed < from) this.feed = this.text.indexOf('\n', from);
+    if (this.carriage !== -1 && this.carriage < from) this.carriage = this.text.indexOf('\r', from);
+    if (this.carriage === -1) return this.feed;
+    return this.feed === -1 ? this.carriage : Math.min(this.feed, this.carriage);
+  }
 }
 
 const QUOTE = '"';
