@@ -2,7 +2,7 @@
 // after the other, JSON lines. JSON.parse reads the records; this file finds where each begins and ends, so that a file of any
 // size is read piece by piece, each refused record has its line, and a damaged one does not end the reading. Pure.
 import { fieldName } from '../row.ts';
-import { LIST_NAMES, WRAPPER_NAMES, listIn } from './pages.ts';
+import { LIST_NAMES, WRAPPER_NAMES, pathToList } from './pages.ts';
 
 /** One record as text, or why it has none. */
 export interface JsonText {
@@ -72,8 +72,8 @@ export async function* jsonLines(text: AsyncIterable<string>): AsyncGenerator<Js
 /** A container whose members are read one by one. */
 interface Opened {
   readonly kind: 'list' | 'object';
-  /** Of an object: the key of the only list or wrapper to open; null = any with a fitting name. */
-  readonly only: string | null;
+  /** Of an object: the keys that lead to the list to open; null = not known: any with a fitting name. */
+  readonly path: readonly string[] | null;
   /** Values of the document around; shared by all records of the container. */
   readonly context: Record<string, unknown>;
 }
@@ -140,12 +140,12 @@ class JsonSplitter {
       return at + 1;
     }
     if (code === OPEN_BRACKET && this.opensList(inside)) {
-      this.opened.push({ kind: 'list', only: null, context: inside?.context ?? {} });
+      this.opened.push({ kind: 'list', path: null, context: inside?.context ?? {} });
       this.key = null;
       return at + 1;
     }
     if (code === OPEN_BRACE && inside?.kind === 'object' && this.isToOpen(inside, WRAPPER_NAMES)) {
-      this.opened.push({ kind: 'object', only: null, context: inside.context });
+      this.opened.push({ kind: 'object', path: inside.path?.slice(1) ?? null, context: inside.context });
       this.key = null;
       return at + 1;
     }
@@ -158,8 +158,8 @@ class JsonSplitter {
     return inside?.kind !== 'object' || this.isToOpen(inside, LIST_NAMES);
   }
 
-  private isToOpen({ only }: Opened, names: ReadonlySet<string>): boolean {
-    return only === null ? names.has(fieldName(this.key ?? '')) : this.key === only;
+  private isToOpen({ path }: Opened, names: ReadonlySet<string>): boolean {
+    return path === null ? names.has(fieldName(this.key ?? '')) : this.key === path[0];
   }
 
   private begin(): void {
@@ -241,11 +241,11 @@ class JsonSplitter {
   }
 
   /** A document with a list: what was read of it is read once more, member by member, for the line of each record. */
-  private openDocument(only: string | null, context: Record<string, unknown>): void {
+  private openDocument(path: readonly string[] | null, context: Record<string, unknown>): void {
     const { text, startLine } = this;
     this.isReading = false;
     this.line = startLine;
-    this.opened.push({ kind: 'object', only, context });
+    this.opened.push({ kind: 'object', path, context });
     this.contextSize = 0;
     this.key = null;
     this.push(text.slice(1));
@@ -265,11 +265,10 @@ class JsonSplitter {
   private document(): void {
     const value = parsed(this.text);
     if (value === null && looksLikePage(this.text)) return this.openDocument(null, {});
-    if (typeof value !== 'object' || value === null) return this.add({});
-    const list = listIn(value);
-    if (list === null) return this.add({});
-    const around = Object.entries(value).filter(([key]) => key !== list);
-    this.openDocument(list, Object.fromEntries(around));
+    const path = pathToList(value);
+    if (path === null || typeof value !== 'object' || value === null) return this.add({});
+    const around = Object.entries(value).filter(([key]) => key !== path[0]);
+    this.openDocument(path, Object.fromEntries(around));
   }
 
   private add(context: Record<string, unknown>): void {

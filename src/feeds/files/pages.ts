@@ -51,7 +51,7 @@ export function* recordsIn(
 }
 
 /** The key of the list of records in an object, or of an object around it; null = the object is a record. */
-export function listIn(object: object): string | null {
+function listIn(object: object): string | null {
   const entries = Object.entries(object);
   for (const [key, value] of entries)
     if (LIST_NAMES.has(fieldName(key)) && isListOfObjects(value)) return key;
@@ -59,6 +59,19 @@ export function listIn(object: object): string | null {
   for (const [key, value] of entries)
     if (WRAPPER_NAMES.has(fieldName(key)) && typeof value === 'object' && value !== null) return key;
   return null;
+}
+
+/** The keys that lead to the list of records in a document; null = it has none. */
+export function pathToList(value: unknown): string[] | null {
+  const path: string[] = [];
+  let inner = value;
+  while (!Array.isArray(inner)) {
+    const key = typeof inner === 'object' && inner !== null && path.length < MAX_DEPTH ? listIn(inner) : null;
+    if (key === null) return null;
+    path.push(key);
+    inner = Reflect.get(inner as object, key);
+  }
+  return path;
 }
 
 /** An empty list is one too: a page without records. */
