@@ -39,12 +39,17 @@ export interface Names {
 export interface Match {
   readonly mapping: Mapping;
   readonly score: number;
+  /** It has a name that only this mapping has. */
+  readonly hasSure: boolean;
   /** It has names that only this mapping has, or enough of those that it usually has. */
   readonly isSure: boolean;
 }
 
 const SURE = 4;
-const ENOUGH = 3;
+/** Names that several products have are many; so many of them are enough. */
+const ENOUGH = 4;
+/** A format that is known by usual names alone must lie so far in front of the next one. */
+const LEAD = 0.75;
 
 /** The mappings that know some of the names, the best first. */
 export function matches(names: Names, among: readonly Mapping[] = MAPPINGS): Match[] {
@@ -52,7 +57,12 @@ export function matches(names: Names, among: readonly Mapping[] = MAPPINGS): Mat
     .map((mapping) => {
       const sure = mapping.sure.filter((name) => names.has(name)).length;
       const typical = mapping.typical.filter((name) => names.has(name)).length;
-      return { mapping, score: sure * SURE + typical, isSure: sure > 0 || typical >= ENOUGH };
+      return {
+        mapping,
+        score: sure * SURE + typical,
+        hasSure: sure > 0,
+        isSure: sure > 0 || typical >= ENOUGH,
+      };
     })
     .filter(({ score }) => score > 0)
     .sort((one, other) => other.score - one.score);
@@ -61,9 +71,16 @@ export function matches(names: Names, among: readonly Mapping[] = MAPPINGS): Mat
 /** The mapping that names belong to; null = none for certain. */
 export function bestMapping(names: Names, among: readonly Mapping[] = MAPPINGS): Mapping | null {
   const [best, ...others] = matches(names, among);
-  if (best === undefined || !best.isSure) return null;
-  const rival = others.find(({ mapping }) => mapping.format !== best.mapping.format);
-  return rival !== undefined && rival.isSure && rival.score >= best.score ? null : best.mapping;
+  if (best === undefined) return null;
+  const rival = others.find(({ mapping }) => mapping.format !== best.mapping.format)?.score ?? 0;
+  if (best.isSure && rival < best.score * (best.hasSure ? 1 : LEAD)) return best.mapping;
+  return isOwn(names) ? (among.find(({ format }) => format === 'csv' || format === 'ndjson') ?? null) : null;
+}
+
+/** A device and what matters of it, under the names that we use: no product is needed for that. */
+function isOwn(names: Names): boolean {
+  const hasId = ['id', 'deviceid', 'device', 'easdeviceid'].some((name) => names.has(name));
+  return (hasId && (names.has('managed') || names.has('compliant'))) || (hasId && names.has('type'));
 }
 
 /** The mappings of a format. */

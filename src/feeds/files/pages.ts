@@ -6,7 +6,7 @@ import { names } from '../names.ts';
 export const LIST_NAMES: ReadonlySet<string> = new Set(
   names(`
   value values results devices device mobiledevices computers users items data records rows entries
-  searchresults alldevices events
+  searchresults tables alldevices events
 `),
 );
 /** Names of objects around a list or a record. */
@@ -41,6 +41,11 @@ export function* recordsIn(
     yield { record: null, context };
     return;
   }
+  const table = tableIn(value);
+  if (table !== null) {
+    for (const record of table) yield { record, context };
+    return;
+  }
   const inner = depth < MAX_DEPTH ? listIn(value) : null;
   if (inner === null) {
     yield { record: value, context };
@@ -48,6 +53,25 @@ export function* recordsIn(
   }
   const around = Object.fromEntries(Object.entries(value).filter(([key]) => key !== inner));
   yield* recordsIn(Reflect.get(value, inner), { ...context, ...around }, depth + 1);
+}
+
+/**
+ * Tables as JSON: the cached reports of Intune have `Schema` and `Values`, the answers of Azure Monitor `columns` and `rows`.
+ * @see https://learn.microsoft.com/graph/api/intune-reporting-devicemanagementreports-getcachedreport
+ * @see https://learn.microsoft.com/rest/api/loganalytics/query/get
+ */
+function tableIn(object: object): object[] | null {
+  const columns: unknown = Reflect.get(object, 'Schema') ?? Reflect.get(object, 'columns');
+  const rows: unknown = Reflect.get(object, 'Values') ?? Reflect.get(object, 'rows');
+  if (!Array.isArray(columns) || !Array.isArray(rows) || !rows.every(Array.isArray)) return null;
+  const named = columns.map((column: unknown) =>
+    typeof column === 'object' && column !== null
+      ? String(Reflect.get(column, 'Column') ?? Reflect.get(column, 'name'))
+      : String(column),
+  );
+  return rows.map((row: readonly unknown[]) =>
+    Object.fromEntries(named.map((name, place) => [name, row[place]])),
+  );
 }
 
 /** The key of the list of records in an object, or of an object around it; null = the object is a record. */
@@ -66,6 +90,7 @@ export function pathToList(value: unknown): string[] | null {
   const path: string[] = [];
   let inner = value;
   while (!Array.isArray(inner)) {
+    if (typeof inner === 'object' && inner !== null && tableIn(inner) !== null) return null;
     const key = typeof inner === 'object' && inner !== null && path.length < MAX_DEPTH ? listIn(inner) : null;
     if (key === null) return null;
     path.push(key);

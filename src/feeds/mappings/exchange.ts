@@ -18,11 +18,11 @@ export const exchangeDevices: Mapping = {
   format: 'exchange',
   kind: 'mobile devices of Exchange',
   sure: names(`
-  deviceaccessstate deviceaccessstatereason deviceaccesscontrolrule lastsuccesssync lastpolicyupdatetime
+  deviceaccessstate deviceuseragent deviceaccessstatereason deviceaccesscontrolrule lastsuccesssync lastpolicyupdatetime
   devicewipeacktime deviceactivesyncversion devicepolicyapplied
 `),
   typical: names(`
-  deviceid devicetype deviceuseragent devicemodel deviceos devicefriendlyname deviceimei firstsynctime
+  deviceid devicetype devicemodel deviceos devicefriendlyname deviceimei firstsynctime
   clienttype clientversion userdisplayname friendlyname deviceoslanguage lastsyncattempttime
   numberoffolderssynced devicemobileoperator devicetelephonenumber
 `),

@@ -9,14 +9,13 @@ import { localized, management, numberOrText, threatCompromised } from './micros
 import { names } from '../names.ts';
 
 const LAST_CHECK_IN = names(`
-  lastcheckin lastcontact lastsyncdatetime lastcheckindate letztescheckin letztereinchecken
+  lastcheckin lastcontact lastcontactutc lastsyncdatetime lastcheckindate letztescheckin letztereinchecken
   dernierarchivage dernièreconnexion
 `);
-const GRACE = [
-  'compliancegraceperiodexpiration',
-  'ingraceperioduntil',
-  'compliancegraceperiodexpirationdatetime',
-];
+const GRACE = names(`
+  compliancegraceperiodexpiration ingraceperioduntil ingraceperioduntilutc
+  compliancegraceperiodexpirationdatetime
+`);
 
 const THREAT = localized('devicehealththreatlevel', 'partnerreportedthreatstate');
 const JAILBROKEN = localized('jailbroken');

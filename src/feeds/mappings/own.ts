@@ -21,11 +21,13 @@ function own(format: FormatName, kind: string): Mapping {
   return {
     format,
     kind,
-    sure: names('managed compliant managedmailprofile graceuntil unmetrequirements idfromserial'),
+    sure: names(`
+    managedmailprofile graceuntil unmetrequirements idfromserial ownernames otherids
+  `),
     typical: names(`
-  type id deviceid device encrypted compromised platform osversion model ownership owner lastcheckin
-  serialnumber user action aliases enabled
-`),
+    type id managed compliant device encrypted compromised platform osversion model ownership owner lastcheckin
+    serialnumber action aliases enabled scope spelling sourceid observedat
+  `),
     times: TIMES,
     map: mapRecord,
   };

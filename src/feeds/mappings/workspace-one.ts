@@ -9,7 +9,7 @@ import { wordOf } from '../row.ts';
 import { guidOf, platformOf, textOf, versionIn } from '../values.ts';
 import { meanings, names } from '../names.ts';
 
-const LAST_SEEN = ['lastseen', 'lastseenon', 'lastseendate', 'lastseentime'];
+const LAST_SEEN = ['lastseen', 'lastseenon', 'lastseendate', 'lastseentime', 'devicelastseen'];
 
 export const workspaceOneDevices: Mapping = {
   format: 'workspace-one',
@@ -26,6 +26,10 @@ export const workspaceOneDevices: Mapping = {
   times: LAST_SEEN,
   map: mapDevice,
 };
+
+/** Reports of Workspace ONE Intelligence put "Device" in front. */
+const PLATFORM = ['platform', 'platformidname', 'platformname', 'deviceplatform'];
+const MODEL = ['model', 'modelidname', 'devicemodel'];
 
 /** EnrollmentStatus: a wipe or removal that was ordered counts as removed, even while it is under way. */
 const ENROLLMENT = meanings<'in' | 'out' | 'unknown'>(
@@ -48,7 +52,7 @@ const ENROLLMENT = meanings<'in' | 'out' | 'unknown'>(
 );
 
 function enrollmentOf(reader: RecordReader): Pick<DeviceFacts, 'managed' | 'hasLeft'> {
-  const status = reader.word(['enrollmentstatus', 'status'], (text) =>
+  const status = reader.word(['enrollmentstatus', 'deviceenrollmentstatus', 'status'], (text) =>
     text === null ? null : ENROLLMENT.get(wordOf(text)),
   );
   if (status === 'out') return { managed: false, hasLeft: true };
@@ -57,35 +61,42 @@ function enrollmentOf(reader: RecordReader): Pick<DeviceFacts, 'managed' | 'hasL
 
 /** `Apple` is iOS unless the model says otherwise; the other names stand for themselves. */
 function platformIn(reader: RecordReader): string | null {
-  const platform = reader.text('platform', 'platformidname', 'platformname');
-  const model = reader.text('model', 'modelidname');
+  const platform = reader.text(...PLATFORM);
+  const model = reader.text(...MODEL);
   if (wordOf(platform ?? '') !== 'apple') return platformOf(platform);
   return platformOf(reader.text('devicetype')) ?? platformOf(model) ?? 'ios';
 }
 
 function commonFacts(reader: RecordReader): Omit<DeviceFacts, 'easIds'> {
   const platform = platformIn(reader);
-  const system = reader.text('operatingsystem', 'osversion', 'os');
-  const name = reader.text('username', 'useridusername', 'enrollmentusername', 'user');
+  const system = reader.text('operatingsystem', 'osversion', 'deviceosversion', 'os');
+  const name = reader.text(
+    'username',
+    'useridusername',
+    'enrollmentusername',
+    'enrollmentuserusername',
+    'user',
+  );
   const address = reader.text(
     'useremailaddress',
     'enrollmentemailaddress',
     'emailaddress',
     'useremail',
+    'enrollmentuseremail',
     'email',
   );
   return {
     serial: reader.text('serialnumber', 'deviceserialnumber'),
     udid: reader.text('udid', 'deviceudid'),
     imei: reader.text('imei', 'deviceimei'),
-    compliance: reader.compliance('compliancestatus', 'compliance', 'compliant'),
+    compliance: reader.compliance('compliancestatus', 'devicecompliancestatus', 'compliance', 'compliant'),
     compromised: reader.compromised('compromisedstatus', 'compromised', 'iscompromised'),
     platform,
-    systems: [reader.text('platform', 'platformidname', 'platformname')],
+    systems: [reader.text(...PLATFORM)],
     osVersion: versionIn(system),
     // The API has the version alone.
     os: system !== null && /[a-z]/i.test(system) ? system : null,
-    model: reader.text('model', 'modelidname'),
+    model: reader.text(...MODEL),
     manufacturer:
       reader.text('oeminfo', 'manufacturer') ?? (platform === 'ios' || platform === 'macos' ? 'Apple' : null),
     ownership: reader.text('ownership', 'ces', 'deviceownership'),
