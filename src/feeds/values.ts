@@ -36,6 +36,9 @@ const TYPE_NAME = /^(?:Deserialized\.)?(?:System|Microsoft)\.[A-Za-z.]*[A-Za-z]+
 /** Most texts are short and printable ASCII: nothing of them is removed. */
 const PLAIN = /^[ -~]{0,512}$/;
 
+/** Control characters, line separators, marks of direction. */
+const UNSHOWN = /[\p{Cc}\u200e\u200f\u2028-\u202e\u2066-\u2069]+/gu;
+
 /** Whether a text is the name of a .NET type instead of a value. */
 export function isTypeName(text: string): boolean {
   return (
@@ -56,7 +59,8 @@ export function textOf(value: unknown): string | null {
   }
   if (typeof value !== 'string') return null;
   const trimmed = unguarded(value.trim());
-  const text = PLAIN.test(trimmed) ? trimmed : plain(trimmed, MAX_TEXT).trim();
+  // A character that cannot be seen is a space: left out, it would make one id of two parts.
+  const text = PLAIN.test(trimmed) ? trimmed : plain(trimmed.replaceAll(UNSHOWN, ' ').trim(), MAX_TEXT);
   if (text.length <= LONGEST_NO_VALUE && NO_VALUE.has(text.toLowerCase())) return null;
   return isTypeName(text) ? null : text;
 }
