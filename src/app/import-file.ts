@@ -1,6 +1,6 @@
 // Owns the use case that reads a file of a device management or directory and says what each record of it becomes.
-import { createWriteStream } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -45,23 +45,36 @@ export interface Recognized {
 const BATCH = 65_536;
 
 /**
- * Reads a file and hands over one JSON line for each record, in pieces; `write` is waited for.
+ * Reads a file and hands over one JSON line for each record, in pieces. `write` is waited for; false from it ends the reading.
  * @throws ProgramError EASGATE_FILE, EASGATE_IMPORT_FORMAT, EASGATE_USAGE
  */
 export async function printImport(
   request: ImportRequest,
   recognized: (file: Recognized) => void,
-  write: (text: string) => Promise<void>,
+  write: (text: string) => Promise<boolean>,
 ): Promise<ImportSummary> {
   check(request);
-  if (typeof request.input === 'string') return readFile(request, request.input, recognized, write);
+  const { input } = request;
+  if (typeof input === 'string' && (await isSeekable(input)))
+    return readFile(request, input, recognized, write);
   const folder = await mkdtemp(join(tmpdir(), 'easgate-import-'));
   try {
     const path = join(folder, 'input');
-    await pipeline(request.input, createWriteStream(path, { mode: 0o600 }));
+    const stream = typeof input === 'string' ? createReadStream(input) : input;
+    await pipeline(stream, createWriteStream(path, { mode: 0o600 }));
     return await readFile(request, path, recognized, write);
   } finally {
     await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** A pipe, as of `<(command)`, can be read only once. */
+async function isSeekable(path: string): Promise<boolean> {
+  try {
+    return !(await stat(path)).isFIFO();
+  } catch {
+    // The reading says what is wrong with it.
+    return true;
   }
 }
 
@@ -79,7 +92,7 @@ async function readFile(
   { format, source, zone, order }: ImportRequest,
   path: string,
   recognized: (file: Recognized) => void,
-  write: (text: string) => Promise<void>,
+  write: (text: string) => Promise<boolean>,
 ): Promise<ImportSummary> {
   const file = await FeedFile.open({ path, format, source, zone, order });
   recognized(file);
@@ -91,8 +104,9 @@ async function readFile(
     if ('problems' in line && line.problems.length > 0) withProblems++;
     text += `${JSON.stringify(line)}\n`;
     if (text.length < BATCH) continue;
-    await write(text);
+    const isWanted = await write(text);
     text = '';
+    if (!isWanted) break;
   }
   if (text !== '') await write(text);
   return { counts, withProblems, notes: file.notes };

@@ -25,7 +25,7 @@ export async function importFile(file: string, options: ImportOptions): Promise<
       order: dates === undefined ? null : dates === 'day-first' ? 'dayFirst' : 'monthFirst',
     },
     (recognized) => sayFormat(recognized, format),
-    writeAndWait,
+    outputWriter(),
   );
   saySummary(summary);
 }
@@ -47,11 +47,18 @@ function saySummary({ counts, withProblems, notes }: ImportSummary): void {
     warn(`the file has bytes that are no text in ${notes.encoding.toUpperCase()}; they were replaced`);
 }
 
-/** Writes to standard output, and waits until there is room for more. */
-async function writeAndWait(text: string): Promise<void> {
-  if (process.stdout.destroyed || process.stdout.write(text)) return;
-  await new Promise<void>((resolve) => {
-    process.stdout.once('drain', resolve);
-    process.stdout.once('close', resolve);
+/** Writes to standard output, and waits until there is room for more. False = whoever read it has gone (`| head`). */
+function outputWriter(): (text: string) => Promise<boolean> {
+  const { stdout } = process;
+  let isGone = false;
+  let wake = (): void => {};
+  stdout.on('error', () => {
+    isGone = true;
+    wake();
   });
+  stdout.on('drain', () => wake());
+  return async (text) => {
+    if (!isGone && !stdout.write(text)) await new Promise<void>((resolve) => (wake = resolve));
+    return !isGone;
+  };
 }

@@ -12,6 +12,11 @@ const NO_ID = new Set(['', '0', 'none', 'unknown', 'null', 'na', 'notavailable',
  */
 const SHARED_ID = 'validate';
 
+/** 1.23457E+31: a spreadsheet took an id for a number. */
+export function isSpreadsheetNumber(text: string): boolean {
+  return /^\d+(?:[.,]\d+)?E\+\d+$/i.test(text);
+}
+
 /** An Exchange ActiveSync id of a file. */
 export interface EasId {
   /** The device key: one for all spellings. */
@@ -24,8 +29,7 @@ export interface EasId {
 export function easId(written: string | null): EasId | null | string {
   const id = written?.trim().replace(/^\{(.*)\}$/, '$1') ?? '';
   if (NO_ID.has(id.length > 16 ? id : wordOf(id))) return null;
-  // 1.23457E+31: a spreadsheet took the id for a number.
-  if (/^\d+(?:[.,]\d+)?E\+\d+$/i.test(id))
+  if (isSpreadsheetNumber(id))
     return 'the device id was changed by a spreadsheet; import the file as it was exported';
   if (!/^[A-Za-z0-9]{1,64}$/.test(id))
     return `"${id.slice(0, 70)}" is no device id: it is letters and digits, 64 at most`;

@@ -16,7 +16,7 @@ import {
   versionIn,
 } from './values.ts';
 import type { Compliance } from './values.ts';
-import { distinct, easId, idFromSerial, userName } from './identities.ts';
+import { distinct, easId, idFromSerial, isSpreadsheetNumber, userName } from './identities.ts';
 import { plain } from '../plain-text.ts';
 import { isoTime, readTime } from './times.ts';
 import type { DayOrder } from './times.ts';
@@ -202,6 +202,12 @@ export function deviceLine(reader: RecordReader, facts: DeviceFacts): DeviceLine
   const wrong = read.find((one) => typeof one === 'string');
   const ids = read.filter((one) => one !== null && typeof one === 'object');
   const [first] = ids;
+  for (const [name, value] of [
+    ['serial number', facts.serial],
+    ['IMEI', facts.imei],
+  ] as const)
+    if (value !== undefined && value !== null && isSpreadsheetNumber(value))
+      reader.problem(name, value, 'was changed by a spreadsheet');
   const serialNumber = serialOf(facts.serial ?? null);
   const udid = udidOf(facts.udid ?? null);
   const imei = imeiOf(facts.imei ?? null);

@@ -254,7 +254,7 @@ const NO_SERIAL = new Set(
 /** A serial number; null = none. */
 export function serialOf(text: string | null): string | null {
   if (text === null || text.includes('*') || /^0+$/.test(text)) return null;
-  return NO_SERIAL.has(wordOf(text)) || !/^[\w .:/+-]{1,64}$/.test(text) ? null : text;
+  return NO_SERIAL.has(wordOf(text)) || !/^[\w .:/-]{1,64}$/.test(text) ? null : text;
 }
 
 /** A UDID or another id of a device; null = none, or the one without a value. */

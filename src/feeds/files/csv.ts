@@ -83,6 +83,8 @@ function parseCells(text: string, delimiter: string): string[][] | null {
       relax_quotes: true,
       record_delimiter: '\n',
       skip_empty_lines: false,
+      // Tables written by hand have spaces around their cells.
+      trim: delimiter !== '\t',
     });
   } catch {
     return null;
@@ -210,12 +212,13 @@ function quotesOf(text: string, delimiter: string, isInside: boolean): 'closed' 
   let inside = isInside;
   let odd = false;
   while (at <= text.length) {
+    if (!inside) at = behindSpaces(text, at);
     if (inside || text[at] === QUOTE) {
       let close = text.indexOf(QUOTE, inside ? at : at + 1);
       while (close !== -1 && text[close + 1] === QUOTE) close = text.indexOf(QUOTE, close + 2);
       if (close === -1) return 'open';
       inside = false;
-      at = close + 1;
+      at = behindSpaces(text, close + 1);
       if (at < text.length && !text.startsWith(delimiter, at)) odd = true;
     }
     const next = text.indexOf(delimiter, at);
@@ -223,4 +226,10 @@ function quotesOf(text: string, delimiter: string, isInside: boolean): 'closed' 
     at = next + delimiter.length;
   }
   return odd ? 'odd' : 'closed';
+}
+
+function behindSpaces(text: string, from: number): number {
+  let at = from;
+  while (text[at] === ' ') at++;
+  return at;
 }

@@ -6,7 +6,7 @@ import { names } from '../names.ts';
 export const LIST_NAMES: ReadonlySet<string> = new Set(
   names(`
   value values results devices device mobiledevices computers users items data records rows entries
-  searchresults tables alldevices events
+  searchresults tables alldevices events responses
 `),
 );
 /** Names of objects around a list or a record. */

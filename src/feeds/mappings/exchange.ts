@@ -69,6 +69,8 @@ function mapDevice(reader: RecordReader): FeedLine[] {
       easIds: [reader.text('deviceid', 'deviceidentity', 'easdeviceid')],
       sourceId: reader.text('guid', 'deviceguid'),
       imei: reader.text('deviceimei', 'imei'),
+      // A device that was wiped, or is to be, counts as one that left: its order stays with Exchange.
+      hasLeft: /wipe(?:pending|succeeded)/i.test(reader.text('status') ?? ''),
       systems: [os, reader.text('devicetype'), reader.text('devicemodel'), reader.text('deviceuseragent')],
       os,
       model: reader.text('devicemodel', 'model'),

@@ -105,7 +105,7 @@ function commonFacts(reader: RecordReader): Omit<DeviceFacts, 'easIds'> {
 }
 
 function mapDevice(reader: RecordReader): FeedLine[] {
-  const ids = reader.list('easidseasid');
+  const ids = [...reader.list('easidseasid'), ...reader.list('easids')];
   return [
     deviceLine(reader, {
       ...commonFacts(reader),
