@@ -20,7 +20,7 @@ import { distinct, easId, idFromSerial, isSpreadsheetNumber, userName } from './
 import { plain } from '../plain-text.ts';
 import { isoTime, readTime } from './times.ts';
 import type { DayOrder } from './times.ts';
-import type { Attributes, DecisionLine, DeviceLine, FeedLine, Ownership, RefusedLine } from './record.ts';
+import type { Attributes, DecisionLine, DeviceLine, FeedLine, RefusedLine } from './record.ts';
 import type { Row } from './row.ts';
 
 /** What `--format` takes, but for `auto`. */
@@ -233,6 +233,7 @@ export function deviceLine(reader: RecordReader, facts: DeviceFacts): DeviceLine
     udid,
     imei,
     managed: hasLeft ? false : (facts.managed ?? null),
+    removed: hasLeft,
     compliant,
     graceUntil: compliance.inGrace && compliant === true ? (facts.graceUntil ?? null) : null,
     encrypted: facts.encrypted ?? null,
@@ -243,7 +244,7 @@ export function deviceLine(reader: RecordReader, facts: DeviceFacts): DeviceLine
     os: facts.os ?? null,
     model: facts.model ?? null,
     manufacturer: facts.manufacturer ?? null,
-    ownership: ownership(facts.ownership ?? null),
+    ownership: ownershipOf(facts.ownership ?? null),
     owner: owners[0] ?? null,
     ownerNames: owners,
     lastCheckIn: facts.lastCheckIn ?? null,
@@ -252,10 +253,6 @@ export function deviceLine(reader: RecordReader, facts: DeviceFacts): DeviceLine
     observedAt: facts.observedAt ?? null,
     problems: reader.problems,
   };
-}
-
-function ownership(text: string | null): Ownership {
-  return ownershipOf(text);
 }
 
 function firstOf(

@@ -44,6 +44,11 @@ export const deviceLineSchema = z.object({
   managed: flag(
     'Whether it is enrolled in device management; retired, wiped, removed and unenrolled are false',
   ),
+  removed: z
+    .boolean()
+    .describe(
+      'Whether it left its source: retired, wiped, removed or unenrolled, also while that is under way',
+    ),
   compliant: flag('Whether it meets the requirements of device management; in a grace period: true'),
   graceUntil: time('End of the grace period: then `compliant` counts as false'),
   encrypted: flag('Whether its storage is encrypted'),

@@ -1,7 +1,8 @@
 // Owns the promises of `easgate import --print` on the command line.
 import { spawn } from 'node:child_process';
-import { createReadStream, readdirSync } from 'node:fs';
+import { createReadStream, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { IMPORT_FORMATS } from '../../src/cli/commands/import.ts';
@@ -81,6 +82,30 @@ describe('import', () => {
 
   it('offers the formats that there are', () => {
     expect(IMPORT_FORMATS).toEqual(['auto', ...FORMATS]);
+  });
+
+  it('ends when nobody reads any more', async () => {
+    const script = `"${process.execPath}" "${MAIN}" import "${fixture('intune-devices-with-inventory.csv')}" --print | head -c 10`;
+    const child = spawn('sh', ['-c', script], { stdio: ['ignore', 'pipe', 'pipe'] });
+    let [out, error] = ['', ''];
+    child.stdout.on('data', (piece) => (out += String(piece)));
+    child.stderr.on('data', (piece) => (error += String(piece)));
+    const code = await new Promise((resolve) => child.on('close', resolve));
+    expect([code, out]).toEqual([0, '{"type":"d']);
+    expect(error).not.toContain('Error');
+  });
+
+  it('reads a pipe in place of a file', async () => {
+    const script = `mkfifo "$1/pipe" && { cat "${fixture('jamf-classic-mobiledevice.json')}" > "$1/pipe" & "${process.execPath}" "${MAIN}" import "$1/pipe" --print; }`; // prettier-ignore
+    const folder = mkdtempSync(join(tmpdir(), 'easgate-pipe-'));
+    try {
+      const child = spawn('sh', ['-c', script, 'sh', folder], { stdio: ['ignore', 'pipe', 'ignore'] });
+      let out = '';
+      for await (const piece of child.stdout) out += String(piece);
+      expect(lines(out)).toMatchObject([{ id: 'a1b2c3d4e5f6g7h8i9j0k1l2m3' }]);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   it('reads standard input, and leaves no file behind', async () => {

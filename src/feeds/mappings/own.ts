@@ -60,6 +60,7 @@ function mapDevice(reader: RecordReader): FeedLine {
     udid: reader.text('udid'),
     imei: reader.text('imei'),
     managed,
+    hasLeft: reader.flag('removed') === true,
     compliance: {
       ...reader.compliance('compliant', 'compliance', 'iscompliant', 'compliancestate', 'compliancestatus'),
       inGrace: reader.text('graceuntil') !== null,

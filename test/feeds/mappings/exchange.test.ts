@@ -189,3 +189,23 @@ it('files that were put into one have several headers', async () => {
     ['apply', 'b@example.com'],
   ]);
 });
+
+it.each(['DeviceWipePending', 'DeviceWipeSucceeded', 'AccountOnlyDeviceWipeSucceeded'])(
+  'a device with %s counts as removed; the order itself stays with Exchange',
+  async (status) => {
+    const { devices, decisions } = await readContent(
+      table([...DEVICE, 'Status'], ['ApplX', 'Allowed', 'Global', 'a@example.com', '', status]),
+    );
+    expect(devices).toMatchObject([{ managed: false, removed: true, attributes: { status } }]);
+    expect(decisions).toEqual([]);
+  },
+);
+
+it('spaces around cells, quoted ones too, are no part of them', async () => {
+  const { devices } = await readContent(
+    'DeviceId, DeviceAccessState , "DeviceType"\nApplX, "Allowed" , "a, b"\n',
+  );
+  expect(devices).toMatchObject([
+    { id: 'applx', attributes: { deviceType: 'a, b', accessState: 'Allowed' } },
+  ]);
+});

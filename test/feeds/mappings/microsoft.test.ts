@@ -184,3 +184,19 @@ it('an export of the Graph module for PowerShell, with a type name in a column, 
     problems: [],
   });
 });
+
+it('serial numbers and IMEIs that a spreadsheet changed are unknown, and that is said', async () => {
+  const text = 'Device ID,EAS activation ID,Serial number,IMEI\nd1,A1B2C3,1.2E+11,3.5E+14\n';
+  const device = await onlyDevice(readContent(text));
+  expect([device.serialNumber, device.imei, device.problems.length]).toEqual([null, null, 2]);
+});
+
+it('answers of a batch of Graph are read', async () => {
+  const body = { value: [graphDevice({ complianceState: 'noncompliant' })] };
+  expect(
+    await onlyDevice(readJson({ responses: [{ id: '1', status: 200, headers: {}, body }] })),
+  ).toMatchObject({
+    id: 'applx1',
+    compliant: false,
+  });
+});
