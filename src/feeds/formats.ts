@@ -77,11 +77,15 @@ export function bestMapping(names: Names, among: readonly Mapping[] = MAPPINGS):
   return isOwn(names) ? (among.find(({ format }) => format === 'csv' || format === 'ndjson') ?? null) : null;
 }
 
-/** A device and what matters of it, under the names that we use: no product is needed for that. */
-function isOwn(names: Names): boolean {
-  const hasId = ['id', 'deviceid', 'device', 'easdeviceid'].some((name) => names.has(name));
-  return (hasId && (names.has('managed') || names.has('compliant'))) || (hasId && names.has('type'));
+/** A device and what matters of it, or what --print writes of a user or a decision: no product is needed for that. */
+function isOwn(written: Names): boolean {
+  const hasAny = (listed: readonly string[]): boolean => listed.some((name) => written.has(name));
+  return hasAny(OWN_IDS) && (hasAny(OWN_STATES) || (written.has('type') && hasAny(OWN_OTHERS)));
 }
+
+const OWN_IDS = ['id', 'deviceid', 'device', 'easid', 'easdeviceid', 'activesyncid'];
+const OWN_STATES = ['managed', 'compliant', 'ismanaged', 'iscompliant', 'compliance', 'enrolled'];
+const OWN_OTHERS = ['aliases', 'groups', 'enabled', 'user', 'action'];
 
 /** The mappings of a format. */
 export function mappingsOf(format: FormatName): Mapping[] {

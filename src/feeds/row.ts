@@ -36,9 +36,13 @@ function remembered(written: string, known: Map<string, string>, most: number): 
   return word;
 }
 
+/** Reports of Workspace ONE Intelligence put product and entity in front of a column. */
+const ENTITY = /^airwatch\.[a-z]+\./i;
+
 function letters(written: string): string {
   return written
     .slice(0, MAX_NAME)
+    .replace(ENTITY, '')
     .normalize('NFC')
     .toLowerCase()
     .replaceAll(/[^\p{L}\p{N}]/gu, '');

@@ -20,6 +20,7 @@ describe('the format', () => {
     expect(formatOf('common.uuid', 'common.status')).toBe('ivanti');
     expect(formatOf('id', 'managed', 'compliant')).toBe('csv');
     expect(formatOf('id', 'compliant')).toBe('csv');
+    expect(formatOf('Device ID', 'User', 'Is Compliant')).toBe('csv');
   });
 
   it.each([
@@ -27,6 +28,7 @@ describe('the format', () => {
     [['Serial Number', 'Model', 'User']],
     [['Display Name', 'Email Address']],
     [['id', 'name', 'city']],
+    [['id', 'type', 'name']],
   ])('is not known for certain by %j', (columns) => {
     expect(formatOf(...columns)).toBeNull();
   });

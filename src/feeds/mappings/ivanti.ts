@@ -56,8 +56,9 @@ function statusOf(reader: RecordReader, event: string): Pick<DeviceFacts, 'manag
     ['commonstatus', 'registrationstate', 'registrationstatus', 'devicestatus', 'status'],
     (text) => (text === null ? null : STATUS.get(wordOf(text))),
   );
+  const isRetired = reader.flag('commonretired', 'retired') === true;
   const isEnding = /retire|wipe|delete|unregister|unenrol|removed/.test(event);
-  if (status === 'out' || isEnding) return { managed: false, hasLeft: true };
+  if (status === 'out' || isRetired || isEnding) return { managed: false, hasLeft: true };
   return { managed: status === 'in' ? true : null };
 }
 
@@ -146,6 +147,7 @@ function mapDevice(reader: RecordReader): FeedLine[] {
       attributes: reader.attributes({
         deviceName: reader.text('devicename', 'iosdevicename', 'commonclientname'),
         quarantined,
+        mdmManaged: reader.flag('commonmdmmanaged'),
         securityState: reader.text('commonsecuritystate', 'securitystate'),
         policyViolations: violations === null || !/^\d{1,6}$/.test(violations) ? null : Number(violations),
         patchLevel: reader.text('androidsecuritypatchlevel', 'androidsecuritypatch'),

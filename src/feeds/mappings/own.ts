@@ -10,9 +10,13 @@ import { names } from '../names.ts';
 const TIMES = names(`
   lastcheckin lastcontact lastseen lastsync lastsuccesssync graceuntil observedat decidedat expiresat
 `);
+const OWNERS = names(`
+  owner upn userprincipalname user username email mail emailaddress owneremail useremail primaryuser
+  assigneduser login
+`);
 const DEVICE_IDS = names(`
   id deviceid device devicekey easid easdeviceid easdeviceidentifier activesyncid activesyncdeviceid
-  exchangedeviceid spelling
+  exchangedeviceid easidentifier activesyncidentifier spelling
 `);
 /** An id of the source where one of Exchange ActiveSync should be: a GUID. */
 const GUID = /^\{?[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\}?$/i;
@@ -75,10 +79,7 @@ function mapDevice(reader: RecordReader): FeedLine {
     model: reader.text('model', 'devicemodel'),
     manufacturer: reader.text('manufacturer', 'vendor', 'make'),
     ownership: reader.text('ownership', 'ownertype'),
-    owners: [
-      reader.text('owner', 'upn', 'userprincipalname', 'user', 'username', 'email', 'mail', 'emailaddress'),
-      ...reader.list('ownernames'),
-    ],
+    owners: [reader.text(...OWNERS), ...reader.list('ownernames')],
     lastCheckIn: reader.time('lastcheckin', 'lastcontact', 'lastseen', 'lastsync', 'lastsuccesssync'),
     unmetRequirements: requirements(reader),
     attributes: attributesOf(reader),

@@ -15,7 +15,7 @@ export const workspaceOneDevices: Mapping = {
   format: 'workspace-one',
   kind: 'devices of Workspace ONE',
   sure: names(`
-  easidseasid easids locationgroupid locationgroupname devicefriendlyname dataencryptionyn
+  easidseasid easids locationgroupid locationgroupname devicefriendlyname deviceenrollmentstatus dataencryptionyn
   lastcompromisedcheckon lastcompliancecheckon organizationgroupname enrollmentorganizationgroup ces
 `),
   typical: names(`
@@ -83,6 +83,8 @@ function commonFacts(reader: RecordReader): Omit<DeviceFacts, 'easIds'> {
     'emailaddress',
     'useremail',
     'enrollmentuseremail',
+    'deviceenrollmentuseremail',
+    'deviceenrollmentemailaddress',
     'email',
   );
   return {
@@ -90,7 +92,13 @@ function commonFacts(reader: RecordReader): Omit<DeviceFacts, 'easIds'> {
     udid: reader.text('udid', 'deviceudid'),
     imei: reader.text('imei', 'deviceimei'),
     compliance: reader.compliance('compliancestatus', 'devicecompliancestatus', 'compliance', 'compliant'),
-    compromised: reader.compromised('compromisedstatus', 'compromised', 'iscompromised'),
+    compromised: reader.compromised(
+      'compromisedstatus',
+      'compromised',
+      'iscompromised',
+      'deviceiscompromised',
+      'devicecompromised',
+    ),
     platform,
     systems: [reader.text(...PLATFORM)],
     osVersion: versionIn(system),
@@ -98,7 +106,8 @@ function commonFacts(reader: RecordReader): Omit<DeviceFacts, 'easIds'> {
     os: system !== null && /[a-z]/i.test(system) ? system : null,
     model: reader.text(...MODEL),
     manufacturer:
-      reader.text('oeminfo', 'manufacturer') ?? (platform === 'ios' || platform === 'macos' ? 'Apple' : null),
+      reader.text('oeminfo', 'manufacturer', 'devicemanufacturername') ??
+      (platform === 'ios' || platform === 'macos' ? 'Apple' : null),
     ownership: reader.text('ownership', 'ces', 'deviceownership'),
     owners: name?.includes('@') === true ? [name, address] : [address, name],
   };

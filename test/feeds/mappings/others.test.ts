@@ -267,3 +267,15 @@ it('reports of Intune and Azure Monitor as tables in JSON are read', async () =>
   const tables = { tables: [{ name: 'PrimaryResult', columns: [{ name: 'DeviceId', type: 'string' }, { name: 'CompliantState' }, { name: 'EasID' }, { name: 'ManagedBy' }], rows: [['d1', 'Compliant', 'ApplX1', 'Intune']] }] }; // prettier-ignore
   expect(await onlyDevice(readJson(tables))).toMatchObject({ id: 'applx1', compliant: true, managed: true });
 });
+
+it('reports of Workspace ONE Intelligence are read', async () => {
+  const text =
+    'airwatch.device.device_friendly_name,airwatch.device.device_serial_number,airwatch.device.device_enrollment_status,airwatch.device.device_platform,airwatch.device.device_last_seen,airwatch.device.device_enrollment_user_email\nx,S1EXAMPLE,Unenrolled,Apple iOS,2026-11-20T06:02:10.000Z,a@example.com\n';
+  expect(await onlyDevice(readContent(text))).toMatchObject({
+    serialNumber: 'S1EXAMPLE',
+    managed: false,
+    platform: 'ios',
+    owner: 'a@example.com',
+    lastCheckIn: '2026-11-20T06:02:10Z',
+  });
+});
