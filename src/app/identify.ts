@@ -1,7 +1,8 @@
 // Owns the use case that names a recorded request: what the gateway would read from it, or why it would refuse it.
 import { checkBodyStart, contentOf } from '../eas/body-gate.ts';
 import { agreeOnPolicyKey, agreeOnVersion, isAgreementError } from '../eas/protocol-version.ts';
-import { hasTextId, queryParameters } from '../eas/query.ts';
+import { hasTextId } from '../eas/query-base64.ts';
+import { queryParameters } from '../eas/query-parser.ts';
 import { parseEasTarget } from '../eas/request-target.ts';
 import { ERRORS } from '../errors.ts';
 import type { HttpErrorCode } from '../errors.ts';
@@ -26,13 +27,13 @@ export interface Identification {
 }
 
 /** Why it refuses a request. */
-export interface Refusal {
+export interface IdentifyRefusal {
   readonly error: string;
   readonly code: HttpErrorCode;
 }
 
 /** Reads one request as a line of JSON; never throws. */
-export function identifyLine(line: string): Identification | Refusal {
+export function identifyLine(line: string): Identification | IdentifyRefusal {
   let input: unknown;
   try {
     input = JSON.parse(line);
@@ -56,7 +57,7 @@ function identify(
   target: string,
   headers: ReadonlyMap<string, string>,
   body: Buffer | null,
-): Identification | Refusal {
+): Identification | IdentifyRefusal {
   const options = method === 'OPTIONS';
   if (!options && method !== 'POST') return refuse('EASGATE_METHOD_NOT_ALLOWED');
   const query = parseEasTarget(target, options);
@@ -138,11 +139,11 @@ function isCode(text: string): text is HttpErrorCode {
   return text in ERRORS;
 }
 
-function refuse(code: HttpErrorCode): Refusal {
+function refuse(code: HttpErrorCode): IdentifyRefusal {
   const { status, help } = ERRORS[code];
   return failure(code, `${status}: ${help}`);
 }
 
-function failure(code: HttpErrorCode, error: string): Refusal {
+function failure(code: HttpErrorCode, error: string): IdentifyRefusal {
   return { error, code };
 }

@@ -47,11 +47,11 @@ export interface PolicyCases {
 
 /** Reads a file of cases. @throws with every problem and its line */
 export function loadPolicyCases(path: string): PolicyCases {
-  const source = readYaml(readText(path));
-  const problems = source.errors.map(({ message, place }) => `${path}:${place?.line ?? 1}: ${message}`);
-  const parsed = casesSchema.safeParse(source.value);
+  const { value, errors, source } = readYaml(readText(path));
+  const problems = errors.map(({ message, place }) => `${path}:${place?.line ?? 1}: ${message}`);
+  const parsed = casesSchema.safeParse(value);
   if (problems.length === 0 && !parsed.success)
-    for (const issue of flatten(parsed.error.issues, [], source.value)) {
+    for (const issue of flatten(parsed.error.issues, [], value)) {
       const place = source.placeOf(issue.path);
       problems.push(`${path}:${place?.line ?? 1}: ${issue.path.map(String).join('.')}: ${issue.message}`);
     }

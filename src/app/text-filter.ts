@@ -1,7 +1,7 @@
 // Owns how filters compare texts: patterns, lists of known words, parts of names; and which names are near one. Pure.
 import { ProgramError } from '../errors.ts';
 import { compileGlob, isGlob } from '../policy/compile/glob.ts';
-import { nearest } from '../policy/document/suggest.ts';
+import { nearest } from '../suggest.ts';
 
 /** Near names that are listed. */
 const MAX_NEAR = 5;

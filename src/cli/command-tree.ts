@@ -76,6 +76,6 @@ function isFile(name: string): boolean {
 }
 
 /** A command and all below it, each behind the one it belongs to. */
-export function allCommands(node: CommandNode): CommandNode[] {
-  return [node, ...node.commands.flatMap((below) => allCommands(below))];
+export function allNodes(node: CommandNode): CommandNode[] {
+  return [node, ...node.commands.flatMap((below) => allNodes(below))];
 }

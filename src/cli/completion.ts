@@ -1,7 +1,7 @@
 // Owns the completion scripts of shells, made from the definitions of the commands. A script needs nothing of easgate when it
 // runs: it completes words, options and their values at once.
 import type { Command } from 'commander';
-import { allCommands, commandTree } from './command-tree.ts';
+import { allNodes, commandTree } from './command-tree.ts';
 import type { CommandNode, OptionNode } from './command-tree.ts';
 
 /** Shells there is a script for. */
@@ -11,7 +11,7 @@ export type Shell = 'bash' | 'zsh' | 'fish';
 export function completionScript(program: Command, shell: Shell): string {
   const tree = commandTree(program);
   const render = { bash: bashScript, zsh: zshScript, fish: fishScript }[shell];
-  return render(tree, allCommands(tree));
+  return render(tree, allNodes(tree));
 }
 
 /** `--config` holds behind every command. */

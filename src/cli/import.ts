@@ -47,11 +47,13 @@ function saySummary({ counts, withProblems, notes }: ImportSummary): void {
     warn(`the file has bytes that are no text in ${notes.encoding.toUpperCase()}; they were replaced`);
 }
 
+const nothing = (): void => {};
+
 /** Writes to standard output, and waits until there is room for more. False = whoever read it has gone (`| head`). */
 function outputWriter(): (text: string) => Promise<boolean> {
   const { stdout } = process;
   let isGone = false;
-  let wake = (): void => {};
+  let wake = nothing;
   stdout.on('error', () => {
     isGone = true;
     wake();

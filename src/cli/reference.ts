@@ -1,6 +1,6 @@
 // Owns docs/reference/commands.md, made from the definitions of the commands.
 import type { Command } from 'commander';
-import { allCommands, commandTree } from './command-tree.ts';
+import { allNodes, commandTree } from './command-tree.ts';
 import type { ArgumentNode, CommandNode, OptionNode } from './command-tree.ts';
 
 /** Every command with its arguments, options and examples, as Markdown. */
@@ -9,7 +9,7 @@ export function commandsReference(program: Command): string {
   const nouns = tree.commands.map(
     (noun) => `| \`${noun.path.join(' ')}\` | ${wordsOf(noun)} | ${cell(noun.description)} |`,
   );
-  const sections = allCommands(tree)
+  const sections = allNodes(tree)
     .filter((node) => node !== tree)
     .flatMap((node) => section(node));
   return [

@@ -5,7 +5,7 @@ import { certificateRemarks } from '../config/certificate-checks.ts';
 import { loadUsable } from '../config/check.ts';
 import type { UsableConfig } from '../config/check.ts';
 import { fileTrouble } from '../config/file-words.ts';
-import { readCertificates, readClientCa } from '../config/gateway-settings.ts';
+import { readCertificates, readClientCa } from '../config/tls-files.ts';
 import { healthEndpoint } from '../config/health.ts';
 import { readSecret } from '../config/load.ts';
 import type { ConfigSource } from '../config/load.ts';

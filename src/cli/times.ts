@@ -1,5 +1,6 @@
 // Owns times as people write and read them: lengths of time and ISO dates in, ISO out.
 import { ProgramError } from '../errors.ts';
+import { parseLength, parseTime } from '../policy/document/times.ts';
 
 const UNITS: Readonly<Record<string, number>> = {
   s: 1_000,
@@ -10,37 +11,20 @@ const UNITS: Readonly<Record<string, number>> = {
 };
 /** One length of time, or several in a row: `7d`, `1w`, `1d12h`. */
 const LENGTH = /^(?:[1-9]\d{0,5}[smhdw]){1,5}$/;
-/** ISO 8601: a date, or date and time; without an offset in UTC. */
-const ISO = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,3})?)?)(Z|[+-]\d\d:\d\d)?)?$/i;
 /** Furthest time a Date can hold (ECMA-262 21.4.1.1). */
 const MAX_TIME = 8.64e15;
 /** Names of fields that hold milliseconds since the epoch. */
 const TIME_FIELD = /^since$|(?:At|Since|Seen|Allowed|CheckIn|Until)$/;
 
-/** Milliseconds of a length of time such as `30m`, `12h`, `7d`, `1w`; null = it is none. */
-export function parseLength(text: string): number | null {
-  if (!LENGTH.test(text)) return null;
-  let total = 0;
-  for (const [, digits = '', unit = ''] of text.matchAll(/(\d+)([smhdw])/g))
-    total += Number(digits) * (UNITS[unit] ?? 0);
-  return total;
-}
-
-/** The moment of an ISO date or date and time, milliseconds since the epoch; null = it is none. */
-export function parseDate(text: string): number | null {
-  const [, day, clock = '00:00', zone = 'Z'] = ISO.exec(text) ?? [];
-  if (day === undefined) return null;
-  const at = Date.parse(`${day}T${clock}${zone.toUpperCase()}`);
-  // A day that the month does not have is another day for Date.parse.
-  const midnight = Date.parse(`${day}T00:00Z`);
-  if (!Number.isFinite(at) || !Number.isFinite(midnight)) return null;
-  return new Date(midnight).toISOString().startsWith(day) ? at : null;
+/** Milliseconds of a length such as `30m`, `12h`, `7d`, `1w`; null = it is none, or a typing error such as 0d or 1999999d. */
+function lengthOf(text: string): number | null {
+  return LENGTH.test(text) ? parseLength(text) : null;
 }
 
 /** A moment to come: so long from now, or a date. @throws ProgramError */
 export function parseMomentToCome(text: string, option: string, now = Date.now()): number {
-  const length = parseLength(text);
-  const at = length === null ? parseDate(text) : now + length;
+  const length = lengthOf(text);
+  const at = length === null ? parseTime(text) : now + length;
   if (at === null)
     throw new ProgramError(
       'EASGATE_EXPIRY',
@@ -52,8 +36,8 @@ export function parseMomentToCome(text: string, option: string, now = Date.now()
 
 /** A moment that is over: so long ago, or a date. @throws ProgramError */
 export function parseMomentPast(text: string, option: string, now = Date.now()): number {
-  const length = parseLength(text);
-  const at = length === null ? parseDate(text) : now - length;
+  const length = lengthOf(text);
+  const at = length === null ? parseTime(text) : now - length;
   if (at === null)
     throw new ProgramError(
       'EASGATE_TIME',

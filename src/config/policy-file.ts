@@ -8,6 +8,7 @@ import { compilePolicy } from '../policy/compile/compile.ts';
 import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
 import type { Known } from '../policy/compile/warnings.ts';
 import type { Problem } from '../policy/document/problem.ts';
+import { messageOf } from './problems.ts';
 
 /** A problem with its place in the file. */
 export interface PlacedProblem {
@@ -53,9 +54,9 @@ export function loadPolicyText(
     read = readText,
   }: { readonly folder?: string | null; readonly known?: Known; readonly read?: ReadFile },
 ): LoadedPolicy {
-  const source = readYaml(text);
-  if (source.errors.length > 0) {
-    const problems = source.errors.map(({ message, place }): PlacedProblem => ({
+  const { value, errors, source } = readYaml(text);
+  if (errors.length > 0) {
+    const problems = errors.map(({ message, place }): PlacedProblem => ({
       severity: 'error',
       path: '',
       message,
@@ -64,7 +65,7 @@ export function loadPolicyText(
     return { policy: null, problems };
   }
   // An empty file is an empty document: every default.
-  const { policy, problems } = compilePolicy(source.value ?? {}, {
+  const { policy, problems } = compilePolicy(value ?? {}, {
     known: { ...COMMANDS, ...known },
     ...(folder !== null && { readList: (file: string) => listOf(read(resolve(folder, file))) }),
   });
@@ -100,7 +101,7 @@ export function readText(path: string): string {
     if (statSync(path).size > MAX_BYTES) throw new Error(`is larger than ${MAX_BYTES} bytes`);
     text = readFileSync(path, 'utf8');
   } catch (error) {
-    throw new Error(`${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`, {
+    throw new Error(`${path} cannot be read: ${messageOf(error)}`, {
       cause: error,
     });
   }

@@ -4,7 +4,7 @@ import { compileSimplePolicy } from '../policy/compile/simple-policy.ts';
 import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
 import { loadPolicyFile, problemLine, readText } from './policy-file.ts';
 import type { LoadedPolicy, ReadFile } from './policy-file.ts';
-import { ConfigError } from './problems.ts';
+import { ConfigError, messageOf } from './problems.ts';
 import type { Config } from './schema.ts';
 
 /**
@@ -55,7 +55,7 @@ export function servedPolicy(
   try {
     loaded = loadPolicyFile(file, {}, read);
   } catch (error) {
-    throw new PolicyError([error instanceof Error ? error.message : String(error)], [...files]);
+    throw new PolicyError([messageOf(error)], [...files]);
   }
   const { policy, problems } = loaded;
   const linesOf = (severity: 'error' | 'warning'): string[] =>

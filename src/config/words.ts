@@ -2,7 +2,7 @@
 import type { z } from 'zod';
 import { isSecret, namesIn, placesOf, schemaAt } from './json-schema.ts';
 import type { JsonSchema } from './json-schema.ts';
-import { nearest } from './suggest.ts';
+import { nearest } from '../suggest.ts';
 
 /** One problem of a field; `path` is its place. */
 export interface FieldProblem {

@@ -1,6 +1,6 @@
 // Owns the messages about invalid YAML, one per cause, with their positions.
 import type { YAMLError } from 'yaml';
-import type { Span } from './source-map.ts';
+import type { Span } from './yaml-source.ts';
 
 /** One problem of the text as such. */
 export interface YamlProblem {

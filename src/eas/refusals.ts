@@ -2,7 +2,7 @@
 // docs/reference/answers.md is generated from the tables below (src/gateway/access/describe-local-replies.ts).
 import { allCommands } from './commands.ts';
 import type { EasCommand } from './commands.ts';
-import { statusReply } from './replies.ts';
+import { easStatusReply } from './replies.ts';
 import { carriesStatusInBody } from './versions.ts';
 
 /** Why a request may not pass, as far as a verdict leads to it (src/gateway/access/local-replies.ts), in the words of MS-ASCMD 2.2.2. */
@@ -177,7 +177,7 @@ function work(refusal: Refusal, command: RefusedCommand, variant: number): EasAn
   );
   const inBody = exception === undefined ? status : exception.status;
   if ((variant & IN_BODY) !== 0 && inBody !== null && command !== 'OPTIONS') {
-    const body = statusReply(command, inBody);
+    const body = easStatusReply(command, inBody);
     if (body !== null) return withBody(body);
   }
   return byHttp(exception?.http ?? ((variant & WITH_KEY) === 0 ? httpWithoutKey : http));

@@ -20,7 +20,7 @@ const cache = new Map<string, Buffer>();
  * The reply with `status` for the whole command: the first child of its root element (MS-ASCMD 2.2.3.177). Null for
  * commands without a WBXML reply (GetAttachment).
  */
-export function statusReply(command: EasCommand, status: number): Buffer | null {
+export function easStatusReply(command: EasCommand, status: number): Buffer | null {
   const namespace = commandByName(command)?.namespace ?? null;
   if (namespace === null) return null;
   const key = `${command} ${status}`;
@@ -38,7 +38,7 @@ export function statusReply(command: EasCommand, status: number): Buffer | null 
 
 /** Never null: Ping and Sync have a status element. */
 function ready(command: EasCommand, status: number): Buffer {
-  return statusReply(command, status) ?? Buffer.alloc(0);
+  return easStatusReply(command, status) ?? Buffer.alloc(0);
 }
 
 /** Ping 1: the heartbeat expired without news; ping again. */

@@ -3,33 +3,33 @@ import { ERRORS } from '../errors.ts';
 import type { LocalAnswer } from '../http/reply.ts';
 import type { MailboxNotice } from '../quarantine/model.ts';
 import { plain } from '../plain-text.ts';
-import { inRanges, parseRange } from '../identity/client-address.ts';
+import { inRanges } from '../identity/client-address.ts';
+import { addressRange } from '../ip-address.ts';
 import type { Verdict, VerdictAction, WipeOrder } from '../model/verdict.ts';
 import type { RequestFacts } from '../policy/engine/facts.ts';
 import { underSpelling } from '../policy/wipe.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { SeenFacts } from '../directory/partnership-recorder.ts';
 import type { Asker, ChangedKeys, Decision } from '../directory/verdict-cache.ts';
-import { Arrivals } from './access/mailbox-exit.ts';
-import { ChallengeMemory } from './credentials/challenge-cache.ts';
+import { CompletedExits } from './access/mailbox-exit.ts';
+import { ChallengeCache } from './credentials/challenge-cache.ts';
 import { showsAcceptance } from './credentials/credential-proof.ts';
 import { CredentialCheck } from './credentials/credential-check.ts';
 import type { Deadlines } from './io/deadlines.ts';
-import { DeviceGuard } from './access/throttle.ts';
-import { Discovery } from './autodiscover/autodiscover.ts';
+import { Throttle } from './access/throttle.ts';
+import { Autodiscover } from './autodiscover/autodiscover.ts';
 import type { Exchange } from './exchange/exchange.ts';
 import { forwardedHeaders } from './upstream/client-origin.ts';
 import type { ClientOrigin, ForwardingRules } from './upstream/client-origin.ts';
 import { ReleasePace } from './access/mass-change.ts';
 import { requestFactsOf } from './access/request-facts.ts';
-import { Notices } from './access/notice-cache.ts';
+import { NoticeCache } from './access/notice-cache.ts';
 import type { NoticeReader } from './access/notice-cache.ts';
 import { OpenOptions } from './credentials/open-options.ts';
 import { VIA_PSEUDONYM } from '../http/via.ts';
-import type { GatewaySettings } from './gateway-settings.ts';
+import type { GatewaySettings, QuarantineSettings } from './settings.ts';
 import type { OnTrouble } from './trouble.ts';
-import { MAX_USER_AGENT } from './settings.ts';
-import type { QuarantineSettings } from './settings.ts';
+import { MAX_USER_AGENT } from './fixed-limits.ts';
 import type { FinishedPassage } from '../telemetry/finished-request.ts';
 import type { PassThroughLane } from './pass-through/lane.ts';
 import type { Balancer } from './upstream/balancer.ts';
@@ -136,7 +136,7 @@ export class GatewayCore {
   readonly verdicts: VerdictSource;
   readonly upstreams: Balancer;
   readonly deadlines: Deadlines;
-  readonly guard: DeviceGuard;
+  readonly throttle: Throttle;
   readonly lane: PassThroughLane | null;
   readonly counters: GatewayCounters = {
     requests: 0,
@@ -163,17 +163,17 @@ export class GatewayCore {
   readonly forwarding: ForwardingRules;
   /** Checks credentials of denied requests with the mail server. */
   readonly credentials: CredentialCheck;
-  readonly challenges: ChallengeMemory;
+  readonly challenges: ChallengeCache;
   /** Null = not served. */
-  readonly discovery: Discovery | null;
+  readonly autodiscover: Autodiscover | null;
   /** Null = quarantined phones get the answer for blocked ones. */
   readonly quarantine: QuarantineSettings | null;
   readonly onTrouble: OnTrouble;
   readonly journal: EventJournal | null;
-  private readonly rendered: Notices | null;
+  private readonly rendered: NoticeCache | null;
   /** For releases that concern many phones at once. */
   readonly releases: ReleasePace;
-  readonly arrivals = new Arrivals();
+  readonly completedExits = new CompletedExits();
   /** Longest wait of a request for questions to mail servers, in milliseconds: a backstop of their own limits. */
   readonly askingMs: number;
   draining = false;
@@ -187,7 +187,7 @@ export class GatewayCore {
     this.releases = new ReleasePace(parts.settings.releaseRate ?? RELEASE_RATE);
     this.verdicts = parts.verdicts;
     this.upstreams = parts.upstreams;
-    this.guard = new DeviceGuard(parts.settings.throttle);
+    this.throttle = new Throttle(parts.settings.throttle);
     this.deadlines = parts.deadlines;
     this.lane = parts.lane;
     this.recorder = parts.recorder;
@@ -198,7 +198,7 @@ export class GatewayCore {
     const slowest = Math.max(...upstream.servers.map(({ responseTimeoutMs }) => responseTimeoutMs));
     this.askingMs = MAX_QUESTIONS * (slowest + SWEEP_MARGIN_MS);
     this.forwarding = {
-      trustedProxies: identity.trustedProxies.map(parseRange),
+      trustedProxies: identity.trustedProxies.map(addressRange),
       forwardedHeader: identity.forwardedHeader,
       sendsForwarded: upstream.forwarded,
       publicHosts: identity.publicHosts,
@@ -206,7 +206,7 @@ export class GatewayCore {
     const { forwarding, ownChallenge } = this;
     const openOptions = new OpenOptions(parts.onTrouble);
     this.credentials = new CredentialCheck(upstream, parts.upstreams, forwarding, now, openOptions);
-    this.challenges = new ChallengeMemory(
+    this.challenges = new ChallengeCache(
       upstream,
       parts.upstreams,
       forwarding,
@@ -214,12 +214,12 @@ export class GatewayCore {
       ownChallenge,
       openOptions,
     );
-    this.discovery =
+    this.autodiscover =
       autodiscover === null
         ? null
-        : new Discovery(autodiscover, parts.upstreams, this.credentials, forwarding, now);
+        : new Autodiscover(autodiscover, parts.upstreams, this.credentials, forwarding, now);
     this.quarantine = parts.settings.quarantine;
-    this.rendered = this.quarantine === null ? null : new Notices(this.quarantine.notice);
+    this.rendered = this.quarantine === null ? null : new NoticeCache(this.quarantine.notice);
     this.onTrouble = parts.onTrouble;
   }
 
@@ -227,14 +227,14 @@ export class GatewayCore {
   sweep(): void {
     this.credentials.sweep();
     this.challenges.sweep();
-    this.discovery?.sweep();
+    this.autodiscover?.sweep();
   }
 
   /** Ends every question to mail servers. */
   async close(): Promise<void> {
     await this.credentials.close();
     await this.challenges.close();
-    await this.discovery?.close();
+    await this.autodiscover?.close();
   }
 
   /** The message of a quarantined phone. */

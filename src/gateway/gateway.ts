@@ -15,9 +15,8 @@ import type {
 } from './gateway-core.ts';
 import type { ChangedKeys } from '../directory/verdict-cache.ts';
 import { Listener } from './listener/listener.ts';
-import type { GatewaySettings } from './gateway-settings.ts';
+import type { CertificateSettings, GatewaySettings, UpstreamSettings } from './settings.ts';
 import type { OnTrouble } from './trouble.ts';
-import type { CertificateSettings, UpstreamSettings } from './settings.ts';
 import { PassThroughLane } from './pass-through/lane.ts';
 import { Balancer } from './upstream/balancer.ts';
 import { HealthChecks } from './upstream/health-checks.ts';
@@ -200,14 +199,14 @@ function watchMemory(core: GatewayCore, onTrouble: OnTrouble): void {
  */
 function revalidateOpen(deadlines: Deadlines, queue: RevalidationQueue, changed: ChangedKeys): void {
   forEachConnection(deadlines, ({ driver }) => {
-    if (changed.all || driver.concerns(changed.devices, changed.users)) queue.add(driver);
+    if (changed.all || driver.change.concerns(changed.devices, changed.users)) queue.add(driver.change);
   });
 }
 
 /** In the order in which their connections are looked at. */
 function openRequests(deadlines: Deadlines): Concerned[] {
   const open: Concerned[] = [];
-  forEachConnection(deadlines, ({ driver }) => void open.push(driver));
+  forEachConnection(deadlines, ({ driver }) => void open.push(driver.change));
   return open;
 }
 

@@ -66,7 +66,7 @@ export function answerReply(answer: LocalAnswer, keepAlive: boolean, withBody = 
 }
 
 /** A response without a body; `extra` holds complete header lines. */
-export function statusReply(status: number, keepAlive: boolean, extra = ''): string {
+export function emptyReply(status: number, keepAlive: boolean, extra = ''): string {
   return `HTTP/1.1 ${status} ${REASONS[status] ?? 'Error'}\r\n${extra}Content-Length: 0${connectionLine(keepAlive)}`;
 }
 
@@ -76,7 +76,7 @@ export function errorReply(code: HttpErrorCode, keepAlive: boolean, retryAfterSe
   let extra = '';
   if (status === 503) extra = `Retry-After: ${retryAfterSeconds}\r\n`;
   else if (status === 405) extra = 'Allow: OPTIONS, POST\r\n';
-  return statusReply(status, keepAlive, extra);
+  return emptyReply(status, keepAlive, extra);
 }
 
 function connectionLine(keepAlive: boolean): string {

@@ -1,10 +1,10 @@
 // Owns the strict parser of HTTP/1.1 response heads from the mail server. Pure; hot path.
 // Threat: if the phone and the gateway find different ends of a response, it poisons the next exchange on a shared
 // connection.
-import { BYTE_CLASS, NAME_TOKEN, VALUE, equalsIgnoreCase } from './characters.ts';
+import { BYTE_CLASS, NAME_TOKEN, VALUE, equalsIgnoreCase, parseDecimal } from './characters.ts';
 import { ForwardedLines } from './forwarded-lines.ts';
+import { withoutHeaders } from './header-lines.ts';
 import { findHeader, hashByte, headerTable } from './header-table.ts';
-import { parseDecimal } from './request-head.ts';
 
 /** How the end of a response body is found (RFC 9112 6.3). */
 export type ResponseFraming = 'none' | 'length' | 'chunked' | 'close';
@@ -201,10 +201,5 @@ function readOptions(head: ResponseHead, options: string): void {
   const tokens = options.split(',').map((token) => token.trim());
   if (tokens.includes('close')) head.keepAlive = false;
   const named = tokens.filter((token) => token !== '' && token !== 'close' && token !== 'keep-alive');
-  if (named.length === 0) return;
-  let kept = '';
-  for (const line of head.headerLines.split('\r\n')) {
-    if (line !== '' && !named.includes(line.slice(0, line.indexOf(':')).toLowerCase())) kept += line + '\r\n';
-  }
-  head.headerLines = kept;
+  if (named.length > 0) head.headerLines = withoutHeaders(head.headerLines, named);
 }

@@ -2,8 +2,9 @@
 // Threat: everything left of our own proxies' entries comes from the client, including quotes and commas. Rule:
 // elements are read from the right, one at a time, and a malformed element ends the reading.
 import { BYTE_CLASS, DIGIT, NAME_STRICT, NAME_TOKEN, VALUE, equalsIgnoreCase } from '../http/characters.ts';
-import { inRanges, parseAddress } from './client-address.ts';
-import type { AddressRange } from './client-address.ts';
+import { inRanges } from './client-address.ts';
+import { parseAddress } from '../ip-address.ts';
+import type { AddressRange } from '../ip-address.ts';
 
 /** The client as trusted proxies describe it. */
 export interface ForwardedClient {

@@ -1,5 +1,5 @@
 // Owns the user key of a request, read from Authorization before a server has verified it. Pure; hot path.
-import { decodeText } from '../eas/percent.ts';
+import { decodeClientText } from '../eas/percent.ts';
 import { BYTE_CLASS, NAME_STRICT } from '../http/characters.ts';
 import type { UserKey } from './keys.ts';
 
@@ -98,7 +98,7 @@ function nameOfBasic(value: string, start: number): string | null {
   }
   // RFC 4648 3.5: unused bits are zero.
   if ((held & ((1 << bits) - 1)) !== 0 || colon <= 0) return null;
-  return wide ? decodeText(name.subarray(0, colon)) : name.toString('latin1', 0, colon);
+  return wide ? decodeClientText(name.subarray(0, colon)) : name.toString('latin1', 0, colon);
 }
 
 /**

@@ -2,7 +2,7 @@
 // "start over", so that the two mailboxes never mix. Pure.
 import { sendsMail } from '../eas/commands.ts';
 import type { EasCommand } from '../eas/commands.ts';
-import { PING_STATUS, SYNC_HIERARCHY_CHANGED, statusReply } from '../eas/replies.ts';
+import { PING_STATUS, SYNC_HIERARCHY_CHANGED, easStatusReply } from '../eas/replies.ts';
 import { child, childrenNamed, element, isElement, textOf } from '../eas/wbxml/element.ts';
 import type { WbxmlElement } from '../eas/wbxml/element.ts';
 import { isIssued } from './keys.ts';
@@ -145,7 +145,7 @@ function carries(parent: WbxmlElement | undefined, ...names: readonly string[]):
 }
 
 function plain(command: EasCommand, status: number): FinalAnswer {
-  return { kind: 'ready', bytes: statusReply(command, status) ?? Buffer.alloc(0) };
+  return { kind: 'ready', bytes: easStatusReply(command, status) ?? Buffer.alloc(0) };
 }
 
 /**

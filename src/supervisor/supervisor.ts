@@ -4,7 +4,7 @@ import type { BoundSocket } from 'node:net';
 import type { ConfigSource } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import type { PolicySource } from '../config/served-policy.ts';
-import { Door, SYSTEM_SHARES_PORT } from './door.ts';
+import { ListenPort, SYSTEM_SHARES_PORT } from './listen-port.ts';
 import { LISTEN_FD } from './messages.ts';
 import type { WorkerHealth, WorkerStatus } from './messages.ts';
 import { Slot } from './slot.ts';
@@ -83,7 +83,7 @@ class Workers implements Supervisor, SlotOwner<WorkerPlan> {
   readonly onEvent: OnEvent;
   private readonly options: SupervisorOptions;
   private plan: WorkerPlan;
-  private door: Door;
+  private listenPort: ListenPort;
   private slots: Slot<WorkerPlan>[] = [];
   private stopping = false;
   /** Number of certificate changes. */
@@ -100,11 +100,11 @@ class Workers implements Supervisor, SlotOwner<WorkerPlan> {
     this.plan = options.plan;
     this.times = options.times ?? TIMES;
     this.onEvent = options.onEvent;
-    this.door = this.openDoor(null);
+    this.listenPort = this.openPort(null);
   }
 
   get port(): number {
-    return this.door.port;
+    return this.listenPort.port;
   }
 
   async start(): Promise<void> {
@@ -125,15 +125,15 @@ class Workers implements Supervisor, SlotOwner<WorkerPlan> {
 
   /** Moves to a new address: serves there before the old address is closed. */
   private async move(plan: WorkerPlan): Promise<void> {
-    const { plan: oldPlan, door: oldDoor, slots: oldSlots } = this;
+    const { plan: oldPlan, listenPort: oldPort, slots: oldSlots } = this;
     this.plan = plan;
     this.slots = [];
     try {
-      this.door = this.openDoor(oldDoor);
+      this.listenPort = this.openPort(oldPort);
       await this.start();
     } catch (error) {
       this.plan = oldPlan;
-      this.door = oldDoor;
+      this.listenPort = oldPort;
       for (const slot of this.slots) slot.retire();
       this.slots = oldSlots;
       throw error;
@@ -253,14 +253,14 @@ class Workers implements Supervisor, SlotOwner<WorkerPlan> {
     tellPids();
   }
 
-  private openDoor(before: Door | null): Door {
+  private openPort(before: ListenPort | null): ListenPort {
     const { address, port } = this.plan.config.listen;
     const shares = this.options.sharesPort ?? SYSTEM_SHARES_PORT;
-    return new Door(address, port, shares, port !== 0 && port === before?.port);
+    return new ListenPort(address, port, shares, port !== 0 && port === before?.port);
   }
 
   private async addSlot(): Promise<void> {
-    const slot = new Slot(this.door, this, this.plan);
+    const slot = new Slot(this.listenPort, this, this.plan);
     this.slots.push(slot);
     await slot.replace(slot.plan);
   }

@@ -61,7 +61,7 @@ export class AccessLog {
         device: this.identities ? exchange.device : undefined,
         method: exchange.method,
         command: exchange.command,
-        autodiscover: exchange.discovery?.form,
+        autodiscover: exchange.autodiscover?.form,
         protocol_version: exchange.protocolVersion,
         device_type: exchange.deviceType === null ? null : shown(exchange.deviceType),
         user_agent: exchange.userAgent === null ? null : shown(exchange.userAgent),

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { allCommands, commandTree } from '../../src/cli/command-tree.ts';
+import { allNodes, commandTree } from '../../src/cli/command-tree.ts';
 import { completionScript } from '../../src/cli/completion.ts';
 import { defineProgram } from '../../src/cli/program.ts';
 import { FISH, ZSH, mayUse } from '../support/programs.ts';
@@ -133,7 +133,7 @@ describe.runIf(mayUse(FISH))('completion in fish', () => {
 describe.each(['bash', 'zsh', 'fish'] as const)('the script for %s', (shell) => {
   it('knows every command and every option', () => {
     const script = completionScript(defineProgram(), shell);
-    const nodes = allCommands(commandTree(defineProgram()));
+    const nodes = allNodes(commandTree(defineProgram()));
     const names = nodes.flatMap((node) => node.options.flatMap((option) => option.names));
     const missing = [...nodes.map((node) => node.path.join(' ')), ...names].filter(
       (word) => !script.includes(shell === 'fish' ? word.replace(/^--?/, '') : word),

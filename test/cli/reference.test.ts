@@ -3,14 +3,14 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { CommanderError } from 'commander';
 import type { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
-import { allCommands, commandTree } from '../../src/cli/command-tree.ts';
+import { allNodes, commandTree } from '../../src/cli/command-tree.ts';
 import { defineProgram } from '../../src/cli/program.ts';
 import { commandsReference } from '../../src/cli/reference.ts';
 
 const root = new URL('../../', import.meta.url);
 const read = (path: string): string => readFileSync(new URL(path, root), 'utf8');
 const tree = commandTree(defineProgram());
-const nodes = allCommands(tree);
+const nodes = allNodes(tree);
 
 describe('docs/reference/commands.md', () => {
   it('is up to date (easgate check --commands)', () => {

@@ -1,7 +1,7 @@
 // Owns the promises of times in commands: which ways of writing them are taken, and that ISO comes out.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isoTime, parseDate, parseLength, parseMomentToCome, withIsoTimes } from '../../src/cli/times.ts';
+import { isoTime, parseMomentPast, parseMomentToCome, withIsoTimes } from '../../src/cli/times.ts';
 
 const NOW = Date.parse('2026-12-01T10:00:00Z');
 const DAY_MS = 86_400_000;
@@ -55,18 +55,20 @@ describe('times', () => {
   it('come out as they go in', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 4e12 }), (at) => {
-        expect(parseDate(new Date(at).toISOString())).toBe(at);
-        expect(parseDate(isoTime(at))).toBe(at - (at % 1_000));
+        expect(parseMomentPast(new Date(at).toISOString(), '--since')).toBe(at);
+        expect(parseMomentPast(isoTime(at), '--since')).toBe(at - (at % 1_000));
       }),
     );
   });
 
-  it('are read from any text without an error', () => {
+  it('are read from any text, or refused', () => {
     fc.assert(
       fc.property(fc.string({ maxLength: 40 }), (text) => {
-        const [length, at] = [parseLength(text), parseDate(text)];
-        expect(length === null || length > 0).toBe(true);
-        expect(at === null || Number.isFinite(at)).toBe(true);
+        try {
+          expect(Number.isFinite(parseMomentPast(text, '--since'))).toBe(true);
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'EASGATE_TIME' });
+        }
       }),
     );
   });

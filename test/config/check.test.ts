@@ -7,7 +7,6 @@ import { checkConfig } from '../../src/config/check.ts';
 import { schemaAt } from '../../src/config/json-schema.ts';
 import type { JsonSchema } from '../../src/config/json-schema.ts';
 import { oneLine, report } from '../../src/config/problems.ts';
-import { nearest } from '../../src/config/suggest.ts';
 import { createAuthority } from '../support/servers/certificates.ts';
 
 let folder = '';
@@ -326,19 +325,6 @@ ${more}`;
     await issue('*.example.com');
     const more = 'publicUrl: https://mail.example.com/Microsoft-Server-ActiveSync';
     expect(found(text(more)).map(({ place }) => place)).toEqual(['listen.tls.certificates.0.certificate']);
-  });
-});
-
-describe('nearest', () => {
-  it.each([
-    ['adress', 'address'],
-    ['PORT', 'port'],
-    ['prot', 'port'],
-    ['maxHeader', 'maxHeaders'],
-    ['timeout', null],
-    ['x', null],
-  ])('takes %s for %s', (typed, meant) => {
-    expect(nearest(typed, ['address', 'port', 'maxHeaders', 'tls'])).toBe(meant);
   });
 });
 

@@ -8,7 +8,7 @@ import { configurationTable } from '../../src/config/describe.ts';
 import { cacheOptions, gatewaySettings } from '../../src/config/gateway-settings.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import type { Config } from '../../src/config/schema.ts';
-import { parseRange } from '../../src/identity/client-address.ts';
+import { addressRange } from '../../src/ip-address.ts';
 import { createAuthority } from '../support/servers/certificates.ts';
 import type { Credentials } from '../support/servers/certificates.ts';
 import type { UserKey } from '../../src/identity/keys.ts';
@@ -331,7 +331,7 @@ describe('a file with every field away from its default', () => {
       idleTimeoutMs: 104_000,
       maxConnections: 105,
       certificateHeader: 'x-client-user',
-      trustedProxies: ['10.2.0.0/16', '2001:db8::1'].map(parseRange),
+      trustedProxies: ['10.2.0.0/16', '2001:db8::1'].map(addressRange),
       forwardedHeader: 'forwarded',
       sendsForwarded: true,
     });

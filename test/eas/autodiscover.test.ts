@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { answerJson } from '../../src/eas/autodiscover/json.ts';
 import {
-  factsOf,
+  factsOfEmail,
   readRequest,
   readServerAnswer,
   writeError,
@@ -11,7 +11,7 @@ import {
   writeRequest,
   writeSettings,
 } from '../../src/eas/autodiscover/pox.ts';
-import { parseDiscoveryTarget } from '../../src/eas/autodiscover/target.ts';
+import { parseAutodiscoverTarget } from '../../src/eas/autodiscover/target.ts';
 import { escapeXml, readXml } from '../../src/eas/autodiscover/xml.ts';
 
 const URL = 'https://mail.example.com/Microsoft-Server-ActiveSync';
@@ -66,7 +66,7 @@ describe('a target', () => {
     ['GET', '/autodiscover/autodiscover.json?Email=a@b&&', 'EASGATE_QUERY_MALFORMED'],
     ['GET', `/autodiscover/autodiscover.json?Email=${'a'.repeat(1_100)}`, 'EASGATE_QUERY_TOO_LONG'],
   ])('%s %s', (method, target, expected) => {
-    expect(parseDiscoveryTarget(method, target)).toEqual(expected);
+    expect(parseAutodiscoverTarget(method, target)).toEqual(expected);
   });
 });
 
@@ -171,8 +171,11 @@ describe('a request in XML', () => {
 
 describe('an answer in XML', () => {
   it('names the user and this gateway', () => {
-    const text = writeSettings(factsOf('ann@example.com'), URL);
-    expect(readServerAnswer(bytes(text))).toEqual({ kind: 'settings', facts: factsOf('ann@example.com') });
+    const text = writeSettings(factsOfEmail('ann@example.com'), URL);
+    expect(readServerAnswer(bytes(text))).toEqual({
+      kind: 'settings',
+      facts: factsOfEmail('ann@example.com'),
+    });
     expect(text.split(URL)).toHaveLength(3);
   });
 
@@ -191,12 +194,12 @@ describe('an answer in XML', () => {
   });
 
   it('of a server is told without the addresses in it', () => {
-    const text = writeSettings(factsOf('ann@example.com'), 'https://internal.corp/EAS');
+    const text = writeSettings(factsOfEmail('ann@example.com'), 'https://internal.corp/EAS');
     expect(JSON.stringify(readServerAnswer(bytes(text)))).not.toContain('internal');
   });
 
   it('may send the phone to another address of the same user', () => {
-    const text = writeRedirect(factsOf('ann@example.com'), 'ann@other.example');
+    const text = writeRedirect(factsOfEmail('ann@example.com'), 'ann@other.example');
     expect(readServerAnswer(bytes(text))).toMatchObject({ kind: 'redirect', email: 'ann@other.example' });
   });
 
@@ -207,8 +210,8 @@ describe('an answer in XML', () => {
   it.each([
     ['nothing', ''],
     ['a page', '<html><body>Sign in</body></html>'],
-    ['no server for phones', writeSettings(factsOf('a@b'), URL).replace('MobileSync', 'CertEnroll')],
-    ['a redirect to no address', writeRedirect(factsOf('a@b'), 'https://elsewhere')],
+    ['no server for phones', writeSettings(factsOfEmail('a@b'), URL).replace('MobileSync', 'CertEnroll')],
+    ['a redirect to no address', writeRedirect(factsOfEmail('a@b'), 'https://elsewhere')],
   ])('that is %s is not understood', (_, text) => {
     expect(readServerAnswer(bytes(text))).toBeNull();
   });

@@ -1,7 +1,8 @@
 // Owns the promises of the query parser: every vector, and no spelling that servers read in different ways.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { EasQuery, parseEasQuery, queryParameters } from '../../src/eas/query.ts';
+import { parseEasQuery, queryParameters } from '../../src/eas/query-parser.ts';
+import type { EasQuery } from '../../src/eas/query.ts';
 import { parseEasTarget } from '../../src/eas/request-target.ts';
 import { agreeOnPolicyKey, agreeOnVersion, isAgreementError } from '../../src/eas/protocol-version.ts';
 import { vectors } from '../support/checks/fixtures.ts';
@@ -46,7 +47,7 @@ describe('base64 vectors', () => {
         expect(result).toMatch(/^EASGATE_/);
         return;
       }
-      if (!(result instanceof EasQuery)) throw new Error(result);
+      if (typeof result === 'string') throw new Error(result);
       expect(agreeOnVersion(result, null)).toBe(decoded.protocolVersion);
       expect(result.command?.name).toBe(decoded.command);
       expect(result.locale).toBe(decoded.locale);
@@ -71,7 +72,7 @@ describe('plain vectors', () => {
         expect(result).toMatch(/^EASGATE_/);
         return;
       }
-      if (!(result instanceof EasQuery)) throw new Error(result);
+      if (typeof result === 'string') throw new Error(result);
       expect(result).toMatchObject({
         device: expected.device,
         deviceType: expected.deviceType,
@@ -163,7 +164,7 @@ describe('a plain query', () => {
           .join('')
           .replace(/[&;?]+$/, '');
         const result = parse(query);
-        if (!(result instanceof EasQuery)) return;
+        if (typeof result === 'string') return;
         const again = new URLSearchParams(result.canonical.replaceAll('+', '%2B'));
         for (const key of new Set(again.keys())) expect(again.getAll(key)).toHaveLength(1);
         expect(again.get('Cmd')).toBe(result.command?.name);
@@ -229,20 +230,20 @@ describe('a base64 query', () => {
 
   it.each([191, 25, 0, 120, 142, 255, 145])('of version byte %i alone is refused', (version) => {
     const query = parse(encode(...head(version)));
-    if (!(query instanceof EasQuery)) throw new Error(query);
+    if (typeof query === 'string') throw new Error(query);
     expect(agreeOnVersion(query, null)).toBe('EASGATE_VERSION_UNKNOWN');
   });
 
   it('of version byte 145 means 14.1 where the header says so, and only there', () => {
     const query = parse(encode(...head(145)));
-    if (!(query instanceof EasQuery)) throw new Error(query);
+    if (typeof query === 'string') throw new Error(query);
     expect(agreeOnVersion(query, '14.1')).toBe('14.1');
     expect(isAgreementError(agreeOnVersion(query, '14.0'))).toBe(true);
   });
 
   it('must not contradict the headers', () => {
     const query = parse(encode(141, 18, 9, 4, 3, ...text('abc'), 4, 7, 0, 0, 0, 1, 0x58));
-    if (!(query instanceof EasQuery)) throw new Error(query);
+    if (typeof query === 'string') throw new Error(query);
     expect(agreeOnVersion(query, '16.1')).toBe('EASGATE_VERSION_CONTRADICTION');
     expect(agreeOnPolicyKey(query, '7')).toBe(7);
     expect(agreeOnPolicyKey(query, '8')).toBe('EASGATE_POLICY_KEY');
@@ -272,7 +273,7 @@ describe('a base64 query', () => {
       fc.property(fc.uint8Array({ maxLength: 60 }), (bytes) => {
         const query = Buffer.from(bytes).toString('base64');
         const result = parse(query);
-        if (!(result instanceof EasQuery)) return;
+        if (typeof result === 'string') return;
         if (result.dropped === 0) expect(result.canonical).toBe(query);
         expect(parse(result.canonical)).toMatchObject({ ...result, dropped: 0 });
       }),
@@ -290,8 +291,8 @@ describe('a target', () => {
     '/Microsoft-Server-ActiveSync/',
     '/MICROSOFT-SERVER-ACTIVESYNC/',
   ])('is accepted: %s', (path) => {
-    expect(parseEasTarget(`${path}?${query}`, false)).toBeInstanceOf(EasQuery);
-    expect(parseEasTarget(path, true)).toBeInstanceOf(EasQuery);
+    expect(parseEasTarget(`${path}?${query}`, false)).not.toBeTypeOf('string');
+    expect(parseEasTarget(path, true)).not.toBeTypeOf('string');
   });
 
   it.each([
@@ -346,6 +347,6 @@ describe('a target', () => {
     expect(parseEasTarget('/Microsoft-Server-ActiveSync', false)).toMatch(/^EASGATE_QUERY/);
     expect(
       parseEasTarget('/Microsoft-Server-ActiveSync?User=a&DeviceId=B&DeviceType=X', true),
-    ).toBeInstanceOf(EasQuery);
+    ).not.toBeTypeOf('string');
   });
 });

@@ -2,7 +2,8 @@
 import { spawnSync } from 'node:child_process';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { checkBodyStart, heartbeatOf } from '../../src/eas/body-gate.ts';
+import { checkBodyStart } from '../../src/eas/body-gate.ts';
+import { heartbeatOf } from '../../src/eas/heartbeat.ts';
 import type { EasCommand } from '../../src/eas/commands.ts';
 import { OutlineReader } from '../../src/quarantine/outline.ts';
 import { findTag } from '../../src/eas/wbxml/code-pages.ts';

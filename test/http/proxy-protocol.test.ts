@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseProxyHeader, proxyHeader } from '../../src/http/proxy-protocol.ts';
-import { parseAddress } from '../../src/identity/client-address.ts';
+import { parseAddress } from '../../src/ip-address.ts';
 
 const BAD = 'EASGATE_PROXY_PROTOCOL';
 const SIGNATURE = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1');

@@ -1,10 +1,11 @@
 // Owns the promises of the header Forwarded: what is believed of it, where reading ends, and that what is written reads back.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { clientChain, inRanges, parseAddress, parseRange } from '../../src/identity/client-address.ts';
+import { clientChain, inRanges } from '../../src/identity/client-address.ts';
+import { parseAddress, addressRange } from '../../src/ip-address.ts';
 import { forwardedClient, forwardedValue } from '../../src/identity/forwarded.ts';
 
-const trusted = ['10.0.0.0/8', '2001:db8::/32'].map(parseRange);
+const trusted = ['10.0.0.0/8', '2001:db8::/32'].map(addressRange);
 const read = (forwarded: string, peer = '10.0.0.1') => forwardedClient(peer, forwarded, trusted);
 const PEER_ONLY = { address: '10.0.0.1', chain: '10.0.0.1', proto: null, host: null, hidden: true };
 
@@ -152,7 +153,7 @@ describe('the client that Forwarded names', () => {
 describe('any Forwarded', () => {
   const addresses = fc.oneof(
     fc.ipV4(),
-    fc.ipV6().filter((address) => parseAddress(address)?.length === 16),
+    fc.ipV6().filter((address) => parseAddress(address)?.length === 4),
     fc.nat(255).map((last) => `10.1.2.${last}`),
   );
   const node = (address: string) => (address.includes(':') ? `for="[${address}]"` : `for=${address}`);

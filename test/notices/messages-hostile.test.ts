@@ -1,38 +1,17 @@
 // Owns the promises of the quarantine message against hostile values: nothing breaks out of HTML, headers or MIME.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { buildCatalogue } from '../../src/notices/catalogue.ts';
 import { DEFAULT_TEMPLATES } from '../../src/notices/default-templates.ts';
 import { composeMessage, isAddress } from '../../src/notices/mime.ts';
 import { renderNotice } from '../../src/notices/notice.ts';
-import type { NoticeInput, NoticeSettings } from '../../src/notices/notice.ts';
+import type { NoticeSettings } from '../../src/notices/notice.ts';
 import { MESSAGE_REASONS } from '../../src/notices/reasons.ts';
 import { cleanText, escapeHtml } from '../../src/notices/template.ts';
 import { decodeWords, encodedWordsOf, only, readMime } from '../support/checks/mime-reader.ts';
+import { INPUT, SETTINGS } from '../support/checks/notice-input.ts';
 
-const catalogue = buildCatalogue();
-const settings: NoticeSettings = {
-  catalogue,
-  defaultLanguage: 'en',
-  organisation: 'Example Ltd',
-  fromName: 'Mail gateway',
-  fromAddress: 'it@example.org',
-  helpContact: 'help@example.org',
-  enrolmentUrl: 'https://enrol.example.org/start?a=1&b=2',
-  timeZone: 'UTC',
-};
-const input: NoticeInput = {
-  settings,
-  reason: 'notEnrolled',
-  requirement: 'iOS 18.2',
-  language: 'en',
-  user: 'jane@example.org',
-  device: 'APPLEF2L1234',
-  model: 'iPhone15C2',
-  since: Date.UTC(2026, 7, 1, 12, 34, 56, 789),
-};
 const withSettings = (changes: Partial<NoticeSettings>) =>
-  renderNotice({ ...input, settings: { ...settings, ...changes } });
+  renderNotice({ ...INPUT, settings: { ...SETTINGS, ...changes } });
 
 const TAGS = [
   '<script>',
@@ -82,7 +61,7 @@ describe('hostile values', () => {
     }),
   });
   const rendered = (values: typeof anyInput extends fc.Arbitrary<infer T> ? T : never) =>
-    renderNotice({ ...values, settings: { ...settings, ...values.settings } });
+    renderNotice({ ...values, settings: { ...SETTINGS, ...values.settings } });
   const names = ['Date', 'From', 'To', 'Subject', 'Message-ID', 'Auto-Submitted', 'Content-Language'];
 
   it('add no header field, no part and no octet that a strict reader refuses', () => {
@@ -116,14 +95,14 @@ describe('hostile values', () => {
   });
 
   it('start no line of their own in the text', () => {
-    const lines = renderNotice(input).text.split('\r\n').length;
+    const lines = renderNotice(INPUT).text.split('\r\n').length;
     expect(
-      renderNotice({ ...input, model: 'x\r\n\r\nVisit evil\u2028now', device: 'a\nb' }).text.split('\r\n'),
+      renderNotice({ ...INPUT, model: 'x\r\n\r\nVisit evil\u2028now', device: 'a\nb' }).text.split('\r\n'),
     ).toHaveLength(lines);
   });
 
   it('cannot reverse the reading direction of what follows', () => {
-    expect(renderNotice({ ...input, model: 'x\u202Egpj.exe' }).text).toContain('xgpj.exe');
+    expect(renderNotice({ ...INPUT, model: 'x\u202Egpj.exe' }).text).toContain('xgpj.exe');
   });
 });
 

@@ -6,35 +6,15 @@ import { renderNotice } from '../../src/notices/notice.ts';
 import type { NoticeInput, NoticeSettings } from '../../src/notices/notice.ts';
 import { MESSAGE_REASONS, messageReason } from '../../src/notices/reasons.ts';
 import { only, readMime } from '../support/checks/mime-reader.ts';
+import { INPUT, SETTINGS } from '../support/checks/notice-input.ts';
 
-const catalogue = buildCatalogue();
-const settings: NoticeSettings = {
-  catalogue,
-  defaultLanguage: 'en',
-  organisation: 'Example Ltd',
-  fromName: 'Mail gateway',
-  fromAddress: 'it@example.org',
-  helpContact: 'help@example.org',
-  enrolmentUrl: 'https://enrol.example.org/start?a=1&b=2',
-  timeZone: 'UTC',
-};
-const input: NoticeInput = {
-  settings,
-  reason: 'notEnrolled',
-  requirement: 'iOS 18.2',
-  language: 'en',
-  user: 'jane@example.org',
-  device: 'APPLEF2L1234',
-  model: 'iPhone15C2',
-  since: Date.UTC(2026, 7, 1, 12, 34, 56, 789),
-};
 const bare: Partial<NoticeInput> = {
   requirement: null,
   model: null,
-  settings: { ...settings, organisation: null, helpContact: null, enrolmentUrl: null },
+  settings: { ...SETTINGS, organisation: null, helpContact: null, enrolmentUrl: null },
 };
-const notice = (changes: Partial<NoticeInput> = {}) => renderNotice({ ...input, ...changes });
-const withSettings = (changes: Partial<NoticeSettings>) => notice({ settings: { ...settings, ...changes } });
+const notice = (changes: Partial<NoticeInput> = {}) => renderNotice({ ...INPUT, ...changes });
+const withSettings = (changes: Partial<NoticeSettings>) => notice({ settings: { ...SETTINGS, ...changes } });
 const everyText = [...DEFAULT_TEMPLATES.keys()].flatMap((language) =>
   MESSAGE_REASONS.map((reason) => ({ language, reason })),
 );
@@ -86,8 +66,8 @@ describe('renderNotice', () => {
   });
 
   it('uses the default language for one without texts', () => {
-    expect(notice({ language: 'nl', settings: { ...settings, defaultLanguage: 'de' } }).language).toBe('de');
-    expect(notice({ language: 'nl', settings: { ...settings, defaultLanguage: 'nl' } }).language).toBe('en');
+    expect(notice({ language: 'nl', settings: { ...SETTINGS, defaultLanguage: 'de' } }).language).toBe('de');
+    expect(notice({ language: 'nl', settings: { ...SETTINGS, defaultLanguage: 'nl' } }).language).toBe('en');
   });
 
   it('links to http and https only', () => {
@@ -102,7 +82,7 @@ describe('renderNotice', () => {
   it('words the date in the language and time zone, and names the zone', () => {
     expect(notice().text).toContain('August 1, 2026');
     expect(notice().text).toContain('UTC');
-    const { text } = notice({ language: 'de', settings: { ...settings, timeZone: 'Europe/Berlin' } });
+    const { text } = notice({ language: 'de', settings: { ...SETTINGS, timeZone: 'Europe/Berlin' } });
     expect(text).toContain('1. August 2026 um 14:34 MESZ');
   });
 
@@ -144,8 +124,8 @@ describe('the fingerprint and the bytes', () => {
     ['reason', { reason: 'notCompliant' }],
     ['requirement', { requirement: 'iOS 19' }],
     ['language', { language: 'de' }],
-    ['texts', { settings: { ...settings, catalogue: buildCatalogue(new Map([['en', { footer: 'Bye' }]])) } }],
-    ['enrolment page', { settings: { ...settings, enrolmentUrl: 'https://other.example.org/' } }],
+    ['texts', { settings: { ...SETTINGS, catalogue: buildCatalogue(new Map([['en', { footer: 'Bye' }]])) } }],
+    ['enrolment page', { settings: { ...SETTINGS, enrolmentUrl: 'https://other.example.org/' } }],
   ])('change with the %s', (_, changes) => {
     expect(notice(changes).fingerprint).not.toBe(notice().fingerprint);
   });

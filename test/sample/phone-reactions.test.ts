@@ -59,11 +59,11 @@ const EXPECTED: Readonly<Record<string, Expected>> = {
   'HTTP 403': [DENIED, PROVISIONS],
   'HTTP 404': [STOPS, WAITS],
   'HTTP 449': [PROVISIONS],
-  // Without X-MS-Location; with it: phone-discovery.test.ts.
+  // Without X-MS-Location; with it: phone-autodiscover.test.ts.
   'HTTP 451': [STOPS],
   'HTTP 456': ['locked: nothing', WAITS],
   'HTTP 457': ['passwordExpired: nothing', WAITS],
-  // Without an address to look for the server by; with it: phone-discovery.test.ts.
+  // Without an address to look for the server by; with it: phone-autodiscover.test.ts.
   'HTTP 500': [WAITS],
   'HTTP 501': [STOPS, WAITS],
   'HTTP 502': [WAITS],

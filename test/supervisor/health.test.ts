@@ -12,6 +12,7 @@ import { checkLeaks } from '../support/checks/leaks.ts';
 import { RawClient } from '../support/phones/raw-client.ts';
 import { SAVES_EVERY_WRITE, startRedis } from '../support/servers/redis.ts';
 import { eventually, until } from '../support/checks/until.ts';
+import { phoneOf } from '../support/servers/openings.ts';
 
 checkLeaks();
 
@@ -167,8 +168,7 @@ describe('a running gateway', () => {
   it('is not ready from the moment it drains, and alive until it ends', async () => {
     const { gateway, port } = await start(`${CONFIG}policy: { unknownDevice: allow }\n`);
     // A mail that is still being sent holds its worker.
-    const phone = await RawClient.open(gateway.port);
-    onTestFinished(() => phone.destroy());
+    const phone = await phoneOf(gateway);
     phone.send(
       'POST /Microsoft-Server-ActiveSync?Cmd=SendMail&User=alice&DeviceId=PHONE1&DeviceType=iPhone HTTP/1.1\r\n' +
         `Host: x\r\nAuthorization: Basic ${Buffer.from('alice:secret').toString('base64')}\r\n` +

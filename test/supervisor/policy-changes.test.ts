@@ -2,7 +2,7 @@
 // broken document changes nothing, also for a worker that starts meanwhile.
 import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { LONG_PING } from '../support/phones/held-polls.ts';
 import { RawClient } from '../support/phones/raw-client.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
@@ -29,14 +29,9 @@ const CLOSED = 'name: closed\nrules: [{ name: nobody, action: block }]\n';
 /** Ping, Status 7: the folders changed, start over (MS-ASCMD 2.2.3.177.11). */
 const START_OVER = '03016a00000d45470337000101';
 
-const cleanups: (() => Promise<unknown> | void)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
-
 async function start(files: Readonly<Record<string, string>>): Promise<GatewayProcess> {
   const gateway = await startGatewayProcess(CONFIG, files);
-  cleanups.push(async () => {
+  onTestFinished(async () => {
     if (gateway.child.exitCode === null) await gateway.stop();
   });
   return gateway;

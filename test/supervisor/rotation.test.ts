@@ -6,10 +6,10 @@ import { createAuthority } from '../support/servers/certificates.ts';
 import { startGatewayProcess } from '../support/servers/gateway-process.ts';
 import type { GatewayProcess } from '../support/servers/gateway-process.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
-import { startRawBackend } from '../support/servers/raw-backend.ts';
 import { RawClient } from '../support/phones/raw-client.ts';
 import { SAVES_EVERY_WRITE, startRedis } from '../support/servers/redis.ts';
 import { until } from '../support/checks/until.ts';
+import { backendOf } from '../support/servers/openings.ts';
 
 checkLeaks();
 
@@ -109,10 +109,9 @@ describe('a store that goes and comes back', () => {
 
 describe('the lane for other paths', () => {
   it('puts no warning of Node.js on standard error', async () => {
-    const backend = await startRawBackend(({ connection }) =>
+    const backend = await backendOf(({ connection }) =>
       connection.socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi'),
     );
-    onTestFinished(() => backend.close());
     const gateway = await start(
       `${CONFIG.replace(':1', `:${backend.port}`)}passThrough: { paths: [{ path: /owa }] }\n`,
     );

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { configSchema } from '../../src/config/schema.ts';
-import { SYSTEM_SHARES_PORT } from '../../src/supervisor/door.ts';
+import { SYSTEM_SHARES_PORT } from '../../src/supervisor/listen-port.ts';
 import { startSupervisor } from '../../src/supervisor/supervisor.ts';
 import type { Supervisor, WorkerPlan } from '../../src/supervisor/supervisor.ts';
 import { freePort } from '../support/servers/free-port.ts';

@@ -89,7 +89,7 @@ function twoReleases(): { readonly main: string; readonly upgrade: () => void } 
   };
   change('http/via.ts', "VIA_PSEUDONYM = 'easgate'", "VIA_PSEUDONYM = 'upgraded'");
   change(
-    'config/schema.ts',
+    'config/schema/workers.ts',
     'drainSeconds: ',
     "newField: z.literal('there').default('there'), drainSeconds: ",
   );

@@ -23,7 +23,7 @@ function fullExchange(): Exchange {
   const exchange = new Exchange(Date.now());
   exchange.method = 'POST';
   exchange.command = 'Ping';
-  exchange.discovery = { form: 'xml' } as never;
+  exchange.autodiscover = { form: 'xml' } as never;
   exchange.protocolVersion = '14.1';
   exchange.deviceType = 'iPhone';
   exchange.userAgent = 'Apple-iPhone';

@@ -4,7 +4,7 @@ import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { RedisKeeper } from '../../src/directory/redis/redis-keeper.ts';
 import { RedisStore } from '../../src/directory/redis/redis-store.ts';
 import { acceptedIdentity, newIdentity } from '../../src/directory/store-identity.ts';
@@ -13,7 +13,7 @@ import type { StoreMemory } from '../../src/directory/store-memory.ts';
 import { alice, decision, phone, wipeDecision } from '../directory/store-contract.ts';
 import { openGuarded } from '../support/servers/guarded-store.ts';
 import type { GuardedGateway } from '../support/servers/guarded-store.ts';
-import { checkLeaks } from '../support/checks/leaks.ts';
+import { checkLeaks, closeAtEnd } from '../support/checks/leaks.ts';
 import { initDirectory, startRedis } from '../support/servers/redis.ts';
 import type { TestRedis } from '../support/servers/redis.ts';
 import { until } from '../support/checks/until.ts';
@@ -28,23 +28,30 @@ let redis: TestRedis;
 let client: Redis;
 let gateway: GuardedGateway;
 
-const start = (more: { maxRollbackMs?: number; lifetimeMs?: number } = {}): Promise<GuardedGateway> =>
-  openGuarded({ kind: 'redis', ...reach(redis) }, { memory, ...more });
+const start = async (more: { maxRollbackMs?: number; lifetimeMs?: number } = {}): Promise<GuardedGateway> =>
+  closeAtEnd(await openGuarded({ kind: 'redis', ...reach(redis) }, { memory, ...more }));
+
+async function redisOf(args: readonly string[], init = true): Promise<TestRedis> {
+  const server = await startRedis(args, init);
+  onTestFinished(() => server.kill());
+  return server;
+}
+
+function clientOf({ url }: TestRedis): Redis {
+  const opened = new Redis(url);
+  opened.on('error', () => undefined);
+  onTestFinished(() => opened.disconnect());
+  return opened;
+}
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'easgate-redis-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   memory = { path: join(folder, 'store.json'), name: 'store' };
-  redis = await startRedis(['--dir', folder, '--dbfilename', 'dump.rdb']);
-  client = new Redis(redis.url);
-  client.on('error', () => undefined);
+  redis = await redisOf(['--dir', folder, '--dbfilename', 'dump.rdb']);
+  client = clientOf(redis);
   gateway = await start();
   await gateway.store.decide(null, phone, decision('block'));
-});
-afterEach(async () => {
-  await gateway.close();
-  client.disconnect();
-  await redis.kill();
-  rmSync(folder, { recursive: true, force: true });
 });
 
 async function beat(): Promise<number> {
@@ -287,17 +294,13 @@ describe('a replica', () => {
   let replica: TestRedis;
   let admin: Redis;
   beforeEach(async () => {
-    replica = await startRedis(['--replicaof', '127.0.0.1', String(redis.port)], false);
-    admin = new Redis(replica.url);
+    replica = await redisOf(['--replicaof', '127.0.0.1', String(redis.port)], false);
+    admin = clientOf(replica);
     await untilSays('the link', () => admin.info('replication'), /master_link_status:up/);
-  });
-  afterEach(async () => {
-    admin.disconnect();
-    await replica.kill();
   });
 
   it('whose link to its primary is down is an outage, until the link is up', async () => {
-    const reader = await openGuarded({ kind: 'redis', ...reach(replica) });
+    const reader = closeAtEnd(await openGuarded({ kind: 'redis', ...reach(replica) }));
     expect((await reader.ask(phone)).verdict?.action).toBe('block');
     await gateway.store.decide(null, 'newly' as typeof phone, decision('block'));
     await reader.untilServed('newly', true);
@@ -309,26 +312,25 @@ describe('a replica', () => {
     await admin.replicaof('127.0.0.1', redis.port);
     await reader.untilServed(phone, true);
     expect(reader.codes()).toEqual(['EASGATE_STORE_STALE', 'EASGATE_STORE_BACK']);
-    await reader.close();
   });
 
   it('is no longer served when the beat of its primary stands still', async () => {
-    const reader = await openGuarded({ kind: 'redis', ...reach(replica) }, { maxRollbackMs: 2_500 });
+    const reader = closeAtEnd(
+      await openGuarded({ kind: 'redis', ...reach(replica) }, { maxRollbackMs: 2_500 }),
+    );
     await reader.ask(phone);
     // No gateway at the primary: nobody proves that the replica follows it.
     await gateway.close();
     await reader.untilServed(phone, false);
     expect(reader.codes()).toEqual(['EASGATE_STORE_STALE']);
-    await reader.close();
   });
 
   it('takes no decision, and says so', async () => {
-    const reader = await openGuarded({ kind: 'redis', ...reach(replica) });
+    const reader = closeAtEnd(await openGuarded({ kind: 'redis', ...reach(replica) }));
     await expect(reader.store.decide(null, phone, null)).rejects.toMatchObject({
       code: 'EASGATE_STORE_REFUSED',
       message: expect.stringMatching(/nothing was written: .*READONLY/) as string,
     });
-    await reader.close();
   });
 });
 

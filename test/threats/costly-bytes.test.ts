@@ -3,7 +3,7 @@ import { deflateRawSync, gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { checkBodyStart } from '../../src/eas/body-gate.ts';
 import { treeOf } from '../../src/gateway/access/body-tree.ts';
-import { AdmissionMemo } from '../../src/gateway/access/gate.ts';
+import { GateMemo } from '../../src/gateway/access/gate.ts';
 import { withoutSchemes } from '../../src/http/challenges.ts';
 import { RequestHead } from '../../src/http/request-head.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
@@ -91,7 +91,7 @@ describe('a challenge', () => {
 
 describe('a request head that repeats', () => {
   const isKnown = (length: number): boolean => {
-    const memo = new AdmissionMemo();
+    const memo = new GateMemo();
     const bytes = Buffer.alloc(length, 'x');
     for (let count = 0; count < 2; count++) memo.noteHead(new RequestHead('POST', '/', 1, length), bytes);
     return memo.sameHead(bytes) !== null;

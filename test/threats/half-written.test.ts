@@ -1,11 +1,11 @@
 // Owns the threat of a Redis script that fails half-way: Redis undoes nothing (redis.io/docs, EVAL, atomicity), so a block
 // that was said to have failed would take effect later, without a line in the change log.
 import { Redis } from 'ioredis';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { RedisStore } from '../../src/directory/redis/redis-store.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
 import { alice, decision, deviceRecord, phone } from '../directory/store-contract.ts';
-import { checkLeaksAtEnd } from '../support/checks/leaks.ts';
+import { checkLeaksAtEnd, closeAtEnd } from '../support/checks/leaks.ts';
 import { startRedis } from '../support/servers/redis.ts';
 import type { TestRedis } from '../support/servers/redis.ts';
 
@@ -14,12 +14,9 @@ checkLeaksAtEnd();
 let redis: TestRedis;
 let client: Redis;
 let store: RedisStore;
-const opened: RedisStore[] = [];
 
 async function open(url: string): Promise<RedisStore> {
-  const one = await RedisStore.open({ url, keyPrefix: 'easgate:', commandTimeoutMs: 2_000 });
-  opened.push(one);
-  return one;
+  return closeAtEnd(await RedisStore.open({ url, keyPrefix: 'easgate:', commandTimeoutMs: 2_000 }));
 }
 
 beforeAll(async () => {
@@ -30,9 +27,6 @@ beforeEach(async () => {
   await redis.clear();
   store = await open(redis.url);
   await store.decide(null, other, decision('block'));
-});
-afterEach(async () => {
-  for (const one of opened.splice(0)) await one.close();
 });
 afterAll(async () => {
   client.disconnect();
@@ -117,9 +111,11 @@ async function asAccountWithout(command: string): Promise<void> {
 }
 
 describe.each(CAUSES)('when %s', (_cause, concerns, bringAbout) => {
-  afterEach(async () => {
-    await client.config('SET', 'maxmemory', '0');
-    await client.call('ACL', 'DELUSER', 'half');
+  beforeEach(() => {
+    onTestFinished(async () => {
+      await client.config('SET', 'maxmemory', '0');
+      await client.call('ACL', 'DELUSER', 'half');
+    });
   });
 
   it.each(WRITES.filter(([name]) => concerns(name)))('%s leaves nothing', async (_name, write) => {

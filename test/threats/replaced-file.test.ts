@@ -5,7 +5,7 @@ import { chmodSync, existsSync, mkdtempSync, renameSync, rmSync, statSync, write
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { NO_GROUPS } from '../../src/identity/user-names.ts';
 import { EmbeddedKeeper } from '../../src/directory/embedded/embedded-keeper.ts';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
@@ -16,7 +16,7 @@ import { UNGUARDED } from '../../src/directory/store-guard.ts';
 import { alice, decision, phone, wipeDecision } from '../directory/store-contract.ts';
 import { openGuarded } from '../support/servers/guarded-store.ts';
 import type { GuardedGateway } from '../support/servers/guarded-store.ts';
-import { checkLeaks } from '../support/checks/leaks.ts';
+import { checkLeaks, closeAtEnd } from '../support/checks/leaks.ts';
 import { until } from '../support/checks/until.ts';
 
 checkLeaks();
@@ -26,19 +26,16 @@ let path: string;
 let memory: StoreMemory;
 let gateway: GuardedGateway;
 
-const start = (maxRollbackMs = 10_000): Promise<GuardedGateway> =>
-  openGuarded({ kind: 'embedded', path }, { memory, maxRollbackMs });
+const start = async (maxRollbackMs = 10_000): Promise<GuardedGateway> =>
+  closeAtEnd(await openGuarded({ kind: 'embedded', path }, { memory, maxRollbackMs }));
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'easgate-replaced-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   path = join(folder, 'easgate.db');
   memory = { path: join(folder, 'store.json'), name: 'store' };
   gateway = await start();
   await gateway.store.decide(null, phone, decision('block'));
-});
-afterEach(async () => {
-  await gateway.close();
-  rmSync(folder, { recursive: true, force: true });
 });
 
 /** A whole copy as it is now. */

@@ -107,8 +107,8 @@ describe.each(JUMPS)('verdicts in memory, when the wall clock is set by %i ms', 
     onLookupError: () => undefined,
   };
 
-  it('live as long as they would have, and end with the decision they rest on', async () => {
-    const store = new EmbeddedStore(':memory:');
+  /** A cache whose clocks only the test moves. */
+  function cacheOf(store: EmbeddedStore): { clock: { now: number; wall: number }; cache: VerdictCache } {
     const clock = { now: 1_000, wall: 1_800_000_000_000 };
     const cache = new VerdictCache(
       store,
@@ -117,6 +117,12 @@ describe.each(JUMPS)('verdicts in memory, when the wall clock is set by %i ms', 
       () => clock.now,
       () => clock.wall,
     );
+    return { clock, cache };
+  }
+
+  it('live as long as they would have, and end with the decision they rest on', async () => {
+    const store = new EmbeddedStore(':memory:');
+    const { clock, cache } = cacheOf(store);
     await store.decide(null, phone, { ...decision('allow'), expiresAt: clock.wall + 60_000 });
     expect((await cache.decide(alice, phone)).verdict?.action).toBe('allow');
     clock.wall += jump;
@@ -132,14 +138,7 @@ describe.each(JUMPS)('verdicts in memory, when the wall clock is set by %i ms', 
 
   it('serve in an outage for as long as configured', async () => {
     const store = new EmbeddedStore(':memory:');
-    const clock = { now: 1_000, wall: 1_800_000_000_000 };
-    const cache = new VerdictCache(
-      store,
-      policy,
-      options,
-      () => clock.now,
-      () => clock.wall,
-    );
+    const { clock, cache } = cacheOf(store);
     await store.decide(null, phone, decision('allow'));
     await cache.decide(alice, phone);
     await store.close();
@@ -152,14 +151,7 @@ describe.each(JUMPS)('verdicts in memory, when the wall clock is set by %i ms', 
 
   it('are decided anew under the new time of day, once they are over', async () => {
     const store = new EmbeddedStore(':memory:');
-    const clock = { now: 1_000, wall: 1_800_000_000_000 };
-    const cache = new VerdictCache(
-      store,
-      policy,
-      options,
-      () => clock.now,
-      () => clock.wall,
-    );
+    const { clock, cache } = cacheOf(store);
     await store.decide(null, phone, { ...decision('allow'), expiresAt: clock.wall + HOURS_MS });
     await cache.decide(alice, phone);
     clock.wall += jump;
@@ -171,14 +163,7 @@ describe.each(JUMPS)('verdicts in memory, when the wall clock is set by %i ms', 
 
   it('have the end of their decision converted again when it moved', async () => {
     const store = new EmbeddedStore(':memory:');
-    const clock = { now: 1_000, wall: 1_800_000_000_000 };
-    const cache = new VerdictCache(
-      store,
-      policy,
-      options,
-      () => clock.now,
-      () => clock.wall,
-    );
+    const { clock, cache } = cacheOf(store);
     await store.decide(null, phone, { ...decision('allow'), expiresAt: clock.wall + 10 * HOURS_MS });
     const before = (await cache.decide(alice, phone)).verdict;
     clock.now += 600_001;

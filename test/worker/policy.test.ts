@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { parseConfig } from '../../src/config/load.ts';
 import { servedPolicy } from '../../src/config/served-policy.ts';
 import { startSampleServer } from '../../src/sample/server.ts';
@@ -17,15 +17,10 @@ import { FOLDER_SYNC, request } from '../support/servers/test-gateway.ts';
 checkLeaks();
 
 let folder = '';
-const cleanups: (() => Promise<unknown> | void)[] = [];
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'easgate-policy-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
 });
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-  rmSync(folder, { recursive: true });
-});
-
 let gateways = 0;
 
 async function serve(url: string, policy: string): Promise<Serving> {
@@ -41,7 +36,7 @@ log: { level: silent }
 `;
   const config = parseConfig(text, join(folder, `${name}.yaml`));
   const serving = await startServing(config, { sampleUrl: null, fd: null });
-  cleanups.push(async () => {
+  onTestFinished(async () => {
     await serving.gateway.close();
     await serving.close();
   });
@@ -50,13 +45,13 @@ log: { level: silent }
 
 async function mail(): Promise<string> {
   const server = await startSampleServer({ users: [{ name: 'alice', password: 'secret' }] });
-  cleanups.push(() => server.close());
+  onTestFinished(() => server.close());
   return server.url;
 }
 
 async function open(serving: Serving): Promise<RawClient> {
   const client = await RawClient.open(serving.gateway.port);
-  cleanups.push(() => client.destroy());
+  onTestFinished(() => client.destroy());
   return client;
 }
 

@@ -4,14 +4,14 @@
 import { decodePercent } from '../percent.ts';
 
 /** A parsed Autodiscover target. */
-export type DiscoveryTarget =
+export type AutodiscoverTarget =
   /** `bad`: the error of the method or the rest of the target; reported only after authentication. */
-  | { readonly form: 'xml'; readonly bad: DiscoveryTargetError | null }
+  | { readonly form: 'xml'; readonly bad: AutodiscoverTargetError | null }
   /** `email` and `protocol`, decoded; null = missing. */
   | { readonly form: 'json'; readonly email: string | null; readonly protocol: string | null };
 
 /** Why a target below the two paths was refused. */
-export type DiscoveryTargetError =
+export type AutodiscoverTargetError =
   | 'EASGATE_NOT_FOUND'
   | 'EASGATE_QUERY_TOO_LONG'
   | 'EASGATE_QUERY_MALFORMED'
@@ -30,10 +30,10 @@ const MAX_ADDRESS = 400;
 const MAX_PAIRS = 3;
 
 /** Parses the target; null when it is not Autodiscover. */
-export function parseDiscoveryTarget(
+export function parseAutodiscoverTarget(
   method: string,
   target: string,
-): DiscoveryTarget | DiscoveryTargetError | null {
+): AutodiscoverTarget | AutodiscoverTargetError | null {
   if (target.slice(0, ROOT.length).toLowerCase() !== ROOT) return null;
   const question = target.indexOf('?');
   const path = question === -1 ? target : target.slice(0, question);
@@ -56,7 +56,7 @@ export function parseDiscoveryTarget(
   return readQuery(query, address);
 }
 
-function readQuery(query: string, address: string | null): DiscoveryTarget | DiscoveryTargetError {
+function readQuery(query: string, address: string | null): AutodiscoverTarget | AutodiscoverTargetError {
   if (query.length > MAX_QUERY) return 'EASGATE_QUERY_TOO_LONG';
   let email = address;
   let protocol: string | null = null;

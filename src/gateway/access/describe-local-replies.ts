@@ -39,8 +39,8 @@ function verdictSection(): string[] {
     '',
     '| action | reason | refusal | why |',
     '| --- | --- | --- | --- |',
-    ...Object.entries(REFUSAL_BY_REASON).flatMap(([reason, told]) =>
-      told === null ? [] : [`| block | ${reason} | \`${told.refusal}\` | ${told.why} |`],
+    ...Object.entries(REFUSAL_BY_REASON).flatMap(([reason, row]) =>
+      row === null ? [] : [`| block | ${reason} | \`${row.refusal}\` | ${row.why} |`],
     ),
     ...Object.entries(REFUSAL_BY_ACTION).map(([action, { refusal, otherwise, why }]) => {
       const or = otherwise === null ? '' : ` at ${otherwise.version}, else \`${otherwise.refusal}\``;

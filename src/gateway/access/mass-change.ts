@@ -1,24 +1,24 @@
-// Owns what another policy changes for open requests: looked at in slices, restrictions at once, releases at a pace, so that
-// thousands of phones that fetch their mail anew do not sink the mail server.
+// Owns the effect of a changed policy on open requests. They are checked in slices of a few milliseconds. New restrictions apply
+// at once; phones that get access again are released at a limited rate, because each loads its mailbox from the mail server anew.
 import { monotonicNow } from '../../clock.ts';
 import type { Revalidated, RevalidationQueue } from './revalidation.ts';
 
-/** What another policy means for a request under way, by the facts in memory. */
+/** How the verdict of an open request changes, by the facts in memory. */
 export type PolicyEffect = 'same' | 'restricts' | 'releases';
 
-/** A request that another policy may concern. */
+/** A request whose verdict the new policy may change. */
 export interface Concerned extends Revalidated {
-  /** Synchronous; what is not held yet is decided anew by itself. */
+  /** Decides again, without I/O. Drops the verdict of a request that is still read or checked: it is then looked up anew. */
   weigh(): PolicyEffect;
 }
 
-/** So many releases at once are no mass change. */
+/** Releases that are allowed at once; only more than these are spread. */
 const BURST = 200;
-/** Looked at in one turn of the event loop, at most; and for how long. */
+/** Most requests checked in one turn of the event loop, and the longest time for it. */
 const SLICE = 256;
 const SLICE_MS = 5;
 
-/** How many phones are let in: {@link BURST} at once, then so many a second. */
+/** The rate of releases: {@link BURST} at once, then `perSecond`. */
 export class ReleasePace {
   private readonly perSecond: number;
   private tokens = BURST;
@@ -28,7 +28,7 @@ export class ReleasePace {
     this.perSecond = perSecond;
   }
 
-  /** Whether one more may be let in now, clock milliseconds. */
+  /** Whether one more phone may be released now, in clock milliseconds. */
   take(now: number): boolean {
     const refill = Math.max(0, now - this.at) * (this.perSecond / 1_000);
     this.tokens = Math.min(BURST, this.tokens + refill);
@@ -39,7 +39,7 @@ export class ReleasePace {
   }
 }
 
-/** The change of policy under way; another one takes its place. */
+/** The change of policy in progress; the next one replaces it. */
 export class MassChange {
   private readonly queue: RevalidationQueue;
   private readonly pace: ReleasePace;
@@ -53,12 +53,12 @@ export class MassChange {
     this.pace = pace;
   }
 
-  /** Those that wait to be let in. */
+  /** Number of requests that wait for their release. */
   get waiting(): number {
     return this.releases.length;
   }
 
-  /** Looks at all of them, from the next turn of the event loop on. */
+  /** Begins to check these requests in the next turn of the event loop. */
   begin(concerned: readonly Concerned[]): void {
     this.concerned = concerned;
     this.next = 0;
@@ -66,7 +66,7 @@ export class MassChange {
     this.schedule();
   }
 
-  /** Lets in as many as may be; called a few times a second. Clock milliseconds. */
+  /** Releases as many as the rate allows; called a few times a second. `now` in clock milliseconds. */
   sweep(now: number): void {
     if (this.releases.length === 0 || this.scheduled) return;
     let count = 0;

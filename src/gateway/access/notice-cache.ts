@@ -34,7 +34,7 @@ interface Acquaintance {
 }
 
 /** Renders messages. */
-export class Notices {
+export class NoticeCache {
   private readonly settings: NoticeSettings;
   private readonly languages: readonly string[];
   private readonly kept = new LRUCache<string, MailboxNotice>({ max: MAX_KEPT });

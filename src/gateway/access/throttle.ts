@@ -26,7 +26,7 @@ export interface HeldPing {
  * Counts per (user, device, client address, credentials): somebody else who guesses a device id, even behind the same
  * address, cannot use up its limit. Likewise, only a Ping with the same credentials ends another.
  */
-export class DeviceGuard {
+export class Throttle {
   private readonly burstMs: number;
   private readonly intervalMs: number;
   private readonly uses: LRUCache<string, DeviceUse>;

@@ -9,7 +9,7 @@ import { errorReply } from '../../http/reply.ts';
 import type { RequestHead } from '../../http/request-head.ts';
 import type { ResponseHead } from '../../http/response-head.ts';
 import type { UserKey } from '../../identity/keys.ts';
-import { AdmissionMemo, detach } from '../access/gate.ts';
+import { GateMemo, detach } from '../access/gate.ts';
 import { localReply } from '../access/local-replies.ts';
 import { Driver } from './driver.ts';
 import { expire } from './expiry.ts';
@@ -23,7 +23,7 @@ import { Forwarder } from '../forward/forwarder.ts';
 import { directOrigin, proxiedOrigin } from '../upstream/client-origin.ts';
 import type { ClientOrigin, Peer } from '../upstream/client-origin.ts';
 import type { GatewayCore } from '../gateway-core.ts';
-import { PhoneAccount } from './accounting.ts';
+import { Accounting } from './accounting.ts';
 import { RequestBody } from './request-body.ts';
 import { RequestReader } from './request-reader.ts';
 import type { RequestSource } from './request-reader.ts';
@@ -76,12 +76,12 @@ export class ClientConnection implements Timed, RequestSource {
   address: string;
   /** The client of the current request; constant unless the peer is a proxy. */
   origin: ClientOrigin;
-  readonly memo = new AdmissionMemo();
+  readonly memo = new GateMemo();
   readonly reader: RequestReader;
   readonly timeouts: Timeouts;
   readonly driver: Driver;
   readonly forwarder: Forwarder;
-  readonly account: PhoneAccount;
+  readonly accounting: Accounting;
   clientEnded = false;
   lingering = false;
   draining = false;
@@ -101,7 +101,7 @@ export class ClientConnection implements Timed, RequestSource {
     this.forwarder = new Forwarder(this);
     this.timeouts = new Timeouts(this, core.deadlines, core.settings.client, core.askingMs);
     this.driver = new Driver(this, this.forwarder);
-    this.account = new PhoneAccount(core);
+    this.accounting = new Accounting(core);
     this.reader = new RequestReader(this);
     // The first head is due as soon as later ones.
     this.timeouts.awaitHead();
@@ -232,12 +232,13 @@ export class ClientConnection implements Timed, RequestSource {
   // ---------------------------------------------------------------------------------------------- the end of an exchange
 
   noteSeen(exchange: Exchange, status: number): void {
-    this.account.noteSeen(exchange, status);
+    this.accounting.noteSeen(exchange, status);
   }
 
   noteAnswer(exchange: Exchange, head: ResponseHead): void {
-    if (exchange.arrivesUnder !== null && head.status === 200) this.core.arrivals.note(exchange.arrivesUnder);
-    this.account.noteAnswer(exchange, head);
+    if (exchange.exitsUnder !== null && head.status === 200)
+      this.core.completedExits.note(exchange.exitsUnder);
+    this.accounting.noteAnswer(exchange, head);
   }
 
   begin(exchange: Exchange): void {
@@ -287,8 +288,8 @@ export class ClientConnection implements Timed, RequestSource {
     if (!this.enter(exchange, 'done')) return;
     exchange.status = status;
     const { use, command, bodyDigest } = exchange;
-    if (use !== null) this.core.guard.noteEnd(use, command, bodyDigest, this.core.deadlines.now);
-    if (exchange.pingTicket !== null) this.core.guard.forgetPing(exchange.pingTicket, this.driver);
+    if (use !== null) this.core.throttle.noteEnd(use, command, bodyDigest, this.core.deadlines.now);
+    if (exchange.pingTicket !== null) this.core.throttle.forgetPing(exchange.pingTicket, this.driver);
     this.core.onFinished(exchange, this.address);
   }
 

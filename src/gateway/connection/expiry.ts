@@ -87,7 +87,7 @@ export function expire(
       downstream.reply(exchange, POLL_OVER);
       break;
     case 'heldPoll':
-      driver.expireHeld(exchange);
+      driver.change.expireHeld(exchange);
       break;
     case 'connect':
       forwarder.connectTimedOut(exchange);

@@ -1,8 +1,9 @@
 // Owns the one deadline of a client connection.
 import type { Verdict } from '../../model/verdict.ts';
 import type { Deadlines } from '../io/deadlines.ts';
+import { MAX_HEARTBEAT_SECONDS } from '../../eas/heartbeat.ts';
 import type { Exchange } from '../exchange/exchange.ts';
-import { HALF_CLOSE_GRACE_MS, LINGER_MS, MAX_HEARTBEAT_SECONDS } from '../settings.ts';
+import { HALF_CLOSE_GRACE_MS, LINGER_MS } from '../fixed-limits.ts';
 import type { ClientSettings } from '../settings.ts';
 import type { UpstreamServer } from '../upstream/upstream-server.ts';
 

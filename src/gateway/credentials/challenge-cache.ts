@@ -11,8 +11,8 @@ import type { ClientOrigin, ForwardingRules, Scheme } from '../upstream/client-o
 import type { OpenOptions } from './open-options.ts';
 import type { UpstreamSettings } from '../settings.ts';
 import type { Balancer } from '../upstream/balancer.ts';
-import { QuestionPools, questionError } from '../upstream/subrequests.ts';
-import type { QuestionAnswer } from '../upstream/subrequests.ts';
+import { Subrequests, questionError } from '../upstream/subrequests.ts';
+import type { SubrequestAnswer } from '../upstream/subrequests.ts';
 import { undiciHost } from '../upstream/undici-options.ts';
 import type { UpstreamServer } from '../upstream/upstream-server.ts';
 
@@ -62,8 +62,8 @@ export interface Stranger {
  * and a server may answer differently for. The client's address is sent too: a challenge is the same for all addresses,
  * but a 403 may be a ban of this address, so it is sent to this address only.
  */
-export class ChallengeMemory {
-  private readonly pools: QuestionPools;
+export class ChallengeCache {
+  private readonly pools: Subrequests;
   private readonly upstream: UpstreamSettings;
   private readonly balancer: Balancer;
   private readonly forwarding: ForwardingRules;
@@ -90,7 +90,7 @@ export class ChallengeMemory {
     this.balancer = balancer;
     this.forwarding = forwarding;
     this.now = now;
-    this.pools = new QuestionPools(now, CONNECTIONS);
+    this.pools = new Subrequests(now, CONNECTIONS);
     this.own = own;
   }
 
@@ -199,7 +199,7 @@ function namesFor({ known, flights }: OfServer, wanted: string, now: number): st
   return known.size + flights.size < MAX_NAMES ? wanted : '';
 }
 
-function linesOf({ headers, body }: QuestionAnswer): string {
+function linesOf({ headers, body }: SubrequestAnswer): string {
   let lines = '';
   for (let at = 0; at + 1 < headers.length; at += 2) {
     const name = headers[at] ?? '';

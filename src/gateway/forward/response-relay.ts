@@ -8,7 +8,7 @@ import { writeCopy } from '../io/buffer-pool.ts';
 import { writeText } from '../io/direct-writes.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import type { Downstream } from '../connection/downstream.ts';
-import { MAX_RESPONSE_HEAD_BYTES } from '../settings.ts';
+import { MAX_RESPONSE_HEAD_BYTES } from '../fixed-limits.ts';
 import type { UpstreamServer } from '../upstream/upstream-server.ts';
 
 /** The owner of the response: decides on its head. */

@@ -3,8 +3,9 @@ import { createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { parseProxyHeader } from '../../http/proxy-protocol.ts';
-import { clientBlock, inRanges, parseRange } from '../../identity/client-address.ts';
-import type { AddressRange } from '../../identity/client-address.ts';
+import { clientBlock, inRanges } from '../../identity/client-address.ts';
+import { addressRange } from '../../ip-address.ts';
+import type { AddressRange } from '../../ip-address.ts';
 import type { UserKey } from '../../identity/keys.ts';
 import type { PhoneEndpoint } from '../connection/client-connection.ts';
 import type { Deadlines, Timed } from '../io/deadlines.ts';
@@ -12,11 +13,11 @@ import type { Scheme } from '../upstream/client-origin.ts';
 import type { GatewayCounters } from '../gateway-core.ts';
 import type { OnTrouble } from '../trouble.ts';
 import { certificateUser } from './client-certificate.ts';
-import type { GatewaySettings } from '../gateway-settings.ts';
+import type { GatewaySettings } from '../settings.ts';
 import { unsentBytes } from '../io/direct-writes.ts';
 import { shareReads } from '../io/shared-reads.ts';
 import { TlsTerminator } from './tls-terminator.ts';
-import { TurnedAway } from './rejected-connections.ts';
+import { RejectedConnections } from './rejected-connections.ts';
 import type { RefusalCause } from './rejected-connections.ts';
 
 /** Receives an accepted connection. */
@@ -31,16 +32,27 @@ function plainAddress(address: string): string {
   return address.startsWith('::ffff:') ? address.slice(7) : address;
 }
 
-/** A connection between accept and its first request, with one deadline. */
-class Newcomer implements Timed {
-  deadline: number;
+/** A connection whose PROXY header or TLS handshake is not complete: it is closed after a time. */
+class PendingConnection implements Timed {
+  readonly deadline: number;
   next: Timed | null = null;
   previous: Timed | null = null;
   private readonly socket: Socket;
+  private readonly deadlines: Deadlines;
+  private waiting = true;
 
-  constructor(socket: Socket, deadline: number) {
+  constructor(socket: Socket, deadlines: Deadlines, timeoutMs: number) {
     this.socket = socket;
-    this.deadline = deadline;
+    this.deadlines = deadlines;
+    this.deadline = deadlines.now + timeoutMs;
+    deadlines.add(this);
+  }
+
+  /** Ends the wait; further calls do nothing. */
+  done(): void {
+    if (!this.waiting) return;
+    this.waiting = false;
+    this.deadlines.remove(this);
   }
 
   onDeadline(): void {
@@ -53,7 +65,7 @@ export class Listener {
   readonly tls: TlsTerminator | null;
   private readonly server: Server;
   private readonly settings: GatewaySettings;
-  private readonly turnedAway: TurnedAway;
+  private readonly rejected: RejectedConnections;
   private readonly deadlines: Deadlines;
   private readonly onPhone: OnPhone;
   private readonly proxies: readonly AddressRange[] | null;
@@ -73,11 +85,11 @@ export class Listener {
   ) {
     this.settings = settings;
     this.deadlines = deadlines;
-    this.turnedAway = new TurnedAway(counters, onTrouble);
+    this.rejected = new RejectedConnections(counters, onTrouble);
     this.onPhone = onPhone;
     const { tls, proxyProtocolFrom } = settings.listen;
     this.tls = tls === null ? null : new TlsTerminator(tls);
-    this.proxies = proxyProtocolFrom?.map(parseRange) ?? null;
+    this.proxies = proxyProtocolFrom?.map(addressRange) ?? null;
     this.shares = tls === null && proxyProtocolFrom === null && settings.passThrough === null;
     this.server = createServer({
       allowHalfOpen: true,
@@ -160,24 +172,20 @@ export class Listener {
 
   /** Called a few times a second. */
   sweep(now: number): void {
-    this.turnedAway.sweep(now);
+    this.rejected.sweep(now);
   }
 
   private turnAway(socket: Socket, cause: RefusalCause, address: string): void {
-    this.turnedAway.count(cause, address, this.deadlines.now);
+    this.rejected.count(cause, address, this.deadlines.now);
     socket.resetAndDestroy();
   }
 
   /** The header precedes everything else, including TLS (proxy-protocol.txt 2). */
   private readProxyHeader(socket: Socket, peer: string): void {
     let received: Buffer = Buffer.alloc(0);
-    const newcomer = new Newcomer(socket, this.deadlines.now + this.settings.client.headTimeoutMs);
-    this.deadlines.add(newcomer);
-    let waiting = true;
+    const pending = new PendingConnection(socket, this.deadlines, this.settings.client.headTimeoutMs);
     const done = (): void => {
-      if (!waiting) return;
-      waiting = false;
-      this.deadlines.remove(newcomer);
+      pending.done();
       socket.off('data', onData);
       socket.off('end', onEnd);
       socket.off('error', ignore);
@@ -236,21 +244,14 @@ export class Listener {
       this.turnAway(raw, 'EASGATE_MAX_HANDSHAKES', address);
       return;
     }
-    const newcomer = new Newcomer(raw, this.deadlines.now + tls.settings.handshakeTimeoutMs);
-    this.deadlines.add(newcomer);
-    let waiting = true;
-    const done = (): void => {
-      if (!waiting) return;
-      waiting = false;
-      this.deadlines.remove(newcomer);
-    };
+    const pending = new PendingConnection(raw, this.deadlines, tls.settings.handshakeTimeoutMs);
     raw.on('error', ignore);
-    raw.once('close', done);
+    raw.once('close', () => pending.done());
     tls.begin(raw, (socket) => {
-      done();
+      pending.done();
       const user = this.userOf(socket, tls);
       if (user === undefined) {
-        this.turnedAway.count('EASGATE_CLIENT_CERTIFICATE', address, this.deadlines.now);
+        this.rejected.count('EASGATE_CLIENT_CERTIFICATE', address, this.deadlines.now);
         socket.destroy();
         return;
       }

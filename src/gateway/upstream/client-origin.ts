@@ -3,7 +3,7 @@
 import type { RequestHead } from '../../http/request-head.ts';
 import { isHost, isPublicHost } from '../../http/host.ts';
 import { clientChain, firstOf, isHidden } from '../../identity/client-address.ts';
-import type { AddressRange } from '../../identity/client-address.ts';
+import type { AddressRange } from '../../ip-address.ts';
 import { forwardedClient, forwardedValue } from '../../identity/forwarded.ts';
 
 /** Scheme of the phone's request. */

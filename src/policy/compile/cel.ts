@@ -1,5 +1,5 @@
 // Owns `when`: CEL expressions over the facts, checked at compile time, with bounded cost.
-import { didYouMean } from '../document/suggest.ts';
+import { didYouMean } from '../../suggest.ts';
 import { CEL_KEYS, CEL_VARIABLES, environment, runWith } from './cel-environment.ts';
 import { CelVariables } from './cel-variables.ts';
 import type { Scene } from './scene.ts';

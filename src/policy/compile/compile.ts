@@ -9,7 +9,7 @@ import { parseLength, parseTime } from '../document/times.ts';
 import type { Lists } from '../document/value.ts';
 import { REASONS } from '../../model/reason.ts';
 import { REQUIREMENTS, fieldInfo } from '../document/vocabulary.ts';
-import { didYouMean } from '../document/suggest.ts';
+import { didYouMean } from '../../suggest.ts';
 import type { CompiledPolicy, Grandfather, StandingAction } from './compiled-policy.ts';
 import { DEFAULT_COMPLIANCE, compileCompliancePolicy } from './compliance.ts';
 import type { CompiledCompliancePolicy } from './compliance.ts';

@@ -37,7 +37,7 @@ export function compileRequestKeys(rules: readonly CompiledRule[], isTargeted: I
       if (fieldInfo(condition.field).perRequest !== true) continue;
       const wanted = JSON.stringify(condition.wanted);
       // `{ not: … }` treats unknown values differently where a match refuses.
-      found.set(`${condition.field} ${condition.refuses} ${wanted}`, {
+      found.set(`${condition.field} ${condition.unknownMatchesNot} ${wanted}`, {
         field: condition.field,
         wanted,
         holds: condition.holds,

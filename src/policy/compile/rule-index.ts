@@ -51,7 +51,7 @@ export class RuleIndex {
       const one = conditions.find(({ field }) => field === 'groups');
       if (one === undefined || !isOneWay(one.value)) return null;
       decided.add(one);
-      const match = textsMatch(one.value, one.refuses);
+      const match = textsMatch(one.value, one.unknownMatchesNot);
       return { match, negative: one.value.type === 'not', onUnknown: match(null, TIMELESS) === 1 };
     });
     const deployed = rows.map(({ groups }) =>

@@ -1,6 +1,6 @@
 // Owns the warnings about valid but doubtful documents.
 import type { Problems } from '../document/problem.ts';
-import { didYouMean, nearest } from '../document/suggest.ts';
+import { didYouMean, nearest } from '../../suggest.ts';
 import { namesUnknown, someValue } from '../document/value.ts';
 import type { Value } from '../document/value.ts';
 import { AUTH_METHODS } from '../document/vocabulary.ts';
@@ -193,9 +193,9 @@ function hides(earlier: CompiledRule, later: CompiledRule): boolean {
 function isWider(wider: readonly Condition[], map: readonly Condition[]): boolean {
   return wider.every((condition) =>
     map.some(
-      ({ label, wanted, refuses }) =>
+      ({ label, wanted, unknownMatchesNot }) =>
         label === condition.label &&
-        refuses === condition.refuses &&
+        unknownMatchesNot === condition.unknownMatchesNot &&
         JSON.stringify(wanted) === JSON.stringify(condition.wanted),
     ),
   );

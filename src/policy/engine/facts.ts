@@ -1,6 +1,6 @@
 // Owns the facts of an evaluation in the engine's form: texts in lower case, times in milliseconds, versions and
 // addresses parsed once.
-import type { Address } from '../compile/network.ts';
+import type { Address } from '../../ip-address.ts';
 import type { Version } from '../compile/version.ts';
 
 /** An attribute prepared for every kind of comparison; NaN or null = not of that kind. */

@@ -5,8 +5,8 @@ import { child, textOf } from '../../eas/wbxml/element.ts';
 import type { WbxmlElement } from '../../eas/wbxml/element.ts';
 import { applyFolders, applySync, commonVersion, pingFolders, statusOf, syncCollection } from './answers.ts';
 import { Conduct } from './conduct.ts';
-import { discoverByJson, discoverByXml } from './discovery.ts';
-import { FAMILIES } from './families.ts';
+import { discoverByJson, discoverByXml } from './autodiscover.ts';
+import { PHONE_FAMILIES } from './families.ts';
 import type { FamilyRules } from './families.ts';
 import { Memory } from './memory.ts';
 import type { PhoneOptions } from './options.ts';
@@ -15,7 +15,7 @@ import type { ProvisionOutcome } from './provisioning.ts';
 import { reactionTo } from './reactions.ts';
 import {
   changeRequest,
-  composeMessage,
+  composeMail,
   folderSyncRequest,
   pingRequest,
   sendMailRequest,
@@ -46,7 +46,7 @@ export class Phone {
     const { server, email, version, heartbeat } = options;
     this.options = options;
     this.user = options.user ?? email ?? '';
-    this.rules = FAMILIES[options.family];
+    this.rules = PHONE_FAMILIES[options.family];
     this.transport = new Transport(options, this.user, this.rules);
     const url = server === undefined ? null : new URL(server);
     if (url?.pathname === '/') url.pathname = EAS_PATH;
@@ -163,7 +163,7 @@ export class Phone {
   /** Sends a message. Returns whether the server took it. */
   async sendMail(to: string, subject: string, text: string, signal: AbortSignal): Promise<boolean> {
     const from = this.options.email ?? `${this.user}@example.com`;
-    const mime = composeMessage(from, to, subject, text);
+    const mime = composeMail(from, to, subject, text);
     const body = sendMailRequest(this.memory.version ?? '2.5', `${Date.now()}`, mime);
     const answer = await this.exchange('SendMail', body, signal);
     // Success is an answer without a body (MS-ASCMD 2.2.1.17). Any failure leaves the message in the outbox; what it says
@@ -193,7 +193,7 @@ export class Phone {
   private async discover(signal: AbortSignal): Promise<void> {
     const { memory, transport } = this;
     const email = this.options.email ?? '';
-    const search = this.rules.discovery === 'xml' ? discoverByXml : discoverByJson;
+    const search = this.rules.autodiscover === 'xml' ? discoverByXml : discoverByJson;
     const found = await search(email, async (url, request) => {
       const answer = await transport.send(url, request, signal).catch(() => null);
       this.options.onEvent?.({ command: 'Autodiscover', http: answer?.status ?? 0, status: null });

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { configSchema } from '../../../src/config/schema.ts';
 import { noticeSettings } from '../../../src/config/notice-settings.ts';
 import { DEFAULT_TEMPLATES } from '../../../src/notices/default-templates.ts';
-import { Notices } from '../../../src/gateway/access/notice-cache.ts';
+import { NoticeCache } from '../../../src/gateway/access/notice-cache.ts';
 import { fromXml } from '../../../src/eas/wbxml/xml.ts';
 import type { DeviceKey, UserKey } from '../../../src/identity/keys.ts';
 import type { Verdict } from '../../../src/model/verdict.ts';
@@ -114,7 +114,7 @@ describe.each([...DEFAULT_TEMPLATES.keys()])('a reader of %s', (language) => {
 describe('a message', () => {
   it('is not another one because time passes, or because the phone tells its model', async () => {
     world = await openQuarantine();
-    const notices = new Notices(noticeSettings(configSchema.parse({})));
+    const notices = new NoticeCache(noticeSettings(configSchema.parse({})));
     const [user, device] = ['alice' as UserKey, 'phone1' as DeviceKey];
     const reader = { user, device, deviceType: 'iPhone', acceptLanguage: null };
     const first = notices.of(HELD, reader).fingerprint;

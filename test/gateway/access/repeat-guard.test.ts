@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { EasCommand } from '../../../src/eas/commands.ts';
 import { configSchema } from '../../../src/config/schema.ts';
-import { DeviceGuard } from '../../../src/gateway/access/throttle.ts';
+import { Throttle } from '../../../src/gateway/access/throttle.ts';
 import type { DeviceUse } from '../../../src/gateway/access/throttle.ts';
 import { digestOf } from '../../../src/gateway/access/repeat-guard.ts';
 import type { ThrottleSettings } from '../../../src/gateway/settings.ts';
@@ -20,13 +20,13 @@ interface Request {
 
 /** A guard with the default configuration, and one device. */
 class Device {
-  readonly guard: DeviceGuard;
+  readonly guard: Throttle;
   readonly use: DeviceUse;
   /** Seconds at which the device was told to wait, and how long. */
   readonly paused: { readonly at: number; readonly wait: number }[] = [];
 
   constructor(settings: Partial<ThrottleSettings> = {}) {
-    this.guard = new DeviceGuard({ ...configSchema.parse({}).throttle, ...settings });
+    this.guard = new Throttle({ ...configSchema.parse({}).throttle, ...settings });
     this.use = this.guard.useOf('192.0.2.1', 'alice' as UserKey, 'abc' as DeviceKey);
   }
 

@@ -1,14 +1,15 @@
 // Owns the promises of the battery guard on real connections: who is told to wait, and which Ping of a device counts.
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { checkLeaks } from '../../support/checks/leaks.ts';
-import { RawClient } from '../../support/phones/raw-client.ts';
+import type { RawClient } from '../../support/phones/raw-client.ts';
 import type { RawResponse } from '../../support/phones/raw-client.ts';
 import { ok, startRawBackend } from '../../support/servers/raw-backend.ts';
 import type { RawBackend } from '../../support/servers/raw-backend.ts';
 import { TestClock } from '../../support/checks/test-clock.ts';
-import { FOLDER_SYNC, PING, request, startTestGateway } from '../../support/servers/test-gateway.ts';
+import { FOLDER_SYNC, PING, request } from '../../support/servers/test-gateway.ts';
 import type { SettingsOverrides, TestGateway } from '../../support/servers/test-gateway.ts';
 import { until } from '../../support/checks/until.ts';
+import { backendOf, gatewayOf, phoneOf } from '../../support/servers/openings.ts';
 
 checkLeaks();
 
@@ -25,13 +26,8 @@ async function setUp(overrides: SettingsOverrides = {}): Promise<SetUp> {
     if (!target.includes('Cmd=Ping')) connection.socket.write(ok());
   });
   onTestFinished(() => backend.close());
-  const gateway = await startTestGateway(backend.port, overrides);
-  onTestFinished(() => gateway.close());
-  const open = async (): Promise<RawClient> => {
-    const client = await RawClient.open(gateway.port);
-    onTestFinished(() => client.destroy());
-    return client;
-  };
+  const gateway = await gatewayOf(backend, overrides);
+  const open = (): Promise<RawClient> => phoneOf(gateway);
   return { backend, gateway, open };
 }
 
@@ -116,15 +112,12 @@ describe('a device', () => {
 
   it('that repeats a Ping which is answered at once is told to wait, though it asks twice a second only', async () => {
     const time = new TestClock();
-    const backend = await startRawBackend(({ connection }) => connection.socket.write(ok()));
-    onTestFinished(() => backend.close());
-    const gateway = await startTestGateway(backend.port, {
+    const backend = await backendOf(({ connection }) => connection.socket.write(ok()));
+    const gateway = await gatewayOf(backend, {
       time,
       throttle: { burst: 300, perMinute: 120, repeats: 45, repeatsPerMinute: 30, pauseSeconds: 30 },
     });
-    onTestFinished(() => gateway.close());
-    const phone = await RawClient.open(gateway.port);
-    onTestFinished(() => phone.destroy());
+    const phone = await phoneOf(gateway);
     let seconds = 0;
     let told: RawResponse | undefined;
     while (told === undefined && seconds < 150) {

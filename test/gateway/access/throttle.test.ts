@@ -1,7 +1,7 @@
 // Owns the promises of the battery guard by themselves, on a clock that the test sets.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { DeviceGuard } from '../../../src/gateway/access/throttle.ts';
+import { Throttle } from '../../../src/gateway/access/throttle.ts';
 import type { HeldPing } from '../../../src/gateway/access/throttle.ts';
 import type { ThrottleSettings } from '../../../src/gateway/settings.ts';
 import type { DeviceKey, UserKey } from '../../../src/identity/keys.ts';
@@ -14,8 +14,8 @@ const SECRET = 'Basic YWxpY2U6c2VjcmV0';
 const GUESS = 'Basic YWxpY2U6Z3Vlc3M=';
 const START = 1_800_000_000_000;
 
-const guardWith = (settings: Partial<ThrottleSettings> = {}): DeviceGuard =>
-  new DeviceGuard({
+const guardWith = (settings: Partial<ThrottleSettings> = {}): Throttle =>
+  new Throttle({
     burst: 3,
     perMinute: 60,
     repeats: 0,

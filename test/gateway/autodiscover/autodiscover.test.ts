@@ -1,14 +1,15 @@
 // Owns the promises about phones that look for their server, and about mail servers that send them elsewhere.
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { writeError, writeRedirect, writeRequest, writeSettings } from '../../../src/eas/autodiscover/pox.ts';
 import { checkLeaks } from '../../support/checks/leaks.ts';
-import { OFFER, ok, startRawBackend } from '../../support/servers/raw-backend.ts';
+import { OFFER, ok } from '../../support/servers/raw-backend.ts';
 import type { BackendRequest, RawBackend } from '../../support/servers/raw-backend.ts';
-import { RawClient } from '../../support/phones/raw-client.ts';
+import type { RawClient } from '../../support/phones/raw-client.ts';
 import type { RawResponse } from '../../support/phones/raw-client.ts';
-import { FOLDER_SYNC, request, startTestGateway, untilLeft } from '../../support/servers/test-gateway.ts';
+import { FOLDER_SYNC, request, untilLeft } from '../../support/servers/test-gateway.ts';
 import type { SettingsOverrides, TestGateway } from '../../support/servers/test-gateway.ts';
 import { until } from '../../support/checks/until.ts';
+import { backendOf, gatewayOf, phoneOf } from '../../support/servers/openings.ts';
 
 checkLeaks();
 
@@ -18,15 +19,15 @@ const PATH = '/Autodiscover/Autodiscover.xml';
 const ann = `Basic ${Buffer.from('ann:secret').toString('base64')}`;
 const FACTS = { culture: 'de:de', displayName: 'Ann Example', email: 'ann@example.com' };
 
-/** Takes ann's password; answers Autodiscover with `discovery`. */
-function mailServer(discovery?: string): (request: BackendRequest) => void {
+/** Takes ann's password; answers Autodiscover with `autodiscover`. */
+function mailServer(autodiscover?: string): (request: BackendRequest) => void {
   return (asked) => {
     const { method, target, connection } = asked;
     if (asked.header('authorization') !== ann) {
       const challenge = 'WWW-Authenticate: Basic realm="corp"\r\n';
       connection.socket.write(`HTTP/1.1 401 No\r\n${challenge}Content-Length: 0\r\n\r\n`);
-    } else if (method === 'POST' && target === PATH && discovery !== undefined) {
-      connection.socket.write(ok(discovery, 'Content-Type: text/xml\r\n'));
+    } else if (method === 'POST' && target === PATH && autodiscover !== undefined) {
+      connection.socket.write(ok(autodiscover, 'Content-Type: text/xml\r\n'));
     } else {
       connection.socket.write(ok('ok', OFFER));
     }
@@ -38,15 +39,12 @@ async function setUp(
   onRequest = mailServer(),
   overrides: SettingsOverrides = {},
 ): Promise<{ backend: RawBackend; gateway: TestGateway; client: RawClient }> {
-  const backend = await startRawBackend(onRequest);
-  onTestFinished(() => backend.close());
-  const gateway = await startTestGateway(backend.port, {
+  const backend = await backendOf(onRequest);
+  const gateway = await gatewayOf(backend, {
     autodiscover: { mode, publicUrl: PUBLIC_URL, path: PATH },
     ...overrides,
   });
-  onTestFinished(() => gateway.close());
-  const client = await RawClient.open(gateway.port);
-  onTestFinished(() => client.destroy());
+  const client = await phoneOf(gateway);
   return { backend, gateway, client };
 }
 
@@ -218,7 +216,7 @@ describe('Autodiscover answered by the gateway', () => {
     expect(response.status).toBe(200);
     expect(JSON.parse(response.body.toString())).toEqual({ Protocol: 'ActiveSync', Url: PUBLIC_URL });
     expect(backend.requests).toEqual([]);
-    expect(gateway.finished.at(-1)?.discovery).toMatchObject({ form: 'json' });
+    expect(gateway.finished.at(-1)?.autodiscover).toMatchObject({ form: 'json' });
   });
 
   it('frees what a client that leaves had asked for', async () => {

@@ -1,11 +1,11 @@
 // Owns the promises of the EAS lane when something is wrong: the client, the mail server, the store, time.
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { freePort } from '../../support/servers/free-port.ts';
-import { SWEEP_INTERVAL_MS } from '../../../src/gateway/settings.ts';
+import { SWEEP_INTERVAL_MS } from '../../../src/gateway/fixed-limits.ts';
 import { checkLeaks } from '../../support/checks/leaks.ts';
 import { RawClient, untilRead } from '../../support/phones/raw-client.ts';
-import { answerOk } from '../../support/servers/openings.ts';
-import { OFFER, UNAUTHORIZED, isBare, ok, startRawBackend } from '../../support/servers/raw-backend.ts';
+import { answerOk, backendOf, gatewayOf, phoneOf } from '../../support/servers/openings.ts';
+import { OFFER, UNAUTHORIZED, isBare, ok } from '../../support/servers/raw-backend.ts';
 import type { BackendConnection, BackendRequest, RawBackend } from '../../support/servers/raw-backend.ts';
 import {
   FOLDER_SYNC,
@@ -24,12 +24,9 @@ async function setUp(
   overrides: SettingsOverrides = {},
   onData?: (connection: BackendConnection) => void,
 ): Promise<{ backend: RawBackend; gateway: TestGateway; client: RawClient }> {
-  const backend = await startRawBackend(onRequest, onData);
-  onTestFinished(() => backend.close());
-  const gateway = await startTestGateway(backend.port, overrides);
-  onTestFinished(() => gateway.close());
-  const client = await RawClient.open(gateway.port);
-  onTestFinished(() => client.destroy());
+  const backend = await backendOf(onRequest, onData);
+  const gateway = await gatewayOf(backend, overrides);
+  const client = await phoneOf(gateway);
   return { backend, gateway, client };
 }
 
@@ -124,8 +121,7 @@ describe('the mail server', () => {
   it('with all connections in use gives 503 with Retry-After', async () => {
     const { client, gateway } = await setUp(() => undefined, { upstream: { maxConnections: 1 } });
     client.send(request('Ping', PING));
-    const second = await RawClient.open(gateway.port);
-    onTestFinished(() => second.destroy());
+    const second = await phoneOf(gateway);
     await until(() => gateway.upstreamConnections() === 1);
     second.send(request('FolderSync', FOLDER_SYNC));
     const response = await second.response();
@@ -183,8 +179,7 @@ describe('a client', () => {
     await untilRead(gateway);
     await gateway.time.advance(5_001);
     expect((await client.response()).status).toBe(408);
-    const second = await RawClient.open(gateway.port);
-    onTestFinished(() => second.destroy());
+    const second = await phoneOf(gateway);
     second.send(request('SendMail', Buffer.from('03016a00001545', 'hex'), ['Content-Length: 20']));
     await untilRead(gateway);
     await gateway.time.advance(5_001);
@@ -226,8 +221,7 @@ describe('a client', () => {
     const { backend, client, gateway } = await setUp(undefined, { client: { maxBodyBytes: 1000 } });
     client.send(request('SendMail', Buffer.from('03016a00001545', 'hex'), ['Content-Length: 1001']));
     expect((await client.response()).status).toBe(413);
-    const second = await RawClient.open(gateway.port);
-    onTestFinished(() => second.destroy());
+    const second = await phoneOf(gateway);
     second.send(request('SendMail', Buffer.alloc(0), ['Transfer-Encoding: chunked']));
     second.send(`7\r\n${Buffer.from('03016a00001545', 'hex').toString('latin1')}\r\n`);
     second.send(`3e9\r\n${'x'.repeat(1001)}\r\n`);
@@ -343,8 +337,7 @@ describe('the verdict', () => {
       expect(asked).toMatchObject({ method: 'OPTIONS', target: '/Microsoft-Server-ActiveSync' });
     expect(gateway.seen).toEqual([]);
     status = '200 OK';
-    const other = await RawClient.open(gateway.port);
-    onTestFinished(() => other.destroy());
+    const other = await phoneOf(gateway);
     // Other credentials: the answer about the first ones is remembered.
     other.send(request('FolderSync', FOLDER_SYNC).replace('YWxpY2U6c2VjcmV0', 'YWxpY2U6cmlnaHQ='));
     await other.response();

@@ -1,15 +1,16 @@
 // Owns the promises about bounds at the front door: sizes, counts and memory. Real sockets.
-import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { ERRORS } from '../../../src/errors.ts';
 import type { HttpErrorCode } from '../../../src/errors.ts';
 import { errorReply } from '../../../src/http/reply.ts';
 import { checkLeaks } from '../../support/checks/leaks.ts';
-import { RawClient } from '../../support/phones/raw-client.ts';
-import { ok, startRawBackend } from '../../support/servers/raw-backend.ts';
+import type { RawClient } from '../../support/phones/raw-client.ts';
+import { ok } from '../../support/servers/raw-backend.ts';
 import type { BackendRequest, RawBackend } from '../../support/servers/raw-backend.ts';
-import { FOLDER_SYNC, PING, request, startTestGateway } from '../../support/servers/test-gateway.ts';
+import { FOLDER_SYNC, PING, request } from '../../support/servers/test-gateway.ts';
 import type { SettingsOverrides, TestGateway } from '../../support/servers/test-gateway.ts';
 import { until } from '../../support/checks/until.ts';
+import { backendOf, gatewayOf, phoneOf } from '../../support/servers/openings.ts';
 
 checkLeaks();
 
@@ -32,15 +33,9 @@ const holdPings = ({ connection, target }: BackendRequest): void => {
 };
 
 async function setUp(overrides: SettingsOverrides = {}, onRequest = holdPings): Promise<SetUp> {
-  const backend = await startRawBackend(onRequest);
-  onTestFinished(() => backend.close());
-  const gateway = await startTestGateway(backend.port, overrides);
-  onTestFinished(() => gateway.close());
-  const open = async (): Promise<RawClient> => {
-    const client = await RawClient.open(gateway.port);
-    onTestFinished(() => client.destroy());
-    return client;
-  };
+  const backend = await backendOf(onRequest);
+  const gateway = await gatewayOf(backend, overrides);
+  const open = (): Promise<RawClient> => phoneOf(gateway);
   // The reset may come before the connection is seen to stand.
   const turnedAway = async (): Promise<void> => {
     const { turnedAway: before } = gateway.counters;

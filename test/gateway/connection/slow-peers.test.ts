@@ -1,14 +1,16 @@
 // Owns the promises about peers that are slow or take nothing: they are cut in time, they cost little, and a phone on a
 // bad line still gets its answer whole.
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { LINGER_MS } from '../../../src/gateway/settings.ts';
+import { LINGER_MS } from '../../../src/gateway/fixed-limits.ts';
 import { checkLeaks } from '../../support/checks/leaks.ts';
-import { RawClient, untilRead } from '../../support/phones/raw-client.ts';
-import { ok, startRawBackend } from '../../support/servers/raw-backend.ts';
+import { untilRead } from '../../support/phones/raw-client.ts';
+import type { RawClient } from '../../support/phones/raw-client.ts';
+import { ok } from '../../support/servers/raw-backend.ts';
 import type { BackendConnection, BackendRequest, RawBackend } from '../../support/servers/raw-backend.ts';
-import { FOLDER_SYNC, request, startTestGateway } from '../../support/servers/test-gateway.ts';
+import { FOLDER_SYNC, request } from '../../support/servers/test-gateway.ts';
 import type { SettingsOverrides, TestGateway } from '../../support/servers/test-gateway.ts';
 import { until } from '../../support/checks/until.ts';
+import { backendOf, gatewayOf, phoneOf } from '../../support/servers/openings.ts';
 
 checkLeaks();
 
@@ -26,16 +28,13 @@ async function setUp(
   overrides: SettingsOverrides = {},
   onRequest: (request: BackendRequest) => void = ({ connection }) => connection.socket.write(ok()),
 ): Promise<SetUp> {
-  const backend = await startRawBackend(onRequest);
-  onTestFinished(() => backend.close());
-  const gateway = await startTestGateway(backend.port, overrides);
-  onTestFinished(() => gateway.close());
+  const backend = await backendOf(onRequest);
+  const gateway = await gatewayOf(backend, overrides);
   let most = 0;
   const unsent = (): number => gateway.unsentBytes();
   const watch = setInterval(() => (most = Math.max(most, unsent())), 1);
   onTestFinished(() => clearInterval(watch));
-  const client = await RawClient.open(gateway.port);
-  onTestFinished(() => client.destroy());
+  const client = await phoneOf(gateway);
   return { backend, gateway, client, unsent, mostUnsent: () => most };
 }
 

@@ -10,13 +10,14 @@ import {
 } from '../../support/phones/ntlm-tokens.ts';
 import { PASSWORD, proof, startNtlmBackend } from '../../support/servers/ntlm-backend.ts';
 import type { NtlmBackend, NtlmBackendOptions } from '../../support/servers/ntlm-backend.ts';
-import { ok, startRawBackend } from '../../support/servers/raw-backend.ts';
-import { RawClient } from '../../support/phones/raw-client.ts';
+import { ok } from '../../support/servers/raw-backend.ts';
+import type { RawClient } from '../../support/phones/raw-client.ts';
 import type { RawResponse } from '../../support/phones/raw-client.ts';
-import { FOLDER_SYNC, PING, startTestGateway } from '../../support/servers/test-gateway.ts';
+import { FOLDER_SYNC, PING } from '../../support/servers/test-gateway.ts';
 import type { SettingsOverrides, TestGateway } from '../../support/servers/test-gateway.ts';
 import { until } from '../../support/checks/until.ts';
 import { checkLeaks } from '../../support/checks/leaks.ts';
+import { backendOf, gatewayOf, phoneOf } from '../../support/servers/openings.ts';
 
 checkLeaks();
 
@@ -26,8 +27,7 @@ async function setUp(
 ): Promise<{ backend: NtlmBackend; gateway: TestGateway }> {
   const backend = await startNtlmBackend(options);
   onTestFinished(() => backend.close());
-  const gateway = await startTestGateway(backend.port, overrides);
-  onTestFinished(() => gateway.close());
+  const gateway = await gatewayOf(backend, overrides);
   return { backend, gateway };
 }
 
@@ -91,8 +91,7 @@ class Phone {
 }
 
 async function phone(gateway: TestGateway, user: string): Promise<Phone> {
-  const client = await RawClient.open(gateway.port);
-  onTestFinished(() => client.destroy());
+  const client = await phoneOf(gateway);
   return new Phone(user, client);
 }
 
@@ -408,14 +407,12 @@ describe('offers to authenticate the connection, where they are stripped', () =>
   const strip = { balancing: { connectionAuth: 'strip' as const } };
 
   async function offered(lines: string[], settings: SettingsOverrides = strip): Promise<string[]> {
-    const backend = await startRawBackend(({ connection }) =>
+    const backend = await backendOf(({ connection }) =>
       connection.socket.write(
         `HTTP/1.1 401 No\r\n${lines.map((line) => `${line}\r\n`).join('')}Content-Length: 0\r\n\r\n`,
       ),
     );
-    onTestFinished(() => backend.close());
-    const gateway = await startTestGateway(backend.port, settings);
-    onTestFinished(() => gateway.close());
+    const gateway = await gatewayOf(backend, settings);
     const alice = await phone(gateway, 'alice');
     const { headers } = await alice.ask(basic('alice'));
     return headers.filter(([name]) => name.toLowerCase() === 'www-authenticate').map(([, value]) => value);

@@ -21,7 +21,7 @@ const RUNS = { numRuns: 20_000 };
 /** Why these facts may be forwarded, by rules of this file alone; null = they may not. */
 function reasonToForward(exchange: Exchange): string | null {
   const { command, leg, verdict } = exchange;
-  if (exchange.discovery !== null) return null;
+  if (exchange.autodiscover !== null) return null;
   if (exchange.challengeOnly) return leg === 'opening' ? 'openingLeg' : null;
   if (!exchange.rootSeen || exchange.bodySpent) return null;
   if (command === null) {

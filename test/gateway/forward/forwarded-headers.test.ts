@@ -1,8 +1,8 @@
 // Owns the promises of what the mail server is told of a client, in both lanes: whose word on address, scheme and host counts.
 import { beforeEach, describe, expect, it } from 'vitest';
-import { parseRange } from '../../../src/identity/client-address.ts';
+import { addressRange } from '../../../src/ip-address.ts';
 import { proxyHeader } from '../../../src/http/proxy-protocol.ts';
-import type { PassThroughSettings } from '../../../src/gateway/pass-through/settings.ts';
+import type { PassThroughSettings } from '../../../src/gateway/settings.ts';
 import { checkLeaks } from '../../support/checks/leaks.ts';
 import { ok } from '../../support/servers/raw-backend.ts';
 import type { RawBackend } from '../../support/servers/raw-backend.ts';
@@ -27,7 +27,7 @@ const lane = (rules: Rules): PassThroughSettings =>
   laneSettings({
     paths: [{ path: '/owa', match: 'prefix', upgrade: false }],
     publicHosts: rules.publicHosts ?? [],
-    trustedProxies: (rules.trusted ?? []).map(parseRange),
+    trustedProxies: (rules.trusted ?? []).map(addressRange),
     forwardedHeader: rules.header ?? 'xForwardedFor',
     sendsForwarded: rules.sends ?? false,
   });

@@ -2,10 +2,10 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { checkLeaks } from '../../support/checks/leaks.ts';
 import { RawClient } from '../../support/phones/raw-client.ts';
-import { answerOk } from '../../support/servers/openings.ts';
+import { answerOk, backendOf, gatewayOf, phoneOf } from '../../support/servers/openings.ts';
 import { ok, startRawBackend } from '../../support/servers/raw-backend.ts';
 import type { BackendRequest, RawBackend } from '../../support/servers/raw-backend.ts';
-import { FOLDER_SYNC, PING, request, startTestGateway } from '../../support/servers/test-gateway.ts';
+import { FOLDER_SYNC, PING, request } from '../../support/servers/test-gateway.ts';
 import type { SettingsOverrides, TestGateway } from '../../support/servers/test-gateway.ts';
 import { until } from '../../support/checks/until.ts';
 
@@ -15,12 +15,9 @@ async function setUp(
   onRequest: (request: BackendRequest) => void = answerOk,
   overrides: SettingsOverrides = {},
 ): Promise<{ backend: RawBackend; gateway: TestGateway; client: RawClient }> {
-  const backend = await startRawBackend(onRequest);
-  onTestFinished(() => backend.close());
-  const gateway = await startTestGateway(backend.port, overrides);
-  onTestFinished(() => gateway.close());
-  const client = await RawClient.open(gateway.port);
-  onTestFinished(() => client.destroy());
+  const backend = await backendOf(onRequest);
+  const gateway = await gatewayOf(backend, overrides);
+  const client = await phoneOf(gateway);
   return { backend, gateway, client };
 }
 
@@ -229,8 +226,7 @@ describe('a response', () => {
         connection.socket.write('HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n');
     });
     onTestFinished(() => backend.close());
-    const gateway = await startTestGateway(backend.port);
-    onTestFinished(() => gateway.close());
+    const gateway = await gatewayOf(backend);
     const client = await RawClient.open(gateway.port);
     client.send(request('SendMail', Buffer.from('03016a00001545', 'hex'), ['Content-Length: 1000000']));
     const response = await client.response();
@@ -380,8 +376,7 @@ describe('held polls', () => {
     client.destroy();
     const phones: RawClient[] = [];
     for (let index = 0; index < 10; index++) {
-      const phone = await RawClient.open(gateway.port);
-      onTestFinished(() => phone.destroy());
+      const phone = await phoneOf(gateway);
       phones.push(phone);
       phone.send(request('Ping', PING, [], `PHONE${index}`));
     }

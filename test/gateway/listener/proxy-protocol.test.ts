@@ -2,11 +2,11 @@
 import { connect } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { parseProxyHeader, proxyHeader } from '../../../src/http/proxy-protocol.ts';
-import { answerOk } from '../../support/servers/openings.ts';
-import { ok, startRawBackend } from '../../support/servers/raw-backend.ts';
+import { answerOk, backendOf, gatewayOf, phoneOf } from '../../support/servers/openings.ts';
+import { ok } from '../../support/servers/raw-backend.ts';
 import type { BackendConnection, BackendRequest, RawBackend } from '../../support/servers/raw-backend.ts';
-import { RawClient } from '../../support/phones/raw-client.ts';
-import { FOLDER_SYNC, request, startTestGateway } from '../../support/servers/test-gateway.ts';
+import type { RawClient } from '../../support/phones/raw-client.ts';
+import { FOLDER_SYNC, request } from '../../support/servers/test-gateway.ts';
 import type { SettingsOverrides, TestGateway } from '../../support/servers/test-gateway.ts';
 import { until } from '../../support/checks/until.ts';
 import { checkLeaks } from '../../support/checks/leaks.ts';
@@ -17,16 +17,13 @@ async function setUp(
   overrides: SettingsOverrides,
   onRequest: (request: BackendRequest) => void = answerOk,
 ): Promise<{ backend: RawBackend; gateway: TestGateway }> {
-  const backend = await startRawBackend(onRequest);
-  onTestFinished(() => backend.close());
-  const gateway = await startTestGateway(backend.port, overrides);
-  onTestFinished(() => gateway.close());
+  const backend = await backendOf(onRequest);
+  const gateway = await gatewayOf(backend, overrides);
   return { backend, gateway };
 }
 
 async function open(gateway: TestGateway): Promise<RawClient> {
-  const client = await RawClient.open(gateway.port);
-  onTestFinished(() => client.destroy());
+  const client = await phoneOf(gateway);
   return client;
 }
 

@@ -2,7 +2,7 @@
 import { connect } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { GatewayCounters } from '../../../src/gateway/gateway-core.ts';
-import { TurnedAway } from '../../../src/gateway/listener/rejected-connections.ts';
+import { RejectedConnections } from '../../../src/gateway/listener/rejected-connections.ts';
 import { createAuthority } from '../../support/servers/certificates.ts';
 import { checkLeaks } from '../../support/checks/leaks.ts';
 import type { SettingsOverrides, TestGateway } from '../../support/servers/test-gateway.ts';
@@ -84,7 +84,9 @@ describe('the lines about them', () => {
   const start = () => {
     const counters = { turnedAway: 0 } as GatewayCounters;
     const lines: unknown[] = [];
-    const turnedAway = new TurnedAway(counters, (code, facts) => lines.push([code, facts['connections']]));
+    const turnedAway = new RejectedConnections(counters, (code, facts) =>
+      lines.push([code, facts['connections']]),
+    );
     return { counters, lines, turnedAway };
   };
 

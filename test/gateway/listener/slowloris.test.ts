@@ -7,12 +7,13 @@ import { expect, it, onTestFinished } from 'vitest';
 import { createAuthority } from '../../support/servers/certificates.ts';
 import { checkLeaks } from '../../support/checks/leaks.ts';
 import { RawClient } from '../../support/phones/raw-client.ts';
-import { ok, startRawBackend } from '../../support/servers/raw-backend.ts';
+import { ok } from '../../support/servers/raw-backend.ts';
 import type { CrowdReport, Slowness } from '../../support/phones/slow-crowd.ts';
-import { FOLDER_SYNC, request, startTestGateway } from '../../support/servers/test-gateway.ts';
+import { FOLDER_SYNC, request } from '../../support/servers/test-gateway.ts';
 import type { SettingsOverrides, TestGateway } from '../../support/servers/test-gateway.ts';
 import { TlsPhone, listenerTls } from '../../support/phones/tls-phone.ts';
 import { until } from '../../support/checks/until.ts';
+import { backendOf, gatewayOf } from '../../support/servers/openings.ts';
 
 checkLeaks();
 
@@ -41,10 +42,8 @@ async function setUp(
   overrides: SettingsOverrides,
   open: (port: number) => Promise<RawClient>,
 ): Promise<SetUp> {
-  const backend = await startRawBackend(({ connection }) => connection.socket.write(ok()));
-  onTestFinished(() => backend.close());
-  const gateway = await startTestGateway(backend.port, overrides);
-  onTestFinished(() => gateway.close());
+  const backend = await backendOf(({ connection }) => connection.socket.write(ok()));
+  const gateway = await gatewayOf(backend, overrides);
   const phones = await Promise.all(Array.from({ length: PHONES }, () => open(gateway.port)));
   onTestFinished(() => {
     for (const phone of phones) phone.destroy();

@@ -1,10 +1,9 @@
 // Owns the promises about where the lane for other paths goes, and what comes in to it: the right mail server, proven by
-// its certificate, told of the right client, through the front doors that phones use.
+// its certificate, told of the right client, through the paths that phones use.
 import type { TLSSocket, TlsOptions } from 'node:tls';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import type { PassThroughSettings } from '../../../src/gateway/pass-through/settings.ts';
-import type { UpstreamTlsSettings } from '../../../src/gateway/settings.ts';
-import { parseRange } from '../../../src/identity/client-address.ts';
+import type { PassThroughSettings, UpstreamTlsSettings } from '../../../src/gateway/settings.ts';
+import { addressRange } from '../../../src/ip-address.ts';
 import { createAuthority, createSelfSigned } from '../../support/servers/certificates.ts';
 import type { Authority, Credentials } from '../../support/servers/certificates.ts';
 import { checkLeaks } from '../../support/checks/leaks.ts';
@@ -273,7 +272,7 @@ describe('a mail server that expects a PROXY header', () => {
     const gateway = await start(
       backend,
       { upstream: { proxyProtocol: 1 } },
-      { trustedProxies: [parseRange('127.0.0.1')] },
+      { trustedProxies: [addressRange('127.0.0.1')] },
     );
     const addresses = ['192.0.2.7', '192.0.2.8'];
     for (const address of addresses) {
@@ -286,7 +285,7 @@ describe('a mail server that expects a PROXY header', () => {
 
   it('never gets the requests of two clients on a connection that one of them authenticated', async () => {
     const backend = await backendOf(answerOk);
-    const gateway = await start(backend, {}, { trustedProxies: [parseRange('127.0.0.1')] });
+    const gateway = await start(backend, {}, { trustedProxies: [addressRange('127.0.0.1')] });
     const client = await open(gateway);
     for (const lines of [
       ['X-Forwarded-For: 192.0.2.7', 'Authorization: NTLM TlRMTVNTUAABAAAA'],
@@ -305,7 +304,7 @@ describe('a mail server that expects a PROXY header', () => {
 describe('of clients that a trusted proxy hides', () => {
   it('none gets a connection that the one before it authenticated', async () => {
     const backend = await backendOf(answerOk);
-    const gateway = await start(backend, {}, { trustedProxies: [parseRange('127.0.0.1')] });
+    const gateway = await start(backend, {}, { trustedProxies: [addressRange('127.0.0.1')] });
     const client = await open(gateway);
     client.send(get('/owa/', 'X-Forwarded-For: unknown', 'Authorization: NTLM TlRMTVNTUAABAAAA'));
     expect((await client.response()).header('connection')).toBe('close');

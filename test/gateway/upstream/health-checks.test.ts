@@ -7,9 +7,9 @@ import { freePort } from '../../support/servers/free-port.ts';
 import { checkLeaks } from '../../support/checks/leaks.ts';
 import { startRawBackend } from '../../support/servers/raw-backend.ts';
 import type { BackendRequest, RawBackend } from '../../support/servers/raw-backend.ts';
-import { RawClient } from '../../support/phones/raw-client.ts';
 import { FOLDER_SYNC, request, startTestGateway, testSettings } from '../../support/servers/test-gateway.ts';
 import { until } from '../../support/checks/until.ts';
+import { phoneOf } from '../../support/servers/openings.ts';
 
 checkLeaks();
 
@@ -154,8 +154,7 @@ describe('a gateway with health checks', () => {
       balancing: { health: { ...HEALTH, rise: 1, fall: 1 } },
     });
     onTestFinished(() => gateway.close());
-    const phone = await RawClient.open(gateway.port);
-    onTestFinished(() => phone.destroy());
+    const phone = await phoneOf(gateway);
     const sync = async (): Promise<number> => {
       phone.send(request('FolderSync', FOLDER_SYNC));
       return (await phone.response()).status;

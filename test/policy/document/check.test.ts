@@ -81,7 +81,7 @@ messages: { osToOld: { en: "Hi {usr}", link: ftp } }
     expect(loadPolicyText('', {}).policy).not.toBeNull();
     expect(problems('')).toEqual([]);
     expect(problems('- a\n')).toEqual(['1:1 error : must be a map, is a list']);
-    expect(problems('rules:\n')).toEqual(['1:7 error rules: is empty: must be a list']);
+    expect(problems('rules:\n')).toEqual(['1:1 error rules: is empty: must be a list']);
   });
 
   it('reads no files for a document without a folder', () => {

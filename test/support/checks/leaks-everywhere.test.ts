@@ -7,7 +7,7 @@ const root = join(import.meta.dirname, '../..');
 
 /** Modules whose use opens something; of this project, those that start a server or a process, or connect. */
 const OPENERS =
-  /^node:(net|tls|http|https|child_process)$|\/src\/(gateway\/gateway|gateway\/upstream\/[a-z-]+|worker\/runtime|cli\/demo|supervisor\/(supervisor|file-watch)|directory\/open-store|directory\/redis\/[a-z-]+|sample\/server|sample\/phone\/(phone|transport|discovery))\.ts$/;
+  /^node:(net|tls|http|https|child_process)$|\/src\/(gateway\/gateway|gateway\/upstream\/[a-z-]+|worker\/runtime|cli\/demo|supervisor\/(supervisor|file-watch)|directory\/open-store|directory\/redis\/[a-z-]+|sample\/server|sample\/phone\/(phone|transport|autodiscover))\.ts$/;
 
 /** What a file imports for more than its types; files of the project as paths. */
 function importsOf(path: string): string[] {

@@ -19,6 +19,8 @@ const PROTOCOLS = ['errors.ts', 'plain-text.ts'];
 export const WALLS: readonly Wall[] = [
   { name: 'errors.ts', holds: 'the table of errors: code, status, what to do', may: [], pure: [] },
   { name: 'plain-text.ts', holds: 'texts of phones, bounded, without control characters', may: [], pure: [] },
+  { name: 'ip-address.ts', holds: 'IP addresses and ranges of them', may: [], pure: [] },
+  { name: 'suggest.ts', holds: 'the known name nearest to a misspelt one', may: [], pure: [] },
   { name: 'clock.ts', holds: 'the monotonic clock of all deadlines', may: [] },
   { name: 'node-version.ts', holds: 'which Node.js the program needs', may: [], pure: [] },
   { name: 'compile-cache.ts', holds: 'where Node.js keeps the compiled program', may: [] },
@@ -33,7 +35,7 @@ export const WALLS: readonly Wall[] = [
   {
     name: 'identity',
     holds: 'user and device keys, client address',
-    may: [...PROTOCOLS, 'http', 'eas'],
+    may: [...PROTOCOLS, 'ip-address.ts', 'http', 'eas'],
     pure: [],
   },
   {
@@ -45,7 +47,7 @@ export const WALLS: readonly Wall[] = [
   {
     name: 'policy',
     holds: 'the compliance policy: document, compiler, walk',
-    may: ['model'],
+    may: ['ip-address.ts', 'suggest.ts', 'model'],
     pure: ['zod', '@marcbachmann/cel-js'],
   },
   {
@@ -57,7 +59,7 @@ export const WALLS: readonly Wall[] = [
   {
     name: 'quarantine',
     holds: 'the mailbox that quarantined phones see',
-    may: [...PROTOCOLS, 'eas'],
+    may: [...PROTOCOLS, 'eas', 'notices'],
     pure: ['node:buffer', 'node:crypto'],
   },
   {
@@ -81,6 +83,7 @@ export const WALLS: readonly Wall[] = [
     holds: 'the data plane of one worker',
     may: [
       ...PROTOCOLS,
+      'ip-address.ts',
       'clock.ts',
       'http',
       'eas',
@@ -96,7 +99,7 @@ export const WALLS: readonly Wall[] = [
   {
     name: 'config',
     holds: 'the configuration: schema, loading, checks, reference pages',
-    may: ['identity', 'eas', 'policy', 'notices', 'directory', 'gateway'],
+    may: ['ip-address.ts', 'suggest.ts', 'identity', 'eas', 'policy', 'notices', 'directory', 'gateway'],
   },
   { name: 'supervisor', holds: 'the primary: workers, sockets, reload', may: ['clock.ts', 'config'] },
   {
@@ -126,6 +129,7 @@ export const WALLS: readonly Wall[] = [
     may: [
       'errors.ts',
       'plain-text.ts',
+      'suggest.ts',
       'clock.ts',
       'identity',
       'eas',

@@ -1,12 +1,11 @@
-// Owns opening mail servers, gateways and phones in a test, and closeAtEnd them when the test ends. Not for `beforeAll`.
+// Owns opening mail servers, gateways and phones in a test, and closing them when the test ends. Not for `beforeAll`.
 import type { TlsOptions } from 'node:tls';
 import { onTestFinished } from 'vitest';
 import type { Exchange } from '../../../src/gateway/exchange/exchange.ts';
 import { startGateway } from '../../../src/gateway/gateway.ts';
 import type { Gateway } from '../../../src/gateway/gateway.ts';
 import type { VerdictSource } from '../../../src/gateway/gateway-core.ts';
-import type { PassThroughSettings } from '../../../src/gateway/pass-through/settings.ts';
-import type { UpstreamServerSettings } from '../../../src/gateway/settings.ts';
+import type { PassThroughSettings, UpstreamServerSettings } from '../../../src/gateway/settings.ts';
 import { throwingAtBugs } from '../checks/bugs.ts';
 import { closeAtEnd, watchGateway } from '../checks/leaks.ts';
 import { OFFER, UNAUTHORIZED, isBare, ok, startRawBackend } from './raw-backend.ts';

@@ -2,8 +2,8 @@
 import { createServer } from 'node:http';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { EasQuery, parseEasQuery } from '../../../src/eas/query.ts';
-import { statusReply } from '../../../src/eas/replies.ts';
+import { parseEasQuery } from '../../../src/eas/query-parser.ts';
+import { easStatusReply } from '../../../src/eas/replies.ts';
 import type { EasCommand } from '../../../src/eas/commands.ts';
 import { decodeWbxml } from '../../../src/eas/wbxml/decode.ts';
 import { child, element, isElement, textOf } from '../../../src/eas/wbxml/element.ts';
@@ -50,7 +50,7 @@ export function document(root: WbxmlElement): Scripted {
 
 /** An answer with nothing but this status; of a Sync up to 12.1, in its collection. */
 export function onlyStatus(command: EasCommand, status: number, ...more: WbxmlElement[]): Scripted {
-  const tree = decodeWbxml(statusReply(command, status) ?? Buffer.alloc(0));
+  const tree = decodeWbxml(easStatusReply(command, status) ?? Buffer.alloc(0));
   return document({ ...tree, children: [...tree.children, ...more] });
 }
 
@@ -106,7 +106,7 @@ export async function startScriptedServer(): Promise<ScriptedServer> {
 
 function commandOf(query: string): string | null {
   const parsed = parseEasQuery(query, false);
-  return parsed instanceof EasQuery ? (parsed.command?.name ?? null) : null;
+  return typeof parsed === 'string' ? null : (parsed.command?.name ?? null);
 }
 
 const SUBJECTS = ['First', 'Second'];

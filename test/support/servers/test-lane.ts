@@ -2,10 +2,9 @@
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { PassThroughLane } from '../../../src/gateway/pass-through/lane.ts';
-import type { UpstreamServerSettings } from '../../../src/gateway/settings.ts';
+import type { PassThroughSettings, UpstreamServerSettings } from '../../../src/gateway/settings.ts';
 import { Balancer } from '../../../src/gateway/upstream/balancer.ts';
 import { testSettings } from './test-gateway.ts';
-import type { PassThroughSettings } from '../../../src/gateway/pass-through/settings.ts';
 import type { FinishedPassage } from '../../../src/telemetry/finished-request.ts';
 
 /** A lane and the port its connections come in on. */

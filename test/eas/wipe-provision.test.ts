@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { decodeWbxml } from '../../src/eas/wbxml/decode.ts';
 import { encodeWbxml } from '../../src/eas/wbxml/encode.ts';
 import { fromXml, toXml } from '../../src/eas/wbxml/xml.ts';
-import { answerProvisionDuringWipe } from '../../src/eas/wipe.ts';
-import type { WipeKind } from '../../src/eas/wipe.ts';
+import { answerProvisionDuringWipe } from '../../src/eas/wipe-provision.ts';
+import type { WipeKind } from '../../src/eas/wipe-provision.ts';
 import { vectors } from '../support/checks/fixtures.ts';
 
 const { vectors: documents } = vectors<{ vectors: { description: string; hex: string }[] }>(
