@@ -62,7 +62,7 @@ describe('a file that is not known for certain', () => {
     ['', 'empty'],
     ['   \n\n', 'empty'],
     ['<!DOCTYPE html><html>', 'web page'],
-    ['<mobile_device/>', 'ask the interface for JSON'],
+    ['<devices><device/></devices>', 'ask the interface for JSON'],
     ['[]', 'no records'],
   ])('%j is refused with what to do', async (content, message) => {
     await expect(readContent(content)).rejects.toThrow(message);

@@ -21,6 +21,7 @@ import { jsonLines, jsonTexts } from './json.ts';
 import { recordsIn } from './pages.ts';
 import { sniff, unknownFormat } from './sniff.ts';
 import type { FileKind } from './sniff.ts';
+import { xmlRecords } from './xml-records.ts';
 
 /** How a file is to be read. */
 export interface FeedFileOptions {
@@ -206,8 +207,8 @@ async function* objectRows(
   text: AsyncIterable<string>,
   { container }: FileKind,
 ): AsyncGenerator<ObjectRow | RefusedLine> {
-  if (container === 'clixml') {
-    for await (const one of clixmlRecords(text))
+  if (container === 'clixml' || container === 'xml') {
+    for await (const one of container === 'xml' ? xmlRecords(text) : clixmlRecords(text))
       yield 'reason' in one ? { type: 'refused', ...one } : new ObjectRow(one.line, one.record);
     return;
   }

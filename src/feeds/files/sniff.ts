@@ -6,6 +6,7 @@ import { MAPPINGS, bestMapping, mappingsOf, matches } from '../formats.ts';
 import type { FormatName, Mapping } from '../mapping.ts';
 import { Columns } from '../row.ts';
 import { csvHead } from './csv.ts';
+import { hasXmlRecords } from './xml-records.ts';
 
 /** What a file is. */
 export type FileKind =
@@ -15,7 +16,7 @@ export type FileKind =
       readonly headerLine: number;
       readonly mapping: Mapping;
     }
-  | { readonly container: 'json' | 'lines' | 'clixml' };
+  | { readonly container: 'json' | 'lines' | 'clixml' | 'xml' };
 
 /**
  * Recognizes a file.
@@ -31,6 +32,7 @@ export function sniff(head: string, isWhole: boolean, format: FormatName | null)
 
 function sniffMarkup(start: string): FileKind {
   if (start.slice(0, 2_000).includes('schemas.microsoft.com/powershell')) return { container: 'clixml' };
+  if (hasXmlRecords(start)) return { container: 'xml' };
   if (/^<!doctype html|^<html/i.test(start))
     throw new ProgramError(
       'EASGATE_FILE',
@@ -38,7 +40,7 @@ function sniffMarkup(start: string): FileKind {
     );
   throw new ProgramError(
     'EASGATE_FILE',
-    'the file is XML: ask the interface for JSON (Accept: application/json), or export CSV; of PowerShell, Export-Clixml is read',
+    'the file is XML that is not read: ask the interface for JSON (Accept: application/json), or export CSV',
   );
 }
 

@@ -189,7 +189,11 @@ function ownerOf(reader: RecordReader): string | null {
     const address = addressName(pick(reader.row, [name]));
     if (address !== null) return address;
   }
-  return addressOfIdentity(reader.text('identity', 'identityrawidentity')) ?? netbiosName(reader);
+  return (
+    addressOfIdentity(reader.text('identity', 'identityrawidentity')) ??
+    netbiosName(reader) ??
+    userName(reader.text('samaccountname'))
+  );
 }
 
 /** Every further name of the mailbox. */

@@ -28,6 +28,23 @@ describe('Jamf Pro', () => {
     }); // prettier-ignore
   });
 
+  it('Classic API, as XML', async () => {
+    const device = (id: number, managed: boolean): string =>
+      `<mobile_device><general><id>${id}</id><serial_number>S${id}EXAMPLE</serial_number><udid>00008110-000A1B2C3D4E5F6${id}</udid><managed>${managed}</managed><exchange_activesync_device_identifier>EAS${id}</exchange_activesync_device_identifier></general><location><username>Alice &amp; x</username><email_address>a@example.com</email_address></location><applications><application><id>9</id></application></applications></mobile_device>`; // prettier-ignore
+    const read = await readContent(
+      `<?xml version="1.0" encoding="UTF-8"?>\n<mobile_devices><size>2</size>\n${device(1, true)}\n${device(2, false)}</mobile_devices>`,
+    );
+    expect(read.format).toBe('jamf');
+    expect(
+      read.devices.map(({ line, id, managed, owner, sourceId }) => [line, id, managed, owner, sourceId]),
+    ).toEqual([
+      [3, 'eas1', true, 'a@example.com', '1'],
+      [4, 'eas2', false, 'a@example.com', '2'],
+    ]);
+    const cut = await readContent(`<mobile_devices>${device(1, true)}<mobile_device><gen`);
+    expect([cut.devices.length, cut.refused.length]).toEqual([1, 1]);
+  });
+
   it('Classic API, list', async () => {
     const device = { id: 1, name: 'iPad', udid: 'ca44c88e60a311e490b812df261f2c7e', serial_number: 'DLXXPPQHPRQ1', managed: false, model_identifier: 'iPad3,1', username: 'Tina' }; // prettier-ignore
     expect(await onlyDevice(readJson({ mobile_devices: [device] }))).toMatchObject({
