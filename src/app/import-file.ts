@@ -1,4 +1,4 @@
-// Owns the use case that reads a file of a device management or directory and says what each record of it becomes.
+// Owns the use case that reads an exported file and writes one JSON line for each of its records.
 import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -73,7 +73,7 @@ async function isSeekable(path: string): Promise<boolean> {
   try {
     return !(await stat(path)).isFIFO();
   } catch {
-    // The reading says what is wrong with it.
+    // Opening the file reports the error.
     return true;
   }
 }

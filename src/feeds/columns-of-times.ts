@@ -16,7 +16,7 @@ export class TimeOrders {
   }
 
   /**
-   * The order in a column. A column that says nothing takes the order of the others, if they agree: one program wrote the file.
+   * The order in a column. A column without such a value takes the order of the others, if they agree: one program wrote the file.
    * null = not known; a column with both orders is not known either.
    */
   order(column: string): DayOrder | null {

@@ -38,7 +38,7 @@ export function easId(written: string | null): EasId | null | string {
 }
 
 /**
- * The key of a device whose mail app calls itself `Appl` and the serial number. Phones tell no serial number otherwise.
+ * The key for the id `Appl` + serial number, which older iPhones use. Exchange ActiveSync transmits no other serial number.
  */
 export function idFromSerial(serial: string | null, platform: string | null): string | null {
   if (serial === null || platform !== 'ios' || !/^[A-Za-z0-9]{8,28}$/.test(serial)) return null;

@@ -125,9 +125,7 @@ export class RecordReader {
       this.problem(
         name,
         text,
-        time === 'ambiguous'
-          ? 'could be either of two days (--dates says which)'
-          : 'is not understood as a time',
+        time === 'ambiguous' ? 'could be either of two days (give --dates)' : 'is not understood as a time',
       );
       return null;
     }
@@ -165,7 +163,7 @@ export class RecordReader {
   }
 }
 
-/** What a mapping knows of a device; what it leaves out is not known. */
+/** Facts about a device that a mapping read; absent = unknown. */
 export interface DeviceFacts {
   readonly easIds: readonly (string | null)[];
   readonly sourceId?: string | null;

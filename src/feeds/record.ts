@@ -34,7 +34,7 @@ export const deviceLineSchema = z.object({
     .array(z.string())
     .describe('Device keys of further Exchange ActiveSync ids of the same device, e.g. of a second mail app'),
   idFromSerial: text(
-    'The device key that the device has if its mail app calls itself `Appl` and the serial number, as older iPhones do. It joins ' +
+    'The device key for the id `Appl` + serial number, which older iPhones use. It joins ' +
       'the record to a phone with exactly this id; it is no id by itself. Only where `id` is null',
   ),
   sourceId: text('The id of the record at its source'),

@@ -46,7 +46,7 @@ function numericDate(text: string): NumericDate | null {
 }
 
 /**
- * What one value says about the order of its column: null = nothing. Beyond 12 is a day. A one-digit number in front of a
+ * The order that one value shows: null = none. A number beyond 12 is a day. A one-digit number in front of a
  * two-digit one with a zero is `d/MM/yyyy` (en-AU, en-NZ); no culture of .NET or ICU has `M/dd/yyyy`.
  */
 export function orderIn(written: string): DayOrder | null {

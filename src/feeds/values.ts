@@ -1,4 +1,4 @@
-// Owns the words in which sources say one thing: yes and no, compliance, platform, ownership, serial numbers. Pure.
+// Owns the words that sources use for the same value: yes and no, compliance, platform, ownership, serial numbers. Pure.
 // Rule: what is not known for certain is null. Only listed words mean that a device is compliant or managed.
 import { plain } from '../plain-text.ts';
 import { wordOf } from './row.ts';
@@ -111,6 +111,7 @@ const NO = new Set(
 const UNSURE = new Set(
   names(`
   unknown notavailable notapplicable none unbekannt inconnu desconocido notevaluated pending
+  notreported notcollected notsupported notdetermined
 `),
 );
 

@@ -18,7 +18,7 @@ export function registerImport(program: Command): void {
       .description('read what a device management or Exchange exported')
       .addOption(new Option('--format <format>', 'what the file is').choices(IMPORT_FORMATS).default('auto'))
       .option('--source <name>', 'name of the source; default: the format')
-      .requiredOption('--print', 'print what each record becomes, one JSON line each; nothing is written')
+      .requiredOption('--print', 'print one JSON line for each record; the directory stays as it is')
       .addOption(
         new Option(
           '--dates <order>',
@@ -29,10 +29,10 @@ export function registerImport(program: Command): void {
       .action(async (file: string, options: ImportOptions) =>
         (await import('../import.ts')).importFile(file, options),
       ),
-    ['import devices.csv --print', 'finds out what it is, and says so'],
+    ['import devices.csv --print', 'detects the format, and names it on standard error'],
     [
       'import DevicesWithInventory.csv --format intune --print | grep refused',
-      'what was not understood, and why',
+      'refused records, with line and reason',
     ],
     ['import mobile-devices.csv --print --dates day-first --time-zone Europe/Berlin', ''],
   );

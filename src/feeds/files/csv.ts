@@ -1,5 +1,5 @@
 // Owns tables in text: lines become records, records become cells. csv-parse reads the cells; what is added here keeps one damaged
-// line from taking the rest of the file with it, and knows the line of each record. Pure.
+// line from spoiling the rest of the file, and adds the line number of each record. Pure.
 import { parse } from 'csv-parse/sync';
 
 /** How a table is written. */

@@ -73,7 +73,7 @@ export class FeedFile {
     return new FeedFile(options, kind, await formatOfObjects(options, kind));
   }
 
-  /** What each record of the file becomes. */
+  /** The lines of all records, in the order of the file. */
   async *lines(): AsyncGenerator<FeedLine> {
     const { zone } = this.options;
     const source = this.options.source ?? this.format;
@@ -161,7 +161,7 @@ async function formatOfObjects(options: FeedFileOptions, kind: FileKind): Promis
     nearest ??= matches(row, among)[0]?.mapping ?? null;
     if (names === '') names = row.shownNames();
   }
-  // The operator says what it is; a few known names are enough.
+  // The operator chose the format; a few known names are enough.
   if (options.format !== null && nearest !== null) return nearest;
   if (looked === 0) throw new ProgramError('EASGATE_FILE', 'the file has no records');
   throw unknownFormat(options.format, names, nearest);

@@ -92,7 +92,7 @@ function sniffTable(head: string, format: FormatName | null): FileKind {
       best.columns,
       MAPPINGS.filter((one) => one.format !== 'ndjson'),
     )[0]?.mapping ?? null;
-  // The operator says what it is; a few known columns are enough.
+  // The operator chose the format; a few known columns are enough.
   const taken = mapping ?? (format === null ? null : (matches(best.columns, among)[0]?.mapping ?? null));
   if (taken === null)
     throw unknownFormat(

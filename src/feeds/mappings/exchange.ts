@@ -1,6 +1,6 @@
 // Owns the mappings of Exchange: Get-MobileDevice, Get-MobileDeviceStatistics, Get-ActiveSyncDevice, Get-CASMailbox and reports made of
 // them, by Export-Csv, ConvertTo-Json or Export-Clixml. Pure.
-// Exchange knows phones and who may use them, but manages none: managed and compliant stay unknown. `IsManaged` and `IsCompliant` are
+// Exchange lists phones and access decisions, but manages no devices: managed and compliant stay unknown. `IsManaged` and `IsCompliant` are
 // false there unless Intune is connected, so they are no more than attributes.
 // @see https://learn.microsoft.com/powershell/module/exchange/get-mobiledevice
 // @see https://learn.microsoft.com/powershell/module/exchange/get-casmailbox (ActiveSyncAllowedDeviceIDs, ActiveSyncBlockedDeviceIDs)
@@ -94,7 +94,7 @@ function mapDevice(reader: RecordReader): FeedLine[] {
     }),
   ];
   const [device] = lines;
-  // The row stands for one device: without its id nothing else of it is used.
+  // A row without a usable device id is refused as a whole.
   if (device?.type !== 'device' || device.id === null)
     return [reader.refused(device?.type === 'refused' ? device.reason : 'the row has no DeviceId')];
   if (isMailbox(reader)) return [...lines, ...mapMailbox(reader)];
@@ -109,7 +109,7 @@ function wordOfNumber(text: string | null, words: readonly string[]): string | n
   return text === null || !/^\d$/.test(text) ? text : (words[Number(text)] ?? text);
 }
 
-/** A decision that the device's own row tells of. */
+/** The decision in the row of a device, if somebody took one. */
 function individual(reader: RecordReader, user: string | null): (DecisionLine | RefusedLine)[] {
   const action = STATES[wordOf(reader.text('deviceaccessstate') ?? '')];
   const device = reader.text('deviceid', 'deviceidentity', 'easdeviceid');
@@ -140,7 +140,7 @@ function mapMailbox(reader: RecordReader): FeedLine[] {
   const listed = new Set(
     lines.map((line) => (line.type === 'decision' ? `${line.action} ${line.device}` : '')),
   );
-  // The device's own row repeats what the list says.
+  // The row of a device repeats the entries of the lists.
   for (const line of individual(reader, id ?? null))
     if (line.type !== 'decision' || !listed.has(`${line.action} ${line.device}`)) lines.push(line);
   if (id === undefined)
@@ -158,7 +158,7 @@ function mapMailbox(reader: RecordReader): FeedLine[] {
     id,
     aliases,
     groups: null,
-    // ActiveSync that is switched off ends access as a disabled account does. Switched on, it says nothing about the account.
+    // ActiveSync that is switched off counts as a disabled account. Switched on, it does not prove that the account is enabled.
     enabled: disabled(reader) ? false : null,
     sourceId: reader.text('externaldirectoryobjectid', 'guid'),
     attributes: reader.attributes({

@@ -204,7 +204,7 @@ function not(flag: boolean | null): boolean | null {
   return flag === null ? null : !flag;
 }
 
-/** `$expand=memberOf`: at most 20 come back, so a list of that length says nothing about further ones. */
+/** `$expand=memberOf`: at most 20 come back, so a list of that length may be incomplete. */
 function groupNames(groups: unknown): string[] | null {
   if (!Array.isArray(groups) || groups.length >= 20) return null;
   return groups.flatMap((group: unknown) => {

@@ -76,6 +76,7 @@ function mapDevice(reader: RecordReader): FeedLine[] {
     'compliant',
     'compliancestate',
     'compliancestatus',
+    'compliance',
     'iscompliant',
   );
   // A quarantined device does not comply, whatever else is said of it.
@@ -157,7 +158,7 @@ function mapDevice(reader: RecordReader): FeedLine[] {
   ];
 }
 
-/** Neurons calls every Windows WINDOWS_PHONE, and says beside it that it is a desktop. */
+/** Neurons reports every Windows device as WINDOWS_PHONE; a second field tells desktops apart. */
 function platformIn(reader: RecordReader, system: string | null): string | null {
   return wordOf(system ?? '') === 'windowsphone' && reader.text('windowsdevicetype', 'devicefamily') !== null
     ? 'windows'

@@ -83,7 +83,7 @@ function mapDevice(reader: RecordReader): FeedLine[] {
       ),
       systems: [system, text('model'), text('modelidentifier')],
       os: system,
-      osVersion: text('osversion'),
+      osVersion: text('osversion') ?? text('version'),
       model: text('model') ?? text('modeldisplay'),
       manufacturer: 'Apple',
       ownership: reader.text(
@@ -134,7 +134,7 @@ export const jamfWebhooks: Mapping = {
 function mapWebhook(reader: RecordReader): FeedLine[] {
   const event = reader.text('webhookwebhookevent') ?? '';
   if (!/^(?:MobileDevice|Computer)/.test(event))
-    return [reader.refused(`the event ${event} of Jamf Pro tells of no device`)];
+    return [reader.refused(`the event ${event} of Jamf Pro names no device`)];
   const hasLeft = /UnEnrolled|Removed|Deleted/i.test(event);
   const at = reader.time('webhookeventtimestamp');
   const isContact = /CheckIn|InventoryCompleted|Enrolled$|CommandCompleted/i.test(event) && !hasLeft;

@@ -1,5 +1,5 @@
 // Owns the mappings of MicroMDM and NanoMDM: webhook events with the device's own messages, and the list of devices. Pure.
-// These servers carry out MDM commands and judge nothing: compliant stays unknown.
+// These servers have no compliance policies: compliant stays unknown.
 // @see https://github.com/micromdm/micromdm/blob/main/workflow/webhook/webhook.go (topic, acknowledge_event, checkin_event)
 // @see https://github.com/micromdm/micromdm/blob/main/platform/device/device.go (list of devices)
 // @see https://developer.apple.com/documentation/devicemanagement/deviceinformationresponse/queryresponses (EASDeviceIdentifier)
@@ -32,7 +32,7 @@ const ENROLLED: Readonly<Record<string, boolean | null>> = {
 function mapEvent(reader: RecordReader): FeedLine[] {
   const topic = reader.text('topic') ?? '';
   const enrolled = ENROLLED[topic];
-  if (enrolled === undefined) return [reader.refused(`the topic "${topic.slice(0, 60)}" tells of no device`)];
+  if (enrolled === undefined) return [reader.refused(`the topic "${topic.slice(0, 60)}" names no device`)];
   const encoded: unknown =
     reader.row.get('acknowledgeeventrawpayload') ?? reader.row.get('checkineventrawpayload');
   const message = payloadOf(encoded);
@@ -57,7 +57,7 @@ interface Event {
   readonly topic: string;
 }
 
-/** What the device says of itself, in a check-in or an answer to DeviceInformation or SecurityInfo. */
+/** Maps the device's own message: a check-in, or an answer to DeviceInformation or SecurityInfo. */
 function messageLine(reader: RecordReader, message: object, event: Event): DeviceLine | RefusedLine {
   const said = new RecordReader(new ObjectRow(reader.row.line, message), reader.options);
   const text = (name: string): string | null => said.text(`queryresponses${name}`, name);
@@ -83,7 +83,7 @@ function messageLine(reader: RecordReader, message: object, event: Event): Devic
       event: event.topic,
     }),
   });
-  // Products of Apple run iOS unless their name says otherwise.
+  // An Apple device with an unknown product name is taken for iOS.
   return line.type === 'device' && line.platform === null && line.id !== null
     ? { ...line, platform: 'ios' }
     : line;

@@ -37,7 +37,7 @@ const STATES = meanings<boolean | null>(
   [null, 'unhealthy unknown 5'],
 );
 
-/** deviceRegistrationState, which the report calls "Intune registered". Registered says nothing against the device. */
+/** deviceRegistrationState, which the report calls "Intune registered". `registered` alone does not make a device managed. */
 const REGISTRATIONS = meanings<boolean | null>(
   [true, 'registered true yes ja oui 2'],
   [
@@ -52,14 +52,14 @@ const REGISTRATIONS = meanings<boolean | null>(
 const look = (words: ReadonlyMap<string, boolean | null>) => (text: string | null) =>
   text === null ? null : words.get(wordOf(text));
 
-/** What the columns about management say together. */
+/** The result of all columns about management. */
 export interface Management {
   readonly managed: boolean | null;
   /** Removed, retired, wiped, or about to be. */
   readonly hasLeft: boolean;
 }
 
-/** Any objection counts; else the agent or the state says that it is managed. */
+/** Not managed if any of the three columns denies it; else managed if agent or state confirms it. */
 export function management(reader: RecordReader): Management {
   const agent = reader.word(
     ['managementagentloc', 'managementagent', 'managementagentsloc', 'managementagents', 'managedby'],
@@ -75,7 +75,7 @@ export function management(reader: RecordReader): Management {
   return { managed: agent === true || state === true ? true : null, hasLeft: false };
 }
 
-/** Whether the partner's threat defence says that the device is compromised. */
+/** Whether the threat defence partner reports the device as compromised. */
 export function threatCompromised(threat: string | null): boolean {
   return threat !== null && wordOf(threat) === 'compromised';
 }

@@ -59,7 +59,7 @@ function enrollmentOf(reader: RecordReader): Pick<DeviceFacts, 'managed' | 'hasL
   return { managed: status === 'in' ? true : null };
 }
 
-/** `Apple` is iOS unless the model says otherwise; the other names stand for themselves. */
+/** `Apple` is iOS, except where the model names another system. Other platforms have names of their own. */
 function platformIn(reader: RecordReader): string | null {
   const platform = reader.text(...PLATFORM);
   const model = reader.text(...MODEL);
