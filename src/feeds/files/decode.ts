@@ -17,6 +17,8 @@ export interface DecodeNotes {
 }
 
 const HEAD = 4_096;
+/** Share of zero bytes up to which a file is text all the same. */
+const STRAY = 0.05;
 
 /**
  * Decodes pieces of a file; each yield is text without a mark in front. Bytes after ASCII alone decide at the first one beyond
@@ -103,7 +105,8 @@ function zeroedEncoding(head: Uint8Array): Encoding | null {
     if (index % 2 === 0) even++;
     else odd++;
   }
-  if (even + odd === 0) return null;
+  // A stray zero is one more character that nothing is done with.
+  if (even + odd <= head.length * STRAY) return null;
   const half = head.length / 2;
   if (odd > half * 0.7 && even < half * 0.1) return 'utf-16le';
   if (even > half * 0.7 && odd < half * 0.1) return 'utf-16be';

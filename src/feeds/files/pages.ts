@@ -99,9 +99,12 @@ export function pathToList(value: unknown): string[] | null {
   return path;
 }
 
+/** How many elements are looked at: a list may begin with nulls. */
+const LOOKED_AT = 20;
+
 /** An empty list is one too: a page without records. */
 function isListOfObjects(value: unknown): boolean {
   if (!Array.isArray(value)) return false;
-  const [first] = value as unknown[];
-  return first === undefined || (typeof first === 'object' && first !== null);
+  const first = (value as unknown[]).slice(0, LOOKED_AT);
+  return first.length === 0 || first.some((element) => typeof element === 'object' && element !== null);
 }

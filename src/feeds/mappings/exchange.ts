@@ -12,7 +12,8 @@ import { wordOf } from '../row.ts';
 import { pick, textOf } from '../values.ts';
 import { names } from '../names.ts';
 
-const LAST_SYNC = ['lastsuccesssync', 'lastsuccesssynctime', 'lastsyncattempttime', 'lastsync'];
+const LAST_SYNC = ['lastsuccesssync', 'lastsuccesssynctime', 'lastsync'];
+const LAST_ATTEMPT = 'lastsyncattempttime';
 
 export const exchangeDevices: Mapping = {
   format: 'exchange',
@@ -26,7 +27,7 @@ export const exchangeDevices: Mapping = {
   clienttype clientversion userdisplayname friendlyname deviceoslanguage lastsyncattempttime
   numberoffolderssynced devicemobileoperator devicetelephonenumber
 `),
-  times: [...LAST_SYNC, 'firstsynctime', 'whencreated', 'whenchanged'],
+  times: [...LAST_SYNC, LAST_ATTEMPT, 'firstsynctime', 'whencreated'],
   map: mapDevice,
 };
 
@@ -44,7 +45,7 @@ export const exchangeMailboxes: Mapping = {
   owaenabled popenabled imapenabled mapienabled primarysmtpaddress samaccountname displayname
   emailaddresses userprincipalname ewsenabled legacyexchangedn servername
 `),
-  times: [...LAST_SYNC, 'firstsynctime'],
+  times: [...LAST_SYNC, LAST_ATTEMPT, 'firstsynctime', 'whencreated'],
   map: (reader) => (reader.text('deviceid') === null ? mapMailbox(reader) : mapDevice(reader)),
 };
 
@@ -88,6 +89,7 @@ function mapDevice(reader: RecordReader): FeedLine[] {
         accessRule: reader.text('deviceaccesscontrolrule'),
         status: reader.text('status'),
         firstSync: reader.time('firstsynctime', 'whencreated'),
+        lastAttempt: reader.time(LAST_ATTEMPT),
         exchangeManaged: reader.flag('ismanaged'),
         exchangeCompliant: reader.flag('iscompliant'),
       }),

@@ -21,7 +21,9 @@ async function records(text: string, size?: number): Promise<unknown[]> {
   const found: unknown[] = [];
   for (const one of await texts(text, size))
     if (one.text === null) found.push(one.reason);
-    else for (const { record } of recordsIn(JSON.parse(one.text), one.context)) found.push(record);
+    else
+      for (const { record } of recordsIn(JSON.parse(one.text), one.context))
+        if (record !== null) found.push(record);
   return found;
 }
 
@@ -37,6 +39,7 @@ describe('records', () => {
       'a page in a wrapper',
       JSON.stringify({ errors: null, result: { totalCount: 2, searchResults: [A, B] } }),
     ],
+    ['a page whose list begins with null', JSON.stringify({ value: [null, A, B] })],
     ['arrays in an array', JSON.stringify([[A], [B]])],
     [
       'pages one after the other',
