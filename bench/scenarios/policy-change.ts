@@ -1,4 +1,4 @@
-// Owns the scenario of a policy change: verdicts in memory and held polls decided anew, in this process alone.
+// Owns the scenario of a policy change: cached verdicts and held polls are decided again, in this process only.
 import { monotonicNow } from '../../src/clock.ts';
 import { VerdictCache } from '../../src/directory/verdict-cache.ts';
 import type { DirectoryStore, LookupResult } from '../../src/directory/store.ts';
@@ -15,7 +15,7 @@ import type { Effort, Scenario } from './scenario.ts';
 const VERDICTS = 100_000;
 const POLLS = 9_000;
 const RULES = 200;
-/** Between two looks at the rest of the verdicts other work has its turn. */
+/** Number of verdicts after which other work gets a turn. */
 const SLICE = 500;
 const USER = 'alice' as UserKey;
 
@@ -63,7 +63,7 @@ function resultOf(index: number): LookupResult {
   };
 }
 
-/** Fills a cache, changes the policy, and notes how long until all is decided, and the longest pause of other work. */
+/** Fills a cache, changes the policy, and measures the time until all is decided, and the longest pause of other work. */
 async function measureChange({ rounds }: Effort): Promise<Record<string, Sample[]>> {
   let asked = 0;
   const store = { lookup: async () => resultOf(asked++), isBefore: () => false } as unknown as DirectoryStore;

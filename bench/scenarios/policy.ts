@@ -1,4 +1,4 @@
-// Owns the scenario of the policy engine: CPU time of one decision under a large policy, in this process alone.
+// Owns the scenario of the policy engine: CPU time of one decision with a large policy, in this process only.
 import { compilePolicy } from '../../src/policy/compile/compile.ts';
 import type { CompiledPolicy } from '../../src/policy/compile/compiled-policy.ts';
 import { evaluate, explain } from '../../src/policy/engine/evaluate.ts';
@@ -24,7 +24,7 @@ function pick(values: readonly string[], index: number): string {
   return values[index % values.length] ?? '';
 }
 
-/** Rules of 2 to 4 conditions that phones of the fleet mostly do not match, as in a policy that grew. */
+/** Rules with 2 to 4 conditions that most phones do not match, as in a large real policy. */
 function rule(index: number): object {
   return {
     name: `rule ${index}`,
@@ -106,7 +106,7 @@ function factsOf(index: number): Facts {
   );
 }
 
-/** Measures deciding, deciding with expressions, and explaining, in turns. */
+/** Measures decisions, decisions with expressions, and explanations, in turn. */
 function measurePolicy({ rounds, seconds }: Effort): Record<string, Sample[]> {
   const rules = Array.from({ length: RULES }, (_, index) => rule(index));
   const expressions = Array.from({ length: EXPRESSIONS }, (_, index) => ({

@@ -1,4 +1,4 @@
-// Owns the work of `easgate simulate`: what a policy decides about made-up facts, step by step.
+// Owns the work of `easgate simulate`: the verdict of a policy on given facts, step by step.
 import { readText } from '../config/policy-file.ts';
 import { ProgramError } from '../errors.ts';
 import { FACT_OPTIONS } from './commands/fact-options.ts';
@@ -7,7 +7,7 @@ import { explainFacts, openPolicy } from './policy-file.ts';
 
 type Json = Record<string, unknown>;
 
-/** `simulate`, with an option for each of the facts that are known. */
+/** `simulate`, with one option per fact. */
 export function simulate(options: Json): void {
   const policy = openPolicy(String(options['policy']));
   print(explainFacts(policy, factsOf(options), options['json'] === true));
@@ -46,7 +46,7 @@ function objectIn(parent: Json, name: string): Json {
   return made;
 }
 
-/** `--os-version <version>` is kept as `osVersion`. */
+/** Commander stores `--os-version <version>` as `osVersion`. */
 function optionName(flag: string): string {
   const [word = ''] = flag.slice(2).split(' ');
   return word.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());

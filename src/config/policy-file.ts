@@ -1,4 +1,4 @@
-// Owns reading a policy document from a file, with the files it names, and saying where its problems are.
+// Owns reading a policy document from a file, with the files it names, and the positions of its problems.
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { readYaml } from './yaml-source.ts';
@@ -28,7 +28,7 @@ export interface LoadedPolicy {
 /** Largest document and largest list file, in bytes. */
 const MAX_BYTES = 16 * 1024 * 1024;
 
-/** What is known without a directory. */
+/** Known names that do not depend on the directory. */
 const COMMANDS: Known = { commands: new Set(allCommands().map(({ name }) => name.toLowerCase())) };
 
 /** `FILE:LINE:COLUMN: error: PATH: MESSAGE`, as compilers write it. */
@@ -86,7 +86,7 @@ function byPlace(a: PlacedProblem, b: PlacedProblem): number {
   return (a.place?.line ?? 0) - (b.place?.line ?? 0) || (a.place?.column ?? 0) - (b.place?.column ?? 0);
 }
 
-/** One value a line; empty lines and lines that begin with # are left out. */
+/** One value per line; empty lines and lines that begin with # are skipped. */
 function listOf(text: string): string[] {
   return text
     .split('\n')

@@ -203,7 +203,7 @@ function revalidateOpen(deadlines: Deadlines, queue: RevalidationQueue, changed:
   });
 }
 
-/** In the order in which their connections are looked at. */
+/** Open requests, in the order of their connections in the sweep. */
 function openRequests(deadlines: Deadlines): Concerned[] {
   const open: Concerned[] = [];
   forEachConnection(deadlines, ({ driver }) => void open.push(driver.change));

@@ -82,9 +82,13 @@ function tell(message: FromWorker): void {
   if (process.connected) process.send?.(message);
 }
 
+function onOutdated(): void {
+  tell({ type: 'outdated' });
+}
+
 async function start({ source, policy, sampleUrl, fd }: StartMessage): Promise<Running> {
   const config = parseConfig(source.text, source.path);
-  return { config, serving: await startServing(config, { sampleUrl, fd, policy }) };
+  return { config, serving: await startServing(config, { sampleUrl, fd, policy, onOutdated }) };
 }
 
 function reopenLog({ config, serving }: Running): void {
@@ -94,7 +98,7 @@ function reopenLog({ config, serving }: Running): void {
   } catch (error) {
     serving.log.logger.error(
       { code: 'EASGATE_LOG_REOPEN', cause: fileTrouble(error, destination) },
-      'the old log file stays',
+      'the log file could not be reopened: the old one is still used',
     );
   }
 }
@@ -106,7 +110,7 @@ function usePolicy({ config, serving }: Running, source: PolicySource): void {
     // A worker of another version than the primary.
     serving.log.logger.error(
       { code: 'EASGATE_POLICY_REJECTED', cause: String(error) },
-      'the old policy stays',
+      'the policy is invalid: the old one is still used',
     );
   }
 }
@@ -116,6 +120,9 @@ function reloadCertificates({ config, serving }: Running): void {
   try {
     gateway.reloadCertificates(readCertificates(config), readClientCa(config));
   } catch (error) {
-    log.logger.error({ code: 'EASGATE_CERTIFICATES', cause: String(error) }, 'the old certificates stay');
+    log.logger.error(
+      { code: 'EASGATE_CERTIFICATES', cause: String(error) },
+      'the certificates could not be loaded: the old ones are still used',
+    );
   }
 }

@@ -96,7 +96,7 @@ export class NoticeCache {
   }
 }
 
-/** The policy's own text in the language its reader likes best; null = the policy has none. */
+/** The policy's own text in the language that its reader prefers; null = the policy has none. */
 function ownMessage(
   { message, nextStep }: Verdict,
   acceptLanguage: string | null,

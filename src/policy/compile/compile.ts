@@ -118,7 +118,7 @@ function compileGrandfather(document: PolicyDocument['grandfather'], problems: P
   const firstSeenBefore = parseTime(document.firstSeenBefore) ?? 0;
   const until = parseTime(document.until) ?? 0;
   if (until <= firstSeenBefore)
-    problems.warning(['grandfather', 'until'], 'is not later than firstSeenBefore: nobody passes by it');
+    problems.warning(['grandfather', 'until'], 'is not later than firstSeenBefore: it exempts no device');
   const activeWithin = document.activeWithin === undefined ? null : parseLength(document.activeWithin);
   return {
     firstSeenBefore,

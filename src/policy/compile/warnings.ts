@@ -71,7 +71,7 @@ function checkNames(
   const seen = new Set<string>();
   for (const { index, name } of items) {
     if (name === null) problems.warning([section, index], 'has no name to show in verdicts and reports');
-    else if (seen.has(name)) problems.warning([section, index, 'name'], `"${name}" stands twice`);
+    else if (seen.has(name)) problems.warning([section, index, 'name'], `"${name}" occurs twice`);
     else seen.add(name);
   }
 }
@@ -245,5 +245,5 @@ function checkLists({ document }: CompiledPolicy, problems: Problems): void {
   };
   visit(rest);
   for (const name of Object.keys(lists))
-    if (!used.has(name)) problems.warning(['lists', name], 'is named nowhere');
+    if (!used.has(name)) problems.warning(['lists', name], 'is not used');
 }

@@ -1,11 +1,11 @@
-// Owns the promises of a policy change that concerns many open requests: restrictions first, releases at a pace.
+// Owns the promises of a policy change for many open requests: restrictions first, releases at a limited rate.
 import { describe, expect, it } from 'vitest';
 import { MassChange, ReleasePace } from '../../../src/gateway/access/mass-change.ts';
 import type { Concerned, PolicyEffect } from '../../../src/gateway/access/mass-change.ts';
 import { RevalidationQueue } from '../../../src/gateway/access/revalidation.ts';
 import { until } from '../../support/checks/until.ts';
 
-/** A request under way that notes when it is decided anew. */
+/** An open request that records when it is decided again. */
 function open(effect: PolicyEffect, decided: PolicyEffect[]): Concerned {
   return {
     weigh: () => effect,
@@ -21,7 +21,7 @@ const many = (count: number, effect: PolicyEffect, decided: PolicyEffect[]): Con
   Array.from({ length: count }, () => open(effect, decided));
 
 describe('a policy change', () => {
-  it('restricts all that it keeps out, and then lets in 200 at once and so many a second', async () => {
+  it('first restricts all requests that it refuses, then releases 200 at once and the rest at a limited rate', async () => {
     const decided: PolicyEffect[] = [];
     const change = new MassChange(new RevalidationQueue(), new ReleasePace(50));
     change.begin([
@@ -41,7 +41,7 @@ describe('a policy change', () => {
     expect(change.waiting).toBe(745);
   });
 
-  it('lets in a few at once', async () => {
+  it('releases a small number at once', async () => {
     const decided: PolicyEffect[] = [];
     const change = new MassChange(new RevalidationQueue(), new ReleasePace(1));
     change.begin(many(200, 'releases', decided));
@@ -50,7 +50,7 @@ describe('a policy change', () => {
     await until(() => decided.length === 200);
   });
 
-  it('takes the place of one that still lets in', async () => {
+  it('replaces an earlier change that still releases requests', async () => {
     const decided: PolicyEffect[] = [];
     const change = new MassChange(new RevalidationQueue(), new ReleasePace(1));
     change.begin(many(500, 'releases', decided));
@@ -62,7 +62,7 @@ describe('a policy change', () => {
     expect(new Set(decided)).toEqual(new Set(['restricts']));
   });
 
-  it('gives other work its turn between slices', async () => {
+  it('yields to other work between batches', async () => {
     const decided: PolicyEffect[] = [];
     const change = new MassChange(new RevalidationQueue(), new ReleasePace(1));
     change.begin(many(2_000, 'restricts', decided));
