@@ -2,6 +2,7 @@
 // may be far larger than memory: nothing of it is kept.
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
+import { Readable } from 'node:stream';
 import { ProgramError } from '../../errors.ts';
 import { TimeOrders } from '../columns-of-times.ts';
 import { MAPPINGS, bestMapping, mappingsOf, matches } from '../formats.ts';
@@ -129,7 +130,7 @@ async function readHead(path: string): Promise<Head> {
     try {
       const { buffer, bytesRead } = await file.read(Buffer.alloc(HEAD), 0, HEAD, 0);
       let text = '';
-      for await (const piece of decode(only(buffer.subarray(0, bytesRead)))) text += piece;
+      for await (const piece of decode(Readable.from([buffer.subarray(0, bytesRead)]))) text += piece;
       return { text, isWhole: bytesRead < HEAD };
     } finally {
       await file.close();
@@ -138,11 +139,6 @@ async function readHead(path: string): Promise<Head> {
     if (error instanceof ProgramError) throw error;
     throw new ProgramError('EASGATE_FILE', error instanceof Error ? error.message : String(error));
   }
-}
-
-// eslint-disable-next-line typescript/require-await -- one piece as a stream
-async function* only(piece: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield piece;
 }
 
 /** The format of the first record that is known for certain. */

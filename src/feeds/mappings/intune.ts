@@ -4,8 +4,8 @@
 import { deviceLine } from '../mapping.ts';
 import type { Mapping, RecordReader } from '../mapping.ts';
 import type { FeedLine } from '../record.ts';
-import { complianceOf, compromisedOf, guidOf } from '../values.ts';
-import { localized, management, numberOrText, threatCompromised } from './microsoft.ts';
+import { compromisedOf, guidOf } from '../values.ts';
+import { exportedCompliance, localized, management, threatCompromised } from './microsoft.ts';
 import { names } from '../names.ts';
 
 const LAST_CHECK_IN = names(`
@@ -49,12 +49,7 @@ export const intuneDevices: Mapping = {
 
 function mapDevice(reader: RecordReader): FeedLine[] {
   const { managed, hasLeft } = management(reader);
-  const complianceText = COMPLIANCE.map((name) =>
-    numberOrText(reader, name, (text) => complianceOf(text) !== undefined),
-  ).find((text) => text !== null);
-  const compliance = complianceText === undefined ? undefined : complianceOf(complianceText);
-  if (complianceText !== undefined && compliance === undefined)
-    reader.problem('compliance', complianceText ?? '', 'is not understood');
+  const compliance = exportedCompliance(reader, COMPLIANCE);
   const threat = reader.text(...THREAT);
   const jailBroken = reader.word(JAILBROKEN, compromisedOf);
   const system = reader.text(...SYSTEM);
@@ -66,7 +61,7 @@ function mapDevice(reader: RecordReader): FeedLine[] {
       imei: reader.text('imei'),
       managed,
       hasLeft,
-      ...(compliance === undefined ? {} : { compliance }),
+      ...(compliance === null ? {} : { compliance }),
       graceUntil: reader.time(...GRACE),
       encrypted: reader.flag('encrypted', 'isencrypted', 'encryptionstatusstring', 'encryptionstatus'),
       compromised: threatCompromised(threat) ? true : jailBroken,

@@ -2,7 +2,8 @@
 // @see https://learn.microsoft.com/graph/api/resources/intune-devices-manageddevice
 // @see https://learn.microsoft.com/mem/intune/fundamentals/reports-export-graph-available-reports
 import { wordOf } from '../row.ts';
-import { textOf } from '../values.ts';
+import { complianceOf, textOf } from '../values.ts';
+import type { Compliance } from '../values.ts';
 import type { RecordReader } from '../mapping.ts';
 import { meanings } from '../names.ts';
 
@@ -84,13 +85,23 @@ export function threatCompromised(threat: string | null): boolean {
 export const localized = (...names: readonly string[]): string[] =>
   names.flatMap((name) => [`${name}loc`, name]);
 
-/** A number with a localised text beside it is understood by either: the number, where the text is in an unknown language. */
-export function numberOrText(
-  reader: RecordReader,
-  name: string,
-  isKnown: (text: string) => boolean,
-): string | null {
-  const text = textOf(reader.row.get(`${name}loc`));
-  const value = textOf(reader.row.get(name));
-  return text !== null && (isKnown(text) || value === null) ? text : value;
+/**
+ * The compliance in an export of Intune: a number, with a text in the language of the export beside it. A text in a language that is
+ * not known leaves the number. Where both are known and differ, nobody is compliant.
+ */
+export function exportedCompliance(reader: RecordReader, columns: readonly string[]): Compliance | null {
+  for (const column of columns) {
+    const [text, number] = [`${column}loc`, column].map((name) => textOf(reader.row.get(name)));
+    if ((text ?? number ?? null) === null) continue;
+    const said = [text ?? null, number ?? null]
+      .filter((one) => one !== null)
+      .map((one) => complianceOf(one))
+      .filter((one) => one !== undefined);
+    const [first, second] = said;
+    if (first === undefined) reader.problem(column, text ?? number ?? '', 'is not understood');
+    else if (second === undefined || second.compliant === first.compliant) return first;
+    else reader.problem(column, `${number ?? ''}, ${text ?? ''}`, 'contradict each other');
+    return { compliant: null, inGrace: false };
+  }
+  return null;
 }

@@ -94,6 +94,8 @@ describe("Intune's export without a language", () => {
     ['1', 'Konform', true],
     ['4', 'Error', null],
     ['0', 'Not evaluated', null],
+    ['2', 'Compliant', null],
+    ['1', 'jotain muuta', true],
   ])('%s, %s means %s', async (number, text, compliant) => {
     expect(await row('aaa11111-1111-4aaa-8bbb-0000000000a1', 'x', number, text, '1', 'Company', '', '', 'a@example.com', 'iOS', 'iOS', '2', 'MDM')).toMatchObject({ compliant }); // prettier-ignore
   });
