@@ -64,7 +64,7 @@ export class FeedFile {
 
   /**
    * Looks at the beginning of a file.
-   * @throws ProgramError EASGATE_FILE where it cannot be read, EASGATE_FORMAT where its format is not known for certain
+   * @throws ProgramError EASGATE_FILE where it cannot be read, EASGATE_IMPORT_FORMAT where its format is not known for certain
    */
   static async open(options: FeedFileOptions): Promise<FeedFile> {
     const head = await readHead(options.path);

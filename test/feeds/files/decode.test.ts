@@ -1,4 +1,5 @@
 // Owns the promises about encodings: what PowerShell, spreadsheets and browsers write is read without being told.
+import { Readable } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decode } from '../../../src/feeds/files/decode.ts';
@@ -14,9 +15,11 @@ async function decoded(
   return { text, notes };
 }
 
-// eslint-disable-next-line typescript/require-await -- a stream of what is there
-async function* pieces(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Array> {
-  for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
+function pieces(bytes: Uint8Array, size: number): AsyncIterable<Uint8Array> {
+  const count = Math.ceil(bytes.length / size);
+  return Readable.from(
+    Array.from({ length: count }, (_, index) => bytes.subarray(index * size, (index + 1) * size)),
+  );
 }
 
 const utf16 = (text: string, mark: boolean): Buffer =>
