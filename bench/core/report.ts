@@ -9,6 +9,8 @@ export const MEASURES = {
   cpuMicrosPerRequest: { label: 'CPU µs per request', digits: 1, less: true },
   cpuMicrosPerHandshake: { label: 'CPU µs per handshake', digits: 0, less: true },
   cpuMicrosPerDecision: { label: 'CPU µs per decision', digits: 2, less: true },
+  cpuMicrosPerSecond: { label: 'CPU µs per second', digits: 0, less: true },
+  cpuMicrosWithout: { label: 'CPU µs per second without polls', digits: 0, less: true },
   rssBytesPerPoll: { label: 'bytes per held poll', digits: 0, less: true },
   megabytesPerSecond: { label: 'MB/s', digits: 0, less: false },
   cpuMillisPerMegabyte: { label: 'CPU ms per MB', digits: 2, less: true },

@@ -1,6 +1,6 @@
 // Owns the scenarios with thousands of held polls: memory per poll, and the latency of other requests beside them.
 import type { ChildProcess } from 'node:child_process';
-import { LOAD_CORE, line, rssBytes, start, stop } from '../core/processes.ts';
+import { LOAD_CORE, cpuMicros, line, rssBytes, start, stop } from '../core/processes.ts';
 import type { Sample } from '../core/report.ts';
 import { EVERYONE, PLAIN, load, trickle } from './scenario.ts';
 import type { Effort, Running, Scenario } from './scenario.ts';
@@ -17,7 +17,7 @@ export const HELD_POLL_SCENARIOS: readonly Scenario[] = [
     name: 'held-polls',
     text: 'resident memory per held Ping: steps of 3,000 up to 9,000',
     figure: 'rssBytesPerPoll',
-    rivals: EVERYONE,
+    rivals: [...EVERYONE, 'easgate-policy'],
     measure: (runs, effort) => holdPolls(runs, effort, false),
   },
   {
@@ -36,6 +36,14 @@ export const HELD_POLL_SCENARIOS: readonly Scenario[] = [
     figure: 'p99Ms',
     rivals: ['easgate', 'nginx-lua'],
     measure: besidePolls,
+  },
+  {
+    ...PLAIN,
+    name: 'idle',
+    text: '9,000 held polls and no other traffic',
+    figure: 'cpuMicrosPerSecond',
+    rivals: ['easgate', 'nginx-lua', 'haproxy'],
+    measure: idle,
   },
 ];
 
@@ -98,6 +106,38 @@ async function besidePolls(
       process.stdout.write(`${name} ${running.rival.name}: ${figures}\n`);
     });
   }
+}
+
+/** What each does while nothing happens: without polls, and with many. */
+async function idle(
+  runs: readonly Running[],
+  { rounds, seconds }: Effort,
+  { name }: Scenario,
+): Promise<void> {
+  for (const { process: child, port, samples, rival } of runs) {
+    if (child?.pid === undefined) continue;
+    const { pid } = child;
+    const inRounds = async (): Promise<number[]> => {
+      const measured: number[] = [];
+      for (let round = 0; round < rounds; round++) measured.push(await cpuMicrosPerSecond(pid, seconds));
+      return measured;
+    };
+    await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+    const without = await inRounds();
+    const polls = startPolls(port, false);
+    await park(polls, MANY_POLLS, pid);
+    for (const [round, measured] of (await inRounds()).entries())
+      samples.push({ cpuMicrosPerSecond: measured, cpuMicrosWithout: without[round] ?? 0 });
+    process.stdout.write(`${name} ${rival.name}: ${samples.length} samples\n`);
+    await stop(polls);
+    await stop(child);
+  }
+}
+
+async function cpuMicrosPerSecond(pid: number, seconds: number): Promise<number> {
+  const [before, from] = [cpuMicros(pid), performance.now()];
+  await new Promise((resolve) => setTimeout(resolve, seconds * 1_000));
+  return ((cpuMicros(pid) - before) * 1_000) / (performance.now() - from);
 }
 
 function startPolls(port: number, secure: boolean): ChildProcess {

@@ -1,7 +1,10 @@
 // Owns the scenarios of CPU time per request: forwarded, refused, over TLS, with two workers.
 import { ALL_CORES } from '../core/processes.ts';
-import { EVERYONE, PLAIN, inTurns, load } from './scenario.ts';
+import { EVERYONE, PLAIN, inTurns, load, openLoop } from './scenario.ts';
 import type { Scenario } from './scenario.ts';
+
+/** Each with one request a second. */
+const LOW_RATE_PHONES = 2_000;
 
 export const REQUEST_SCENARIOS: readonly Scenario[] = [
   {
@@ -9,7 +12,7 @@ export const REQUEST_SCENARIOS: readonly Scenario[] = [
     name: 'hot-path',
     text: 'an allowed Sync of 64 bytes is forwarded; access logs off',
     figure: 'cpuMicrosPerRequest',
-    rivals: [...EVERYONE, 'direct'],
+    rivals: [...EVERYONE, 'easgate-policy', 'direct'],
     measure: (runs, effort, { name }) =>
       inTurns(runs, effort, name, (running) => load(running, effort.seconds)),
   },
@@ -21,6 +24,15 @@ export const REQUEST_SCENARIOS: readonly Scenario[] = [
     rivals: ['easgate', 'nginx-lua'],
     measure: (runs, effort, { name }) =>
       inTurns(runs, effort, name, (running) => load(running, effort.seconds, { kind: 'changing' })),
+  },
+  {
+    ...PLAIN,
+    name: 'low-rate',
+    text: '2,000 connections with one request a second each, open loop',
+    figure: 'cpuMicrosPerRequest',
+    rivals: ['easgate', 'nginx-lua', 'haproxy'],
+    measure: (runs, effort, { name }) =>
+      inTurns(runs, effort, name, (running) => openLoop(running, effort.seconds, LOW_RATE_PHONES)),
   },
   {
     ...PLAIN,
@@ -37,7 +49,7 @@ export const REQUEST_SCENARIOS: readonly Scenario[] = [
     name: 'block',
     text: 'a blocked device is refused by the gateway',
     figure: 'cpuMicrosPerRequest',
-    rivals: EVERYONE,
+    rivals: [...EVERYONE, 'easgate-policy'],
     measure: (runs, effort, { name }) =>
       inTurns(runs, effort, name, (running) => load(running, effort.seconds, { kind: 'block' })),
   },

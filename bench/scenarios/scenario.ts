@@ -115,3 +115,21 @@ export async function trickle(
   const { total, errors, p50, p99 } = JSON.parse(json) as Record<'total' | 'errors' | 'p50' | 'p99', number>;
   return { cpuMicrosPerRequest: (after - before) / total, p50Ms: p50, p99Ms: p99, errors };
 }
+
+/** `phones` connections with one request a second each; connecting does not count. */
+export async function openLoop(
+  { process: child, port }: Running,
+  seconds: number,
+  phones: number,
+): Promise<Sample> {
+  const words = ['bench/core/open-loop.ts', String(port), String(phones), String(seconds)];
+  const crowd = start(LOAD_CORE, process.execPath, words, true);
+  await line(crowd, /^ready$/m, 60_000);
+  const before = child?.pid === undefined ? 0 : cpuMicros(child.pid);
+  crowd.stdin?.write('go\n');
+  const [, json = '{}'] = await line(crowd, /^(\{.*\})$/m, (seconds + 30) * 1_000);
+  const after = child?.pid === undefined ? 0 : cpuMicros(child.pid);
+  await stop(crowd);
+  const { total, errors, p50, p99 } = JSON.parse(json) as Record<'total' | 'errors' | 'p50' | 'p99', number>;
+  return { cpuMicrosPerRequest: (after - before) / total, p50Ms: p50, p99Ms: p99, errors };
+}

@@ -52,7 +52,8 @@ export function identifyLine(line: string): Identification | IdentifyRefusal {
   return identify(method, target, named, bytes);
 }
 
-function identify(
+/** Names a request whose headers have lower-case names; `body` null = not recorded. */
+export function identify(
   method: string,
   target: string,
   headers: ReadonlyMap<string, string>,

@@ -91,6 +91,8 @@ export interface Difference {
 export interface CaseResult {
   readonly name: string;
   readonly differences: readonly Difference[];
+  /** All parts of the verdict. */
+  readonly verdict: object;
 }
 
 /** Runs the cases; facts without a time are decided at `now`. */
@@ -100,8 +102,8 @@ export function runPolicyCases(
   now: number,
 ): CaseResult[] {
   return cases.map(({ name, facts, expect }) => {
-    const actual = verdictDocument(evaluate(policy, readFacts(facts, now)));
-    return { name, differences: differencesOf(expect, actual, '') };
+    const verdict = verdictDocument(evaluate(policy, readFacts(facts, now)));
+    return { name, differences: differencesOf(expect, verdict, ''), verdict };
   });
 }
 

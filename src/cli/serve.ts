@@ -1,5 +1,4 @@
 // Owns the work of `easgate serve`, the primary process: reads the configuration, starts the workers, reloads, stops.
-import { availableParallelism } from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
 import { loadUsable } from '../config/check.ts';
 import type { UsableConfig } from '../config/check.ts';
@@ -9,6 +8,7 @@ import { readSecret } from '../config/load.ts';
 import type { ConfigSource } from '../config/load.ts';
 import { ConfigError, oneLine } from '../config/problems.ts';
 import type { Config } from '../config/schema.ts';
+import { workerCount } from '../config/worker-count.ts';
 import { PolicyError, policyHash, servedPolicy } from '../config/served-policy.ts';
 import type { ServedPolicy } from '../config/served-policy.ts';
 import { storeOptions } from '../config/store-settings.ts';
@@ -364,10 +364,6 @@ class Primary {
     await this.health?.close();
     this.log.flush();
   }
-}
-
-function workerCount({ workers: { count } }: Config): number {
-  return count === 'auto' ? availableParallelism() : count;
 }
 
 /** Fields of a log line: every problem of a configuration, without excerpts. */

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { compileSimplePolicy } from '../policy/compile/simple-policy.ts';
 import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
-import { loadPolicyFile, problemLine, readText } from './policy-file.ts';
+import { compileChecked, loadPolicyFile, problemLine, readText } from './policy-file.ts';
 import type { LoadedPolicy, ReadFile } from './policy-file.ts';
 import { ConfigError, messageOf } from './problems.ts';
 import type { Config } from './schema.ts';
@@ -14,6 +14,8 @@ import type { Config } from './schema.ts';
 export interface PolicySource {
   /** Texts by absolute path; the document is one of them. */
   readonly texts: Readonly<Record<string, string>>;
+  /** The document, parsed: to parse a large one takes ten times as long as to compile it. Absent = from an older primary. */
+  readonly document?: unknown;
 }
 
 /** A valid policy, and its warnings. */
@@ -57,11 +59,30 @@ export function servedPolicy(
   } catch (error) {
     throw new PolicyError([messageOf(error)], [...files]);
   }
-  const { policy, problems } = loaded;
+  const { policy, problems, document } = loaded;
   const linesOf = (severity: 'error' | 'warning'): string[] =>
     problems.filter((one) => one.severity === severity).map((one) => problemLine(file, one));
   if (policy === null) throw new PolicyError(linesOf('error'), [...files]);
-  return { policy, warnings: [...standingWarnings(policy), ...linesOf('warning')], source: { texts } };
+  return {
+    policy,
+    warnings: [...standingWarnings(policy), ...linesOf('warning')],
+    source: { texts, document },
+  };
+}
+
+/**
+ * The policy of a worker, as the primary checked it, part by part. @throws PolicyError when it cannot be used, as may be where the
+ * two are of different versions
+ */
+export function* workerPolicy(
+  config: Pick<Config, 'policy'>,
+  source: PolicySource | null,
+): Generator<undefined, CompiledPolicy> {
+  const { file } = config.policy;
+  if (file === undefined || source?.document === undefined) return servedPolicy(config, source).policy;
+  const policy = yield* compileChecked(source.document, file, (path) => source.texts[path] ?? '');
+  // With the places of its problems.
+  return policy ?? servedPolicy(config, source).policy;
 }
 
 /** A hash of the texts of a policy: gateways with the same hash decide the same way. */

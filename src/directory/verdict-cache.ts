@@ -14,7 +14,7 @@ import { clientBlock } from '../identity/client-address.ts';
 import { ChangeFollower } from './change-follower.ts';
 import type { StoreStateListener } from './change-follower.ts';
 import { CorruptRecordError } from '../model/corrupt-record.ts';
-import { withDeadline } from './deadline.ts';
+import { SharedDeadline, withDeadline } from './deadline.ts';
 import { LookupPlaces } from './lookup-places.ts';
 import type { ChangeBatch, DirectoryStore, LogPosition, LookupResult } from './store.ts';
 
@@ -76,6 +76,10 @@ interface CachedAccess {
   readonly expiresAt: number;
   /** Oldest first. */
   readonly decided: Decided[];
+  /** The verdict of a policy that does not look at requests, for {@link VerdictCache.peek}; its policy, and until when. */
+  verdict: Verdict | null;
+  verdictBy: CompiledPolicy | null;
+  verdictUntil: number;
 }
 
 /** The origin of a request, for fairness between look-ups. */
@@ -100,6 +104,8 @@ interface Flight {
   changedAt: LogPosition | null;
   /** Everything read before is invalid, at any position of the log. */
   dropped: boolean;
+  /** Its time is over, or it was answered: changes are no longer noted, so a later result must not be kept. */
+  over: boolean;
 }
 
 /** The result of a look-up, or of one that was not possible. */
@@ -172,6 +178,7 @@ export class VerdictCache {
   /** Places of known phones are separate from those of unknown ones, which cannot occupy them. */
   private readonly knownPlaces: LookupPlaces;
   private readonly strangerPlaces: LookupPlaces;
+  private readonly lookupDeadline: SharedDeadline;
   private confirming = 0;
   private readonly listeners = new Set<(changed: ChangedKeys) => void>();
   private readonly follower: ChangeFollower;
@@ -193,6 +200,7 @@ export class VerdictCache {
     const { maxConcurrentLookups, lookupTimeoutMs } = options;
     this.knownPlaces = new LookupPlaces(maxConcurrentLookups, lookupTimeoutMs);
     this.strangerPlaces = new LookupPlaces(maxConcurrentLookups, lookupTimeoutMs);
+    this.lookupDeadline = new SharedDeadline(lookupTimeoutMs);
     this.follower = new ChangeFollower(store, (batch) => this.apply(batch), options.onStoreState);
   }
 
@@ -204,6 +212,7 @@ export class VerdictCache {
   async stop(): Promise<void> {
     this.knownPlaces.close();
     this.strangerPlaces.close();
+    this.lookupDeadline.close();
     await this.follower.stop();
   }
 
@@ -236,7 +245,13 @@ export class VerdictCache {
    */
   peek(user: UserKey, device: DeviceKey, request: RequestFacts = NO_REQUEST): Verdict | undefined {
     const found = this.find(user, device);
-    if (found === undefined || found.expiresAt <= this.now()) return undefined;
+    if (found === undefined) return undefined;
+    const now = this.now();
+    if (found.verdict !== null && found.verdictBy === this.policy && now < found.verdictUntil) {
+      this.hits++;
+      return found.verdict;
+    }
+    if (found.expiresAt <= now) return undefined;
     this.hits++;
     return this.verdictOf(found, request);
   }
@@ -274,7 +289,15 @@ export class VerdictCache {
       : [this.strangerPlaces, clientBlock(asker.address)];
     const { promise, resolve } = Promise.withResolvers<Found>();
     const { deviceType = null } = asker;
-    const flight: Flight = { user, device, deviceType, promise, changedAt: null, dropped: false };
+    const flight: Flight = {
+      user,
+      device,
+      deviceType,
+      promise,
+      changedAt: null,
+      dropped: false,
+      over: false,
+    };
     this.flights.set(key, flight);
     void this.lookUpInTurn(flight, places, holder).then((found) => {
       this.flights.delete(key);
@@ -289,11 +312,12 @@ export class VerdictCache {
     const entered = places.enter(holder);
     if (!(typeof entered === 'boolean' ? entered : await entered)) return this.stale(user, device);
     try {
-      return { known: await this.lookUp(flight), source: 'store' };
+      return { known: await this.lookupDeadline.limit(this.lookUp(flight)), source: 'store' };
     } catch (error) {
       this.options.onLookupError(error);
       return this.stale(user, device);
     } finally {
+      flight.over = true;
       places.leave(holder);
     }
   }
@@ -346,17 +370,17 @@ export class VerdictCache {
 
   private async lookUp(flight: Flight): Promise<CachedAccess> {
     const { user, device, deviceType } = flight;
-    const end = this.now() + this.options.lookupTimeoutMs;
     for (let attempt = 1; ; attempt++) {
       flight.changedAt = null;
       flight.dropped = false;
-      const result = await withDeadline(this.store.lookup(user, device), end - this.now());
+      const result = await this.store.lookup(user, device);
       const access = this.read(result, user, device, deviceType);
       // Facts that were read before a change and arrive after it must not be cached (positions in the log are compared).
       const changedAt: LogPosition | null = flight.changedAt;
       const overtaken =
         isDropped(flight) || (changedAt !== null && this.store.isBefore(result.position, changedAt));
       const known = this.entryOf(user, device, result, access);
+      if (flight.over) return known;
       if (!overtaken) this.keep(device, known);
       if (!overtaken || attempt === MAX_ATTEMPTS) return known;
     }
@@ -376,8 +400,9 @@ export class VerdictCache {
   }
 
   /** The verdict of a request by cached facts; decided again if the policy changed or the verdict lapsed. */
-  private verdictOf({ access, readAt, decided }: CachedAccess, request: RequestFacts): Verdict {
+  private verdictOf(known: CachedAccess, request: RequestFacts): Verdict {
     const { policy } = this;
+    const { access, readAt, decided } = known;
     const now = this.now();
     // The time since the read is measured on the monotonic clock: a change of the wall clock must not revive an expired decision.
     const wall = access.readAt + (now - readAt);
@@ -395,6 +420,11 @@ export class VerdictCache {
       verdict,
       lapsesAt: verdict.lapsesAt ?? Infinity,
     };
+    if (policy.requestConditions.length === 0) {
+      known.verdict = verdict;
+      known.verdictBy = policy;
+      known.verdictUntil = Math.min(known.expiresAt, verdict.lapsesAt ?? Infinity);
+    }
     return verdict;
   }
 
@@ -412,6 +442,9 @@ export class VerdictCache {
       readAt,
       expiresAt: readAt + this.lifetimeOf(access),
       decided,
+      verdict: null,
+      verdictBy: null,
+      verdictUntil: 0,
     };
     return known;
   }

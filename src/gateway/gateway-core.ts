@@ -21,8 +21,9 @@ import { Autodiscover } from './autodiscover/autodiscover.ts';
 import type { Exchange } from './exchange/exchange.ts';
 import { forwardedHeaders } from './upstream/client-origin.ts';
 import type { ClientOrigin, ForwardingRules } from './upstream/client-origin.ts';
-import { ReleasePace } from './access/mass-change.ts';
-import { requestFactsOf } from './access/request-facts.ts';
+import { Releases } from './access/releases.ts';
+import { factsFrom, requestFactsOf } from './access/request-facts.ts';
+import type { RequestOrigin } from './access/request-facts.ts';
 import { NoticeCache } from './access/notice-cache.ts';
 import type { NoticeReader } from './access/notice-cache.ts';
 import { OpenOptions } from './credentials/open-options.ts';
@@ -172,7 +173,7 @@ export class GatewayCore {
   readonly journal: EventJournal | null;
   private readonly rendered: NoticeCache | null;
   /** Limits the rate of releases when a change allows many phones. */
-  readonly releases: ReleasePace;
+  readonly releases: Releases;
   readonly completedExits = new CompletedExits();
   /** Longest wait of a request for questions to mail servers, in milliseconds: a backstop of their own limits. */
   readonly askingMs: number;
@@ -184,7 +185,7 @@ export class GatewayCore {
 
   constructor(parts: GatewayParts) {
     this.settings = parts.settings;
-    this.releases = new ReleasePace(parts.settings.releaseRate ?? RELEASE_RATE);
+    this.releases = new Releases(parts.settings.releaseRate ?? RELEASE_RATE);
     this.verdicts = parts.verdicts;
     this.upstreams = parts.upstreams;
     this.throttle = new Throttle(parts.settings.throttle);
@@ -271,11 +272,12 @@ export class GatewayCore {
     return trustedProxies.length > 0 && inRanges(address, trustedProxies);
   }
 
-  /** The cached verdict on a request of the client at `address`, or undefined. Hot path. */
-  peek(exchange: Exchange, address: string): Verdict | undefined {
+  /** The cached verdict on a request from this origin, or undefined. Hot path. */
+  peek(exchange: Exchange, origin: RequestOrigin): Verdict | undefined {
     const { user, device, spelling } = exchange;
     if (user === null || device === null) return undefined;
-    const verdict = this.verdicts.peek(user, device, this.requestFacts(exchange, address));
+    const facts = this.verdicts.readsRequests === true ? factsFrom(origin, exchange) : undefined;
+    const verdict = this.verdicts.peek(user, device, facts);
     return verdict === undefined ? undefined : underSpelling(verdict, spelling);
   }
 

@@ -29,8 +29,6 @@ export interface OwnMessage {
   readonly text: string;
   /** URL of the link below it; null = that of the settings. */
   readonly link: string | null;
-  /** Value of {until}, milliseconds since the epoch; null = unknown. */
-  readonly until: number | null;
 }
 
 /** The inputs of one message. */
@@ -42,6 +40,8 @@ export interface NoticeInput {
   readonly requirement: string | null;
   /** The policy's text, which replaces the built-in texts about what happened and what to do. Null or absent = none. */
   readonly own?: OwnMessage | null;
+  /** Milliseconds since the epoch: {{nextStep}} and {until}, when a step follows or what decided ends. Null or absent = none does. */
+  readonly nextStep?: number | null;
   /** A language of the catalogue. */
   readonly language: string;
   readonly user: string;
@@ -98,6 +98,9 @@ export function renderNotice(input: NoticeInput): Notice {
   const message = language.messages[reason];
   // RFC 5322 dates have whole seconds. All other dates are rounded too, so that two renderings are equal.
   const date = Math.floor(Math.min(Math.max(input.since || 0, 0), MAX_DATE) / 1_000) * 1_000;
+  const { own = null, nextStep = null } = input;
+  const nextDate =
+    nextStep === null ? null : formatDate(Math.min(nextStep, MAX_DATE), language.language, settings.timeZone);
   const values = cleanValues({
     user: input.user || '-',
     device: input.device || '-',
@@ -107,19 +110,20 @@ export function renderNotice(input: NoticeInput): Notice {
     enrolmentUrl: settings.enrolmentUrl,
     helpContact: settings.helpContact,
     since: formatDate(date, language.language, settings.timeZone),
+    nextStep: nextDate,
     organisation: settings.organisation,
   });
-  const { own = null } = input;
   const linkUrl = (own === null ? null : cleanLink(own.link)) ?? values.enrolmentUrl ?? null;
   const content: NoticeContent = {
     language: language.language,
     direction: directionOf(language.language),
     subject: lineOf(message.subject, values) ?? language.reasons[reason],
-    happened: own === null ? render(message.happened, values) : ownText(own, input, language, linkUrl),
+    happened: own === null ? render(message.happened, values) : ownText(own, input, nextDate, linkUrl),
     stepsHeading: language.headings.steps,
     steps: own === null ? linesOf(message.steps, values) : [],
     link: (message.link === null ? null : lineOf(message.link, values)) ?? (own === null ? null : linkUrl),
     linkUrl,
+    next: own !== null || message.next === null ? null : render(message.next, values),
     returns: render(message.returns, values),
     contact: render(message.contact, values),
     detailsHeading: language.headings.details,
@@ -140,7 +144,8 @@ export function renderNotice(input: NoticeInput): Notice {
     values.helpContact ?? null,
     values.enrolmentUrl ?? null,
     settings.timeZone,
-    ...(own === null ? [] : [own.text, own.link, own.until === null ? null : String(own.until)]),
+    nextDate,
+    ...(own === null ? [] : [own.text, own.link]),
   );
   const text = textBody(content);
   const html = htmlBody(content);
@@ -208,15 +213,15 @@ function headerName(name: string): string {
 
 /** The policy's text with its values; an unknown value becomes a dash. */
 function ownText(
-  { text, until }: OwnMessage,
-  { settings, user, model }: NoticeInput,
-  { language }: CompiledLanguage,
+  { text }: OwnMessage,
+  { user, model }: NoticeInput,
+  until: string | null,
   link: string | null,
 ): readonly Segment[] {
   const values: Readonly<Record<string, string | null>> = {
     user,
     model,
-    until: until === null ? null : formatDate(Math.min(until, MAX_DATE), language, settings.timeZone),
+    until,
     link,
   };
   const filled = text.replace(/\{(user|model|until|link)\}/g, (_, name: string) => values[name] || '–');

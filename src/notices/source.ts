@@ -10,6 +10,8 @@ export interface MessageSource {
   readonly steps: readonly string[];
   /** Label of the link to the enrolment page; empty = no link. */
   readonly link: string;
+  /** What happens at {{nextStep}}; left out where no date is known. Absent or empty = nothing is said of it. */
+  readonly next?: string;
   /** When mail comes back. */
   readonly returns: string;
   /** Whom to ask. */

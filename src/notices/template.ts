@@ -10,6 +10,7 @@ export const VARIABLES = [
   'enrolmentUrl',
   'helpContact',
   'since',
+  'nextStep',
   'organisation',
 ] as const;
 

@@ -1,7 +1,7 @@
 // Owns one serving gateway: builds store, verdict cache, recorder and data plane from a configuration, and closes them.
 import { monotonicNow } from '../clock.ts';
 import { cacheOptions, gatewaySettings } from '../config/gateway-settings.ts';
-import { servedPolicy } from '../config/served-policy.ts';
+import { workerPolicy } from '../config/served-policy.ts';
 import type { PolicySource } from '../config/served-policy.ts';
 import { storeOptions } from '../config/store-settings.ts';
 import type { Config } from '../config/schema.ts';
@@ -20,6 +20,7 @@ import { Journal } from '../journal/journal.ts';
 import { openLog } from '../telemetry/logger.ts';
 import type { ProcessLog } from '../telemetry/logger.ts';
 import { Summary } from '../telemetry/summary.ts';
+import { atOnce } from './in-turns.ts';
 
 /** Options that depend on the process, not on the configuration. */
 export interface ServingOptions {
@@ -71,7 +72,7 @@ export async function startServing(config: Config, options: ServingOptions): Pro
       onLookupError: warnOf(log, config.log.identities),
       onStoreState: storeState.listen,
     };
-    const { policy } = servedPolicy(config, options.policy);
+    const policy = atOnce(workerPolicy(config, options.policy ?? null));
     const verdicts = new VerdictCache(store, policy, lookups);
     await verdicts.start();
     undo.push(() => verdicts.stop());

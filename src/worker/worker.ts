@@ -3,9 +3,10 @@ import { fileTrouble } from '../config/file-words.ts';
 import { readCertificates, readClientCa } from '../config/tls-files.ts';
 import { parseConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
-import { servedPolicy } from '../config/served-policy.ts';
+import { workerPolicy } from '../config/served-policy.ts';
 import type { PolicySource } from '../config/served-policy.ts';
 import type { FromWorker, QuestionMessage, StartMessage, ToWorker } from '../supervisor/messages.ts';
+import { inTurns } from './in-turns.ts';
 import { startServing } from './runtime.ts';
 import type { Serving } from './runtime.ts';
 
@@ -103,16 +104,21 @@ function reopenLog({ config, serving }: Running): void {
   }
 }
 
+/** The policies that arrived are compiled one after the other: the last one holds in the end. */
+let policyTurn = Promise.resolve();
+
 function usePolicy({ config, serving }: Running, source: PolicySource): void {
-  try {
-    serving.verdicts.usePolicy(servedPolicy(config, source).policy);
-  } catch (error) {
-    // A worker of another version than the primary.
-    serving.log.logger.error(
-      { code: 'EASGATE_POLICY_REJECTED', cause: String(error) },
-      'the policy is invalid: the old one is still used',
-    );
-  }
+  policyTurn = policyTurn.then(async () => {
+    try {
+      serving.verdicts.usePolicy(await inTurns(workerPolicy(config, source)));
+    } catch (error) {
+      // A worker of another version than the primary.
+      serving.log.logger.error(
+        { code: 'EASGATE_POLICY_REJECTED', cause: String(error) },
+        'the policy is invalid: the old one is still used',
+      );
+    }
+  });
 }
 
 function reloadCertificates({ config, serving }: Running): void {

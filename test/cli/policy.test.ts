@@ -76,6 +76,13 @@ describe('policy evaluate', { timeout: 90_000 }, () => {
     ]);
   });
 
+  it('ends no line at a separator that JSON texts may hold', async () => {
+    const facts = { user: { names: ['a\u2028b\u2029c\u0085d'] }, device: { managed: true, compliant: true } };
+    const { out } = await run(['policy', 'evaluate', '--policy', 'policy.yaml'], JSON.stringify(facts));
+    expect(out.trimEnd().split('\n')).toHaveLength(1);
+    expect(out).toContain('"reason":"compliant"');
+  });
+
   it('refuses a broken document with its problems', async () => {
     const { code, out, error } = await run(['policy', 'evaluate', '--policy', 'bad.yaml'], '{}');
     expect({ code, out }).toEqual({ code: 1, out: '' });
@@ -113,10 +120,13 @@ describe('policy test', { timeout: 90_000 }, () => {
       [
         'ok    old phones wait',
         'FAIL  new phones wait too',
-        '      action: expected "quarantine", got "allow"',
-        '      wouldBe: expected {"action":"block"}, got null',
+        '      - action: quarantine',
+        '      + action: allow',
+        '        reason: compliant',
+        '      - wouldBe: {"action":"block"}',
+        '      + wouldBe: null',
         '',
-        '2 cases, 1 failed',
+        '2 cases, 1 failed (- expected, + got)',
         '',
       ].join('\n'),
     );
@@ -184,6 +194,35 @@ describe('explain and simulate', { timeout: 90_000 }, () => {
         },
       ],
     });
+  });
+
+  it('take a recorded request and a logged line, and print no credentials', async () => {
+    const secret = Buffer.from('alice@contoso.com:Tr0ub4dor-and-3').toString('base64');
+    const head = [
+      'POST /Microsoft-Server-ActiveSync?Cmd=Sync&User=alice&DeviceId=A1&DeviceType=iPhone HTTP/1.1',
+      'Host: mail.contoso.com',
+      `Authorization: Basic ${secret}`,
+      'MS-ASProtocolVersion: 16.1',
+    ].join('\n');
+    writeFileSync(
+      join(folder, 'names.yaml'),
+      'rules: [{ name: alice, match: { user: "alice*", command: Sync, network: 10.0.0.0/8 }, action: block }]\n',
+    );
+    const words = ['simulate', '--policy', 'names.yaml', '--address', '10.1.2.3'];
+    for (const json of [[], ['--json']]) {
+      const { code, out, error } = await run([...words, '--request', '-', ...json], head);
+      expect({ code, error }).toEqual({ code: 0, error: '' });
+      expect(out).toMatch(json.length === 0 ? /^block \(deviceRule; "alice"\)/ : /"rule": "alice"/);
+      expect(out).not.toContain(secret.slice(0, 12));
+      expect(out).not.toContain('Tr0ub4dor');
+    }
+    const line = '{"level":30,"time":"2026-12-01T10:00:00Z","user":"alice","method":"POST","command":"Sync"}';
+    expect((await run([...words, '--log-line', line])).out).toContain('block (deviceRule; "alice")');
+    expect((await run([...words, '--log-line', '-', '--command', 'Ping'], line)).out).toContain(
+      'unknownDevice',
+    );
+    expect((await run([...words, '--log-line', '-', '--request', '-'])).error).toContain('EASGATE_USAGE');
+    expect((await run([...words, '--request', 'none.txt'])).error).toContain('none.txt cannot be read');
   });
 
   it('refuse malformed values', async () => {

@@ -403,6 +403,14 @@ passThrough: { paths: [{ path: /owa }] }`;
   });
 });
 
+describe('policy.releaseRate', () => {
+  it('is shared by the workers of the gateway', () => {
+    const text =
+      'upstream: { url: "https://mail.internal" }\nworkers: { count: 4 }\npolicy: { releaseRate: 100 }\n';
+    expect(gatewaySettings(parseConfig(text, 'easgate.yaml'), null).releaseRate).toBe(25);
+  });
+});
+
 describe('passThrough', () => {
   it.each([
     '/Microsoft-Server-ActiveSync',

@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, describe, expect, it } from 'vitest';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
-import { stopTimers } from '../support/checks/test-clock.ts';
 import { alice, decision, phone, storeContract } from './store-contract.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'easgate-store-'));
@@ -44,21 +43,6 @@ describe('the embedded store', () => {
     raw.close();
     expect((await store.changesAfter(position)).trimmed).toBe(true);
     await store.close();
-  });
-
-  it('is polled for changes several times a second', async () => {
-    await fixture.reset();
-    const [store, other] = [await fixture.open(), await fixture.open()];
-    const pass = stopTimers();
-    const told: unknown[] = [];
-    const waiting = other.changesAfter(await other.position()).then(({ changes }) => told.push(...changes));
-    await store.decide(null, phone, decision('block'));
-    expect(told).toEqual([]);
-    await pass(200);
-    expect(told).toEqual([{ device: phone, user: null }]);
-    await waiting;
-    await store.close();
-    await other.close();
   });
 
   it('refuses a file with a schema it does not know', async () => {

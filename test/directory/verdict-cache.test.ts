@@ -215,6 +215,19 @@ describe('the verdict cache', () => {
     expect(await cache.decide(alice, phone)).toEqual({ verdict: null, source: 'none' });
   });
 
+  it('does not keep a verdict that was read too late: a change may have been missed meanwhile', async () => {
+    const { slow, cache } = await setUp({ lookupTimeoutMs: 20 });
+    const gate = Promise.withResolvers<void>();
+    slow.gate = gate.promise;
+    expect((await cache.decide(alice, phone)).verdict).toBeNull();
+    gate.resolve();
+    slow.gate = null;
+    // The late answer comes before that of a later look-up.
+    expect((await cache.decide(alice, 'other' as DeviceKey)).source).toBe('store');
+    expect(cache.peek(alice, 'other' as DeviceKey)).toBeDefined();
+    expect(cache.peek(alice, phone)).toBeUndefined();
+  });
+
   it.each([
     ['of known phones', { address: '192.0.2.1', proven: true }, 4],
     // One address leaves half of the places to others.

@@ -48,6 +48,19 @@ describe('the built-in texts', () => {
     }
   });
 
+  it.each([...DEFAULT_TEMPLATES.keys()])(
+    'say in %s when the next step follows, for reasons that can have a date',
+    (language) => {
+      const nextStep = Date.UTC(2031, 0, 2, 3, 4);
+      for (const reason of ['notCompliant', 'compromised', 'individualRule', 'unknownDevice']) {
+        const { text, html } = notice({ language, reason, nextStep });
+        expect(text).toContain('2031');
+        expect(html).toContain('2031');
+        expect(notice({ language, reason }).text).not.toMatch(/2031|\{\{/);
+      }
+    },
+  );
+
   it('name the requirement for reasons that can have one', () => {
     for (const language of DEFAULT_TEMPLATES.keys()) {
       expect(notice({ language, reason: 'notCompliant' }).text).toContain('iOS 18.2');

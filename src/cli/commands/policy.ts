@@ -60,9 +60,13 @@ export function registerPolicy(program: Command): void {
 function registerSimulate(program: Command): void {
   const simulate = program
     .command('simulate')
-    .description('the verdict of a policy on given facts; a fact that is not given is unknown')
+    .description(
+      'the verdict of a policy on given facts, a line of the access log or a recorded request; a fact that is not given is unknown',
+    )
     .requiredOption('--policy <file>', 'policy document')
-    .option('--facts <file>', 'JSON file of facts to begin with')
+    .option('--facts <file>', 'JSON file of facts to begin with; - = standard input')
+    .option('--log-line <line>', 'facts of a line of the access log; - = standard input')
+    .option('--request <file>', 'facts of a recorded request: its raw head; - = standard input')
     .option('--json', 'one JSON document');
   for (const { flag, text, kind } of FACT_OPTIONS) {
     if (kind === 'flag') simulate.option(flag, text, yesOrNo);
@@ -79,5 +83,10 @@ function registerSimulate(program: Command): void {
       'simulate --policy policy.yaml --facts facts.json --os-version 17.4',
       'the facts of a file, with another value for one',
     ],
+    [
+      'simulate --policy policy.yaml --log-line - --managed no < line.json',
+      'a request that was logged, at its time',
+    ],
+    ['simulate --policy policy.yaml --request head.txt --address 10.1.2.3', ''],
   );
 }

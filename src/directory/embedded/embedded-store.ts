@@ -39,11 +39,11 @@ import { UNGUARDED } from '../store-guard.ts';
 import type { GuardOptions } from '../store-guard.ts';
 import { GuardedDatabase } from './guarded-database.ts';
 import type { Row } from './guarded-database.ts';
+import { LogWatch } from './log-watch.ts';
 
 /** Changes kept in the log; a worker that is further behind drops its cache. */
 const MAX_CHANGES = 100_000;
-/** Polling interval, and longest wait, of {@link EmbeddedStore.changesAfter}. */
-const POLL_MS = 50;
+/** Longest wait of {@link EmbeddedStore.changesAfter}. */
 const WAIT_MS = 5_000;
 /** `user` of a decision for every user of the device. */
 const EVERY_USER = '';
@@ -56,12 +56,13 @@ export class EmbeddedStore implements DirectoryStore {
   /** The generation of the guard whose change was announced last. */
   private announced: number;
   private closed = false;
-  private wake: (() => void) | null = null;
+  private readonly watch: LogWatch;
 
   constructor(path: string, names: UserNames = NO_GROUPS, options: GuardOptions = UNGUARDED) {
     this.names = names;
     this.database = new GuardedDatabase(path, options);
     this.announced = this.database.guard.generation;
+    this.watch = new LogWatch(path);
   }
 
   async lookup(name: UserKey, key: DeviceKey): Promise<LookupResult> {
@@ -267,11 +268,15 @@ export class EmbeddedStore implements DirectoryStore {
 
   async changesAfter(position: LogPosition): Promise<ChangeBatch> {
     const end = monotonicNow() + WAIT_MS;
+    let noted = true;
     while (!this.closed) {
       const found = this.database.read(() => this.changed(position));
-      if (found !== null) return found;
+      if (found !== null) {
+        if (!noted) this.watch.again();
+        return found;
+      }
       if (monotonicNow() >= end) break;
-      await this.pause();
+      noted = await this.watch.wait();
     }
     return { changes: [], position, trimmed: false };
   }
@@ -283,7 +288,7 @@ export class EmbeddedStore implements DirectoryStore {
   async close(): Promise<void> {
     if (this.closed) return;
     this.closed = true;
-    this.wake?.();
+    this.watch.close();
     this.database.close();
   }
 
@@ -306,17 +311,6 @@ export class EmbeddedStore implements DirectoryStore {
     }));
     const end = rows.at(-1);
     return { changes, position: end === undefined ? last : String(end['id']), trimmed };
-  }
-
-  private pause(): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, POLL_MS);
-      timer.unref();
-      this.wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
   }
 
   private partnership(user: UserKey, device: DeviceKey): PartnershipRecord | null {
@@ -394,6 +388,7 @@ export class EmbeddedStore implements DirectoryStore {
   }
 
   private append(device: DeviceKey | null, user: string | null): void {
+    this.watch.note();
     this.run('INSERT INTO changes (device, user) VALUES (?, ?)', device, user);
     this.run('DELETE FROM changes WHERE id <= (SELECT max(id) FROM changes) - ?', MAX_CHANGES);
   }

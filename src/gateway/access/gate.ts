@@ -82,6 +82,12 @@ export class GateMemo {
     if (head.target === this.target) head.target = this.target;
     if (head.authorization === this.authorization) head.authorization = this.authorization;
   }
+
+  /** The next request is minutes away: the head is read again then. */
+  forgetHead(): void {
+    this.head = null;
+    this.headBytes = null;
+  }
 }
 
 /** The parts of the configuration that the gate needs. */

@@ -9,10 +9,12 @@ import { errorReply } from '../../http/reply.ts';
 import type { RequestHead } from '../../http/request-head.ts';
 import type { ResponseHead } from '../../http/response-head.ts';
 import type { UserKey } from '../../identity/keys.ts';
+import type { RequestFacts } from '../../policy/engine/facts.ts';
 import { GateMemo, detach } from '../access/gate.ts';
 import { localReply } from '../access/local-replies.ts';
 import { Driver } from './driver.ts';
 import { expire } from './expiry.ts';
+import { keepShortText } from './held-text.ts';
 import { Timeouts } from './timeouts.ts';
 import type { Timed } from '../io/deadlines.ts';
 import { unsentBytes, writeText } from '../io/direct-writes.ts';
@@ -20,7 +22,7 @@ import { Exchange } from '../exchange/exchange.ts';
 import type { Reply } from '../exchange/steps.ts';
 import type { ExchangePhase } from '../exchange/transitions.ts';
 import { Forwarder } from '../forward/forwarder.ts';
-import { directOrigin, proxiedOrigin } from '../upstream/client-origin.ts';
+import { copyOrigin, directOrigin, proxiedOrigin } from '../upstream/client-origin.ts';
 import type { ClientOrigin, Peer } from '../upstream/client-origin.ts';
 import type { GatewayCore } from '../gateway-core.ts';
 import { Accounting } from './accounting.ts';
@@ -64,16 +66,14 @@ function ignore(): void {
 
 /** A connection from a phone. */
 export class ClientConnection implements Timed, RequestSource {
-  /** Set by {@link timeouts} only. */
-  deadline = Infinity;
-  next: Timed | null = null;
-  previous: Timed | null = null;
+  slot = -1;
   exchange: Exchange | null = null;
   readonly core: GatewayCore;
   readonly socket: Socket;
   readonly body = new RequestBody();
   /** The client's address for the log: the peer's, or the one reported by a trusted proxy. */
   address: string;
+  lastFacts: RequestFacts | null = null;
   /** The client of the current request; constant unless the peer is a proxy. */
   origin: ClientOrigin;
   readonly memo = new GateMemo();
@@ -105,6 +105,7 @@ export class ClientConnection implements Timed, RequestSource {
     this.driver = new Driver(this, this.forwarder);
     this.accounting = new Accounting(core);
     this.reader = new RequestReader(this);
+    core.deadlines.add(this);
     // The first head is due as soon as later ones.
     this.timeouts.awaitHead();
     (socket as OwnedSocket).owner = this;
@@ -114,7 +115,6 @@ export class ClientConnection implements Timed, RequestSource {
     socket.on('end', onEnd);
     socket.on('close', onClose);
     socket.on('error', ignore);
-    core.deadlines.add(this);
   }
 
   get port(): number {
@@ -157,6 +157,17 @@ export class ClientConnection implements Timed, RequestSource {
     if (this.forwarded === '')
       this.forwarded = this.core.forwardedLines(this.origin, this.endpoint.certificateUser);
     return this.forwarded;
+  }
+
+  /** Ten thousand polls are held for an hour, so their text is kept in short copies. */
+  onHold(exchange: Exchange): void {
+    if (this.trusted) {
+      this.origin = copyOrigin(this.origin);
+      this.address = this.origin.address;
+    }
+    const { host } = this.origin;
+    keepShortText(exchange, this.memo, exchange.host === host ? host : detach(exchange.host));
+    this.forwarded = detach(this.forwarded);
   }
 
   // ---------------------------------------------------------------------------------------------- client events

@@ -183,7 +183,7 @@ export class Driver implements StepInputs, HeldPing {
   private lookUpVerdict(exchange: Exchange): Step | null {
     const { user, device } = exchange;
     if (user === null || device === null) return failWith('EASGATE_NO_CLEARANCE');
-    const known = this.core.peek(exchange, this.downstream.address);
+    const known = this.core.peek(exchange, this.downstream);
     if (known !== undefined) {
       exchange.verdict = known;
       return nextStep(exchange, this);
@@ -287,6 +287,7 @@ export class Driver implements StepInputs, HeldPing {
     if (command === 'Ping' && user !== null && device !== null && authorization !== null)
       exchange.pingTicket = this.core.throttle.registerPing(user, device, authorization, this);
     exchange.pollAdmitted = true;
+    this.downstream.onHold(exchange);
     return nextStep(exchange, this);
   }
 

@@ -1,28 +1,22 @@
 // Owns the one deadline of a client connection.
 import type { Verdict } from '../../model/verdict.ts';
-import type { Deadlines } from '../io/deadlines.ts';
+import type { Deadlines, Timed } from '../io/deadlines.ts';
 import { MAX_HEARTBEAT_SECONDS } from '../../eas/heartbeat.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import { HALF_CLOSE_GRACE_MS, LINGER_MS } from '../fixed-limits.ts';
 import type { ClientSettings } from '../settings.ts';
 import type { UpstreamServer } from '../upstream/upstream-server.ts';
 
-/** Holder of the deadline, read directly by the sweep. */
-export interface DeadlineHolder {
-  /** Clock milliseconds. */
-  deadline: number;
-}
-
 /** Sets the deadline of one connection; the only writer. */
 export class Timeouts {
-  private readonly holder: DeadlineHolder;
+  private readonly connection: Timed;
   private readonly deadlines: Deadlines;
   private readonly client: ClientSettings;
   private readonly askingMs: number;
 
   /** `askingMs` = longest wait for an answer about an exchange. */
-  constructor(holder: DeadlineHolder, deadlines: Deadlines, client: ClientSettings, askingMs: number) {
-    this.holder = holder;
+  constructor(connection: Timed, deadlines: Deadlines, client: ClientSettings, askingMs: number) {
+    this.connection = connection;
     this.deadlines = deadlines;
     this.client = client;
     this.askingMs = askingMs;
@@ -72,22 +66,25 @@ export class Timeouts {
     if (exchange.held) {
       const seconds = heartbeat > 0 ? Math.min(heartbeat, MAX_HEARTBEAT_SECONDS) : MAX_HEARTBEAT_SECONDS;
       wait = seconds * 1000 + this.client.heldPollMarginMs;
-      // The end of a decision ends the poll: it does not appear in the change log.
-      if (exchange.verdict !== null) {
-        exchange.lapsesAt = this.deadlines.lapseOf(exchange.verdict);
-        wait = Math.min(wait, exchange.lapsesAt - now);
-      }
+      // The lapse of a verdict does not appear in the change log.
+      if (exchange.verdict !== null) exchange.lapsesAt = this.deadlines.lapseOf(exchange.verdict);
     }
     const until = now + wait;
     // A drain may already have set the end of a poll that was queued or is retried.
     exchange.responseDeadline =
       exchange.held && draining ? Math.min(exchange.responseDeadline, until) : until;
-    this.holder.deadline = exchange.responseDeadline;
+    this.resumeResponseDeadline(exchange);
   }
 
   /** Puts the response deadline back after another one, such as that of connecting. */
-  resumeResponseDeadline({ responseDeadline }: Exchange): void {
-    this.holder.deadline = responseDeadline;
+  resumeResponseDeadline({ responseDeadline, lapsesAt }: Exchange): void {
+    this.deadlines.setTime(this.connection, Math.min(responseDeadline, lapsesAt));
+  }
+
+  /** The lapse of its verdict is dealt with: it counts no more. */
+  passLapse(exchange: Exchange): void {
+    exchange.lapsesAt = Infinity;
+    this.resumeResponseDeadline(exchange);
   }
 
   /** The end of a poll held here: its heartbeat, or the lapse of its verdict. */
@@ -99,19 +96,18 @@ export class Timeouts {
   /** A held poll continues under another verdict. */
   recheckPoll(exchange: Exchange): void {
     if (exchange.verdict !== null) exchange.lapsesAt = this.deadlines.lapseOf(exchange.verdict);
-    this.holder.deadline = Math.min(exchange.responseDeadline, exchange.lapsesAt);
+    this.resumeResponseDeadline(exchange);
   }
 
-  /** The verdict of a poll at the mail server may now lapse earlier, which does not appear in the change log. */
+  /** A poll at the mail server continues under another verdict. */
   limitPoll(exchange: Exchange, verdict: Verdict): void {
     exchange.lapsesAt = this.deadlines.lapseOf(verdict);
-    exchange.responseDeadline = Math.min(exchange.responseDeadline, exchange.lapsesAt);
-    this.holder.deadline = Math.min(this.holder.deadline, exchange.responseDeadline);
+    this.endBy(exchange.lapsesAt);
   }
 
   /** Ends the connection or its poll at `time` (clock milliseconds). */
   endBy(time: number): void {
-    this.holder.deadline = Math.min(this.holder.deadline, time);
+    this.deadlines.setTime(this.connection, Math.min(this.deadlines.timeOf(this.connection), time));
   }
 
   /** The phone closed its side; its answer is due soon. */
@@ -135,10 +131,10 @@ export class Timeouts {
   }
 
   private after(ms: number): void {
-    this.holder.deadline = this.deadlines.now + ms;
+    this.deadlines.setTime(this.connection, this.deadlines.now + ms);
   }
 
   private notAfter(ms: number): void {
-    this.holder.deadline = Math.min(this.holder.deadline, this.deadlines.now + ms);
+    this.endBy(this.deadlines.now + ms);
   }
 }

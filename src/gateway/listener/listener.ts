@@ -34,24 +34,18 @@ function plainAddress(address: string): string {
 
 /** A connection whose PROXY header or TLS handshake is not complete: it is closed after a time. */
 class PendingConnection implements Timed {
-  readonly deadline: number;
-  next: Timed | null = null;
-  previous: Timed | null = null;
+  slot = -1;
   private readonly socket: Socket;
   private readonly deadlines: Deadlines;
-  private waiting = true;
 
   constructor(socket: Socket, deadlines: Deadlines, timeoutMs: number) {
     this.socket = socket;
     this.deadlines = deadlines;
-    this.deadline = deadlines.now + timeoutMs;
-    deadlines.add(this);
+    deadlines.add(this, deadlines.now + timeoutMs);
   }
 
   /** Ends the wait; further calls do nothing. */
   done(): void {
-    if (!this.waiting) return;
-    this.waiting = false;
     this.deadlines.remove(this);
   }
 
@@ -72,7 +66,10 @@ export class Listener {
   /** Sockets can use shared reads: no TLS, no PROXY header, no pass-through lane. */
   private readonly shares: boolean;
   private readonly perAddress = new Map<string, number>();
-  private readonly sockets = new Set<Socket>();
+  /** Open connections, with the address block that they count for; '' = none. */
+  private readonly sockets = new Map<Socket, string>();
+  /** One function for all sockets. */
+  private readonly onClose: (this: Socket) => void;
   private handshakes = 0;
   private handshakeSecond = 0;
 
@@ -98,6 +95,10 @@ export class Listener {
       keepAlive: true,
       keepAliveInitialDelay: 60_000,
     });
+    const forget = (socket: Socket): void => this.forget(socket);
+    this.onClose = function onClose(): void {
+      forget(this);
+    };
     this.server.on('connection', (socket) =>
       this.accept(this.shares ? (shareReads(socket) ?? socket) : socket),
     );
@@ -132,7 +133,7 @@ export class Listener {
   /** Bytes in memory that phones have not read. */
   get unsentBytes(): number {
     let bytes = 0;
-    for (const socket of this.sockets) bytes += unsentBytes(socket);
+    for (const socket of this.sockets.keys()) bytes += unsentBytes(socket);
     return bytes;
   }
 
@@ -143,7 +144,7 @@ export class Listener {
 
   /** Closes every connection at once. */
   destroyAll(): void {
-    for (const socket of this.sockets) socket.destroy();
+    for (const socket of this.sockets.keys()) socket.destroy();
   }
 
   private accept(socket: Socket): void {
@@ -158,8 +159,8 @@ export class Listener {
       this.turnAway(socket, 'EASGATE_MAX_CONNECTIONS', peer);
       return;
     }
-    this.sockets.add(socket);
-    socket.once('close', () => this.sockets.delete(socket));
+    this.sockets.set(socket, '');
+    socket.on('close', this.onClose);
     if (this.proxies === null) {
       this.admit(socket, peer, socket.remotePort ?? 0, 'http');
     } else if (inRanges(peer, this.proxies)) {
@@ -223,7 +224,7 @@ export class Listener {
         return;
       }
       this.perAddress.set(block, count);
-      socket.once('close', () => this.forget(block));
+      this.sockets.set(socket, block);
     }
     if (this.tls === null) {
       this.onPhone(socket, { address, port, proto, transport: socket, certificateUser: null });
@@ -233,7 +234,10 @@ export class Listener {
     }
   }
 
-  private forget(block: string): void {
+  private forget(socket: Socket): void {
+    const block = this.sockets.get(socket) ?? '';
+    this.sockets.delete(socket);
+    if (block === '') return;
     const count = (this.perAddress.get(block) ?? 1) - 1;
     if (count === 0) this.perAddress.delete(block);
     else this.perAddress.set(block, count);

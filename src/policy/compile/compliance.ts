@@ -1,4 +1,5 @@
 // Owns compiled compliance policies: users, requirements, and schedule.
+import { foldCase } from '../document/case.ts';
 import type { CompliancePolicyDocument, RequirementsDocument } from '../document/schema.ts';
 import type { Problems } from '../document/problem.ts';
 import { formatAge, parseLength, parseTime } from '../document/times.ts';
@@ -185,8 +186,8 @@ function minimumOs(
     if (typeof written === 'number' && !Number.isInteger(written))
       problems.error(path, 'must stand in quotes: without them 17.10 is 17.1');
     else if (!isPlainVersion(text)) problems.error(path, `"${text}" is not a version such as "17.4"`);
-    else if (lowest.has(platform.toLowerCase())) problems.error(path, 'occurs twice, in two spellings');
-    else lowest.set(platform.toLowerCase(), parseVersion(text) ?? []);
+    else if (lowest.has(foldCase(platform))) problems.error(path, 'occurs twice, in two spellings');
+    else lowest.set(foldCase(platform), parseVersion(text) ?? []);
   }
   return {
     key: 'minimumOs',

@@ -8,10 +8,10 @@ import type { FieldName } from './vocabulary.ts';
 /** Limits of a document: far above real ones, and low enough to compile quickly. */
 export const MAX_RULES = 1_000;
 export const MAX_POLICIES = 500;
-const MAX_LIST = 100_000;
+export const MAX_LIST = 100_000;
 const MAX_ALTERNATIVES = 50;
 const MAX_NAME = 200;
-const MAX_TEXT = 1_000;
+export const MAX_TEXT = 1_000;
 
 const name = z.string().min(1).max(MAX_NAME);
 const time = (what: string): z.ZodOptional<z.ZodString> =>
@@ -85,7 +85,7 @@ const conditions: z.ZodType<RawConditions> = z
   .describe('conditions that must all hold');
 const alternatives = (what: string): z.ZodOptional<z.ZodType<RawConditions | readonly RawConditions[]>> =>
   z
-    .union([conditions, z.array(conditions).min(1).max(MAX_ALTERNATIVES)], {
+    .union([conditions, z.array(conditions).max(MAX_ALTERNATIVES)], {
       error: 'must be a map of conditions, or a list of such maps',
     })
     .optional()

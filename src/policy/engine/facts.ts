@@ -15,7 +15,7 @@ export interface Attribute {
 
 export type Attributes = ReadonlyMap<string, Attribute>;
 
-/** A text and its spelling in lower case. */
+/** A text, and as it is compared: without case (`foldCase`). */
 export interface Text {
   readonly as: string;
   readonly lower: string;

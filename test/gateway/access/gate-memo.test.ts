@@ -43,14 +43,27 @@ async function ask(what: Said): Promise<number> {
 describe('a connection', () => {
   it('that repeats its request is identified the same way each time', async () => {
     await open();
-    for (let count = 0; count < 3; count++) expect(await ask({ login: 'alice' })).toBe(200);
+    for (let count = 0; count < 6; count++) expect(await ask({ login: 'alice' })).toBe(200);
     const names = gateway.finished.map(({ user, device }) => [user, device]);
-    expect(names).toEqual([
-      ['alice', 'a1'],
-      ['alice', 'a1'],
-      ['alice', 'a1'],
-    ]);
+    expect(names).toEqual(Array.from({ length: 6 }, () => ['alice', 'a1']));
     expect(new Set(backend.requests.map(({ head }) => head)).size).toBe(1);
+  });
+
+  it('has the headers of each request forwarded, also of one as long as those before it', async () => {
+    await open();
+    const agents = [
+      ...Array<string>(5).fill('one'),
+      ...Array<string>(5).fill('two'),
+      'one',
+      'one',
+      'six',
+      'one',
+    ];
+    for (const agent of agents) {
+      client.send(said({ login: 'alice' }).replace('Host: m', `Host: m\r\nUser-Agent: ${agent}`));
+      expect((await client.response()).status).toBe(200);
+    }
+    expect(backend.requests.map((one) => one.header('user-agent'))).toEqual(agents);
   });
 
   it('that changes its device id gets the verdict of the new one', async () => {

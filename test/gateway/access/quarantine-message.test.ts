@@ -111,6 +111,37 @@ describe.each([...DEFAULT_TEMPLATES.keys()])('a reader of %s', (language) => {
   });
 });
 
+describe.each([
+  ['en', 'December 24, 2026', 'Not done by'],
+  ['de', '24. Dezember 2026', 'Nicht erledigt bis zum'],
+  ['fr', '24 décembre 2026', 'Si ce n’est pas fait avant le'],
+  ['es', '24 de diciembre de 2026', 'Si no está hecho antes del'],
+  ['ja', '2026年12月24日', 'までに完了しない場合'],
+])('the date of the next step, for a reader of %s,', (language, date, words) => {
+  const nextStep = Date.UTC(2026, 11, 24, 12);
+  const readAs = async (more: Partial<Verdict>): Promise<string> => {
+    world = await openQuarantine();
+    world.gateway.verdicts.set('phone1', { ...HELD, ...more });
+    return read(world.phone({ acceptLanguage: language }));
+  };
+
+  it('is in the built-in text, with what happens then', async () => {
+    const text = await readAs({ reason: 'osTooOld', nextStep });
+    expect(text).toContain(date);
+    expect(text).toContain(words);
+  });
+
+  it('is in the text about a decision by hand that ends', async () => {
+    const text = await readAs({ reason: 'individualRule', nextStep });
+    expect(text).toContain(date);
+    expect(text).not.toContain(words);
+  });
+
+  it('is left out with its sentence where no step follows', async () => {
+    expect(await readAs({ reason: 'osTooOld' })).not.toContain(words);
+  });
+});
+
 describe('a message', () => {
   it('does not change with time, or because the phone sends its model', async () => {
     world = await openQuarantine();
@@ -122,5 +153,6 @@ describe('a message', () => {
     notices.noteModel(user, device, 'iPhone15C2');
     expect(notices.of(HELD, reader).fingerprint).toBe(first);
     expect(notices.of({ ...HELD, requirement: 'encryption' }, reader).fingerprint).not.toBe(first);
+    expect(notices.of({ ...HELD, nextStep: Date.UTC(2026, 11, 24) }, reader).fingerprint).not.toBe(first);
   });
 });

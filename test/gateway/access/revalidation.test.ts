@@ -65,7 +65,7 @@ describe('the queue of exchanges to be decided again', () => {
         },
       };
     };
-    for (let index = 0; index < 200; index++) queue.add(one(index % 4 !== 0));
+    for (let index = 0; index < 200; index++) queue.add(one(index % 4 !== 0), true);
     await until(() => asked === 200 && underWay === 0, 'all to be decided');
     expect(most).toBeLessThanOrEqual(64);
     queue.sweep(1_000_000);
@@ -74,10 +74,38 @@ describe('the queue of exchanges to be decided again', () => {
     expect(asked).toBe(250);
   });
 
+  it('decides what few phones wait for before the rest of a mass change', async () => {
+    const queue = new RevalidationQueue();
+    const order: string[] = [];
+    const answers: (() => void)[] = [];
+    const one = (name: string): Revalidated => ({
+      onChange: () => true,
+      revalidate: async () => {
+        order.push(name);
+        await new Promise<void>((resolve) => answers.push(resolve));
+        return true;
+      },
+    });
+    for (let index = 0; index < 100; index++) queue.add(one('feed run'), true);
+    queue.add(one('operator'), false);
+    expect(queue.isBusy).toBe(true);
+    answers[0]?.();
+    await until(() => order.length === 65, 'the next one');
+    expect(order[64]).toBe('operator');
+    await until(() => {
+      for (const done of answers.splice(0)) done();
+      return order.length === 101;
+    });
+    await until(() => {
+      for (const done of answers.splice(0)) done();
+      return !queue.isBusy;
+    });
+  });
+
   it('skips an exchange that is looking up its verdict already', () => {
     const queue = new RevalidationQueue();
     let asked = 0;
-    queue.add({ onChange: () => false, revalidate: async () => ++asked > 0 });
+    queue.add({ onChange: () => false, revalidate: async () => ++asked > 0 }, false);
     expect(asked).toBe(0);
   });
 });

@@ -59,9 +59,15 @@ describe('an expired deadline', () => {
     ],
     ['before the response', expiryIn('forwarded', whole), { kind: 'response' }],
     ['of a poll at the server', expiryIn('forwarded', poll, { over: true }), { kind: 'response' }],
+    ['of one whose verdict lapsed', expiryIn('forwarded', poll, { lapsed: true }), { kind: 'lapsedPoll' }],
     [
-      'of one whose verdict lapsed',
+      'of one whose verdict and heartbeat ended',
       expiryIn('forwarded', poll, { over: true, lapsed: true }),
+      { kind: 'endPoll' },
+    ],
+    [
+      'of one whose verdict lapsed while connecting',
+      expiryIn('forwarded', { ...poll, ...connecting }, { lapsed: true }),
       { kind: 'endPoll' },
     ],
     ['of one in a drain', expiryIn('forwarded', poll, { over: true, draining: true }), { kind: 'endPoll' }],

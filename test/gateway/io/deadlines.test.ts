@@ -4,20 +4,17 @@ import { Deadlines } from '../../../src/gateway/io/deadlines.ts';
 import type { Timed } from '../../../src/gateway/io/deadlines.ts';
 
 class Connection implements Timed {
-  deadline: number;
-  next: Timed | null = null;
-  previous: Timed | null = null;
+  slot = -1;
   seen = 0;
   readonly react: () => void;
 
-  constructor(deadline: number, react: () => void = () => undefined) {
-    this.deadline = deadline;
+  constructor(react: () => void = () => undefined) {
     this.react = react;
   }
 
   onDeadline(): void {
     this.seen++;
-    this.deadline = Infinity;
+    deadlines.setTime(this, Infinity);
     this.react();
   }
 }
@@ -34,8 +31,8 @@ beforeEach(() => {
 });
 
 function connections(count: number, inMs: number): Connection[] {
-  const all = Array.from({ length: count }, () => new Connection(deadlines.now + inMs));
-  for (const one of all) deadlines.add(one);
+  const all = Array.from({ length: count }, () => new Connection());
+  for (const one of all) deadlines.add(one, deadlines.now + inMs);
   return all;
 }
 
@@ -64,14 +61,68 @@ describe('deadlines', () => {
 
   it('of removed connections are ignored, whoever removed them', () => {
     const victims: Connection[] = [];
-    const killer = new Connection(deadlines.now, () => {
+    const killer = new Connection(() => {
       for (const victim of victims) deadlines.remove(victim);
     });
-    victims.push(...connections(3, 0));
-    deadlines.add(killer);
     victims.push(...connections(3, 200));
+    deadlines.add(killer, deadlines.now);
+    victims.push(...connections(3, 0));
     vi.advanceTimersByTime(1_000);
     expect(victims.map(({ seen }) => seen)).toEqual([0, 0, 0, 0, 0, 0]);
     expect([killer.seen, deadlines.size]).toEqual([1, 1]);
+  });
+
+  it('stay with their connections when others are removed', () => {
+    const all = connections(1_000, Infinity);
+    const late = all.filter((_, index) => index % 7 === 0);
+    late.forEach((one, index) => deadlines.setTime(one, deadlines.now + 100 * (index + 1)));
+    for (const [index, one] of all.entries()) if (index % 7 === 3) deadlines.remove(one);
+    late.forEach((one, index) => expect(deadlines.timeOf(one)).toBe(deadlines.now + 100 * (index + 1)));
+    const from = deadlines.now;
+    vi.advanceTimersByTime(100 * late.length + 200);
+    expect(all.filter((one) => late.includes(one) !== (one.seen === 1))).toEqual([]);
+    expect(deadlines.now - from).toBeGreaterThanOrEqual(100 * late.length);
+  });
+
+  it('of a removed connection can be set without effect on another', () => {
+    const [gone, other] = connections(2, Infinity);
+    if (gone === undefined || other === undefined) throw new Error('two were made');
+    deadlines.remove(gone);
+    deadlines.remove(gone);
+    deadlines.setTime(gone, deadlines.now);
+    expect([deadlines.timeOf(gone), deadlines.timeOf(other), deadlines.size]).toEqual([
+      Infinity,
+      Infinity,
+      1,
+    ]);
+    vi.advanceTimersByTime(1_000);
+    expect([gone.seen, other.seen]).toEqual([0, 0]);
+  });
+
+  it('that expire all at once leave time for other work', () => {
+    const all = connections(5_000, 50);
+    vi.advanceTimersByTime(101);
+    const first = all.filter(({ seen }) => seen === 1).length;
+    expect(first).toBeGreaterThan(0);
+    expect(first).toBeLessThan(all.length / 2);
+    vi.advanceTimersByTime(1_000);
+    expect(all.every(({ seen }) => seen === 1)).toBe(true);
+  });
+
+  it('are checked after the reads of a turn that follows a pause of the process', () => {
+    let time = 0;
+    const paused = new Deadlines(
+      () => undefined,
+      () => time,
+    );
+    onTestFinished(() => paused.stop());
+    paused.start();
+    const [served, left] = [new Connection(), new Connection()];
+    for (const one of [served, left]) paused.add(one, 300);
+    time = 5_000;
+    // Its interval is over by then; what is read in this turn comes before what is due.
+    setTimeout(() => paused.setTime(served, 10_000), 100);
+    vi.advanceTimersByTime(101);
+    expect([served.seen, left.seen]).toEqual([0, 1]);
   });
 });

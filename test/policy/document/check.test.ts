@@ -88,6 +88,30 @@ messages: { osToOld: { en: "Hi {usr}", link: ftp } }
     expect(warned('lists: { a: { file: /etc/passwd } }')).toContain('cannot name files');
   });
 
+  it.each([
+    ['more entries', 'x\n'.repeat(100_001), 'has more than 100000 entries'],
+    ['a longer entry', `a\n${'x'.repeat(1_001)}\n`, 'entry 2 is longer than 1000 characters'],
+  ])('refuses a list file with %s than a list of the document may have', (_, content, message) => {
+    const text =
+      'lists: { a: { file: a.txt } }\nrules: [{ name: x, match: { user: "@a" }, action: block }]\n';
+    const { policy, problems: found } = loadPolicyText(text, { folder: '/', read: () => content });
+    expect(policy).toBeNull();
+    expect(found[0]?.message).toBe(message);
+  });
+
+  it('takes an empty list of exceptions for none, and warns of an empty list of matches, which matches nothing', () => {
+    const rule = (more: string): string =>
+      warned(
+        `rules: [{ name: a, match: { user: x }, action: block }, { name: b, action: block, ${more} }]\n`,
+      );
+    expect(rule('match: { user: y }, except: []')).toBe('');
+    expect(rule('match: []')).toContain('warning rules.1.match: is an empty list: it matches nothing');
+    expect(rule('match: []')).not.toContain('never reached');
+    expect(warned('compliance: [{ name: a, match: [], require: { compliant: true } }]')).toContain(
+      'warning compliance.0.match: is an empty list',
+    );
+  });
+
   it('refuses a quarantine that changes from request to request', () => {
     const rule = (more: string): string => warned(`rules:\n  - { name: a, action: quarantine, ${more} }\n`);
     expect(rule('match: { network: 10.0.0.0/8 }')).toContain(

@@ -7,6 +7,7 @@ import { compileRanges } from '../../../src/policy/compile/network.ts';
 import { parseAddress, parseRange } from '../../../src/ip-address.ts';
 import { Scene } from '../../../src/policy/compile/scene.ts';
 import { compareVersions, parseVersion } from '../../../src/policy/compile/version.ts';
+import { foldCase } from '../../../src/policy/document/case.ts';
 import { formatAge, formatTime, parseLength, parseTime } from '../../../src/policy/document/times.ts';
 import { readFacts } from '../../../src/policy/engine/read-facts.ts';
 import { like } from './oracle.ts';
@@ -20,6 +21,19 @@ describe('a pattern', () => {
         expect(compileGlob(pattern)(word)).toBe(like(pattern, word));
       }),
       { numRuns: 5_000 },
+    );
+  });
+
+  it('counts a character of two UTF-16 units as one for ?, also beside others of its kind', () => {
+    const letters = fc.string({ unit: fc.constantFrom('a', 'b', 'c', '*', '?'), maxLength: 9 });
+    const words = fc.string({ unit: fc.constantFrom('a', 'b', 'c', 'd'), maxLength: 12 });
+    const wide: Readonly<Record<string, string>> = { a: '😀', b: '😁', c: '\ue000', d: '👩' };
+    const widen = (text: string): string => text.replace(/[a-d]/g, (letter) => wide[letter] ?? letter);
+    fc.assert(
+      fc.property(letters, words, (pattern, word) => {
+        expect(compileGlob(widen(pattern))(widen(word))).toBe(like(pattern, word));
+      }),
+      { numRuns: 2_000 },
     );
   });
 
@@ -51,6 +65,18 @@ describe('a pattern', () => {
       const short = reads(pattern, 1_000);
       expect(reads(pattern, 8_000)).toBeLessThanOrEqual(8 * short + 1_000);
     }
+  });
+});
+
+describe('texts without case', () => {
+  it.each([
+    ['ΟΔΟΣ', 'οδοσ'],
+    ['ΟΔΟΣ*', 'ΟΔΟΣΑ'],
+    ['*οδος', 'ΚΑΛΗ ΟΔΟΣ'],
+    ['STRASSE ẞ', 'strasse ß'],
+    ['kelvin', '\u212aELVIN'],
+  ])('are the same: %s, %s', (pattern, text) => {
+    expect(compileGlob(foldCase(pattern))(foldCase(text))).toBe(true);
   });
 });
 

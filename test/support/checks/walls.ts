@@ -131,6 +131,7 @@ export const WALLS: readonly Wall[] = [
       'plain-text.ts',
       'suggest.ts',
       'clock.ts',
+      'http',
       'identity',
       'eas',
       'model',

@@ -49,6 +49,8 @@ export interface TestGateway extends Gateway {
   acknowledgeWith(stands: () => boolean): void;
   /** Changes a verdict, like an entry in the change log. */
   change(device: string, action: VerdictAction): void;
+  /** Reports changes of these devices in one batch of the change log, as a feed run does. */
+  announce(devices: readonly string[]): void;
 }
 
 /** Deep-partial overrides of the settings. */
@@ -256,6 +258,9 @@ export async function startTestGateway(
     onTrouble: throwingAtBugs((code, facts) => void trouble.push({ code, ...facts })),
   });
   watchGateway(gateway);
+  const announce = (devices: readonly string[]): void => {
+    for (const listener of listeners) listener({ devices: new Set(devices), users: new Set(), all: false });
+  };
   return {
     ...gateway,
     time,
@@ -273,9 +278,9 @@ export async function startTestGateway(
     acknowledgeWith: (stands) => (orderStands = stands),
     change: (device, action) => {
       verdicts.set(device, verdict(action));
-      for (const listener of listeners)
-        listener({ devices: new Set([device]), users: new Set(), all: false });
+      announce([device]);
     },
+    announce,
   };
 }
 
