@@ -133,6 +133,23 @@ export class LoginReader {
     return found;
   }
 
+  /**
+   * Names that a decision on the login concerns, for the change log: all of the user, and one for each other local part of users
+   * whom a denial of the login denies too. Complete when nothing is missing.
+   */
+  concerned(): ReadonlySet<UserKey> {
+    const names = new Set(this.ownNames());
+    const parts = new Set([...names].map(foldedLocalPart));
+    for (const user of this.namesakes()) {
+      for (const name of [user, ...(this.recordOf(user)?.aliases ?? [])]) {
+        const part = foldedLocalPart(name);
+        if (!parts.has(part)) names.add(name);
+        parts.add(part);
+      }
+    }
+    return names;
+  }
+
   /** Devices of the user under all names, in the order of first seen. */
   devices(): readonly UserDevice[] {
     const own = [...this.parts.values()].flatMap(({ users }) =>

@@ -8,10 +8,11 @@ import { partnershipText, seenPartnership } from '../../model/partnership.ts';
 import type { NewSpelling, PartnershipRecord } from '../../model/partnership.ts';
 import type { UserObservation, UserReport } from '../../model/user.ts';
 import type { ReportOutcome } from '../device-reports.ts';
+import { LoginReader } from '../login-reader.ts';
 import { writeOfDevice, writeOfUser } from '../report-writes.ts';
 import { joinSeen } from '../seen-partnerships.ts';
 import type { ImportedChange } from '../store.ts';
-import { readUserReports } from '../user-reports.ts';
+import { TolerantReader } from '../tolerant-reader.ts';
 import type { ChangeLog } from './change-log.ts';
 import type { GuardedDatabase } from './guarded-database.ts';
 import { EVERY } from './schema.ts';
@@ -105,16 +106,13 @@ export class RecordWriter {
     return hasNewSpelling ? { user, device, spellings } : null;
   }
 
-  /** Appends a changed decision to the log: one on a user concerns all names of the user. */
+  /** Appends a changed decision to the log: one on a user concerns all names of the user, and of others who may be that user. */
   appendSubject({ device, user }: DecisionSubject): void {
     if (device !== null || user === null) return this.log.append(device, user);
-    for (const name of this.namesOf(user)) this.log.append(null, name);
-  }
-
-  private namesOf(name: UserKey): ReadonlySet<UserKey> {
-    const user = this.userOf(name);
-    const reports = readUserReports(user, this.rows.userReports(foldedLocalPart(user), user));
-    return new Set([name, user, ...aliasesOf(reports)]);
+    const login = new LoginReader(this.names, [], user, new TolerantReader());
+    for (let parts = login.missing(); parts.length > 0; parts = login.missing())
+      for (const part of parts) login.add(part, this.rows.users(part));
+    for (const name of login.concerned()) this.log.append(null, name);
   }
 
   /** The user that a name stands for. */
