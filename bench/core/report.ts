@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
 import { version } from './processes.ts';
 
-/** What can be measured; `less` = less is better. */
+/** The kinds of measures; `less` = less is better. */
 export const MEASURES = {
   cpuMicrosPerRequest: { label: 'CPU µs per request', digits: 1, less: true },
   cpuMicrosPerHandshake: { label: 'CPU µs per handshake', digits: 0, less: true },
@@ -24,7 +24,7 @@ export const MEASURES = {
   errors: { label: 'errors', digits: 0, less: true },
 } as const;
 
-/** One of them. */
+/** One kind of measure. */
 export type Measure = keyof typeof MEASURES;
 
 /** One measured run of one rival. */

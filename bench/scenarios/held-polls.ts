@@ -17,7 +17,7 @@ export const HELD_POLL_SCENARIOS: readonly Scenario[] = [
     name: 'held-polls',
     text: 'resident memory per held Ping: steps of 3,000 up to 9,000',
     figure: 'rssBytesPerPoll',
-    rivals: EVERYONE,
+    rivals: [...EVERYONE, 'easgate-policy'],
     measure: (runs, effort) => holdPolls(runs, effort, false),
   },
   {
@@ -52,7 +52,7 @@ async function holdPolls(runs: readonly Running[], { seconds }: Effort, secure: 
   for (const running of runs) {
     const { process: child, port, samples, rival } = running;
     if (child?.pid === undefined) continue;
-    // Starts on a fresh process: memory freed by earlier traffic would hide the cost of a poll.
+    // Needs a new process: memory freed by earlier traffic would hide the cost of a poll.
     const polls = startPolls(port, secure);
     let before = await park(polls, 0, child.pid);
     for (let count = POLL_STEP; count <= MANY_POLLS; count += POLL_STEP) {
@@ -62,7 +62,7 @@ async function holdPolls(runs: readonly Running[], { seconds }: Effort, secure: 
       samples.push({ rssBytesPerPoll });
       process.stdout.write(`held polls ${rival.name}, ${count}: ${rssBytesPerPoll.toFixed(0)} bytes\n`);
     }
-    // Ordinary traffic beside the held polls goes on.
+    // Ordinary traffic continues beside the held polls.
     const { errors = 0 } = await load(running, seconds, { secure });
     if (errors > 0) throw new Error(`${rival.name} fails beside held polls`);
     await stop(polls);

@@ -1,68 +1,33 @@
-// Owns the scenario of the policy engine: CPU time of one decision under a large policy, in this process alone.
+// Owns the scenario of the policy engine: CPU time of one decision with a large policy, in this process only.
 import { compilePolicy } from '../../src/policy/compile/compile.ts';
 import type { CompiledPolicy } from '../../src/policy/compile/compiled-policy.ts';
 import { evaluate, explain } from '../../src/policy/engine/evaluate.ts';
 import type { Facts } from '../../src/policy/engine/facts.ts';
 import { readFacts } from '../../src/policy/engine/read-facts.ts';
+import {
+  GROUPS,
+  PLATFORMS,
+  PROTOCOLS,
+  TYPES,
+  compliancePolicies,
+  pick,
+  rules,
+} from '../core/large-policy.ts';
 import type { Sample } from '../core/report.ts';
 import { PLAIN } from './scenario.ts';
 import type { Effort, Scenario } from './scenario.ts';
 
-const RULES = 200;
-const POLICIES = 50;
 const EXPRESSIONS = 10;
 const FACTS = 512;
 const NOW = Date.parse('2026-12-01T10:00:00Z');
 const BATCH = 2_000;
 
-const TYPES = ['iPhone', 'iPad', 'SamsungDevice', 'WindowsMail', 'Outlook', 'Android', 'WP8', 'PocketPC'];
-const PLATFORMS = ['ios', 'android', 'windows', 'ipados'];
-const PROTOCOLS = ['16.1', '14.1', '14.0'];
-const GROUPS = Array.from({ length: 60 }, (_, index) => `group ${index}`);
-
-function pick(values: readonly string[], index: number): string {
-  return values[index % values.length] ?? '';
-}
-
-/** Rules of 2 to 4 conditions that phones of the fleet mostly do not match, as in a policy that grew. */
-function rule(index: number): object {
-  return {
-    name: `rule ${index}`,
-    action: 'block',
-    match: {
-      model: [`SM-${index}*`, `Phone${index}?`],
-      ...(index % 2 === 0
-        ? { platform: pick(PLATFORMS, index) }
-        : { deviceType: [pick(TYPES, index), pick(TYPES, index * 3 + 1)] }),
-      ...(index % 3 === 0 && { osVersion: `< ${8 + (index % 5)}` }),
-      ...(index % 4 === 0 && { groups: [pick(GROUPS, index), pick(GROUPS, index * 7)] }),
-      ...(index % 5 === 0 && { network: { not: ['10.0.0.0/8', `192.168.${index}.0/24`] } }),
-      ...(index % 7 === 0 && { firstSeen: '< 7d' }),
-      ...(index % 11 === 0 && { protocolVersion: '< 14.0' }),
-    },
-  };
-}
-
-function compliancePolicy(index: number): object {
-  return {
-    name: `policy ${index}`,
-    groups: [pick(GROUPS, index), pick(GROUPS, index * 3)],
-    match: { platform: pick(PLATFORMS, index) },
-    require: {
-      compliant: true,
-      encrypted: true,
-      compromised: false,
-      minimumOs: { ios: '16', android: '12' },
-      checkInWithin: '30d',
-      attributes: { threat: ['secured', 'low'] },
-    },
-    grace: '72h',
-  };
-}
-
-function compiled(rules: readonly object[]): CompiledPolicy {
-  const compliance = Array.from({ length: POLICIES }, (_, index) => compliancePolicy(index));
-  const { policy } = compilePolicy({ targets: { include: { groups: GROUPS } }, rules, compliance });
+function compiled(written: readonly object[]): CompiledPolicy {
+  const { policy } = compilePolicy({
+    targets: { include: { groups: GROUPS } },
+    rules: written,
+    compliance: compliancePolicies(),
+  });
   if (policy === null) throw new Error('the policy of the benchmark has errors');
   return policy;
 }
@@ -106,17 +71,16 @@ function factsOf(index: number): Facts {
   );
 }
 
-/** Measures deciding, deciding with expressions, and explaining, in turns. */
+/** Measures decisions, decisions with expressions, and explanations, in turn. */
 function measurePolicy({ rounds, seconds }: Effort): Record<string, Sample[]> {
-  const rules = Array.from({ length: RULES }, (_, index) => rule(index));
   const expressions = Array.from({ length: EXPRESSIONS }, (_, index) => ({
     name: `expression ${index}`,
     when: `partnership.usersOnDevice > ${index + 2} && age(partnership.firstSeen) < duration("168h")`,
     action: 'block',
   }));
   const facts = Array.from({ length: FACTS }, (_, index) => factsOf(index));
-  const plain = compiled(rules);
-  const withExpressions = compiled([...rules, ...expressions]);
+  const plain = compiled(rules());
+  const withExpressions = compiled([...rules(), ...expressions]);
   const calls: Readonly<Record<string, (facts: Facts) => unknown>> = {
     evaluate: (one) => evaluate(plain, one),
     'evaluate-10-cel': (one) => evaluate(withExpressions, one),

@@ -14,7 +14,7 @@ export const REQUEST_SCENARIOS: readonly Scenario[] = [
     name: 'hot-path',
     text: 'an allowed Sync of 64 bytes is forwarded; access logs off',
     figure: 'cpuMicrosPerRequest',
-    rivals: [...EVERYONE, 'direct'],
+    rivals: [...EVERYONE, 'easgate-policy', 'direct'],
     measure: (runs, effort, { name }) =>
       inTurns(runs, effort, name, (running) => load(running, effort.seconds)),
   },
@@ -57,7 +57,7 @@ export const REQUEST_SCENARIOS: readonly Scenario[] = [
     name: 'block',
     text: 'a blocked device is refused by the gateway',
     figure: 'cpuMicrosPerRequest',
-    rivals: EVERYONE,
+    rivals: [...EVERYONE, 'easgate-policy'],
     measure: (runs, effort, { name }) =>
       inTurns(runs, effort, name, (running) => load(running, effort.seconds, { kind: 'block' })),
   },

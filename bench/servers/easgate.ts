@@ -1,20 +1,23 @@
-// Owns how easgate is started for a run: one worker, two, or without verdicts in memory.
+// Owns the start of easgate for a run: with one worker, two workers, without cached verdicts, or with a large policy.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ALL_CORES, GATEWAY_CORE } from '../core/processes.ts';
+import { harmlessPolicy } from '../core/large-policy.ts';
 import { BLOCKED_DEVICE, COLD_DEVICES, coldDevice } from '../core/traffic.ts';
 import { ALLOWED, numbered, startNode } from './rival.ts';
 import type { Rival } from './rival.ts';
 
-/** How a rival differs from the one it is a copy of. */
+/** Differences from the rival that this one is a variant of. */
 interface EasgateVariant {
   readonly workers: number;
   readonly cores: string;
   readonly warm: boolean;
+  /** A policy document of 200 rules and 50 compliance policies decides. */
+  readonly policy?: true;
 }
 
 async function seedEasgate(config: string, cold: boolean): Promise<void> {
-  // The directory is filled through the store's own interface, as a feed would.
+  // The directory is filled through the store interface, as by a feed.
   const { openKeeper, openStore } = await import('../../src/directory/open-store.ts');
   const { newIdentity } = await import('../../src/directory/store-identity.ts');
   const { storeOptions } = await import('../../src/config/store-settings.ts');
@@ -51,6 +54,7 @@ function easgateVariant(name: string, variant: EasgateVariant): Rival {
         redisPort === null
           ? '{ kind: embedded, path: directory.db }'
           : `{ kind: redis, url: "redis://127.0.0.1:${redisPort}", keyPrefix: "${name}:", identityFile: "${name}.json" }`;
+      writeFileSync(join(folder, 'policy.yaml'), JSON.stringify(harmlessPolicy()));
       writeFileSync(
         config,
         [
@@ -59,8 +63,9 @@ function easgateVariant(name: string, variant: EasgateVariant): Rival {
           `workers: { count: ${variant.workers}, pidFile: "${folder}/easgate.pid" }`,
           `store: ${store}`,
           `log: { access: ${logged}, destination: access.log }`,
+          ...(variant.policy === true ? ['policy: { file: policy.yaml }'] : []),
           `cache: { lifetimeSeconds: 600, maxEntries: ${variant.warm ? 100_000 : 100} }`,
-          // The guard would take one phone's hundreds of requests a second for a loop, which it is.
+          // The battery guard would stop one phone with hundreds of requests a second as a loop.
           'throttle: { burst: 0 }',
           'limits: { maxInFlightPerDevice: 0 }',
         ].join('\n'),
@@ -73,6 +78,7 @@ function easgateVariant(name: string, variant: EasgateVariant): Rival {
 
 export const EASGATE_RIVALS: readonly Rival[] = [
   easgateVariant('easgate', { workers: 1, cores: GATEWAY_CORE, warm: true }),
+  easgateVariant('easgate-policy', { workers: 1, cores: GATEWAY_CORE, warm: true, policy: true }),
   easgateVariant('easgate-cold', { workers: 1, cores: GATEWAY_CORE, warm: false }),
   easgateVariant('easgate-1', { workers: 1, cores: ALL_CORES, warm: true }),
   easgateVariant('easgate-2', { workers: 2, cores: ALL_CORES, warm: true }),

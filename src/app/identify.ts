@@ -1,4 +1,4 @@
-// Owns the use case that names a recorded request: what the gateway would read from it, or why it would refuse it.
+// Owns the use case that identifies a recorded request: the user, device and command that the gateway would read, or its refusal.
 import { checkBodyStart, contentOf } from '../eas/body-gate.ts';
 import { agreeOnPolicyKey, agreeOnVersion, isAgreementError } from '../eas/protocol-version.ts';
 import { hasTextId } from '../eas/query-base64.ts';
@@ -14,7 +14,7 @@ import { NO_USER, isUserError, userFromAuthorization } from '../identity/user.ts
 export interface Identification {
   readonly user: string | null;
   readonly device: string | null;
-  /** The device id as it was written. */
+  /** The device id as in the request. */
   readonly spelling: string | null;
   /** Every spelling of the device id. */
   readonly aliases: readonly string[];
@@ -52,7 +52,8 @@ export function identifyLine(line: string): Identification | IdentifyRefusal {
   return identify(method, target, named, bytes);
 }
 
-function identify(
+/** Names a request whose headers have lower-case names; `body` null = not recorded. */
+export function identify(
   method: string,
   target: string,
   headers: ReadonlyMap<string, string>,
@@ -103,7 +104,7 @@ function identify(
   };
 }
 
-/** Headers the gateway takes once only; names without regard to case. */
+/** Headers that may occur only once; names in lower case. */
 const UNIQUE = new Set([
   'host',
   'authorization',

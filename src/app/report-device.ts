@@ -1,15 +1,15 @@
-// Owns the use case that writes by hand what a feed would report of a device.
+// Owns the use case that writes a device report manually, in place of a feed.
 import type { DirectoryStore } from '../directory/store.ts';
 import type { DeviceKey } from '../identity/keys.ts';
 import { parseDevice } from './names.ts';
 
-/** Values to write; absent = as they were. */
+/** Values to write; absent = unchanged. */
 export interface ReportedValues {
   readonly managed?: boolean | undefined;
   readonly compliant?: boolean | undefined;
   readonly model?: string | undefined;
   readonly os?: string | undefined;
-  /** Requirements that are not met, in the words shown to the user. None are kept of a compliant device. */
+  /** Unmet requirements, in the words shown to the user. Dropped for a compliant device. */
   readonly requirements?: readonly string[] | undefined;
 }
 

@@ -1,14 +1,14 @@
 // Owns the work of `easgate policy`: check, test, evaluate and explain a policy document.
-import { createInterface } from 'node:readline';
 import { loadPolicyCases, runPolicyCases } from '../app/policy-cases.ts';
-import type { CaseResult } from '../app/policy-cases.ts';
-import { evaluateLine } from '../app/policy-evaluate.ts';
+import { MAX_LINE, evaluateLine } from '../app/policy-evaluate.ts';
 import { loadPolicyFile, problemLine } from '../config/policy-file.ts';
 import type { PlacedProblem } from '../config/policy-file.ts';
 import { policyReference, policySchemaText } from '../app/policy-reference.ts';
 import { ProgramError } from '../errors.ts';
 import { readStdin } from './context.ts';
+import { inputLines } from './input-lines.ts';
 import { print } from './output.ts';
+import { casesText } from './policy-cases.ts';
 import { explainFacts, openPolicy } from './policy-file.ts';
 
 /** Options of `policy check`. */
@@ -39,7 +39,7 @@ export function test(
       'name the policy document: --policy FILE, or `policy:` in the cases',
     );
   const results = runPolicyCases(openPolicy(path), cases, Date.now());
-  print(json ? `${JSON.stringify(results, null, 2)}\n` : resultsText(results));
+  print(json ? `${JSON.stringify(results, null, 2)}\n` : casesText(results));
   if (results.some(({ differences }) => differences.length > 0)) process.exitCode = 1;
 }
 
@@ -47,8 +47,7 @@ export function test(
 export async function evaluate({ policy }: { readonly policy: string }): Promise<void> {
   const compiled = openPolicy(policy);
   endWithReader();
-  const lines = createInterface({ input: process.stdin, crlfDelay: Infinity });
-  for await (const line of lines) {
+  for await (const line of inputLines(process.stdin, MAX_LINE)) {
     if (line.trim() === '') continue;
     await printLine(evaluateLine(compiled, line, Date.now()));
   }
@@ -92,18 +91,6 @@ function count(number: number, word: string): string {
   return `${number} ${word}${number === 1 ? '' : 's'}`;
 }
 
-function resultsText(results: readonly CaseResult[]): string {
-  const failed = results.filter(({ differences }) => differences.length > 0).length;
-  const lines = results.flatMap(({ name, differences }) => [
-    `${differences.length === 0 ? 'ok  ' : 'FAIL'}  ${name}`,
-    ...differences.map(
-      ({ part, expected, actual }) =>
-        `      ${part}: expected ${JSON.stringify(expected)}, got ${JSON.stringify(actual)}`,
-    ),
-  ]);
-  return `${lines.join('\n')}\n\n${results.length} cases, ${failed} failed\n`;
-}
-
 /** A file that cannot be read ends the command without a stack. */
 function read<T>(work: () => T): T {
   try {
@@ -113,7 +100,7 @@ function read<T>(work: () => T): T {
   }
 }
 
-/** Ends quietly when whoever reads the output has gone (`| head`). */
+/** Ends without an error when the reader closes the pipe (`| head`). */
 function endWithReader(): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(0);
@@ -121,7 +108,7 @@ function endWithReader(): void {
   });
 }
 
-/** Writes a line to standard output and waits until there is room for more. */
+/** Writes a line to standard output and waits until the stream accepts more. */
 async function printLine(text: string): Promise<void> {
   if (process.stdout.write(`${text}\n`)) return;
   await new Promise<void>((resolve) => process.stdout.once('drain', resolve));

@@ -1,21 +1,24 @@
-// Owns the work of `easgate simulate`: what a policy decides about made-up facts, step by step.
+// Owns the work of `easgate simulate`: the verdict of a policy on given facts and recorded requests, step by step.
+import { factsOfLogLine, factsOfRequest } from '../app/recorded-request.ts';
+import type { RecordedFacts } from '../app/recorded-request.ts';
 import { readText } from '../config/policy-file.ts';
 import { ProgramError } from '../errors.ts';
 import { FACT_OPTIONS } from './commands/fact-options.ts';
+import { readStdin } from './context.ts';
 import { print } from './output.ts';
 import { explainFacts, openPolicy } from './policy-file.ts';
 
 type Json = Record<string, unknown>;
 
-/** `simulate`, with an option for each of the facts that are known. */
-export function simulate(options: Json): void {
+/** `simulate`, with one option per fact. */
+export async function simulate(options: Json): Promise<void> {
   const policy = openPolicy(String(options['policy']));
-  print(explainFacts(policy, factsOf(options), options['json'] === true));
+  print(explainFacts(policy, await factsOf(options), options['json'] === true));
 }
 
-function factsOf(options: Json): Json {
-  const { facts: file } = options;
-  const facts = typeof file === 'string' ? readJson(file) : {};
+/** The facts of a file, of a recording, and of options: what comes later counts. */
+async function factsOf(options: Json): Promise<Json> {
+  const facts = await givenFacts(options);
   for (const { flag, path, kind } of FACT_OPTIONS) {
     const value = options[optionName(flag)];
     if (value === undefined) continue;
@@ -28,14 +31,39 @@ function factsOf(options: Json): Json {
   return facts;
 }
 
-function readJson(file: string): Json {
+async function givenFacts({ facts: file, logLine, request }: Json): Promise<Json> {
+  if ([file, logLine, request].filter((source) => source === '-').length > 1)
+    throw new ProgramError(
+      'EASGATE_USAGE',
+      'only one of --facts, --log-line and --request can be standard input',
+    );
   try {
-    const facts: unknown = JSON.parse(readText(file));
-    if (typeof facts === 'object' && facts !== null && !Array.isArray(facts)) return facts as Json;
+    const facts = typeof file === 'string' ? objectOf(file, await read(file)) : {};
+    if (typeof logLine === 'string')
+      add(facts, factsOfLogLine(logLine === '-' ? (await readStdin()).toString('utf8') : logLine));
+    if (typeof request === 'string') add(facts, factsOfRequest(await read(request)));
+    return facts;
   } catch (error) {
     throw new ProgramError('EASGATE_POLICY_FACTS', error instanceof Error ? error.message : String(error));
   }
-  throw new ProgramError('EASGATE_POLICY_FACTS', `${file} is not one JSON object`);
+}
+
+/** A file, or standard input where it is `-`. */
+async function read(file: string): Promise<Buffer> {
+  return file === '-' ? readStdin() : Buffer.from(readText(file));
+}
+
+function objectOf(file: string, bytes: Buffer): Json {
+  const facts: unknown = JSON.parse(bytes.toString('utf8'));
+  if (typeof facts === 'object' && facts !== null && !Array.isArray(facts)) return facts as Json;
+  throw new Error(`${file} is not one JSON object`);
+}
+
+function add(facts: Json, recorded: RecordedFacts): void {
+  for (const [name, part] of Object.entries(recorded)) {
+    if (typeof part === 'object') Object.assign(objectIn(facts, name), part);
+    else facts[name] = part;
+  }
 }
 
 function objectIn(parent: Json, name: string): Json {
@@ -46,7 +74,7 @@ function objectIn(parent: Json, name: string): Json {
   return made;
 }
 
-/** `--os-version <version>` is kept as `osVersion`. */
+/** Commander stores `--os-version <version>` as `osVersion`. */
 function optionName(flag: string): string {
   const [word = ''] = flag.slice(2).split(' ');
   return word.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());

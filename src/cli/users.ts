@@ -1,4 +1,4 @@
-// Owns the work of `easgate users`: the list, and one user in full.
+// Owns the work of `easgate users`: the list, and all data about one user.
 import type { Command } from 'commander';
 import { describeDecision } from '../app/decisions.ts';
 import { modelOf, stateOf } from '../app/inventory.ts';
@@ -63,14 +63,14 @@ export function show(name: string, { json }: { readonly json?: true }, command: 
 function detailsText({ user, record, names, partnerships, decisions }: UserDetails): string {
   const lines = [`user ${printable(user)}`];
   if (record !== null && record.aliases.length > 0)
-    lines.push(`also named: ${record.aliases.map((alias) => printable(alias)).join(', ')}`);
+    lines.push(`aliases: ${record.aliases.map((alias) => printable(alias)).join(', ')}`);
   if (record !== null && record.groups.length > 0)
     lines.push(`groups: ${record.groups.map((group) => printable(group)).join(', ')}`);
   if (names.length > 1 || (names.length === 1 && names[0] !== user))
-    lines.push(`signs in as: ${names.map((one) => printable(one)).join(', ')}`);
+    lines.push(`logins: ${names.map((one) => printable(one)).join(', ')}`);
   for (const { device, decision } of decisions)
     lines.push(`decision on ${device}: ${describeDecision(decision)} by ${printable(decision.owner)}`);
-  if (partnerships.length === 0) lines.push('was seen with no device');
+  if (partnerships.length === 0) lines.push('has no partnership with a device');
   const columns: Column<UserDetails['partnerships'][number]>[] = [
     { title: 'DEVICE', cell: ({ record: seen }) => seen.device },
     { title: 'USER', cell: ({ record: seen }) => printable(seen.user), min: 18 },

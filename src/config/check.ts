@@ -129,7 +129,7 @@ class Findings {
     if (!known) this.problems.push(problem);
   };
 
-  /** Runs a part of what `serve` does; `place` is used for failures without a field. */
+  /** Runs a part of the start of `serve`, and collects its error; `place` is used for errors without a field. */
   attempt(place: string, work: () => unknown): void {
     try {
       work();

@@ -17,6 +17,7 @@ import { noticeSettings } from './notice-settings.ts';
 import { ConfigError } from './problems.ts';
 import type { Config } from './schema.ts';
 import { allServers, serverSettings, serversOf } from './upstream-servers.ts';
+import { workerCount } from './worker-count.ts';
 
 /**
  * Settings of the data plane. `sampleUrl`: address of the built-in mail server; `sharedSecret`: the secret that all
@@ -42,7 +43,7 @@ export function gatewaySettings(
     autodiscover: autodiscoverSettings(config),
     passThrough: passThroughSettings(config),
     retryAfterSeconds: config.outage.retryAfterSeconds,
-    releaseRate: config.policy.releaseRate,
+    releaseRate: config.policy.releaseRate / workerCount(config),
     throttle,
     upstream: {
       path: upstream.path,

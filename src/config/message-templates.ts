@@ -30,6 +30,9 @@ const templateFileSchema = z.strictObject({
         happened: template.min(1).optional().describe('what happened'),
         steps: z.array(template).max(20).optional().describe('what to do, one step each'),
         link: template.optional().describe('label of the link to enrolmentUrl; "" = no link'),
+        next: template
+          .optional()
+          .describe('what happens at {{nextStep}}; left out without a date; "" = nothing'),
         returns: template.min(1).optional().describe('when mail comes back'),
         contact: template.min(1).optional().describe('whom to ask'),
       }),

@@ -1,10 +1,10 @@
-// Owns reading a policy document from a file, with the files it names, and saying where its problems are.
+// Owns reading a policy document from a file, with the files it names, and the positions of its problems.
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { readYaml } from './yaml-source.ts';
 import type { Place } from './yaml-source.ts';
 import { allCommands } from '../eas/commands.ts';
-import { compilePolicy } from '../policy/compile/compile.ts';
+import { compileInParts, compilePolicy } from '../policy/compile/compile.ts';
 import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
 import type { Known } from '../policy/compile/warnings.ts';
 import type { Problem } from '../policy/document/problem.ts';
@@ -23,12 +23,14 @@ export interface PlacedProblem {
 export interface LoadedPolicy {
   readonly policy: CompiledPolicy | null;
   readonly problems: readonly PlacedProblem[];
+  /** Its YAML, parsed: a JSON value. */
+  readonly document: unknown;
 }
 
 /** Largest document and largest list file, in bytes. */
 const MAX_BYTES = 16 * 1024 * 1024;
 
-/** What is known without a directory. */
+/** Known names that do not depend on the directory. */
 const COMMANDS: Known = { commands: new Set(allCommands().map(({ name }) => name.toLowerCase())) };
 
 /** `FILE:LINE:COLUMN: error: PATH: MESSAGE`, as compilers write it. */
@@ -62,10 +64,11 @@ export function loadPolicyText(
       message,
       place,
     }));
-    return { policy: null, problems };
+    return { policy: null, problems, document: null };
   }
   // An empty file is an empty document: every default.
-  const { policy, problems } = compilePolicy(value ?? {}, {
+  const document: unknown = value ?? {};
+  const { policy, problems } = compilePolicy(document, {
     known: { ...COMMANDS, ...known },
     ...(folder !== null && { readList: (file: string) => listOf(read(resolve(folder, file))) }),
   });
@@ -75,7 +78,18 @@ export function loadPolicyText(
     message: problem.message,
     place: source.placeOf(problem.path, placeOptions(problem)),
   }));
-  return { policy, problems: placed.sort(byPlace) };
+  return { policy, problems: placed.sort(byPlace), document };
+}
+
+/** Compiles a document that was checked before, part by part; `read` gives the texts of its lists. */
+export function* compileChecked(
+  document: unknown,
+  path: string,
+  read: ReadFile,
+): Generator<undefined, CompiledPolicy | null> {
+  const folder = dirname(resolve(path));
+  const readList = (file: string): string[] => listOf(read(resolve(folder, file)));
+  return (yield* compileInParts(document, { warns: false, readList })).policy;
 }
 
 function placeOptions({ atKey, offset }: Problem): { atKey?: boolean; offset?: number } {
@@ -86,7 +100,7 @@ function byPlace(a: PlacedProblem, b: PlacedProblem): number {
   return (a.place?.line ?? 0) - (b.place?.line ?? 0) || (a.place?.column ?? 0) - (b.place?.column ?? 0);
 }
 
-/** One value a line; empty lines and lines that begin with # are left out. */
+/** One value per line; empty lines and lines that begin with # are skipped. */
 function listOf(text: string): string[] {
   return text
     .split('\n')

@@ -49,21 +49,21 @@ export interface ChangedKeys {
   /** Local parts of the changed names: a decision on one name may apply to others (user-names.ts). */
   readonly users: ReadonlySet<string>;
   readonly all: boolean;
-  /** The policy changed, and nothing in the directory: verdicts in memory are decided anew without a look-up. */
+  /** Only the policy changed, not the directory: cached facts are decided again without a look-up. */
   readonly policy?: true;
 }
 
-/** A verdict for one set of conditions on requests that hold. */
+/** A verdict, and the conditions on requests under which it was decided. */
 interface Decided {
-  /** Which conditions of the policy hold (CompiledPolicy.requestKey). */
+  /** Identifies the conditions of the policy that are true for the request (CompiledPolicy.requestKey). */
   readonly key: number | string;
   readonly policy: CompiledPolicy;
   readonly verdict: Verdict;
-  /** When it must be decided anew, on the monotonic clock; `Infinity` = never. */
+  /** Monotonic time at which it must be decided again; `Infinity` = never. */
   readonly lapsesAt: number;
 }
 
-/** What is known of a user with a device: the facts, and the verdicts that rest on them. */
+/** The cached facts about a user with a device, and the verdicts derived from them. */
 interface CachedAccess {
   readonly user: UserKey;
   /** The user that the name stands for, by the directory's aliases. */
@@ -71,10 +71,10 @@ interface CachedAccess {
   /** The mail server has accepted this user with this device: other users cannot evict this verdict. */
   readonly seen: boolean;
   readonly access: Access;
-  /** When the facts were read, and until when they serve without another look-up; monotonic. */
+  /** Monotonic times at which the facts were read, and at which they expire. */
   readonly readAt: number;
   readonly expiresAt: number;
-  /** The latest last. */
+  /** Oldest first. */
   readonly decided: Decided[];
   /** The verdict of a policy that does not look at requests, for {@link VerdictCache.peek}; its policy, and until when. */
   verdict: Verdict | null;
@@ -88,7 +88,7 @@ export interface Asker {
   readonly address: string;
   /** The mail server accepted the credentials of this request before. */
   readonly proven: boolean;
-  /** What the request calls the device. Absent = unknown. */
+  /** DeviceType of the query. Absent = unknown. */
   readonly deviceType?: string;
 }
 
@@ -108,15 +108,15 @@ interface Flight {
   over: boolean;
 }
 
-/** What a look-up, or the lack of one, comes to. */
+/** The result of a look-up, or of one that was not possible. */
 interface Found {
   readonly known: CachedAccess | null;
   readonly source: Decision['source'];
 }
 
-/** Verdicts kept of one user with one device: requests of one phone differ in few conditions of a policy. */
+/** Most verdicts kept per user and device: the requests of one phone differ in few conditions of a policy. */
 const MAX_VERDICTS = 8;
-/** Users remembered per device; one is the rule. */
+/** Most users kept per device; most devices have one. */
 const MAX_USERS_PER_DEVICE = 8;
 /** A wipe can be cancelled until it is carried out, so it is cached no longer than this. */
 const MAX_WIPE_LIFETIME_MS = 5_000;
@@ -138,12 +138,12 @@ function isWipe({ action }: Verdict): boolean {
 /** Two conversions of one time differ by rounding; a larger difference means that the wall clock was set. */
 const SAME_MOMENT_MS = 1_000;
 
-/** Small parts of verdicts. */
+/** Whether two small parts of verdicts are equal. */
 function isAlike(a: object | undefined, b: object | undefined): boolean {
   return a === b || (a !== undefined && b !== undefined && JSON.stringify(a) === JSON.stringify(b));
 }
 
-/** `lastReason` is no part of what is decided. Orders to wipe are never the same: each says when it was read. */
+/** Whether two verdicts are equal apart from `lastReason`. Wipe orders never are: each has the time of its read. */
 function isSame(a: Verdict, b: Verdict): boolean {
   return (
     a.action === b.action &&
@@ -227,12 +227,12 @@ export class VerdictCache {
     return () => this.listeners.delete(listener);
   }
 
-  /** Whether verdicts depend on facts of the request: only then need they be handed in. */
+  /** Whether verdicts depend on facts of the request; if not, callers need not pass any. */
   get readsRequests(): boolean {
     return this.policy.requestConditions.length > 0;
   }
 
-  /** Takes another policy: it decides everything from now on. Listeners revalidate the open requests. */
+  /** Replaces the policy for all further decisions. Listeners revalidate the open requests. */
   usePolicy(policy: CompiledPolicy): void {
     this.policy = policy;
     const changed: ChangedKeys = { devices: NOBODY, users: NOBODY, all: true, policy: true };
@@ -240,8 +240,8 @@ export class VerdictCache {
   }
 
   /**
-   * A verdict from memory by facts that are fresh, or undefined. Hot path: synchronous, allocates nothing but where a policy
-   * looks at requests, or another policy or moment in time makes it decide anew.
+   * The verdict by cached facts that are not expired, or undefined. Hot path: synchronous, and without allocation unless the
+   * policy has conditions on requests, or a new policy or the time requires a new decision.
    */
   peek(user: UserKey, device: DeviceKey, request: RequestFacts = NO_REQUEST): Verdict | undefined {
     const found = this.find(user, device);
@@ -306,7 +306,7 @@ export class VerdictCache {
     return promise;
   }
 
-  /** What was last known where there is no place in time, or no answer. */
+  /** Looks up once there is a place; without a place or answer in time, returns the last known facts. */
   private async lookUpInTurn(flight: Flight, places: LookupPlaces, holder: string): Promise<Found> {
     const { user, device } = flight;
     const entered = places.enter(holder);
@@ -375,7 +375,7 @@ export class VerdictCache {
       flight.dropped = false;
       const result = await this.store.lookup(user, device);
       const access = this.read(result, user, device, deviceType);
-      // Read before a change, stored after it: such facts must not survive (compare places in the log).
+      // Facts that were read before a change and arrive after it must not be cached (positions in the log are compared).
       const changedAt: LogPosition | null = flight.changedAt;
       const overtaken =
         isDropped(flight) || (changedAt !== null && this.store.isBefore(result.position, changedAt));
@@ -392,19 +392,19 @@ export class VerdictCache {
     return readAccess(result, { user, device, deviceType }, this.wall());
   }
 
-  /** A verdict that lapses carries that moment on the monotonic clock too: it is converted here, once. */
+  /** Decides. The time at which the verdict lapses is converted to the monotonic clock here, once. */
   private evaluate(access: Access, now: number, request: RequestFacts): Verdict {
     const verdict = decideAccess(this.policy, access, now, request);
     if (verdict.validUntil === Infinity) return verdict;
     return Object.freeze({ ...verdict, lapsesAt: monotonicAt(verdict.validUntil, this.now(), now) });
   }
 
-  /** The verdict of a request by the facts in memory, decided anew where the policy or a moment in time wants it. */
+  /** The verdict of a request by cached facts; decided again if the policy changed or the verdict lapsed. */
   private verdictOf(known: CachedAccess, request: RequestFacts): Verdict {
     const { policy } = this;
     const { access, readAt, decided } = known;
     const now = this.now();
-    // Counted on the monotonic clock since the facts were read: a step of the wall clock brings back nothing that has ended.
+    // The time since the read is measured on the monotonic clock: a change of the wall clock must not revive an expired decision.
     const wall = access.readAt + (now - readAt);
     const key = policy.requestConditions.length === 0 ? 0 : policy.requestKey(factsOf(access, wall, request));
     let at = 0;
@@ -428,10 +428,10 @@ export class VerdictCache {
     return verdict;
   }
 
-  /** What is known from now on. A verdict that says the same as before stays the same object; a change drops the one before. */
+  /** The new cache entry. A verdict equal to the earlier one stays the same object. */
   private entryOf(user: UserKey, device: DeviceKey, result: LookupResult, access: Access): CachedAccess {
     const before = this.find(user, device)?.decided ?? [];
-    // Marked as lapsed, so that each is decided anew. An equal result reuses the old object: callers compare by identity.
+    // Marked as lapsed, so that each is decided again. An equal result reuses the old object: callers compare by identity.
     const decided = before.map((one) => ({ ...one, lapsesAt: -Infinity }));
     const readAt = this.now();
     const known: CachedAccess = {
@@ -485,7 +485,7 @@ export class VerdictCache {
     return undefined;
   }
 
-  /** What was last known; {@link decide} says how long it may serve. */
+  /** The last known facts; {@link decide} limits how long they are used. */
   private stale(user: UserKey, device: DeviceKey): Found {
     const known = this.find(user, device);
     return known === undefined ? { known: null, source: 'none' } : { known, source: 'stale' };
@@ -535,7 +535,7 @@ export class VerdictCache {
 
 const NOBODY: ReadonlySet<string> = new Set();
 
-/** Nobody has reported the device, and no operator decided on it: anybody can make up such a one. */
+/** Neither a feed nor an operator knows the device, so its id may be made up. */
 function isUnknown({ facts: { device, decisions } }: Access): boolean {
   return (device === null || device.managed === null) && decisions.length === 0;
 }
@@ -546,7 +546,7 @@ function hasOpenWipe({ facts: { decisions } }: Access): boolean {
   return false;
 }
 
-/** Read afresh: it may have changed during a wait. */
+/** A function, so that the compiler does not assume the value from before an await. */
 function isDropped({ dropped }: Flight): boolean {
   return dropped;
 }
@@ -555,7 +555,7 @@ function withoutUser(entries: readonly CachedAccess[] | undefined, user: UserKey
   return entries === undefined ? [] : entries.filter((entry) => entry.user !== user);
 }
 
-/** Anybody can name a device: beyond the bound goes the oldest user who was never seen with it, else the oldest. */
+/** Limits the users of a device, since anybody can use its id. Evicts the oldest user never seen with it, else the oldest. */
 function bounded(entries: CachedAccess[]): CachedAccess[] {
   if (entries.length <= MAX_USERS_PER_DEVICE) return entries;
   const index = entries.findLastIndex(({ seen }) => !seen);

@@ -26,7 +26,10 @@ const MAX_INFLATED = 16 * 1024;
 /** Bytes of a body up to its root token: header 4, SWITCH_PAGE 2, token 1. */
 const ROOT_END = 7;
 
-/** Determines the kind of body from the headers. `bodyEmpty` = no body was announced. */
+/**
+ * Determines the kind of body from the headers. `bodyEmpty` = no body was announced. A body without a Content-Type is
+ * read as WBXML: it must begin as such, and the root element must be the one that the command names.
+ */
 export function contentOf(
   command: CommandInfo,
   version: string | null,
@@ -35,7 +38,7 @@ export function contentOf(
   bodyEmpty: boolean,
 ): BodyContent | BodyErrorCode {
   if (bodyEmpty) return command.emptyBody ? 'empty' : 'EASGATE_BODY_MISSING';
-  const type = contentType === WBXML_TYPE ? WBXML_TYPE : (contentType?.toLowerCase() ?? '');
+  const type = contentType === null || contentType === WBXML_TYPE ? WBXML_TYPE : essenceOf(contentType);
   if (type === 'message/rfc822') {
     // 14.0 and later carry mail inside WBXML (MS-ASCMD 2.2.1.17).
     if (!command.rfc822 || version === null || !isBefore14(version)) return 'EASGATE_CONTENT_TYPE';
@@ -46,6 +49,23 @@ export function contentOf(
   if (contentEncoding === null || contentEncoding.toLowerCase() === 'identity') return 'wbxml';
   const coding = contentEncoding.toLowerCase();
   return coding === 'gzip' || coding === 'x-gzip' ? 'gzip-wbxml' : 'EASGATE_CONTENT_ENCODING';
+}
+
+/** A charset and nothing else: a server that searches the value for another type must not find one. */
+const CHARSET = /^ ?; ?(?:charset="?[a-z0-9-]{1,20}"?)?$/;
+/** Longer values are not read. */
+const MAX_TYPE = 80;
+
+/**
+ * The lower-case type of a Content-Type without its charset; the whole value when it has other parameters. HTTP libraries
+ * append the charset on their own (.NET StringContent; XMLHttpRequest, WHATWG 4.5.6), and servers ignore it.
+ */
+function essenceOf(contentType: string): string {
+  const folded = contentType.slice(0, MAX_TYPE).toLowerCase();
+  const semicolon = folded.indexOf(';');
+  if (semicolon === -1 || contentType.length > MAX_TYPE) return folded;
+  const end = folded.charCodeAt(semicolon - 1) === 0x20 ? semicolon - 1 : semicolon;
+  return CHARSET.test(folded.slice(end)) ? folded.slice(0, end) : folded;
 }
 
 function isBefore14(version: string): boolean {
@@ -76,7 +96,7 @@ export function checkBodyStart(
   return checkRoot(inflated, inflated.length, true, info);
 }
 
-/** Header `03 01 6A 00`, at most one SWITCH_PAGE, then the token of the root with or without content (section 5). */
+/** Header `03 01 6A 00`, at most one SWITCH_PAGE, then the token of the root with or without content (WBXML 1.3, 5). */
 function checkRoot(
   bytes: Uint8Array,
   length: number,

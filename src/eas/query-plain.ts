@@ -2,7 +2,7 @@
 import { commandByName } from './commands.ts';
 import type { CommandInfo } from './commands.ts';
 import { decodePercent } from './percent.ts';
-import { MAX_DEVICE_TYPE, PERCENT, PLUS, VALUE, classOf, isAlphanumeric } from './query.ts';
+import { EQUALS_SIGN, MAX_DEVICE_TYPE, PERCENT, PLUS, VALUE, classOf, isAlphanumeric } from './query.ts';
 import type { EasQuery, QueryErrorCode } from './query.ts';
 
 /** The query of an OPTIONS without parameters. */
@@ -34,6 +34,11 @@ const PLAIN_NAMES: readonly (readonly [name: string, bit: number])[] = [
   ['Occurrence', 256],
   ['SaveInSent', 512],
 ];
+/**
+ * The names of items and folders. AOSP writes them as the server handed them out, so base64 with its padding too
+ * (EasSyncService: `GetAttachment&AttachmentName=` + the location). Every server ends the name at the first `=`.
+ */
+const ITEMS = 16 | 32 | 64 | 128;
 const FOLDED_NAMES: ReadonlySet<string> = new Set(PLAIN_NAMES.map(([name]) => name.toLowerCase()));
 
 const EQUALS = 0x3d;
@@ -84,6 +89,7 @@ export function parsePlain(text: string, options: boolean): EasQuery | QueryErro
     if (at < length && code !== AMPERSAND) return 'EASGATE_QUERY_MALFORMED';
     const value = query.slice(valueStart, at);
     const bit = knownName(query, start, nameEnd);
+    if ((classes & EQUALS_SIGN) !== 0 && (bit & ITEMS) === 0) return 'EASGATE_QUERY_MALFORMED';
     if (bit === 0 && FOLDED_NAMES.has(query.slice(start, nameEnd).toLowerCase())) return 'EASGATE_QUERY_NAME';
     if ((seen & bit) !== 0) return 'EASGATE_QUERY_DUPLICATE';
     seen |= bit;
@@ -164,7 +170,9 @@ function isDeviceId(value: string): boolean {
 export function plainParameters(canonical: string): Record<string, string | number | boolean> {
   const parameters: Record<string, string | number | boolean> = {};
   for (const pair of canonical === '' ? [] : canonical.split('&')) {
-    const [name = '', value = ''] = pair.split('=');
+    const equals = pair.indexOf('=');
+    const name = pair.slice(0, equals);
+    const value = pair.slice(equals + 1);
     if (name === 'Cmd' || name === 'DeviceId' || name === 'DeviceType') continue;
     parameters[name] = name === 'SaveInSent' ? value === 'T' : (decodePercent(value) ?? '');
   }

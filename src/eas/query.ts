@@ -49,17 +49,19 @@ const ALPHANUMERIC = 1;
 export const VALUE = 2;
 export const PERCENT = 4;
 export const PLUS = 8;
+export const EQUALS_SIGN = 16;
 const CLASSES = buildClasses();
 
 function buildClasses(): Uint8Array {
   const classes = new Uint8Array(256);
   for (let code = 0x21; code < 0x7f; code++) {
     const character = String.fromCharCode(code);
-    // One `=` per pair, no second `?` (SOGo starts at the last one), no fragment.
-    let bits = '&=?#'.includes(character) ? 0 : VALUE;
+    // No second `?` (SOGo starts at the last one), no fragment.
+    let bits = '&?#'.includes(character) ? 0 : VALUE;
     if (/[A-Za-z0-9]/.test(character)) bits |= ALPHANUMERIC;
     if (character === '%') bits |= PERCENT;
     if (character === '+') bits |= PLUS;
+    if (character === '=') bits |= EQUALS_SIGN;
     classes[code] = bits;
   }
   return classes;

@@ -1,4 +1,4 @@
-// Owns which request targets are Exchange ActiveSync. Pure; hot path.
+// Owns the recognition of Exchange ActiveSync request targets. Pure; hot path.
 import { parseEasQuery } from './query-parser.ts';
 import { EMPTY_QUERY } from './query-plain.ts';
 import type { EasQuery, QueryErrorCode } from './query.ts';

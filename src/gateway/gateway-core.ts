@@ -21,8 +21,9 @@ import { Autodiscover } from './autodiscover/autodiscover.ts';
 import type { Exchange } from './exchange/exchange.ts';
 import { forwardedHeaders } from './upstream/client-origin.ts';
 import type { ClientOrigin, ForwardingRules } from './upstream/client-origin.ts';
-import { ReleasePace } from './access/mass-change.ts';
-import { requestFactsOf } from './access/request-facts.ts';
+import { Releases } from './access/releases.ts';
+import { factsFrom, requestFactsOf } from './access/request-facts.ts';
+import type { RequestOrigin } from './access/request-facts.ts';
 import { NoticeCache } from './access/notice-cache.ts';
 import type { NoticeReader } from './access/notice-cache.ts';
 import { OpenOptions } from './credentials/open-options.ts';
@@ -36,9 +37,9 @@ import type { Balancer } from './upstream/balancer.ts';
 
 /** Most consecutive questions to mail servers about one request. */
 const MAX_QUESTIONS = 3;
-/** Phones a second that a change for many lets in, where settings do not say. */
+/** Default for {@link GatewaySettings.releaseRate}, phones per second. */
 const RELEASE_RATE = 200;
-/** A question ends up to so much later than its limit. */
+/** A question may end this much later than its limit. */
 const SWEEP_MARGIN_MS = 1_000;
 
 /** Plain numbers, cheap to count; read by metrics. */
@@ -73,7 +74,7 @@ const COUNTED_AS = {
 
 /** The data plane's view of the verdict cache. */
 export interface VerdictSource {
-  /** Synchronous hit, or undefined. The same object for as long as nothing changes for this user and device. */
+  /** The cached verdict, or undefined. The same object until a change for this user and device. */
   peek(user: UserKey, device: DeviceKey, request?: RequestFacts): Verdict | undefined;
   /** Whether verdicts depend on facts of the request; absent = they do not. */
   readonly readsRequests?: boolean;
@@ -84,9 +85,9 @@ export interface VerdictSource {
     asker: Asker,
     request?: RequestFacts,
   ): Promise<Pick<Decision, 'verdict'>>;
-  /** What the store says now; null when it did not answer. Never rejects. */
+  /** The current verdict of the store, without the cache; null when it did not answer. Never rejects. */
   confirm(user: UserKey, device: DeviceKey, request?: RequestFacts): Promise<Verdict | null>;
-  /** Writes down that the order is about to be sent; false when it was taken back. Rejects when the store is away. */
+  /** Records that the order is about to be sent; false when it was cancelled. Rejects when the store is unavailable. */
   noteWipeTold(device: DeviceKey, order: WipeOrder): Promise<boolean>;
   /** Records a phone's answer to a wipe; false when that wipe was cancelled. Rejects when the store is unavailable. */
   acknowledgeWipe(device: DeviceKey, order: WipeOrder, status: 1 | 2): Promise<boolean>;
@@ -171,8 +172,8 @@ export class GatewayCore {
   readonly onTrouble: OnTrouble;
   readonly journal: EventJournal | null;
   private readonly rendered: NoticeCache | null;
-  /** For releases that concern many phones at once. */
-  readonly releases: ReleasePace;
+  /** Limits the rate of releases when a change allows many phones. */
+  readonly releases: Releases;
   readonly completedExits = new CompletedExits();
   /** Longest wait of a request for questions to mail servers, in milliseconds: a backstop of their own limits. */
   readonly askingMs: number;
@@ -184,7 +185,7 @@ export class GatewayCore {
 
   constructor(parts: GatewayParts) {
     this.settings = parts.settings;
-    this.releases = new ReleasePace(parts.settings.releaseRate ?? RELEASE_RATE);
+    this.releases = new Releases(parts.settings.releaseRate ?? RELEASE_RATE);
     this.verdicts = parts.verdicts;
     this.upstreams = parts.upstreams;
     this.throttle = new Throttle(parts.settings.throttle);
@@ -271,15 +272,16 @@ export class GatewayCore {
     return trustedProxies.length > 0 && inRanges(address, trustedProxies);
   }
 
-  /** The verdict from memory on a request of the client at `address`, if it is there. Hot path. */
-  peek(exchange: Exchange, address: string): Verdict | undefined {
+  /** The cached verdict on a request from this origin, or undefined. Hot path. */
+  peek(exchange: Exchange, origin: RequestOrigin): Verdict | undefined {
     const { user, device, spelling } = exchange;
     if (user === null || device === null) return undefined;
-    const verdict = this.verdicts.peek(user, device, this.requestFacts(exchange, address));
+    const facts = this.verdicts.readsRequests === true ? factsFrom(origin, exchange) : undefined;
+    const verdict = this.verdicts.peek(user, device, facts);
     return verdict === undefined ? undefined : underSpelling(verdict, spelling);
   }
 
-  /** Made only where the policy looks at requests. */
+  /** Undefined unless the policy has conditions on requests. */
   private requestFacts(exchange: Exchange, address: string): RequestFacts | undefined {
     return this.verdicts.readsRequests === true ? requestFactsOf(exchange, address) : undefined;
   }
@@ -296,7 +298,7 @@ export class GatewayCore {
     return verdict === null ? null : underSpelling(verdict, spelling);
   }
 
-  /** What the store says now; null when it does not answer. */
+  /** The current verdict of the store, without the cache; null when it does not answer. */
   async confirm(exchange: Exchange, address: string): Promise<Verdict | null> {
     const { user, device, spelling } = exchange;
     if (user === null || device === null) return null;

@@ -2,7 +2,9 @@
 import type { Socket } from 'node:net';
 import { MassChange } from './access/mass-change.ts';
 import type { Concerned } from './access/mass-change.ts';
+import { FEW_PHONES } from './access/releases.ts';
 import { RevalidationQueue } from './access/revalidation.ts';
+import type { Revalidated } from './access/revalidation.ts';
 import { ClientConnection } from './connection/client-connection.ts';
 import { Deadlines } from './io/deadlines.ts';
 import { GatewayCore } from './gateway-core.ts';
@@ -77,7 +79,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     (now) => {
       upstreams.sweep(now);
       revalidations.sweep(now);
-      massChange.sweep(now);
+      core.releases.sweep(now, revalidations, massChange.isBusy || revalidations.isBusy);
       core.sweep();
       listener.sweep(now);
       if (now - memoryAt >= MEMORY_INTERVAL_MS) {
@@ -198,12 +200,15 @@ function watchMemory(core: GatewayCore, onTrouble: OnTrouble): void {
  * millisecond.
  */
 function revalidateOpen(deadlines: Deadlines, queue: RevalidationQueue, changed: ChangedKeys): void {
+  const concerned: Revalidated[] = [];
   forEachConnection(deadlines, ({ driver }) => {
-    if (changed.all || driver.change.concerns(changed.devices, changed.users)) queue.add(driver.change);
+    if (changed.all || driver.change.concerns(changed.devices, changed.users)) concerned.push(driver.change);
   });
+  const isMass = concerned.length > FEW_PHONES;
+  for (const one of concerned) queue.add(one, isMass);
 }
 
-/** In the order in which their connections are looked at. */
+/** Open requests, in the order of their connections in the sweep. */
 function openRequests(deadlines: Deadlines): Concerned[] {
   const open: Concerned[] = [];
   forEachConnection(deadlines, ({ driver }) => void open.push(driver.change));

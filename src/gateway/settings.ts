@@ -21,7 +21,7 @@ export interface GatewaySettings {
   /** Other paths that may pass; null = none. */
   readonly passThrough: PassThroughSettings | null;
   readonly retryAfterSeconds: number;
-  /** Phones a second that a change for many lets in. Absent = 200. */
+  /** Phones a second of this worker that a change for many lets in. Absent = 200. */
   readonly releaseRate?: number;
 }
 

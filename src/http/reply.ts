@@ -58,7 +58,7 @@ export interface LocalAnswer {
   readonly body: Buffer | null;
 }
 
-/** A whole response, as latin1 text ready for one write. To HEAD it goes without its body (RFC 9110 9.3.2). */
+/** A whole response, as latin1 text ready for one write; `withBody` false for HEAD (RFC 9110 9.3.2). */
 export function answerReply(answer: LocalAnswer, keepAlive: boolean, withBody = true): string {
   const { status, reason, headers, body } = answer;
   const head = `HTTP/1.1 ${status} ${reason}\r\n${headers}Content-Length: ${body?.length ?? 0}`;

@@ -50,7 +50,7 @@ export class RequestHead {
   via: string | null;
   /** End-to-end headers, each as `Name: value\r\n`, without Host and framing. */
   headerLines: string;
-  /** Offset of the first byte behind the head. */
+  /** Offset of the first byte after the head. */
   end: number;
 
   constructor(method: string, target: string, minor: number, end: number) {
@@ -96,7 +96,7 @@ const COOKIE = 16;
 
 /**
  * Request headers that the gateway handles. `drop`: hop-by-hop (RFC 9110 7.6.1), claims of identity or address that a
- * server might trust, and overrides of URL or method. Framing and Host are dropped too: they are written anew.
+ * server might trust, and overrides of URL or method. Framing and Host are dropped too: the gateway writes its own.
  */
 const REQUEST_HEADERS = headerTable([
   ['host', 'unique', HOST],
@@ -147,8 +147,8 @@ const COLON = 0x3a;
 const SLASH = 0x2f;
 
 /**
- * Methods after which a connection stays open. What follows any other one is not read: servers and proxies differ in whether
- * they refuse an unknown method before or after its body, and CONNECT has none (RFC 9110 9.3.6).
+ * Methods after which a connection stays open. After any other method nothing more is read: servers and proxies differ in whether
+ * they refuse an unknown method before or after its body, and CONNECT has no body (RFC 9110 9.3.6).
  */
 const KEEPING_METHODS: ReadonlySet<string> = new Set([
   'GET',
@@ -231,7 +231,7 @@ export function parseRequestHead(
     repeated = false;
   }
   const headersStart = at;
-  let runStart = at; // start of the run of lines that go on exactly as they came
+  let runStart = at; // start of the run of lines that are forwarded unchanged
   let count = 0;
   let namesBackEnd = false;
   forwarded.clear();
@@ -275,7 +275,7 @@ export function parseRequestHead(
       if (slot !== 0) {
         if (starts[slot] !== -1) {
           if (entry.unique) return 'EASGATE_DUPLICATE_HEADER';
-          // One list may stand on several lines (RFC 9110 5.3).
+          // A list may be spread over several lines (RFC 9110 5.3).
           if (slot !== CONNECTION && slot !== COOKIE) {
             earlier[slot] += bytes.toString('latin1', starts[slot], ends[slot]) + ', ';
             repeated = true;
@@ -396,7 +396,7 @@ function captured(text: string, headStart: number, slot: number): string | null 
   return start === -1 ? null : text.slice(start - headStart, (ends[slot] as number) - headStart);
 }
 
-/** The whole list of a header that may stand on several lines. */
+/** The whole list of a header that may be spread over several lines. */
 function capturedList(text: string, headStart: number, slot: number): string | null {
   const last = captured(text, headStart, slot);
   return last === null || !repeated ? last : earlier[slot] + last;

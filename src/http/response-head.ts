@@ -21,7 +21,7 @@ export class ResponseHead {
   keepAlive: boolean;
   /** End-to-end headers, each as `Name: value\r\n`, without framing. */
   headerLines: string;
-  /** Offset of the first byte behind the head. */
+  /** Offset of the first byte after the head. */
   end: number;
 
   constructor(status: number, statusLine: string, headerLines: string, end: number) {
@@ -40,25 +40,29 @@ const TRANSFER_ENCODING = 2;
 const CONNECTION = 3;
 
 /**
- * Response headers that are dropped: hop-by-hop ones (RFC 9110 7.6.1) and those that name another address, which a
- * phone would follow round this gateway. MS-ASHTTP uses X-MS-Location with 451 only; that one is written anew, as is
- * the framing.
+ * Response headers that are dropped: hop-by-hop ones (RFC 9110 7.6.1) and those that name another address, by which a
+ * phone would bypass this gateway. MS-ASHTTP uses X-MS-Location with 451 only; the gateway writes its own, as well as the
+ * framing.
  */
+export const DROPPED_RESPONSE_HEADERS: readonly string[] = [
+  'keep-alive',
+  'proxy-connection',
+  'proxy-authenticate',
+  'te',
+  'trailer',
+  'upgrade',
+  'alt-svc',
+  'location',
+  'content-location',
+  'refresh',
+  'x-ms-location',
+];
+
 const RESPONSE_HEADERS = headerTable([
   ['content-length', 'unique', CONTENT_LENGTH],
   ['transfer-encoding', 'unique', TRANSFER_ENCODING],
   ['connection', 'drop', CONNECTION],
-  ['keep-alive', 'drop'],
-  ['proxy-connection', 'drop'],
-  ['proxy-authenticate', 'drop'],
-  ['te', 'drop'],
-  ['trailer', 'drop'],
-  ['upgrade', 'drop'],
-  ['alt-svc', 'drop'],
-  ['location', 'drop'],
-  ['content-location', 'drop'],
-  ['refresh', 'drop'],
-  ['x-ms-location', 'drop'],
+  ...DROPPED_RESPONSE_HEADERS.map((name) => [name, 'drop'] as const),
 ]);
 
 const CR = 0x0d;

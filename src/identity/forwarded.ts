@@ -83,7 +83,7 @@ function openingQuote(text: string, closing: number): number {
   return -1;
 }
 
-/** Removes the white space that may stand around commas (RFC 9110 5.6.1). */
+/** Removes white space around commas (RFC 9110 5.6.1). */
 function trimmed(text: string, start: number, end: number): string {
   let from = start;
   let to = end;
@@ -135,7 +135,7 @@ function endOfToken(text: string, start: number): number {
   return at;
 }
 
-/** Offset behind the closing quote; -1 = missing, or a character that is not allowed there (RFC 9110 5.6.4). */
+/** Offset after the closing quote; -1 = missing, or a character that is not allowed there (RFC 9110 5.6.4). */
 function endOfQuoted(text: string, start: number): number {
   for (let at = start + 1; at < text.length; at++) {
     if (text.charCodeAt(at) === QUOTE) return at + 1;

@@ -1,42 +1,42 @@
-// Owns the device record: what a feed reports of a device.
+// Owns the device record: a feed's report of a device.
 import { z } from 'zod';
 import type { DeviceKey } from '../identity/keys.ts';
 import { deviceKey, flag, number, numberOr, text, textOr, texts } from './fields.ts';
 import type { Immutable } from './fields.ts';
 import { parseObject, readerOf } from './read-record.ts';
 
-/** What a feed knows of a device. */
+/** A feed's report of a device. */
 export const deviceSchema = z.object({
-  key: deviceKey('The device, whatever its id is spelled as'),
+  key: deviceKey('The device, for all spellings of its id'),
   managed: flag('Whether it is enrolled in device management'),
   compliant: flag('Whether it meets the requirements of device management'),
   model: text('Its model, in the words of the feed'),
   os: text('Its operating system, in the words of the feed'),
   encrypted: flag('Whether its storage is encrypted'),
   compromised: flag('Whether it is jailbroken or rooted'),
-  owner: text('Who it belongs to, in the words of the feed'),
+  owner: text('Its owner, in the words of the feed'),
   lastCheckIn: number('Last contact with device management, milliseconds since the epoch'),
   source: textOr('unknown', 'The feed that reported it'),
   version: numberOr(
     0,
-    'Grows with every observation of one source: an older one never overwrites a newer one of the same source',
+    'Increases with every observation of a source: an older observation never replaces a newer one of the same source',
   ),
-  observedAt: numberOr(0, 'When the feed saw it so, milliseconds since the epoch'),
+  observedAt: numberOr(0, 'Time of the observation, milliseconds since the epoch'),
   unmetRequirements: texts(
     'Unmet requirements in the words of the feed, e.g. `encryption`: at most ten, of at most 64 characters',
   ),
   stateSince: z.number().meta({
     description:
       'Since when `managed` and `compliant` have their values: `observedAt` of the first such report, ' +
-      'milliseconds since the epoch. The store keeps it',
+      'milliseconds since the epoch. Maintained by the store',
     otherwise: '`observedAt`',
   }),
 });
 
-/** What a feed knows of a device. `null` = the feed did not say. */
+/** A feed's report of a device. `null` = not reported. */
 export type DeviceRecord = Immutable<z.infer<typeof deviceSchema>>;
 
-/** A report as a feed sends it. */
+/** A report without the fields that the directory adds. */
 export type DeviceReport = Omit<DeviceRecord, 'stateSince'>;
 
 const MAX_REQUIREMENTS = 10;
@@ -47,9 +47,9 @@ const UNSHOWN = /[\p{Cc}\p{Cf}\u2028\u2029]+/gu;
 /** Printable ASCII without space at either end. */
 const PLAIN = /^[!-~](?:[ -~]*[!-~])?$/;
 
-/** Requirements as they are kept and shown to the phone's user: one line each, a few, none twice. */
+/** Bounds the unmet requirements that are stored and shown to the phone's user: one line each, a limited number, no duplicates. */
 export function boundRequirements(said: readonly string[]): string[] {
-  // What is stored is bounded already: reading it costs no more than a look.
+  // Stored requirements are already bounded, so reading them is cheap.
   if (said.length <= MAX_REQUIREMENTS && said.every(isBounded)) return [...new Set(said)];
   const kept = said
     .slice(0, MAX_REQUIREMENTS * 2)
@@ -62,7 +62,7 @@ function isBounded(text: string): boolean {
   return text.length <= MAX_REQUIREMENT && PLAIN.test(text);
 }
 
-/** Managed and compliant as far as it matters how long that has been so: never reported is not compliant. */
+/** Whether `managed` and `compliant` are equal for `stateSince`; a value that was never reported counts as not compliant. */
 export function sameState(a: DeviceReport, b: DeviceReport): boolean {
   return a.managed === b.managed && (a.managed !== true || (a.compliant === true) === (b.compliant === true));
 }
@@ -87,7 +87,7 @@ export function readDevice(key: DeviceKey, stored: string): DeviceRecord {
   const what = `device ${key}`;
   const json = parseObject(stored, what);
   json['key'] = key;
-  // Records of before this was kept: at least since the last report.
+  // Older records lack this field; the state has existed at least since the last report.
   json['stateSince'] ??= json['observedAt'] ?? 0;
   const record = read(json, what);
   if (record.unmetRequirements.length > 0) {

@@ -5,14 +5,14 @@ import { texts, userKey, userKeys } from './fields.ts';
 import type { Immutable } from './fields.ts';
 import { parseObject, readerOf } from './read-record.ts';
 
-/** A user and the other names that mean the same user. */
+/** A user, with the other names of the same user. */
 export const userSchema = z.object({
-  key: userKey('The user, by the name that records are stored under'),
+  key: userKey('The user name under which records are stored'),
   aliases: userKeys('Other names of the same user'),
-  groups: texts('Groups the user is a member of'),
+  groups: texts('Groups of the user'),
 });
 
-/** A user and the other names that mean the same user. */
+/** A user, with the other names of the same user. */
 export type UserRecord = Immutable<z.infer<typeof userSchema>>;
 
 const read = readerOf(userSchema);

@@ -1,17 +1,17 @@
-// Owns the questions about wipes among decisions. Loads no schema: short commands ask them too.
+// Owns predicates of wipes. Loads no schema, so that short commands start fast.
 import type { ManualDecision, WipeDecision } from './decision.ts';
 
-/** Whether a decision asks, or asked, for a wipe. */
+/** Whether a decision is a wipe, in any state. */
 export function isWipe(decision: ManualDecision | null): decision is WipeDecision {
   return decision !== null && (decision.action === 'wipe' || decision.action === 'accountWipe');
 }
 
-/** Whether the device is still to be told: nothing came back yet, or it said that it failed. */
+/** Whether the order must still be sent: the device has not answered, or reported a failure. */
 export function isOpenWipe(decision: ManualDecision | null): decision is WipeDecision {
   return isWipe(decision) && decision.wipe.state !== 'acknowledged';
 }
 
-/** Whether the device is to be told now: open, and ordered in the store as it is. */
+/** Whether the order is in force: open, and not suspended. */
 export function isStandingWipe(decision: WipeDecision): boolean {
   return isOpenWipe(decision) && decision.wipe.suspended !== true;
 }

@@ -25,6 +25,8 @@ export interface CompiledMessage {
   readonly steps: readonly Template[];
   /** `null` = no link. */
   readonly link: Template | null;
+  /** `null` = nothing is said of the date. */
+  readonly next: Template | null;
   readonly returns: Template;
   readonly contact: Template;
 }
@@ -47,7 +49,7 @@ export type Catalogue = ReadonlyMap<string, CompiledLanguage>;
 /** Most steps of a message, and most lines of details. With the bounds of a template they bound the message. */
 const MAX_LINES = 20;
 
-/** Texts cannot be used; the message lists every problem with its place. */
+/** The texts are invalid; the message lists every problem with its position. */
 export class CatalogueError extends Error {
   readonly code = 'EASGATE_TEMPLATE';
   readonly problems: readonly string[];
@@ -104,6 +106,7 @@ function merge(language: string, override: LanguageOverride, problems: string[])
       happened: part('happened'),
       steps: part('steps'),
       link: part('link'),
+      next: own?.next ?? built?.next ?? '',
       returns: part('returns'),
       contact: part('contact'),
     };
@@ -150,6 +153,7 @@ function compile(language: string, source: LanguageSource, problems: string[]): 
         happened: parse(message.happened, at('happened'), true),
         steps: parseAll(message.steps, at('steps')),
         link: message.link === '' ? null : parse(message.link, at('link'), true),
+        next: message.next ? parse(message.next, at('next')) : null,
         returns: parse(message.returns, at('returns'), true),
         contact: parse(message.contact, at('contact'), true),
       };

@@ -15,6 +15,7 @@ export interface NoticeContent {
   /** Label of the link; shown only with `linkUrl`. */
   readonly link: string | null;
   readonly linkUrl: string | null;
+  readonly next: Line | null;
   readonly returns: Line | null;
   readonly contact: Line | null;
   readonly detailsHeading: string;
@@ -29,6 +30,7 @@ export function textBody(content: NoticeContent): string {
     textLines(content.happened),
     steps.length === 0 ? [] : [content.stepsHeading, ...steps],
     content.link === null || content.linkUrl === null ? [] : [content.link, content.linkUrl],
+    textLines(content.next),
     textLines(content.returns),
     textLines(content.contact),
     content.details.length === 0 ? [] : [content.detailsHeading, ...content.details.map(plain)],
@@ -75,6 +77,7 @@ export function htmlBody(content: NoticeContent): string {
     ...paragraph(content.happened, PARAGRAPH),
     ...list('ol', content.stepsHeading, content.steps, ITEM),
     ...button(content.link, content.linkUrl),
+    ...paragraph(content.next, PARAGRAPH),
     ...paragraph(content.returns, PARAGRAPH),
     ...paragraph(content.contact, PARAGRAPH),
     `<div style="${SMALL}">`,

@@ -10,6 +10,8 @@ export interface MessageSource {
   readonly steps: readonly string[];
   /** Label of the link to the enrolment page; empty = no link. */
   readonly link: string;
+  /** What happens at {{nextStep}}; left out where no date is known. Absent or empty = nothing is said of it. */
+  readonly next?: string;
   /** When mail comes back. */
   readonly returns: string;
   /** Whom to ask. */
@@ -19,9 +21,9 @@ export interface MessageSource {
 /** All texts of one language. */
 export interface LanguageSource {
   readonly headings: {
-    /** Above the steps. */
+    /** Heading of the steps. */
     readonly steps: string;
-    /** Above the details. */
+    /** Heading of the details. */
     readonly details: string;
   };
   /** The reason in a few words, for the variable `reason`; plain text. */

@@ -8,6 +8,10 @@ const of = '{{#organisation}} von {{organisation}}{{/organisation}}';
 const enrol = 'Dieses Gerät registrieren';
 const manage = 'Geräteverwaltung öffnen';
 const safe = 'Ihre E-Mails bleiben sicher auf dem Server.';
+const nextStep =
+  'Nicht erledigt bis zum {{nextStep}}? Dann folgt der nächste Schritt der Regeln: Dieses Gerät kann den Zugang zu E-Mails ganz verlieren, ohne weitere Nachricht.';
+const heldUntil = 'Das gilt bis zum {{nextStep}}. Danach wird das Gerät von selbst erneut geprüft.';
+const checkedBy = 'Das Gerät wird von selbst erneut geprüft, spätestens am {{nextStep}}.';
 
 export const GERMAN: LanguageSource = {
   headings: { steps: 'Was Sie tun können', details: 'Angaben für den Helpdesk' },
@@ -44,6 +48,7 @@ export const GERMAN: LanguageSource = {
         'Lassen Sie das Gerät in der App erneut prüfen.',
       ],
       link: manage,
+      next: nextStep,
       returns,
       contact,
     },
@@ -67,6 +72,7 @@ export const GERMAN: LanguageSource = {
         'Ist es nicht Ihr Gerät, melden Sie das bitte sofort Ihrem Helpdesk.',
       ],
       link: enrol,
+      next: checkedBy,
       returns,
       contact,
     },
@@ -87,6 +93,7 @@ export const GERMAN: LanguageSource = {
       happened: `Die Administration${of} hat den E-Mail-Abruf für dieses Gerät angehalten. ${safe}`,
       steps: ['Fragen Sie Ihren Helpdesk nach dem Grund und lassen Sie das Gerät freigeben.'],
       link: '',
+      next: heldUntil,
       returns:
         'Sobald das Gerät freigegeben ist, kommen Ihre E-Mails innerhalb einer Minute von selbst zurück. Sie müssen das Konto nicht entfernen.',
       contact,
@@ -125,6 +132,7 @@ export const GERMAN: LanguageSource = {
         'Stellen Sie die Originalsoftware des Geräts wieder her und registrieren Sie es dann neu.',
       ],
       link: '',
+      next: nextStep,
       returns,
       contact,
     },

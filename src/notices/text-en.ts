@@ -7,6 +7,10 @@ const contact = 'Questions? Your help desk is glad to help{{#helpContact}}: {{he
 const of = '{{#organisation}} of {{organisation}}{{/organisation}}';
 const enrol = 'Enrol this device';
 const manage = 'Open device management';
+const nextStep =
+  'Not done by {{nextStep}}? Then the next step of the rules follows: this device may lose access to mail completely, without a further message.';
+const heldUntil = 'This holds until {{nextStep}}. Then the device is checked again by itself.';
+const checkedBy = 'The device is checked again by itself, at the latest on {{nextStep}}.';
 
 export const ENGLISH: LanguageSource = {
   headings: { steps: 'What to do', details: 'Details for the help desk' },
@@ -42,6 +46,7 @@ export const ENGLISH: LanguageSource = {
         'Let the app check the device again.',
       ],
       link: manage,
+      next: nextStep,
       returns,
       contact,
     },
@@ -65,6 +70,7 @@ export const ENGLISH: LanguageSource = {
         'If this is not your device, tell your help desk at once.',
       ],
       link: enrol,
+      next: checkedBy,
       returns,
       contact,
     },
@@ -85,6 +91,7 @@ export const ENGLISH: LanguageSource = {
       happened: `An administrator${of} has put mail on this device on hold. Your mail waits safely on the server.`,
       steps: ['Ask your help desk why, and have the device released.'],
       link: '',
+      next: heldUntil,
       returns:
         'Once the device is released, your mail comes back by itself within a minute. You need not remove the account.',
       contact,
@@ -123,6 +130,7 @@ export const ENGLISH: LanguageSource = {
         'Restore the original software of the device, then enrol it again.',
       ],
       link: '',
+      next: nextStep,
       returns,
       contact,
     },

@@ -9,6 +9,11 @@ const of = '{{#organisation}} de {{organisation}}{{/organisation}}';
 const enrol = 'Inscribir este dispositivo';
 const manage = 'Abrir la gestión de dispositivos';
 const safe = 'Su correo espera seguro en el servidor.';
+const nextStep =
+  'Si no está hecho antes del {{nextStep}}, sigue el próximo paso de las reglas: este dispositivo puede perder por completo el acceso al correo, sin otro mensaje.';
+const heldUntil =
+  'Esto vale hasta el {{nextStep}}. Después, el dispositivo se comprueba de nuevo automáticamente.';
+const checkedBy = 'El dispositivo se comprueba de nuevo automáticamente, a más tardar el {{nextStep}}.';
 
 export const SPANISH: LanguageSource = {
   headings: { steps: 'Qué puede hacer', details: 'Datos para el servicio de asistencia' },
@@ -44,6 +49,7 @@ export const SPANISH: LanguageSource = {
         'Haga que la aplicación compruebe el dispositivo de nuevo.',
       ],
       link: manage,
+      next: nextStep,
       returns,
       contact,
     },
@@ -67,6 +73,7 @@ export const SPANISH: LanguageSource = {
         'Si no es su dispositivo, avise de inmediato a su servicio de asistencia.',
       ],
       link: enrol,
+      next: checkedBy,
       returns,
       contact,
     },
@@ -87,6 +94,7 @@ export const SPANISH: LanguageSource = {
       happened: `Un administrador${of} ha retenido el correo de este dispositivo. ${safe}`,
       steps: ['Pregunte el motivo a su servicio de asistencia y pida que liberen el dispositivo.'],
       link: '',
+      next: heldUntil,
       returns:
         'Una vez liberado el dispositivo, su correo volverá por sí solo en menos de un minuto. No es necesario quitar la cuenta.',
       contact,
@@ -125,6 +133,7 @@ export const SPANISH: LanguageSource = {
         'Restaure el software original del dispositivo y después inscríbalo de nuevo.',
       ],
       link: '',
+      next: nextStep,
       returns,
       contact,
     },

@@ -9,6 +9,11 @@ const by = '{{#organisation}} ({{organisation}}){{/organisation}}';
 const enrol = 'Inscrire cet appareil';
 const manage = 'Ouvrir la gestion des appareils';
 const safe = 'Vos messages restent en sécurité sur le serveur.';
+const nextStep =
+  'Si ce n’est pas fait avant le {{nextStep}}, l’étape suivante des règles s’applique : cet appareil peut perdre tout accès à la messagerie, sans autre message.';
+const heldUntil =
+  'Cela vaut jusqu’au {{nextStep}}. Ensuite, l’appareil est vérifié à nouveau automatiquement.';
+const checkedBy = 'L’appareil est vérifié à nouveau automatiquement, au plus tard le {{nextStep}}.';
 
 export const FRENCH: LanguageSource = {
   headings: { steps: 'Que faire', details: 'Informations pour l’assistance' },
@@ -45,6 +50,7 @@ export const FRENCH: LanguageSource = {
         'Relancez la vérification de l’appareil dans l’application.',
       ],
       link: manage,
+      next: nextStep,
       returns,
       contact,
     },
@@ -68,6 +74,7 @@ export const FRENCH: LanguageSource = {
         'Si cet appareil n’est pas le vôtre, prévenez immédiatement votre service d’assistance.',
       ],
       link: enrol,
+      next: checkedBy,
       returns,
       contact,
     },
@@ -88,6 +95,7 @@ export const FRENCH: LanguageSource = {
       happened: `Un administrateur de votre organisation${by} a suspendu la messagerie sur cet appareil. ${safe}`,
       steps: ['Demandez-en la raison à votre service d’assistance, qui pourra faire lever la suspension.'],
       link: '',
+      next: heldUntil,
       returns:
         'Dès que la suspension est levée, vos messages reviennent d’eux-mêmes en moins d’une minute. Il n’est pas nécessaire de supprimer le compte.',
       contact,
@@ -126,6 +134,7 @@ export const FRENCH: LanguageSource = {
         'Rétablissez le logiciel d’origine de l’appareil, puis inscrivez-le de nouveau.',
       ],
       link: '',
+      next: nextStep,
       returns,
       contact,
     },

@@ -8,6 +8,10 @@ const of = '{{#organisation}}{{organisation}} の{{/organisation}}';
 const enrol = 'このデバイスを登録する';
 const manage = 'デバイス管理を開く';
 const safe = 'メールはサーバーに安全に保管されています。';
+const nextStep =
+  '{{nextStep}} までに完了しない場合は、規則の次の段階に進みます。このデバイスでは、追加のお知らせなしにメールをまったく利用できなくなることがあります。';
+const heldUntil = 'この保留は {{nextStep}} までです。その後、デバイスは自動的に再確認されます。';
+const checkedBy = 'デバイスは遅くとも {{nextStep}} までに自動的に再確認されます。';
 
 export const JAPANESE: LanguageSource = {
   headings: { steps: '必要な操作', details: 'ヘルプデスク用の情報' },
@@ -43,6 +47,7 @@ export const JAPANESE: LanguageSource = {
         'アプリでデバイスをもう一度確認してください。',
       ],
       link: manage,
+      next: nextStep,
       returns,
       contact,
     },
@@ -66,6 +71,7 @@ export const JAPANESE: LanguageSource = {
         'お心当たりのないデバイスの場合は、すぐにヘルプデスクに連絡してください。',
       ],
       link: enrol,
+      next: checkedBy,
       returns,
       contact,
     },
@@ -86,6 +92,7 @@ export const JAPANESE: LanguageSource = {
       happened: `${of}管理者が、このデバイスのメールを保留しました。${safe}`,
       steps: ['ヘルプデスクに理由を確認し、保留の解除を依頼してください。'],
       link: '',
+      next: heldUntil,
       returns:
         '保留が解除されると、1 分以内にメールが自動的に再開されます。アカウントを削除する必要はありません。',
       contact,
@@ -124,6 +131,7 @@ export const JAPANESE: LanguageSource = {
         'デバイスを元のソフトウェアに復元してから、もう一度登録してください。',
       ],
       link: '',
+      next: nextStep,
       returns,
       contact,
     },

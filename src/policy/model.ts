@@ -7,7 +7,7 @@ export interface NamedDecision {
   readonly decision: ManualDecision;
 }
 
-/** What the feeds know of a device. Null or absent = they never said; times are milliseconds since the epoch. */
+/** The feeds' report of a device. Null or absent = never reported; times are milliseconds since the epoch. */
 export interface DeviceState {
   readonly managed: boolean | null;
   readonly compliant: boolean | null;
@@ -17,36 +17,36 @@ export interface DeviceState {
   /** As the feed writes it, e.g. `iOS 17.4.1`. */
   readonly os?: string | null;
   readonly lastCheckIn?: number | null;
-  /** Which requirements it does not meet, in the feed's words. */
+  /** Unmet requirements, in the feed's words. */
   readonly unmetRequirements?: readonly string[];
-  /** Since when it is managed or not, compliant or not, as it is. */
+  /** Time of the last change of `managed` or `compliant`. */
   readonly stateSince?: number;
 }
 
-/** What the gateways saw of this user with this device. Null or absent = nothing; times are milliseconds since the epoch. */
+/** The gateways' record of this user with this device. Null or absent = nothing; times are milliseconds since the epoch. */
 export interface SeenState {
   readonly firstSeen: number;
   readonly lastSeen?: number;
   readonly deviceType?: string;
-  /** What the device calls itself. */
+  /** The model, as the device reports it. */
   readonly model: string | null;
-  /** Which operating system it says that it runs. */
+  /** The operating system, as the device reports it. */
   readonly os?: string | null;
-  /** The verdict that it last met, and its reason. */
+  /** The last verdict, and its reason. */
   readonly lastVerdict?: string;
   readonly lastReason?: string;
 }
 
-/** The records that one decision rests on. */
+/** The records for one decision. */
 export interface AccessRecords {
-  /** The user that the login means; absent = not known. */
+  /** The user that the login name stands for; absent = unknown. */
   readonly user?: string;
   readonly deviceDecision: ManualDecision | null;
-  /** On the partnership, under exactly this user: the strictest. */
+  /** The strictest decision on the partnership of exactly this user. */
   readonly partnershipDecision: ManualDecision | null;
-  /** All of them; absent = no other one. */
+  /** All decisions on the partnership of exactly this user; absent = no other one. */
   readonly exactDecisions?: readonly NamedDecision[];
-  /** The name the strictest is stored under; `null` or absent = there is none. */
+  /** The name under which the strictest one is stored; `null` or absent = none. */
   readonly decidedFor?: string | null;
   /** Decisions on names that may be this user: only denials apply. */
   readonly namesakeDecisions: readonly NamedDecision[];

@@ -116,7 +116,7 @@ function syncCollection(
   return advance(request, collection, folder, state, budget);
 }
 
-/** Applies the changes of the phone, then adds what it lacks. */
+/** Applies the changes of the phone, then adds the items that it lacks. */
 function advance(
   request: MailboxRequest,
   collection: WbxmlElement,

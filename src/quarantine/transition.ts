@@ -1,4 +1,4 @@
-// Owns the way out of the quarantine mailbox. An allowed phone that still sends keys or ids issued by the gateway gets
+// Owns the transition out of the quarantine mailbox. An allowed phone that still sends keys or ids issued by the gateway gets
 // "start over", so that the two mailboxes never mix. Pure.
 import { sendsMail } from '../eas/commands.ts';
 import type { EasCommand } from '../eas/commands.ts';
@@ -150,7 +150,7 @@ function plain(command: EasCommand, status: number): FinalAnswer {
 
 /**
  * Status 12 sends the phone to FolderSync, which starts over; an issued key alone restarts that folder. Every
- * collection is answered: the phone would take its changes in a missing one for stored.
+ * collection is answered, because the phone would treat its changes in an unanswered one as stored.
  */
 function syncs(version: string, request: WbxmlElement): FinalAnswer | null {
   const collections = childrenNamed(child(request, 'Collections'), 'Collection');
@@ -200,7 +200,7 @@ function estimates(request: WbxmlElement): FinalAnswer | null {
   return body(element('GetItemEstimate', 'GetItemEstimate', ...answers));
 }
 
-/** Operations on the gateway's message, which no longer exists: each item fails by itself. */
+/** Operations on the gateway's message, which no longer exists: each item fails separately. */
 function operations(
   command: 'ItemOperations' | 'MoveItems' | 'MeetingResponse',
   request: WbxmlElement,

@@ -271,7 +271,7 @@ class Sample {
     else send(response, pingReply(2, element('Ping', 'Folders', element('Ping', 'Folder', changed))));
   }
 
-  /** Resolves with the changed folder, or null after the time, or when the client left. */
+  /** Resolves with the changed folder; with null after the time, or when the client disconnected. */
   private hold(
     state: SampleDevice,
     folders: readonly string[],

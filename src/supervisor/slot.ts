@@ -87,7 +87,7 @@ export class Slot<Plan> {
       this.owner.onEvent(
         'error',
         { code: 'EASGATE_WORKER_EXIT', pid: worker.pid, exit_code: code, signal, restart_ms: delayMs },
-        'a worker ended; its connections are lost, another one starts',
+        'a worker ended unexpectedly: its connections are lost, and it is restarted',
       );
     });
     return worker;
@@ -122,7 +122,7 @@ export class Slot<Plan> {
       this.owner.onEvent(
         'error',
         { code: 'EASGATE_WORKER_START', cause: String(error), restart_ms: delayMs },
-        'a worker could not be started again',
+        'a worker could not be restarted; see cause',
       );
     }
   }

@@ -6,7 +6,7 @@ import type { Config } from '../config/schema.ts';
 import type { PolicySource } from '../config/served-policy.ts';
 import { ListenPort, SYSTEM_SHARES_PORT } from './listen-port.ts';
 import { LISTEN_FD } from './messages.ts';
-import type { WorkerHealth, WorkerStatus } from './messages.ts';
+import type { FromWorker, WorkerHealth, WorkerStatus } from './messages.ts';
 import { Slot } from './slot.ts';
 import type { OnEvent, RestartTimes, SlotOwner } from './slot.ts';
 import { askWorker } from './worker-questions.ts';
@@ -16,7 +16,7 @@ import { exited, launchWorker, tell } from './worker-process.ts';
 export interface WorkerPlan {
   readonly config: Config;
   readonly source: ConfigSource;
-  /** The policy document that was checked with it; null or absent = it names none. */
+  /** The policy document that was checked with the configuration; null or absent = the configuration names none. */
   readonly policy?: PolicySource | null;
   readonly count: number;
   readonly sampleUrl: string | null;
@@ -31,6 +31,8 @@ export interface SupervisorOptions {
   readonly onEvent: OnEvent;
   /** Called with the process ids of all workers, including draining ones, after every start and end. */
   readonly onWorkers?: (pids: readonly number[]) => void;
+  /** Called when a serving worker must be replaced ({@link Supervisor.renew}). */
+  readonly onOutdated?: () => void;
   /** One socket per worker, or one for all; absent = depends on the system. */
   readonly sharesPort?: boolean;
   readonly times?: RestartTimes;
@@ -46,11 +48,13 @@ export interface Supervisor {
    * start or the supervisor stops.
    */
   reload(plan: WorkerPlan): Promise<void>;
+  /** Replaces the workers by new ones of the same plan. Rejects like {@link reload}. */
+  renew(): Promise<void>;
   /** Makes the workers read the certificates again. */
   reloadCertificates(): void;
-  /** All workers decide by another policy document from now on, those that leave and those still to come too. */
+  /** Makes all workers use another policy document, including draining and future ones. */
   usePolicy(policy: PolicySource): void;
-  /** Asks every worker that serves how it is; null for one that does not answer. */
+  /** The health of every serving worker; null for one that does not answer. */
   health(): Promise<(WorkerHealth | null)[]>;
   /** Likewise, with counters. */
   status(): Promise<(WorkerStatus | null)[]>;
@@ -88,7 +92,7 @@ class Workers implements Supervisor, SlotOwner<WorkerPlan> {
   private stopping = false;
   /** Number of certificate changes. */
   private certificates = 0;
-  /** How often the policy changed. */
+  /** Number of policy changes. */
   private policies = 0;
   /** Number of times that log files were reopened. */
   private reopened = 0;
@@ -116,11 +120,15 @@ class Workers implements Supervisor, SlotOwner<WorkerPlan> {
   }
 
   async reload(plan: WorkerPlan): Promise<void> {
-    if (this.stopping) throw new Error('the gateway stops');
+    if (this.stopping) throw new Error('the gateway is stopping');
     const before = this.plan.config.listen;
     const { address, port } = plan.config.listen;
     if (address !== before.address || (port !== before.port && port !== 0)) await this.move(plan);
     else await this.replaceAll(plan);
+  }
+
+  async renew(): Promise<void> {
+    await this.reload(this.plan);
   }
 
   /** Moves to a new address: serves there before the old address is closed. */
@@ -160,7 +168,7 @@ class Workers implements Supervisor, SlotOwner<WorkerPlan> {
     for (const slot of this.slots.splice(plan.count)) slot.retire();
   }
 
-  /** Restores the old plan: with two configurations, chance would decide which one a phone meets. */
+  /** Restores the old plan: workers with different configurations would serve phones at random. */
   private async takeBack(replaced: readonly Slot<WorkerPlan>[], plan: WorkerPlan): Promise<void> {
     // A worker that ends now must not restart with the plan that failed.
     for (const slot of replaced) slot.plan = plan;
@@ -169,7 +177,11 @@ class Workers implements Supervisor, SlotOwner<WorkerPlan> {
         await slot.replace(plan);
       } catch (error) {
         const facts = { code: 'EASGATE_WORKER_START', cause: String(error) };
-        this.onEvent('error', facts, 'a worker stays with the new configuration: reload again');
+        this.onEvent(
+          'error',
+          facts,
+          'a worker kept the new configuration after a failed reload: reload again',
+        );
       }
     }
   }
@@ -243,6 +255,10 @@ class Workers implements Supervisor, SlotOwner<WorkerPlan> {
 
   private track(worker: ChildProcess): void {
     if (worker.pid === undefined) return;
+    worker.on('message', ({ type }: FromWorker) => {
+      // One that drains is being replaced.
+      if (type === 'outdated' && !this.leaving.has(worker)) this.options.onOutdated?.();
+    });
     this.alive.add(worker);
     const tellPids = (): void =>
       this.options.onWorkers?.([...this.alive].flatMap(({ pid }) => (pid === undefined ? [] : [pid])));

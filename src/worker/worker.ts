@@ -3,9 +3,10 @@ import { fileTrouble } from '../config/file-words.ts';
 import { readCertificates, readClientCa } from '../config/tls-files.ts';
 import { parseConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
-import { servedPolicy } from '../config/served-policy.ts';
+import { workerPolicy } from '../config/served-policy.ts';
 import type { PolicySource } from '../config/served-policy.ts';
 import type { FromWorker, QuestionMessage, StartMessage, ToWorker } from '../supervisor/messages.ts';
+import { inTurns } from './in-turns.ts';
 import { startServing } from './runtime.ts';
 import type { Serving } from './runtime.ts';
 
@@ -82,9 +83,13 @@ function tell(message: FromWorker): void {
   if (process.connected) process.send?.(message);
 }
 
+function onOutdated(): void {
+  tell({ type: 'outdated' });
+}
+
 async function start({ source, policy, sampleUrl, fd }: StartMessage): Promise<Running> {
   const config = parseConfig(source.text, source.path);
-  return { config, serving: await startServing(config, { sampleUrl, fd, policy }) };
+  return { config, serving: await startServing(config, { sampleUrl, fd, policy, onOutdated }) };
 }
 
 function reopenLog({ config, serving }: Running): void {
@@ -94,21 +99,26 @@ function reopenLog({ config, serving }: Running): void {
   } catch (error) {
     serving.log.logger.error(
       { code: 'EASGATE_LOG_REOPEN', cause: fileTrouble(error, destination) },
-      'the old log file stays',
+      'the log file could not be reopened: the old one is still used',
     );
   }
 }
 
+/** The policies that arrived are compiled one after the other: the last one holds in the end. */
+let policyTurn = Promise.resolve();
+
 function usePolicy({ config, serving }: Running, source: PolicySource): void {
-  try {
-    serving.verdicts.usePolicy(servedPolicy(config, source).policy);
-  } catch (error) {
-    // A worker of another version than the primary.
-    serving.log.logger.error(
-      { code: 'EASGATE_POLICY_REJECTED', cause: String(error) },
-      'the old policy stays',
-    );
-  }
+  policyTurn = policyTurn.then(async () => {
+    try {
+      serving.verdicts.usePolicy(await inTurns(workerPolicy(config, source)));
+    } catch (error) {
+      // A worker of another version than the primary.
+      serving.log.logger.error(
+        { code: 'EASGATE_POLICY_REJECTED', cause: String(error) },
+        'the policy is invalid: the old one is still used',
+      );
+    }
+  });
 }
 
 function reloadCertificates({ config, serving }: Running): void {
@@ -116,6 +126,9 @@ function reloadCertificates({ config, serving }: Running): void {
   try {
     gateway.reloadCertificates(readCertificates(config), readClientCa(config));
   } catch (error) {
-    log.logger.error({ code: 'EASGATE_CERTIFICATES', cause: String(error) }, 'the old certificates stay');
+    log.logger.error(
+      { code: 'EASGATE_CERTIFICATES', cause: String(error) },
+      'the certificates could not be loaded: the old ones are still used',
+    );
   }
 }

@@ -1,4 +1,4 @@
-// Owns the promises of decisions by hand as data: what they replaced, whom they hold for, what looks like a slip.
+// Owns the promises of manual decisions as data: what a decision replaced, whom it covers, what looks like a mistake.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { clearDecision, decide } from '../../src/app/decide.ts';
 import { WipeInTheWay } from '../../src/app/decisions.ts';
@@ -15,8 +15,8 @@ beforeEach(async () => {
 });
 afterEach(() => store.close());
 
-describe('a decision by hand', () => {
-  it('says what it replaced and that it holds for every user of the device', async () => {
+describe('a manual decision', () => {
+  it('reports the decision it replaced and that it applies to every user of the device', async () => {
     const result = await decide(store, { device: 'LOST3' }, decision('quarantine'));
     expect(result).toMatchObject({
       device: 'lost3',
@@ -28,7 +28,7 @@ describe('a decision by hand', () => {
     });
   });
 
-  it('on one user says for which logins it holds, and for which not', async () => {
+  it('on one user reports which login names it covers and which it does not', async () => {
     const allow = await decide(store, { device: 'good1', user: 'alice' }, decision('allow'));
     expect(allow.covers).toEqual([
       { kind: 'exactLogin', user: 'alice' },
@@ -40,7 +40,7 @@ describe('a decision by hand', () => {
     ]);
   });
 
-  it('warns of ids and users that were never seen', async () => {
+  it('warns of device ids and users that were never seen', async () => {
     expect((await decide(store, { device: 'typo' }, decision('block'))).warnings).toEqual([
       { kind: 'unknownDevice', device: 'typo' },
     ]);
@@ -49,7 +49,7 @@ describe('a decision by hand', () => {
     ]);
   });
 
-  it('is refused over a wipe, which the error names', async () => {
+  it('is refused while a wipe is in place, and the error names the wipe', async () => {
     const refused = decide(store, { device: 'spare4' }, decision('allow'));
     await expect(refused).rejects.toThrow(WipeInTheWay);
     await expect(refused).rejects.toMatchObject({
@@ -66,7 +66,7 @@ describe('a decision by hand', () => {
     await expect(decide(store, subject, decision('block'))).rejects.toMatchObject({ code });
   });
 
-  it('taken back says what it was, and what is left', async () => {
+  it('that is cleared reports what it was and which decisions remain', async () => {
     await decide(store, { device: 'lost3', user: 'contoso\\bob' }, decision('quarantine'));
     expect(await clearDecision(store, { device: 'lost3' })).toMatchObject({
       cleared: [{ user: null, decision: { action: 'block' } }],
@@ -79,14 +79,14 @@ describe('a decision by hand', () => {
 describe('a wipe', () => {
   const request = { device: 'good1', reason: 'stolen', accountOnly: false, allUsers: false };
 
-  it('is a plan first, which writes nothing', async () => {
+  it('begins as a plan that writes nothing', async () => {
     const plan = await planWipe(store, request);
     expect(plan).toMatchObject({ device: 'good1', user: null, replaces: [], hasOutlookMobile: false });
     expect(plan.named.map(({ record }) => record.user)).toEqual(['alice@contoso.com']);
     expect((await store.getDevice(plan.device))?.decision).toBeNull();
   });
 
-  it('is ordered only for the device id typed once more, in any spelling', async () => {
+  it('is ordered only when the device id is typed again, in any spelling', async () => {
     const plan = await planWipe(store, request);
     const order = (confirmation: string): Promise<unknown> =>
       orderWipe(store, plan, { owner: 'carol', confirmation });

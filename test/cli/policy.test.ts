@@ -52,7 +52,7 @@ async function run(words: readonly string[], input = ''): Promise<Ended> {
 }
 
 describe('policy evaluate', { timeout: 90_000 }, () => {
-  it('prints one verdict a line, and an error for a line that is none', async () => {
+  it('prints one verdict per line, and an error for a line that is not valid input', async () => {
     const lines = [
       '{"device":{"managed":true,"compliant":true,"platform":"ios"}}',
       '',
@@ -76,6 +76,13 @@ describe('policy evaluate', { timeout: 90_000 }, () => {
     ]);
   });
 
+  it('ends no line at a separator that JSON texts may hold', async () => {
+    const facts = { user: { names: ['a\u2028b\u2029c\u0085d'] }, device: { managed: true, compliant: true } };
+    const { out } = await run(['policy', 'evaluate', '--policy', 'policy.yaml'], JSON.stringify(facts));
+    expect(out.trimEnd().split('\n')).toHaveLength(1);
+    expect(out).toContain('"reason":"compliant"');
+  });
+
   it('refuses a broken document with its problems', async () => {
     const { code, out, error } = await run(['policy', 'evaluate', '--policy', 'bad.yaml'], '{}');
     expect({ code, out }).toEqual({ code: 1, out: '' });
@@ -87,7 +94,7 @@ describe('policy evaluate', { timeout: 90_000 }, () => {
 });
 
 describe('policy check', { timeout: 90_000 }, () => {
-  it('ends with 0 for a document that works, 1 for one that does not, and with --strict for warnings', async () => {
+  it('ends with 0 for a valid document, and with 1 for an invalid one or, with --strict, for warnings', async () => {
     expect(await run(['policy', 'check', 'policy.yaml'])).toEqual({
       code: 0,
       out: 'policy.yaml: ok\n',
@@ -106,23 +113,26 @@ describe('policy check', { timeout: 90_000 }, () => {
 });
 
 describe('policy test', { timeout: 90_000 }, () => {
-  it('says how a verdict differs, and fails', async () => {
+  it('shows how a verdict differs from the expected one, and fails', async () => {
     const { code, out } = await run(['policy', 'test', 'cases.yaml']);
     expect(code).toBe(1);
     expect(out).toBe(
       [
         'ok    old phones wait',
         'FAIL  new phones wait too',
-        '      action: expected "quarantine", got "allow"',
-        '      wouldBe: expected {"action":"block"}, got null',
+        '      - action: quarantine',
+        '      + action: allow',
+        '        reason: compliant',
+        '      - wouldBe: {"action":"block"}',
+        '      + wouldBe: null',
         '',
-        '2 cases, 1 failed',
+        '2 cases, 1 failed (- expected, + got)',
         '',
       ].join('\n'),
     );
   });
 
-  it('refuses cases that expect parts a verdict has not', async () => {
+  it('refuses cases that expect fields a verdict does not have', async () => {
     writeFileSync(join(folder, 'odd.yaml'), '- { name: a, facts: {}, expect: { acton: allow } }\n');
     const { code, error } = await run(['policy', 'test', 'odd.yaml', '--policy', 'policy.yaml']);
     expect(code).toBe(1);
@@ -131,7 +141,7 @@ describe('policy test', { timeout: 90_000 }, () => {
 });
 
 describe('explain and simulate', { timeout: 90_000 }, () => {
-  it('show the same walk with what each step found', async () => {
+  it('print the same steps with what each step found', async () => {
     const explained = await run(
       ['policy', 'explain', '--policy', 'policy.yaml'],
       '{"device":{"managed":true,"platform":"android","osVersion":"11"},"user":{"groups":[]}}',
@@ -152,7 +162,7 @@ describe('explain and simulate', { timeout: 90_000 }, () => {
     expect(simulated.out).toMatch(/=> {2}rule "old" +matches\n +platform: "android" matches "android"\n/);
   });
 
-  it('give the steps as JSON', async () => {
+  it('print the steps as JSON', async () => {
     const { out } = await run([
       'simulate',
       '--policy',
@@ -186,7 +196,36 @@ describe('explain and simulate', { timeout: 90_000 }, () => {
     });
   });
 
-  it('refuse values that are none', async () => {
+  it('take a recorded request and a logged line, and print no credentials', async () => {
+    const secret = Buffer.from('alice@contoso.com:Tr0ub4dor-and-3').toString('base64');
+    const head = [
+      'POST /Microsoft-Server-ActiveSync?Cmd=Sync&User=alice&DeviceId=A1&DeviceType=iPhone HTTP/1.1',
+      'Host: mail.contoso.com',
+      `Authorization: Basic ${secret}`,
+      'MS-ASProtocolVersion: 16.1',
+    ].join('\n');
+    writeFileSync(
+      join(folder, 'names.yaml'),
+      'rules: [{ name: alice, match: { user: "alice*", command: Sync, network: 10.0.0.0/8 }, action: block }]\n',
+    );
+    const words = ['simulate', '--policy', 'names.yaml', '--address', '10.1.2.3'];
+    for (const json of [[], ['--json']]) {
+      const { code, out, error } = await run([...words, '--request', '-', ...json], head);
+      expect({ code, error }).toEqual({ code: 0, error: '' });
+      expect(out).toMatch(json.length === 0 ? /^block \(deviceRule; "alice"\)/ : /"rule": "alice"/);
+      expect(out).not.toContain(secret.slice(0, 12));
+      expect(out).not.toContain('Tr0ub4dor');
+    }
+    const line = '{"level":30,"time":"2026-12-01T10:00:00Z","user":"alice","method":"POST","command":"Sync"}';
+    expect((await run([...words, '--log-line', line])).out).toContain('block (deviceRule; "alice")');
+    expect((await run([...words, '--log-line', '-', '--command', 'Ping'], line)).out).toContain(
+      'unknownDevice',
+    );
+    expect((await run([...words, '--log-line', '-', '--request', '-'])).error).toContain('EASGATE_USAGE');
+    expect((await run([...words, '--request', 'none.txt'])).error).toContain('none.txt cannot be read');
+  });
+
+  it('refuse malformed values', async () => {
     expect((await run(['simulate', '--policy', 'policy.yaml', '--managed', 'maybe'])).code).toBe(2);
     expect((await run(['policy', 'explain', '--policy', 'policy.yaml'], 'x')).error).toContain(
       'EASGATE_POLICY_FACTS',

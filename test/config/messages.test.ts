@@ -7,7 +7,7 @@ import { buildCatalogue } from '../../src/notices/catalogue.ts';
 import { DEFAULT_TEMPLATES } from '../../src/notices/default-templates.ts';
 
 describe('the messages section', () => {
-  it('works without being written', () => {
+  it('is optional', () => {
     expect(messagesSection.parse({})).toEqual({
       organisation: null,
       fromName: 'Mail gateway',
@@ -32,7 +32,7 @@ describe('the messages section', () => {
 });
 
 describe('parseTemplateFile', () => {
-  it('takes the built-in texts as they are', () => {
+  it('accepts the built-in texts', () => {
     for (const [language, source] of DEFAULT_TEMPLATES) {
       const parsed = parseTemplateFile(stringify(source), language);
       expect(buildCatalogue(new Map([[language, parsed]])).get(language)?.revision).toBe(
@@ -41,7 +41,7 @@ describe('parseTemplateFile', () => {
     }
   });
 
-  it('takes an empty file for no change', () => {
+  it('treats an empty file as no change', () => {
     expect(parseTemplateFile('', 'de')).toEqual({});
   });
 

@@ -1,4 +1,4 @@
-// Owns the embedded store's test runs: the contract, and what only a file can do.
+// Owns the tests of the embedded store: the contract of all stores, and what is specific to a file.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -31,7 +31,7 @@ describe('the embedded store', () => {
     await second.close();
   });
 
-  it('says so when changes were trimmed away', async () => {
+  it('reports when changes were trimmed from the change log', async () => {
     await fixture.reset();
     const store = await fixture.open();
     await store.decide(null, phone, decision('block'));

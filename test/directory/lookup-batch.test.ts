@@ -1,4 +1,4 @@
-// Owns the promises of look-ups that Redis answers together: each gets its own answer, and few calls are made.
+// Owns the promises of look-ups that are sent to Redis in one batch: each gets its own answer, and few calls are made.
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { RedisStore } from '../../src/directory/redis/redis-store.ts';
@@ -36,7 +36,7 @@ async function scriptCalls(): Promise<number> {
 }
 
 describe('look-ups of one turn', () => {
-  it('get their own answers, whatever the number of decisions', async () => {
+  it('each get their own answer, whatever the number of decisions', async () => {
     const namesake = (index: number, at: number): UserKey => `domain${at}\\user${index}` as UserKey;
     for (let index = 0; index < 50; index++) {
       await store.putDevice(deviceRecord(device(index), { model: `model ${index}` }));
@@ -55,14 +55,14 @@ describe('look-ups of one turn', () => {
     }
   });
 
-  it('are few calls', async () => {
+  it('are sent in few calls', async () => {
     await store.lookup(alice, phone);
     await client.config('RESETSTAT');
     await Promise.all(Array.from({ length: 64 }, (_, index) => store.lookup(user(index), device(index))));
     expect(await scriptCalls()).toBe(4);
   });
 
-  it('name what is stored and no text, each for itself', async () => {
+  it('each report stored values of a wrong type as unreadable, without failing', async () => {
     await client.hset(`easgate:decision:${device(1)}:`, 'action', 'block');
     await client.lpush(`easgate:alias:${Buffer.from(user(2)).toString('base64url')}`, 'someone');
     const [first, second, third, fourth] = await Promise.allSettled(
@@ -85,7 +85,7 @@ describe('look-ups of one turn', () => {
   });
 });
 
-it('a look-up is answered after Redis forgot its scripts', async () => {
+it('a look-up is answered after Redis dropped its scripts', async () => {
   await store.decide(null, phone, decision('block'));
   await client.script('FLUSH');
   expect((await store.lookup(alice, phone)).deviceDecision?.action).toBe('block');

@@ -1,4 +1,4 @@
-// Owns the promises of bringing records of before each device had one key under that key, in both stores.
+// Owns the promises of the migration to one key per device, in both stores: older versions kept a key per spelling of the id.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -45,7 +45,7 @@ const decided = (action: string, expiresAt: number | null = null): object => ({
   decidedAt: 5,
   expiresAt,
 });
-/** A wipe as it was written before it named its partnerships. */
+/** A wipe in the old form, which does not name its partnerships. */
 const wipe = (requestedAt: number, state = 'pending'): object => ({
   ...decided('wipe'),
   wipe: { requestedAt, state, acknowledgedAt: null, deviceStatus: null },
@@ -70,7 +70,7 @@ const textOf = (record: object | string): string =>
   typeof record === 'string' ? record : JSON.stringify(record);
 
 interface Fixture {
-  /** Writes records as an older version left them. */
+  /** Writes records in the form of an older version. */
   write(old: Old): Promise<void>;
   open(): Promise<DirectoryStore>;
 }
@@ -83,7 +83,7 @@ function promises(fixture: Fixture): void {
     await store.close();
   };
 
-  it('puts everything under the one key, and leaves nothing under the others', async () => {
+  it('moves everything to the one key, and leaves nothing under the others', async () => {
     const old = {
       devices: [[HEX, report(false, 10, { model: 'iPhone' })]],
       decisions: [
@@ -114,7 +114,7 @@ function promises(fixture: Fixture): void {
     });
   });
 
-  it('keeps the strictest decision that did not expire, the latest report and the first sight', async () => {
+  it('keeps the strictest decision that has not expired, the latest report and the first time of contact', async () => {
     const old = {
       devices: [
         [TEXT, report(true, 20)],
@@ -141,7 +141,7 @@ function promises(fixture: Fixture): void {
     });
   });
 
-  it('names in a wipe who was seen under its spelling before it, and nobody as told', async () => {
+  it('adds to a wipe the partnerships seen under its spelling before it, none of them as sent', async () => {
     const old = {
       decisions: [
         [HEX, '', wipe(100)],
@@ -165,7 +165,7 @@ function promises(fixture: Fixture): void {
     });
   });
 
-  it('loses no decision that it does not understand: the device is kept out', async () => {
+  it('keeps a decision that it cannot read: the device is blocked', async () => {
     const old = {
       decisions: [
         [HEX, '', 'nonsense'],
@@ -180,7 +180,7 @@ function promises(fixture: Fixture): void {
     });
   });
 
-  it('is done once: what is written later stays as it is', async () => {
+  it('runs once: records written later stay unchanged', async () => {
     await opened({ decisions: [[HEX, '', decided('block')]] }, async (store) => {
       await store.decide(null, TEXT, null);
       const again = await fixture.open();
@@ -219,7 +219,7 @@ describe('an older SQLite file', () => {
 
   promises({ write, open: async () => new EmbeddedStore(path) });
 
-  it('that cannot be brought over stays as it was', async () => {
+  it('that cannot be migrated stays unchanged', async () => {
     await write({ decisions: [[HEX, '', decided('block')]] });
     const database = new DatabaseSync(path);
     database.exec('DROP TABLE changes');
@@ -293,16 +293,16 @@ describe('records of an older version in Redis', () => {
     expect(decodeUser(encodeUser('x\\alice'))).toBe('x\\alice');
   };
 
-  it('are brought over once by gateways that start together', async () => {
+  it('are migrated once by gateways that start together', async () => {
     await write(many());
     const stores = await Promise.all(Array.from({ length: 4 }, open));
     for (const store of stores) await store.close();
     await expectAll();
-    // Each device tells the log of its old and its new key; one gateway wrote it.
+    // The change log has the old and the new key of each device; one gateway wrote them.
     expect(await client.xlen(keys.changes)).toBe(80);
   });
 
-  it('are brought over by the next gateway when one was killed on the way', async () => {
+  it('are migrated by the next gateway when one was killed halfway', async () => {
     await write(many());
     for (let attempt = 0; attempt < 3; attempt++) {
       const dying = new Redis(redis.url, { lazyConnect: true, maxRetriesPerRequest: 0 });
@@ -325,7 +325,7 @@ describe('records of an older version in Redis', () => {
     expect(await client.get(keys.recordsVersion)).toBe('2');
   });
 
-  it('of a later version are refused', async () => {
+  it('are refused when their version is later than this program', async () => {
     await write({});
     await client.set(keys.recordsVersion, '3');
     await expect(open()).rejects.toThrow(/schema version 3/);

@@ -1,4 +1,4 @@
-// Owns the Redis store's test runs: the contract on a real server, and what an outage does.
+// Owns the tests of the Redis store: the contract of all stores on a real server, and its behaviour during an outage.
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { UserKey } from '../../src/identity/keys.ts';
@@ -39,7 +39,7 @@ describe('the Redis store', () => {
     await store.close();
   });
 
-  it('confirms no wipe while Redis hangs, and the gateway keeps the device out', async () => {
+  it('confirms no wipe while Redis hangs, and the gateway blocks the device', async () => {
     await fixture.reset();
     const store = await open();
     const clock = { now: 1_000_000 };
@@ -67,12 +67,12 @@ describe('the Redis store', () => {
     } finally {
       redis.thaw();
     }
-    // What was asked while it hung is answered by now and belongs to nobody.
+    // Replies to the commands sent while Redis hung have arrived, and nobody waits for them.
     expect((await cache.confirm(alice, phone))?.action).toBe('wipe');
     await store.close();
   });
 
-  it('understands a device of before states were dated, and decides also when a partnership is not understood', async () => {
+  it('reads a device record without the time of its state, and decides even when a partnership cannot be read', async () => {
     await fixture.reset();
     const client = new Redis(redis.url);
     const old = { managed: true, compliant: false, source: 'mdm', version: 1, observedAt: 1_764_000_000_000 };
@@ -95,7 +95,7 @@ describe('the Redis store', () => {
     await store.close();
   });
 
-  it('settles a wipe once however the record was written', async () => {
+  it('settles a wipe once, whatever the JSON formatting of its record', async () => {
     await fixture.reset();
     const store = await open();
     const client = new Redis(redis.url);
@@ -116,7 +116,7 @@ describe('the Redis store', () => {
     ['without a time', { wipe: { state: 'pending' } }],
     ['in no known state', { wipe: { requestedAt: 1, state: 'done' } }],
     ['that expires', { expiresAt: 5 }],
-  ])('understands no wipe %s', async (_what, more) => {
+  ])('refuses to read a wipe %s', async (_what, more) => {
     await fixture.reset();
     const store = await open();
     const client = new Redis(redis.url);
@@ -129,7 +129,7 @@ describe('the Redis store', () => {
     await store.close();
   });
 
-  it('reports an unreadable decision on a user to the look-ups that it concerns, and to no others', async () => {
+  it('reports an unreadable decision on a user only to look-ups of that user', async () => {
     await fixture.reset();
     const store = await open();
     const client = new Redis(redis.url);
@@ -142,7 +142,7 @@ describe('the Redis store', () => {
     await store.close();
   });
 
-  it('says so when changes were trimmed away', async () => {
+  it('reports when changes were trimmed from the change log', async () => {
     await fixture.reset();
     const store = await open();
     await store.decide(null, phone, decision('block'));

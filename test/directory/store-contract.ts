@@ -1,4 +1,4 @@
-// Owns what every store promises; run on each of them.
+// Owns the contract of all stores, as tests that run on each of them.
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { DeviceRecord } from '../../src/model/device.ts';
 import type { PartnershipRecord } from '../../src/model/partnership.ts';
@@ -7,7 +7,7 @@ import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
 import type { AccessDecision, WipeDecision } from '../../src/model/decision.ts';
 import { closeAtEnd } from '../support/checks/leaks.ts';
 
-/** Opens handles on one and the same directory; `reset` gives the next test an empty one. */
+/** Opens handles on one shared directory; `reset` empties it for the next test. */
 export interface StoreFixture {
   open(): Promise<DirectoryStore>;
   reset(): Promise<void>;
@@ -40,7 +40,7 @@ export function decision(action: AccessDecision['action']): AccessDecision {
   return { action, owner: 'admin', reason: null, decidedAt: 5, expiresAt: null };
 }
 
-/** Names the phone of `user`, under all its spellings, which was not told yet. */
+/** A wipe entry for the partnership of `user`, under all its spellings; the order was not sent yet. */
 export function wipeDecision(
   requestedAt: number,
   action: WipeDecision['action'] = 'wipe',
@@ -96,13 +96,13 @@ export function storeContract(fixture: StoreFixture): void {
   const told = { requestedAt: 100, user: alice, at: 110 } as const;
 
   describe('records', () => {
-    it('draws one secret for all gateways', async () => {
+    it('generates one secret for all gateways', async () => {
       const secret = await store.sharedSecret();
       expect(secret).toMatch(/^[0-9a-f]{64}$/);
       expect(await store.sharedSecret()).toBe(secret);
     });
 
-    it('knows nothing of a device that nobody wrote', async () => {
+    it('returns nothing for a device that was never written', async () => {
       expect(await store.lookup(alice, phone)).toMatchObject({
         user: alice,
         device: null,
@@ -118,14 +118,14 @@ export function storeContract(fixture: StoreFixture): void {
       expect(await other.listDevices()).toEqual([{ key: phone, record, decision: null }]);
     });
 
-    it('keeps a newer observation of a source against an older one', async () => {
+    it('does not replace a newer observation of a source by an older one', async () => {
       await store.putDevice(deviceRecord(phone, { version: 5, compliant: false }));
       expect(await store.putDevice(deviceRecord(phone, { version: 4 }))).toBe(false);
       expect((await store.lookup(alice, phone)).device?.compliant).toBe(false);
       expect(await store.putDevice(deviceRecord(phone, { version: 1, source: 'other' }))).toBe(true);
     });
 
-    it('remembers since when a device is as it is, whoever repeats it', async () => {
+    it('keeps the time since which a device has its state when another source repeats the state', async () => {
       const said = async (at: number, more: Partial<DeviceRecord>): Promise<number | undefined> => {
         const { stateSince: _, ...report } = deviceRecord(phone, { version: at, observedAt: at, ...more });
         await store.putDevice(report);
@@ -142,7 +142,7 @@ export function storeContract(fixture: StoreFixture): void {
       expect(await said(1_764_000_000_008, { managed: null })).toBe(1_764_000_000_007);
     });
 
-    it('keeps a few requirements that a device does not meet, in words that can be shown', async () => {
+    it('keeps a bounded number of unmet requirements, as printable text', async () => {
       const unmetRequirements = ['encryption', ' minimum\r\nOS\u202e', '', 'encryption', 'x'.repeat(500)];
       await store.putDevice(
         deviceRecord(phone, { unmetRequirements: [...unmetRequirements, ...'abcdefghijkl'] }),
@@ -154,7 +154,7 @@ export function storeContract(fixture: StoreFixture): void {
       expect((await other.getDevice(phone))?.record?.unmetRequirements).toEqual([]);
     });
 
-    it('tells with a look-up who was seen with the device, and what it said of itself', async () => {
+    it('returns the partnerships of the device and its device information with a look-up', async () => {
       const smtp = 'alice@example.com' as UserKey;
       await store.putUser({ key: alice, aliases: [smtp], groups: [] });
       expect((await store.lookup(alice, phone)).partnership).toBeNull();
@@ -167,7 +167,7 @@ export function storeContract(fixture: StoreFixture): void {
       expect((await other.lookup('bob' as UserKey, phone)).partnership).toBeNull();
     });
 
-    it('finds the user behind an alias, and forgets aliases that were taken away', async () => {
+    it('finds the user of an alias, and forgets removed aliases', async () => {
       const smtp = 'alice@example.com' as UserKey;
       await store.putUser({ key: alice, aliases: [smtp], groups: ['sales'] });
       await store.decide(alice, phone, decision('allow'));
@@ -190,7 +190,7 @@ export function storeContract(fixture: StoreFixture): void {
       expect((await store.lookup(alice, phone)).partnershipDecision).toEqual(decision('allow'));
     });
 
-    it('reports decisions on names that may be the user apart from those on exactly this user', async () => {
+    it('reports decisions on names that may mean the user separately from those on exactly this user', async () => {
       const [upn, netbios] = ['alice@example.com' as UserKey, 'example\\alice' as UserKey];
       const [other, bob] = ['alice@example.net' as UserKey, 'bob' as UserKey];
       for (const user of [upn, netbios, bob]) await store.decide(user, phone, decision('block'));
@@ -234,7 +234,7 @@ export function storeContract(fixture: StoreFixture): void {
       ]);
     });
 
-    it('finds a decision on one name of a user under all its aliases, and what may be one of them', async () => {
+    it('finds a decision on one name of a user under all its aliases and possible aliases', async () => {
       const smtp = 'a.smith@example.com' as UserKey;
       await store.decide(smtp, phone, decision('quarantine'));
       await store.putUser({ key: alice, aliases: [smtp], groups: [] });
@@ -250,7 +250,7 @@ export function storeContract(fixture: StoreFixture): void {
       expect((await lookedUp('example\\a.smith' as UserKey)).namesakeDecisions).toHaveLength(2);
     });
 
-    it('keeps under which spellings of its id a phone was seen, and says when there is a new one', async () => {
+    it('keeps the spellings of the device id that a phone used, and reports a new one', async () => {
       const hex = '70686f6e6531';
       expect(await store.recordSeen([partnership(alice, phone, 10)])).toEqual([]);
       expect(await other.recordSeen([partnership(alice, phone, 20)])).toEqual([]);
@@ -268,14 +268,14 @@ export function storeContract(fixture: StoreFixture): void {
       ]);
     });
 
-    it('keeps names with separators apart', async () => {
+    it('does not confuse names that contain separators', async () => {
       const odd = 'a:b' as UserKey;
       await store.decide(odd, phone, decision('block'));
       expect((await store.lookup('a' as UserKey, phone)).partnershipDecision).toBeNull();
       expect((await store.lookup(odd, phone)).partnershipDecision?.action).toBe('block');
     });
 
-    it('records partnerships and keeps when they were first seen', async () => {
+    it('records partnerships and keeps the time they were first seen', async () => {
       await store.recordSeen([partnership(alice, phone, 10)]);
       await store.recordSeen([partnership(alice, phone, 20)]);
       expect((await other.listPartnerships())[0]?.record).toMatchObject({
@@ -289,19 +289,19 @@ export function storeContract(fixture: StoreFixture): void {
   describe('a wipe', () => {
     const done = { requestedAt: 100, user: alice, status: 1, at: 200 } as const;
     const failed = { requestedAt: 100, user: alice, status: 2, at: 150 } as const;
-    /** As it is once the order was sent. */
+    /** The entry after the order was sent. */
     const {
       partnerships: [named],
     } = wipeDecision(100).wipe;
     const sent = { partnerships: [{ ...named, toldAt: 110 }] };
     const stored = async () => (await other.lookup(alice, phone)).deviceDecision;
 
-    it('comes back as it was asked for', async () => {
+    it('is read back as it was written', async () => {
       await store.decide(null, phone, wipeDecision(100));
       expect(await stored()).toEqual(wipeDecision(100));
     });
 
-    it('is acknowledged once, and tells the change log', async () => {
+    it('is acknowledged once, with an entry in the change log', async () => {
       await store.decide(null, phone, wipeDecision(100));
       await other.noteWipeTold(null, phone, told);
       const before = await store.position();
@@ -319,7 +319,7 @@ export function storeContract(fixture: StoreFixture): void {
       expect(await store.position()).toBe(after);
     });
 
-    it('counts an answer only from a partnership that it names, and to which it was sent', async () => {
+    it('accepts an answer only from a partnership that it names and to which it was sent', async () => {
       await store.decide(null, phone, wipeDecision(100));
       const position = await store.position();
       expect(await store.acknowledgeWipe(null, phone, done)).toBe(false);
@@ -328,7 +328,7 @@ export function storeContract(fixture: StoreFixture): void {
       expect(await store.noteWipeTold(null, phone, told)).toBe(true);
       expect(await other.noteWipeTold(null, phone, { ...told, at: 120 })).toBe(true);
       expect(await stored()).toEqual({ ...wipeDecision(100), wipe: { ...wipeDecision(100).wipe, ...sent } });
-      // No verdict changes by it.
+      // It changes no verdict.
       expect(await store.position()).toBe(position);
       expect(await store.acknowledgeWipe(null, phone, { ...done, user: 'bob' })).toBe(false);
       expect(await other.acknowledgeWipe(null, phone, done)).toBe(true);
@@ -346,7 +346,7 @@ export function storeContract(fixture: StoreFixture): void {
       expect(await stored()).toMatchObject({ wipe: { state: 'acknowledged', deviceStatus: 1 } });
     });
 
-    it('that was cancelled does not come back', async () => {
+    it('that was cancelled is not restored by an answer', async () => {
       await store.decide(null, phone, wipeDecision(100));
       await store.decide(null, phone, null);
       const position = await store.position();
@@ -365,7 +365,7 @@ export function storeContract(fixture: StoreFixture): void {
       expect(await stored()).toEqual(next);
     });
 
-    it('of a partnership is told under any alias of the user, and acknowledged for this user alone', async () => {
+    it('of a partnership is found under any alias of the user, and acknowledged for this user only', async () => {
       const smtp = 'alice@example.com' as UserKey;
       await store.putUser({ key: alice, aliases: [smtp], groups: [] });
       await store.decide(alice, phone, wipeDecision(100, 'accountWipe'));
@@ -391,7 +391,7 @@ export function storeContract(fixture: StoreFixture): void {
       expect(found.deviceDecision).toEqual(wipeDecision(100));
     });
 
-    it('is acknowledged by one of many that say so at once', async () => {
+    it('is acknowledged by only one of several simultaneous answers', async () => {
       await store.decide(null, phone, wipeDecision(100));
       await Promise.all([store, other].map((handle) => handle.noteWipeTold(null, phone, told)));
       const said = await Promise.all(
@@ -404,7 +404,7 @@ export function storeContract(fixture: StoreFixture): void {
   });
 
   describe('a decision replaced under a condition', () => {
-    it('takes the place of what was expected', async () => {
+    it('replaces the expected decision', async () => {
       expect(await store.replaceDecision(alice, phone, null, decision('block'))).toBe(true);
       expect(await store.replaceDecision(alice, phone, decision('block'), wipeDecision(1))).toBe(true);
       expect((await other.lookup(alice, phone)).partnershipDecision).toEqual(wipeDecision(1));
@@ -414,7 +414,7 @@ export function storeContract(fixture: StoreFixture): void {
       expect((await other.changesAfter(before)).changes).toEqual([{ device: phone, user: alice }]);
     });
 
-    it('stays when it is another one by now', async () => {
+    it('is not replaced when it has changed meanwhile', async () => {
       await store.decide(null, phone, wipeDecision(100));
       await store.noteWipeTold(null, phone, told);
       await store.acknowledgeWipe(null, phone, { requestedAt: 100, user: alice, status: 1, at: 200 });
@@ -429,7 +429,7 @@ export function storeContract(fixture: StoreFixture): void {
   });
 
   describe('change log', () => {
-    it('tells another handle of changes, from the place it last read', async () => {
+    it('reports changes to another handle, from the position it last read', async () => {
       const position = await other.position();
       await store.decide(null, phone, decision('block'));
       await store.putUser({ key: alice, aliases: [], groups: [] });
@@ -453,7 +453,7 @@ export function storeContract(fixture: StoreFixture): void {
       expect((await waiting).changes).toEqual([{ device: phone, user: alice }]);
     });
 
-    it('places a look-up behind the changes it has seen', async () => {
+    it('gives a look-up the position of the last change it includes', async () => {
       const before = await store.lookup(alice, phone);
       await store.decide(null, phone, decision('block'));
       const after = await store.lookup(alice, phone);
@@ -461,7 +461,7 @@ export function storeContract(fixture: StoreFixture): void {
       expect(after.position).toBe(await store.position());
     });
 
-    it('appends nothing for a report that says what is known, and stores it', async () => {
+    it('appends nothing for a report without news, but stores it', async () => {
       const facts = { compliant: false, unmetRequirements: ['encryption'] };
       await store.putDevice(deviceRecord(phone, { ...facts, version: 1 }));
       const before = await store.position();
@@ -479,7 +479,7 @@ export function storeContract(fixture: StoreFixture): void {
       { unmetRequirements: ['minimumOs'] },
       { unmetRequirements: ['minimumOs', 'encryption'] },
       { unmetRequirements: [] },
-    ])('appends a report of something new: %o', async (news) => {
+    ])('appends a report with news: %o', async (news) => {
       const facts = { compliant: false, unmetRequirements: ['encryption', 'minimumOs'] };
       await store.putDevice(deviceRecord(phone, { ...facts, version: 1 }));
       const before = await store.position();
@@ -487,7 +487,7 @@ export function storeContract(fixture: StoreFixture): void {
       expect((await other.changesAfter(before)).changes).toEqual([{ device: phone, user: null }]);
     });
 
-    it('appends nothing for a partnership that was seen', async () => {
+    it('appends nothing when a partnership is seen', async () => {
       const before = await store.position();
       await store.recordSeen([partnership(alice, phone, 10)]);
       expect(await store.position()).toBe(before);

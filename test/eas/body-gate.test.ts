@@ -46,7 +46,7 @@ describe('checkBodyStart', () => {
     }
   });
 
-  it('asks for more until the root is there', () => {
+  it('needs more bytes until the root element is complete', () => {
     const body = hex('03016a00000d4548');
     for (let cut = 0; cut < 7; cut++)
       expect(checkBodyStart('wbxml', 'Ping', body.subarray(0, cut), false)).toBe('need-more');
@@ -67,7 +67,7 @@ describe('checkBodyStart', () => {
     expect(checkBodyStart('wbxml', 'Sync', hex(body), true)).toMatch(/^EASGATE_BODY/);
   });
 
-  it('looks into gzip', () => {
+  it('reads the root element in a gzip body', () => {
     const ping = wbxml('<Ping xmlns="Ping:"><HeartbeatInterval>480</HeartbeatInterval></Ping>');
     expect(checkBodyStart('gzip-wbxml', 'Ping', gzipSync(ping), true)).toBe('ok');
     expect(checkBodyStart('gzip-wbxml', 'Sync', gzipSync(ping), true)).toBe('EASGATE_BODY_ROOT');

@@ -125,11 +125,11 @@ describe('a plain query', () => {
     ['Cmd=Ping&User=a+b&DeviceId=A&DeviceType=X', 'Cmd=Ping&User=a%2Bb&DeviceId=A&DeviceType=X'],
     ['Cmd=Ping&DeviceId=A&DeviceType=X&', 'Cmd=Ping&DeviceId=A&DeviceType=X'],
     ['DeviceType=X&DeviceId=A&Cmd=Ping&Foo=1&', 'DeviceType=X&DeviceId=A&Cmd=Ping'],
-  ])('goes on canonically: %s', (query, canonical) => {
+  ])('is forwarded in canonical form: %s', (query, canonical) => {
     expect(parse(query)).toMatchObject({ canonical });
   });
 
-  it('never means two things: what is accepted has each name once, literally', () => {
+  it('is unambiguous: an accepted query has each name once, literally', () => {
     const name = fc.constantFrom(
       'Cmd',
       'User',
@@ -183,7 +183,7 @@ describe('a policy key', () => {
     ['', null],
     ['0', 0],
     ['4294967295', 4_294_967_295],
-    // of old copies of Z-Push
+    // sent by old copies of Z-Push
     ['9876543210', 9_876_543_210],
     ['0000000001', 1],
   ])('is read: "%s"', (text, key) => {
@@ -208,7 +208,7 @@ describe('the User claim', () => {
     ['a%2Bb+c', 'a+b+c', 'a+b c'],
     ['j%C3%BCrgen+x', 'j\xfcrgen+x', 'j\xfcrgen x'],
     ['alice', 'alice', null],
-  ])('has two readings where a raw plus stands in it: %s', (text, plain, form) => {
+  ])('has two readings when it contains a raw plus: %s', (text, plain, form) => {
     expect(claims(text)).toEqual([plain, form]);
   });
 });
@@ -228,13 +228,16 @@ describe('a base64 query', () => {
     ...text('iPhone'),
   ];
 
-  it.each([191, 25, 0, 120, 142, 255, 145])('of version byte %i alone is refused', (version) => {
-    const query = parse(encode(...head(version)));
-    if (typeof query === 'string') throw new Error(query);
-    expect(agreeOnVersion(query, null)).toBe('EASGATE_VERSION_UNKNOWN');
-  });
+  it.each([191, 25, 0, 120, 142, 255, 145])(
+    'with version byte %i and no version header is refused',
+    (version) => {
+      const query = parse(encode(...head(version)));
+      if (typeof query === 'string') throw new Error(query);
+      expect(agreeOnVersion(query, null)).toBe('EASGATE_VERSION_UNKNOWN');
+    },
+  );
 
-  it('of version byte 145 means 14.1 where the header says so, and only there', () => {
+  it('with version byte 145 means 14.1 only when the header says 14.1', () => {
     const query = parse(encode(...head(145)));
     if (typeof query === 'string') throw new Error(query);
     expect(agreeOnVersion(query, '14.1')).toBe('14.1');
@@ -249,7 +252,7 @@ describe('a base64 query', () => {
     expect(agreeOnPolicyKey(query, '8')).toBe('EASGATE_POLICY_KEY');
     expect(agreeOnPolicyKey(query, 'x')).toBe('EASGATE_POLICY_KEY');
     expect(agreeOnPolicyKey(query, '4294967303')).toBe('EASGATE_POLICY_KEY');
-    // An empty header says nothing.
+    // An empty header counts as absent.
     expect(agreeOnPolicyKey(query, '')).toBe(7);
   });
 
@@ -268,7 +271,7 @@ describe('a base64 query', () => {
     expect(parse(encode(...bytes))).toMatch(/^EASGATE_/);
   });
 
-  it('is read the same way or refused, whatever the bytes', () => {
+  it('is refused, or reads the same in its canonical form, whatever the bytes', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 60 }), (bytes) => {
         const query = Buffer.from(bytes).toString('base64');
@@ -331,19 +334,19 @@ describe('a target', () => {
     ['jQkJBAZBQkMxMjMABmlQaG9uZQ==', ''],
     ['jf8JBAZBQkMxMjMABmlQaG9uZQ==', ''],
     ['jQkJBAZBQkMxMjMABmlQaG9uZf8BAQ==', ''],
-  ])('of OPTIONS has no command, whatever it names: %s', (text, canonical) => {
+  ])('of OPTIONS has no command, whatever its query: %s', (text, canonical) => {
     const result = parseEasTarget(`/Microsoft-Server-ActiveSync?${text}`, true);
     expect(result).toMatchObject({ command: null, canonical });
   });
 
   it.each(['cmd=Options', 'Cmd=Options&Cmd=Sync', 'Cmd=a?b', 'Cmd=a=b', 'C%6dd=Options', 'jQ==', 'Cmd'])(
-    'of OPTIONS is as strict as others in all else: %s',
+    'of OPTIONS is otherwise checked as strictly as others: %s',
     (text) => {
       expect(parseEasTarget(`/Microsoft-Server-ActiveSync?${text}`, true)).toMatch(/^EASGATE_QUERY/);
     },
   );
 
-  it('without a command is no POST', () => {
+  it('without a command is refused for POST', () => {
     expect(parseEasTarget('/Microsoft-Server-ActiveSync', false)).toMatch(/^EASGATE_QUERY/);
     expect(
       parseEasTarget('/Microsoft-Server-ActiveSync?User=a&DeviceId=B&DeviceType=X', true),

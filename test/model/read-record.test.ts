@@ -1,4 +1,4 @@
-// Owns the promise that stored records are read as their schemas say, whole or not.
+// Owns the promise that stored records, complete or not, are read as their schemas say.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
@@ -15,7 +15,7 @@ const phone = 'phone1' as DeviceKey;
 const alice = 'alice@eas.test' as UserKey;
 const WIPE = { action: 'wipe', wipe: { requestedAt: 5, state: 'pending', epoch: 3 } };
 
-/** What a reader says is not understood. */
+/** The problem that a reader reports. */
 function refused(read: () => unknown): string {
   try {
     read();
@@ -27,7 +27,7 @@ function refused(read: () => unknown): string {
 }
 
 describe('a stored record', () => {
-  it('of an earlier version gets the defaults of what it lacks', () => {
+  it('of an earlier version gets defaults for missing fields', () => {
     expect(readDevice(phone, '{"observedAt":7}')).toEqual({
       key: phone,
       managed: null,
@@ -69,13 +69,13 @@ describe('a stored record', () => {
     });
   });
 
-  it('may say null for what it lacks', () => {
+  it('may have null for a missing field', () => {
     expect(readDevice(phone, '{"source":null,"version":null,"unmetRequirements":null}')).toEqual(
       readDevice(phone, '{}'),
     );
   });
 
-  it('loses what its schema does not know, and its key is the one it is stored under', () => {
+  it('loses fields that its schema does not have, and gets its key from where it is stored', () => {
     expect(readDevice(phone, '{"key":"other","more":1,"__proto__":{"managed":true}}')).toEqual(
       readDevice(phone, '{}'),
     );
@@ -89,11 +89,11 @@ describe('a stored record', () => {
     ['{"version":1e999}', 'device phone1.version'],
     ['{"unmetRequirements":[1]}', 'device phone1.unmetRequirements.0'],
     ['{"stateSince":"now"}', 'device phone1.stateSince'],
-  ])('with a value of another kind is named with its field: %s', (stored, name) => {
+  ])('with a value of the wrong type is reported with the field: %s', (stored, name) => {
     expect(refused(() => readDevice(phone, stored))).toBe(name);
   });
 
-  it('keeps so many spellings and no more', () => {
+  it('keeps a bounded number of spellings', () => {
     const spellings = Array.from({ length: MAX_SPELLINGS + 1 }, (_, index) => `s${index}`);
     expect(readPartnership(alice, phone, JSON.stringify({ spellings })).spellings).toEqual(
       spellings.slice(0, MAX_SPELLINGS),
@@ -105,7 +105,7 @@ describe('a stored wipe', () => {
   const read = (change: object): string =>
     refused(() => readDecision(JSON.stringify({ ...WIPE, ...change }), 'd', 3));
 
-  it('is suspended in a store of another epoch, and is stored again with the epoch of its order', () => {
+  it('is suspended in a store of another epoch, and is written back with the epoch of its order', () => {
     const wipe = readDecision(JSON.stringify(WIPE), 'd', 3);
     expect(wipe).not.toHaveProperty('wipe.suspended');
     expect(wipe).not.toHaveProperty('wipe.epoch');
@@ -113,7 +113,7 @@ describe('a stored wipe', () => {
     expect(readDecision(decisionText(wipe, 4), 'd', 4)).toEqual(wipe);
   });
 
-  it('cannot say of itself that it is suspended', () => {
+  it('cannot be marked as suspended by its record', () => {
     const said = { ...WIPE, wipe: { ...WIPE.wipe, suspended: true } };
     expect(readDecision(JSON.stringify(said), 'd', 3)).not.toHaveProperty('wipe.suspended');
   });
@@ -127,7 +127,7 @@ describe('a stored wipe', () => {
     [{ wipe: { ...WIPE.wipe, partnerships: [null] } }, 'd.wipe.partnerships.0'],
     [{ expiresAt: 9 }, 'd.expiresAt'],
     [{ action: 'erase' }, 'd'],
-  ])('that is not clear erases nothing: %j', (change, name) => {
+  ])('that is ambiguous erases nothing: %j', (change, name) => {
     expect(read(change)).toBe(name);
   });
 });
@@ -160,7 +160,7 @@ it.each([
         expect(read({ ...json }, 'r')).toEqual(strict.data);
         return;
       }
-      // Null counts as missing: then there is a default, or the record is refused like any other that is wrong.
+      // Null counts as missing: the field gets its default, or the record is refused as invalid.
       const preset = schema.shape[name]?.meta()?.['default'];
       if ((next === null || next === undefined) && preset !== undefined)
         expect(read({ ...json }, 'r')).toEqual({ ...whole, [name]: preset });
@@ -184,7 +184,7 @@ it.each([
   else expect(refused(read)).toMatch(/^r\.field/);
 });
 
-it('requirements are kept as they are when they are bounded already', () => {
+it('requirements within their limits are kept unchanged', () => {
   expect(boundRequirements(['encryption', 'encryption', 'a b'])).toEqual(['encryption', 'a b']);
   expect(boundRequirements([' x', 'y\n', '', '\u202Ez'])).toEqual(['x', 'y', 'z']);
   expect(boundRequirements(['x'.repeat(65)])).toEqual(['x'.repeat(64)]);

@@ -29,7 +29,7 @@ const TAGS = [
 const BREAKS = ['\r\n', '\n', '\r', '\0', '\u2028', '\u202E', '\uD800', '=\r\n', 'Bcc: a@b', '--=_'];
 const WORDS = ['=?UTF-8?B?QQ==?=', '{{user}}', '日本', '😀', ' ', 'x'];
 
-/** Text a phone, a feed or an operator could send to break out of where it is put. */
+/** Text that a phone, a feed or an operator could use to break out of its place in the message. */
 const hostile = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 400 }),
   fc.array(fc.constantFrom(...TAGS, ...BREAKS, ...WORDS), { maxLength: 60 }).map((parts) => parts.join('')),
@@ -64,7 +64,7 @@ describe('hostile values', () => {
     renderNotice({ ...values, settings: { ...SETTINGS, ...values.settings } });
   const names = ['Date', 'From', 'To', 'Subject', 'Message-ID', 'Auto-Submitted', 'Content-Language'];
 
-  it('add no header field, no part and no octet that a strict reader refuses', () => {
+  it('add no header field, no MIME part and no octet that a strict reader refuses', () => {
     fc.assert(
       fc.property(anyInput, (values) => {
         const { mime, subject, text, html, fromName, fromAddress, toName, toAddress } = rendered(values);
@@ -83,7 +83,7 @@ describe('hostile values', () => {
     );
   });
 
-  it('put no element and no attribute of their own into the HTML', () => {
+  it('add no element and no attribute to the HTML', () => {
     fc.assert(
       fc.property(anyInput, (values) => {
         const { html } = rendered(values);
@@ -94,20 +94,20 @@ describe('hostile values', () => {
     );
   });
 
-  it('start no line of their own in the text', () => {
+  it('add no line to the plain text', () => {
     const lines = renderNotice(INPUT).text.split('\r\n').length;
     expect(
       renderNotice({ ...INPUT, model: 'x\r\n\r\nVisit evil\u2028now', device: 'a\nb' }).text.split('\r\n'),
     ).toHaveLength(lines);
   });
 
-  it('cannot reverse the reading direction of what follows', () => {
+  it('cannot reverse the reading direction of the following text', () => {
     expect(renderNotice({ ...INPUT, model: 'x\u202Egpj.exe' }).text).toContain('xgpj.exe');
   });
 });
 
 describe('encoded-words', () => {
-  it('decode to the text, each within 75 characters and whole in itself', () => {
+  it('decode to the text, each within 75 characters and without split characters', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 120 }), (words) => {
         const { mime, fromName } = withSettings({ fromName: words });
@@ -122,14 +122,14 @@ describe('encoded-words', () => {
     );
   });
 
-  it('encode what only looks like one', () => {
+  it('encode text that looks like an encoded-word', () => {
     const { mime } = withSettings({ fromName: '=?UTF-8?B?RXZpbA==?=' });
     expect(only(readMime(mime).fields, 'From')).not.toContain('RXZpbA==');
   });
 });
 
 describe('composeMessage', () => {
-  it('keeps blanks at the end of a line, which relays would strip', () => {
+  it('encodes blanks at the end of a line, which relays would strip', () => {
     const mailbox = { name: '', address: 'a@example.org' };
     const text = 'two blanks  \r\na tab\t\r\n\r\nend ';
     const mime = composeMessage({
@@ -176,7 +176,7 @@ describe('isAddress', () => {
   });
 });
 
-/** The layout's own tags, attribute by attribute; values hold no quote and no angle bracket. */
+/** The layout's own tags, attribute by attribute; values have no quote and no angle bracket. */
 const KNOWN_TAG =
   /^<(?:!DOCTYPE html|\/?(?:head|title|bdi|br)|\/(?:html|body|div|h1|h2|p|ol|ul|li|a)|html lang="[a-zA-Z-]+" dir="(?:ltr|rtl)"|meta charset="utf-8"|meta name="color-scheme" content="light dark"|div lang="[a-zA-Z-]+" dir="(?:ltr|rtl)" style="[^"<>]*"|(?:body|div|h1|h2|p|ol|ul|li) style="[^"<>]*"|a href="https?:\/\/[^"<>]*"(?: style="[^"<>]*")?)>$/;
 
@@ -185,13 +185,13 @@ function tagsOf(html: string): string[] {
   return html.match(/<[^>]*>?/g) ?? [];
 }
 
-/** What a reader sees: tags away, then entities back. */
+/** The visible text: without tags, entities decoded. */
 function visibleText(html: string): string {
   const entities: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"', '#39': "'" };
   return html.replace(/<[^>]*>/g, '').replace(/&([a-z]+|#39);/g, (_, name: string) => entities[name] ?? '?');
 }
 
-/** A value as it is shown, up to where it may be shortened. */
+/** The shown form of a value, up to where it may be shortened. */
 function whole(value: string): string {
   return cleanText(value.slice(0, 200).toWellFormed())
     .trim()

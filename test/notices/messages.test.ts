@@ -1,4 +1,4 @@
-// Owns the promises of the quarantine message: complete in every language, deterministic, true.
+// Owns the promises of the quarantine message: complete in every language, deterministic, correct.
 import { describe, expect, it } from 'vitest';
 import { buildCatalogue } from '../../src/notices/catalogue.ts';
 import { DEFAULT_TEMPLATES } from '../../src/notices/default-templates.ts';
@@ -20,7 +20,7 @@ const everyText = [...DEFAULT_TEMPLATES.keys()].flatMap((language) =>
 );
 
 describe('the built-in texts', () => {
-  it.each(everyText)('say everything about $reason in $language', ({ language, reason }) => {
+  it.each(everyText)('have all parts for $reason in $language', ({ language, reason }) => {
     const { text, html, subject } = notice({ language, reason });
     const { messages, headings } = DEFAULT_TEMPLATES.get(language)!;
     expect(`${subject}${text}${html}`).not.toMatch(/\{\{|\}\}|undefined|null/);
@@ -40,7 +40,7 @@ describe('the built-in texts', () => {
     for (const line of text.split('\r\n')) expect(line).not.toMatch(/[:：]\s*$/);
   });
 
-  it('have a text of their own for every reason', () => {
+  it('have a distinct text for every reason', () => {
     for (const { messages } of DEFAULT_TEMPLATES.values()) {
       expect(new Set(MESSAGE_REASONS.map((reason) => messages[reason].subject)).size).toBe(
         MESSAGE_REASONS.length,
@@ -48,7 +48,20 @@ describe('the built-in texts', () => {
     }
   });
 
-  it('name the requirement where a reason can have one', () => {
+  it.each([...DEFAULT_TEMPLATES.keys()])(
+    'say in %s when the next step follows, for reasons that can have a date',
+    (language) => {
+      const nextStep = Date.UTC(2031, 0, 2, 3, 4);
+      for (const reason of ['notCompliant', 'compromised', 'individualRule', 'unknownDevice']) {
+        const { text, html } = notice({ language, reason, nextStep });
+        expect(text).toContain('2031');
+        expect(html).toContain('2031');
+        expect(notice({ language, reason }).text).not.toMatch(/2031|\{\{/);
+      }
+    },
+  );
+
+  it('name the requirement for reasons that can have one', () => {
     for (const language of DEFAULT_TEMPLATES.keys()) {
       expect(notice({ language, reason: 'notCompliant' }).text).toContain('iOS 18.2');
     }
@@ -60,12 +73,12 @@ describe('renderNotice', () => {
     ['a word of a later version', 'someNewReason', 'globalRule'],
     ['a reason that lets mail through', 'inGracePeriod', 'compliant'],
     ['a word that every object has', 'constructor', 'globalRule'],
-  ])('explains %s with a text that is true', (_, reason, stand) => {
+  ])('explains %s correctly', (_, reason, stand) => {
     expect(messageReason(reason)).toBe(stand);
     expect(notice({ reason }).subject).toBe(notice({ reason: stand }).subject);
   });
 
-  it('uses the default language for one without texts', () => {
+  it('uses the default language for a language without texts', () => {
     expect(notice({ language: 'nl', settings: { ...SETTINGS, defaultLanguage: 'de' } }).language).toBe('de');
     expect(notice({ language: 'nl', settings: { ...SETTINGS, defaultLanguage: 'nl' } }).language).toBe('en');
   });
@@ -79,14 +92,14 @@ describe('renderNotice', () => {
     }
   });
 
-  it('words the date in the language and time zone, and names the zone', () => {
+  it('writes the date in the language and time zone, and names the zone', () => {
     expect(notice().text).toContain('August 1, 2026');
     expect(notice().text).toContain('UTC');
     const { text } = notice({ language: 'de', settings: { ...SETTINGS, timeZone: 'Europe/Berlin' } });
     expect(text).toContain('1. August 2026 um 14:34 MESZ');
   });
 
-  it('states language and direction, and loads nothing from outside', () => {
+  it('declares language and direction, and loads no external content', () => {
     const { html } = notice({ language: 'ja' });
     expect(html).toContain('<html lang="ja" dir="ltr">');
     expect(html).not.toMatch(/<(?:img|link|script|iframe|style)|url\(|src=/);
@@ -98,23 +111,23 @@ describe('renderNotice', () => {
     expect(date).toBe('2026-08-01T12:34:56.000Z');
   });
 
-  it.each([Number.NaN, -1, Number.POSITIVE_INFINITY, 1e300])('has a date for the moment %d', (since) => {
+  it.each([Number.NaN, -1, Number.POSITIVE_INFINITY, 1e300])('has a date for the time %d', (since) => {
     expect(() => readMime(notice({ since }).mime)).not.toThrow();
   });
 
-  it('shows a user name that is no address as a name, at nobody’s address', () => {
+  it('shows a user name that is not an address as a display name without a real address', () => {
     const { toName, toAddress, mime } = notice({ user: 'EXAMPLE\\jane' });
     expect([toName, toAddress]).toEqual(['EXAMPLE\\jane', 'recipient@easgate.invalid']);
     expect(only(readMime(mime).fields, 'To')).toBe('"EXAMPLE\\\\jane" <recipient@easgate.invalid>');
   });
 
-  it('tells automatic responders to be silent', () => {
+  it('has header fields that suppress automatic replies', () => {
     expect(only(readMime(notice().mime).fields, 'Auto-Submitted')).toBe('auto-generated');
   });
 });
 
 describe('the fingerprint and the bytes', () => {
-  it('are the same for the same input, with texts parsed anew', () => {
+  it('are the same for the same input, also when the texts are parsed again', () => {
     const again = withSettings({ catalogue: buildCatalogue() });
     expect(again.fingerprint).toBe(notice().fingerprint);
     expect(again.mime.equals(notice().mime)).toBe(true);

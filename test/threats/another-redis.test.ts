@@ -1,5 +1,5 @@
 // Owns the threat of a Redis that comes back as another store: empty, restored from an old dump, replaced, or a replica whose
-// link is down. Its silence about a device is no news, and its old decisions are none.
+// link is down. A missing record in it does not mean that none was made, and its old decisions do not count.
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -71,7 +71,7 @@ async function beats(ms: number): Promise<void> {
   );
 }
 
-/** What `easgate store accept` does on this machine. */
+/** Does what `easgate store accept` does on this machine. */
 async function accept(): Promise<void> {
   const keeper = await RedisKeeper.open(reach(redis));
   const found = await keeper.read();
@@ -100,7 +100,7 @@ describe('a Redis that lost everything', () => {
       await expect(gateway.store.decide(null, phone, null)).rejects.toMatchObject({
         code: 'EASGATE_STORE_MISSING',
       });
-      // Nothing was written to it: it is no directory.
+      // Nothing was written to it, so it is still not a directory.
       expect(await client.dbsize()).toBe(0);
     },
   );
@@ -213,7 +213,7 @@ describe('a Redis that is another store', () => {
 });
 
 describe('a Redis that was restored from an old dump', () => {
-  /** Saves, lets time pass with changes, and comes back with what was saved. */
+  /** Saves a dump, runs `meanwhile`, and restarts Redis from the dump. */
   async function restore(meanwhile: () => Promise<void>): Promise<void> {
     await client.save();
     copyFileSync(join(folder, 'dump.rdb'), join(folder, 'old.rdb'));
@@ -277,7 +277,7 @@ describe('a Redis that was restored from an old dump', () => {
   });
 });
 
-/** Resolves when what a connection says meets the condition. */
+/** Resolves when the reply to `ask` matches the condition. */
 async function untilSays(what: string, ask: () => Promise<string>, condition: RegExp): Promise<void> {
   let said = '';
   await until(
@@ -319,7 +319,7 @@ describe('a replica', () => {
       await openGuarded({ kind: 'redis', ...reach(replica) }, { maxRollbackMs: 2_500 }),
     );
     await reader.ask(phone);
-    // No gateway at the primary: nobody proves that the replica follows it.
+    // No gateway writes to the primary, so no beat shows that the replica follows it.
     await gateway.close();
     await reader.untilServed(phone, false);
     expect(reader.codes()).toEqual(['EASGATE_STORE_STALE']);

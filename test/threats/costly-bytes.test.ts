@@ -64,7 +64,7 @@ describe('a small body that expands to very many elements', () => {
 
 describe('a challenge', () => {
   it('of many spaces costs as much as other texts of its length', () => {
-    /** Milliseconds, of the quickest of several times: what else the machine does is not counted. */
+    /** Milliseconds of the quickest of several runs, so that other load on the machine does not count. */
     const costOf = (value: string): number => {
       const times = Array.from({ length: 5 }, () => {
         const started = performance.now();
@@ -75,7 +75,7 @@ describe('a challenge', () => {
     };
     const length = 60_000;
     costOf('warm up');
-    // What grows with the square takes thousands of times as long.
+    // A quadratic cost would be thousands of times as high.
     expect(costOf(`Basic${' '.repeat(length)}=x`)).toBeLessThan(
       costOf(`Basic ${'x'.repeat(length)}`) * 100 + 100,
     );

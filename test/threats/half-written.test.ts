@@ -1,5 +1,5 @@
 // Owns the threat of a Redis script that fails half-way: Redis undoes nothing (redis.io/docs, EVAL, atomicity), so a block
-// that was said to have failed would take effect later, without a line in the change log.
+// that was reported as failed would take effect later, without an entry in the change log.
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { RedisStore } from '../../src/directory/redis/redis-store.ts';
@@ -50,7 +50,7 @@ const seen = {
   spellings: ['phone1'],
 };
 
-/** Everything that writes, by name. */
+/** All operations that write, by name. */
 const WRITES: readonly [string, () => Promise<unknown>][] = [
   ['a decision', () => store.decide(null, phone, decision('block'))],
   ['a decision on a partnership', () => store.decide(alice, phone, decision('block'))],
@@ -65,13 +65,13 @@ const WRITES: readonly [string, () => Promise<unknown>][] = [
   ['a partnership', () => store.recordSeen([seen, { ...seen, device: 'phone2' as DeviceKey }])],
 ];
 
-/** All keys with what they hold. */
+/** All keys with their values. */
 async function content(): Promise<string> {
   const keys = (await client.keys('*')).sort();
   return JSON.stringify(await Promise.all(keys.map(async (key) => [key, await client.dump(key)])));
 }
 
-/** What makes Redis refuse, and which writes it concerns. */
+/** Reasons for Redis to refuse a write, and the writes concerned. */
 const CAUSES: readonly [string, (write: string) => boolean, () => Promise<unknown>][] = [
   ['the change log is no stream', appends, () => client.set('easgate:changes', 'nonsense')],
   [
@@ -104,7 +104,7 @@ function appends(write: string): boolean {
   return write !== 'a partnership';
 }
 
-/** The store's connection has another account from now on. */
+/** Switches the store's connection to another account. */
 async function asAccountWithout(command: string): Promise<void> {
   await client.call('ACL', 'SETUSER', 'half', 'on', '>pw', '~*', '&*', '+@all', `-${command}`);
   store = await open(redis.url.replace('redis://', 'redis://half:pw@'));

@@ -1,5 +1,5 @@
-// Owns the threat of a primary that is killed (kill -9, out of memory) beside a worker that does not see it, and of a second
-// gateway that takes the first one's pid file: a gateway that does not start again keeps every phone from its mail.
+// Owns the threat of a primary that is killed (kill -9, out of memory) while a worker does not notice, and of a second
+// gateway that takes over the first one's pid file: if no gateway can start again, no phone gets mail.
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

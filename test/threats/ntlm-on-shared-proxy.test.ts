@@ -1,4 +1,4 @@
-// Owns the promise that on a trusted proxy's connection nobody is served on the upstream connection that another request's
+// Owns the promise that on a trusted proxy's connection no request uses the upstream connection that another request's
 // handshake authenticated (MS-NTHT 1.3, RFC 4559 6): behind one address there may be several clients.
 import { describe, expect, it } from 'vitest';
 import { PinnedConnection } from '../../src/gateway/forward/pinned-connection.ts';

@@ -1,5 +1,5 @@
-// Owns the threat of a SQLite file that is removed, replaced or restored while it is in use: the gateway would go on with a
-// file that nobody writes to, the command line with one that nobody reads, and a block would be done without effect
+// Owns the threat of a SQLite file that is removed, replaced or restored while it is in use: the gateway would keep using a
+// file that nobody writes to, the command line would write to one that nobody reads, and a block would have no effect
 // (sqlite.org/howtocorrupt.html 2.4).
 import { chmodSync, existsSync, mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -38,7 +38,7 @@ beforeEach(async () => {
   await gateway.store.decide(null, phone, decision('block'));
 });
 
-/** A whole copy as it is now. */
+/** Writes a complete copy of the current file. */
 function backup(): string {
   const copy = join(folder, 'backup.db');
   const database = new DatabaseSync(path);
@@ -47,7 +47,7 @@ function backup(): string {
   return copy;
 }
 
-/** The command line of the same machine. */
+/** A store as the command line on the same machine opens it. */
 const command = (): EmbeddedStore => new EmbeddedStore(path, NO_GROUPS, { ...UNGUARDED, memory });
 
 async function beats(ms: number): Promise<void> {
@@ -166,13 +166,13 @@ describe('a file that is replaced while it is in use', () => {
     gateway.verdicts.onChange(({ all }) => (dropped ||= all));
     renameSync(copy, path);
     await until(() => dropped, 'everything to be read anew');
-    // The wipe that was taken back is there again: the phone is kept out, and not told.
+    // The restored file contains the wipe again that was cancelled since: the phone is blocked, and gets no wipe.
     expect(await gateway.ask(phone)).toMatchObject({
       verdict: { action: 'block', reason: 'storeUnavailable' },
     });
     expect(await gateway.verdicts.confirm(alice, phone)).toMatchObject({ action: 'block' });
     expect(gateway.codes()).toEqual(['EASGATE_STORE_SET_BACK', 'EASGATE_STORE_EPOCH_RAISED']);
-    // Ordered again, it stands.
+    // A wipe that is ordered again takes effect.
     await gateway.store.decide(null, phone, wipeDecision(200));
     expect(await gateway.verdicts.confirm(alice, phone)).toMatchObject({ action: 'wipe' });
   });
@@ -248,7 +248,7 @@ describe('the file with the secrets of the directory', () => {
 
 describe('a disk that is full', () => {
   it('is called that, with the path, and leaves nothing half written', async () => {
-    // SQLite's own limit gives the same error as the disk (SQLITE_FULL), and rolls back by itself as there.
+    // SQLite's own limit gives the same error as a full disk (SQLITE_FULL), and rolls back as it does then.
     const inner = Reflect.get(gateway.store, 'database') as { file: { database: DatabaseSync } };
     inner.file.database.exec('PRAGMA max_page_count = 1');
     const long = { ...decision('block'), reason: 'x'.repeat(100_000) };

@@ -1,4 +1,4 @@
-// Owns the promise that strangers, whose credentials nobody has checked, neither use up the look-ups of known phones nor
+// Owns the promise that strangers, whose credentials were not checked, neither use up the look-ups of known phones nor
 // make the gateway forget how many passwords were wrong.
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
@@ -32,7 +32,7 @@ describe('three hundred connections of strangers, before a slow directory', () =
     const inner = new EmbeddedStore(':memory:');
     const gate = Promise.withResolvers<void>();
     let held = 0;
-    // It answers about the phones, and does not come to the strangers.
+    // The store answers for the phones, and never for the strangers.
     const store = Object.create(inner, {
       lookup: {
         value: async (...asked: Parameters<DirectoryStore['lookup']>) => {

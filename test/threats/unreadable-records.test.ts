@@ -1,5 +1,5 @@
-// Owns the threat of a record that nobody understands, written by something else or by a newer version: its device is kept
-// out, and no other device, list or command suffers.
+// Owns the threat of a malformed record, written by another program or by a newer version: its device is blocked,
+// and no other device, list or command is affected.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,7 +23,7 @@ checkLeaks();
 const other = 'phone2' as DeviceKey;
 const OPEN = compileSimplePolicy({ unknownDevice: 'allow' });
 
-/** A store, and the way to write anything under the name of a record. */
+/** A store, and a way to write any value in place of a record. */
 interface Vandal {
   readonly store: DirectoryStore;
   readonly device: (text: string) => Promise<unknown>;
@@ -90,7 +90,7 @@ const STORES: readonly [string, () => Promise<Vandal>][] = [
   ],
 ];
 
-/** In Redis another type of key, elsewhere just text. */
+/** In Redis a key of another type, in other stores a text. */
 const WRONG_TYPE = 'wrong type';
 const NONSENSE = ['', 'nonsense', '[]', '{"action":"explode"}', '{"action":"wipe"}', WRONG_TYPE];
 
@@ -118,7 +118,7 @@ describe.each(STORES)('a record that is not understood, in the %s store', (_kind
       [other, 0],
     ]);
     expect(await store.unreadable()).toEqual([expect.stringContaining(phone) as string]);
-    // It can be overwritten, and taken back.
+    // The record can be overwritten, and removed.
     expect(await store.replaceDecision(null, phone, null, decision('allow'))).toBe(true);
     expect(await verdictOf(store, phone)).toBe('allow individualRule');
     await write(text);

@@ -52,6 +52,8 @@ describe.each(JUMPS)('a wall clock that is set by %i ms', (jump) => {
     const client = await phoneOf(gateway);
     client.send(request('Ping', PING));
     await until(() => gateway.heldPolls() === 1, 'the poll to be held');
+    // What holds when the decision has ended; nothing announces it.
+    gateway.verdicts.set('abc123', verdict('block'));
     await time.setWall(jump);
     await time.advance(58_000);
     expect(gateway.heldPolls()).toBe(1);
@@ -256,6 +258,7 @@ describe('a wall clock that is set back', () => {
     const phone = await phoneOf(gateway);
     phone.send(request('Ping', PING));
     await until(() => backend.requests.length === 1, 'the poll to be held');
+    gateway.verdicts.set('abc123', verdict('block'));
     await time.advance(59_999);
     const { received } = phone;
     await time.advance(1);

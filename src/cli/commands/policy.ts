@@ -27,7 +27,7 @@ export function registerPolicy(program: Command): void {
       .command('test')
       .argument('<cases>', 'YAML or JSON file: a list of { name, facts, expect }')
       .description('run test cases against a policy document')
-      .option('--policy <file>', 'policy document; default: the one the file of cases names')
+      .option('--policy <file>', 'policy document; default: the one named in the cases')
       .option('--json', 'one JSON document')
       .action(async (file: string, options: { policy?: string; json?: true }) =>
         (await import('../policy.ts')).test(file, options),
@@ -37,7 +37,7 @@ export function registerPolicy(program: Command): void {
   addExamples(
     policy
       .command('evaluate')
-      .description('decide facts on stdin, one JSON object a line; prints one verdict a line')
+      .description('decide facts on stdin, one JSON object per line; prints one verdict per line')
       .requiredOption('--policy <file>', 'policy document')
       .action(async (options: { policy: string }) => (await import('../policy.ts')).evaluate(options)),
     ['policy evaluate --policy policy.yaml < facts.ndjson', ''],
@@ -60,9 +60,13 @@ export function registerPolicy(program: Command): void {
 function registerSimulate(program: Command): void {
   const simulate = program
     .command('simulate')
-    .description('what a policy decides about made-up facts; a fact that is not given is unknown')
+    .description(
+      'the verdict of a policy on given facts, a line of the access log or a recorded request; a fact that is not given is unknown',
+    )
     .requiredOption('--policy <file>', 'policy document')
-    .option('--facts <file>', 'JSON file of facts to begin with')
+    .option('--facts <file>', 'JSON file of facts to begin with; - = standard input')
+    .option('--log-line <line>', 'facts of a line of the access log; - = standard input')
+    .option('--request <file>', 'facts of a recorded request: its raw head; - = standard input')
     .option('--json', 'one JSON document');
   for (const { flag, text, kind } of FACT_OPTIONS) {
     if (kind === 'flag') simulate.option(flag, text, yesOrNo);
@@ -77,7 +81,12 @@ function registerSimulate(program: Command): void {
     ['simulate --policy policy.yaml --user alice --group staff --managed yes --compliant no', ''],
     [
       'simulate --policy policy.yaml --facts facts.json --os-version 17.4',
-      'the facts of a file, but for one',
+      'the facts of a file, with another value for one',
     ],
+    [
+      'simulate --policy policy.yaml --log-line - --managed no < line.json',
+      'a request that was logged, at its time',
+    ],
+    ['simulate --policy policy.yaml --request head.txt --address 10.1.2.3', ''],
   );
 }

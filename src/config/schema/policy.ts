@@ -18,6 +18,6 @@ export const policySection = z.strictObject({
   notCompliant: action.optional().describe('a managed device that is not compliant; likewise'),
   releaseRate: count(
     200,
-    'phones a second of one worker that a change of the policy lets in, where it concerns more than 200 open ones: each of them fetches its mail anew',
+    'phones a second of the gateway, shared by its workers, that a change of the policy, of the directory or a moment in time lets in, where it concerns more than 200 open ones of a worker: each of them fetches its mail anew',
   ),
 });

@@ -91,7 +91,7 @@ export class LookupBatch {
             position,
             failure: failure ?? null,
           });
-        } else reject(new Error('Redis answered a look-up with something else'));
+        } else reject(new Error('Redis sent an unexpected answer to a look-up'));
       }
     } catch (error) {
       for (const { reject } of batch) reject(error);

@@ -50,7 +50,7 @@ export function placeOf({ url, keyPrefix }: RedisStoreOptions): string {
 }
 
 function ignore(): void {
-  // The first error of the socket was reported.
+  // Ignored: the first error of the socket was reported.
 }
 
 /** Longest wait for a store that may become available. */

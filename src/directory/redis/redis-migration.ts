@@ -40,7 +40,10 @@ export class RedisMigration {
   /** Does nothing when already done. Rejects when Redis does not answer, or a later version wrote the records. */
   async run(): Promise<void> {
     const version = Number((await this.client.get(this.keys.recordsVersion)) ?? 1);
-    if (version > VERSION) throw new Error(`Redis: schema version ${version} is not known here`);
+    if (version > VERSION)
+      throw new Error(
+        `Redis: the records were written by a newer version of easgate (schema version ${version}): use that version`,
+      );
     if (version === VERSION) return;
     await this.findHolders();
     for (const spelled of Map.groupBy(this.holders.keys(), deviceKey).values()) await this.bringOver(spelled);
@@ -89,7 +92,9 @@ export class RedisMigration {
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
       if (await this.rewrite(spelled)) return;
     }
-    throw new Error(`the records of ${spelled[0]} keep changing`);
+    throw new Error(
+      `the records of device ${spelled[0]} changed during every attempt to migrate them: start again`,
+    );
   }
 
   /** False when another writer changed the records. */

@@ -91,10 +91,10 @@ return 1
 `);
 
 /**
- * ARGV: prefix, then per look-up: encoded login, encoded user it is by the groups of domains, device.
- * Returns: last log id, then per look-up: which key is no text or nil, encoded user, device record, partnership, decision on the
- * device, user record or nil, and per decision on a user of the device: encoded name, decision, encoded user that the name
- * means, user record or nil. What is no text concerns its own look-up only.
+ * ARGV: prefix, then per look-up: encoded login, encoded user that the groups of domains map it to, device.
+ * Returns: last log id, then per look-up: the key whose value is not text or nil, encoded user, device record, partnership,
+ * decision on the device, user record or nil, and per decision on a user of the device: encoded name, decision, encoded user
+ * that the name stands for, user record or nil. A value that is not text affects only its own look-up.
  */
 export const LOOKUP = reading(`
 local prefix = ARGV[1]
@@ -140,8 +140,8 @@ return out
 
 /**
  * ARGV: prefix, device, record without its end and `stateSince`, source, version, log length, observedAt. Returns 0 when a
- * newer observation is stored. The rules are those of sameState and sameFacts in model/device.ts; the record's text is kept as
- * it came, for cjson writes numbers and empty lists otherwise.
+ * newer observation is stored. The rules are those of sameState and sameFacts in model/device.ts. The record's text is
+ * stored unchanged, because cjson writes numbers and empty lists differently.
  */
 export const PUT_DEVICE = writing(`
 need('SET', 'device:' .. ARGV[2])
@@ -266,8 +266,8 @@ return 1
 `);
 
 /**
- * ARGV: prefix, most spellings kept, then per partnership: encoded login, encoded user it is by the groups of domains,
- * device, record. The first-seen time and the spellings of a known partnership stay. Returns, for each that was seen under
+ * ARGV: prefix, maximum number of spellings, then per partnership: encoded login, encoded user that the groups of domains map
+ * it to, device, record. The first-seen time and the spellings of a known partnership stay. Returns, for each that was seen under
  * a new spelling: encoded user, device, spellings as JSON.
  */
 export const RECORD_SEEN = writing(`
@@ -317,8 +317,8 @@ return added
 `);
 
 /**
- * ARGV: prefix, number of keys, then per key: name, the text that must be stored or '', the text to store or '' = none; then
- * number of set members, per member: set, 'SADD' or 'SREM', member; then log length, devices that changed…
+ * ARGV: prefix, number of keys, then per key: name, expected text or '', new text or '' = none; then number of set members, per
+ * member: set, 'SADD' or 'SREM', member; then log length, changed devices…
  * Returns 0, and writes nothing, when another text is stored somewhere.
  */
 export const REWRITE = writing(`

@@ -201,7 +201,7 @@ export class RedisStore implements DirectoryStore {
       const values = [device, user === null ? '' : encodeUser(user), stored, decisionText(told, this.epoch)];
       if ((await this.guard.script(AMEND_DECISION, values)) === 1) return true;
     }
-    throw new Error('the decision keeps changing');
+    throw new Error('the decision changed during every attempt to write it: try again');
   }
 
   async acknowledgeWipe(user: UserKey | null, device: DeviceKey, outcome: WipeOutcome): Promise<boolean> {
@@ -320,7 +320,7 @@ export class RedisStore implements DirectoryStore {
     const key = this.keys.secret(SHARED_SECRET);
     await this.client.set(key, newSecret(), 'NX');
     const stored = await this.client.get(key);
-    if (stored === null) throw new Error('the shared secret vanished');
+    if (stored === null) throw new Error('the shared secret was deleted during its creation: try again');
     return stored;
   }
 
@@ -414,7 +414,7 @@ export class RedisStore implements DirectoryStore {
       const values = [device, name, stored ?? '', next, String(MAX_CHANGES)];
       if ((await this.guard.script(REPLACE_DECISION, values)) === 1) return true;
     }
-    throw new Error('the decision keeps changing');
+    throw new Error('the decision changed during every attempt to write it: try again');
   }
 
   private async readDevices(keys: readonly DeviceKey[]): Promise<DeviceListing[]> {

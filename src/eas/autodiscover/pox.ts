@@ -75,7 +75,7 @@ export function writeError(code: AutodiscoverErrorCode): string {
 
 /**
  * Parses a mail server's answer; null when it is not understood. Only the fields of {@link ServerAnswer} are passed on:
- * server addresses in it would lead the phone round the gateway.
+ * with the server addresses in it the phone would bypass the gateway.
  */
 export function readServerAnswer(body: Uint8Array): ServerAnswer | null {
   const root = readXml(body);

@@ -314,14 +314,18 @@ export function admitAutodiscover(
   if (head.framing !== 'none') {
     if (head.method !== 'POST') return 'EASGATE_UNEXPECTED_BODY';
     if (head.contentEncoding !== null) return 'EASGATE_CONTENT_ENCODING';
-    if (head.contentType === null || !XML_TYPE.test(head.contentType)) return 'EASGATE_CONTENT_TYPE';
+    if (head.contentType !== null && !XML_TYPE.test(head.contentType)) return 'EASGATE_CONTENT_TYPE';
   }
   exchange.user = user;
   exchange.authorization = head.authorization;
   return null;
 }
 
-const XML_TYPE = /^(?:text|application)\/xml(?: ?; ?charset="?utf-8"?)?$/i;
+/**
+ * Whatever charset is named, the body is read as UTF-8 or refused (600), and written anew for the mail server. In the
+ * others that clients name, a request without letters beyond ASCII is the same bytes.
+ */
+const XML_TYPE = /^(?:text|application)\/xml(?: ?; ?(?:charset="?[a-z0-9-]{1,20}"?)?)?$/i;
 
 /** Sets command and body kind; OPTIONS has neither. */
 function nameBody(exchange: Exchange, query: EasQuery, head: RequestHead): HttpErrorCode | null {

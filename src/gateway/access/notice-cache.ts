@@ -55,12 +55,13 @@ export class NoticeCache {
     // The directory learns of a new phone slightly later (partnership-recorder.ts).
     const since = verdict.since ?? phone.since;
     const own = ownMessage(verdict, reader.acceptLanguage, language);
-    const said = [verdict.reason, verdict.requirement ?? '', own?.text ?? '', own?.until ?? ''];
+    const said = [verdict.reason, verdict.requirement ?? '', own?.text ?? '', verdict.nextStep ?? ''];
     const name = [user, device, model, language, ...said, since].join('\0');
     let notice = this.kept.get(name);
     if (notice === undefined) {
-      const { reason, requirement = null } = verdict;
-      notice = renderNotice({ settings, reason, requirement, own, language, user, device, model, since });
+      const { reason, requirement = null, nextStep = null } = verdict;
+      const content = { reason, requirement, own, nextStep, since };
+      notice = renderNotice({ settings, ...content, language, user, device, model });
       this.kept.set(name, notice);
     }
     return notice;
@@ -96,9 +97,9 @@ export class NoticeCache {
   }
 }
 
-/** The policy's own text in the language its reader likes best; null = the policy has none. */
+/** The policy's own text in the language that its reader prefers; null = the policy has none. */
 function ownMessage(
-  { message, nextStep }: Verdict,
+  { message }: Verdict,
   acceptLanguage: string | null,
   otherwise: string,
 ): OwnMessage | null {
@@ -107,5 +108,5 @@ function ownMessage(
   const languages = Object.keys(texts);
   const [first = ''] = languages;
   const text = texts[chooseLanguage(acceptLanguage, languages, otherwise in texts ? otherwise : first)];
-  return text === undefined ? null : { text, link, until: nextStep ?? null };
+  return text === undefined ? null : { text, link };
 }

@@ -1,9 +1,12 @@
-// Owns what a policy may ask of a request: made only where its policy looks at requests at all.
+// Owns the facts of a request for the policy; created only if the policy has conditions on requests.
 import type { AuthMethod } from '../../policy/document/vocabulary.ts';
-import type { RequestFacts } from '../../policy/engine/facts.ts';
+import type { RequestFacts, Text } from '../../policy/engine/facts.ts';
 import { parseAddress } from '../../ip-address.ts';
 import { textOf, versionOf } from '../../policy/engine/read-facts.ts';
 import type { Exchange } from '../exchange/exchange.ts';
+
+/** The command of a request without one. */
+const OPTIONS = 'OPTIONS';
 
 /** Facts of one request of the client at `address`. */
 export function requestFactsOf(exchange: Exchange, address: string): RequestFacts {
@@ -13,10 +16,39 @@ export function requestFactsOf(exchange: Exchange, address: string): RequestFact
     protocolVersion: versionOf(protocolVersion),
     address: parseAddress(address),
     addressText: address,
-    command: textOf(command ?? 'OPTIONS'),
+    command: textOf(command ?? OPTIONS),
     auth: textOf(auth),
     certificateIssuer: null,
   };
+}
+
+/** Where a request comes from, with the facts of the last one from there. */
+export interface RequestOrigin {
+  readonly address: string;
+  /** Null = none were needed yet. */
+  lastFacts: RequestFacts | null;
+}
+
+/** Facts of one request. A phone mostly says the same as in the last one: then the facts are the same object. */
+export function factsFrom(origin: RequestOrigin, exchange: Exchange): RequestFacts {
+  const { lastFacts: last, address } = origin;
+  const { userAgent, protocolVersion, command, auth } = exchange;
+  if (
+    last !== null &&
+    isText(last.userAgent, userAgent) &&
+    isText(last.protocolVersion, protocolVersion) &&
+    isText(last.command, command ?? OPTIONS) &&
+    isText(last.auth, auth) &&
+    last.addressText === address
+  )
+    return last;
+  const facts = requestFactsOf(exchange, address);
+  origin.lastFacts = facts;
+  return facts;
+}
+
+function isText(known: Text | null, text: string | null): boolean {
+  return known === null ? text === null : known.as === text;
 }
 
 /** The method of an Authorization header; without one that of the connection. Allocates nothing. */

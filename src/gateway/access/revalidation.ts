@@ -28,8 +28,11 @@ export function consequenceOf(exchange: Exchange, { action }: Verdict): Conseque
 export interface Revalidated {
   /** A change arrived: the old verdict is invalid. Returns whether {@link revalidate} must follow. */
   onChange(): boolean;
-  /** Decides again; false when the directory does not answer. Never rejects. */
-  revalidate(): Promise<boolean>;
+  /**
+   * Decides again; false when the directory does not answer. Never rejects. `isMass`: the change concerns more phones than
+   * may be let in at once.
+   */
+  revalidate(isMass: boolean): Promise<boolean>;
 }
 
 /** Most concurrent revalidations: new requests need look-ups too (cache.maxConcurrentLookups). */
@@ -39,39 +42,55 @@ const RETRY_MS = 1_000;
 
 /** Exchanges to decide again; bounded by the open connections. */
 export class RevalidationQueue {
-  private readonly waiting = new Set<Revalidated>();
+  /** Of changes that concern few phones, such as an operator's: they do not wait for a feed run. */
+  private readonly few = new Set<Revalidated>();
+  private readonly many = new Set<Revalidated>();
   private unanswered = new Set<Revalidated>();
   private underWay = 0;
+  private massUnderWay = 0;
   private retriedAt = 0;
 
-  /** A change affects this connection's exchange. */
-  add(one: Revalidated): void {
-    if (!one.onChange()) return;
-    this.waiting.add(one);
+  /** Whether exchanges of a mass change are left to decide. */
+  get isBusy(): boolean {
+    return this.many.size > 0 || this.massUnderWay > 0;
+  }
+
+  /** A change affects this connection's exchange. Returns whether it is decided again here. */
+  add(one: Revalidated, isMass: boolean): boolean {
+    if (!one.onChange()) return false;
+    if (!isMass) {
+      this.many.delete(one);
+      this.few.add(one);
+    } else if (!this.few.has(one)) this.many.add(one);
     this.run();
+    return true;
   }
 
   /** Called a few times a second. */
   sweep(now: number): void {
     if (this.unanswered.size === 0 || now - this.retriedAt < RETRY_MS) return;
     this.retriedAt = now;
-    for (const one of this.unanswered) this.waiting.add(one);
+    for (const one of this.unanswered) this.many.add(one);
     this.unanswered = new Set();
     this.run();
   }
 
   private run(): void {
-    for (const one of this.waiting) {
-      if (this.underWay >= MAX_UNDER_WAY) return;
-      this.waiting.delete(one);
-      void this.revalidate(one);
+    while (this.underWay < MAX_UNDER_WAY) {
+      const lane = this.few.size > 0 ? this.few : this.many;
+      const [one] = lane;
+      if (one === undefined) return;
+      lane.delete(one);
+      void this.revalidate(one, lane === this.many);
     }
   }
 
-  private async revalidate(one: Revalidated): Promise<void> {
+  private async revalidate(one: Revalidated, isMass: boolean): Promise<void> {
     this.underWay++;
-    const answered = await one.revalidate();
+    if (isMass) this.massUnderWay++;
+    const answered = await one.revalidate(isMass);
     this.underWay--;
+    if (isMass) this.massUnderWay--;
     if (!answered) this.unanswered.add(one);
     this.run();
   }

@@ -73,8 +73,8 @@ export class Accounting {
    * kept until they are accepted in another way.
    */
   noteAnswer(exchange: Exchange, head: ResponseHead): void {
-    // Only a counted request brought the credentials kept here. The credentials of another one (OPTIONS, an opening leg) prove
-    // nothing about them.
+    // Device information is kept only from counted requests; the credentials of others (OPTIONS, an opening leg) prove nothing
+    // about it.
     if (exchange.use === null) return;
     if (head.status === 401 && this.authorization !== null) this.core.credentials.noteBad(this.authorization);
     if (!showsAcceptance(head.status) || this.isSeen(exchange)) return;

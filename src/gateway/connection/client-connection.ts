@@ -9,6 +9,7 @@ import { errorReply } from '../../http/reply.ts';
 import type { RequestHead } from '../../http/request-head.ts';
 import type { ResponseHead } from '../../http/response-head.ts';
 import type { UserKey } from '../../identity/keys.ts';
+import type { RequestFacts } from '../../policy/engine/facts.ts';
 import { GateMemo, detach } from '../access/gate.ts';
 import { localReply } from '../access/local-replies.ts';
 import { Driver } from './driver.ts';
@@ -72,6 +73,7 @@ export class ClientConnection implements Timed, RequestSource {
   readonly body = new RequestBody();
   /** The client's address for the log: the peer's, or the one reported by a trusted proxy. */
   address: string;
+  lastFacts: RequestFacts | null = null;
   /** The client of the current request; constant unless the peer is a proxy. */
   origin: ClientOrigin;
   readonly memo = new GateMemo();
@@ -83,6 +85,8 @@ export class ClientConnection implements Timed, RequestSource {
   clientEnded = false;
   lingering = false;
   draining = false;
+  /** Clock milliseconds until which a draining connection may stay idle. */
+  private idleUntil = Infinity;
   private readonly endpoint: PhoneEndpoint;
   /** The peer is a trusted proxy, which sends requests of other clients. */
   readonly trusted: boolean;
@@ -216,8 +220,11 @@ export class ClientConnection implements Timed, RequestSource {
   onDeadline(): void {
     const exchange = this.exchange;
     if (exchange === null) {
-      if (unsentBytes(this.socket) > 0) this.cut();
-      else if (this.lingering || !this.reader.hasInput) this.socket.destroy();
+      if (unsentBytes(this.socket) > 0) {
+        // In a drain its time is over early: a slow phone still gets the end of its answer.
+        if (this.draining && !this.lingering) this.linger();
+        else this.cut();
+      } else if (this.lingering || !this.reader.hasInput) this.socket.destroy();
       else this.refuse('EASGATE_HEAD_TIMEOUT');
       return;
     }
@@ -289,6 +296,7 @@ export class ClientConnection implements Timed, RequestSource {
       return;
     }
     this.timeouts.awaitRequest(this.forwarder.handshaking);
+    if (this.draining) this.timeouts.endBy(this.idleUntil);
     if (this.socket.isPaused()) this.socket.resume();
     if (this.reader.hasInput) this.reader.readRequests();
   }
@@ -352,17 +360,16 @@ export class ClientConnection implements Timed, RequestSource {
 
   /**
    * Drains: transfers finish, a held poll ends with a valid reply at `pollsUntil`. An idle connection also stays open
-   * until then, because a request may be arriving.
+   * until then, because a request may be arriving; so does one whose current response did not announce its end. The next
+   * response does.
    */
   drain(pollsUntil: number): void {
     const { exchange } = this;
     this.draining = true;
-    if (exchange === null && unsentBytes(this.socket) > 0) {
-      if (!this.lingering) this.linger();
-      return;
-    }
+    this.idleUntil = pollsUntil;
+    if (exchange === null && this.lingering) return;
     if (exchange !== null) {
-      exchange.persistent = false;
+      if (exchange.phase !== 'responding') exchange.persistent = false;
       // Includes a poll that waits for a connection: it would otherwise be held for its heartbeat from then on.
       if (exchange.held) exchange.responseDeadline = Math.min(exchange.responseDeadline, pollsUntil);
     }

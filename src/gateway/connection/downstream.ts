@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net';
 import type { HttpErrorCode } from '../../errors.ts';
 import type { ResponseHead } from '../../http/response-head.ts';
+import type { RequestOrigin } from '../access/request-facts.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import type { Reply } from '../exchange/steps.ts';
 import type { ExchangePhase } from '../exchange/transitions.ts';
@@ -11,11 +12,10 @@ import type { RequestBody } from './request-body.ts';
 import type { Timeouts } from './timeouts.ts';
 
 /** A client connection. */
-export interface Downstream {
+export interface Downstream extends RequestOrigin {
   readonly core: GatewayCore;
   readonly socket: Socket;
   readonly body: RequestBody;
-  readonly address: string;
   readonly port: number;
   /** The peer is a trusted proxy: its requests may come from several clients. */
   readonly trusted: boolean;

@@ -27,7 +27,7 @@ import { POLL_OVER, VerdictChange } from './verdict-change.ts';
 const NO_BYTES = new Uint8Array(0);
 const COME_AGAIN: Step = replyWith({ kind: 'comeAgain', why: 'EASGATE_DECISION_CHANGED' });
 
-/** A server error (MS-ASCMD 2.2.3.177.17, status 5): what the phone wants to store it keeps, and tries later. */
+/** A server error (MS-ASCMD 2.2.3.177.17, status 5): the phone keeps its changes and sends them later. */
 const READ_PAST: Step = replyWith({ kind: 'mailbox', answer: { kind: 'ready', bytes: SYNC_SERVER_ERROR } });
 
 /** Drives the exchanges of one client connection, one after the other. */
@@ -183,7 +183,7 @@ export class Driver implements StepInputs, HeldPing {
   private lookUpVerdict(exchange: Exchange): Step | null {
     const { user, device } = exchange;
     if (user === null || device === null) return failWith('EASGATE_NO_CLEARANCE');
-    const known = this.core.peek(exchange, this.downstream.address);
+    const known = this.core.peek(exchange, this.downstream);
     if (known !== undefined) {
       exchange.verdict = known;
       return nextStep(exchange, this);

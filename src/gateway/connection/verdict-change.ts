@@ -14,8 +14,6 @@ import type { Downstream } from './downstream.ts';
 /** Ends a held poll as if its heartbeat had passed. */
 export const POLL_OVER: Step = replyWith({ kind: 'pollOver' });
 const START_OVER: Step = replyWith({ kind: 'startOver' });
-/** A held poll whose release must wait (access/mass-change.ts) is checked again after this time. */
-const RELEASE_RETRY_MS = 1_000;
 
 /** Performs a step: the driver. */
 interface StepRunner {
@@ -60,7 +58,7 @@ export class VerdictChange implements Concerned {
       return 'same';
     }
     const before = exchange.verdict;
-    const verdict = this.core.peek(exchange, this.downstream.address);
+    const verdict = this.core.peek(exchange, this.downstream);
     if (verdict === before) return 'same';
     return verdict?.action === 'allow' && before !== null && before.action !== 'allow'
       ? 'releases'
@@ -87,15 +85,22 @@ export class VerdictChange implements Concerned {
     return true;
   }
 
-  async revalidate(): Promise<boolean> {
-    const { exchange } = this.downstream;
+  async revalidate(isMass: boolean): Promise<boolean> {
+    const { core, downstream } = this;
+    const { exchange } = downstream;
     // The next request on the connection already has a verdict from after the change.
-    if (exchange === null || exchange !== this.concerned) return true;
-    if (exchange.user === null || exchange.device === null) return true;
-    const { address } = this.downstream;
-    const verdict = this.core.peek(exchange, address) ?? (await this.core.decide(exchange, address));
-    if (this.downstream.exchange !== exchange) return true;
+    const isOther = exchange === null || exchange !== this.concerned;
+    const verdict = isOther
+      ? null
+      : (core.peek(exchange, downstream) ?? (await core.decide(exchange, downstream.address)));
+    if (isOther || downstream.exchange !== exchange) {
+      core.releases.forget(this);
+      return true;
+    }
     if (verdict === null) return false;
+    const isRelease = exchange.phase === 'held' && verdict.action === 'allow';
+    if (isRelease && !core.releases.admit(this, isMass, core.deadlines.now)) return true;
+    if (!isRelease) core.releases.forget(this);
     this.changeVerdict(exchange, verdict);
     return true;
   }
@@ -130,22 +135,22 @@ export class VerdictChange implements Concerned {
   /** The heartbeat of the held poll ended, or its verdict lapsed. */
   expireHeld(exchange: Exchange): void {
     if (this.downstream.timeouts.isOver(exchange)) this.downstream.reply(exchange, this.quarantine.expire());
-    else void this.decideHeld(exchange);
+    else this.expireVerdict(exchange);
   }
 
-  /** Decides again for a held poll: a lapse does not appear in the change log. */
-  private async decideHeld(exchange: Exchange): Promise<void> {
-    const { timeouts, address } = this.downstream;
-    timeouts.resumeResponseDeadline(exchange);
-    // A moment in time may let in thousands: those beyond the pace ask again a second later.
-    const { core } = this;
-    if (core.peek(exchange, address)?.action === 'allow' && !core.releases.take(core.deadlines.now)) {
-      timeouts.endBy(core.deadlines.now + RELEASE_RETRY_MS);
-      return;
-    }
+  /**
+   * The verdict of a poll lapsed, here or at the mail server, which does not appear in the change log. It is decided again: at a
+   * moment in time that concerns all phones, most polls go on.
+   */
+  expireVerdict(exchange: Exchange): void {
+    this.downstream.timeouts.passLapse(exchange);
     this.concerned = exchange;
-    const decided = await this.revalidate();
-    if (!decided && this.downstream.exchange === exchange && exchange.phase === 'held')
-      this.steps.run(exchange, POLL_OVER);
+    // A moment in time may let in thousands.
+    void this.revalidate(true).then((decided) => {
+      if (this.downstream.exchange !== exchange) return;
+      if (exchange.phase !== 'held' && exchange.phase !== 'forwarded') return;
+      // A poll rests on no verdict that has lapsed.
+      if (!decided || this.downstream.timeouts.isLapsed(exchange)) this.steps.run(exchange, POLL_OVER);
+    });
   }
 }

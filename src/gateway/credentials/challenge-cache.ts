@@ -2,6 +2,7 @@
 // passwords is answered from it, without load on the mail servers.
 import { LRUCache } from 'lru-cache';
 import { withoutConnectionOffers } from '../../http/challenges.ts';
+import { DROPPED_RESPONSE_HEADERS } from '../../http/response-head.ts';
 import type { HttpErrorCode } from '../../errors.ts';
 import type { LocalAnswer } from '../../http/reply.ts';
 import { clientBlock } from '../../identity/client-address.ts';
@@ -45,8 +46,22 @@ const MAX_ADDRESSES = 1_000;
 /** Most connections per server: one question per name and scheme. */
 const CONNECTIONS = 2 * (MAX_NAMES + 1);
 const MAX_BODY_BYTES = 16 * 1024;
-/** Headers kept besides WWW-Authenticate; others (cookies, traces) were meant for one client. */
 const OF_BODY: ReadonlySet<string> = new Set(['content-type', 'content-encoding', 'content-language']);
+/**
+ * Headers that are left out: what no response passes on, framing, and cookies, which are for one client. All others are kept: a
+ * wrong password for an allowed device gets the server's own 401, so a shorter one would show that a device is denied.
+ */
+const LEFT_OUT: ReadonlySet<string> = new Set([
+  ...DROPPED_RESPONSE_HEADERS,
+  'connection',
+  'content-length',
+  'transfer-encoding',
+  'set-cookie',
+  'set-cookie2',
+]);
+/** undici decodes values as UTF-8; cut to bytes again, other characters could be a line end. */
+const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
+const DATE = /^date: .*$/im;
 
 /** The client of a challenge. */
 export interface Stranger {
@@ -135,7 +150,7 @@ export class ChallengeCache {
     const names = namesFor(of, `${name} ${told}`, now);
     const address = `${names} ${clientBlock(origin.address)}`;
     const found = answerIn(of.known.get(names), now) ?? answerIn(of.ofAddress.get(address), now);
-    if (found !== null) return found;
+    if (found !== null) return ofNow(found);
     const under = of.flights.get(names);
     if (under !== undefined) return under.then((answer) => (isForAll(answer) ? answer : this.own));
     const own = server.settings.hostHeader ?? undiciHost(server.settings);
@@ -185,6 +200,12 @@ function answerIn(known: Known | undefined, now: number): LocalAnswer | null {
   return known !== undefined && known.until > now ? known.answer : null;
 }
 
+/** The answer with the present time, as the server would write it (RFC 9110 6.6.1). */
+function ofNow(answer: LocalAnswer): LocalAnswer {
+  if (!DATE.test(answer.headers)) return answer;
+  return { ...answer, headers: answer.headers.replace(DATE, `Date: ${new Date().toUTCString()}`) };
+}
+
 /** Whether the answer applies to all clients; a 403 may be for the address in the question. */
 function isForAll(answer: Challenge): boolean {
   return typeof answer === 'string' || answer.status !== 403;
@@ -204,8 +225,9 @@ function linesOf({ headers, body }: SubrequestAnswer): string {
   for (let at = 0; at + 1 < headers.length; at += 2) {
     const name = headers[at] ?? '';
     const lower = name.toLowerCase();
-    const kept = lower === 'www-authenticate' || (body !== null && OF_BODY.has(lower));
-    if (kept) lines += `${name}: ${headers[at + 1] ?? ''}\r\n`;
+    const kept = OF_BODY.has(lower) ? body !== null : !LEFT_OUT.has(lower);
+    const value = headers[at + 1] ?? '';
+    if (kept && VALUE.test(value)) lines += `${name}: ${value}\r\n`;
   }
   return lines;
 }

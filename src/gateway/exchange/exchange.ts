@@ -76,10 +76,10 @@ export class Exchange {
   /** The credentials, kept until the verdict; never logged, removed before accounting. */
   authorization: string | null = null;
 
-  /** How the request signs in, for policies; null = it does not. */
+  /** The authentication method, for policies; null = none. */
   auth: AuthMethod | null = null;
 
-  /** What the mail server says of the credentials in `authorization`. */
+  /** Result of the mail server's check of `authorization`. */
   credentials: CredentialsState = 'unchecked';
 
   // verdict
@@ -89,7 +89,7 @@ export class Exchange {
   /** Number of such changes. */
   overtakings = 0;
 
-  /** Set when this poll is the first one under this verdict to name folders of the mail server; null = nothing to note. */
+  /** The verdict, if this poll is the first one under it that names folders of the mail server; else null. */
   exitsUnder: Verdict | null = null;
   /** The device's description of itself in this request. */
   information: DeviceInformation | null = null;

@@ -137,7 +137,7 @@ function nextOfDenied(exchange: Exchange, { mailbox }: StepInputs): Step {
   if (unproven !== null) return unproven;
   const { verdict, command } = exchange;
   if (verdict?.wipe !== undefined && command === 'Provision') return SERVE_WIPE;
-  // Who is to come again soon is shown nothing that would have to be taken back.
+  // A phone that waits for a report may be allowed soon, so it gets no mailbox that it would have to leave again.
   if (verdict?.action !== 'quarantine' || !mailbox || verdict.reason === 'awaitingReport') return DENIED;
   if (exchange.rewritten) return forward(exchange);
   if (!exchange.held) return SERVE_QUARANTINE;

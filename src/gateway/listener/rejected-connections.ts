@@ -1,4 +1,4 @@
-// Owns the log lines about rejected connections: one line per cause in a while, however many there are.
+// Owns the log lines about rejected connections: one line per cause and interval, with the number of connections.
 import type { GatewayCounters } from '../gateway-core.ts';
 import type { OnTrouble } from '../trouble.ts';
 

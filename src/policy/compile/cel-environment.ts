@@ -1,6 +1,7 @@
 // Owns the CEL environment of `when`: typed variables, and functions that compare like conditions do.
 import { Environment } from '@marcbachmann/cel-js';
 import type { ParseResult } from '@marcbachmann/cel-js';
+import { foldCase } from '../document/case.ts';
 import { parseTime } from '../document/times.ts';
 import { compileGlob } from './glob.ts';
 import type { Clock } from './matcher.ts';
@@ -131,7 +132,7 @@ function makeEnvironment(): Environment {
     .registerFunction(`age(${TIME}): Age`, (time: Date) => new AgeValue(time.getTime()))
     .registerFunction('age(string): Age', (text: string) => new AgeValue(timeOf(text)))
     .registerFunction('glob(string, string): bool', (text: string, pattern: string) =>
-      compileGlob(pattern.toLowerCase())(text.toLowerCase()),
+      compileGlob(foldCase(pattern))(foldCase(text)),
     )
     .registerFunction('inNetwork(string, string): bool', inNetwork)
     .registerFunction('inNetwork(string, list<string>): bool', (address: string, blocks: string[]) =>

@@ -3,7 +3,7 @@ import { shapeProblems } from '../document/shape.ts';
 import { Problems } from '../document/problem.ts';
 import type { Problem } from '../document/problem.ts';
 import { pruneDocument } from '../document/prune.ts';
-import { policySchema } from '../document/schema.ts';
+import { MAX_LIST, MAX_TEXT, policySchema } from '../document/schema.ts';
 import type { PolicyDocument } from '../document/schema.ts';
 import { parseLength, parseTime } from '../document/times.ts';
 import type { Lists } from '../document/value.ts';
@@ -16,6 +16,7 @@ import type { CompiledCompliancePolicy } from './compliance.ts';
 import { compileRequestKeys } from './request-keys.ts';
 import { RuleIndex } from './rule-index.ts';
 import { compileRule } from './rules.ts';
+import type { CompiledRule } from './rules.ts';
 import { compileIsTargeted, compileTargets } from './targets.ts';
 import { warnings } from './warnings.ts';
 import type { Known } from './warnings.ts';
@@ -26,6 +27,8 @@ export interface CompileOptions {
   readonly readList?: (file: string) => readonly string[];
   /** Known groups, attributes and commands, for warnings. */
   readonly known?: Known;
+  /** False = no warnings: the document was checked before. */
+  readonly warns?: boolean;
 }
 
 /** A compiled policy, or null when the document has errors; and all problems. */
@@ -36,32 +39,51 @@ export interface Compilation {
 
 /** Compiles a document, given as a parsed YAML or JSON value. */
 export function compilePolicy(value: unknown, options: CompileOptions = {}): Compilation {
+  const parts = compileInParts(value, options);
+  for (;;) {
+    const part = parts.next();
+    if (part.done === true) return part.value;
+  }
+}
+
+/** The same part by part: a large document takes longer than other work of the process can wait. */
+export function* compileInParts(
+  value: unknown,
+  options: CompileOptions = {},
+): Generator<undefined, Compilation> {
   const problems = new Problems();
   const parsed = policySchema.safeParse(value);
   if (!parsed.success) {
     problems.all.push(...shapeProblems(parsed.error.issues, value));
     const rest = pruneDocument(value, problems.all);
-    if (rest !== null) compileDocument(rest, options, problems);
+    if (rest !== null) yield* compileDocument(rest, options, problems);
     return { policy: null, problems: problems.all.filter(({ severity }) => severity === 'error') };
   }
-  const policy = compileDocument(parsed.data, options, problems);
+  yield;
+  const policy = yield* compileDocument(parsed.data, options, problems);
   if (problems.failed) return { policy: null, problems: problems.all };
-  warnings(policy, options.known ?? {}, problems);
+  if (options.warns !== false) warnings(policy, options.known ?? {}, problems);
   return { policy, problems: problems.all };
 }
 
-function compileDocument(
+function* compileDocument(
   document: PolicyDocument,
   options: CompileOptions,
   problems: Problems,
-): CompiledPolicy {
+): Generator<undefined, CompiledPolicy> {
   const lists = readLists(document, options, problems);
   const targets = compileTargets(document.targets, lists, problems);
   const isTargeted = compileIsTargeted(targets);
-  const rules = (document.rules ?? []).map((rule, index) => compileRule(rule, index, lists, problems));
-  const compliance = (document.compliance ?? DEFAULT_COMPLIANCE).map((policy, index) =>
-    compileCompliancePolicy(policy, index, lists, problems),
-  );
+  const rules: CompiledRule[] = [];
+  for (const [index, rule] of (document.rules ?? []).entries()) {
+    rules.push(compileRule(rule, index, lists, problems));
+    yield;
+  }
+  const compliance: CompiledCompliancePolicy[] = [];
+  for (const [index, policy] of (document.compliance ?? DEFAULT_COMPLIANCE).entries()) {
+    compliance.push(compileCompliancePolicy(policy, index, lists, problems));
+    yield;
+  }
   for (const policy of compliance) checkNoRequestFacts(policy, problems);
   checkMessages(document, problems);
   const ruleRows = rules.flatMap((rule) => rule.match.map(() => rule));
@@ -118,7 +140,7 @@ function compileGrandfather(document: PolicyDocument['grandfather'], problems: P
   const firstSeenBefore = parseTime(document.firstSeenBefore) ?? 0;
   const until = parseTime(document.until) ?? 0;
   if (until <= firstSeenBefore)
-    problems.warning(['grandfather', 'until'], 'is not later than firstSeenBefore: nobody passes by it');
+    problems.warning(['grandfather', 'until'], 'is not later than firstSeenBefore: it exempts no device');
   const activeWithin = document.activeWithin === undefined ? null : parseLength(document.activeWithin);
   return {
     firstSeenBefore,
@@ -138,7 +160,7 @@ function readLists(document: PolicyDocument, { readList }: CompileOptions, probl
     lists.set(name, []);
     try {
       if (readList === undefined) throw new Error('a document without a file of its own cannot name files');
-      lists.set(name, readList(file));
+      lists.set(name, bounded(readList(file)));
     } catch (error) {
       problems.error(['lists', name, 'file'], error instanceof Error ? error.message : String(error));
     }
@@ -147,6 +169,14 @@ function readLists(document: PolicyDocument, { readList }: CompileOptions, probl
     if (entries.some((entry) => entry.startsWith('@')))
       problems.error(['lists', name], 'names another list: lists hold values only');
   return lists;
+}
+
+/** The entries of a file. @throws when they are more, or longer, than a list in the document may have */
+function bounded(entries: readonly string[]): readonly string[] {
+  if (entries.length > MAX_LIST) throw new Error(`has more than ${MAX_LIST} entries`);
+  const long = entries.findIndex(({ length }) => length > MAX_TEXT);
+  if (long !== -1) throw new Error(`entry ${long + 1} is longer than ${MAX_TEXT} characters`);
+  return entries;
 }
 
 function checkNoRequestFacts({ index, match, except }: CompiledCompliancePolicy, problems: Problems): void {

@@ -1,5 +1,11 @@
 // Owns text patterns with `*` (any text) and `?` (any one character), matched in time linear in the text.
 
+/** Characters of two UTF-16 units, and those that stand for them while a pattern is matched. */
+const WIDE = /[\ud800-\udbff][\udc00-\udfff]|[\ue000-\uf8ff]/g;
+const FIRST_WIDE = 0xd800;
+const FIRST_STAND_IN = 0xe000;
+const OTHER = '\uf8ff';
+
 /** Whether a pattern has a wildcard. */
 export function isGlob(pattern: string): boolean {
   return pattern.includes('*') || pattern.includes('?');
@@ -11,6 +17,29 @@ export function isGlob(pattern: string): boolean {
  * (the leftmost match is sufficient), without going back in the text.
  */
 export function compileGlob(pattern: string): (text: string) => boolean {
+  return pattern.includes('?') ? withWideCharacters(pattern) : compileUnits(pattern);
+}
+
+/**
+ * A pattern with `?`, which is one character also where UTF-16 has two units for it. Each wide character of the pattern gets
+ * a unit of its own, all others share one: no pattern tells them apart.
+ */
+function withWideCharacters(pattern: string): (text: string) => boolean {
+  const standIns = new Map<string, string>();
+  for (const [wide] of pattern.matchAll(WIDE))
+    if (!standIns.has(wide)) standIns.set(wide, String.fromCharCode(FIRST_STAND_IN + standIns.size));
+  const narrow = (text: string): string => text.replace(WIDE, (wide) => standIns.get(wide) ?? OTHER);
+  const matches = compileUnits(narrow(pattern));
+  return (text) => matches(hasWide(text) ? narrow(text) : text);
+}
+
+/** Nearly no text has one: a loop finds that out sooner than a regular expression. */
+function hasWide(text: string): boolean {
+  for (let at = 0; at < text.length; at++) if (text.charCodeAt(at) >= FIRST_WIDE) return true;
+  return false;
+}
+
+function compileUnits(pattern: string): (text: string) => boolean {
   const pieces = pattern.split('*');
   const head = pieces[0] ?? '';
   if (pieces.length === 1) return (text) => text.length === head.length && matchesAt(head, text, 0);

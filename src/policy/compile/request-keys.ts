@@ -1,7 +1,7 @@
 // Owns the part of a cache key that depends on the request: the conditions on the request that hold. It contains no
 // addresses and no user agents, so that a phone has few verdicts.
 import { fieldInfo } from '../document/vocabulary.ts';
-import type { Facts } from '../engine/facts.ts';
+import type { Facts, RequestFacts } from '../engine/facts.ts';
 import type { CompiledRule } from './rules.ts';
 import { Scene } from './scene.ts';
 import type { IsTargeted } from './scene.ts';
@@ -31,13 +31,14 @@ const MAX_BITS = 52;
 
 /** Collects the conditions on requests from the rules, without duplicates. */
 export function compileRequestKeys(rules: readonly CompiledRule[], isTargeted: IsTargeted): RequestKeys {
-  const found = new Map<string, RequestCondition>();
+  const ofRequests = new Map<string, RequestCondition>();
+  const expressions = new Map<string, RequestCondition>();
   for (const rule of rules) {
     for (const condition of [...rule.match.flat(), ...rule.except.flat()]) {
       if (fieldInfo(condition.field).perRequest !== true) continue;
       const wanted = JSON.stringify(condition.wanted);
       // `{ not: … }` treats unknown values differently where a match refuses.
-      found.set(`${condition.field} ${condition.unknownMatchesNot} ${wanted}`, {
+      ofRequests.set(`${condition.field} ${condition.unknownMatchesNot} ${wanted}`, {
         field: condition.field,
         wanted,
         holds: condition.holds,
@@ -45,23 +46,42 @@ export function compileRequestKeys(rules: readonly CompiledRule[], isTargeted: I
     }
     const { when } = rule;
     if (when?.perRequest === true)
-      found.set(`when ${rule.action === 'allow'} ${when.text}`, {
+      expressions.set(`${rule.action === 'allow'} ${when.text}`, {
         field: 'when',
         wanted: when.text,
         holds: (scene) => when.holds(scene) ?? rule.action !== 'allow',
       });
   }
-  const conditions = [...found.values()];
+  const first = [...ofRequests.values()];
+  const last = [...expressions.values()];
+  const conditions = [...first, ...last];
+  const isNumber = conditions.length <= MAX_BITS;
+  // Fields of requests alone decide the first part, whoever sent it: a phone says the same with each request.
+  const known = new WeakMap<RequestFacts, number | string>();
   return {
     requestConditions: conditions,
     requestKey: (facts) => {
       if (conditions.length === 0) return 0;
-      const scene = new Scene(facts, isTargeted);
-      if (conditions.length > MAX_BITS)
-        return conditions.map(({ holds }) => (holds(scene) ? '1' : '0')).join('');
-      let key = 0;
-      for (const { holds } of conditions) key = key * 2 + (holds(scene) ? 1 : 0);
-      return key;
+      let key = known.get(facts.request);
+      if (key === undefined) {
+        key = keyOf(first, new Scene(facts, isTargeted), isNumber ? 0 : '');
+        known.set(facts.request, key);
+      }
+      return last.length === 0 ? key : keyOf(last, new Scene(facts, isTargeted), key);
     },
   };
+}
+
+/** A key with one more bit, or character, for each condition. */
+function keyOf(
+  conditions: readonly RequestCondition[],
+  scene: Scene,
+  begin: number | string,
+): number | string {
+  let key = begin;
+  for (const { holds } of conditions) {
+    const bit = holds(scene) ? 1 : 0;
+    key = typeof key === 'number' ? key * 2 + bit : `${key}${bit}`;
+  }
+  return key;
 }

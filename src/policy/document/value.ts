@@ -3,6 +3,7 @@ import { parseRange } from '../../ip-address.ts';
 import type { AddressRange } from '../../ip-address.ts';
 import { isPlainVersion, parseVersion } from '../compile/version.ts';
 import type { Version } from '../compile/version.ts';
+import { foldCase } from './case.ts';
 import type { RawNot, RawValue, Scalar } from './schema.ts';
 import { didYouMean } from '../../suggest.ts';
 import { parseLength, parseTime } from './times.ts';
@@ -17,7 +18,7 @@ export type Operand =
   | { readonly type: 'time'; readonly time: number }
   | { readonly type: 'age'; readonly length: number };
 
-/** A parsed value. Texts are in lower case. */
+/** A parsed value. Texts are as `foldCase` spells them. */
 export type Value =
   | { readonly type: 'unknown' }
   | { readonly type: 'text'; readonly text: string }
@@ -138,12 +139,12 @@ function readText(text: string, kind: ValueKind, tell: Tell): Value {
   switch (kind) {
     case 'text':
     case 'attribute':
-      if (text !== '') return { type: 'text', text: text.toLowerCase() };
+      if (text !== '') return { type: 'text', text: foldCase(text) };
       tell('must not be empty');
       return NOTHING;
     case 'version':
       if (isPlainVersion(trimmed)) return { type: 'version', version: parseVersion(trimmed) ?? [] };
-      if (trimmed !== '') return { type: 'text', text: trimmed.toLowerCase() };
+      if (trimmed !== '') return { type: 'text', text: foldCase(trimmed) };
       tell('must not be empty');
       return NOTHING;
     case 'number':

@@ -89,11 +89,12 @@ class Search implements ComplianceOutcome {
       return;
     }
     const action = due?.action ?? 'warn';
-    const unmet = { policy, requirement, action, next, since };
+    // A phone that meets nothing has hundreds of them: only those that count so far become objects.
     if (action === 'warn') {
-      if (this.grace === null || (next ?? Infinity) < (this.grace.next ?? Infinity)) this.grace = unmet;
+      if (this.grace === null || (next ?? Infinity) < (this.grace.next ?? Infinity))
+        this.grace = { policy, requirement, action, next, since };
     } else if (this.refusal === null || STRICTNESS[action] > STRICTNESS[this.refusal.action]) {
-      this.refusal = unmet;
+      this.refusal = { policy, requirement, action, next, since };
     }
   }
 }

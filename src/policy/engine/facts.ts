@@ -15,7 +15,7 @@ export interface Attribute {
 
 export type Attributes = ReadonlyMap<string, Attribute>;
 
-/** A text and its spelling in lower case. */
+/** A text, and as it is compared: without case (`foldCase`). */
 export interface Text {
   readonly as: string;
   readonly lower: string;
@@ -108,9 +108,9 @@ export interface DecisionFacts {
   readonly expiresAt: number | null;
   /** Only wipes: whether the device has acknowledged it. */
   readonly acknowledged: boolean;
-  /** The name it is stored under, where that is another name that may be the same user. */
+  /** The name it is stored under, if it is another name that may be the same user. */
   readonly onName?: string;
-  /** Only wipes: how far it has come, in words. */
+  /** Only wipes: their progress, as text. */
   readonly progress?: string;
 }
 

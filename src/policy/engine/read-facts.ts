@@ -1,6 +1,7 @@
 // Owns parsing of facts from JSON. It never fails: a value of the wrong type is unknown.
 import { parseAddress } from '../../ip-address.ts';
 import { isPlainVersion, parseVersion } from '../compile/version.ts';
+import { foldCase } from '../document/case.ts';
 import { parseTime } from '../document/times.ts';
 import { isNumber } from '../document/value.ts';
 import type {
@@ -158,7 +159,7 @@ function timeOf(value: unknown): number | null {
 
 /** A text in the form the engine reads; null = none. */
 export function textOf(value: unknown): Text | null {
-  return typeof value === 'string' ? { as: value, lower: value.toLowerCase() } : null;
+  return typeof value === 'string' ? { as: value, lower: foldCase(value) } : null;
 }
 
 function textsOf(value: unknown): Text[] | null {

@@ -80,7 +80,7 @@ class XmlSearch {
   }
 
   private async read(bytes: Buffer): Promise<AutodiscoverResult> {
-    // The envelope has a namespace of its own, what is in it that of phones.
+    // The envelope has its own namespace; its content has the one for phones.
     const response = childOf(readXml(bytes) ?? undefined, RESPONSE, 'Response');
     const action = childOf(response, RESPONSE, 'Action');
     const other = childOf(action, RESPONSE, 'Redirect')?.text.trim();
@@ -117,7 +117,7 @@ const GET: PhoneRequest = {
   timeoutMs: TIMEOUT_MS,
 };
 
-/** Where a redirect leads; null = it is none, or leads nowhere. */
+/** The URL of a redirect; null = not a redirect, or no valid URL. */
 function locationOf(answer: PhoneAnswer, from: URL): URL | null {
   const location = answer.header('location') ?? '';
   return REDIRECTS.has(answer.status) && location !== '' ? urlOf(location, from) : null;

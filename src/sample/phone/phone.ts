@@ -77,7 +77,7 @@ export class Phone {
     return this.conduct.loops;
   }
 
-  /** What is spoken; null = not known yet. */
+  /** The protocol version in use; null = not known yet. */
   get version(): string | null {
     return this.memory.version;
   }
@@ -166,8 +166,8 @@ export class Phone {
     const mime = composeMail(from, to, subject, text);
     const body = sendMailRequest(this.memory.version ?? '2.5', `${Date.now()}`, mime);
     const answer = await this.exchange('SendMail', body, signal);
-    // Success is an answer without a body (MS-ASCMD 2.2.1.17). Any failure leaves the message in the outbox; what it says
-    // of the account, the next request will be told too.
+    // Success is an answer without a body (MS-ASCMD 2.2.1.17). Any failure leaves the message in the outbox; if it is about the
+    // account, the next request gets it too.
     return answer?.status === 200 && answer.bytes.length === 0;
   }
 
@@ -245,7 +245,7 @@ export class Phone {
     switch (outcome) {
       case 'provisioned': {
         memory.wiping = false;
-        // 14.1 and later said it in the Provision request; before 12.0 there is no such command.
+        // From 14.1 on the Provision request has the device information; before 12.0 there is no Settings command.
         const separately = memory.level >= 12 && memory.level < 14.1;
         if (!separately) memory.described = true;
         memory.task = memory.described ? memory.resume : 'information';
@@ -287,7 +287,7 @@ export class Phone {
     else memory.settled();
   }
 
-  /** One folder that is due, until it has nothing more. */
+  /** Synchronises one due folder until it has no more changes. */
   private async sync(signal: AbortSignal): Promise<void> {
     const { memory } = this;
     const [id = ''] = memory.due;
@@ -299,7 +299,7 @@ export class Phone {
     });
   }
 
-  /** Returns whether the folder is to be asked about again. */
+  /** Returns whether the folder must be synchronised again. */
   private onSync(id: string, key: string, { root }: PhoneAnswer): boolean {
     const collection = root === null ? undefined : syncCollection(root);
     const folder = this.screen.folders.get(id);
@@ -324,7 +324,7 @@ export class Phone {
       : pingRequest(seconds, watched);
     const begun = performance.now();
     const onAnswer = (answer: PhoneAnswer): void => {
-      // A Sync is remembered while it brings nothing, a Ping always.
+      // The server remembers a Sync only while it brings no changes, a Ping always.
       memory.cachedPoll = !syncs || answer.root === null ? meaning : null;
       if (syncs ? this.onSync(id, key, answer) : pingFolders(answer.root).length > 0) this.beginSync();
     };
@@ -332,9 +332,9 @@ export class Phone {
     this.conduct.pollEnded(performance.now() - begun);
   }
 
-  // -------------------------------------------------------------------------------------------- what all have in common
+  // -------------------------------------------------------------------------------------------- shared by all commands
 
-  /** Sends, and tells who watches. Null = no answer. */
+  /** Sends a request and reports the exchange. Null = no answer. */
   private async exchange(
     command: EasCommand | 'OPTIONS',
     body: WbxmlElement | string | null,
@@ -355,7 +355,7 @@ export class Phone {
     return answer;
   }
 
-  /** Sends; leaves success to `then`, and reacts to everything else by the table. */
+  /** Sends a request; calls `then` on success, and reacts to all other answers by the table. */
   private async ask(
     command: EasCommand | 'OPTIONS',
     body: WbxmlElement | null,
@@ -377,7 +377,7 @@ export class Phone {
     }
     memory.wentWell();
     if (command !== 'Provision' && command !== 'Settings' && command !== 'OPTIONS') memory.provisions = 0;
-    // Whatever was shown of an error is over.
+    // An earlier error is no longer shown.
     if (this.screen.state !== 'new') this.screen.state = 'connected';
     then(answer);
   }

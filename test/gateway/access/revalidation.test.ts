@@ -1,4 +1,4 @@
-// Owns what a new verdict means for an exchange that is held or on its way.
+// Owns the promises about a new verdict for an exchange that is held or being forwarded.
 import { describe, expect, it } from 'vitest';
 import { RevalidationQueue, consequenceOf } from '../../../src/gateway/access/revalidation.ts';
 import type { Consequence, Revalidated } from '../../../src/gateway/access/revalidation.ts';
@@ -38,7 +38,7 @@ describe('a new verdict', () => {
     expect(consequence(action, false, ...way)).toBe(expected);
   });
 
-  it('of quarantine lets go on what the gateway wrote anew, and any other refusal does not', () => {
+  it('of quarantine lets a re-encoded request continue, and any other refusal ends it', () => {
     expect(consequence('quarantine', true, 'queued')).toBe('continue');
     expect(consequence('quarantine', true, 'forwarded', 'responding')).toBe('continue');
     expect(consequence('block', true, 'forwarded')).toBe('startOver');
@@ -46,8 +46,8 @@ describe('a new verdict', () => {
   });
 });
 
-describe('the queue of exchanges to be decided anew', () => {
-  it('has a bounded number under way, asks for each, and again where the directory did not answer', async () => {
+describe('the queue of exchanges to be decided again', () => {
+  it('looks up a bounded number at a time, each once, and again if the directory did not answer', async () => {
     const queue = new RevalidationQueue();
     let underWay = 0;
     let most = 0;
@@ -65,7 +65,7 @@ describe('the queue of exchanges to be decided anew', () => {
         },
       };
     };
-    for (let index = 0; index < 200; index++) queue.add(one(index % 4 !== 0));
+    for (let index = 0; index < 200; index++) queue.add(one(index % 4 !== 0), true);
     await until(() => asked === 200 && underWay === 0, 'all to be decided');
     expect(most).toBeLessThanOrEqual(64);
     queue.sweep(1_000_000);
@@ -74,10 +74,38 @@ describe('the queue of exchanges to be decided anew', () => {
     expect(asked).toBe(250);
   });
 
-  it('leaves out what looks its verdict up anyway', () => {
+  it('decides what few phones wait for before the rest of a mass change', async () => {
+    const queue = new RevalidationQueue();
+    const order: string[] = [];
+    const answers: (() => void)[] = [];
+    const one = (name: string): Revalidated => ({
+      onChange: () => true,
+      revalidate: async () => {
+        order.push(name);
+        await new Promise<void>((resolve) => answers.push(resolve));
+        return true;
+      },
+    });
+    for (let index = 0; index < 100; index++) queue.add(one('feed run'), true);
+    queue.add(one('operator'), false);
+    expect(queue.isBusy).toBe(true);
+    answers[0]?.();
+    await until(() => order.length === 65, 'the next one');
+    expect(order[64]).toBe('operator');
+    await until(() => {
+      for (const done of answers.splice(0)) done();
+      return order.length === 101;
+    });
+    await until(() => {
+      for (const done of answers.splice(0)) done();
+      return !queue.isBusy;
+    });
+  });
+
+  it('skips an exchange that is looking up its verdict already', () => {
     const queue = new RevalidationQueue();
     let asked = 0;
-    queue.add({ onChange: () => false, revalidate: async () => ++asked > 0 });
+    queue.add({ onChange: () => false, revalidate: async () => ++asked > 0 }, false);
     expect(asked).toBe(0);
   });
 });

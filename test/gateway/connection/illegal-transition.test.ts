@@ -1,4 +1,4 @@
-// Owns what a gateway does when an exchange would go where it may not: the connection closes, and the operator learns of it.
+// Owns the promises about illegal phase transitions: the connection closes, and the operator gets a log line.
 import { Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { ClientConnection } from '../../../src/gateway/connection/client-connection.ts';
@@ -62,8 +62,8 @@ function open(onTrouble?: OnTrouble): World {
   return { connection, socket, exchange, told };
 }
 
-describe('an exchange that would go where it may not', () => {
-  it('ends with its connection, and the operator learns of it', () => {
+describe('an exchange with an illegal transition', () => {
+  it('ends with its connection, and is reported to the operator', () => {
     const { connection, socket, exchange, told } = open();
     expect(connection.enter(exchange, 'responding')).toBe(false);
     expect(exchange.phase).toBe('reading');
@@ -79,8 +79,8 @@ describe('an exchange that would go where it may not', () => {
   });
 });
 
-describe('an exchange that is to be forwarded by the clearance of another', () => {
-  it('goes nowhere, and the operator learns of it', () => {
+describe('an exchange with the clearance of another', () => {
+  it('is not forwarded, and is reported to the operator', () => {
     const { connection, socket, exchange, told } = open();
     const cleared = Object.assign(new Exchange(0), {
       command: 'FolderSync',

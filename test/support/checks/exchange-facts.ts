@@ -1,4 +1,4 @@
-// Owns exchanges with any facts, for properties of what follows from them.
+// Owns arbitrary exchanges with any combination of facts, for property tests.
 import fc from 'fast-check';
 import type { FinalAnswer } from '../../../src/quarantine/model.ts';
 import { parseEasQuery } from '../../../src/eas/query-parser.ts';
@@ -27,7 +27,7 @@ export function verdictOf(action: VerdictAction): Verdict {
     : verdict(action);
 }
 
-/** Any facts, also those that no request leads to. */
+/** Any facts, also combinations that no request can have. */
 export const anyExchange: fc.Arbitrary<Exchange> = fc
   .record({
     method: fc.constantFrom('POST', 'OPTIONS'),

@@ -15,12 +15,12 @@ const PAGE = new URL('../../../docs/reference/records.md', import.meta.url);
 
 const HEAD = `# Records
 
-What the directory keeps, field by field. This page is made from the schemas of src/model (\`npm run records\`); how the records
-are kept and used: directory.md.
+The records of the directory, field by field. This page is generated from the schemas of src/model (\`npm run records\`); how the records
+are stored and used: directory.md.
 
 A record is one JSON object. A field that is missing or null has the value of the column "if missing"; a field that is not
-listed is ignored. A record that lacks a *required* field, or has a value of another kind, is not understood
-(directory.md, "Records that are not understood"). Times are milliseconds since the epoch. The fields of the key are not read from the JSON.
+listed is ignored. A record that lacks a *required* field, or has a value of another type, is malformed
+(directory.md, "Malformed records"). Times are milliseconds since the epoch. The fields of the key are not read from the JSON.
 `;
 
 type Meta = Readonly<Record<string, unknown>>;
@@ -89,7 +89,7 @@ function words(title: string, schema: z.ZodType): string[] {
   return [`## ${title}`, '', '| word | meaning |', '| --- | --- |', ...said, ''];
 }
 
-/** docs/reference/records.md as it is, and as the schemas say. */
+/** The current text of docs/reference/records.md, and the text generated from the schemas. */
 export function recordsPage(): { readonly is: string; readonly shouldBe: string } {
   const parts = [
     HEAD,
