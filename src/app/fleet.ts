@@ -78,7 +78,12 @@ async function readUsers(store: DirectoryStore): Promise<Users> {
   for await (const part of store.scanUsers()) {
     for (const { key, record, decided, imported, devices, unreadable } of part) {
       if (record !== null) records.set(key, record);
-      for (const alias of record?.aliases ?? []) aliases.set(alias, key);
+      for (const alias of record?.aliases ?? []) {
+        const other = aliases.get(alias);
+        // Two users claim the name: only the store knows whose it is.
+        if (other !== undefined) for (const name of [alias, key, other]) special.add(foldedLocalPart(name));
+        aliases.set(alias, key);
+      }
       if (devices.length > 0) seen.push([key, devices]);
       if (isSpecial({ decided, imported, unreadable })) special.add(foldedLocalPart(key));
     }
