@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { parseEndpoint } from './endpoint.ts';
 import { messagesSchema } from './messages-schema.ts';
+import { journalSection } from './schema/journal.ts';
 
 const action = z.enum(['allow', 'block', 'quarantine']);
 const seconds = (value: number, what: string): z.ZodDefault<z.ZodNumber> =>
@@ -595,6 +596,7 @@ export const configSchema = z.strictObject({
   limits: limits.prefault({}).describe('limits for phones'),
   throttle: throttle.prefault({}).describe('battery guard: pauses devices that repeat requests in a loop'),
   log: log.prefault({}).describe('log lines'),
+  journal: journalSection.prefault({}).describe('journal of events, and audit of changes'),
   sample: sample.prefault({}).describe('data of the built-in sample server'),
 });
 

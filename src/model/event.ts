@@ -16,9 +16,25 @@ export const journalEventSchema = word(
     wipe_failed: 'a device said that it cannot',
     device_respelled:
       'a phone that was known comes under another spelling of its device id: a sign of somebody in its place',
+    verdict_changed: 'the verdict on a known phone is another one than when it was last seen',
+    device_shared: 'a device id that was known is used by a further user: a new owner, or a made-up id',
+    agent_changed:
+      'a known phone changes its User-Agent again and again within a day: two clients under one id',
+    many_devices: 'a user who has many devices came with a further one',
+    feed_run: 'a feed was read',
+    outage: 'the directory did not answer for a while',
+    policy_changed: 'another version of the policy decides',
+    journal_overflow:
+      'events are missing before this one: there were too many, or the journal could not be written for too long',
   },
   'What happened',
 );
 
 /** Names of events. */
 export type JournalEvent = z.infer<typeof journalEventSchema>;
+
+/** Events of the gateway as a whole: they concern no phone, and are not counted by device. */
+export type GatewayEvent = 'feed_run' | 'outage' | 'policy_changed' | 'journal_overflow';
+
+/** Events of a phone or a user. */
+export type DeviceEvent = Exclude<JournalEvent, GatewayEvent>;

@@ -3,8 +3,9 @@ import { foldedLocalPart } from '../../identity/folded-name.ts';
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
 import type { UserNames } from '../../identity/user-names.ts';
 import { partnershipText, seenPartnership } from '../../model/partnership.ts';
-import type { NewSpelling, PartnershipRecord } from '../../model/partnership.ts';
-import { joinSeen } from '../seen-partnerships.ts';
+import type { PartnershipRecord } from '../../model/partnership.ts';
+import type { PartnershipSignal } from '../../model/signal.ts';
+import { joinSeen, signalsOfDevices, signalsOfNew } from '../seen-partnerships.ts';
 import { MAX_COUNTED, joinUserDevices } from '../user-devices.ts';
 import { byPartition, inParallel, updateHashes } from './hash-writer.ts';
 import type { FieldChange, HashAccess, HashUpdate } from './hash-writer.ts';
@@ -15,24 +16,24 @@ import { storedDevice, userDevicesIn, userDevicesText } from './stored-hashes.ts
 /** Records per round trip. */
 const BATCH = 32;
 
-/** Writes partnerships under the users that their logins stand for. Returns known ones with a new spelling. */
+/** Writes partnerships under the users that their logins stand for. Returns what is noticed about them. */
 export async function recordSeen(
   access: HashAccess,
   keys: RedisKeys,
   names: UserNames,
   batch: readonly PartnershipRecord[],
-): Promise<readonly NewSpelling[]> {
+): Promise<readonly PartnershipSignal[]> {
   const records: PartnershipRecord[] = [];
   for (let at = 0; at < batch.length; at += BATCH)
     records.push(...(await underUsers(access, keys, names, batch.slice(at, at + BATCH))));
-  const added = new Map<PartnershipRecord, NewSpelling>();
+  const signals = new Map<string, readonly PartnershipSignal[]>();
   const devices = Map.groupBy(records, ({ device }) => device);
   await inParallel(
     byPartition(devices, ([device]) => partitionOfDevice(device)),
     ({ items }) =>
       updateHashes(
         access,
-        items.map(([, seen]) => partnershipsUpdate(keys, seen, added)),
+        items.map(([, seen]) => partnershipsUpdate(keys, names, seen, signals)),
         'd',
       ),
   );
@@ -42,11 +43,11 @@ export async function recordSeen(
     ({ items }) =>
       updateHashes(
         access,
-        items.map(([local, seen]) => devicesUpdate(keys, local, seen)),
+        items.map(([local, seen]) => devicesUpdate(keys, local, seen, signals)),
         'u',
       ),
   );
-  return [...added.values()];
+  return [...signals.values()].flat();
 }
 
 /** The records under the users that the directory's aliases name, else under those by the groups of domains. */
@@ -74,8 +75,9 @@ async function underUsers(
 /** Joins what was seen of one device with its partnerships; of more than a device may have, the one seen longest ago goes. */
 function partnershipsUpdate(
   keys: RedisKeys,
+  names: UserNames,
   seen: readonly PartnershipRecord[],
-  added: Map<PartnershipRecord, NewSpelling>,
+  signals: Map<string, readonly PartnershipSignal[]>,
 ): HashUpdate {
   const device = (seen[0] as PartnershipRecord).device;
   return {
@@ -83,16 +85,16 @@ function partnershipsUpdate(
     join: (stored) => {
       const before = storedDevice(device, stored).partnerships;
       const after = new Map(before);
+      const found: PartnershipSignal[] = [];
       for (const now of seen) {
         const { user } = now;
-        added.delete(now);
-        const { record, hasNewSpelling } = joinSeen(
-          seenPartnership(user, device, after.get(user) ?? null),
-          now,
-        );
-        after.set(user, partnershipText(record));
-        if (hasNewSpelling) added.set(now, { user, device, spellings: record.spellings });
+        if (!after.has(user)) found.push(...signalsOfNew(now, [...after.keys()], names));
+        const joined = joinSeen(seenPartnership(user, device, after.get(user) ?? null), now);
+        after.set(user, partnershipText(joined.record));
+        found.push(...joined.signals);
       }
+      // It may be called again with what another writer wrote.
+      signals.set(device, found);
       dropOldest(device, after);
       return { fields: changes(before, after), news: '' };
     },
@@ -100,20 +102,30 @@ function partnershipsUpdate(
 }
 
 /** Joins the devices that were seen with the users of one local part with those stored. */
-function devicesUpdate(keys: RedisKeys, local: string, seen: readonly PartnershipRecord[]): HashUpdate {
+function devicesUpdate(
+  keys: RedisKeys,
+  local: string,
+  seen: readonly PartnershipRecord[],
+  signals: Map<string, readonly PartnershipSignal[]>,
+): HashUpdate {
   const ofUsers = [...Map.groupBy(seen, ({ user }) => user)];
   const fields = ofUsers.map(([user]) => userField.devices(local, user));
   return {
     wanted: { key: keys.users(local), fields },
-    join: (stored) => ({
-      fields: ofUsers.map(([, devices], index) => {
+    join: (stored) => {
+      const found: PartnershipSignal[] = [];
+      const changed = ofUsers.map(([user, devices], index) => {
         const expected = stored?.[index] ?? null;
         const before = expected === null ? [] : userDevicesIn(expected);
-        const next = userDevicesText(joinUserDevices([...before, ...devices]));
-        return { field: fields[index] ?? '', expected, next };
-      }),
-      news: '',
-    }),
+        const after = joinUserDevices([...before, ...devices]);
+        const known = new Set(before.map(({ device }) => device));
+        const fresh = devices.findLast(({ device }) => !known.has(device));
+        if (fresh !== undefined) found.push(...signalsOfDevices(user, fresh.device, after.length));
+        return { field: fields[index] ?? '', expected, next: userDevicesText(after) };
+      });
+      signals.set(`${local}\0`, found);
+      return { fields: changed, news: '' };
+    },
   };
 }
 

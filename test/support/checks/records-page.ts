@@ -5,6 +5,7 @@ import type { z } from 'zod';
 import { accessDecisionSchema, storedWipeDecisionSchema } from '../../../src/model/decision.ts';
 import { deviceSchema } from '../../../src/model/device.ts';
 import { journalEventSchema } from '../../../src/model/event.ts';
+import { auditEntrySchema, journalEntrySchema } from '../../../src/model/journal.ts';
 import { partnershipSchema } from '../../../src/model/partnership.ts';
 import { objectIn } from '../../../src/model/read-record.ts';
 import { verdictReasonSchema } from '../../../src/model/reason.ts';
@@ -56,7 +57,9 @@ function kindOf(field: z.ZodType): string {
     null: 'null',
     number: 'number',
     object: 'fields below',
+    record: 'values by name',
     string: 'text',
+    unknown: 'any value',
   };
   const kind = kinds[field.type];
   if (kind === undefined) throw new Error(`no name for fields of type ${field.type}`);
@@ -100,6 +103,8 @@ export function recordsPage(): { readonly is: string; readonly shouldBe: string 
     ...record('Decision to wipe', [], storedWipeDecisionSchema),
     ...words('Verdicts', verdictActionSchema),
     ...words('Reasons of verdicts', verdictReasonSchema),
+    ...record('Entry of the journal', [], journalEntrySchema),
+    ...record('Entry of the audit', [], auditEntrySchema),
     ...words('Events of the journal', journalEventSchema),
   ];
   return { is: readFileSync(PAGE, 'utf8'), shouldBe: `${parts.join('\n').trimEnd()}\n` };

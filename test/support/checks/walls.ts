@@ -68,8 +68,8 @@ export const WALLS: readonly Wall[] = [
   { name: 'telemetry', holds: 'access log, log sink, counters', may: ['clock.ts', 'plain-text.ts'] },
   {
     name: 'journal',
-    holds: 'what happened: events',
-    may: ['clock.ts', 'plain-text.ts', 'model', 'telemetry'],
+    holds: 'what happened: events; who changed what: audit',
+    may: ['clock.ts', 'plain-text.ts', 'identity', 'model', 'directory', 'telemetry'],
   },
   {
     name: 'gateway',
@@ -91,7 +91,7 @@ export const WALLS: readonly Wall[] = [
   {
     name: 'config',
     holds: 'the configuration: schema, loading, checks, reference pages',
-    may: ['identity', 'eas', 'policy', 'notices', 'directory', 'gateway'],
+    may: ['identity', 'eas', 'policy', 'notices', 'directory', 'journal', 'gateway'],
   },
   { name: 'supervisor', holds: 'the primary: workers, sockets, reload', may: ['clock.ts', 'config'] },
   {
@@ -128,6 +128,7 @@ export const WALLS: readonly Wall[] = [
       'model',
       'policy',
       'directory',
+      'journal',
       'config',
       'gateway',
     ],
@@ -147,6 +148,7 @@ export const WALLS: readonly Wall[] = [
       'gateway',
       'config',
       'telemetry',
+      'journal',
       'supervisor',
       'worker',
       'sample',
