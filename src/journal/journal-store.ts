@@ -57,10 +57,15 @@ export interface QueryPage<Entry> {
   readonly unreadable: number;
 }
 
-/** All methods reject with an Error, in bounded time, when the store is away. */
-export interface JournalStore {
-  /** An entry may be written twice where an answer of the store was lost. */
+/** Takes entries of the journal. */
+export interface JournalAppender {
+  /** Rejects when the store is away. An entry may be written twice where an answer of the store was lost. */
   append(entries: readonly JournalEntry[]): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** All methods reject with an Error, in bounded time, when the store is away. */
+export interface JournalStore extends JournalAppender {
   appendAudit(entry: AuditEntry): Promise<void>;
   /** The place of the last entry; null = there is none. */
   end(stream: StreamName): Promise<string | null>;
@@ -77,5 +82,4 @@ export interface JournalStore {
     cursor: string | null,
     limit: number,
   ): Promise<QueryPage<StreamEntries[S]>>;
-  close(): Promise<void>;
 }

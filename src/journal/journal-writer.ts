@@ -1,12 +1,13 @@
 // Owns the way of entries into the store of the journal: a bounded queue, written about once a second. What cannot be written
 // is tried again, and dropped when it is too much; requests never wait for it.
 import { setImmediate as turn } from 'node:timers/promises';
+import { monotonicNow } from '../clock.ts';
 import type { JournalEntry } from '../model/journal.ts';
 import type { JournalSink } from './journal.ts';
-import type { JournalStore } from './journal-store.ts';
+import type { JournalAppender } from './journal-store.ts';
 
 const FLUSH_MS = 1_000;
-/** Entries of one write: an embedded store blocks the process meanwhile. */
+/** Entries of one write. */
 const BATCH = 100;
 /** Most entries that are written at a time; the others wait for the next second. */
 const MAX_AT_ONCE = 2_000;
@@ -21,7 +22,7 @@ const PATIENCE_MS = 2_000;
 export class JournalWriter implements JournalSink {
   /** Entries that were lost because too many waited. */
   dropped = 0;
-  private readonly store: JournalStore;
+  private readonly store: JournalAppender;
   private readonly gateway: string | null;
   private readonly onState: (error: Error | null) => void;
   private readonly wall: () => number;
@@ -34,7 +35,7 @@ export class JournalWriter implements JournalSink {
 
   /** `onState`: called when the store fails, and with null when it works again. */
   constructor(
-    store: JournalStore,
+    store: JournalAppender,
     gateway: string | null,
     onState: (error: Error | null) => void,
     wall: () => number = Date.now,
@@ -63,11 +64,13 @@ export class JournalWriter implements JournalSink {
     await this.flushing;
   }
 
-  /** Writes what waits, once, and not for long. Does not close the store. */
+  /** Writes what waits, and not for long; what a store that is away did not take is lost. Does not close the store. */
   async close(): Promise<void> {
     clearInterval(this.timer);
-    await this.flush();
-    await this.flush();
+    await this.flushing;
+    const end = monotonicNow() + PATIENCE_MS;
+    do await this.flush();
+    while (this.waiting.length > 0 && !this.isAway && monotonicNow() < end);
   }
 
   private async writeWaiting(): Promise<void> {

@@ -20,7 +20,7 @@ import type { Gateway } from '../gateway/gateway.ts';
 import { AccessLog } from '../telemetry/access-log.ts';
 import { Journal } from '../journal/journal.ts';
 import { JournalWriter } from '../journal/journal-writer.ts';
-import { openJournalStore } from '../journal/open-journal.ts';
+import { openJournalAppender } from '../journal/open-journal.ts';
 import { openLog } from '../telemetry/logger.ts';
 import type { ProcessLog } from '../telemetry/logger.ts';
 import { Summary } from '../telemetry/summary.ts';
@@ -189,7 +189,7 @@ async function openJournal(
   { logger }: ProcessLog,
   undo: (() => Promise<void> | void)[],
 ): Promise<{ readonly journal: Journal; readonly writer: JournalWriter }> {
-  const store = await openJournalStore(journalOptions(config), 'worker');
+  const store = await openJournalAppender(journalOptions(config));
   undo.push(() => store.close());
   const gateway = hostname();
   const writer = new JournalWriter(store, gateway, (error) => {
