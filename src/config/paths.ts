@@ -19,7 +19,7 @@ export function withPaths(config: Config, folder: string): Config {
       ...(config.policy.file !== undefined && { file: at(config.policy.file) }),
     },
     workers: { ...config.workers, pidFile: at(config.workers.pidFile) },
-    upstream: { ...config.upstream, tls: upstreamTlsPaths(config.upstream.tls, at) },
+    upstream: { ...config.upstream, tls: filePaths(config.upstream.tls, at) },
     store: storePaths(config, folder),
     journal: {
       ...config.journal,
@@ -42,7 +42,18 @@ function storePaths({ store, workers }: Config, folder: string): Config['store']
   const identityFile = absolute(store.identityFile ?? join(dirname(local), 'store.json'), folder);
   return store.kind === 'embedded'
     ? { ...store, path: absolute(store.path, folder), identityFile }
-    : { ...store, url: secretPath(store.url, folder), identityFile };
+    : {
+        ...store,
+        identityFile,
+        ...(store.url !== undefined && { url: secretPath(store.url, folder) }),
+        ...(store.password !== undefined && { password: secretPath(store.password, folder) }),
+        ...(store.sentinelPassword !== undefined && {
+          sentinelPassword: secretPath(store.sentinelPassword, folder),
+        }),
+        ...(store.tls !== undefined && {
+          tls: filePaths(store.tls, (path) => absolute(path, folder)),
+        }),
+      };
 }
 
 type ResolvePath = (path: string) => string;
@@ -69,7 +80,13 @@ function listenPaths(listen: Config['listen'], at: ResolvePath): Config['listen'
   };
 }
 
-function upstreamTlsPaths(tls: Config['upstream']['tls'], at: ResolvePath): Config['upstream']['tls'] {
+interface TlsFiles {
+  readonly ca?: string | undefined;
+  readonly certificate?: string | undefined;
+  readonly key?: string | undefined;
+}
+
+function filePaths<T extends TlsFiles>(tls: T, at: ResolvePath): T {
   return {
     ...tls,
     ...(tls.ca !== undefined && { ca: at(tls.ca) }),

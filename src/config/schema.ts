@@ -364,8 +364,35 @@ const store = z.discriminatedUnion('kind', [
   }),
   z.strictObject({
     kind: z.literal('redis').describe('Redis server, for any number of gateways'),
-    url: secret.describe('redis://[user:password@]host:port/database, or { env: NAME } or { file: PATH }'),
-    keyPrefix: z.string().default('easgate:').describe('prefix of all keys'),
+    url: secret
+      .optional()
+      .describe(
+        'redis://[user:password@]host:port/database, or rediss:// for TLS; the value, or { env: NAME } or { file: PATH }. Required without sentinels',
+      ),
+    sentinels: z
+      .array(z.string().min(1))
+      .min(1)
+      .optional()
+      .describe('host:port of each Redis Sentinel, which names the primary; in place of url'),
+    name: z.string().min(1).optional().describe('what Sentinel calls the primary; required with sentinels'),
+    sentinelUsername: z.string().min(1).optional().describe('user (ACL) of the Sentinels'),
+    sentinelPassword: secret.optional().describe('password of the Sentinels'),
+    username: z.string().min(1).optional().describe('user (ACL) of Redis; absent = the one in url'),
+    password: secret.optional().describe('password of Redis; absent = the one in url'),
+    database: z.int().min(0).optional().describe('number of the database; absent = the one in url'),
+    tls: z
+      .strictObject({
+        ca: file('PEM file of the authorities trusted for Redis; absent = those of Node.js').optional(),
+        certificate: file('PEM file of a client certificate').optional(),
+        key: file('PEM file of the private key').optional(),
+      })
+      .optional()
+      .describe('TLS to Redis and Sentinel; with url it must begin with rediss://'),
+    keyPrefix: z
+      .string()
+      .regex(/^[^{}]*$/, 'must have no braces, which have a meaning in Redis Cluster')
+      .default('easgate:')
+      .describe('prefix of all keys, without braces'),
     commandTimeoutMs: count(150, 'longest wait for one command, in milliseconds'),
     ...knownStore,
   }),

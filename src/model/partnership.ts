@@ -56,9 +56,11 @@ export function readPartnership(user: UserKey, device: DeviceKey, stored: string
   return record;
 }
 
-/** The stored form of a partnership. */
+/** The stored form of a partnership. That it is spelled as its key goes without saying. */
 export function partnershipText(record: PartnershipRecord): string {
-  return form.write(record as z.infer<typeof partnershipSchema>);
+  const [first, ...others] = record.spellings;
+  const spellings = first === record.device && others.length === 0 ? [] : [...record.spellings];
+  return form.write({ ...record, spellings } as z.infer<typeof partnershipSchema>);
 }
 
 /** The partnership of a look-up. It does not affect the decision, so a malformed one counts as missing. */

@@ -17,7 +17,14 @@ import type { DirectoryStore } from '../../src/directory/store.ts';
 import { startRedis } from '../support/servers/redis.ts';
 import type { TestRedis } from '../support/servers/redis.ts';
 import { stopTimers } from '../support/checks/test-clock.ts';
-import { BY_TEST, alice, decision, phone, wipeDecision } from '../support/servers/directory-records.ts';
+import {
+  BY_TEST,
+  alice,
+  decision,
+  phone,
+  seenPartnership,
+  wipeDecision,
+} from '../support/servers/directory-records.ts';
 import type { OpenOptions, StoredRecord } from './contract/fixture.ts';
 import { storeContract } from './store-contract.ts';
 import { checkLeaksAtEnd } from '../support/checks/leaks.ts';
@@ -183,6 +190,21 @@ describe('the Redis store', () => {
     const store = await open();
     await client.hset(keys.device(phone), 'm:a b', JSON.stringify(decision('allow')));
     expect((await store.lookup(alice, phone)).unreadable).toHaveLength(1);
+    await store.close();
+  });
+
+  it('keeps a limited number of partnerships of a device, and of names of one local part: those seen last', async () => {
+    await fixture.reset();
+    const store = await open();
+    const seen = Array.from({ length: 1_100 }, (_, index) =>
+      seenPartnership(`made-up${index}\\alice` as UserKey, phone, index + 1),
+    );
+    for (let at = 0; at < seen.length; at += 200) await store.recordSeen(seen.slice(at, at + 200));
+    expect(await client.hlen(keys.users(alice))).toBe(1_000);
+    expect(await client.hlen(keys.device(phone))).toBe(256);
+    const last = await store.lookup('made-up1099\\alice' as UserKey, phone);
+    expect([last.partnership?.firstSeen, last.userDevices.length]).toEqual([1_100, 1]);
+    expect((await store.lookup('made-up0\\alice' as UserKey, phone)).partnership).toBeNull();
     await store.close();
   });
 

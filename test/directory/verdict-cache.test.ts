@@ -151,7 +151,7 @@ describe('the verdict cache', () => {
     await inner.decide({ user: alice, device: phone }, decision('block'), BY_TEST);
     expect((await cache.decide(login, phone)).verdict?.action).toBe('quarantine');
     await until(() => changes.length === 1);
-    await inner.putUsers([userReport(alice, { aliases: ['a.smith@example.com' as UserKey], groups: [] })]);
+    await inner.putUsers([userReport(alice, { aliases: ['a.smith@example.com'], groups: [] })]);
     await until(() => changes.length === 2);
     expect([...(changes[1]?.users ?? [])].sort()).toEqual(['a.smith', 'alice']);
     expect(cache.peek(login, phone)).toBeUndefined();

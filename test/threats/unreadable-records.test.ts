@@ -84,7 +84,7 @@ const STORES: readonly [string, () => Promise<Vandal>][] = [
       return {
         store,
         device: (text) => set(deviceField.report('mdm'), text),
-        decision: (text, user = undefined) => set(deviceField.decision(user ?? null), text),
+        decision: (text, user) => set(deviceField.decision(user ?? null), text),
         partnership: (text) => set(deviceField.partnership(alice), text),
         user: (text) =>
           raw.hset(
@@ -169,7 +169,7 @@ describe.each(STORES)('a record that is not understood, in the %s store', (_kind
     const { store, user } = await open();
     await user(text);
     expect(await store.unreadable()).toHaveLength(1);
-    await store.putUsers([userReport(alice, { aliases: ['al' as UserKey], groups: [] })]);
+    await store.putUsers([userReport(alice, { aliases: ['al'], groups: [] })]);
     expect(await store.unreadable()).toEqual([]);
     expect((await store.lookup('al' as UserKey, phone)).user).toBe(alice);
   });

@@ -22,6 +22,9 @@ const RETRY_MS = 100;
 const IN_MEMORY = ':memory:';
 /** Many rows are written much faster when the log is copied into the file less often (64 MB instead of 4). */
 const PRAGMAS = 'PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 16384;';
+/** Most memory for pages of the file: of each worker, and of a command that may write a million records. */
+const SERVING_CACHE_KB = 16_384;
+const COMMAND_CACHE_KB = 262_144;
 const NOTHING_WRITTEN = '; nothing was written';
 
 /** A value of a row. */
@@ -184,6 +187,8 @@ export class GuardedDatabase {
         this.guard.fail(new StoreOutageError('EASGATE_STORE_SCHEMA', text));
       }
       database.exec(PRAGMAS);
+      const { serves } = this.guard.options;
+      database.exec(`PRAGMA cache_size = -${serves ? SERVING_CACHE_KB : COMMAND_CACHE_KB};`);
       this.prepareTables(database);
       return database;
     } catch (error) {

@@ -93,7 +93,11 @@ export const WALLS: readonly Wall[] = [
     holds: 'the configuration: schema, loading, checks, reference pages',
     may: ['identity', 'eas', 'policy', 'notices', 'directory', 'journal', 'gateway'],
   },
-  { name: 'supervisor', holds: 'the primary: workers, sockets, reload', may: ['clock.ts', 'config'] },
+  {
+    name: 'supervisor',
+    holds: 'the primary: workers, sockets, reload',
+    may: ['clock.ts', 'config', 'model'],
+  },
   {
     name: 'worker',
     holds: 'a worker process: the parts put together as the configuration says',
