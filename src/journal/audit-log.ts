@@ -8,21 +8,19 @@ export type AuditedChange = Pick<AuditEntry, 'at' | 'by' | 'via' | 'operation'> 
 
 /** Takes what was changed. */
 export interface AuditSink {
-  /** Never rejects, and ends in bounded time. */
+  /** Call it when the change is made. Never rejects, and ends in bounded time. */
   record(change: AuditedChange): Promise<void>;
 }
 
-/** Records nothing, for what is no change by an operator. */
-export const NO_AUDIT: AuditSink = { record: () => Promise.resolve() };
-
-/** Writes the audit into the store of the journal. */
+/** Writes the audit into the store of the journal, which is opened with the first entry. */
 export class AuditLog implements AuditSink {
-  private readonly store: JournalStore;
+  private readonly open: () => Promise<JournalStore>;
   private readonly onFailure: (error: Error) => void;
+  private store: Promise<JournalStore> | null = null;
 
   /** `onFailure`: called for each entry that could not be written. */
-  constructor(store: JournalStore, onFailure: (error: Error) => void) {
-    this.store = store;
+  constructor(open: () => Promise<JournalStore>, onFailure: (error: Error) => void) {
+    this.open = open;
     this.onFailure = onFailure;
   }
 
@@ -36,9 +34,16 @@ export class AuditLog implements AuditSink {
       comment = null,
     } = change;
     try {
-      await this.store.appendAudit({ ...change, user, device, subject, before, after, comment });
+      this.store ??= this.open();
+      const store = await this.store;
+      await store.appendAudit({ ...change, user, device, subject, before, after, comment });
     } catch (error) {
       this.onFailure(error instanceof Error ? error : new Error(String(error)));
     }
+  }
+
+  async close(): Promise<void> {
+    const store = await this.store?.catch(() => null);
+    await store?.close();
   }
 }

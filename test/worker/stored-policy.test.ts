@@ -1,4 +1,5 @@
 // Owns the promises of a worker that decides by the policy of the directory: it takes what is published, and keeps what works.
+import { UNAUDITED } from '../support/servers/directory-records.ts';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { addVersion, readPolicies } from '../../src/app/policy-versions.ts';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
@@ -6,7 +7,7 @@ import { StoredPolicy } from '../../src/worker/stored-policy.ts';
 import type { PoliciesInUse } from '../../src/worker/stored-policy.ts';
 import { until } from '../support/checks/until.ts';
 
-const BY = { by: 'carol', at: 1 };
+const BY = { by: 'carol', via: 'test', at: 1 };
 
 async function setUp() {
   const store = new EmbeddedStore(':memory:');
@@ -24,6 +25,7 @@ async function setUp() {
       await readPolicies(store),
       { texts: { document, parsed, lists: {} }, name: null, comment: null, place },
       BY,
+      UNAUDITED,
     );
   return { store, follow, taken, errors, publish };
 }
