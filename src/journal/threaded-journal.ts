@@ -49,7 +49,7 @@ export class ThreadedJournal implements JournalAppender {
     this.thread ??= this.start();
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.waiting.push({ resolve, reject });
-    this.thread.postMessage({ entries } satisfies ThreadOrder);
+    this.thread.postMessage({ entries } satisfies ThreadOrder, []);
     return promise;
   }
 

@@ -23,7 +23,7 @@ export const journalEventSchema = word(
     many_devices: 'a user who has many devices came with a further one',
     feed_run: 'a feed was read',
     outage: 'the directory did not answer for a while',
-    policy_changed: 'another version of the policy decides',
+    policy_changed: 'another version of the policy decides, or runs in the shadow',
     journal_overflow:
       'events are missing before this one: there were too many, or the journal could not be written for too long',
   },

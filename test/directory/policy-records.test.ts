@@ -1,5 +1,4 @@
 // Owns the promises of every store about the versions of the policy: compared and set, announced in the change log.
-import { UNAUDITED } from '../support/servers/directory-records.ts';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,6 +16,7 @@ import {
 } from '../../src/app/policy-versions.ts';
 import { checkLeaks, closeAtEnd } from '../support/checks/leaks.ts';
 import { startRedis } from '../support/servers/redis.ts';
+import { UNAUDITED } from '../support/servers/directory-records.ts';
 
 checkLeaks();
 

@@ -1,11 +1,11 @@
 // Owns the promises of a worker that decides by the policy of the directory: it takes what is published, and keeps what works.
-import { UNAUDITED } from '../support/servers/directory-records.ts';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { addVersion, readPolicies } from '../../src/app/policy-versions.ts';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
 import { StoredPolicy } from '../../src/worker/stored-policy.ts';
 import type { PoliciesInUse } from '../../src/worker/stored-policy.ts';
 import { until } from '../support/checks/until.ts';
+import { UNAUDITED } from '../support/servers/directory-records.ts';
 
 const BY = { by: 'carol', via: 'test', at: 1 };
 
