@@ -1,4 +1,4 @@
-// Owns what the subcommands share: the store that the configuration names, the login name, standard input.
+// Owns helpers of all commands: the configured store, the login name, standard input.
 import { userInfo } from 'node:os';
 import type { Command } from 'commander';
 import { loadConfig } from '../config/load.ts';
@@ -13,7 +13,7 @@ import { openJournalStore } from '../journal/open-journal.ts';
 import { configPath } from './config-path.ts';
 import { warn } from './output.ts';
 
-/** Opens the store of the configuration for one piece of work, and closes it. What the work changes goes to the audit. */
+/** Opens the configured store for `work`, and closes it afterwards. Changes by `work` go to the audit. */
 export async function withStore<T>(
   command: Command,
   work: (store: DirectoryStore, config: Config, audit: AuditSink) => Promise<T>,
@@ -40,7 +40,7 @@ export async function withAudit<T>(config: Config, work: (audit: AuditSink) => P
   }
 }
 
-/** Who decides when the command does not say. */
+/** The author of a decision without `--by`. */
 export function loginName(): string {
   return userInfo().username;
 }

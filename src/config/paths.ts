@@ -1,6 +1,7 @@
 // Owns the paths of a configuration: which fields are paths, and how relative paths are resolved.
 import { dirname, join, resolve } from 'node:path';
-import type { Config, Secret } from './schema.ts';
+import type { Config } from './schema.ts';
+import type { Secret } from './schema/fields.ts';
 
 /** Makes every path absolute; relative paths start at the folder of the file. */
 export function withPaths(config: Config, folder: string): Config {

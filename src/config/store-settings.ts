@@ -9,7 +9,7 @@ import { readSecret } from './load.ts';
 import { ConfigError } from './problems.ts';
 import type { Config } from './schema.ts';
 
-/** The settings of the directory. @throws ConfigError when a secret is missing, or is no URL of Redis */
+/** The settings of the directory. @throws ConfigError when a secret is missing, or is not a Redis URL */
 export function storeOptions(config: Config): StoreOptions {
   const { store } = config;
   const { identityFile: path } = store;

@@ -1,5 +1,5 @@
-// Owns the decision journal: the events that an operator asks about later. They are logged even without an access log, and
-// handed to the store of the journal. The number of both is bounded (event-series.ts).
+// Owns the decision journal: events that an operator may need later. They are logged even without an access log, and written
+// to the store of the journal. The number of both is bounded (event-series.ts).
 import type { Logger } from 'pino';
 import { monotonicNow } from '../clock.ts';
 import type { PartnershipSignal } from '../model/signal.ts';

@@ -1,31 +1,31 @@
-// Owns the names of events.
+// Owns the names of the events of the decision journal.
 import type { z } from 'zod';
 import { word } from './fields.ts';
 
-/** Names of events; stable, as operators search for them. */
+/** Names of events; stable, because operators search for them. */
 export const journalEventSchema = word(
   {
-    device_throttled: 'the throttle told a device to wait',
-    device_busy: 'a device had too many requests under way',
-    device_refused: 'a device whose user the mail server knows may not pass',
-    ping_superseded: 'Pings of one device keep ending each other',
-    poll_ended: 'a change of a decision ended a held poll',
-    request_ended: 'a change of a decision ended another request',
-    wipe_told: 'a device was ordered to wipe',
-    wipe_acknowledged: 'a device said that it wipes itself',
-    wipe_failed: 'a device said that it cannot',
+    device_throttled: 'the battery guard paused a device (503)',
+    device_busy: 'a device had too many concurrent requests',
+    device_refused: 'a device was refused whose credentials the mail server accepted',
+    ping_superseded: 'Pings of one device repeatedly replace each other',
+    poll_ended: 'a changed decision ended a held poll',
+    request_ended: 'a changed decision ended another request',
+    wipe_told: 'a wipe order was sent to a device',
+    wipe_acknowledged: 'a device acknowledged a wipe',
+    wipe_failed: 'a device reported that a wipe failed',
     device_respelled:
-      'a phone that was known comes under another spelling of its device id: a sign of somebody in its place',
-    verdict_changed: 'the verdict on a known phone is another one than when it was last seen',
-    device_shared: 'a device id that was known is used by a further user: a new owner, or a made-up id',
+      'a known phone used another spelling of its device id, which may be another client in its name',
+    verdict_changed: 'the verdict on a known phone differs from the one recorded when it was last seen',
+    device_shared: 'a known device id came with another user: a new owner, or an invented id',
     agent_changed:
-      'a known phone changes its User-Agent again and again within a day: two clients under one id',
-    many_devices: 'a user who has many devices came with a further one',
+      'the User-Agent of a known phone changed three times or more within a day: two clients use one id',
+    many_devices: 'a user with ten devices or more came with another one',
     feed_run: 'a feed was read',
     outage: 'the directory did not answer for a while',
-    policy_changed: 'another version of the policy decides, or runs in the shadow',
+    policy_changed: 'a worker took another version of the policy, as the live one or in the shadow',
     journal_overflow:
-      'events are missing before this one: there were too many, or the journal could not be written for too long',
+      'events are missing: there were too many, or the journal could not be written for too long',
   },
   'What happened',
 );

@@ -3,7 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import type { FromWorker, WorkerHealth, WorkerStatus } from './messages.ts';
 import { tell } from './worker-process.ts';
 
-/** What a worker answers to each question. */
+/** The type of the answer to each question. */
 interface Answers {
   readonly health: WorkerHealth;
   readonly status: WorkerStatus;

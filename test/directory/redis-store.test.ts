@@ -1,4 +1,4 @@
-// Owns the Redis store's test runs: the contract on a real server, and what an outage does.
+// Owns the tests of the Redis store: the contract of all stores on a real server, and its behaviour during an outage.
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { foldedLocalPart } from '../../src/identity/folded-name.ts';
@@ -93,7 +93,7 @@ describe('the Redis store', () => {
     await store.close();
   });
 
-  it('confirms no wipe while Redis hangs, and the gateway keeps the device out', async () => {
+  it('confirms no wipe while Redis hangs, and the gateway blocks the device', async () => {
     await fixture.reset();
     const store = await open();
     const clock = { now: 1_000_000 };
@@ -121,7 +121,7 @@ describe('the Redis store', () => {
     } finally {
       redis.thaw();
     }
-    // What was asked while it hung is answered by now and belongs to nobody.
+    // Replies to the commands sent while Redis hung have arrived, and nobody waits for them.
     expect((await cache.confirm(alice, phone))?.action).toBe('wipe');
     await store.close();
   });
@@ -146,7 +146,7 @@ describe('the Redis store', () => {
     ['without a time', { wipe: { state: 'pending' } }],
     ['in no known state', { wipe: { requestedAt: 1, state: 'done' } }],
     ['that expires', { expiresAt: 5 }],
-  ])('understands no wipe %s', async (_what, more) => {
+  ])('refuses to read a wipe %s', async (_what, more) => {
     await fixture.reset();
     const store = await open();
     await fixture.writeText(
@@ -160,7 +160,7 @@ describe('the Redis store', () => {
     await store.close();
   });
 
-  it('reports an unreadable decision on a user to the look-ups that it concerns, and to no others', async () => {
+  it('reports an unreadable decision on a user only to look-ups of that user', async () => {
     await fixture.reset();
     const store = await open();
     await fixture.writeText({ kind: 'decision', device: phone, user: 'bob' as UserKey }, 'nonsense');

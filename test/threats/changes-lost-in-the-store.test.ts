@@ -65,7 +65,7 @@ describe('a change of the Redis directory', () => {
     await client.xadd(CHANGES, '1000-0', 'd', 'first');
     await client.xadd(CHANGES, '5000-0', 'd', 'lost');
     const place = await store.position();
-    // The entry at our place never reached the server that took over; its clock is behind.
+    // The last entry that the gateway read never reached the server that took over, and that server's clock is behind.
     await client.del(CHANGES);
     for (const [id, device] of [
       ['1000-0', 'first'],

@@ -85,7 +85,7 @@ export class GuardedDatabase {
       throw fileError(this.path, error, NOTHING_WRITTEN);
     }
     if (watch?.isSame() ?? true) return result;
-    const text = `${this.path}: removed or replaced while it was written to; the change is lost`;
+    const text = `${this.path}: removed or replaced during a write; the change is lost`;
     throw new StoreFileError('EASGATE_STORE_FILE', text);
   }
 
@@ -183,7 +183,7 @@ export class GuardedDatabase {
       const version = versionOf(database);
       if (version === 0 && !this.guard.mayCreate) this.guard.see(null);
       if (version > SCHEMA_VERSION) {
-        const text = `${this.path}: schema version ${version} is not known here`;
+        const text = `${this.path}: written by a newer version of easgate (schema version ${version}): use that version`;
         this.guard.fail(new StoreOutageError('EASGATE_STORE_SCHEMA', text));
       }
       database.exec(PRAGMAS);
@@ -231,7 +231,7 @@ export class GuardedDatabase {
     this.guard.options.onEvent(
       'warn',
       facts,
-      'others can read the directory, which holds secrets: chmod 600',
+      'other users can read the directory file, which contains secrets: run chmod 600 on it',
     );
   }
 

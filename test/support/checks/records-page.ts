@@ -20,8 +20,8 @@ const PAGE = new URL('../../../docs/reference/records.md', import.meta.url);
 
 const HEAD = `# Records
 
-What the directory keeps, field by field. This page is made from the schemas of src/model (\`npm run records\`); how the records
-are kept and used: directory.md.
+The records of the directory, field by field. This page is generated from the schemas of src/model (\`npm run records\`); how the records
+are stored and used: directory.md.
 
 A field that is missing or null has the value of the column "if missing"; a field that is not listed is ignored. A record that
 lacks a *required* field, or has a value of another kind, is not understood (directory.md, "Records that are not understood").

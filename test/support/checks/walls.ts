@@ -1,24 +1,26 @@
-// Owns the walls: which folder of src may import which, and which packages. The linter's rules and the table in
+// Owns the import rules: which folder of src may import which, and which packages. The linter's rules and the table in
 // docs/architecture.md are both made from it: `npm run walls` writes them, test/walls.test.ts compares them.
 import { readFileSync, writeFileSync } from 'node:fs';
 
 /** One folder or file directly below src/. */
 export interface Wall {
   readonly name: string;
-  /** What it holds, for the table. */
+  /** Its contents, for the table. */
   readonly holds: string;
   /** Other folders and files below src/ that it may import, types too. */
   readonly may: readonly string[];
-  /** A pure folder does no I/O and knows no clock: only these packages and built-in modules are open to it. */
+  /** A pure folder does no I/O and reads no clock: it may import only these packages and built-in modules. */
   readonly pure?: readonly string[];
 }
 
 const PROTOCOLS = ['errors.ts', 'plain-text.ts'];
 
-/** From the bottom to the top. */
+/** From the lowest layer to the highest. */
 export const WALLS: readonly Wall[] = [
   { name: 'errors.ts', holds: 'the table of errors: code, status, what to do', may: [], pure: [] },
   { name: 'plain-text.ts', holds: 'texts of phones, bounded, without control characters', may: [], pure: [] },
+  { name: 'ip-address.ts', holds: 'IP addresses and ranges of them', may: [], pure: [] },
+  { name: 'suggest.ts', holds: 'the known name nearest to a misspelt one', may: [], pure: [] },
   { name: 'clock.ts', holds: 'the monotonic clock of all deadlines', may: [] },
   { name: 'node-version.ts', holds: 'which Node.js the program needs', may: [], pure: [] },
   { name: 'compile-cache.ts', holds: 'where Node.js keeps the compiled program', may: [] },
@@ -33,7 +35,7 @@ export const WALLS: readonly Wall[] = [
   {
     name: 'identity',
     holds: 'user and device keys, client address',
-    may: [...PROTOCOLS, 'http', 'eas'],
+    may: [...PROTOCOLS, 'ip-address.ts', 'http', 'eas'],
     pure: [],
   },
   {
@@ -45,7 +47,7 @@ export const WALLS: readonly Wall[] = [
   {
     name: 'policy',
     holds: 'the compliance policy: document, compiler, walk',
-    may: ['model'],
+    may: ['ip-address.ts', 'suggest.ts', 'model'],
     pure: ['zod', '@marcbachmann/cel-js'],
   },
   {
@@ -57,7 +59,7 @@ export const WALLS: readonly Wall[] = [
   {
     name: 'quarantine',
     holds: 'the mailbox that quarantined phones see',
-    may: [...PROTOCOLS, 'eas'],
+    may: [...PROTOCOLS, 'eas', 'notices'],
     pure: ['node:buffer', 'node:crypto'],
   },
   {
@@ -76,6 +78,7 @@ export const WALLS: readonly Wall[] = [
     holds: 'the data plane of one worker',
     may: [
       ...PROTOCOLS,
+      'ip-address.ts',
       'clock.ts',
       'http',
       'eas',
@@ -91,7 +94,17 @@ export const WALLS: readonly Wall[] = [
   {
     name: 'config',
     holds: 'the configuration: schema, loading, checks, reference pages',
-    may: ['identity', 'eas', 'policy', 'notices', 'directory', 'journal', 'gateway'],
+    may: [
+      'ip-address.ts',
+      'suggest.ts',
+      'identity',
+      'eas',
+      'policy',
+      'notices',
+      'directory',
+      'journal',
+      'gateway',
+    ],
   },
   {
     name: 'supervisor',
@@ -125,6 +138,7 @@ export const WALLS: readonly Wall[] = [
     may: [
       'errors.ts',
       'plain-text.ts',
+      'suggest.ts',
       'clock.ts',
       'http',
       'identity',
@@ -167,7 +181,7 @@ export const WALLS: readonly Wall[] = [
 ];
 
 const names = WALLS.map(({ name }) => name);
-/** Everything outside the project that anything in src imports. */
+/** Every package and built-in module that src imports. */
 const PACKAGES = [
   'node:*',
   'undici',
@@ -186,7 +200,7 @@ interface Override {
   readonly rules: Readonly<Record<string, unknown>>;
 }
 
-/** The linter's rule for one folder: everything that the table does not allow is closed. */
+/** The linter's rule for one folder: it forbids every import that the table does not allow. */
 function override({ name, may, pure }: Wall): Override {
   const closed = names.filter((other) => other !== name && !may.includes(other));
   const patterns: object[] = [
@@ -211,7 +225,7 @@ const LINT = new URL('.oxlintrc.json', ROOT);
 const ARCHITECTURE = new URL('docs/architecture.md', ROOT);
 const BLOCK = /(<!-- walls -->\n)[\s\S]*?(\n<!-- \/walls -->)/;
 
-/** The linter's configuration as it is, and with the rules of the table. */
+/** The linter's current configuration, and the one with the rules of the table. */
 export function lintConfig(): { readonly is: string; readonly shouldBe: string } {
   const is = readFileSync(LINT, 'utf8');
   const config = JSON.parse(is) as { overrides: Override[] };
@@ -220,7 +234,7 @@ export function lintConfig(): { readonly is: string; readonly shouldBe: string }
   return { is, shouldBe };
 }
 
-/** docs/architecture.md as it is, and with the table. */
+/** The current text of docs/architecture.md, and the text with the generated table. */
 export function architecturePage(): { readonly is: string; readonly shouldBe: string } {
   const is = readFileSync(ARCHITECTURE, 'utf8');
   const rows = WALLS.map(

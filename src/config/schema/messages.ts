@@ -1,9 +1,9 @@
-// Owns the `messages` section of the configuration: sender, contact and language of the quarantine message.
+// Owns the `messages` section: sender, contact and language of the quarantine message.
 import { z } from 'zod';
-import { isAddress } from '../notices/mime.ts';
+import { isAddress } from '../../notices/mime.ts';
 
 /** `messages:` of the configuration file. */
-export const messagesSchema = z.strictObject({
+export const messagesSection = z.strictObject({
   organisation: z
     .string()
     .min(1)
@@ -51,7 +51,7 @@ export const messagesSchema = z.strictObject({
 });
 
 /** The checked section. */
-export type MessagesConfig = z.infer<typeof messagesSchema>;
+export type MessagesConfig = z.infer<typeof messagesSection>;
 
 function isTimeZone(name: string): boolean {
   try {

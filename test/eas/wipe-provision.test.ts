@@ -1,10 +1,10 @@
-// Owns the promises of the wipe exchange: who is told to wipe what, and what the phone's answer means.
+// Owns the promises of the wipe exchange: which phone gets which order, and what its answer means.
 import { describe, expect, it } from 'vitest';
 import { decodeWbxml } from '../../src/eas/wbxml/decode.ts';
 import { encodeWbxml } from '../../src/eas/wbxml/encode.ts';
 import { fromXml, toXml } from '../../src/eas/wbxml/xml.ts';
-import { answerProvisionDuringWipe } from '../../src/eas/wipe.ts';
-import type { WipeKind } from '../../src/eas/wipe.ts';
+import { answerProvisionDuringWipe } from '../../src/eas/wipe-provision.ts';
+import type { WipeKind } from '../../src/eas/wipe-provision.ts';
 import { vectors } from '../support/checks/fixtures.ts';
 
 const { vectors: documents } = vectors<{ vectors: { description: string; hex: string }[] }>(
@@ -73,7 +73,7 @@ describe('an account-only wipe', () => {
   });
 
   it.each([null, '2.5', '12.0', '12.1', '14.0', '14.1', '16.0'])(
-    'is not told to a phone that speaks %s, whatever it sends',
+    'is never sent to a phone that speaks %s, whatever it sends',
     (version) => {
       for (const request of [null, EMPTY, said('RemoteWipe', '1'), said('AccountOnlyRemoteWipe', '1')])
         expect(answer(request, version, 'accountWipe')).toBeNull();
@@ -87,20 +87,20 @@ describe('on the wire', () => {
     return found === null ? undefined : encodeWbxml(found.reply).toString('hex');
   };
 
-  it('the smallest Provision gets the order to wipe', () => {
+  it('the smallest Provision is answered with RemoteWipe', () => {
     expect(reply(Buffer.from('03016a00000e05', 'hex'), 'wipe')).toBe('03016a00000e454b033100010c01');
   });
 
-  it('the account-only order is the vector', () => {
+  it('the account-only order equals its vector', () => {
     const expected = vector('Provision response: account-only wipe (16.1)').toString('hex');
     expect(reply(vector('Provision request phase 1 with DeviceInformation'), 'accountWipe')).toBe(expected);
   });
 
-  it('an acknowledged policy is no acknowledged wipe', () => {
+  it('an acknowledgement of a policy does not acknowledge a wipe', () => {
     expect(reply(vector('Provision acknowledgement'), 'wipe')).toBe('03016a00000e454b033100010c01');
   });
 
-  it('a status of another page is no answer', () => {
+  it('a Status element of another code page is not an answer', () => {
     // RemoteWipe (page 14) with the Status of page 18.
     const foreign = Buffer.from('03016a00000e454c001246033100010101', 'hex');
     const found = answerProvisionDuringWipe(decodeWbxml(foreign), '14.1', 'wipe', true);

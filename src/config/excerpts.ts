@@ -1,13 +1,8 @@
-// Owns the positions of fields in a configuration file, and excerpts of it without secrets.
-import { LineCounter, isAlias, isMap, isNode, isScalar, isSeq, parseDocument, visit } from 'yaml';
-import type { Document, Node } from 'yaml';
+// Owns excerpts of a configuration file, without secrets.
+import { isMap, isScalar, isSeq, visit } from 'yaml';
 import { isSecret, placesOf, schemaAt } from './json-schema.ts';
-
-/** A range of characters of the file. */
-export interface Span {
-  readonly from: number;
-  readonly to: number;
-}
+import { spanOf } from './yaml-source.ts';
+import type { Span, YamlSource } from './yaml-source.ts';
 
 /** A line of the file that may be shown. */
 export interface Excerpt {
@@ -25,47 +20,21 @@ const LIKE_A_SECRET = /:\/\/.*@|-----BEGIN /;
 /** A line of base64 as in a key. */
 const BASE64_LINE = /[A-Za-z0-9+/=]{40}/;
 
-/** A configuration as text and as tree. */
-export class SourceMap {
-  readonly document: Document;
+/** The lines of a configuration file for messages. */
+export class Excerpts {
+  private readonly source: YamlSource;
   private readonly text: string;
-  private readonly lines = new LineCounter();
   private hidden: readonly Span[] | null = null;
 
-  constructor(text: string) {
-    this.text = text;
-    this.document = parseDocument(text, { uniqueKeys: true, lineCounter: this.lines, prettyErrors: false });
-  }
-
-  /** The position of a field: its value, or with `atName` its name; for a missing field the name of its parent. */
-  find(path: readonly PropertyKey[], atName: boolean): Span | null {
-    let node: unknown = this.document.contents;
-    let name: Span | null = null;
-    for (const step of path) {
-      if (isAlias(node)) node = node.resolve(this.document);
-      let next: unknown;
-      if (isMap(node)) {
-        const pair = node.items.find(({ key }) => String(isScalar(key) ? key.value : key) === String(step));
-        next = pair?.value;
-        if (pair === undefined) return name;
-        name = spanOf(pair.key) ?? name;
-      } else if (isSeq(node)) {
-        next = node.items[Number(step)];
-        name = spanOf(next) ?? name;
-      }
-      if (next === undefined) return name;
-      if (next === null) return name;
-      node = next;
-    }
-    const empty = isScalar(node) && node.value === null;
-    const value = path.length === 0 || empty ? null : spanOf(node);
-    return atName ? name : (value ?? name);
+  constructor(source: YamlSource) {
+    this.source = source;
+    this.text = source.text;
   }
 
   /** The line of a position, with a mark below it. `broken`: the tree of the file is unreliable. */
-  excerpt({ from, to }: Span, broken = false): Excerpt {
-    const { line, col } = this.lines.linePos(from);
-    const start = from - col + 1;
+  at({ from, to }: Span, broken = false): Excerpt {
+    const { line, column } = this.source.placeAt(from);
+    const start = from - column + 1;
     const newline = this.text.indexOf('\n', start);
     const end = newline === -1 ? this.text.length : newline;
     const show = (a: number, b: number): string =>
@@ -81,7 +50,7 @@ export class SourceMap {
     const number = String(line).padStart(5);
     const shown = visible.slice(cut, cut + MAX_WIDTH).replaceAll(/[\p{Cc}\p{Cf}]/gu, ' ');
     const mark = ' '.repeat(before - cut) + '^'.repeat(Math.min(marked, MAX_WIDTH));
-    return { line, column: col, excerpt: `${number} | ${shown}\n${' '.repeat(5)} | ${mark}` };
+    return { line, column, excerpt: `${number} | ${shown}\n${' '.repeat(5)} | ${mark}` };
   }
 
   /** Text of the file without secrets, values of unknown names and comments. */
@@ -100,7 +69,7 @@ export class SourceMap {
   private secretSpans(): Span[] {
     const spans: Span[] = [];
     const scalars: Span[] = [];
-    visit(this.document, {
+    visit(this.source.document, {
       Pair: (_key, pair, ancestors) => {
         const path = [...ancestors, pair].flatMap((node, index, all) => stepOf(node, all[index + 1]));
         const schema = schemaAt(path);
@@ -155,14 +124,6 @@ function isReference(value: unknown): boolean {
     isMap(value) &&
     value.items.every(({ key }) => isScalar(key) && (key.value === 'env' || key.value === 'file'))
   );
-}
-
-function spanOf(node: unknown): Span | null {
-  if (!isNode(node)) return null;
-  const range = (node as Node).range;
-  return range === undefined || range === null
-    ? null
-    : { from: range[0], to: Math.max(range[0] + 1, range[1]) };
 }
 
 function namesOf(line: string): string[] {

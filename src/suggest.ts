@@ -1,35 +1,33 @@
-// Owns "did you mean": the known word most similar to an unknown one.
+// Owns "did you mean": the known name most similar to a misspelt one. Pure.
 
-/** Longest compared word; the cost is the product of the lengths. */
+/** Longest compared name; the cost is the product of the lengths. */
 const MAX_LENGTH = 64;
 
-/** The most similar known word, if it is similar enough; null = none. */
-export function nearest(word: string, known: Iterable<string>): string | null {
-  if (word.length > MAX_LENGTH) return null;
-  const lower = word.toLowerCase();
+/** The most similar known name, if it is similar enough for a typing error; case is ignored. Null = none. */
+export function nearest(name: string, known: Iterable<string>): string | null {
+  if (name.length > MAX_LENGTH) return null;
+  const lower = name.toLowerCase();
+  const limit = name.length < 4 ? 1 : Math.min(3, Math.ceil(name.length / 3));
   let best: string | null = null;
-  let least = Math.max(1, Math.floor(word.length / 3)) + 1;
+  let least = limit + 1;
   for (const candidate of known) {
     if (candidate.length > MAX_LENGTH) continue;
     const other = candidate.toLowerCase();
-    // A prefix counts as a match.
-    const distance = lower.length >= 4 && other.startsWith(lower) ? 1 : edits(lower, other);
-    if (distance < least) {
-      least = distance;
-      best = candidate;
-    }
+    // A prefix counts as one error.
+    const distance = lower.length >= 4 && other.startsWith(lower) ? 1 : errorsBetween(lower, other);
+    if (distance < least) [best, least] = [candidate, distance];
   }
   return best;
 }
 
 /** ` (did you mean "platform"?)`, or nothing. */
-export function didYouMean(word: string, known: Iterable<string>): string {
-  const found = nearest(word, known);
+export function didYouMean(name: string, known: Iterable<string>): string {
+  const found = nearest(name, known);
   return found === null ? '' : ` (did you mean "${found}"?)`;
 }
 
-/** Insertions, deletions, replacements and swaps of neighbours (optimal string alignment). */
-function edits(a: string, b: string): number {
+/** Number of letters to insert, delete, replace or swap with their neighbour (optimal string alignment distance). */
+function errorsBetween(a: string, b: string): number {
   let before: number[] = [];
   let previous = Array.from({ length: b.length + 1 }, (_, index) => index);
   for (let row = 1; row <= a.length; row++) {

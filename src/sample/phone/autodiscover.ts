@@ -5,7 +5,7 @@ import { writeRequest } from '../../eas/autodiscover/pox.ts';
 import type { PhoneAnswer, PhoneRequest } from './transport.ts';
 
 /** The result of a search. */
-export type Discovery =
+export type AutodiscoverResult =
   | { readonly kind: 'server'; readonly url: URL }
   /** An HTTP status that ends the search, because it concerns the user. */
   | { readonly kind: 'refused'; readonly http: number }
@@ -23,10 +23,10 @@ const MAX_REDIRECTS = 10;
 /** 401: the password; 456, 457: the account. */
 const ABOUT_THE_USER: ReadonlySet<number> = new Set([401, 456, 457]);
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 307, 308]);
-const NOTHING: Discovery = { kind: 'nothing' };
+const NOTHING: AutodiscoverResult = { kind: 'nothing' };
 
 /** Finds the server by XML, with the password. */
-export function discoverByXml(email: string, ask: Ask): Promise<Discovery> {
+export function discoverByXml(email: string, ask: Ask): Promise<AutodiscoverResult> {
   return new XmlSearch(ask).about(email);
 }
 
@@ -38,7 +38,7 @@ class XmlSearch {
     this.ask = ask;
   }
 
-  async about(email: string): Promise<Discovery> {
+  async about(email: string): Promise<AutodiscoverResult> {
     const domain = email.slice(email.lastIndexOf('@') + 1);
     for (const host of [domain, `autodiscover.${domain}`]) {
       const found = await this.post(urlOf(`https://${host}${XML_PATH}`), email);
@@ -51,7 +51,7 @@ class XmlSearch {
     return next === null ? NOTHING : this.post(next, email);
   }
 
-  private async post(url: URL | null, email: string): Promise<Discovery> {
+  private async post(url: URL | null, email: string): Promise<AutodiscoverResult> {
     let at = url;
     while (at !== null && this.redirects <= MAX_REDIRECTS) {
       const answer = await this.ask(at, {
@@ -79,8 +79,8 @@ class XmlSearch {
     return ++this.redirects <= MAX_REDIRECTS;
   }
 
-  private async read(bytes: Buffer): Promise<Discovery> {
-    // The envelope has a namespace of its own, what is in it that of phones.
+  private async read(bytes: Buffer): Promise<AutodiscoverResult> {
+    // The envelope has its own namespace; its content has the one for phones.
     const response = childOf(readXml(bytes) ?? undefined, RESPONSE, 'Response');
     const action = childOf(response, RESPONSE, 'Action');
     const other = childOf(action, RESPONSE, 'Redirect')?.text.trim();
@@ -92,7 +92,7 @@ class XmlSearch {
 }
 
 /** Finds the server by version 2, without a password. */
-export async function discoverByJson(email: string, ask: Ask): Promise<Discovery> {
+export async function discoverByJson(email: string, ask: Ask): Promise<AutodiscoverResult> {
   const domain = email.slice(email.lastIndexOf('@') + 1);
   for (const host of [`autodiscover.${domain}`, domain]) {
     let at = urlOf(`https://${host}${JSON_PATH}`);
@@ -117,13 +117,13 @@ const GET: PhoneRequest = {
   timeoutMs: TIMEOUT_MS,
 };
 
-/** Where a redirect leads; null = it is none, or leads nowhere. */
+/** The URL of a redirect; null = not a redirect, or no valid URL. */
 function locationOf(answer: PhoneAnswer, from: URL): URL | null {
   const location = answer.header('location') ?? '';
   return REDIRECTS.has(answer.status) && location !== '' ? urlOf(location, from) : null;
 }
 
-function server(url: URL | null): Discovery {
+function server(url: URL | null): AutodiscoverResult {
   return url?.protocol === 'https:' ? { kind: 'server', url } : NOTHING;
 }
 

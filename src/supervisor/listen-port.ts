@@ -6,8 +6,8 @@ import { listenTrouble } from './listen-trouble.ts';
 /** Whether the kernel distributes connections over the sockets of a port (libuv, UV_TCP_REUSEPORT). */
 export const SYSTEM_SHARES_PORT = process.platform === 'linux' || process.platform === 'freebsd';
 
-/** Sockets of one address. */
-export class Door {
+/** One address and port, and the sockets bound to it. */
+export class ListenPort {
   readonly address: string;
   readonly sharesPort: boolean;
   /** The configured port; for 0 the port of the first socket. */

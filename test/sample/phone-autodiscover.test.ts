@@ -66,7 +66,7 @@ const JSON_SUBDOMAIN = 'GET autodiscover.example.com/autodiscover/autodiscover.j
 const JSON_DOMAIN = 'GET example.com/autodiscover/autodiscover.json';
 
 describe('a phone with an address and a password', () => {
-  it('asks its domain, then the domain of Autodiscover, and takes the server it is told', async () => {
+  it('asks its domain, then the Autodiscover domain, and uses the server in the answer', async () => {
     autodiscover(({ host }) =>
       host === 'autodiscover.example.com' ? xml(writeSettings(FACTS, MAIL)) : NOT_FOUND,
     );
@@ -78,7 +78,7 @@ describe('a phone with an address and a password', () => {
     expect(phone.screen.subjects).toEqual(['First', 'Second']);
   });
 
-  it('asks without the password where there is no https, and follows only to https', async () => {
+  it('asks without the password over http, and follows redirects only to https', async () => {
     autodiscover(({ method, host }) => {
       if (host === 'other.example.net') return xml(writeSettings(FACTS, MAIL));
       return method === 'GET' ? redirect('https://other.example.net/autodiscover/x.xml') : NOT_FOUND;
@@ -105,7 +105,7 @@ describe('a phone with an address and a password', () => {
     },
   );
 
-  it('asks about the address it is sent to', async () => {
+  it('asks again for the address it is redirected to', async () => {
     autodiscover(({ host }) =>
       host === 'example.com'
         ? xml(writeRedirect(FACTS, 'alice@cloud.example.org'))
@@ -147,28 +147,28 @@ describe('a phone with an address and a password', () => {
   it.each([
     [456, 'locked'],
     [457, 'passwordExpired'],
-  ])('tells its user what %s means', async (http, state) => {
+  ])('shows its user the meaning of %s', async (http, state) => {
     autodiscover(() => ({ http }));
     const phone = newPhone();
     await phone.settle(never);
     expect(phone.screen.state).toBe(state);
   });
 
-  it('takes no server without https', async () => {
+  it('refuses a server without https', async () => {
     autodiscover(() => xml(writeSettings(FACTS, 'http://mail.example.com/Microsoft-Server-ActiveSync')));
     const phone = newPhone();
     await phone.settle(never);
     expect(phone.server).toBeNull();
   });
 
-  it('finds nothing where there are no such hosts', async () => {
+  it('finds no server when the hosts do not exist', async () => {
     const phone = newPhone({ resolve: () => null });
     await phone.settle(never);
     expect(phone.screen.state).toBe('failed');
     expect(server.asked).toEqual([]);
   });
 
-  it('looks for its server once more after a 500, and waits when that does not help', async () => {
+  it('looks for its server again after a 500, and waits when that fails', async () => {
     autodiscover(() => xml(writeSettings(FACTS, MAIL)));
     const phone = newPhone();
     await phone.settle(never);
@@ -212,7 +212,7 @@ describe('Outlook with an address and a password', () => {
   });
 
   it.each(['not JSON', '"text"', '{"Url":"http://mail.example.com/"}'])(
-    'takes no server from %s',
+    'accepts no server from %s',
     async (body) => {
       autodiscover(() => ({ body }));
       const phone = newPhone({ family: 'outlook' });
@@ -221,7 +221,7 @@ describe('Outlook with an address and a password', () => {
     },
   );
 
-  it('does not follow in circles', async () => {
+  it('does not follow circular redirects', async () => {
     autodiscover(() => redirect(`https://example.com/autodiscover/autodiscover.json`));
     await newPhone({ family: 'outlook' }).settle(never);
     expect(searched().length).toBeLessThan(25);
@@ -247,13 +247,13 @@ describe('a phone that is sent to another server by 451', () => {
     }
   });
 
-  it('takes only the host (android)', async () => {
+  it('uses only the host (android)', async () => {
     const phone = await moved('android', 'http://b.example.com:444/EAS');
     expect(phone.server).toBe('https://b.example.com/Microsoft-Server-ActiveSync');
     expect(phone.screen.state).toBe('connected');
   });
 
-  it('does not go round in circles', async () => {
+  it('does not follow 451 answers in a circle', async () => {
     const phone = await moved('ios', 'https://mail.example.com/Microsoft-Server-ActiveSync');
     expect(phone.screen.state).toBe('failed');
     expect(server.asked.length).toBe(4);
@@ -283,7 +283,7 @@ describe('the version', () => {
     expect(server.asked.at(-1)?.headers['ms-asprotocolversion']).toBe(expected);
   });
 
-  it('is none when there is none in common', async () => {
+  it('is missing when phone and server share none', async () => {
     offering('16.1');
     const phone = newPhone({ ...ACCOUNT, versions: ['14.1'] });
     await phone.settle(never);
@@ -291,7 +291,7 @@ describe('the version', () => {
     expect(server.asked.map(({ command }) => command)).toEqual(['OPTIONS']);
   });
 
-  it('may be fixed', async () => {
+  it('can be configured', async () => {
     offering('16.1');
     const phone = newPhone({ ...ACCOUNT, version: '14.0' });
     await phone.settle(never);
@@ -299,7 +299,7 @@ describe('the version', () => {
   });
 });
 
-describe('only an address and a password, at a gateway that answers Autodiscover', () => {
+describe('an address and a password alone, with a gateway that answers Autodiscover,', () => {
   const GATEWAY = { autodiscover: { mode: 'answer' }, publicUrl: MAIL };
 
   it.each([
@@ -309,7 +309,7 @@ describe('only an address and a password, at a gateway that answers Autodiscover
     ['ios', false],
     ['android', false],
     ['outlook', false],
-  ] as const)('lead %s to its mail, or to the message (allowed: %s)', async (family, allowed) => {
+  ] as const)('lead %s to its mail or to the quarantine message (allowed: %s)', async (family, allowed) => {
     const office = await openOffice('embedded', GATEWAY);
     try {
       const facts = { managed: allowed, compliant: allowed };
@@ -318,7 +318,7 @@ describe('only an address and a password, at a gateway that answers Autodiscover
         deviceId: 'ONLYADDRESS',
         family,
         email: EMAIL,
-        // The domain is a web server's; only what DNS has for phones is there.
+        // The domain belongs to a web server; only the DNS names for phones exist.
         resolve: ({ host }) => (host === 'example.com' ? null : office.url),
       });
       await phone.settle(never);
@@ -332,20 +332,23 @@ describe('only an address and a password, at a gateway that answers Autodiscover
     }
   });
 
-  it.each(['ios', 'outlook'] as const)('and a wrong password leads %s to a prompt', async (family) => {
-    const office = await openOffice('embedded', GATEWAY);
-    try {
-      const phone = office.phone({
-        deviceId: 'ONLYADDRESS',
-        family,
-        email: EMAIL,
-        password: 'wrong',
-        resolve: ({ host }) => (host === 'example.com' ? null : office.url),
-      });
-      await phone.settle(never);
-      expect(phone.screen).toMatchObject({ state: 'passwordWanted', passwordPrompts: 1 });
-    } finally {
-      await office.close();
-    }
-  });
+  it.each(['ios', 'outlook'] as const)(
+    'lead %s to a password prompt when the password is wrong',
+    async (family) => {
+      const office = await openOffice('embedded', GATEWAY);
+      try {
+        const phone = office.phone({
+          deviceId: 'ONLYADDRESS',
+          family,
+          email: EMAIL,
+          password: 'wrong',
+          resolve: ({ host }) => (host === 'example.com' ? null : office.url),
+        });
+        await phone.settle(never);
+        expect(phone.screen).toMatchObject({ state: 'passwordWanted', passwordPrompts: 1 });
+      } finally {
+        await office.close();
+      }
+    },
+  );
 });
