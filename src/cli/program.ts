@@ -5,6 +5,7 @@ import { registerDevices } from './commands/devices.ts';
 import { registerDirectory } from './commands/directory.ts';
 import { registerGateway } from './commands/gateway.ts';
 import { registerJournal } from './commands/journal.ts';
+import { registerImport } from './commands/import.ts';
 import { registerPolicy } from './commands/policy.ts';
 import { registerStore } from './commands/store.ts';
 import { registerTools } from './commands/tools.ts';
@@ -47,6 +48,7 @@ export function defineProgram(): Command {
   registerDirectory(program);
   registerPolicy(program);
   registerJournal(program);
+  registerImport(program);
   registerStore(program);
   program.commandsGroup('Tools:');
   registerTools(program);

@@ -29,7 +29,10 @@ function serve(port: NonNullable<typeof parentPort>, { path, retention, busyMs }
     const work = entries === null ? store.close() : store.append(entries);
     void work.then(
       () => port.postMessage({ trouble: null } satisfies ThreadAnswer),
-      (error: unknown) => port.postMessage({ trouble: String(error) } satisfies ThreadAnswer),
+      (error: unknown) =>
+        port.postMessage({
+          trouble: error instanceof Error ? error.message : String(error),
+        } satisfies ThreadAnswer),
     );
     if (entries === null) void work.finally(() => port.close());
   });

@@ -60,7 +60,7 @@ it('a write that waits for another process leaves this one free, and takes no mo
 
 it('a file that cannot be written fails the append with its reason, and works once it can', async () => {
   writeFileSync(path, 'a text that is longer than the head of a database: '.repeat(20));
-  await expect(journal.append([event()])).rejects.toThrow('it is no SQLite database');
+  await expect(journal.append([event()])).rejects.toThrow('SQLite 26');
   rmSync(path);
   await journal.append([event({ at: 5 })]);
   expect(await written()).toEqual([5]);

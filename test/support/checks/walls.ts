@@ -67,6 +67,11 @@ export const WALLS: readonly Wall[] = [
     holds: 'the store interface, embedded and Redis, verdict cache, change log',
     may: ['clock.ts', 'plain-text.ts', 'identity', 'model', 'policy'],
   },
+  {
+    name: 'feeds',
+    holds: 'compliance data from device managements and directories: formats, mappings, records',
+    may: [...PROTOCOLS, 'identity', 'model'],
+  },
   { name: 'telemetry', holds: 'access log, log sink, counters', may: ['clock.ts', 'plain-text.ts'] },
   {
     name: 'journal',
@@ -147,6 +152,7 @@ export const WALLS: readonly Wall[] = [
       'policy',
       'directory',
       'journal',
+      'feeds',
       'config',
       'gateway',
     ],
@@ -163,6 +169,7 @@ export const WALLS: readonly Wall[] = [
       'model',
       'policy',
       'directory',
+      'feeds',
       'gateway',
       'config',
       'telemetry',
@@ -193,6 +200,8 @@ const PACKAGES = [
   'yaml',
   'zod',
   'sax',
+  'csv-parse',
+  'csv-parse/*',
 ];
 
 interface Override {
