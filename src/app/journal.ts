@@ -13,9 +13,9 @@ import { verdictReasonSchema } from '../model/reason.ts';
 import { parseDevice, parseUser } from './names.ts';
 
 /** Kinds of events, operations and reasons that can be asked for. */
-export const JOURNAL_KINDS: readonly string[] = journalEventSchema.options;
-export const AUDIT_OPERATIONS: readonly string[] = auditOperationSchema.options;
-export const JOURNAL_REASONS: readonly string[] = verdictReasonSchema.options;
+const JOURNAL_KINDS: readonly string[] = journalEventSchema.options;
+const AUDIT_OPERATIONS: readonly string[] = auditOperationSchema.options;
+const JOURNAL_REASONS: readonly string[] = verdictReasonSchema.options;
 
 /** What a person asks for; absent = everything. */
 export interface JournalQuestion {

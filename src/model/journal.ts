@@ -1,5 +1,6 @@
 // Owns the entries of the journal (something happened) and of the audit (somebody changed something), and their stored form.
 import { z } from 'zod';
+import { OPERATION_MEANINGS } from './event-names.ts';
 import { journalEventSchema } from './event.ts';
 import { attributes, number, numberOr, text, textOr, word } from './fields.ts';
 import type { Immutable } from './fields.ts';
@@ -21,23 +22,7 @@ export const journalEntrySchema = z.object({
 });
 
 /** What an operator changed. */
-export const auditOperationSchema = word(
-  {
-    decide: 'a decision by hand on a device, a user, or a user on a device',
-    clear: 'a decision by hand was taken back',
-    wipe: 'a wipe was ordered',
-    report_device: 'a report on a device was written by hand',
-    report_user: 'a report on a user was written by hand',
-    policy_publish: 'a version of the policy was added, and is live',
-    policy_rollback: 'another version of the policy is live',
-    policy_shadow: 'the version of the policy in the shadow is another one, or none',
-    policy_promote: 'the version of the policy in the shadow is live',
-    store_init: 'the directory was made',
-    store_accept: 'the directory was accepted as it is',
-    store_migrate: 'the directory was brought to the current layout',
-  },
-  'What was changed',
-);
+export const auditOperationSchema = word(OPERATION_MEANINGS, 'What was changed');
 
 /** A change by an operator. New fields are added at the end. */
 export const auditEntrySchema = z.object({

@@ -1,6 +1,6 @@
 // Owns the definitions of `easgate journal` and `easgate audit`.
 import type { Command } from 'commander';
-import { AUDIT_OPERATIONS, JOURNAL_KINDS, JOURNAL_REASONS } from '../../app/journal.ts';
+import { EVENT_MEANINGS, OPERATION_MEANINGS } from '../../model/event-names.ts';
 import type { JournalOptions } from '../journal.ts';
 import { addExamples, words } from './options.ts';
 
@@ -78,15 +78,15 @@ function registerAudit(program: Command): void {
 function addJournalFilters(command: Command): Command {
   return addCommonFilters(
     command
-      .addOption(words('--kind <kinds>', 'what happened', JOURNAL_KINDS))
-      .addOption(words('--reason <reasons>', 'reason of the verdict', JOURNAL_REASONS)),
+      .addOption(words('--kind <kinds>', 'what happened', Object.keys(EVENT_MEANINGS)))
+      .addOption(words('--reason <reasons>', 'reason of the verdict, as notCompliant')),
   );
 }
 
 function addAuditFilters(command: Command): Command {
   return addCommonFilters(
     command
-      .addOption(words('--operation <operations>', 'what was changed', AUDIT_OPERATIONS))
+      .addOption(words('--operation <operations>', 'what was changed', Object.keys(OPERATION_MEANINGS)))
       .option('--by <name>', 'who changed it'),
   );
 }
