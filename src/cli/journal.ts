@@ -1,5 +1,4 @@
 // Owns the work of `easgate journal` and `easgate audit`: queries as tables, JSON and CSV, export, and following.
-import { once } from 'node:events';
 import type { Command } from 'commander';
 import { followEntries, journalFilter, namesInDirectory, newestEntries } from '../app/journal.ts';
 import { journalOptions } from '../config/journal-settings.ts';
@@ -15,7 +14,7 @@ import { withStore } from './context.ts';
 import { csvHeader, csvRows } from './csv.ts';
 import type { CsvColumn } from './csv.ts';
 import { count, momentOf } from './list-options.ts';
-import { print, printJson, printable, remark, warn } from './output.ts';
+import { outputWriter, print, printJson, printable, remark, warn } from './output.ts';
 import { fitTable, terminalWidth } from './table.ts';
 import type { Column } from './table.ts';
 import { isoTime, relativeTime, withIsoTimes } from './times.ts';
@@ -66,12 +65,13 @@ export function follow(options: JournalOptions, command: Command): Promise<void>
     const filter = await filterOf('journal', options, command);
     const names = new UserNames(config.identity.domains);
     const { signal } = new AbortController();
+    const write = outputWriter();
     for await (const entry of followEntries(store, 'journal', filter, {
       names,
       signal,
       onTrouble: tellTrouble,
     }))
-      await write(options.json ? jsonLine(entry) : `${lineOf(entry)}\n`);
+      if (!(await write(options.json ? jsonLine(entry) : `${lineOf(entry)}\n`))) return;
   });
 }
 
@@ -146,22 +146,19 @@ async function writeAll<S extends StreamName>(
   { filter, limit, options }: Wanted,
   csv: readonly CsvColumn<StreamEntries[S]>[],
 ): Promise<void> {
+  const write = outputWriter();
   if (options.csv) await write(csvHeader(csv));
   let unreadable = 0;
   for await (const page of newestEntries(store, stream, filter, limit)) {
     unreadable += page.unreadable;
-    await write(options.csv ? csvRows(csv, page.entries) : page.entries.map(jsonLine).join(''));
+    const text = options.csv ? csvRows(csv, page.entries) : page.entries.map(jsonLine).join('');
+    if (!(await write(text))) return;
   }
   tellUnreadable(unreadable);
 }
 
 function tellUnreadable(number: number): void {
   if (number > 0) warn(`left out, as this version does not understand them: ${number} entries`);
-}
-
-/** A reader may be slower than the journal. */
-async function write(text: string): Promise<void> {
-  if (text !== '' && !process.stdout.write(text)) await once(process.stdout, 'drain');
 }
 
 function viewOf(entry: JournalEntry | AuditEntry): object {
