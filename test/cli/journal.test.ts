@@ -1,7 +1,10 @@
 // Owns the promises of `easgate journal` and `easgate audit`: what they show, and what commands leave in the audit.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
 import type { UserKey } from '../../src/identity/keys.ts';
@@ -89,6 +92,21 @@ describe('the journal on the command line', () => {
     expect([code, error]).toEqual([1, expect.stringContaining('device_refuse: none of device_throttled')]);
     expect((await run('audit', 'query', '--operation', 'x')).code).toBe(1);
     expect((await run('journal', 'query', '--device', 'not an id')).error).toContain('EASGATE_DEVICE_ID');
+  });
+
+  it('ends without an error when the reader of an export closes the pipe', async () => {
+    await append(...Array.from({ length: 3_000 }, (_, index) => event({ at: index })));
+    const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+    const child = spawn(process.execPath, [main, 'journal', 'export', '--config', 'easgate.yaml'], {
+      cwd: folder,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let error = '';
+    child.stderr.on('data', (chunk: Buffer) => (error += chunk.toString()));
+    await once(child.stdout, 'data');
+    child.stdout.destroy();
+    const [code] = (await once(child, 'close')) as [number | null];
+    expect({ code, error }).toEqual({ code: 0, error: '' });
   });
 
   it('answers also while the directory is away', async () => {
