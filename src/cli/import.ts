@@ -2,7 +2,7 @@
 import { printImport } from '../app/import-file.ts';
 import type { ImportSummary, Recognized } from '../app/import-file.ts';
 import type { FormatName } from '../feeds/mapping.ts';
-import { remark, warn } from './output.ts';
+import { outputWriter, remark, warn } from './output.ts';
 
 /** Options of `import`; commander has checked the choices. */
 export interface ImportOptions {
@@ -45,22 +45,4 @@ function saySummary({ counts, withProblems, notes }: ImportSummary): void {
     );
   if (notes.replaced)
     warn(`the file has bytes that are no text in ${notes.encoding.toUpperCase()}; they were replaced`);
-}
-
-const nothing = (): void => {};
-
-/** Writes to standard output, and waits until there is room for more. False = whoever read it has gone (`| head`). */
-function outputWriter(): (text: string) => Promise<boolean> {
-  const { stdout } = process;
-  let isGone = false;
-  let wake = nothing;
-  stdout.on('error', () => {
-    isGone = true;
-    wake();
-  });
-  stdout.on('drain', () => wake());
-  return async (text) => {
-    if (!isGone && !stdout.write(text)) await new Promise<void>((resolve) => (wake = resolve));
-    return !isGone;
-  };
 }

@@ -22,6 +22,10 @@ export function withPaths(config: Config, folder: string): Config {
     workers: { ...config.workers, pidFile: at(config.workers.pidFile) },
     upstream: { ...config.upstream, tls: filePaths(config.upstream.tls, at) },
     store: storePaths(config, folder),
+    journal: {
+      ...config.journal,
+      ...(config.journal.path !== undefined && { path: at(config.journal.path) }),
+    },
     log: {
       ...config.log,
       destination: destination === 'stdout' ? destination : at(destination),
