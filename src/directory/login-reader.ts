@@ -5,6 +5,7 @@ import type { UserKey } from '../identity/keys.ts';
 import type { UserNames } from '../identity/user-names.ts';
 import { readDecisionRecord, readImported } from '../model/decision.ts';
 import type { ImportedDecision, ManualDecision } from '../model/decision.ts';
+import { MAX_ALIASES } from '../model/report-bounds.ts';
 import { readUserReport } from '../model/user.ts';
 import type { UserRecord, UserReport } from '../model/user.ts';
 import type { SourceOrder } from './device-reports.ts';
@@ -15,8 +16,8 @@ import type { TolerantReader } from './tolerant-reader.ts';
 import { joinUserDevices } from './user-devices.ts';
 import { effectiveUser } from './user-reports.ts';
 
-/** Most local parts that one look-up reads; of a user with more the requests are denied. */
-const MAX_LOCAL_PARTS = 64;
+/** Most local parts that one look-up reads: those of a user with all names of two feeds. Of a user with more the requests are denied. */
+const MAX_LOCAL_PARTS = 2 * (MAX_ALIASES + 1);
 
 /** How a name that something is stored under relates to the login. */
 type Relation = 'own' | 'namesake' | 'other';

@@ -69,4 +69,11 @@ describe.each(Object.entries(stores))('the %s store', (_kind, open) => {
     expect((await store.lookup(user, phone)).importedDecisions).toHaveLength(1);
     expect(await namedIn(store, position)).toEqual(expect.arrayContaining(['alice.smith', 'asmith', 'asm']));
   });
+
+  it('reads all names that a feed may report of a user: nobody is denied for having them', async () => {
+    const store = await opened();
+    const many = Array.from({ length: 64 }, (_, index) => `n${index}@contoso.com`);
+    await store.putUsers([userReport('bob' as UserKey, { aliases: many })]);
+    expect((await store.lookup('bob' as UserKey, phone)).unreadable).toBeUndefined();
+  });
 });
