@@ -18,6 +18,8 @@ export interface StatusOptions {
 }
 
 const TIMEOUT_MS = 5_000;
+/** Of 256 workers, each with its phones on which a policy in the shadow differs. */
+const MAX_RESPONSE_BYTES = 256 * 1024 * 1024;
 /** Interval between two reports: long enough for a rate, short enough for a person to wait. */
 const RATE_MS = 1_000;
 const WATCH_MS = 2_000;
@@ -63,6 +65,7 @@ function clientOf(pidFile: string): Client {
     socketPath: statusSocket(pidFile),
     headersTimeout: TIMEOUT_MS,
     bodyTimeout: TIMEOUT_MS,
+    maxResponseSize: MAX_RESPONSE_BYTES,
   });
 }
 

@@ -66,7 +66,8 @@ export function boundNames(said: readonly string[], max: number): string[] {
   return [...new Set(short)].sort().slice(0, max);
 }
 
-/** A time of observation that is too far ahead counts as the time of receipt. */
+/** A time of observation that is too far ahead counts as the time of receipt; one that is not a number, as the earliest. */
 export function receivedAt(observedAt: number, now: number): number {
+  if (Number.isNaN(observedAt)) return 0;
   return observedAt > now + MAX_AHEAD_MS ? now : observedAt;
 }

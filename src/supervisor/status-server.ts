@@ -1,5 +1,5 @@
 // Owns the status of the running gateway, served on a Unix socket beside the pid file, for `easgate status`.
-import { chmodSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { Server } from 'node:http';
 import type { GatewayState } from './health-server.ts';
@@ -57,9 +57,11 @@ export class StatusServer {
     rmSync(path, { force: true });
     await new Promise<void>((resolve, reject) => {
       status.server.once('error', reject);
+      // The socket is created in the call: it never has another mode.
+      const before = process.umask(0o777 & ~MODE);
       status.server.listen(path, resolve);
+      process.umask(before);
     });
-    chmodSync(path, MODE);
     return status;
   }
 
