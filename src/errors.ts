@@ -274,6 +274,9 @@ export const PROGRAM_ERRORS = {
     'the gateway does not answer, answers 503 with this reason, or has no address for probes',
   ),
   EASGATE_FILE: command('a file of the command line cannot be read or parsed'),
+  EASGATE_IMPORT_FORMAT: command(
+    'the format of the file to import is not known for certain; the message says what it looks like, and `--format` says what it is',
+  ),
   EASGATE_POLICY: command('the policy document has errors; each is listed with line and column'),
   EASGATE_POLICY_FILE: command(
     'the configuration names a policy file, so that no policy is published in the directory',

@@ -4,6 +4,7 @@ import type { Option } from 'commander';
 import { registerDevices } from './commands/devices.ts';
 import { registerDirectory } from './commands/directory.ts';
 import { registerGateway } from './commands/gateway.ts';
+import { registerImport } from './commands/import.ts';
 import { registerPolicy } from './commands/policy.ts';
 import { registerStore } from './commands/store.ts';
 import { registerTools } from './commands/tools.ts';
@@ -45,6 +46,7 @@ export function defineProgram(): Command {
   registerDevices(program);
   registerDirectory(program);
   registerPolicy(program);
+  registerImport(program);
   registerStore(program);
   program.commandsGroup('Tools:');
   registerTools(program);

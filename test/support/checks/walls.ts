@@ -67,6 +67,11 @@ export const WALLS: readonly Wall[] = [
     holds: 'the store interface, embedded and Redis, verdict cache, change log',
     may: ['clock.ts', 'plain-text.ts', 'identity', 'model', 'policy'],
   },
+  {
+    name: 'feeds',
+    holds: 'compliance data from device managements and directories: formats, mappings, records',
+    may: [...PROTOCOLS, 'identity', 'model'],
+  },
   { name: 'telemetry', holds: 'access log, log sink, counters', may: ['clock.ts', 'plain-text.ts'] },
   {
     name: 'journal',
@@ -136,6 +141,7 @@ export const WALLS: readonly Wall[] = [
       'model',
       'policy',
       'directory',
+      'feeds',
       'config',
       'gateway',
     ],
@@ -152,6 +158,7 @@ export const WALLS: readonly Wall[] = [
       'model',
       'policy',
       'directory',
+      'feeds',
       'gateway',
       'config',
       'telemetry',
@@ -181,6 +188,8 @@ const PACKAGES = [
   'yaml',
   'zod',
   'sax',
+  'csv-parse',
+  'csv-parse/*',
 ];
 
 interface Override {
