@@ -190,6 +190,7 @@ const PACKAGES = [
   'sax',
   'csv-parse',
   'csv-parse/*',
+  'croner',
 ];
 
 interface Override {
