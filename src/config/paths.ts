@@ -23,6 +23,10 @@ export function withPaths(config: Config, folder: string): Config {
     upstream: { ...config.upstream, tls: filePaths(config.upstream.tls, at) },
     store: storePaths(config, folder),
     feeds: config.feeds.map((feed) => ({ ...feed, path: at(feed.path) })),
+    journal: {
+      ...config.journal,
+      ...(config.journal.path !== undefined && { path: at(config.journal.path) }),
+    },
     log: {
       ...config.log,
       destination: destination === 'stdout' ? destination : at(destination),

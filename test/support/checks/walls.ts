@@ -75,8 +75,8 @@ export const WALLS: readonly Wall[] = [
   { name: 'telemetry', holds: 'access log, log sink, counters', may: ['clock.ts', 'plain-text.ts'] },
   {
     name: 'journal',
-    holds: 'what happened: events',
-    may: ['clock.ts', 'plain-text.ts', 'model', 'telemetry'],
+    holds: 'what happened: events; who changed what: audit',
+    may: ['clock.ts', 'plain-text.ts', 'identity', 'model', 'directory', 'telemetry'],
   },
   {
     name: 'gateway',
@@ -99,7 +99,17 @@ export const WALLS: readonly Wall[] = [
   {
     name: 'config',
     holds: 'the configuration: schema, loading, checks, reference pages',
-    may: ['ip-address.ts', 'suggest.ts', 'identity', 'eas', 'policy', 'notices', 'directory', 'gateway'],
+    may: [
+      'ip-address.ts',
+      'suggest.ts',
+      'identity',
+      'eas',
+      'policy',
+      'notices',
+      'directory',
+      'journal',
+      'gateway',
+    ],
   },
   {
     name: 'supervisor',
@@ -141,6 +151,7 @@ export const WALLS: readonly Wall[] = [
       'model',
       'policy',
       'directory',
+      'journal',
       'feeds',
       'config',
       'gateway',
@@ -162,6 +173,7 @@ export const WALLS: readonly Wall[] = [
       'gateway',
       'config',
       'telemetry',
+      'journal',
       'supervisor',
       'worker',
       'sample',
