@@ -190,6 +190,8 @@ const PACKAGES = [
   'sax',
   'csv-parse',
   'csv-parse/*',
+  'ldapts',
+  'openid-client',
 ];
 
 interface Override {
