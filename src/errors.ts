@@ -277,6 +277,9 @@ export const PROGRAM_ERRORS = {
   EASGATE_IMPORT_FORMAT: command(
     'the format of the file to import is not known for certain; the message says what it looks like, and `--format` says what it is',
   ),
+  EASGATE_HELD: command(
+    'a brake holds the records: more of them than usual would be removed or change (10 %, at least 20); nothing was written. Look at the source; `import --yes` or `feeds confirm` writes them',
+  ),
   EASGATE_POLICY: command('the policy document has errors; each is listed with line and column'),
   EASGATE_POLICY_FILE: command(
     'the configuration names a policy file, so that no policy is published in the directory',

@@ -4,6 +4,7 @@ import type { Option } from 'commander';
 import { registerDevices } from './commands/devices.ts';
 import { registerDirectory } from './commands/directory.ts';
 import { registerGateway } from './commands/gateway.ts';
+import { registerExport } from './commands/export.ts';
 import { registerImport } from './commands/import.ts';
 import { registerPolicy } from './commands/policy.ts';
 import { registerStore } from './commands/store.ts';
@@ -47,6 +48,7 @@ export function defineProgram(): Command {
   registerDirectory(program);
   registerPolicy(program);
   registerImport(program);
+  registerExport(program);
   registerStore(program);
   program.commandsGroup('Tools:');
   registerTools(program);
