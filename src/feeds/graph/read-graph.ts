@@ -27,7 +27,12 @@ export function graphFeed(source: string, settings: GraphSettings, clock: Clock 
       const requests = new GraphRequests(settings, signal, clock);
       states.begin(settings.maxPolicyStates);
       try {
-        yield* new GraphRun(source, settings, clock, requests, states).parts(cursor);
+        let line = 0;
+        for await (const part of new GraphRun(source, settings, clock, requests, states).parts(cursor)) {
+          // Each list counts its own records.
+          for (const record of part.lines) record.line = ++line;
+          yield part;
+        }
       } finally {
         await requests.close();
       }

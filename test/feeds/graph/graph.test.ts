@@ -10,7 +10,7 @@ import { X509CertificateGenerator, cryptoProvider } from '@peculiar/x509';
 import type { FeedAdapter, FeedPart, GoneRecord } from '../../../src/feeds/contract.ts';
 import { graphFeed } from '../../../src/feeds/graph/read-graph.ts';
 import type { Clock } from '../../../src/feeds/graph/requests.ts';
-import { graphSettings } from '../../../src/feeds/graph/settings.ts';
+import { ONE_SIGN_IN, graphFields, hasOneSignIn } from '../../../src/feeds/graph/settings.ts';
 import type { DeviceLine, FeedLine, GroupLine, UserLine } from '../../../src/feeds/record.ts';
 import { SERVER_CERTIFICATE } from '../../fixtures/tls.ts';
 import { startGraph } from '../../support/servers/graph.ts';
@@ -18,6 +18,7 @@ import type { GraphDouble } from '../../support/servers/graph.ts';
 
 const GROUP = '11111111-2222-3333-4444-555555555555';
 const SECRET = 'a-client-secret';
+const SETTINGS = z.strictObject(graphFields(z.string())).refine(hasOneSignIn, ONE_SIGN_IN);
 
 let folder: string;
 let graph: GraphDouble;
@@ -62,7 +63,7 @@ function user(number: number, more: object = {}): Record<string, unknown> {
 }
 
 function feed(more: object = {}): FeedAdapter {
-  const settings = graphSettings(z.string()).parse({
+  const settings = SETTINGS.parse({
     tenant: 'example.com',
     clientId: guid(0),
     ...(!('certificate' in more) && { clientSecret: SECRET }),
@@ -120,7 +121,8 @@ test('a full run reads all pages of devices and users, and the count of Intune',
     [1, 2, 3, 4, 5].map((number) => `appl0000000${String(number)}`),
   );
   expect(devices[0]).toMatchObject({ managed: true, compliant: true, owner: 'user1@example.com' });
-  expect(users).toHaveLength(3);
+  expect(users.map(({ line }) => line)).toEqual([1, 2, 3]);
+  expect(devices.map(({ line }) => line)).toEqual([4, 5, 6, 7, 8]);
   expect(count).toBe(5);
 });
 
@@ -368,7 +370,7 @@ async function selfSigned(): Promise<string> {
 test('the settings take either a secret or a certificate', () => {
   const certificate = { certificate: 'certificate.pem', key: 'key.pem' };
   const isTaken = (more: object): boolean =>
-    graphSettings(z.string()).safeParse({ tenant: 'example.com', clientId: guid(0), ...more }).success;
+    SETTINGS.safeParse({ tenant: 'example.com', clientId: guid(0), ...more }).success;
   expect(isTaken({})).toBe(false);
   expect(isTaken({ clientSecret: SECRET, certificate })).toBe(false);
   expect(isTaken({ clientSecret: SECRET })).toBe(true);

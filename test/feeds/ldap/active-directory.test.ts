@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { z } from 'zod';
 import type { FeedPart, GoneRecord } from '../../../src/feeds/contract.ts';
 import { ldapFeed } from '../../../src/feeds/ldap/read-ldap.ts';
-import { ldapSettings } from '../../../src/feeds/ldap/settings.ts';
+import { ldapFields } from '../../../src/feeds/ldap/settings.ts';
 import type { UserLine } from '../../../src/feeds/record.ts';
 import { startActiveDirectory } from '../../support/servers/active-directory.ts';
 import type { AdDouble, AdEntry } from '../../support/servers/active-directory.ts';
@@ -118,7 +118,7 @@ interface Run {
 }
 
 async function run(cursor: string | null = null, more: object = {}): Promise<Run> {
-  const settings = ldapSettings(z.string()).parse({
+  const settings = z.strictObject(ldapFields(z.string())).parse({
     urls: [directory.url],
     security: 'none',
     bindDn: 'CORP\\easgate',

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import type { FeedPart } from '../../../src/feeds/contract.ts';
 import { ldapFeed } from '../../../src/feeds/ldap/read-ldap.ts';
-import { ldapSettings } from '../../../src/feeds/ldap/settings.ts';
+import { ldapFields } from '../../../src/feeds/ldap/settings.ts';
 import type { LdapSettings } from '../../../src/feeds/ldap/settings.ts';
 import type { FeedLine, UserLine } from '../../../src/feeds/record.ts';
 import { mayUse, SLAPD } from '../../support/programs.ts';
@@ -63,7 +63,7 @@ describe.skipIf(!mayUse(SLAPD))('a feed from OpenLDAP', () => {
   afterAll(() => slapd.stop());
 
   function settings(more: object = {}): LdapSettings {
-    return ldapSettings(z.string()).parse({
+    return z.strictObject(ldapFields(z.string())).parse({
       urls: [slapd.url],
       ca: slapd.ca,
       bindDn: MANAGER.dn,
@@ -97,6 +97,11 @@ describe.skipIf(!mayUse(SLAPD))('a feed from OpenLDAP', () => {
       enabled: null,
       sourceId: expect.stringMatching(/^[0-9a-f-]{36}$/),
     });
+  });
+
+  test('reads through TLS from the first byte', async () => {
+    const { users } = await run(settings({ urls: [slapd.tlsUrl] }));
+    expect(users.size).toBe(PEOPLE + 2);
   });
 
   test('reads a group of ten thousand members', async () => {
@@ -213,7 +218,7 @@ describe.skipIf(!mayUse(SLAPD))('a feed from OpenLDAP', () => {
   });
 
   test('a server that stops answering in the middle fails the run: nothing counts as removed', async () => {
-    const feed = ldapFeed('directory', settings({ timeoutSeconds: 0.2 })).run(
+    const feed = ldapFeed('directory', settings({ timeoutSeconds: 3 })).run(
       null,
       new AbortController().signal,
     );

@@ -18,6 +18,8 @@ export const MANAGER = { dn: `cn=manager,${SUFFIX}`, password: 'manager-password
 export interface TestSlapd {
   /** Its address without TLS, for localhost: StartTLS is offered. */
   readonly url: string;
+  /** Its address with TLS from the first byte. */
+  readonly tlsUrl: string;
   /** PEM file of the authority for its certificate. */
   readonly ca: string;
   /** Applies LDIF of changes (changetype) or new entries, like ldapmodify. */
@@ -41,8 +43,9 @@ export async function startSlapd(ldif: string, limit = 500): Promise<TestSlapd> 
   writeFileSync(load, `${SUFFIX_ENTRIES}\n${ldif}`);
   const added = spawnSync('slapadd', ['-q', '-f', settings, '-l', load], { encoding: 'utf8' });
   if (added.status !== 0) throw new Error(`slapadd: ${added.error?.message ?? added.stderr}`);
-  const port = await freePort();
-  const child = spawn('slapd', ['-h', `ldap://127.0.0.1:${String(port)}`, '-f', settings, '-d', '0'], {
+  const [port, tlsPort] = [await freePort(), await freePort()];
+  const addresses = `ldap://127.0.0.1:${String(port)} ldaps://127.0.0.1:${String(tlsPort)}`;
+  const child = spawn('slapd', ['-h', addresses, '-f', settings, '-d', '0'], {
     stdio: 'ignore',
   });
   let failure: Error | null = null;
@@ -56,6 +59,7 @@ export async function startSlapd(ldif: string, limit = 500): Promise<TestSlapd> 
   if (failure !== null) throw failure;
   return {
     url: `ldap://localhost:${String(port)}`,
+    tlsUrl: `ldaps://localhost:${String(tlsPort)}`,
     ca,
     change: (changes) => {
       const tool = ['-x', '-H', `ldap://127.0.0.1:${String(port)}`, '-D', MANAGER.dn, '-w', MANAGER.password];
