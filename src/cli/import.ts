@@ -34,7 +34,7 @@ export async function importFile(file: string, options: ImportOptions, command: 
     order: dates === undefined ? null : dates === 'day-first' ? 'dayFirst' : 'monthFirst',
   };
   if (options.print) {
-    saySummary(await printImport(request, (found) => sayFormat(found, format), outputWriter()));
+    await printLines(request);
     return;
   }
   const outcome = await withStore(command, (store) => {
@@ -58,6 +58,12 @@ export async function importFile(file: string, options: ImportOptions, command: 
       'EASGATE_HELD',
       `nothing was written: ${outcome.held.join('; ')}. Look at the file; --yes writes it all the same`,
     );
+}
+
+/** Prints what each record of a file becomes. */
+export async function printLines(request: ImportRequest): Promise<void> {
+  const asked = request.format ?? 'auto';
+  saySummary(await printImport(request, (found) => sayFormat(found, asked), outputWriter()));
 }
 
 function sayImport(outcome: ImportOutcome): void {

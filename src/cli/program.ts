@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import type { Option } from 'commander';
 import { registerDevices } from './commands/devices.ts';
 import { registerDirectory } from './commands/directory.ts';
+import { registerFeeds } from './commands/feeds.ts';
 import { registerGateway } from './commands/gateway.ts';
 import { registerExport } from './commands/export.ts';
 import { registerImport } from './commands/import.ts';
@@ -49,6 +50,7 @@ export function defineProgram(): Command {
   registerPolicy(program);
   registerImport(program);
   registerExport(program);
+  registerFeeds(program);
   registerStore(program);
   program.commandsGroup('Tools:');
   registerTools(program);

@@ -22,6 +22,7 @@ export function withPaths(config: Config, folder: string): Config {
     workers: { ...config.workers, pidFile: at(config.workers.pidFile) },
     upstream: { ...config.upstream, tls: filePaths(config.upstream.tls, at) },
     store: storePaths(config, folder),
+    feeds: config.feeds.map((feed) => ({ ...feed, path: at(feed.path) })),
     log: {
       ...config.log,
       destination: destination === 'stdout' ? destination : at(destination),

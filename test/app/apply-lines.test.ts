@@ -10,6 +10,7 @@ import type { FeedPart } from '../../src/feeds/contract.ts';
 import type { DecisionLine, DeviceLine, FeedLine, GroupLine, UserLine } from '../../src/feeds/record.ts';
 import { deviceKey } from '../../src/identity/device.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
+import { deviceLine as device } from '../feeds/lines.ts';
 import { seen } from './office.ts';
 
 let store: DirectoryStore;
@@ -19,43 +20,6 @@ beforeEach(() => {
 afterEach(() => store.close());
 
 const NOW = Date.now();
-
-function device(id: string | null, more: Partial<DeviceLine> = {}): DeviceLine {
-  return {
-    type: 'device',
-    line: 1,
-    source: 'mdm',
-    id: id === null ? null : deviceKey(id),
-    spelling: id,
-    otherIds: [],
-    idFromSerial: null,
-    sourceId: null,
-    serialNumber: null,
-    udid: null,
-    imei: null,
-    managed: true,
-    removed: false,
-    compliant: true,
-    graceUntil: null,
-    encrypted: null,
-    compromised: null,
-    managedMailProfile: null,
-    platform: 'ios',
-    osVersion: null,
-    os: null,
-    model: null,
-    manufacturer: null,
-    ownership: 'unknown',
-    owner: null,
-    ownerNames: [],
-    lastCheckIn: null,
-    unmetRequirements: [],
-    attributes: {},
-    observedAt: null,
-    problems: [],
-    ...more,
-  };
-}
 
 function user(id: string, more: Partial<UserLine> = {}): UserLine {
   return {

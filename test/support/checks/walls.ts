@@ -99,7 +99,17 @@ export const WALLS: readonly Wall[] = [
   {
     name: 'config',
     holds: 'the configuration: schema, loading, checks, reference pages',
-    may: ['ip-address.ts', 'suggest.ts', 'identity', 'eas', 'policy', 'notices', 'directory', 'gateway'],
+    may: [
+      'ip-address.ts',
+      'suggest.ts',
+      'identity',
+      'eas',
+      'policy',
+      'notices',
+      'directory',
+      'gateway',
+      'feeds',
+    ],
   },
   {
     name: 'supervisor',
@@ -192,6 +202,7 @@ const PACKAGES = [
   'csv-parse/*',
   'ldapts',
   'openid-client',
+  'croner',
 ];
 
 interface Override {
