@@ -277,6 +277,19 @@ export const PROGRAM_ERRORS = {
   EASGATE_IMPORT_FORMAT: command(
     'the format of the file to import is not known for certain; the message says what it looks like, and `--format` says what it is',
   ),
+  EASGATE_HELD: command(
+    'a brake holds the records: more of them than usual would be removed or change (10 %, at least 20); nothing was written. Look at the source; `import --yes` or `feeds confirm` writes them',
+  ),
+  EASGATE_FEED_SOURCE: command(
+    'the source of a feed cannot be reached or read, or answers with an error that may pass; the next try comes after a wait',
+  ),
+  EASGATE_FEED_CREDENTIALS: command('the source of a feed refuses the credentials, or lacks a permission'),
+  EASGATE_FEED_ANSWER: command(
+    'the source of a feed answers with what is not understood: its shape may have changed; nothing was written',
+  ),
+  EASGATE_FEED_CURSOR: command(
+    'the source of a feed no longer takes the place where the last run ended: a full run follows',
+  ),
   EASGATE_POLICY: command('the policy document has errors; each is listed with line and column'),
   EASGATE_POLICY_FILE: command(
     'the configuration names a policy file, so that no policy is published in the directory',

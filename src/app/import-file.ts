@@ -1,4 +1,4 @@
-// Owns the use case that reads an exported file and writes one JSON line for each of its records.
+// Owns the use cases of an exported file: one JSON line for each of its records, or its records in the directory.
 import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -6,12 +6,18 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { Readable } from 'node:stream';
 import { ProgramError } from '../errors.ts';
+import type { DirectoryStore } from '../directory/store.ts';
+import type { FeedPart } from '../feeds/contract.ts';
 import { FeedFile } from '../feeds/files/feed-file.ts';
 import type { DecodeNotes } from '../feeds/files/decode.ts';
 import type { FormatName } from '../feeds/mapping.ts';
 import type { FeedLine } from '../feeds/record.ts';
 import { isTimeZone } from '../feeds/times.ts';
 import type { DayOrder } from '../feeds/times.ts';
+import { applyLines } from './apply-lines.ts';
+import type { ApplyOptions } from './apply-lines.ts';
+import type { ApplyOutcome } from './apply-outcome.ts';
+import { DEFAULT_BRAKES } from './brakes.ts';
 
 /** What to read, and how. */
 export interface ImportRequest {
@@ -48,21 +54,90 @@ const BATCH = 65_536;
  * Reads a file and hands over one JSON line for each record, in pieces. `write` is waited for; false from it ends the reading.
  * @throws ProgramError EASGATE_FILE, EASGATE_IMPORT_FORMAT, EASGATE_USAGE
  */
-export async function printImport(
+export function printImport(
   request: ImportRequest,
   recognized: (file: Recognized) => void,
   write: (text: string) => Promise<boolean>,
 ): Promise<ImportSummary> {
+  return withFile(request, recognized, (file) => printFile(file, write));
+}
+
+/** How the records of a file are applied; what it does not say is as in apply-lines.ts. */
+export interface ImportOptions extends Pick<
+  ApplyOptions,
+  'now' | 'dryRun' | 'beyondBrakes' | 'allowDecisions' | 'progress'
+> {
+  /** The file has all devices, users and groups of its source: others of this source are removed. */
+  readonly replace: boolean;
+}
+
+/** What an import did. */
+export interface ImportOutcome extends ApplyOutcome, Recognized {
+  readonly notes: Readonly<DecodeNotes>;
+}
+
+/**
+ * Reads a file and brings its records into the directory.
+ * @throws ProgramError EASGATE_FILE, EASGATE_IMPORT_FORMAT, EASGATE_USAGE
+ */
+export function applyImport(
+  store: DirectoryStore,
+  request: ImportRequest,
+  recognized: (file: Recognized) => void,
+  { replace, ...options }: ImportOptions,
+): Promise<ImportOutcome> {
+  return withFile(request, recognized, async (file, writtenAt) => ({
+    format: file.format,
+    what: file.what,
+    ...(await applyLines(store, fileParts(file), {
+      ...options,
+      source: request.source ?? file.format,
+      // A record of yesterday's file is as old as the file.
+      readAt: Math.min(writtenAt ?? options.now, options.now),
+      whole: replace ? ['device', 'user', 'group'] : [],
+      brakes: DEFAULT_BRAKES,
+    })),
+    notes: file.notes,
+  }));
+}
+
+const PART = 1_000;
+
+/** The records of a file, in parts. */
+export async function* fileParts(file: FeedFile): AsyncGenerator<Pick<FeedPart, 'lines'>> {
+  let lines: FeedLine[] = [];
+  for await (const line of file.lines()) {
+    lines.push(line);
+    if (lines.length < PART) continue;
+    yield { lines };
+    lines = [];
+  }
+  yield { lines };
+}
+
+/** `writtenAt`: when the file was last written, milliseconds since the epoch; null = the input is no file. */
+async function withFile<Result>(
+  request: ImportRequest,
+  recognized: (file: Recognized) => void,
+  work: (file: FeedFile, writtenAt: number | null) => Promise<Result>,
+): Promise<Result> {
   check(request);
-  const { input } = request;
-  if (typeof input === 'string' && (await isSeekable(input)))
-    return readFile(request, input, recognized, write);
+  const { input, format, source, zone, order } = request;
+  const openFile = async (path: string): Promise<FeedFile> => {
+    const file = await FeedFile.open({ path, format, source, zone, order });
+    recognized(file);
+    return file;
+  };
+  if (typeof input === 'string' && (await isSeekable(input))) {
+    const file = await openFile(input);
+    return work(file, (await stat(input)).mtimeMs);
+  }
   const folder = await mkdtemp(join(tmpdir(), 'easgate-import-'));
   try {
     const path = join(folder, 'input');
     const stream = typeof input === 'string' ? createReadStream(input) : input;
     await pipeline(stream, createWriteStream(path, { mode: 0o600 }));
-    return await readFile(request, path, recognized, write);
+    return await work(await openFile(path), null);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -88,14 +163,7 @@ function check({ source, zone }: ImportRequest): void {
     throw new ProgramError('EASGATE_USAGE', '--time-zone is no time zone: write it as Europe/Berlin or UTC');
 }
 
-async function readFile(
-  { format, source, zone, order }: ImportRequest,
-  path: string,
-  recognized: (file: Recognized) => void,
-  write: (text: string) => Promise<boolean>,
-): Promise<ImportSummary> {
-  const file = await FeedFile.open({ path, format, source, zone, order });
-  recognized(file);
+async function printFile(file: FeedFile, write: (text: string) => Promise<boolean>): Promise<ImportSummary> {
   const counts = { device: 0, user: 0, group: 0, decision: 0, refused: 0 };
   let withProblems = 0;
   let text = '';

@@ -74,7 +74,8 @@ export async function listUsers(
   return order(kept, USER_FIELDS, listOrder);
 }
 
-function userMatcher(store: DirectoryStore, name: string): (user: UserKey) => boolean {
+/** Whether a name may be a user; with `*` or `?` the name is a pattern. @throws ProgramError */
+export function userMatcher(store: DirectoryStore, name: string): (user: UserKey) => boolean {
   if (/[*?]/.test(name)) return matching(name);
   const key = parseUser(name);
   return (user) => store.names.meets(user, key);

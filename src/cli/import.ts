@@ -1,33 +1,74 @@
 // Owns the work of `easgate import`.
-import { printImport } from '../app/import-file.ts';
-import type { ImportSummary, Recognized } from '../app/import-file.ts';
+import type { Command } from 'commander';
+import { applyImport, printImport } from '../app/import-file.ts';
+import type { ImportOutcome, ImportRequest, ImportSummary, Recognized } from '../app/import-file.ts';
+import { ProgramError } from '../errors.ts';
 import type { FormatName } from '../feeds/mapping.ts';
-import { outputWriter, remark, warn } from './output.ts';
+import { sayOutcome } from './apply-text.ts';
+import { withStore } from './context.ts';
+import { Progress } from './progress.ts';
+import { outputWriter, printJson, remark, warn } from './output.ts';
 
 /** Options of `import`; commander has checked the choices. */
 export interface ImportOptions {
   readonly format: FormatName | 'auto';
   readonly source?: string;
-  readonly print: true;
+  readonly print?: true;
+  readonly dryRun?: true;
+  readonly replace?: true;
+  readonly yes?: true;
+  readonly allowDecisions?: true;
+  readonly json?: true;
   readonly dates?: 'day-first' | 'month-first';
   readonly timeZone: string;
 }
 
-/** `import FILE --print`. */
-export async function importFile(file: string, options: ImportOptions): Promise<void> {
+/** `import FILE`. */
+export async function importFile(file: string, options: ImportOptions, command: Command): Promise<void> {
   const { format, source, dates, timeZone } = options;
-  const summary = await printImport(
-    {
-      input: file === '-' ? process.stdin : file,
-      format: format === 'auto' ? null : format,
-      source: source ?? null,
-      zone: timeZone,
-      order: dates === undefined ? null : dates === 'day-first' ? 'dayFirst' : 'monthFirst',
-    },
-    (recognized) => sayFormat(recognized, format),
-    outputWriter(),
-  );
-  saySummary(summary);
+  const request: ImportRequest = {
+    input: file === '-' ? process.stdin : file,
+    format: format === 'auto' ? null : format,
+    source: source ?? null,
+    zone: timeZone,
+    order: dates === undefined ? null : dates === 'day-first' ? 'dayFirst' : 'monthFirst',
+  };
+  if (options.print) {
+    await printLines(request);
+    return;
+  }
+  const outcome = await withStore(command, (store) => {
+    const bars = { read: new Progress('records read'), written: new Progress('records written') };
+    return applyImport(store, request, (found) => sayFormat(found, format), {
+      now: Date.now(),
+      dryRun: options.dryRun ?? false,
+      beyondBrakes: options.yes ?? false,
+      allowDecisions: options.allowDecisions ?? false,
+      replace: options.replace ?? false,
+      progress: (phase, count) => bars[phase].show(count),
+    }).finally(() => {
+      bars.read.end();
+      bars.written.end();
+    });
+  });
+  if (options.json) printJson(outcome);
+  else sayImport(outcome);
+  if (outcome.held.length > 0)
+    throw new ProgramError(
+      'EASGATE_HELD',
+      `nothing was written: ${outcome.held.join('; ')}. Look at the file; --yes writes it all the same`,
+    );
+}
+
+/** Prints what each record of a file becomes. */
+export async function printLines(request: ImportRequest): Promise<void> {
+  const asked = request.format ?? 'auto';
+  saySummary(await printImport(request, (found) => sayFormat(found, asked), outputWriter()));
+}
+
+function sayImport(outcome: ImportOutcome): void {
+  sayOutcome(outcome);
+  sayReplaced(outcome.notes);
 }
 
 function sayFormat({ format, what }: Recognized, asked: string): void {
@@ -43,6 +84,10 @@ function saySummary({ counts, withProblems, notes }: ImportSummary): void {
     warn(
       `in ${withProblems} of the lines a value was not understood; it counts as unknown (see "problems" there)`,
     );
+  sayReplaced(notes);
+}
+
+function sayReplaced(notes: ImportSummary['notes']): void {
   if (notes.replaced)
     warn(`the file has bytes that are no text in ${notes.encoding.toUpperCase()}; they were replaced`);
 }

@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { listDecisions } from '../app/decision-list.ts';
 import type { DecisionRow, DecisionState } from '../app/decision-list.ts';
+import { decisionLines, deviceLines } from '../app/export-lines.ts';
 import { describeDecision } from '../app/decisions.ts';
 import { decisionOf, listInventory, modelOf, systemOf, unreadableOf } from '../app/inventory.ts';
 import type { AccessState, InventoryFilter, InventoryRow } from '../app/inventory.ts';
@@ -160,7 +161,11 @@ function partnershipColumns(time: Times): Column<InventoryRow>[] {
 export function listDevices(options: InventoryOptions, command: Command): Promise<void> {
   return withStore(command, async (store) => {
     const listing = await listInventory(store, filterOf(options), orderOf(options));
-    printList(listing, options, { columns: deviceColumns(timeWriter(options)), none: 'no devices' });
+    printList(listing, options, {
+      columns: deviceColumns(timeWriter(options)),
+      none: 'no devices',
+      lines: deviceLines,
+    });
   });
 }
 
@@ -172,6 +177,7 @@ export function listPartnerships(options: InventoryOptions, command: Command): P
     printList(listing, options, {
       columns: partnershipColumns(timeWriter(options)),
       none: 'no partnerships',
+      lines: deviceLines,
     });
   });
 }
@@ -223,6 +229,6 @@ export function listAllDecisions(options: DecisionOptions, command: Command): Pr
   };
   return withStore(command, async (store) => {
     const listing = await listDecisions(store, filter, orderOf(options), Date.now());
-    printList(listing, options, { columns, none: 'no decisions' });
+    printList(listing, options, { columns, none: 'no decisions', lines: decisionLines });
   });
 }

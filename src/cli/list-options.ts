@@ -2,9 +2,11 @@
 import { ProgramError } from '../errors.ts';
 import { parseSort } from '../app/listing.ts';
 import type { Listing, ListOrder } from '../app/listing.ts';
+import type { ExportLine } from '../app/export-lines.ts';
+import { csvText } from './csv.ts';
 import { print, printJson, remark } from './output.ts';
 import { fitTable, terminalWidth } from './table.ts';
-import type { Column } from './table.ts';
+import type { Cell, Column } from './table.ts';
 import { isoTime, parseMomentPast, relativeTime } from './times.ts';
 
 /** Options of every list. */
@@ -13,7 +15,12 @@ export interface ListOptions {
   readonly limit?: string;
   readonly relative?: true;
   readonly json?: true;
+  /** Of `export`: the list as a file. */
+  readonly format?: ExportFormat;
 }
+
+/** Formats of an export. */
+export type ExportFormat = 'csv' | 'ndjson';
 
 /** Reads `--sort` and `--limit`. @throws ProgramError */
 export function orderOf({ sort, limit }: ListOptions): ListOrder {
@@ -52,12 +59,30 @@ export function timeWriter({ relative }: ListOptions): (at: number | null | unde
   };
 }
 
-/** Prints a list: as JSON, or as a table with remarks on what it does not show. */
+/** Prints a list: as a file, as JSON, or as a table with remarks on what it does not show. */
 export function printList<Row>(
   { rows, total }: Listing<Row>,
   options: ListOptions,
-  { columns, none }: { readonly columns: readonly Column<Row>[]; readonly none: string },
+  {
+    columns,
+    none,
+    lines,
+  }: {
+    readonly columns: readonly Column<Row>[];
+    readonly none: string;
+    /** The rows as JSON lines. */
+    readonly lines: (rows: readonly Row[]) => Iterable<ExportLine>;
+  },
 ): void {
+  if (options.format === 'csv') {
+    const titled = columns.map(({ title, cell }) => [title, (row: Row) => csvCell(cell(row))] as const);
+    print(csvText(titled, rows));
+    return;
+  }
+  if (options.format === 'ndjson') {
+    for (const line of lines(rows)) print(`${JSON.stringify(line)}\n`);
+    return;
+  }
   if (options.json) {
     printJson(rows);
     return;
@@ -70,4 +95,10 @@ export function printList<Row>(
   print(text);
   if (rows.length < total) remark(`${rows.length} of ${total}`);
   if (hidden.length > 0) remark(`hidden, as the terminal is narrow: ${hidden.join(', ')}`);
+}
+
+/** A dash stands for nothing in a table. */
+function csvCell(cell: Cell): string | null {
+  const text = typeof cell === 'string' ? cell : cell.text;
+  return text === '-' ? null : text;
 }

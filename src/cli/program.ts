@@ -3,7 +3,9 @@ import { Command, CommanderError } from 'commander';
 import type { Option } from 'commander';
 import { registerDevices } from './commands/devices.ts';
 import { registerDirectory } from './commands/directory.ts';
+import { registerFeeds } from './commands/feeds.ts';
 import { registerGateway } from './commands/gateway.ts';
+import { registerExport } from './commands/export.ts';
 import { registerJournal } from './commands/journal.ts';
 import { registerImport } from './commands/import.ts';
 import { registerPolicy } from './commands/policy.ts';
@@ -49,6 +51,8 @@ export function defineProgram(): Command {
   registerPolicy(program);
   registerJournal(program);
   registerImport(program);
+  registerExport(program);
+  registerFeeds(program);
   registerStore(program);
   program.commandsGroup('Tools:');
   registerTools(program);

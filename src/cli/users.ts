@@ -4,6 +4,7 @@ import { describeDecision } from '../app/decisions.ts';
 import { modelOf, stateOf } from '../app/inventory.ts';
 import { clearUser, decideUser } from '../app/decide-user.ts';
 import { reportUser } from '../app/report-user.ts';
+import { userLines } from '../app/export-lines.ts';
 import { listUsers, showUser } from '../app/users.ts';
 import type { UserDetails, UserRow } from '../app/users.ts';
 import type { AccessDecision } from '../model/decision.ts';
@@ -53,7 +54,9 @@ export function list(options: UserOptions, command: Command): Promise<void> {
     minDevices: options.minDevices === undefined ? undefined : count(options.minDevices, '--min-devices'),
   };
   return withStore(command, async (store) => {
-    printList(await listUsers(store, filter, orderOf(options)), options, { columns, none: 'no users' });
+    const listing = await listUsers(store, filter, orderOf(options));
+    const records = options.format === 'ndjson' ? await userLines(store, listing.rows, filter) : [];
+    printList(listing, options, { columns, none: 'no users', lines: () => records });
   });
 }
 

@@ -23,15 +23,17 @@ export function configurationTable(): string {
   ];
   for (const [name, section] of Object.entries(root.properties ?? {})) {
     parts.push(`## ${name}`, '');
-    if (section.oneOf === undefined && section.properties === undefined) {
+    const isList = section.items?.oneOf !== undefined;
+    const variants = section.oneOf ?? section.items?.oneOf;
+    if (variants === undefined && section.properties === undefined) {
       parts.push(...table(rowsOf(name, section, true)), '');
       continue;
     }
     parts.push(sentence(section.description ?? ''), '');
-    for (const variant of section.oneOf ?? [section]) {
+    for (const variant of variants ?? [section]) {
       const kind = variant.properties?.['kind']?.const;
       if (typeof kind === 'string') parts.push(`### kind: ${kind}`, '');
-      parts.push(...table(rowsBelow(name, variant)), '');
+      parts.push(...table(rowsBelow(isList ? `${name}[]` : name, variant)), '');
     }
   }
   return parts.join('\n').trimEnd() + '\n';

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { autodiscoverSection } from './schema/autodiscover.ts';
 import { cacheSection } from './schema/cache.ts';
+import { feedsSection } from './schema/feeds.ts';
 import { healthSection } from './schema/health.ts';
 import { identitySection } from './schema/identity.ts';
 import { journalSection } from './schema/journal.ts';
@@ -47,6 +48,9 @@ export const configSchema = z.strictObject({
   health: healthSection.prefault({}).describe('probes for load balancers and container engines'),
   upstream: upstreamSection.prefault({}).describe('the mail servers'),
   store: storeSection.prefault({ kind: 'embedded' }).describe('storage of the directory'),
+  feeds: feedsSection.describe(
+    'where compliance data comes from; of two feeds that report a value, the first one counts',
+  ),
   policy: policySection.prefault({}).describe('which phones get mail, and the actions for the others'),
   cache: cacheSection.prefault({}).describe('cache of verdicts'),
   outage: outageSection.prefault({}).describe('behaviour while the directory is unavailable'),

@@ -19,7 +19,8 @@ export function storeOptions(config: Config): StoreOptions {
     maxRollbackMs: store.maxRollbackSeconds * 1_000,
   };
   const { domains } = config.identity;
-  if (store.kind === 'embedded') return { kind: store.kind, path: store.path, domains, known };
+  const sources = config.feeds.map(({ name }) => name);
+  if (store.kind === 'embedded') return { kind: store.kind, path: store.path, domains, known, sources };
   const { kind, keyPrefix, commandTimeoutMs } = store;
   const sentinel = sentinelOptions(store);
   const tls = tlsFiles(store);
@@ -30,6 +31,7 @@ export function storeOptions(config: Config): StoreOptions {
     commandTimeoutMs,
     domains,
     known,
+    sources,
     ...(sentinel !== null && { sentinel }),
     ...(tls !== null && { tls }),
   };

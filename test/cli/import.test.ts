@@ -75,7 +75,7 @@ describe('import', () => {
       1,
       'EASGATE_USAGE',
     ],
-    [['import', fixture('jamf-webhook-mobiledevice.json')], 2, '--print'],
+    [['import', fixture('jamf-webhook-mobiledevice.json'), '--print', '--dry-run'], 2, '--dry-run'],
     [['import', fixture('jamf-webhook-mobiledevice.json'), '--print', '--format', 'xlsx'], 2, 'xlsx'],
   ])('%j ends with %i and says why', async (words, code, message) => {
     const ended = await runInProcess(...words);

@@ -27,6 +27,15 @@ export const WBXML2XML: NeededProgram = {
   required: false,
 };
 
+/** A directory server, and the command that changes it. */
+export const SLAPD: NeededProgram = { program: 'slapd', probe: '-VV', debian: 'slapd', required: false };
+export const LDAPMODIFY: NeededProgram = {
+  program: 'ldapmodify',
+  probe: '-VV',
+  debian: 'ldap-utils',
+  required: false,
+};
+
 /** Shells for the tests of completion scripts, besides bash. */
 export const ZSH: NeededProgram = { program: 'zsh', probe: '--version', debian: 'zsh', required: false };
 export const FISH: NeededProgram = { program: 'fish', probe: '--version', debian: 'fish', required: false };

@@ -1,6 +1,17 @@
 // Owns the installation of programs that tests need beyond npm, from Debian packages if this process may install them.
 import { spawnSync } from 'node:child_process';
-import { IP, NGINX, NOTHING_SKIPPED, REDIS, WBXML2XML, ZSH, FISH, isInstalled } from './programs.ts';
+import {
+  IP,
+  LDAPMODIFY,
+  NGINX,
+  NOTHING_SKIPPED,
+  REDIS,
+  SLAPD,
+  WBXML2XML,
+  ZSH,
+  FISH,
+  isInstalled,
+} from './programs.ts';
 
 function run(program: string, words: string[]): boolean {
   process.stdout.write(`test set-up: ${program} ${words.join(' ')}\n`);
@@ -11,7 +22,9 @@ function run(program: string, words: string[]): boolean {
 /** Waits for the lock of another installation. */
 const PATIENT = ['-o', 'DPkg::Lock::Timeout=300'];
 
-const missing = [REDIS, NGINX, WBXML2XML, IP, ZSH, FISH].filter((needed) => !isInstalled(needed));
+const missing = [REDIS, NGINX, WBXML2XML, IP, SLAPD, LDAPMODIFY, ZSH, FISH].filter(
+  (needed) => !isInstalled(needed),
+);
 if (missing.length > 0 && process.getuid?.() === 0) {
   // An unreachable package source must not prevent packages of other sources.
   run('apt-get', [...PATIENT, 'update']);

@@ -33,8 +33,8 @@ export function registerDevices(program: Command): void {
   );
 }
 
-/** Adds the filters of `devices list` and `partnerships list`, and the options of every list. */
-export function addInventoryOptions(command: Command): Command {
+/** Adds the filters of `devices list` and `partnerships list`. */
+export function addInventoryFilters(command: Command): Command {
   command
     .option('--user <user>', 'every name that may be this user')
     .option('--device <id>', 'device id in any spelling, or with * and ?')
@@ -49,7 +49,12 @@ export function addInventoryOptions(command: Command): Command {
     .addOption(new Option('--compliant <yes>', 'a feed reports it as compliant').choices(YES_NO))
     .addOption(words('--decision <actions>', 'manual decision on the device or partnership', DECISIONS))
     .option('--search <text>', 'part of any id, name, type, model, system or client');
-  return addListOptions(command, Object.keys(INVENTORY_FIELDS));
+  return command;
+}
+
+/** Adds those filters, and the options of every list. */
+export function addInventoryOptions(command: Command): Command {
+  return addListOptions(addInventoryFilters(command), Object.keys(INVENTORY_FIELDS));
 }
 
 function registerLooks(devices: Command): void {

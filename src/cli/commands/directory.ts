@@ -33,17 +33,11 @@ export function registerDirectory(program: Command): void {
 
 function registerUsers(program: Command): void {
   const users = program.command('users').description('users and their devices');
-  const list = users
-    .command('list')
-    .description('users, and the number of their devices in each state')
-    .option('--user <user>', 'every name that may be this user, or with * and ?')
-    .addOption(words('--state <states>', 'has a device in this state', ACCESS_STATES))
-    .option('--seen <time>', 'seen in the last 30m, 12h, 7d, or since a date')
-    .option('--not-seen <time>', 'not seen in the last 30m, 12h, 7d, or since a date')
-    .option('--min-devices <number>', 'has at least this number of devices')
-    .action(async (options: UserOptions, command: Command) =>
-      (await import('../users.ts')).list(options, command),
-    );
+  const list = addUserFilters(
+    users.command('list').description('users, and the number of their devices in each state'),
+  ).action(async (options: UserOptions, command: Command) =>
+    (await import('../users.ts')).list(options, command),
+  );
   addExamples(
     addListOptions(list, Object.keys(USER_FIELDS)),
     ['users list --min-devices 5 --sort -devices', 'users with the most devices'],
@@ -74,6 +68,16 @@ const DECIDE: readonly (readonly [AccessDecision['action'], string])[] = [
   ['block', 'keep a user out with every device'],
   ['quarantine', 'show a user the quarantine mailbox alone, on every device'],
 ];
+
+/** Adds the filters of `users list`. */
+export function addUserFilters(command: Command): Command {
+  return command
+    .option('--user <user>', 'every name that may be this user, or with * and ?')
+    .addOption(words('--state <states>', 'has a device in this state', ACCESS_STATES))
+    .option('--seen <time>', 'seen in the last 30m, 12h, 7d, or since a date')
+    .option('--not-seen <time>', 'not seen in the last 30m, 12h, 7d, or since a date')
+    .option('--min-devices <number>', 'has at least this number of devices');
+}
 
 function registerUserDecisions(users: Command): void {
   for (const [action, description] of DECIDE)
@@ -146,20 +150,11 @@ function registerDecisions(program: Command): void {
   decisions.showHelpAfterError(
     '(easgate devices allow, block, quarantine and wipe make decisions; easgate devices clear removes them)',
   );
-  const list = decisions
-    .command('list')
-    .description('all decisions, also on devices that were never seen')
-    .option('--device <id>', 'device id in any spelling, or with * and ?')
-    .option('--user <user>', 'every name that may be this user')
-    .addOption(words('--action <actions>', 'action of the decision', DECISION_ACTIONS))
-    .addOption(words('--state <states>', 'whether it is in force; for a wipe its progress', DECISION_STATES))
-    .option('--by <name>', 'author, may have * and ?')
-    .option('--decided <time>', 'made in the last 30m, 12h, 7d, or since a date')
-    .option('--ends <time>', 'ends within 30m, 12h, 7d, or before a date; includes expired ones')
-    .option('--search <text>', 'part of any id, name or reason')
-    .action(async (options: DecisionOptions, command: Command) =>
-      (await import('../inventory.ts')).listAllDecisions(options, command),
-    );
+  const list = addDecisionFilters(
+    decisions.command('list').description('all decisions, also on devices that were never seen'),
+  ).action(async (options: DecisionOptions, command: Command) =>
+    (await import('../inventory.ts')).listAllDecisions(options, command),
+  );
   addExamples(
     addListOptions(list, Object.keys(DECISION_FIELDS)),
     ['decisions list --action allow --state active --ends 7d', 'exceptions that expire soon'],
@@ -172,4 +167,17 @@ function registerDecisions(program: Command): void {
     ['devices block PHONE1 --reason "stolen"', 'makes a decision'],
     ['devices clear PHONE1', 'clears it'],
   );
+}
+
+/** Adds the filters of `decisions list`. */
+export function addDecisionFilters(command: Command): Command {
+  return command
+    .option('--device <id>', 'device id in any spelling, or with * and ?')
+    .option('--user <user>', 'every name that may be this user')
+    .addOption(words('--action <actions>', 'action of the decision', DECISION_ACTIONS))
+    .addOption(words('--state <states>', 'whether it is in force; for a wipe its progress', DECISION_STATES))
+    .option('--by <name>', 'author, may have * and ?')
+    .option('--decided <time>', 'made in the last 30m, 12h, 7d, or since a date')
+    .option('--ends <time>', 'ends within 30m, 12h, 7d, or before a date; includes expired ones')
+    .option('--search <text>', 'part of any id, name or reason');
 }

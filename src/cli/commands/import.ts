@@ -15,10 +15,19 @@ export function registerImport(program: Command): void {
     program
       .command('import')
       .argument('<file>', 'exported file, or - for standard input')
-      .description('read what a device management or Exchange exported')
+      .description('bring what a device management, a directory or Exchange exported into the directory')
       .addOption(new Option('--format <format>', 'what the file is').choices(IMPORT_FORMATS).default('auto'))
       .option('--source <name>', 'name of the source; default: the format')
-      .requiredOption('--print', 'print one JSON line for each record; the directory stays as it is')
+      .addOption(
+        new Option('--print', 'print one JSON line for each record; the directory stays as it is').conflicts([
+          'dryRun', 'replace', 'yes', 'allowDecisions', 'json',
+        ]), // prettier-ignore
+      )
+      .option('--dry-run', 'compute everything and write nothing')
+      .option('--replace', 'the file has all records of its source: others of this source are removed')
+      .option('--allow-decisions', 'allows of the file take effect, for 30 days')
+      .option('--yes', 'also where the brakes hold: more than 10 % (at least 20) would be removed or change')
+      .option('--json', 'one JSON document: counts, refused records, records without a device')
       .addOption(
         new Option(
           '--dates <order>',
@@ -26,10 +35,12 @@ export function registerImport(program: Command): void {
         ).choices(['day-first', 'month-first']),
       )
       .option('--time-zone <zone>', 'zone of times that name none, as Europe/Berlin', 'UTC')
-      .action(async (file: string, options: ImportOptions) =>
-        (await import('../import.ts')).importFile(file, options),
+      .action(async (file: string, options: ImportOptions, command: Command) =>
+        (await import('../import.ts')).importFile(file, options, command),
       ),
-    ['import devices.csv --print', 'detects the format, and names it on standard error'],
+    ['import devices.csv --dry-run', 'what it would change'],
+    ['import devices.csv --source intune --replace', 'what the file does not have is removed'],
+    ['import devices.csv --print', 'the records, as they are understood'],
     [
       'import DevicesWithInventory.csv --format intune --print | grep refused',
       'refused records, with line and reason',

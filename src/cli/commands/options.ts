@@ -15,13 +15,16 @@ export function words(flags: string, description: string, choices?: readonly str
 
 /** Adds the options of every list. `fields`: by which it can be sorted. */
 export function addListOptions(command: Command, fields: readonly string[]): Command {
-  const sort = new Option('--sort <fields>', `order: ${fields.join(', ')}; with - in front: descending`);
-  sort.argChoices = fields.flatMap((field) => [field, `-${field}`]);
-  return command
-    .addOption(sort)
-    .option('--limit <number>', 'maximum number of rows')
+  return addOrder(command, fields)
     .option('--relative', 'times relative to now, e.g. 3d ago')
     .option('--json', 'one JSON document, with ISO times');
+}
+
+/** Adds the options for the order and the number of rows. */
+export function addOrder(command: Command, fields: readonly string[]): Command {
+  const sort = new Option('--sort <fields>', `order: ${fields.join(', ')}; with - in front: descending`);
+  sort.argChoices = fields.flatMap((field) => [field, `-${field}`]);
+  return command.addOption(sort).option('--limit <number>', 'maximum number of rows');
 }
 
 /** One example: the words after `easgate`, and their meaning. */

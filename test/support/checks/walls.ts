@@ -109,6 +109,7 @@ export const WALLS: readonly Wall[] = [
       'directory',
       'journal',
       'gateway',
+      'feeds',
     ],
   },
   {
@@ -202,6 +203,9 @@ const PACKAGES = [
   'sax',
   'csv-parse',
   'csv-parse/*',
+  'ldapts',
+  'openid-client',
+  'croner',
 ];
 
 interface Override {

@@ -1,0 +1,244 @@
+// Owns the use case that brings the records of one run, of a feed or of an imported file, into the directory. The run is read and
+// looked at as a whole first: what the brakes hold writes nothing.
+import type { DirectoryStore, ImportedChange } from '../directory/store.ts';
+import { joinDeviceReport } from '../directory/device-reports.ts';
+import type { ReportOutcome } from '../directory/device-reports.ts';
+import { joinUserReport } from '../directory/user-reports.ts';
+import type { FeedPart, RecordKind } from '../feeds/contract.ts';
+import type { FeedLine } from '../feeds/record.ts';
+import type { DeviceObservation } from '../model/device.ts';
+import type { UserObservation } from '../model/user.ts';
+import { MAX_LISTED, noneWritten, whyNotRemoved } from './apply-outcome.ts';
+import type { ApplyOutcome, Refusal, WrittenCounts } from './apply-outcome.ts';
+import { heldBy } from './brakes.ts';
+import type { Brakes } from './brakes.ts';
+import { RunDecisions } from './decision-changes.ts';
+import { RunDevices } from './device-changes.ts';
+import { KnownRecords } from './known-records.ts';
+import { RunUsers } from './user-changes.ts';
+
+/** How a run is applied. */
+export interface ApplyOptions {
+  /** The source that the records are stored under. */
+  readonly source: string;
+  /** The time of records that name none: when the source was read, or the file was written; milliseconds since the epoch. */
+  readonly readAt: number;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  /** Kinds of which the run brings the whole set: what it does not bring is removed. */
+  readonly whole: readonly RecordKind[];
+  readonly brakes: Brakes;
+  /** Somebody looked at the outcome: the brakes do not hold. The source's own count and an empty answer still do. */
+  readonly beyondBrakes: boolean;
+  /** Whether an allow of the source takes effect. */
+  readonly allowDecisions: boolean;
+  /** Everything is computed, nothing is written. */
+  readonly dryRun: boolean;
+  readonly signal?: AbortSignal | undefined;
+  /** Called now and then: how many records were read, or written. */
+  readonly progress?: ((phase: 'read' | 'written', count: number) => void) | undefined;
+}
+
+const BATCH = 500;
+
+/** Applies a run. @throws what the source throws: then nothing was written; or what the store throws */
+export async function applyLines(
+  store: DirectoryStore,
+  parts: AsyncIterable<Pick<FeedPart, 'lines' | 'gone' | 'count'>>,
+  options: ApplyOptions,
+): Promise<ApplyOutcome> {
+  const { source, now, signal } = options;
+  const known = await KnownRecords.read(store, source, now, signal);
+  const devices = await RunDevices.open(known, options);
+  try {
+    return await new Run(store, options, known, devices).apply(parts);
+  } finally {
+    await devices.close();
+  }
+}
+
+class Run {
+  private readonly store: DirectoryStore;
+  private readonly options: ApplyOptions;
+  private readonly known: KnownRecords;
+  private readonly devices: RunDevices;
+  private readonly users: RunUsers;
+  private readonly decisions: RunDecisions;
+  private readonly read = { device: 0, user: 0, group: 0, decision: 0, refused: 0 };
+  private readonly stated: Partial<Record<RecordKind, number>> = {};
+  private readonly refusals: Refusal[] = [];
+  private written = 0;
+
+  constructor(store: DirectoryStore, options: ApplyOptions, known: KnownRecords, devices: RunDevices) {
+    this.store = store;
+    this.options = options;
+    this.known = known;
+    this.devices = devices;
+    this.users = new RunUsers(known.users);
+    this.decisions = new RunDecisions(known, options);
+  }
+
+  async apply(parts: AsyncIterable<Pick<FeedPart, 'lines' | 'gone' | 'count'>>): Promise<ApplyOutcome> {
+    await this.readAll(parts);
+    await this.devices.joinNameless();
+    const notRemoved: string[] = [];
+    const removesDevices = this.removes('device', this.presentDevices(), notRemoved);
+    const removesUsers = this.removes('user', this.presentUsers(), notRemoved);
+    const removesGroups = this.removes('group', this.presentGroups(), notRemoved);
+    const { source, readAt } = this.options;
+    const users = this.users.changes({ source, readAt, removesUsers, removesGroups });
+    // A list of decisions is whole where the list of devices is.
+    const decisions = this.decisions.changes(removesDevices);
+    const touched = [this.devices.touched(removesDevices), ...users.touched, decisions.touched];
+    const held = this.options.beyondBrakes ? [] : heldBy(touched, this.options.brakes);
+    const counts = { devices: noneWritten(), users: noneWritten() };
+    if (held.length === 0) {
+      for await (const batch of this.devices.observations(removesDevices))
+        await this.write(batch, counts.devices, (some) => this.putDevices(some));
+      for (const batch of batches(users.observations))
+        await this.write(batch, counts.users, (some) => this.putUsers(some));
+      await this.putDecisions(decisions.changes);
+    }
+    const { joined, notJoined, firstNotJoined } = this.devices;
+    return {
+      source,
+      dryRun: this.options.dryRun,
+      read: this.read,
+      ...counts,
+      decisions: held.length === 0 ? decisions.counts : { ...decisions.counts, applied: 0, removed: 0 },
+      joined,
+      notJoined: { count: notJoined, first: firstNotJoined },
+      refused: { count: this.read.refused, first: this.refusals },
+      held,
+      notRemoved,
+    };
+  }
+
+  private async readAll(parts: AsyncIterable<Pick<FeedPart, 'lines' | 'gone' | 'count'>>): Promise<void> {
+    let read = 0;
+    for await (const { lines, gone, count } of parts) {
+      this.options.signal?.throwIfAborted();
+      for (const line of lines) await this.add(line);
+      for (const { kind, sourceId } of gone ?? []) this.addGone(kind, sourceId);
+      Object.assign(this.stated, count);
+      read += lines.length;
+      this.options.progress?.('read', read);
+    }
+  }
+
+  private async add(line: FeedLine): Promise<void> {
+    this.read[line.type]++;
+    const { source } = this.options;
+    if (line.type === 'refused') {
+      if (this.refusals.length < MAX_LISTED) this.refusals.push({ line: line.line, reason: line.reason });
+    } else if (line.type === 'device') await this.devices.add({ ...line, source });
+    else if (line.type === 'user') this.users.addUser(line);
+    else if (line.type === 'group') this.users.addGroup(line);
+    else this.decisions.add(line);
+  }
+
+  private addGone(kind: RecordKind, sourceId: string): void {
+    if (kind === 'group') {
+      this.users.addGroup({
+        type: 'group',
+        line: 0,
+        source: '',
+        id: sourceId,
+        sourceId,
+        members: [],
+        problems: [],
+      });
+      return;
+    }
+    if (kind === 'device') {
+      const key = this.known.deviceOf.get(sourceId);
+      if (key !== undefined) this.devices.gone.add(key);
+      return;
+    }
+    const key = this.known.userOf.get(sourceId);
+    if (key !== undefined) this.users.gone.add(key);
+  }
+
+  private removes(kind: RecordKind, before: number, notRemoved: string[]): boolean {
+    if (!this.options.whole.includes(kind)) return false;
+    const stated = this.stated[kind];
+    // A record that was refused is one of the source's all the same, and may be any of those that seem to be missing.
+    const why = whyNotRemoved(kind, { read: this.read[kind], refused: this.read.refused, before, stated });
+    if (why !== null) notRemoved.push(why);
+    return why === null;
+  }
+
+  private presentDevices(): number {
+    let count = 0;
+    for (const { isPresent } of this.known.devices.values()) if (isPresent) count++;
+    return count;
+  }
+
+  private presentUsers(): number {
+    let count = 0;
+    for (const { removed } of this.known.users.values()) if (removed !== true) count++;
+    return count;
+  }
+
+  private presentGroups(): number {
+    const groups = new Set<string>();
+    for (const user of this.known.users.values()) for (const group of user.groups ?? []) groups.add(group);
+    return groups.size;
+  }
+
+  private async write<Observation extends { readonly removed?: boolean | null | undefined }>(
+    batch: readonly Observation[],
+    counts: WrittenCounts,
+    put: (batch: readonly Observation[]) => Promise<readonly ReportOutcome[]>,
+  ): Promise<void> {
+    this.options.signal?.throwIfAborted();
+    const outcomes = await put(batch);
+    for (const [index, outcome] of outcomes.entries()) {
+      const isRemoval = batch[index]?.removed === true;
+      if (outcome === 'older') counts.older++;
+      else if (outcome === 'stored') counts.unchanged++;
+      else if (isRemoval) counts.removed++;
+      else counts.accepted++;
+    }
+    this.written += batch.length;
+    this.options.progress?.('written', this.written);
+  }
+
+  private async putDevices(batch: readonly DeviceObservation[]): Promise<readonly ReportOutcome[]> {
+    if (!this.options.dryRun) return this.store.putDevices(batch);
+    return Promise.all(
+      batch.map(async (observation) => {
+        const { reports = [] } = (await this.store.getDevice(observation.key)) ?? {};
+        const before = reports.find(({ source }) => source === observation.source) ?? null;
+        return outcomeOf(
+          joinDeviceReport(
+            before,
+            observation,
+            this.options.now,
+            reports.filter((one) => one !== before),
+          ),
+        );
+      }),
+    );
+  }
+
+  private async putUsers(batch: readonly UserObservation[]): Promise<readonly ReportOutcome[]> {
+    if (!this.options.dryRun) return this.store.putUsers(batch);
+    return batch.map((observation) =>
+      outcomeOf(joinUserReport(this.known.users.get(observation.key) ?? null, observation, this.options.now)),
+    );
+  }
+
+  private async putDecisions(changes: readonly ImportedChange[]): Promise<void> {
+    if (this.options.dryRun) return;
+    for (const batch of batches(changes)) await this.store.putImported(this.options.source, batch);
+  }
+}
+
+function outcomeOf(joined: { readonly isNews: boolean } | null): ReportOutcome {
+  return joined === null ? 'older' : joined.isNews ? 'news' : 'stored';
+}
+
+function* batches<One>(all: readonly One[]): Generator<readonly One[]> {
+  for (let at = 0; at < all.length; at += BATCH) yield all.slice(at, at + BATCH);
+}

@@ -1,0 +1,174 @@
+// Owns the devices of a run: which device each record belongs to, which ones the source no longer has, and how many the run
+// changes. Records wait in temporary files until the whole run is known.
+import type { DeviceKey } from '../identity/keys.ts';
+import type { DeviceLine } from '../feeds/record.ts';
+import type { DeviceObservation } from '../model/device.ts';
+import { MAX_LISTED } from './apply-outcome.ts';
+import type { NotJoined } from './apply-outcome.ts';
+import type { Touched } from './brakes.ts';
+import type { KnownRecords } from './known-records.ts';
+import { deviceObservation, deviceState, millis, onlyRefusals } from './line-observations.ts';
+import { LineSpool } from './line-spool.ts';
+
+/** How the lines of a run are to be understood. */
+export interface DeviceRun {
+  readonly source: string;
+  /** When the source was read, milliseconds since the epoch. */
+  readonly readAt: number;
+  readonly now: number;
+}
+
+/** Devices of one run. */
+export class RunDevices {
+  /** Records of devices that were read. */
+  read = 0;
+  joined = 0;
+  notJoined = 0;
+  readonly firstNotJoined: NotJoined[] = [];
+  /** Devices that the source says it deleted. */
+  readonly gone = new Set<DeviceKey>();
+  private readonly known: KnownRecords;
+  private readonly run: DeviceRun;
+  private readonly named: LineSpool<DeviceObservation>;
+  private readonly nameless: LineSpool<DeviceLine>;
+  private readonly brought = new Set<DeviceKey>();
+  private readonly changed = new Set<DeviceKey>();
+  private readonly retired = new Set<DeviceKey>();
+  /** Devices of the run that only other sources reported before. */
+  private foreign = 0;
+
+  private constructor(
+    known: KnownRecords,
+    run: DeviceRun,
+    named: LineSpool<DeviceObservation>,
+    nameless: LineSpool<DeviceLine>,
+  ) {
+    this.known = known;
+    this.run = run;
+    this.named = named;
+    this.nameless = nameless;
+  }
+
+  static async open(known: KnownRecords, run: DeviceRun): Promise<RunDevices> {
+    return new RunDevices(
+      known,
+      run,
+      await LineSpool.open<DeviceObservation>(),
+      await LineSpool.open<DeviceLine>(),
+    );
+  }
+
+  async add(line: DeviceLine): Promise<void> {
+    this.read++;
+    if (line.id === null) await this.nameless.add(line);
+    else for (const key of [line.id, ...line.otherIds]) await this.put(line, key as DeviceKey);
+  }
+
+  /** Joins the records without an id, once all others are known. */
+  async joinNameless(): Promise<void> {
+    const byId = new Set(this.brought);
+    const claims = new Map<DeviceKey, number>();
+    const sure = new Map<DeviceKey, number>();
+    for await (const batch of this.nameless.batches(BATCH))
+      for (const line of batch) {
+        const join = this.known.joinOf(line);
+        if (join === null) continue;
+        const counts = join.isClaim ? claims : sure;
+        counts.set(join.key, (counts.get(join.key) ?? 0) + 1);
+      }
+    for await (const batch of this.nameless.batches(BATCH))
+      for (const line of batch) {
+        const join = this.known.joinOf(line);
+        // A record with the id, or with a surer name, speaks for the device already; of two equal ones none does.
+        const isFree =
+          join !== null &&
+          !byId.has(join.key) &&
+          (join.isClaim ? claims.get(join.key) === 1 && !sure.has(join.key) : sure.get(join.key) === 1);
+        if (!isFree) {
+          this.keepAside(line);
+          continue;
+        }
+        this.joined++;
+        await this.put(join.isClaim ? onlyRefusals(line) : line, join.key);
+      }
+  }
+
+  /** What the run changes. `removesAbsent`: devices that the run did not bring are removed. */
+  touched(removesAbsent: boolean): Touched {
+    let before = this.foreign;
+    let removed = this.retired.size;
+    for (const [key, { isPresent, observedAt }] of this.known.devices) {
+      if (!isPresent) continue;
+      before++;
+      if (this.isRemoved(key, observedAt, removesAbsent)) removed++;
+    }
+    return { what: 'devices', before, removed, changed: this.changed.size };
+  }
+
+  /** What is to be written, in batches. */
+  async *observations(removesAbsent: boolean): AsyncGenerator<readonly DeviceObservation[]> {
+    yield* this.named.batches(BATCH);
+    const { source, readAt } = this.run;
+    let batch: DeviceObservation[] = [];
+    for (const [key, { isPresent, observedAt }] of this.known.devices) {
+      if (!isPresent || !this.isRemoved(key, observedAt, removesAbsent)) continue;
+      batch.push({ key, source, observedAt: readAt, version: readAt, removed: true });
+      if (batch.length < BATCH) continue;
+      yield batch;
+      batch = [];
+    }
+    if (batch.length > 0) yield batch;
+  }
+
+  async close(): Promise<void> {
+    await this.named.close();
+    await this.nameless.close();
+  }
+
+  /** What an old file does not have may have come since. */
+  private isRemoved(key: DeviceKey, observedAt: number, removesAbsent: boolean): boolean {
+    return !this.brought.has(key) && observedAt <= this.run.readAt && (removesAbsent || this.gone.has(key));
+  }
+
+  private keepAside(record: DeviceLine): void {
+    this.notJoined++;
+    if (this.firstNotJoined.length === MAX_LISTED) return;
+    const { line, sourceId, serialNumber, udid, imei, owner } = record;
+    const name = serialNumber ?? udid ?? imei ?? sourceId ?? owner ?? '';
+    this.firstNotJoined.push({ line, name, near: this.known.nearMisses(record) });
+  }
+
+  private async put(line: DeviceLine, key: DeviceKey): Promise<void> {
+    this.count(line, key);
+    this.brought.add(key);
+    await this.named.add(deviceObservation(line, key, this.run.readAt));
+  }
+
+  private count(line: DeviceLine, key: DeviceKey): void {
+    const before = this.known.devices.get(key);
+    if (before === undefined) return;
+    const { own, isPresent, observedAt, effective } = before;
+    if (own !== null && (millis(line.observedAt) ?? this.run.readAt) < observedAt) return;
+    if (own === null && effective !== null && !this.brought.has(key)) this.foreign++;
+    if (line.removed) {
+      if (isPresent) this.retired.add(key);
+      else if (own === null && effective !== null) this.changed.add(key);
+      return;
+    }
+    if (own !== null && !isPresent) this.changed.add(key);
+    const after = deviceState({ ...line, graceUntil: millis(line.graceUntil) }, this.run.now);
+    const earlier = own ?? effective;
+    if (earlier !== null && (own === null ? contradicts(earlier, after) : earlier !== after))
+      this.changed.add(key);
+  }
+}
+
+/** Devices that are written, or read back, at once. */
+const BATCH = 500;
+
+/** Whether a source that is new for a device says something else than the others; what it does not say changes nothing. */
+function contradicts(before: string, after: string): boolean {
+  for (let at = 0; at < Math.min(before.length, after.length); at++)
+    if (after[at] !== '-' && before[at] !== after[at]) return true;
+  return false;
+}

@@ -1,0 +1,90 @@
+// Owns how the configuration becomes feeds.
+import { dirname, join } from 'node:path';
+import { NO_SCHEDULE, isSchedule } from '../../config/feed-schedule.ts';
+import { readSecret } from '../../config/load.ts';
+import { ConfigError } from '../../config/problems.ts';
+import type { Config } from '../../config/schema.ts';
+import { ProgramError } from '../../errors.ts';
+import type { FeedAdapter } from '../../feeds/contract.ts';
+import { FilesAdapter } from '../../feeds/files/files-adapter.ts';
+import type { FilesOptions } from '../../feeds/files/files-adapter.ts';
+import { graphFeed } from '../../feeds/graph/read-graph.ts';
+import { ldapFeed } from '../../feeds/ldap/read-ldap.ts';
+import { FeedStates } from './feed-state.ts';
+import type { Feed } from './run-feed.ts';
+
+const HOUR_MS = 3_600_000;
+
+/** The configured feeds, in order of precedence. @throws ConfigError for a schedule or a secret */
+export function configuredFeeds({ feeds }: Config): Feed[] {
+  return feeds.map((settings) => {
+    const { name, schedule, fullEveryHours, staleAfter, maxRemoved, maxChanged, allowDecisions } = settings;
+    if (!isSchedule(schedule)) throw new ConfigError(`feeds: ${name}: schedule`, [NO_SCHEDULE]);
+    return {
+      name,
+      schedule,
+      fullEveryMs: fullEveryHours * HOUR_MS,
+      staleAfter,
+      brakes: { maxRemoved, maxChanged },
+      allowDecisions,
+      adapter: adapterOf(settings),
+    };
+  });
+}
+
+/** The feed with a name, configured or ready to run. @throws ProgramError EASGATE_NOT_FOUND */
+export function feedNamed<Named extends { readonly name: string }>(
+  feeds: readonly Named[],
+  name: string,
+): Named {
+  const found = feeds.find((feed) => feed.name === name);
+  if (found !== undefined) return found;
+  const names = feeds.map((feed) => feed.name);
+  const known = names.length === 0 ? '; there are none' : `; there are ${names.join(', ')}`;
+  throw new ProgramError('EASGATE_NOT_FOUND', `no feed ${name}${known}`);
+}
+
+type FeedSettings = Config['feeds'][number];
+
+function adapterOf(settings: FeedSettings): FeedAdapter {
+  const { name } = settings;
+  if (settings.kind === 'files') return new FilesAdapter({ ...readingOf(settings), path: settings.path });
+  if (settings.kind === 'ldap')
+    return ldapFeed(name, {
+      ...settings,
+      password: readSecret(settings.password, `feeds: ${name}: password`),
+    });
+  const { clientSecret, ...others } = settings;
+  return graphFeed(name, {
+    ...others,
+    ...(clientSecret !== undefined && {
+      clientSecret: readSecret(clientSecret, `feeds: ${name}: clientSecret`),
+    }),
+  });
+}
+
+/** How the files of a feed are read. */
+type Reading = Omit<FilesOptions, 'path'>;
+
+function readingOf(settings: FeedSettings): Reading {
+  const { name: source } = settings;
+  // What another kind of source was saved as.
+  if (settings.kind !== 'files') return { source, format: null, zone: 'UTC', order: null };
+  const { format, timeZone: zone, dates } = settings;
+  return {
+    source,
+    format: format === 'auto' ? null : format,
+    zone,
+    order: dates === undefined ? null : dates === 'day-first' ? 'dayFirst' : 'monthFirst',
+  };
+}
+
+/** How a file of the feed with this name is read. @throws ProgramError EASGATE_NOT_FOUND */
+export function fileReading({ feeds }: Config, name: string): Reading {
+  return readingOf(feedNamed(feeds, name));
+}
+
+/** What is remembered of the feeds of this directory: a folder beside its data. */
+export function feedStates({ store }: Config): FeedStates {
+  return new FeedStates(join(dirname(store.identityFile ?? '.'), 'feeds'));
+}

@@ -1,0 +1,81 @@
+// Owns what is remembered of a feed between runs: one small file for each feed, beside the directory's data.
+import { randomUUID } from 'node:crypto';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+
+const time = (description: string) =>
+  z.number().nullable().default(null).describe(`${description}, milliseconds since the epoch; null = never`);
+const counts = z.object({
+  accepted: z.number(),
+  unchanged: z.number(),
+  older: z.number(),
+  removed: z.number(),
+});
+
+/** The counts of a run that was applied. */
+const runSchema = z.object({
+  isFull: z.boolean(),
+  tookMs: z.number(),
+  devices: counts,
+  users: counts,
+  refused: z.number(),
+  joined: z.number(),
+  notJoined: z.number(),
+  notRemoved: z.array(z.string()),
+});
+
+const stateSchema = z.object({
+  cursor: z.string().nullable().default(null).describe('Where the next run begins; null = a full run'),
+  lastFullAt: time('When a full run was last applied'),
+  lastSuccessAt: time('When a run was last applied'),
+  lastTriedAt: time('When a run last began'),
+  failures: z.number().int().min(0).default(0).describe('Runs that failed since the last one that did not'),
+  error: z
+    .object({ at: z.number(), code: z.string(), message: z.string() })
+    .nullable()
+    .default(null)
+    .describe('The last failure since then'),
+  held: z
+    .object({ at: z.number(), reasons: z.array(z.string()) })
+    .nullable()
+    .default(null)
+    .describe('The last run was held by a brake'),
+  run: runSchema.nullable().default(null).describe('The last run that was applied'),
+});
+
+/** What is remembered of a feed. */
+export type FeedState = Readonly<z.infer<typeof stateSchema>>;
+
+/** The files of all feeds. */
+export class FeedStates {
+  private readonly folder: string;
+
+  constructor(folder: string) {
+    this.folder = folder;
+  }
+
+  /** A missing or damaged file means that nothing is known: the next run is a full one. */
+  async read(name: string): Promise<FeedState> {
+    let stored: unknown = {};
+    try {
+      stored = JSON.parse(await readFile(this.path(name), 'utf8'));
+    } catch {
+      // As above.
+    }
+    const parsed = stateSchema.safeParse(stored);
+    return parsed.success ? parsed.data : stateSchema.parse({});
+  }
+
+  /** Replaces the file as a whole. A cursor may hold a token of the source: only its user can read it. */
+  async write(name: string, state: FeedState): Promise<void> {
+    await mkdir(this.folder, { recursive: true });
+    const draft = `${this.path(name)}.${randomUUID()}`;
+    await writeFile(draft, `${JSON.stringify(state)}\n`, { mode: 0o600, flush: true });
+    await rename(draft, this.path(name));
+  }
+
+  private path(name: string): string {
+    return join(this.folder, `${name}.json`);
+  }
+}

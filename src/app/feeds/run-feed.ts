@@ -1,0 +1,135 @@
+// Owns one run of a feed: full or incremental, applied behind the brakes, remembered for the next one.
+import type { DirectoryStore } from '../../directory/store.ts';
+import { FeedError } from '../../feeds/contract.ts';
+import type { FeedAdapter, FeedPart } from '../../feeds/contract.ts';
+import { applyLines } from '../apply-lines.ts';
+import type { ApplyOutcome } from '../apply-outcome.ts';
+import type { Brakes } from '../brakes.ts';
+import type { FeedState, FeedStates } from './feed-state.ts';
+
+/** A configured feed. */
+export interface Feed {
+  readonly name: string;
+  /** When it runs, as cron has it. */
+  readonly schedule: string;
+  readonly fullEveryMs: number;
+  /** Missed runs after which it is stale. */
+  readonly staleAfter: number;
+  readonly brakes: Brakes;
+  readonly allowDecisions: boolean;
+  readonly adapter: FeedAdapter;
+}
+
+/** How a run is to be made. */
+export interface RunOptions {
+  /** Somebody confirmed what the brakes hold. */
+  readonly confirmed?: boolean;
+  /** Everything is computed; nothing is written or remembered. */
+  readonly dryRun?: boolean;
+  readonly signal: AbortSignal;
+  readonly progress?: (phase: 'read' | 'written', count: number) => void;
+}
+
+/**
+ * Runs a feed once. A failure is remembered, and thrown.
+ * @throws FeedError, or an error of the store
+ */
+export async function runFeed(
+  store: DirectoryStore,
+  states: FeedStates,
+  feed: Feed,
+  options: RunOptions,
+): Promise<ApplyOutcome> {
+  const before = await states.read(feed.name);
+  const startedAt = Date.now();
+  const isFullDue = before.lastFullAt === null || startedAt - before.lastFullAt >= feed.fullEveryMs;
+  // A clock that was set back must not put a full run off.
+  const isAhead = before.lastFullAt !== null && before.lastFullAt > startedAt;
+  const cursor = isFullDue || isAhead ? null : before.cursor;
+  const remember = async (state: Partial<FeedState>): Promise<void> => {
+    if (options.dryRun !== true)
+      await states.write(feed.name, { ...before, lastTriedAt: startedAt, ...state });
+  };
+  try {
+    const made = await attempt(store, feed, cursor, startedAt, options);
+    await remember(stateAfter(made, startedAt));
+    return made.outcome;
+  } catch (error) {
+    if (!options.signal.aborted) await remember({ failures: before.failures + 1, error: failure(error) });
+    throw error;
+  }
+}
+
+interface Made {
+  readonly outcome: ApplyOutcome;
+  readonly isFull: boolean;
+  readonly cursor: string | null;
+}
+
+async function attempt(
+  store: DirectoryStore,
+  feed: Feed,
+  cursor: string | null,
+  startedAt: number,
+  options: RunOptions,
+): Promise<Made> {
+  let next: string | null = null;
+  const parts = async function* (): AsyncGenerator<FeedPart> {
+    for await (const part of feed.adapter.run(cursor, options.signal)) {
+      next = part.cursor ?? next;
+      yield part;
+    }
+  };
+  try {
+    const outcome = await applyLines(store, parts(), {
+      source: feed.name,
+      readAt: startedAt,
+      now: startedAt,
+      whole: cursor === null ? feed.adapter.complete : [],
+      brakes: feed.brakes,
+      beyondBrakes: options.confirmed ?? false,
+      allowDecisions: feed.allowDecisions,
+      dryRun: options.dryRun ?? false,
+      signal: options.signal,
+      progress: options.progress,
+    });
+    return { outcome, isFull: cursor === null, cursor: next };
+  } catch (error) {
+    // Nothing was written: the source was read as a whole before.
+    if (cursor === null || !(error instanceof FeedError) || error.code !== 'EASGATE_FEED_CURSOR') throw error;
+    return attempt(store, feed, null, startedAt, options);
+  }
+}
+
+function stateAfter({ outcome, isFull, cursor }: Made, startedAt: number): Partial<FeedState> {
+  // What was held was not applied: the next run begins where this one did.
+  if (outcome.held.length > 0)
+    return { held: { at: startedAt, reasons: [...outcome.held] }, failures: 0, error: null };
+  const { devices, users, refused, joined, notJoined, notRemoved } = outcome;
+  return {
+    cursor,
+    ...(isFull && { lastFullAt: startedAt }),
+    lastSuccessAt: startedAt,
+    failures: 0,
+    error: null,
+    held: null,
+    run: {
+      isFull,
+      tookMs: Date.now() - startedAt,
+      devices,
+      users,
+      refused: refused.count,
+      joined,
+      notJoined: notJoined.count,
+      notRemoved: [...notRemoved],
+    },
+  };
+}
+
+const MAX_MESSAGE = 500;
+
+function failure(error: unknown): NonNullable<FeedState['error']> {
+  const known = error instanceof Error ? error : new Error(String(error));
+  const code = 'code' in known && typeof known.code === 'string' ? known.code : 'EASGATE_FEED_SOURCE';
+  return { at: Date.now(), code, message: known.message.slice(0, MAX_MESSAGE) };
+}

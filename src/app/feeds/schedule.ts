@@ -1,0 +1,59 @@
+// Owns when feeds run: schedules, waits after failures, and the moment a feed is stale. Pure, but for `random`.
+import { Cron } from 'croner';
+import type { FeedState } from './feed-state.ts';
+import type { Feed } from './run-feed.ts';
+
+const FIRST_WAIT_MS = 30_000;
+const LONGEST_WAIT_MS = 3_600_000;
+
+/** The first moment of a schedule after `after`, milliseconds since the epoch; null = none. */
+export function nextRun(schedule: string, after: number): number | null {
+  return new Cron(schedule).nextRun(new Date(after))?.getTime() ?? null;
+}
+
+/** The wait after so many failures in a row: it doubles, up to an hour, and is spread, so that not all gateways ask at once. */
+export function backOff(failures: number, retryAfter: number | null, random = Math.random): number {
+  const longest = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(failures - 1, 20));
+  return Math.max(longest * (0.5 + random() / 2), Math.min(retryAfter ?? 0, LONGEST_WAIT_MS));
+}
+
+/** How a feed is, for lists, metrics and warnings. */
+export interface FeedHealth {
+  readonly name: string;
+  readonly kind: string;
+  readonly state: 'ok' | 'held' | 'failing' | 'stale' | 'never run';
+  /** Milliseconds since the last run that was applied; null = never. */
+  readonly lagMs: number | null;
+  /** When it runs next, milliseconds since the epoch; null = never. */
+  readonly nextAt: number | null;
+  readonly remembered: FeedState;
+}
+
+/** The health of a feed at `now`. */
+export function healthOf(feed: Feed, remembered: FeedState, now: number): FeedHealth {
+  const { lastSuccessAt, held, error } = remembered;
+  const missed = lastSuccessAt === null ? null : runAfter(feed, lastSuccessAt);
+  const isStale = missed !== null && missed < now;
+  const state = isStale
+    ? 'stale'
+    : held !== null
+      ? 'held'
+      : error !== null
+        ? 'failing'
+        : lastSuccessAt === null
+          ? 'never run'
+          : 'ok';
+  return {
+    name: feed.name,
+    kind: feed.adapter.kind,
+    state,
+    lagMs: lastSuccessAt === null ? null : Math.max(0, now - lastSuccessAt),
+    nextAt: nextRun(feed.schedule, now),
+    remembered,
+  };
+}
+
+/** The run that makes a feed stale if it is missed too. */
+function runAfter({ schedule, staleAfter }: Feed, at: number): number | null {
+  return new Cron(schedule).nextRuns(staleAfter, new Date(at)).at(-1)?.getTime() ?? null;
+}

@@ -1,0 +1,75 @@
+// Owns the feeds of a running process: each runs by its schedule, one run at a time, until it is closed.
+import { setTimeout } from 'node:timers/promises';
+import type { DirectoryStore } from '../../directory/store.ts';
+import { FeedError } from '../../feeds/contract.ts';
+import type { ApplyOutcome } from '../apply-outcome.ts';
+import type { FeedStates } from './feed-state.ts';
+import { runFeed } from './run-feed.ts';
+import type { Feed } from './run-feed.ts';
+import { backOff, nextRun } from './schedule.ts';
+
+/** What a process is told of its feeds. */
+export interface FeedEvents {
+  onRun(feed: Feed, outcome: ApplyOutcome): void;
+  onFailure(feed: Feed, error: unknown): void;
+}
+
+/** Running feeds. */
+export interface RunningFeeds {
+  /** Ends runs that are under way, which then have written nothing more, and resolves when all have ended. */
+  close(): Promise<void>;
+}
+
+/** A timer takes no more than 2^31 ms; the clock may be set meanwhile. */
+const LONGEST_SLEEP_MS = 60_000;
+
+/** Starts the feeds. A feed whose last scheduled run was missed runs at once. Only one process of a fleet may do this. */
+export function startFeeds(
+  store: DirectoryStore,
+  states: FeedStates,
+  feeds: readonly Feed[],
+  events: FeedEvents,
+): RunningFeeds {
+  const closing = new AbortController();
+  const loops = feeds.map((feed) => loop(store, states, feed, events, closing.signal));
+  return {
+    close: async () => {
+      closing.abort();
+      await Promise.all(loops);
+    },
+  };
+}
+
+async function loop(
+  store: DirectoryStore,
+  states: FeedStates,
+  feed: Feed,
+  events: FeedEvents,
+  signal: AbortSignal,
+): Promise<void> {
+  let dueAt = nextRun(feed.schedule, (await states.read(feed.name)).lastSuccessAt ?? 0);
+  let failures = 0;
+  while (dueAt !== null && (await sleepUntil(dueAt, signal))) {
+    try {
+      events.onRun(feed, await runFeed(store, states, feed, { signal }));
+      failures = 0;
+      dueAt = nextRun(feed.schedule, Date.now());
+    } catch (error) {
+      if (signal.aborted) return;
+      events.onFailure(feed, error);
+      failures++;
+      dueAt = Date.now() + backOff(failures, error instanceof FeedError ? error.retryAfter : null);
+    }
+  }
+}
+
+/** False = it was closed. */
+async function sleepUntil(at: number, signal: AbortSignal): Promise<boolean> {
+  try {
+    while (!signal.aborted && Date.now() < at)
+      await setTimeout(Math.min(at - Date.now(), LONGEST_SLEEP_MS), undefined, { signal });
+  } catch {
+    return false;
+  }
+  return !signal.aborted;
+}

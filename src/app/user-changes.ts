@@ -1,0 +1,178 @@
+// Owns the users of a run: groups closed into their members, and how many accounts and memberships the run changes. Pure.
+// The users of a run are kept in memory: names and groups, no more.
+import type { UserKey } from '../identity/keys.ts';
+import type { GroupLine, UserLine } from '../feeds/record.ts';
+import type { UserObservation, UserReport } from '../model/user.ts';
+import type { Touched } from './brakes.ts';
+import { millis } from './line-observations.ts';
+
+/** What the users of a run become. */
+export interface UserChanges {
+  readonly observations: readonly UserObservation[];
+  readonly touched: readonly Touched[];
+}
+
+/** How the lines of a run are to be understood. */
+export interface UserRun {
+  readonly source: string;
+  /** When the source was read, milliseconds since the epoch. */
+  readonly readAt: number;
+  /** Users that the run did not bring are removed. */
+  readonly removesUsers: boolean;
+  /** Groups that the run did not bring have no members any more. */
+  readonly removesGroups: boolean;
+}
+
+/** Users and groups of one run. */
+export class RunUsers {
+  readonly users = new Map<UserKey, UserLine>();
+  readonly groups = new Map<string, Set<string>>();
+  /** Users that the source says it deleted. */
+  readonly gone = new Set<UserKey>();
+  private readonly known: ReadonlyMap<UserKey, UserReport>;
+  private readonly idOf = new Map<string, UserKey>();
+
+  /** `known`: what the source reported before. */
+  constructor(known: ReadonlyMap<UserKey, UserReport>) {
+    this.known = known;
+    for (const [key, { aliases }] of known) for (const alias of aliases ?? []) this.idOf.set(alias, key);
+  }
+
+  addUser(line: UserLine): void {
+    const key = line.id as UserKey;
+    this.users.set(key, line);
+    for (const alias of line.aliases) this.idOf.set(alias, key);
+  }
+
+  /** A group may come in several lines. */
+  addGroup({ id, members }: GroupLine): void {
+    const known = this.groups.get(id) ?? new Set<string>();
+    for (const member of members) known.add(member);
+    this.groups.set(id, known);
+  }
+
+  /** What is to be written, and what it changes. */
+  changes(run: UserRun): UserChanges {
+    const groupsOf = this.membersByUser();
+    const keys = new Set<UserKey>([...this.users.keys(), ...groupsOf.keys(), ...this.gone]);
+    if (run.removesUsers || run.removesGroups || this.groups.size > 0)
+      for (const key of this.known.keys()) keys.add(key);
+    const tally = new Tally(this.known);
+    const observations: UserObservation[] = [];
+    for (const key of keys) {
+      const observation = this.observationOf(key, groupsOf.get(key) ?? [], run);
+      if (observation === null) continue;
+      observations.push(observation);
+      tally.count(this.known.get(key) ?? null, observation);
+    }
+    return { observations, touched: tally.touched() };
+  }
+
+  private membersByUser(): Map<UserKey, string[]> {
+    const groupsOf = new Map<UserKey, string[]>();
+    for (const [group, members] of this.groups)
+      for (const member of members) {
+        const key = this.users.has(member as UserKey)
+          ? (member as UserKey)
+          : (this.idOf.get(member) ?? (member as UserKey));
+        const groups = groupsOf.get(key);
+        if (groups === undefined) groupsOf.set(key, [group]);
+        else if (!groups.includes(group)) groups.push(group);
+      }
+    return groupsOf;
+  }
+
+  private observationOf(key: UserKey, groups: readonly string[], run: UserRun): UserObservation | null {
+    const line = this.users.get(key);
+    const before = this.known.get(key);
+    const { source, readAt } = run;
+    const isAbsent = line === undefined && groups.length === 0;
+    if (this.gone.has(key) || (isAbsent && run.removesUsers))
+      return before === undefined || before.removed === true
+        ? null
+        : { key, source, observedAt: readAt, version: readAt, removed: true };
+    const next = this.groupsAfter(before ?? null, line ?? null, groups, run);
+    if (line === undefined) {
+      const isSame = before !== undefined && before.removed !== true && sameGroups(before.groups, next);
+      if (isSame || (before?.removed === true && isAbsent)) return null;
+      return { key, source, observedAt: readAt, version: readAt, groups: next };
+    }
+    return {
+      key,
+      source,
+      observedAt: millis(line.observedAt) ?? readAt,
+      version: readAt,
+      aliases: line.aliases,
+      groups: next,
+      enabled: line.enabled,
+      sourceId: line.sourceId,
+      attributes: line.attributes,
+      removed: false,
+    };
+  }
+
+  private groupsAfter(
+    before: UserReport | null,
+    line: UserLine | null,
+    groups: readonly string[],
+    { removesGroups }: UserRun,
+  ): readonly string[] | null {
+    const stay = line?.groups ?? (removesGroups ? null : (before?.groups ?? null));
+    if (stay === null && groups.length === 0 && this.groups.size === 0) return null;
+    // A group that the run brought has the members that it brought, and no others.
+    const others = line?.groups ?? (stay ?? []).filter((group) => !this.groups.has(group));
+    return [...new Set([...others, ...groups])].toSorted();
+  }
+}
+
+function sameGroups(one: readonly string[] | null, other: readonly string[] | null): boolean {
+  if (one === null || other === null) return one === other;
+  return one.length === other.length && one.every((group) => other.includes(group));
+}
+
+/** Counts what changes, of accounts and of the members of each group. */
+class Tally {
+  private readonly before: number;
+  private readonly members = new Map<string, number>();
+  private readonly lost = new Map<string, number>();
+  private readonly gained = new Map<string, number>();
+  private removed = 0;
+  private switched = 0;
+
+  constructor(known: ReadonlyMap<UserKey, UserReport>) {
+    let before = 0;
+    for (const { removed, groups } of known.values()) {
+      if (removed === true) continue;
+      before++;
+      for (const group of groups ?? []) increment(this.members, group);
+    }
+    this.before = before;
+  }
+
+  count(before: UserReport | null, after: UserObservation): void {
+    const earlier = before === null || before.removed === true ? [] : (before.groups ?? []);
+    const later = after.removed === true ? [] : (after.groups ?? []);
+    for (const group of earlier) if (!later.includes(group)) increment(this.lost, group);
+    for (const group of later) if (!earlier.includes(group)) increment(this.gained, group);
+    if (before === null) return;
+    if (after.removed === true) this.removed++;
+    else if (before.removed === true || (after.enabled !== undefined && after.enabled !== before.enabled))
+      this.switched++;
+  }
+
+  touched(): Touched[] {
+    return [
+      { what: 'users', before: this.before, removed: this.removed, changed: this.switched },
+      ...[...this.members].map(([group, before]) => ({
+        what: `members of the group ${group}`,
+        before,
+        removed: this.lost.get(group) ?? 0,
+        changed: this.gained.get(group) ?? 0,
+      })),
+    ];
+  }
+}
+
+function increment(counts: Map<string, number>, name: string): void {
+  counts.set(name, (counts.get(name) ?? 0) + 1);
+}

@@ -1,0 +1,44 @@
+// Owns how the outcome of an import or of a run of a feed looks on a terminal.
+import type { ApplyOutcome } from '../app/apply-outcome.ts';
+import { print, printable, remark, warn } from './output.ts';
+import { table } from './table.ts';
+
+/** Records that are named; `--json` has more of them. */
+const SHOWN = 10;
+
+/** Prints what was written, and what was not and why. */
+export function sayOutcome(outcome: ApplyOutcome): void {
+  const { read, devices, users, decisions, joined, notJoined, refused } = outcome;
+  const isHeld = outcome.held.length > 0;
+  const rows = [
+    ['devices', read.device, devices.accepted, devices.unchanged, devices.older, devices.removed],
+    ['users', read.user + read.group, users.accepted, users.unchanged, users.older, users.removed],
+    ['decisions', read.decision, decisions.applied, '-', '-', decisions.removed],
+  ]
+    .filter(([, ...counts]) => counts.some((count) => Number(count) > 0))
+    .map((row) => row.map((cell) => (typeof cell === 'number' ? cell.toLocaleString('en') : cell)));
+  if (rows.length > 0) print(table(['RECORDS', 'READ', 'ACCEPTED', 'UNCHANGED', 'OLDER', 'REMOVED'], rows));
+  if (outcome.dryRun) remark('dry run: nothing was written');
+  else if (isHeld) warn('held: nothing was written');
+  if (decisions.listed > 0)
+    remark(`${decisions.listed} allows of the source take no effect (see --allow-decisions)`);
+  if (joined > 0) remark(`${joined} records without a device id were joined to a device by another name`);
+  sayList(notJoined, 'records belong to no known device', ({ line, name, near }) => {
+    const could = near.length === 0 ? '' : `; near: ${near.join(', ')}`;
+    return `line ${line}: ${printable(name)}${could}`;
+  });
+  sayList(refused, 'records were refused', ({ line, reason }) => `line ${line}: ${printable(reason)}`);
+  for (const why of outcome.notRemoved) remark(why);
+  for (const why of outcome.held) warn(why);
+}
+
+function sayList<One>(
+  { count, first }: { readonly count: number; readonly first: readonly One[] },
+  what: string,
+  text: (one: One) => string,
+): void {
+  if (count === 0) return;
+  warn(`${count} ${what}`);
+  for (const one of first.slice(0, SHOWN)) remark(`  ${text(one)}`);
+  if (count > SHOWN) remark(`  and ${count - SHOWN} more`);
+}

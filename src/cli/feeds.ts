@@ -1,0 +1,147 @@
+// Owns the work of `easgate feeds`: their health, one run, a file as a feed reads it, and the confirmation of a held run.
+import type { Command } from 'commander';
+import type { ApplyOutcome } from '../app/apply-outcome.ts';
+import { configuredFeeds, feedNamed, feedStates, fileReading } from '../app/feeds/configured-feeds.ts';
+import { runFeed } from '../app/feeds/run-feed.ts';
+import type { RunOptions } from '../app/feeds/run-feed.ts';
+import { healthOf } from '../app/feeds/schedule.ts';
+import type { FeedHealth } from '../app/feeds/schedule.ts';
+import { loadConfig } from '../config/load.ts';
+import type { Config } from '../config/schema.ts';
+import { ProgramError } from '../errors.ts';
+import { sayOutcome } from './apply-text.ts';
+import { configPath } from './config-path.ts';
+import { withStore } from './context.ts';
+import { printLines } from './import.ts';
+import { print, printJson, printable, toned } from './output.ts';
+import type { Tone } from './output.ts';
+import { Progress } from './progress.ts';
+import { fitTable, terminalWidth } from './table.ts';
+import type { Column } from './table.ts';
+import { isoTime, relativeTime } from './times.ts';
+
+const TONES: Readonly<Record<FeedHealth['state'], Tone>> = {
+  ok: 'good',
+  held: 'warning',
+  failing: 'bad',
+  stale: 'bad',
+  'never run': 'quiet',
+};
+
+async function allHealth(config: Config, now: number): Promise<FeedHealth[]> {
+  const states = feedStates(config);
+  return Promise.all(
+    configuredFeeds(config).map(async (feed) => healthOf(feed, await states.read(feed.name), now)),
+  );
+}
+
+/** `feeds list`. */
+export async function list({ json }: { readonly json?: true }, command: Command): Promise<void> {
+  const now = Date.now();
+  const feeds = await allHealth(loadConfig(configPath(command)), now);
+  const columns: Column<FeedHealth>[] = [
+    { title: 'NAME', cell: ({ name }) => name },
+    { title: 'KIND', cell: ({ kind }) => kind },
+    { title: 'STATE', cell: ({ state }) => ({ text: state, tone: TONES[state] }) },
+    { title: 'LAST RUN', cell: ({ remembered }) => moment(remembered.lastSuccessAt, now) },
+    { title: 'NEXT RUN', cell: ({ nextAt }) => (nextAt === null ? '-' : isoTime(nextAt)) },
+  ];
+  if (json) printJson(feeds);
+  else print(feeds.length === 0 ? 'no feeds\n' : fitTable(columns, feeds, terminalWidth()).text);
+}
+
+function moment(at: number | null, now: number): string {
+  return at === null ? 'never' : relativeTime(at, now);
+}
+
+/** `feeds status`; the exit code is 1 when a feed is held, failing or stale. */
+export async function status({ json }: { readonly json?: true }, command: Command): Promise<void> {
+  const now = Date.now();
+  const feeds = await allHealth(loadConfig(configPath(command)), now);
+  if (feeds.some(({ state }) => state !== 'ok' && state !== 'never run')) process.exitCode = 1;
+  if (json) printJson(feeds);
+  else print(feeds.length === 0 ? 'no feeds\n' : feeds.map((feed) => healthText(feed, now)).join('\n'));
+}
+
+function healthText({ name, kind, state, nextAt, remembered }: FeedHealth, now: number): string {
+  const { lastSuccessAt, lastFullAt, run, error, failures, held } = remembered;
+  const lines = [
+    `${name} (${kind}): ${toned(TONES[state], state)}`,
+    `  last run ${moment(lastSuccessAt, now)}, last full run ${moment(lastFullAt, now)}, next ${nextAt === null ? 'never' : isoTime(nextAt)}`,
+  ];
+  if (run !== null) {
+    for (const kindOfRecord of ['devices', 'users'] as const) {
+      const { accepted, unchanged, older, removed } = run[kindOfRecord];
+      lines.push(
+        `  ${kindOfRecord}: ${accepted} accepted, ${unchanged} unchanged, ${older} older, ${removed} removed`,
+      );
+    }
+    lines.push(`  ${run.refused} refused, ${run.notJoined} not joined, in ${run.tookMs} ms`);
+    for (const why of run.notRemoved) lines.push(`  ${printable(why)}`);
+  }
+  if (error !== null)
+    lines.push(
+      `  ${failures} failures, the last ${relativeTime(error.at, now)}: ${error.code}: ${printable(error.message)}`,
+    );
+  for (const why of held?.reasons ?? []) lines.push(`  held: ${printable(why)}`);
+  if (held !== null)
+    lines.push(`  easgate feeds run ${name} --dry-run shows it, easgate feeds confirm ${name} applies it`);
+  return `${lines.join('\n')}\n`;
+}
+
+/** Options of `feeds run`. */
+export interface RunCommandOptions {
+  readonly dryRun?: true;
+  readonly json?: true;
+}
+
+/** `feeds run`. */
+export function run(name: string, options: RunCommandOptions, command: Command): Promise<void> {
+  return runOnce(name, options, { dryRun: options.dryRun ?? false }, command);
+}
+
+/** `feeds confirm`: reads the source again, since what it says now is what is applied. */
+export function confirm(name: string, options: { readonly json?: true }, command: Command): Promise<void> {
+  return runOnce(name, options, { confirmed: true }, command);
+}
+
+async function runOnce(
+  name: string,
+  { json }: { readonly json?: true },
+  how: Pick<RunOptions, 'confirmed' | 'dryRun'>,
+  command: Command,
+): Promise<void> {
+  const outcome = await withStore(command, (store, config) => {
+    const feed = feedNamed(configuredFeeds(config), name);
+    return withProgress((progress, signal) =>
+      runFeed(store, feedStates(config), feed, { ...how, progress, signal }),
+    );
+  });
+  if (json) printJson(outcome);
+  else sayOutcome(outcome);
+  if (outcome.held.length > 0)
+    throw new ProgramError(
+      'EASGATE_HELD',
+      `nothing was written: ${outcome.held.join('; ')}. Look at the source; easgate feeds confirm ${name} writes it all the same`,
+    );
+}
+
+function withProgress(
+  work: (progress: NonNullable<RunOptions['progress']>, signal: AbortSignal) => Promise<ApplyOutcome>,
+): Promise<ApplyOutcome> {
+  const bars = { read: new Progress('records read'), written: new Progress('records written') };
+  const stopping = new AbortController();
+  const stop = (): void => stopping.abort();
+  process.once('SIGINT', stop);
+  return work((phase, count) => bars[phase].show(count), stopping.signal).finally(() => {
+    process.off('SIGINT', stop);
+    bars.read.end();
+    bars.written.end();
+  });
+}
+
+/** `feeds test`: each record of a file as the feed reads it, or why it does not. */
+export async function test(name: string, file: string, command: Command): Promise<void> {
+  const config = loadConfig(configPath(command));
+  await printLines({ ...fileReading(config, name), input: file === '-' ? process.stdin : file });
+}

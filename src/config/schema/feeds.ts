@@ -1,0 +1,104 @@
+// Owns the `feeds` section: where compliance data comes from, in order of precedence.
+import { z } from 'zod';
+import { graphFields, hasOneSignIn, ONE_SIGN_IN } from '../../feeds/graph/settings.ts';
+import { ldapFields } from '../../feeds/ldap/settings.ts';
+import { count, secret } from './fields.ts';
+
+function isTimeZone(text: string): boolean {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: text }).resolvedOptions().timeZone !== '';
+  } catch {
+    return false;
+  }
+}
+
+/** What every feed has, whatever its kind. */
+const feedFields = {
+  name: z
+    .string()
+    .regex(/^[A-Za-z0-9][\w.-]{0,63}$/, 'must be a name: letters, digits, ".", "_" and "-", 64 at most')
+    .describe('name of the feed; its records are stored under it'),
+  schedule: z
+    .string()
+    .min(1)
+    .max(100)
+    .default('*/15 * * * *')
+    .describe('when it runs: minute, hour, day, month, weekday (cron); of several gateways one runs it'),
+  fullEveryHours: count(24, 'hours after which a feed that reads changes reads everything again'),
+  staleAfter: count(4, 'missed runs after which the feed counts as stale'),
+  maxRemoved: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.1)
+    .describe('part of the devices, users and members of a group that one run may remove; at least 20'),
+  maxChanged: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.1)
+    .describe('part of the devices, users and members of a group that one run may turn; at least 20'),
+  allowDecisions: z
+    .boolean()
+    .default(false)
+    .describe('whether allows of the source, such as personal lists of Exchange, take effect, for 30 days'),
+};
+
+const files = z.strictObject({
+  ...feedFields,
+  kind: z.literal('files').describe('a file, or a folder of files that together are the whole set'),
+  path: z.string().min(1).describe('path of the file or folder'),
+  format: z
+    .enum([
+      'auto',
+      'intune',
+      'graph',
+      'exchange',
+      'jamf',
+      'workspace-one',
+      'ivanti',
+      'micromdm',
+      'csv',
+      'ndjson',
+    ])
+    .default('auto')
+    .describe('what the files are; auto = by their content'),
+  timeZone: z
+    .string()
+    .refine(isTimeZone, 'must be a time zone, such as Europe/Berlin or UTC')
+    .default('UTC')
+    .describe('zone of times that name none, such as Europe/Berlin'),
+  dates: z
+    .enum(['day-first', 'month-first'])
+    .optional()
+    .describe('order in dates such as 3/2/2026; absent = by all dates of the column'),
+});
+
+const graph = z
+  .strictObject({
+    ...feedFields,
+    kind: z.literal('graph').describe('Intune and Entra, by Microsoft Graph'),
+    ...graphFields(secret),
+  })
+  .refine(hasOneSignIn, ONE_SIGN_IN);
+
+const ldap = z.strictObject({
+  ...feedFields,
+  kind: z.literal('ldap').describe('Active Directory or another LDAP directory'),
+  ...ldapFields(secret),
+});
+
+/** `feeds:` of the configuration file. */
+export const feedsSection = z
+  .array(z.discriminatedUnion('kind', [files, graph, ldap]))
+  .max(50)
+  .superRefine((feeds, context) => {
+    for (const [index, { name }] of feeds.entries())
+      if (feeds.findIndex((feed) => feed.name === name) !== index)
+        context.addIssue({
+          code: 'custom',
+          path: [index, 'name'],
+          message: 'must be a name of its own: another feed has it',
+        });
+  })
+  .default([]);

@@ -1,0 +1,87 @@
+// Owns the reading of Entra's users by delta, and of the members of groups.
+import { z } from 'zod';
+import { FeedError } from '../contract.ts';
+import type { FeedPart, GoneRecord } from '../contract.ts';
+import { userName } from '../identities.ts';
+import { RecordReader } from '../mapping.ts';
+import { graphUsers } from '../mappings/graph.ts';
+import type { FeedLine, GroupLine } from '../record.ts';
+import { ObjectRow } from '../row.ts';
+import { plain } from '../../plain-text.ts';
+import type { GraphRequests } from './requests.ts';
+
+const SELECT =
+  'id,userPrincipalName,mail,proxyAddresses,accountEnabled,displayName,department,employeeType,onPremisesSamAccountName,onPremisesDomainName';
+
+/** A page of users; `deltaLink` only with the last one. */
+export interface UserPart extends FeedPart {
+  readonly deltaLink: string | null;
+}
+
+/** Reads users; `link`: only changes since the run that left it. A user may come several times: the last one counts. */
+export async function* users(
+  requests: GraphRequests,
+  source: string,
+  link: string | null,
+): AsyncGenerator<UserPart> {
+  let line = 0;
+  // The first request fixes the properties: links repeat them.
+  for await (const { records, deltaLink } of requests.pages(link ?? `/v1.0/users/delta?$select=${SELECT}`)) {
+    const lines: FeedLine[] = [];
+    const gone: GoneRecord[] = [];
+    for (const record of records) {
+      const { id, '@removed': removed } = record;
+      if (removed !== undefined) {
+        if (typeof id === 'string') gone.push({ kind: 'user', sourceId: id.toLowerCase() });
+        continue;
+      }
+      const reader = new RecordReader(new ObjectRow(++line, record), {
+        source,
+        zone: 'UTC',
+        order: () => null,
+      });
+      lines.push(...graphUsers.map(reader));
+    }
+    yield { lines, gone, deltaLink };
+  }
+}
+
+const groupSchema = z.object({ id: z.string(), displayName: z.string().min(1) });
+
+/** A group with all members, nested ones too. @throws FeedError when members are missing */
+export async function group(
+  requests: GraphRequests,
+  source: string,
+  id: string,
+  line: number,
+): Promise<GroupLine> {
+  const about = groupSchema.safeParse(await requests.read(`/v1.0/groups/${id}?$select=id,displayName`));
+  if (!about.success)
+    throw new FeedError('EASGATE_FEED_ANSWER', `Graph answers the group ${id} without a name`);
+  const members = new Set<string>();
+  let read = 0;
+  let expected: number | null = null;
+  const path = `/v1.0/groups/${id}/transitiveMembers/microsoft.graph.user?$count=true&$select=id,userPrincipalName&$top=999`;
+  for await (const { records, count } of requests.pages(path, { ConsistencyLevel: 'eventual' })) {
+    expected ??= count;
+    read += records.length;
+    for (const { userPrincipalName } of records) {
+      const name = typeof userPrincipalName === 'string' ? userName(userPrincipalName) : null;
+      if (name !== null) members.add(name);
+    }
+  }
+  if (expected !== null && read < expected)
+    throw new FeedError(
+      'EASGATE_FEED_SOURCE',
+      `the group ${id} has ${String(expected)} members, and Graph lists ${String(read)}: nothing of it is used`,
+    );
+  return {
+    type: 'group',
+    line,
+    source,
+    id: plain(about.data.displayName, 256),
+    sourceId: id.toLowerCase(),
+    members: [...members],
+    problems: [],
+  };
+}

@@ -1,0 +1,263 @@
+// Owns requests to Graph: token, throttling, errors, and lists page by page. The token goes to Graph's own address only.
+// undici's retry handler is not used: it has no jitter, no new token after 401, and does not retry a body that ends early.
+import { readFileSync } from 'node:fs';
+import { setTimeout as later } from 'node:timers/promises';
+import { Agent, fetch, request } from 'undici';
+import { z } from 'zod';
+import { FeedError } from '../contract.ts';
+import { plain } from '../../plain-text.ts';
+import { GraphSignIn } from './sign-in.ts';
+import { CLOUDS } from './settings.ts';
+import type { GraphSettings } from './settings.ts';
+
+/** What tests replace. */
+export interface Clock {
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** Waits; rejects when the signal aborts. */
+  readonly wait: (ms: number, signal: AbortSignal) => Promise<void>;
+  /** From 0 to 1. */
+  readonly random: () => number;
+}
+
+export const SYSTEM_CLOCK: Clock = {
+  now: () => Date.now(),
+  wait: async (ms, signal) => {
+    await later(ms, undefined, { signal });
+  },
+  random: () => Math.random(),
+};
+
+const pageSchema = z.object({
+  value: z.array(z.record(z.string(), z.unknown())),
+  '@odata.nextLink': z.string().max(16_384).optional(),
+  '@odata.deltaLink': z.string().max(16_384).optional(),
+  '@odata.count': z.number().int().nonnegative().optional(),
+});
+
+/** One page of a list. */
+export interface Page {
+  readonly records: readonly Readonly<Record<string, unknown>>[];
+  /** Where changes after this list are; only on the last page of a delta. */
+  readonly deltaLink: string | null;
+  /** How many records the whole list has, if asked. */
+  readonly count: number | null;
+}
+
+const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
+const FIRST_PAUSE_MS = 1_000;
+const LONGEST_PAUSE_MS = 60_000;
+/** Answers that may pass: throttling and errors of the server. */
+const PASSING = new Set([408, 429, 500, 502, 503, 504, 509]);
+
+/** A connection to Graph for one run. */
+export class GraphRequests {
+  private readonly settings: GraphSettings;
+  private readonly origin: string;
+  private readonly signal: AbortSignal;
+  private readonly clock: Clock;
+  private readonly agent: Agent;
+  private readonly signIn: GraphSignIn;
+
+  constructor(settings: GraphSettings, signal: AbortSignal, clock: Clock) {
+    this.settings = settings;
+    this.origin = settings.graphUrl ?? CLOUDS[settings.cloud].graph;
+    this.signal = signal;
+    this.clock = clock;
+    const timeout = settings.timeoutSeconds * 1_000;
+    this.agent = new Agent({
+      connect: { timeout, ...(settings.ca !== undefined && { ca: authorities(settings.ca) }) },
+      connections: 8,
+      headersTimeout: timeout,
+      bodyTimeout: timeout,
+      maxResponseSize: MAX_ANSWER_BYTES,
+    });
+    const { agent } = this;
+    this.signIn = new GraphSignIn(
+      settings,
+      async (url, { headers, body, redirect }) => {
+        const answer = await fetch(url, {
+          // A request for a token is a form.
+          method: 'POST',
+          headers,
+          body: body instanceof URLSearchParams ? body.toString() : '',
+          redirect,
+          dispatcher: agent,
+          signal: this.deadline(),
+        });
+        return new Response(await answer.text(), {
+          status: answer.status,
+          headers: Object.fromEntries(answer.headers),
+        });
+      },
+      clock.now,
+    );
+  }
+
+  /** Closes all connections. */
+  async close(): Promise<void> {
+    await this.agent.destroy();
+  }
+
+  /** One object. `path`: below the address of Graph, e.g. /v1.0/groups/1. @throws FeedError */
+  read(path: string): Promise<unknown> {
+    return this.send(new URL(path, this.origin));
+  }
+
+  /** One object, or null where there is none any more. @throws FeedError */
+  readIfThere(path: string): Promise<unknown> {
+    return this.send(new URL(path, this.origin), {}, true);
+  }
+
+  /** A list, page by page, from a path or a link of an earlier answer. @throws FeedError */
+  async *pages(start: string, headers: Readonly<Record<string, string>> = {}): AsyncGenerator<Page> {
+    const seen = new Set<string>();
+    let count = 0;
+    let next: string | undefined = start;
+    while (next !== undefined) {
+      const url = this.ownUrl(next);
+      // A circle of links would never end.
+      if (seen.has(url.href))
+        throw new FeedError('EASGATE_FEED_ANSWER', 'Graph answers with a page that it answered before');
+      seen.add(url.href);
+      const answer = pageSchema.safeParse(await this.send(url, headers));
+      if (!answer.success)
+        throw new FeedError(
+          'EASGATE_FEED_ANSWER',
+          `Graph answers ${url.pathname} with something that is no list`,
+        );
+      const page = answer.data;
+      count += page.value.length;
+      if (count > this.settings.maxRecords)
+        throw new FeedError('EASGATE_FEED_ANSWER', `${url.pathname} has more records than maxRecords`);
+      next = page['@odata.nextLink'];
+      yield {
+        records: page.value,
+        deltaLink: page['@odata.deltaLink'] ?? null,
+        count: page['@odata.count'] ?? null,
+      };
+    }
+  }
+
+  /** A link of an answer is followed as it is, but only to Graph itself: it carries the token. */
+  private ownUrl(link: string): URL {
+    const url = URL.canParse(link, this.origin) ? new URL(link, this.origin) : null;
+    if (url?.origin !== this.origin || url.username !== '' || url.password !== '')
+      throw new FeedError('EASGATE_FEED_ANSWER', 'Graph answers with a link to another address');
+    return url;
+  }
+
+  private async send(
+    url: URL,
+    headers: Readonly<Record<string, string>> = {},
+    mayBeMissing = false,
+  ): Promise<unknown> {
+    const { tries, maxWaitSeconds } = this.settings;
+    let isTokenFresh = false;
+    for (let attempt = 1; ; attempt++) {
+      const answer = await this.attempt(url, headers);
+      if (answer.status === 200) return answer.body;
+      if (answer.status === 404 && mayBeMissing) return null;
+      if (answer.status === 401 && !isTokenFresh) {
+        // A token may end, or be revoked, in the middle of a list.
+        this.signIn.forget();
+        isTokenFresh = true;
+        continue;
+      }
+      const error = failure(url, answer);
+      if (answer.status !== null && !PASSING.has(answer.status)) throw error;
+      const pause = answer.retryAfterMs ?? this.backOff(attempt);
+      if (attempt >= tries || pause > maxWaitSeconds * 1_000) throw error;
+      await this.clock.wait(pause, this.signal);
+    }
+  }
+
+  /** Exponential, with jitter: many gateways must not come back at the same moment. */
+  private backOff(attempt: number): number {
+    const most = Math.min(FIRST_PAUSE_MS * 2 ** (attempt - 1), LONGEST_PAUSE_MS);
+    return most / 2 + (most / 2) * this.clock.random();
+  }
+
+  private async attempt(url: URL, headers: Readonly<Record<string, string>>): Promise<Answer> {
+    this.signal.throwIfAborted();
+    try {
+      const token = await this.signIn.accessToken();
+      const answer = await request(url, {
+        dispatcher: this.agent,
+        signal: this.deadline(),
+        headers: { ...headers, authorization: `Bearer ${token}`, accept: 'application/json' },
+      });
+      const text = await answer.body.text();
+      const status = answer.statusCode;
+      if (status === 200) return { status, body: JSON.parse(text), retryAfterMs: null, reason: '' };
+      const retryAfterMs = this.retryAfter(answer.headers['retry-after']);
+      return { status, body: null, retryAfterMs, reason: graphCode(text) };
+    } catch (error) {
+      this.signal.throwIfAborted();
+      if (error instanceof FeedError && error.code === 'EASGATE_FEED_CREDENTIALS') throw error;
+      return { status: null, body: null, retryAfterMs: null, reason: reasonOf(error) };
+    }
+  }
+
+  /** Seconds or a date (RFC 9110 10.2.3); null = none. */
+  private retryAfter(header: string | string[] | undefined): number | null {
+    if (typeof header !== 'string') return null;
+    if (/^\d{1,9}$/.test(header)) return Number(header) * 1_000;
+    const date = Date.parse(header);
+    return Number.isNaN(date) ? null : Math.max(date - this.clock.now(), 0);
+  }
+
+  private deadline(): AbortSignal {
+    return AbortSignal.any([this.signal, AbortSignal.timeout(this.settings.timeoutSeconds * 1_000)]);
+  }
+}
+
+interface Answer {
+  /** null = no answer, or one that ended early. */
+  readonly status: number | null;
+  readonly body: unknown;
+  readonly retryAfterMs: number | null;
+  readonly reason: string;
+}
+
+function authorities(file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch {
+    throw new FeedError('EASGATE_FEED_CREDENTIALS', `the file ${file} (ca) cannot be read`);
+  }
+}
+
+/** The code of Graph's error: its message may quote the request. */
+function graphCode(text: string): string {
+  try {
+    const parsed = z.object({ error: z.object({ code: z.string() }) }).safeParse(JSON.parse(text));
+    return parsed.success ? plain(parsed.data.error.code, 100) : '';
+  } catch {
+    return '';
+  }
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof FeedError) return error.message;
+  if (error instanceof SyntaxError) return 'the answer is no JSON, or ended early';
+  if (!(error instanceof Error)) return 'no answer';
+  const code: unknown = Reflect.get(error, 'code');
+  return typeof code === 'string' ? code : error.name;
+}
+
+function failure(url: URL, { status, reason, retryAfterMs }: Answer): FeedError {
+  const why = [status === null ? null : String(status), reason].filter(
+    (text) => text !== null && text !== '',
+  );
+  const what = `GET ${url.pathname}: ${why.join(' ')}`;
+  if (status === 401) return new FeedError('EASGATE_FEED_CREDENTIALS', `${what}: Graph refuses the token`);
+  if (status === 403)
+    return new FeedError(
+      'EASGATE_FEED_CREDENTIALS',
+      `${what}: the app registration lacks a permission for this, or an administrator has not consented`,
+    );
+  // A delta link that is too old (410, resyncRequired).
+  if (status === 410) return new FeedError('EASGATE_FEED_CURSOR', `${what}: the list must be read again`);
+  return new FeedError('EASGATE_FEED_SOURCE', what, { retryAfter: retryAfterMs });
+}

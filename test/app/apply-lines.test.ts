@@ -1,0 +1,396 @@
+// Owns the promises of applying the records of a run: what is written, what the brakes hold, and what is never removed.
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { applyLines } from '../../src/app/apply-lines.ts';
+import type { ApplyOptions } from '../../src/app/apply-lines.ts';
+import type { ApplyOutcome } from '../../src/app/apply-outcome.ts';
+import { DEFAULT_BRAKES } from '../../src/app/brakes.ts';
+import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
+import type { DirectoryStore } from '../../src/directory/store.ts';
+import type { FeedPart } from '../../src/feeds/contract.ts';
+import type { DecisionLine, DeviceLine, FeedLine, GroupLine, UserLine } from '../../src/feeds/record.ts';
+import { deviceKey } from '../../src/identity/device.ts';
+import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
+import { deviceLine as device } from '../feeds/lines.ts';
+import { seen } from './office.ts';
+
+let store: DirectoryStore;
+beforeEach(() => {
+  store = new EmbeddedStore(':memory:');
+});
+afterEach(() => store.close());
+
+const NOW = Date.now();
+
+function user(id: string, more: Partial<UserLine> = {}): UserLine {
+  return {
+    type: 'user',
+    line: 1,
+    source: 'mdm',
+    id,
+    aliases: [],
+    groups: null,
+    enabled: true,
+    sourceId: null,
+    attributes: {},
+    observedAt: null,
+    problems: [],
+    ...more,
+  };
+}
+
+function group(id: string, members: readonly string[]): GroupLine {
+  return { type: 'group', line: 1, source: 'mdm', id, sourceId: null, members: [...members], problems: [] };
+}
+
+function decision(id: string, action: DecisionLine['action']): DecisionLine {
+  return {
+    type: 'decision',
+    line: 1,
+    source: 'mdm',
+    scope: 'device',
+    device: deviceKey(id),
+    spelling: id,
+    user: null,
+    action,
+    reason: 'list of Exchange',
+    by: null,
+    decidedAt: null,
+    expiresAt: null,
+    applied: action !== 'allow',
+    problems: [],
+  };
+}
+
+let runs = 0;
+async function apply(
+  lines: readonly FeedLine[],
+  more: Partial<ApplyOptions> & Pick<FeedPart, 'count' | 'gone'> = {},
+): Promise<ApplyOutcome> {
+  const { count, gone, ...options } = more;
+  // Each run reads its source later than the one before.
+  const readAt = NOW - 100_000 + runs++;
+  return applyLines(
+    store,
+    (async function* () {
+      yield { lines, ...(count !== undefined && { count }), ...(gone !== undefined && { gone }) };
+    })(),
+    {
+      source: 'mdm',
+      readAt,
+      now: NOW,
+      whole: [],
+      brakes: DEFAULT_BRAKES,
+      beyondBrakes: false,
+      allowDecisions: false,
+      dryRun: false,
+      ...options,
+    },
+  );
+}
+
+const WHOLE = { whole: ['device', 'user', 'group'] } as const;
+const many = (count: number, more: Partial<DeviceLine> = {}): DeviceLine[] =>
+  Array.from({ length: count }, (_, index) => device(`PHONE${index}`, more));
+
+async function record(id: string): Promise<Record<string, unknown> | null> {
+  return ((await store.getDevice(deviceKey(id)))?.record ?? null) as Record<string, unknown> | null;
+}
+
+async function managedCount(): Promise<number> {
+  let count = 0;
+  for await (const part of store.scanDevices())
+    count += part.filter((entry) => entry.record?.managed === true).length;
+  return count;
+}
+
+describe('applying records', () => {
+  it('writes devices, and counts those that are unchanged and older', async () => {
+    expect((await apply(many(3))).devices).toMatchObject({ accepted: 3, unchanged: 0 });
+    const old = device('PHONE0', { observedAt: new Date(NOW - 86_400_000).toISOString() });
+    const { devices } = await apply([old, device('PHONE1'), device('PHONE2', { compliant: false })]);
+    expect(devices).toEqual({ accepted: 1, unchanged: 1, older: 1, removed: 0 });
+    expect(await record('PHONE2')).toMatchObject({ managed: true, compliant: false });
+  });
+
+  it('forgets a compliance that the source no longer reports', async () => {
+    await apply([device('PHONE0')]);
+    await apply([device('PHONE0', { compliant: null })]);
+    expect(await record('PHONE0')).toMatchObject({ compliant: null });
+  });
+
+  it('writes a device under all its ids', async () => {
+    await apply([device('PHONE0', { otherIds: [deviceKey('OUTLOOK1')] })]);
+    expect(await record('OUTLOOK1')).toMatchObject({ compliant: true });
+  });
+
+  it('computes the same outcome without writing', async () => {
+    await apply(many(30));
+    const next = [...many(28), device('NEW1'), device('PHONE28', { compliant: false })];
+    const dry = await apply(next, { ...WHOLE, dryRun: true });
+    expect(await record('NEW1')).toBeNull();
+    const wet = await apply(next, WHOLE);
+    expect({ ...dry, dryRun: false }).toEqual(wet);
+    expect(wet.devices).toEqual({ accepted: 2, unchanged: 28, older: 0, removed: 1 });
+  });
+
+  it('removes what a whole set no longer has', async () => {
+    await apply(many(30));
+    expect((await apply(many(29), WHOLE)).devices.removed).toBe(1);
+    expect(await record('PHONE29')).toMatchObject({ managed: false });
+    expect((await store.getDevice(deviceKey('PHONE29')))?.reports[0]?.removed).toBe(true);
+  });
+
+  it('leaves devices of other sources alone', async () => {
+    await apply([device('OTHER')], { source: 'other' });
+    await apply(many(2));
+    await apply(many(2), WHOLE);
+    expect(await record('OTHER')).toMatchObject({ managed: true });
+  });
+
+  it('removes a device that the source says it deleted', async () => {
+    await apply([device('PHONE0', { sourceId: 'a-1' }), device('PHONE1', { sourceId: 'a-2' })]);
+    await apply([], { gone: [{ kind: 'device', sourceId: 'a-1' }] });
+    expect([await record('PHONE0'), await record('PHONE1')]).toMatchObject([
+      { managed: false },
+      { managed: true },
+    ]);
+  });
+});
+
+describe('threat: a faulty source (mass change)', () => {
+  beforeEach(() => apply(many(300)));
+
+  it('removes nothing where the source is down in the middle of a run', async () => {
+    const broken = (async function* (): AsyncGenerator<FeedPart> {
+      yield { lines: many(100, { compliant: false }).slice(0, 10) };
+      throw new Error('the source is down');
+    })();
+    const options = { source: 'mdm', readAt: NOW, now: NOW, ...WHOLE, brakes: DEFAULT_BRAKES };
+    await expect(
+      applyLines(store, broken, { ...options, beyondBrakes: true, allowDecisions: true, dryRun: false }),
+    ).rejects.toThrow('the source is down');
+    expect(await record('PHONE0')).toMatchObject({ compliant: true });
+    expect(await managedCount()).toBe(300);
+  });
+
+  it('removes nothing where the source returns nothing, even beyond the brakes', async () => {
+    const { notRemoved } = await apply([], { ...WHOLE, beyondBrakes: true });
+    expect(notRemoved).toEqual(['the source returned no devices: none is removed']);
+    expect(await managedCount()).toBe(300);
+  });
+
+  it.each([299, 305])('removes nothing where the source counts %i, and returned 290', async (stated) => {
+    const { notRemoved, held } = await apply(many(290), { ...WHOLE, count: { device: stated } });
+    expect([held, notRemoved]).toEqual([
+      [],
+      [`the source says that it has ${stated} devices, and returned 290: none is removed`],
+    ]);
+    expect(await managedCount()).toBe(300);
+  });
+
+  it('holds a run that lost a part of the list, and writes nothing of it', async () => {
+    const outcome = await apply([...many(200), device('NEW1')], WHOLE);
+    expect(outcome.held).toEqual(['100 of 300 devices would be removed; at most 30 without a confirmation']);
+    expect([await managedCount(), await record('NEW1')]).toEqual([300, null]);
+  });
+
+  it('applies a held run that somebody confirmed', async () => {
+    await apply(many(200), { ...WHOLE, beyondBrakes: true });
+    expect(await managedCount()).toBe(200);
+  });
+
+  it.each([
+    ['not compliant', { compliant: false }],
+    ['not managed', { managed: false }],
+    ['retired', { removed: true, managed: false }],
+    ['unknown', { compliant: null, managed: null }],
+    ['compromised', { compromised: true }],
+    ['past their grace', { graceUntil: new Date(NOW - 1_000).toISOString() }],
+  ])('holds a run that turns everyone to %s', async (_what, values) => {
+    expect((await apply(many(300, values))).held).toHaveLength(1);
+    expect(await record('PHONE0')).toMatchObject({ compliant: true, managed: true });
+  });
+
+  it('holds a run that admits everyone', async () => {
+    await apply(many(300, { compliant: false }), { beyondBrakes: true });
+    expect((await apply(many(300))).held).toHaveLength(1);
+    expect(await record('PHONE0')).toMatchObject({ compliant: false });
+  });
+
+  it('holds a new source that contradicts the others for everyone', async () => {
+    const first = await apply(many(300, { compliant: false }), { source: 'a-new-one' });
+    expect(first.held).toEqual(['300 of 300 devices would change; at most 30 without a confirmation']);
+    const silent = await apply(many(300, { managed: null, compliant: null, platform: null }), {
+      source: 'exchange',
+    });
+    expect(silent.held).toEqual([]);
+  });
+
+  it('takes a date in the future for the time of receipt', async () => {
+    const observedAt = new Date(NOW + 400 * 86_400_000).toISOString();
+    await apply([device('PHONE0', { compliant: false, observedAt, lastCheckIn: observedAt })]);
+    const stored = (await store.getDevice(deviceKey('PHONE0')))?.reports[0];
+    expect(stored?.observedAt).toBeLessThan(NOW + 3_600_000);
+    expect(stored?.lastCheckIn).toBeLessThan(NOW + 3_600_000);
+  });
+
+  it('removes nothing by an old file', async () => {
+    await apply(many(290), { ...WHOLE, readAt: NOW - 86_400_000 });
+    expect(await managedCount()).toBe(300);
+  });
+
+  it('holds blocks of a source for a large part of the devices', async () => {
+    const blocks = many(300).map((_, index) => decision(`PHONE${index}`, 'block'));
+    expect((await apply(blocks)).held).toHaveLength(1);
+    expect((await store.getDevice(deviceKey('PHONE0')))?.imported).toEqual([]);
+  });
+});
+
+describe('users and groups', () => {
+  const groupsOf = async (name: string): Promise<readonly string[] | null> =>
+    (await store.getUser(name as UserKey))?.record?.groups ?? null;
+
+  it('closes groups into their members, by any of their names', async () => {
+    await apply([
+      user('alice@contoso.com', { aliases: ['contoso\\alice'], groups: ['office'] }),
+      user('bob@contoso.com'),
+      group('staff', ['contoso\\alice', 'bob@contoso.com', 'carol@contoso.com']),
+    ]);
+    expect(await groupsOf('alice@contoso.com')).toEqual(['office', 'staff']);
+    expect(await groupsOf('bob@contoso.com')).toEqual(['staff']);
+    expect(await groupsOf('carol@contoso.com')).toEqual(['staff']);
+  });
+
+  it('takes a group that comes alone for the whole membership of that group only', async () => {
+    await apply([
+      user('alice@contoso.com'),
+      user('bob@contoso.com'),
+      group('staff', ['alice@contoso.com', 'bob@contoso.com']),
+      group('it', ['alice@contoso.com']),
+    ]);
+    await apply([group('staff', ['bob@contoso.com'])]);
+    expect(await groupsOf('alice@contoso.com')).toEqual(['it']);
+    expect(await groupsOf('bob@contoso.com')).toEqual(['staff']);
+  });
+
+  it('removes users that a whole set no longer has', async () => {
+    await apply([user('alice@contoso.com'), user('bob@contoso.com')]);
+    await apply([user('alice@contoso.com')], WHOLE);
+    expect((await store.getUser('bob@contoso.com' as UserKey))?.record?.enabled).toBe(false);
+    expect((await store.getUser('alice@contoso.com' as UserKey))?.record?.enabled).toBe(true);
+  });
+
+  it('threat: a source that empties a group (mass change)', async () => {
+    const names = Array.from({ length: 50 }, (_, index) => `user${index}@contoso.com`);
+    await apply([...names.map((name) => user(name)), group('staff', names)]);
+    const emptied = await apply([...names.map((name) => user(name)), group('staff', [])], WHOLE);
+    expect(emptied.held).toEqual([
+      '50 of 50 members of the group staff would be removed; at most 20 without a confirmation',
+    ]);
+    const absent = await apply(
+      names.map((name) => user(name)),
+      WHOLE,
+    );
+    expect(absent.held).toEqual([]);
+    expect(absent.notRemoved).toEqual(['the source returned no groups: none is removed']);
+    expect(await groupsOf('user0@contoso.com')).toEqual(['staff']);
+  });
+
+  it('threat: a source that disables everyone (mass change)', async () => {
+    const names = Array.from({ length: 50 }, (_, index) => `user${index}@contoso.com`);
+    await apply(names.map((name) => user(name)));
+    expect((await apply(names.map((name) => user(name, { enabled: false })))).held).toHaveLength(1);
+    expect((await store.getUser('user0@contoso.com' as UserKey))?.record?.enabled).toBe(true);
+  });
+});
+
+describe('records without an id', () => {
+  const phone = deviceKey('ApplDNPHG6NVDT9V');
+
+  it('belong to an iPhone whose id is made of the serial number', async () => {
+    await store.recordSeen([seen('alice', phone, 1)]);
+    const outcome = await apply([
+      device(null, { serialNumber: 'DNPHG6NVDT9V', idFromSerial: phone }),
+      device(null, { serialNumber: 'XXPHG6NVDT9V', idFromSerial: deviceKey('ApplXXPHG6NVDT9V') }),
+    ]);
+    expect([outcome.joined, outcome.notJoined.count]).toEqual([1, 1]);
+    expect((await store.getDevice(phone))?.record?.compliant).toBe(true);
+  });
+
+  it('belong to the device that another source reports with this serial number', async () => {
+    await apply([device('PHONE0', { serialNumber: 'S1', compliant: null })], { source: 'exchange' });
+    await apply([device(null, { serialNumber: 's1' })]);
+    expect(await record('PHONE0')).toMatchObject({ compliant: true });
+  });
+
+  it('belong to nobody where two devices have the name, or two records claim the device', async () => {
+    await apply([device('PHONE0', { serialNumber: 'S1' }), device('PHONE1', { serialNumber: 'S1' })], {
+      source: 'exchange',
+    });
+    expect((await apply([device(null, { serialNumber: 'S1', compliant: false })])).notJoined.count).toBe(1);
+    await apply([device('PHONE2', { udid: 'U2' })], { source: 'exchange' });
+    const twice = await apply([device(null, { udid: 'U2' }), device(null, { udid: 'U2' })]);
+    expect(twice.notJoined.count).toBe(2);
+  });
+
+  it('threat: a phone claims the IMEI of a compliant device, and gets in with its report', async () => {
+    await store.recordSeen([seen('mallory', deviceKey('EVIL1'), 1, { imei: '490154203237518' })]);
+    const good = device(null, { imei: '490154203237518' });
+    expect((await apply([good])).notJoined.count).toBe(1);
+    await apply([{ ...good, managed: false, compliant: true }]);
+    expect(await record('EVIL1')).toMatchObject({ managed: false, compliant: null });
+    // What was joined by a claim is no name to join by.
+    await apply([good]);
+    expect(await record('EVIL1')).toMatchObject({ managed: false, compliant: null });
+  });
+
+  it('refuse the only device of their owner with their model', async () => {
+    await store.recordSeen([seen('alice@contoso.com', deviceKey('PIXEL1'), 1, { model: 'Pixel 8' })]);
+    const line = { model: 'Pixel 8', owner: 'alice@contoso.com', ownerNames: ['alice@contoso.com'] };
+    const outcome = await apply([device(null, { ...line, serialNumber: 'S9' })]);
+    expect(outcome.notJoined.first).toEqual([{ line: 1, name: 'S9', near: [deviceKey('PIXEL1')] }]);
+    await apply([device(null, { ...line, compliant: false })]);
+    expect(await record('PIXEL1')).toMatchObject({ managed: null, compliant: false });
+  });
+});
+
+describe('decisions of a source', () => {
+  const imported = async (id: string): Promise<(string | number | null)[][]> =>
+    ((await store.getDevice(deviceKey(id)))?.imported ?? []).map(({ source, decision: made }) => [
+      source,
+      made.action,
+      made.expiresAt,
+    ]);
+
+  it('are applied; allows only where the source may allow, for 30 days', async () => {
+    const lines = [decision('PHONE0', 'block'), decision('PHONE1', 'allow')];
+    expect((await apply(lines)).decisions).toEqual({ applied: 1, listed: 1, removed: 0 });
+    expect([await imported('PHONE0'), await imported('PHONE1')]).toEqual([[['mdm', 'block', null]], []]);
+    await apply(lines, { allowDecisions: true });
+    expect(await imported('PHONE1')).toEqual([['mdm', 'allow', NOW + 30 * 86_400_000]]);
+  });
+
+  it('end where the whole list no longer has them', async () => {
+    await apply([
+      device('PHONE0'),
+      device('PHONE1'),
+      decision('PHONE0', 'block'),
+      decision('PHONE1', 'block'),
+    ]);
+    await apply([device('PHONE0'), device('PHONE1'), decision('PHONE1', 'block')], WHOLE);
+    expect(await imported('PHONE0')).toEqual([]);
+    expect(await imported('PHONE1')).toEqual([['mdm', 'block', null]]);
+  });
+});
+
+it('lists refused records with line and reason', async () => {
+  const { refused } = await apply([{ type: 'refused', line: 7, reason: 'not an object' }]);
+  expect(refused).toEqual({ count: 1, first: [{ line: 7, reason: 'not an object' }] });
+});
+
+it('takes a device for one, whatever its id is spelled as', async () => {
+  await apply([device('PHONE0')]);
+  const hex = Buffer.from('PHONE0').toString('hex');
+  await apply([device(hex, { compliant: false })]);
+  expect(await record('PHONE0')).toMatchObject({ key: 'phone0' as DeviceKey, compliant: false });
+});

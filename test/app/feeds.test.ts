@@ -1,0 +1,232 @@
+// Owns the promises of feeds: cursors, failures, held runs, schedules, and what is remembered.
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { FeedStates } from '../../src/app/feeds/feed-state.ts';
+import { runFeed } from '../../src/app/feeds/run-feed.ts';
+import type { Feed, RunOptions } from '../../src/app/feeds/run-feed.ts';
+import { backOff, healthOf, nextRun } from '../../src/app/feeds/schedule.ts';
+import { startFeeds } from '../../src/app/feeds/start-feeds.ts';
+import { DEFAULT_BRAKES } from '../../src/app/brakes.ts';
+import type { ApplyOutcome } from '../../src/app/apply-outcome.ts';
+import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
+import type { DirectoryStore } from '../../src/directory/store.ts';
+import { FeedError } from '../../src/feeds/contract.ts';
+import type { FeedPart } from '../../src/feeds/contract.ts';
+import { deviceKey } from '../../src/identity/device.ts';
+import { deviceLine } from '../feeds/lines.ts';
+
+let store: DirectoryStore;
+let states: FeedStates;
+let folder = '';
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'easgate-feeds-'));
+  store = new EmbeddedStore(':memory:');
+  states = new FeedStates(join(folder, 'feeds'));
+});
+afterEach(async () => {
+  await store.close();
+  rmSync(folder, { recursive: true });
+});
+
+type Answer = readonly FeedPart[] | FeedError;
+
+/** A source that gives the answers one after the other, the last one again and again. */
+function scripted(...answers: readonly Answer[]): { feed: Feed; cursors: (string | null)[] } {
+  const cursors: (string | null)[] = [];
+  const adapter: Feed['adapter'] = {
+    kind: 'scripted',
+    complete: ['device', 'user', 'group'],
+    async *run(cursor, signal) {
+      const answer = answers[Math.min(cursors.length, answers.length - 1)] ?? [];
+      cursors.push(cursor);
+      await Promise.resolve();
+      signal.throwIfAborted();
+      if (answer instanceof FeedError) throw answer;
+      yield* answer;
+    },
+  };
+  const feed: Feed = {
+    name: 'mdm',
+    schedule: '*/15 * * * *',
+    fullEveryMs: 86_400_000,
+    staleAfter: 4,
+    brakes: DEFAULT_BRAKES,
+    allowDecisions: false,
+    adapter,
+  };
+  return { feed, cursors };
+}
+
+const fleet = (count: number, compliant = true): FeedPart => ({
+  lines: Array.from({ length: count }, (_, index) => deviceLine(`PHONE${index}`, { compliant })),
+});
+
+function run(feed: Feed, more: Partial<RunOptions> = {}): Promise<ApplyOutcome> {
+  return runFeed(store, states, feed, { signal: new AbortController().signal, ...more });
+}
+
+async function isManaged(id: string): Promise<boolean | null | undefined> {
+  return (await store.getDevice(deviceKey(id)))?.record?.managed;
+}
+
+describe('a run of a feed', () => {
+  it('begins where the last one ended, and removes nothing then', async () => {
+    const { feed, cursors } = scripted([{ ...fleet(3), cursor: 'a' }], [{ ...fleet(1), cursor: 'b' }]);
+    await run(feed);
+    await run(feed);
+    await run(feed);
+    expect(cursors).toEqual([null, 'a', 'b']);
+    expect(await isManaged('PHONE2')).toBe(true);
+  });
+
+  it('is a full one again when that is due, and removes what is gone', async () => {
+    const { feed, cursors } = scripted([{ ...fleet(3), cursor: 'a' }], [{ ...fleet(2), cursor: 'b' }]);
+    await run(feed);
+    await run({ ...feed, fullEveryMs: 0 });
+    expect(cursors).toEqual([null, null]);
+    expect(await isManaged('PHONE2')).toBe(false);
+  });
+
+  it('is a full one at once where the source no longer takes the cursor', async () => {
+    const lost = new FeedError('EASGATE_FEED_CURSOR', 'another domain controller answers');
+    const { feed, cursors } = scripted([{ ...fleet(3), cursor: 'a' }], lost, [{ ...fleet(3), cursor: 'b' }]);
+    await run(feed);
+    await run(feed);
+    expect(cursors).toEqual([null, 'a', null]);
+    expect(await states.read('mdm')).toMatchObject({ cursor: 'b', failures: 0, error: null });
+  });
+
+  it('remembers a failure, and begins at the same place', async () => {
+    const down = new FeedError('EASGATE_FEED_SOURCE', 'the source is down');
+    const { feed, cursors } = scripted([{ ...fleet(3), cursor: 'a' }], down, down, [fleet(3)]);
+    await run(feed);
+    await expect(run(feed)).rejects.toThrow('the source is down');
+    await expect(run(feed)).rejects.toThrow('the source is down');
+    expect(await states.read('mdm')).toMatchObject({
+      failures: 2,
+      error: { code: 'EASGATE_FEED_SOURCE', message: 'the source is down' },
+    });
+    await run(feed);
+    expect(cursors).toEqual([null, 'a', 'a', 'a']);
+  });
+
+  it('waits for a confirmation where a brake holds it', async () => {
+    const { feed, cursors } = scripted(
+      [{ ...fleet(100), cursor: 'a' }],
+      [{ ...fleet(100, false), cursor: 'b' }],
+    );
+    await run(feed);
+    expect((await run(feed)).held).toHaveLength(1);
+    expect(await states.read('mdm')).toMatchObject({ cursor: 'a', held: { reasons: [expect.any(String)] } });
+    const compliant = async (): Promise<boolean | null | undefined> =>
+      (await store.getDevice(deviceKey('PHONE0')))?.record?.compliant;
+    expect(await compliant()).toBe(true);
+    await run(feed, { confirmed: true });
+    expect(await compliant()).toBe(false);
+    expect(await states.read('mdm')).toMatchObject({ cursor: 'b', held: null });
+    expect(cursors).toEqual([null, 'a', 'a']);
+  });
+
+  it('applies a source that recovered by itself', async () => {
+    const { feed } = scripted([fleet(100)], [fleet(100, false)], [fleet(100)]);
+    await run(feed);
+    await run(feed);
+    await run(feed);
+    expect((await states.read('mdm')).held).toBeNull();
+  });
+
+  it('neither writes nor remembers anything in a dry run', async () => {
+    const { feed } = scripted([{ ...fleet(3), cursor: 'a' }]);
+    expect((await run(feed, { dryRun: true })).devices.accepted).toBe(3);
+    expect([await isManaged('PHONE0'), (await states.read('mdm')).cursor]).toEqual([undefined, null]);
+  });
+
+  it('writes nothing when it is stopped while it reads', async () => {
+    const stopping = new AbortController();
+    const { feed } = scripted([fleet(3)]);
+    const stopped: Feed = {
+      ...feed,
+      adapter: {
+        ...feed.adapter,
+        async *run() {
+          yield fleet(3);
+          stopping.abort();
+          await Promise.resolve();
+          yield fleet(5);
+        },
+      },
+    };
+    await expect(run(stopped, { signal: stopping.signal })).rejects.toMatchObject({ name: 'AbortError' });
+    expect([await isManaged('PHONE0'), (await states.read('mdm')).error]).toEqual([undefined, null]);
+  });
+});
+
+describe('what is remembered', () => {
+  it('can be read by its user only', async () => {
+    const { feed } = scripted([{ ...fleet(1), cursor: 'secret' }]);
+    await run(feed);
+    expect(statSync(join(folder, 'feeds', 'mdm.json')).mode & 0o777).toBe(0o600);
+  });
+
+  it('counts as nothing where the file is damaged: the next run is a full one', async () => {
+    const { feed, cursors } = scripted([{ ...fleet(1), cursor: 'a' }]);
+    await run(feed);
+    const path = join(folder, 'feeds', 'mdm.json');
+    writeFileSync(path, readFileSync(path, 'utf8').slice(0, 20));
+    await run(feed);
+    expect(cursors).toEqual([null, null]);
+  });
+});
+
+describe('schedules', () => {
+  const at = Date.parse('2026-12-01T10:00:00Z');
+
+  it('name the next run', () => {
+    expect(nextRun('*/15 * * * *', at)).toBe(at + 900_000);
+  });
+
+  it('wait longer after each failure, up to an hour, and as long as the source asks', () => {
+    const least = (failures: number, retryAfter: number | null = null): number =>
+      backOff(failures, retryAfter, () => 0) / 1_000;
+    expect([1, 2, 3, 20, 5_000].map((failures) => least(failures))).toEqual([15, 30, 60, 1_800, 1_800]);
+    expect(least(1, 120_000)).toBe(120);
+    expect(least(1, 86_400_000)).toBe(3_600);
+    expect(backOff(1, null, () => 0.999)).toBeLessThan(30_001);
+  });
+
+  it('say that a feed is stale once it missed its runs', async () => {
+    const { feed } = scripted([fleet(1)]);
+    const never = healthOf(feed, await states.read('mdm'), at);
+    expect([never.state, never.lagMs]).toEqual(['never run', null]);
+    const remembered = { ...(await states.read('mdm')), lastSuccessAt: at };
+    const stateAt = (minutes: number): string => healthOf(feed, remembered, at + minutes * 60_000).state;
+    expect([stateAt(1), stateAt(59), stateAt(61)]).toEqual(['ok', 'ok', 'stale']);
+  });
+});
+
+describe('running feeds', () => {
+  it('run what was missed at once, and end when they are closed', async () => {
+    const { feed } = scripted([fleet(3)]);
+    const { promise, resolve } = Promise.withResolvers<ApplyOutcome>();
+    const running = startFeeds(store, states, [feed], {
+      onRun: (_feed, outcome) => resolve(outcome),
+      onFailure: (_feed, error) => expect.unreachable(String(error)),
+    });
+    expect((await promise).devices.accepted).toBe(3);
+    await running.close();
+  });
+
+  it('report a failure, and do not try again at once', async () => {
+    const { feed, cursors } = scripted(new FeedError('EASGATE_FEED_SOURCE', 'the source is down'));
+    const { promise, resolve } = Promise.withResolvers<unknown>();
+    const running = startFeeds(store, states, [feed], {
+      onRun: () => expect.unreachable('it failed'),
+      onFailure: (_feed, error) => resolve(error),
+    });
+    expect(await promise).toMatchObject({ code: 'EASGATE_FEED_SOURCE' });
+    await running.close();
+    expect(cursors).toHaveLength(1);
+  });
+});

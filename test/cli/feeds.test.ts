@@ -1,0 +1,140 @@
+// Owns the promises of `easgate feeds` on the command line.
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { runInProcess } from './run-in-process.ts';
+import type { Ended } from './run-in-process.ts';
+
+let folder = '';
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'easgate-feeds-cli-'));
+  mkdirSync(join(folder, 'in'));
+  writeFileSync(
+    join(folder, 'easgate.yaml'),
+    `store: { kind: embedded, path: directory.db }
+feeds:
+  - { name: mdm, kind: files, path: in, format: csv }
+  - { name: second, kind: files, path: missing }
+`,
+  );
+});
+afterEach(() => {
+  process.exitCode = 0;
+  rmSync(folder, { recursive: true });
+});
+
+const run = (...words: string[]): Promise<Ended> =>
+  runInProcess('--config', join(folder, 'easgate.yaml'), ...words);
+
+function table(count: number, compliant: boolean, name = 'a.csv'): void {
+  const rows = Array.from({ length: count }, (_, index) => `${name[0]}PHONE${index},true,${compliant}`);
+  writeFileSync(join(folder, 'in', name), `id,managed,compliant\n${rows.join('\n')}\n`);
+}
+
+async function devices(...filter: string[]): Promise<number> {
+  return (JSON.parse((await run('devices', 'list', '--json', ...filter)).out) as unknown[]).length;
+}
+
+it('feeds run reads the files of a folder as one whole set', async () => {
+  table(5, true, 'a.csv');
+  table(3, false, 'b.csv');
+  expect((await run('feeds', 'run', 'mdm')).code).toBe(0);
+  expect([await devices('--compliant', 'yes'), await devices('--compliant', 'no')]).toEqual([5, 3]);
+  table(4, true, 'a.csv');
+  await run('feeds', 'run', 'mdm');
+  expect(await devices('--managed', 'no')).toBe(1);
+});
+
+it('feeds run --dry-run writes nothing', async () => {
+  table(5, true);
+  const { out } = await run('feeds', 'run', 'mdm', '--dry-run', '--json');
+  expect(JSON.parse(out)).toMatchObject({ dryRun: true, devices: { accepted: 5 } });
+  expect(await devices()).toBe(0);
+});
+
+it('a held run waits for feeds confirm, and feeds status says so', async () => {
+  table(50, true);
+  await run('feeds', 'run', 'mdm');
+  table(50, false);
+  const held = await run('feeds', 'run', 'mdm');
+  expect([held.code, held.error]).toEqual([1, expect.stringContaining('EASGATE_HELD')]);
+  const status = await run('feeds', 'status');
+  expect(status.out).toContain('held: 50 of 50 devices would change');
+  expect(process.exitCode).toBe(1);
+  expect((await run('feeds', 'confirm', 'mdm')).code).toBe(0);
+  expect(await devices('--compliant', 'no')).toBe(50);
+});
+
+it('feeds list has the feeds in the order of precedence', async () => {
+  await run('feeds', 'run', 'second');
+  const { out } = await run('feeds', 'list', '--json');
+  expect(JSON.parse(out)).toMatchObject([
+    { name: 'mdm', kind: 'files', state: 'never run' },
+    { name: 'second', state: 'failing', remembered: { error: { code: 'EASGATE_FEED_SOURCE' } } },
+  ]);
+});
+
+it('the first feed that reports a value counts', async () => {
+  table(1, false);
+  writeFileSync(join(folder, 'missing'), 'id,managed,compliant,model\naPHONE0,true,true,Pixel\n');
+  await run('feeds', 'run', 'second');
+  await run('feeds', 'run', 'mdm');
+  const { out } = await run('devices', 'show', 'aPHONE0', '--json');
+  expect(JSON.parse(out)).toMatchObject({ record: { compliant: false, model: 'Pixel' } });
+});
+
+it('feeds test prints what each record becomes', async () => {
+  table(1, true);
+  writeFileSync(
+    join(folder, 'in', 'a.csv'),
+    'id,managed,compliant\nPHONE0,true,true\nnot an id!,true,true\n',
+  );
+  const { out } = await run('feeds', 'test', 'mdm', join(folder, 'in', 'a.csv'));
+  expect(
+    out
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as unknown),
+  ).toMatchObject([
+    { type: 'device', id: 'phone0', source: 'mdm' },
+    { type: 'refused', line: 3 },
+  ]);
+});
+
+it('names the feeds that there are', async () => {
+  const { code, error } = await run('feeds', 'run', 'mmd');
+  expect([code, error]).toEqual([1, expect.stringContaining('there are mdm, second')]);
+});
+
+it.each([
+  ['schedule: "61 * * * *"', 'must be a schedule'],
+  ['schedule: "0 0 30 2 *"', 'must be a schedule'],
+  ['timeZone: Nowhere/Else', 'must be a time zone'],
+  ['maxRemoved: 20', 'feeds'],
+])('the configuration is refused with %s', async (field, message) => {
+  writeFileSync(join(folder, 'easgate.yaml'), `feeds: [{ name: mdm, kind: files, path: in, ${field} }]\n`);
+  const { code, error } = await run('feeds', 'list');
+  expect([code, error]).toEqual([1, expect.stringContaining(message)]);
+});
+
+it('two feeds have two names', async () => {
+  const feed = '{ name: mdm, kind: files, path: in }';
+  writeFileSync(join(folder, 'easgate.yaml'), `feeds: [${feed}, ${feed}]\n`);
+  expect((await run('feeds', 'list')).error).toContain('must be a name of its own');
+});
+
+it('feeds of other kinds are configured with their secrets apart, and a source that is down writes nothing', async () => {
+  writeFileSync(join(folder, 'password'), 'secret\n');
+  writeFileSync(
+    join(folder, 'easgate.yaml'),
+    `store: { kind: embedded, path: directory.db }
+feeds:
+  - { name: ad, kind: ldap, urls: ["ldap://127.0.0.1:1"], security: none, bindDn: cn=reader, baseDn: dc=x, password: { file: password } }
+`,
+  );
+  const { code, error } = await run('feeds', 'run', 'ad');
+  expect([code, error]).toEqual([1, expect.stringContaining('EASGATE_FEED_SOURCE')]);
+  expect(error).not.toContain('secret');
+  expect((await run('feeds', 'list')).out).toMatch(/ad +ldap +failing/);
+});
