@@ -22,7 +22,7 @@ export function withPaths(config: Config, folder: string): Config {
     workers: { ...config.workers, pidFile: at(config.workers.pidFile) },
     upstream: { ...config.upstream, tls: filePaths(config.upstream.tls, at) },
     store: storePaths(config, folder),
-    feeds: config.feeds.map((feed) => ({ ...feed, path: at(feed.path) })),
+    feeds: config.feeds.map((feed) => feedPaths(feed, folder)),
     log: {
       ...config.log,
       destination: destination === 'stdout' ? destination : at(destination),
@@ -90,6 +90,20 @@ function filePaths<T extends TlsFiles>(tls: T, at: ResolvePath): T {
     ...(tls.ca !== undefined && { ca: at(tls.ca) }),
     ...(tls.certificate !== undefined && { certificate: at(tls.certificate) }),
     ...(tls.key !== undefined && { key: at(tls.key) }),
+  };
+}
+
+function feedPaths(feed: Config['feeds'][number], folder: string): Config['feeds'][number] {
+  const at = (path: string): string => absolute(path, folder);
+  if (feed.kind === 'files') return { ...feed, path: at(feed.path) };
+  const ca = feed.ca === undefined ? {} : { ca: at(feed.ca) };
+  if (feed.kind === 'ldap') return { ...feed, ...ca, password: secretPath(feed.password, folder) };
+  const { clientSecret, certificate: files } = feed;
+  return {
+    ...feed,
+    ...ca,
+    ...(clientSecret !== undefined && { clientSecret: secretPath(clientSecret, folder) }),
+    ...(files !== undefined && { certificate: { certificate: at(files.certificate), key: at(files.key) } }),
   };
 }
 

@@ -5,6 +5,9 @@ import { ProgramError } from '../../errors.ts';
 import type { FeedAdapter } from '../../feeds/contract.ts';
 import { FilesAdapter } from '../../feeds/files/files-adapter.ts';
 import type { FilesOptions } from '../../feeds/files/files-adapter.ts';
+import { graphFeed } from '../../feeds/graph/read-graph.ts';
+import { ldapFeed } from '../../feeds/ldap/read-ldap.ts';
+import { readSecret } from '../../config/load.ts';
 import { FeedStates } from './feed-state.ts';
 import type { Feed } from './run-feed.ts';
 
@@ -36,13 +39,27 @@ export function feedNamed(feeds: readonly Feed[], name: string): Feed {
 }
 
 function adapterOf(settings: Config['feeds'][number]): FeedAdapter {
+  const field = `feeds (${settings.name})`;
+  if (settings.kind === 'ldap')
+    return ldapFeed(settings.name, {
+      ...settings,
+      password: readSecret(settings.password, `${field}.password`),
+    });
+  if (settings.kind === 'graph') {
+    const { clientSecret: secret } = settings;
+    const clientSecret = secret === undefined ? undefined : readSecret(secret, `${field}.clientSecret`);
+    return graphFeed(settings.name, { ...settings, clientSecret });
+  }
   return new FilesAdapter({ ...readingOf(settings), path: settings.path });
 }
 
 /** How the files of a feed are read. */
 type Reading = Omit<FilesOptions, 'path'>;
 
-function readingOf({ name, format, timeZone, dates }: Config['feeds'][number]): Reading {
+/** A feed of files. */
+type FilesSettings = Extract<Config['feeds'][number], { kind: 'files' }>;
+
+function readingOf({ name, format, timeZone, dates }: FilesSettings): Reading {
   return {
     source: name,
     format: format === 'auto' ? null : format,
@@ -54,7 +71,7 @@ function readingOf({ name, format, timeZone, dates }: Config['feeds'][number]): 
 /** How a file of the feed with this name is read. */
 export function fileReading({ feeds }: Config, name: string): Reading {
   const settings = feeds.find((feed) => feed.name === name);
-  return settings === undefined
+  return settings?.kind !== 'files'
     ? { source: name, format: null, zone: 'UTC', order: null }
     : readingOf(settings);
 }

@@ -1,7 +1,9 @@
 // Owns the `feeds` section: where compliance data comes from, in order of precedence.
 import { Cron } from 'croner';
 import { z } from 'zod';
-import { count } from './fields.ts';
+import { ONE_SIGN_IN, graphFields, hasOneSignIn } from '../../feeds/graph/settings.ts';
+import { ldapFields } from '../../feeds/ldap/settings.ts';
+import { count, secret } from './fields.ts';
 
 /** Whether a schedule is understood, and comes to pass. */
 function isSchedule(text: string): boolean {
@@ -83,9 +85,23 @@ const files = z.strictObject({
     .describe('order in dates such as 3/2/2026; absent = by all dates of the column'),
 });
 
+const ldap = z.strictObject({
+  ...feedFields,
+  kind: z.literal('ldap').describe('users and groups of Active Directory or another LDAP directory'),
+  ...ldapFields(secret),
+});
+
+const graph = z
+  .strictObject({
+    ...feedFields,
+    kind: z.literal('graph').describe("Intune's devices, users and groups of Entra, by Microsoft Graph"),
+    ...graphFields(secret),
+  })
+  .refine(hasOneSignIn, ONE_SIGN_IN);
+
 /** `feeds:` of the configuration file. */
 export const feedsSection = z
-  .array(z.discriminatedUnion('kind', [files]))
+  .array(z.discriminatedUnion('kind', [files, ldap, graph]))
   .max(50)
   .superRefine((feeds, context) => {
     for (const [index, { name }] of feeds.entries())
