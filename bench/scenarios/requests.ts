@@ -5,6 +5,8 @@ import type { Scenario } from './scenario.ts';
 
 /** Each with one request a second. */
 const LOW_RATE_PHONES = 2_000;
+/** At this rate V8 takes long to find out what is worth optimising. */
+const LOW_RATE_WARM_UPS = 3;
 
 export const REQUEST_SCENARIOS: readonly Scenario[] = [
   {
@@ -32,7 +34,13 @@ export const REQUEST_SCENARIOS: readonly Scenario[] = [
     figure: 'cpuMicrosPerRequest',
     rivals: ['easgate', 'nginx-lua', 'haproxy'],
     measure: (runs, effort, { name }) =>
-      inTurns(runs, effort, name, (running) => openLoop(running, effort.seconds, LOW_RATE_PHONES)),
+      inTurns(
+        runs,
+        effort,
+        name,
+        (running) => openLoop(running, effort.seconds, LOW_RATE_PHONES),
+        LOW_RATE_WARM_UPS,
+      ),
   },
   {
     ...PLAIN,

@@ -2,6 +2,7 @@
 import type { DirectoryStore } from '../directory/store.ts';
 import { ProgramError } from '../errors.ts';
 import type { UserKey } from '../identity/keys.ts';
+import type { AuditSink } from '../journal/audit-log.ts';
 import type { AccessDecision, DecisionOrigin, ManualDecision } from '../model/decision.ts';
 import { allDevices } from './entries.ts';
 import { parseUser } from './names.ts';
@@ -28,11 +29,20 @@ export async function decideUser(
   name: string,
   decision: AccessDecision,
   origin: DecisionOrigin,
+  audit: AuditSink,
 ): Promise<UserDecideResult> {
   const entry = await store.getUser(parseUser(name));
   const user = entry?.key ?? parseUser(name);
   const replaced = entry?.decided.decision ?? null;
   const replicated = await replace(store, user, replaced, decision, origin);
+  await audit.record({
+    ...origin,
+    operation: 'decide',
+    user,
+    before: replaced,
+    after: decision,
+    comment: decision.reason,
+  });
   const seen = await namesSeen(store);
   const own = [user, ...(entry?.record?.aliases ?? [])];
   const isSame = (other: UserKey): boolean => own.some((one) => store.names.same(one, other));
@@ -62,11 +72,15 @@ export async function clearUser(
   store: DirectoryStore,
   name: string,
   origin: DecisionOrigin,
+  audit: AuditSink,
 ): Promise<UserClearResult> {
   const entry = await store.getUser(parseUser(name));
   const user = entry?.key ?? parseUser(name);
   const cleared = entry?.decided.decision ?? null;
-  if (cleared !== null) await replace(store, user, cleared, null, origin);
+  if (cleared !== null) {
+    await replace(store, user, cleared, null, origin);
+    await audit.record({ ...origin, operation: 'clear', user, before: cleared });
+  }
   return { user, cleared };
 }
 

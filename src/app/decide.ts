@@ -2,10 +2,11 @@
 // return what was replaced, whom the decision covers, and probable mistakes.
 import type { DirectoryStore } from '../directory/store.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
+import type { AuditSink } from '../journal/audit-log.ts';
 import type { AccessDecision, DecisionOrigin } from '../model/decision.ts';
 import { acquaintanceOf, coverage, doubts } from './coverage.ts';
 import type { CoverageNote, Doubt } from './coverage.ts';
-import { clear, decidedOn, write } from './decisions.ts';
+import { clear, decidedBefore, decidedOn, write } from './decisions.ts';
 import type { Decided } from './decisions.ts';
 import { canonicalUser, parseDevice } from './names.ts';
 
@@ -37,11 +38,21 @@ export async function decide(
   subject: Subject,
   decision: AccessDecision,
   origin: DecisionOrigin,
+  audit: AuditSink,
 ): Promise<DecideResult> {
   const device = parseDevice(subject.device);
   const user = await canonicalUser(store, device, subject.user);
   const seen = await acquaintanceOf(store, device);
   const { replaced, replicated } = await write(store, device, user, decision, origin);
+  await audit.record({
+    ...origin,
+    operation: 'decide',
+    device,
+    user,
+    before: decidedBefore(replaced),
+    after: decision,
+    comment: decision.reason,
+  });
   return {
     device,
     user,
@@ -69,9 +80,12 @@ export async function clearDecision(
   store: DirectoryStore,
   subject: Subject,
   { force, ...origin }: DecisionOrigin & { readonly force: boolean },
+  audit: AuditSink,
 ): Promise<ClearResult> {
   const device = parseDevice(subject.device);
   const user = await canonicalUser(store, device, subject.user);
   const cleared = await clear(store, device, user, force, origin);
+  if (cleared.length > 0)
+    await audit.record({ ...origin, operation: 'clear', device, user, before: decidedBefore(cleared) });
   return { device, user, cleared, left: await decidedOn(store, device) };
 }

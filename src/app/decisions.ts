@@ -14,6 +14,11 @@ export interface Decided {
   readonly decision: ManualDecision;
 }
 
+/** Decisions that were replaced or taken back, for the audit; null = none. */
+export function decidedBefore(replaced: readonly Decided[]): readonly Decided[] | null {
+  return replaced.length === 0 ? null : replaced;
+}
+
 /** A decision that was written. */
 export interface Overwritten {
   /** The decisions it took the place of. */

@@ -3,14 +3,17 @@ import { servedPolicy } from '../config/served-policy.ts';
 import { hashOf, loadVersion } from '../config/stored-policy.ts';
 import type { PolicyTexts } from '../config/stored-policy.ts';
 import type { DirectoryStore } from '../directory/store.ts';
+import type { AuditSink } from '../journal/audit-log.ts';
+import type { AuditOperation } from '../model/journal.ts';
 import { ProgramError } from '../errors.ts';
 import { readPolicyState, readPolicyVersion } from '../model/policy-version.ts';
 import type { PolicyState, PolicyVersion } from '../model/policy-version.ts';
 import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
 
-/** Who changes the policy, and when, milliseconds since the epoch. */
+/** Who changes the policy, from where, and when, milliseconds since the epoch. */
 export interface PolicyAuthor {
   readonly by: string;
+  readonly via: string;
   readonly at: number;
 }
 
@@ -65,8 +68,10 @@ export async function addVersion(
   store: DirectoryStore,
   known: KnownPolicies,
   { texts, name, comment, place }: AddVersion,
-  { by, at }: PolicyAuthor,
+  author: PolicyAuthor,
+  audit: AuditSink,
 ): Promise<PolicyVersion> {
+  const { by, at } = author;
   const version: PolicyVersion = {
     version: known.state.latest + 1,
     name,
@@ -80,7 +85,9 @@ export async function addVersion(
   };
   const { version: number, ...rest } = version;
   const state = { ...known.state, latest: number, [place]: number };
-  await replace(store, known, state, { by, at }, { version: number, text: JSON.stringify(rest) });
+  const added = { version: number, text: JSON.stringify(rest) };
+  const operation = place === 'live' ? 'policy_publish' : 'policy_shadow';
+  await replace(store, known, state, { author, audit, operation, version, added });
   return version;
 }
 
@@ -98,6 +105,7 @@ export async function rollBack(
   store: DirectoryStore,
   to: number | null,
   author: PolicyAuthor,
+  audit: AuditSink,
 ): Promise<PolicyVersion> {
   const known = await readPolicies(store);
   const { live } = known.state;
@@ -105,26 +113,44 @@ export async function rollBack(
   if (wanted === null || wanted < 1)
     throw new ProgramError('EASGATE_NOT_FOUND', 'no version was published before the one that is live');
   const version = await versionOf(store, wanted);
-  await replace(store, known, { ...known.state, live: wanted }, author);
+  const operation = 'policy_rollback';
+  await replace(store, known, { ...known.state, live: wanted }, { author, audit, operation, version });
   return version;
 }
 
 /** Ends the shadow. Returns the version that was in it; null = there was none. */
-export async function endShadow(store: DirectoryStore, author: PolicyAuthor): Promise<number | null> {
+export async function endShadow(
+  store: DirectoryStore,
+  author: PolicyAuthor,
+  audit: AuditSink,
+): Promise<number | null> {
   const known = await readPolicies(store);
   const { shadow } = known.state;
-  if (shadow !== null) await replace(store, known, { ...known.state, shadow: null }, author);
+  const operation = 'policy_shadow';
+  if (shadow !== null)
+    await replace(
+      store,
+      known,
+      { ...known.state, shadow: null },
+      { author, audit, operation, version: null },
+    );
   return shadow;
 }
 
 /** Makes the version in the shadow live. Returns it. @throws ProgramError when there is none */
-export async function promote(store: DirectoryStore, author: PolicyAuthor): Promise<PolicyVersion> {
+export async function promote(
+  store: DirectoryStore,
+  author: PolicyAuthor,
+  audit: AuditSink,
+): Promise<PolicyVersion> {
   const known = await readPolicies(store);
   const { shadow } = known.state;
   if (shadow === null)
     throw new ProgramError('EASGATE_NOT_FOUND', 'no policy runs in the shadow: easgate policy shadow FILE');
   const version = await versionOf(store, shadow);
-  await replace(store, known, { ...known.state, live: shadow, shadow: null }, author);
+  const operation = 'policy_promote';
+  const state = { ...known.state, live: shadow, shadow: null };
+  await replace(store, known, state, { author, audit, operation, version });
   return version;
 }
 
@@ -145,14 +171,35 @@ export async function policyHistory(store: DirectoryStore, limit: number): Promi
   return entries;
 }
 
+interface Change {
+  readonly author: PolicyAuthor;
+  readonly audit: AuditSink;
+  readonly operation: AuditOperation;
+  /** The version that the change is about; null = none. */
+  readonly version: PolicyVersion | null;
+  readonly added?: { readonly version: number; readonly text: string };
+}
+
 async function replace(
   store: DirectoryStore,
-  { stored }: KnownPolicies,
+  { stored, state: before }: KnownPolicies,
   state: PolicyState,
-  { by, at }: PolicyAuthor,
-  added: { readonly version: number; readonly text: string } | null = null,
+  { author, audit, operation, version, added }: Change,
 ): Promise<void> {
+  const { by, at } = author;
   const text = JSON.stringify({ ...state, changedAt: at, changedBy: by });
-  if (!(await store.policies.replace(stored, text, added)))
+  if (!(await store.policies.replace(stored, text, added ?? null)))
     throw new ProgramError('EASGATE_CHANGED', 'the policy was changed meanwhile; look, and repeat');
+  await audit.record({
+    ...author,
+    operation,
+    subject: version === null ? null : `version ${version.version}`,
+    before: { live: before.live, shadow: before.shadow },
+    after: {
+      live: state.live,
+      shadow: state.shadow,
+      ...(version !== null && { name: version.name, hash: version.hash }),
+    },
+    comment: version?.comment ?? null,
+  });
 }

@@ -1,5 +1,6 @@
 // Owns the use case that writes a device report manually, in place of a feed.
 import type { DirectoryStore } from '../directory/store.ts';
+import type { AuditSink } from '../journal/audit-log.ts';
 import type { DeviceKey } from '../identity/keys.ts';
 import type { DeviceObservation } from '../model/device.ts';
 import { parseDevice } from './names.ts';
@@ -22,6 +23,14 @@ export type ReportedValues = Pick<
   | 'unmetRequirements'
 >;
 
+/** Under the name of which feed a report is written, by whom, from where, and when, milliseconds since the epoch. */
+export interface ReportOrigin {
+  readonly source: string;
+  readonly by: string;
+  readonly via: string;
+  readonly now: number;
+}
+
 /**
  * Writes a report at `now`, milliseconds since the epoch, under the name of a feed. Of a compliant device no unmet requirements
  * are kept. @throws ProgramError
@@ -30,9 +39,13 @@ export async function reportDevice(
   store: DirectoryStore,
   id: string,
   values: ReportedValues,
-  { source, now }: { readonly source: string; readonly now: number },
+  { source, by, via, now }: ReportOrigin,
+  audit: AuditSink,
 ): Promise<DeviceKey> {
   const key = parseDevice(id);
+  const reported = async () =>
+    (await store.getDevice(key))?.reports.find((one) => one.source === source) ?? null;
+  const before = await reported();
   await store.putDevices([
     {
       key,
@@ -44,5 +57,15 @@ export async function reportDevice(
       ...(values.compliant === true && { unmetRequirements: [] }),
     },
   ]);
+  await audit.record({
+    at: now,
+    by,
+    via,
+    operation: 'report_device',
+    device: key,
+    subject: source,
+    before,
+    after: await reported(),
+  });
   return key;
 }

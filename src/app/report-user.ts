@@ -1,8 +1,10 @@
 // Owns the use case that writes by hand what a feed would report of a user.
 import type { DirectoryStore } from '../directory/store.ts';
+import type { AuditSink } from '../journal/audit-log.ts';
 import type { UserKey } from '../identity/keys.ts';
 import type { UserObservation } from '../model/user.ts';
 import { parseUser } from './names.ts';
+import type { ReportOrigin } from './report-device.ts';
 
 /** Values to write; absent = as this source reported them before. */
 export type ReportedUser = Pick<UserObservation, 'groups' | 'enabled' | 'removed'> & {
@@ -15,11 +17,25 @@ export async function reportUser(
   store: DirectoryStore,
   name: string,
   { aliases, ...values }: ReportedUser,
-  { source, now }: { readonly source: string; readonly now: number },
+  { source, by, via, now }: ReportOrigin,
+  audit: AuditSink,
 ): Promise<UserKey> {
   const key = parseUser(name);
+  const reported = async () =>
+    (await store.getUser(key))?.reports.find((one) => one.source === source) ?? null;
+  const before = await reported();
   await store.putUsers([
     { key, source, observedAt: now, version: now, ...values, aliases: aliases?.map(parseUser) },
   ]);
+  await audit.record({
+    at: now,
+    by,
+    via,
+    operation: 'report_user',
+    user: key,
+    subject: source,
+    before,
+    after: await reported(),
+  });
   return key;
 }

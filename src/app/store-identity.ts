@@ -7,10 +7,13 @@ import type { Finding, KnownStore, StoreIdentity } from '../directory/store-iden
 import type { Migration, StoreKeeper } from '../directory/store-keeper.ts';
 import { readMemory, writeMemory } from '../directory/store-memory.ts';
 import type { StoreMemory } from '../directory/store-memory.ts';
+import type { AuditSink } from '../journal/audit-log.ts';
 import { ProgramError } from '../errors.ts';
 import { allDevices, storedDecisions } from './entries.ts';
 import { isOpenWipe, isStandingWipe } from '../model/wipe.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
+import type { DecisionOrigin } from '../model/decision.ts';
+import type { AuditOperation } from '../model/journal.ts';
 
 /** The identity found in the store, and the recorded one. */
 export interface StoreLook {
@@ -24,6 +27,11 @@ export interface StoreLook {
   readonly memory: StoreMemory | null;
   /** `store.id` of the configuration. */
   readonly pinnedId: string | null;
+}
+
+/** Who changes the store, from where, and when, milliseconds since the epoch; and where that is recorded. */
+export interface StoreChange extends DecisionOrigin {
+  readonly audit: AuditSink;
 }
 
 /** Opens the store for `work`, and closes it afterwards. Rejects when it cannot be reached. */
@@ -44,7 +52,7 @@ export async function lookAtStore<T>(
 }
 
 /** Creates the directory; null = it exists already. @throws ProgramError */
-export async function initStore(look: StoreLook): Promise<StoreIdentity | null> {
+export async function initStore(look: StoreLook, change: StoreChange): Promise<StoreIdentity | null> {
   const { keeper, known, found, pinnedId } = look;
   if (found !== null) return null;
   if (known !== null)
@@ -56,11 +64,12 @@ export async function initStore(look: StoreLook): Promise<StoreIdentity | null> 
   const fresh = newIdentity();
   const identity = pinnedId === null ? fresh : { ...fresh, id: pinnedId };
   await replace(look, identity);
+  await record(look, change, 'store_init', identity);
   return identity;
 }
 
 /** Accepts the store; null = it is already the known one. @throws ProgramError */
-export async function acceptStore(look: StoreLook): Promise<StoreIdentity | null> {
+export async function acceptStore(look: StoreLook, change: StoreChange): Promise<StoreIdentity | null> {
   const { keeper, known, found, finding, pinnedId } = look;
   if (finding.kind !== 'outage' && finding.kind !== 'setBack') return null;
   if (finding.kind === 'outage' && finding.error.code === 'EASGATE_STORE_SCHEMA') throw finding.error;
@@ -72,12 +81,14 @@ export async function acceptStore(look: StoreLook): Promise<StoreIdentity | null
       `${keeper.place} is store ${identity.id}, and store.id of the configuration is ${pinnedId}: change that first`,
     );
   await replace(look, identity);
+  await record(look, change, 'store_accept', identity);
   return identity;
 }
 
 /** Brings records of an earlier layout over; null = there are none. @throws ProgramError */
 export async function migrateStore(
   look: StoreLook,
+  change: StoreChange,
 ): Promise<Extract<Migration, { kind: 'migrated' }> | null> {
   const { keeper, known, found, pinnedId, memory } = look;
   const expected = pinnedId ?? known?.id ?? null;
@@ -94,7 +105,17 @@ export async function migrateStore(
   if (migration.kind === 'changed') throw changedMeanwhile(keeper);
   if (migration.kind !== 'migrated') return null;
   if (memory !== null) writeMemory(memory, migration.identity);
+  await record(look, change, 'store_migrate', migration.identity);
   return migration;
+}
+
+async function record(
+  { keeper, found }: StoreLook,
+  { audit, ...origin }: StoreChange,
+  operation: AuditOperation,
+  identity: StoreIdentity,
+): Promise<void> {
+  await audit.record({ ...origin, operation, subject: keeper.place, before: found, after: identity });
 }
 
 function changedMeanwhile({ place }: StoreKeeper): ProgramError {

@@ -9,9 +9,10 @@ import { clientFamily } from '../eas/refusals.ts';
 import { ProgramError } from '../errors.ts';
 import { deviceKey } from '../identity/device.ts';
 import type { DeviceKey, UserKey } from '../identity/keys.ts';
+import type { AuditSink } from '../journal/audit-log.ts';
 import type { WipeDecision } from '../model/decision.ts';
 import type { Subject } from './decide.ts';
-import { overwrite, refuseOverWipe, storedDecisions } from './decisions.ts';
+import { decidedBefore, overwrite, refuseOverWipe, storedDecisions } from './decisions.ts';
 import type { Decided } from './decisions.ts';
 import { deviceNotFound } from './inventory.ts';
 import { canonicalUser, parseDevice, target } from './names.ts';
@@ -91,6 +92,7 @@ export async function orderWipe(
     via,
     confirmation,
   }: { readonly owner: string; readonly via: string; readonly confirmation: string },
+  audit: AuditSink,
 ): Promise<WipeDecision> {
   const { device, user, accountOnly, reason, named, replaces } = plan;
   if (deviceKey(confirmation.trim()) !== device)
@@ -115,7 +117,17 @@ export async function orderWipe(
       acknowledgedBy: null,
     },
   };
-  await overwrite(store, device, user, replaces, decision, { by: owner, via, at: now });
+  const origin = { by: owner, via, at: now };
+  await overwrite(store, device, user, replaces, decision, origin);
+  await audit.record({
+    ...origin,
+    operation: 'wipe',
+    device,
+    user,
+    before: decidedBefore(replaces),
+    after: decision,
+    comment: reason,
+  });
   return decision;
 }
 

@@ -54,11 +54,11 @@ export class CertificateKeeper {
       readCertificates(this.config);
       readClientCa(this.config);
       this.onRenewed();
-      this.onEvent('info', { code: 'EASGATE_CERTIFICATES' }, 'certificates changed on disk are in use');
+      this.onEvent('info', { code: 'EASGATE_CERTIFICATES' }, 'new certificates were loaded from disk');
       this.check();
     } catch (error) {
       const facts = { code: 'EASGATE_CERTIFICATES', cause: String(error) };
-      this.onEvent('error', facts, 'the old certificates stay');
+      this.onEvent('error', facts, 'the certificates could not be loaded: the old ones are still used');
     }
   }
 

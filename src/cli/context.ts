@@ -3,22 +3,40 @@ import { userInfo } from 'node:os';
 import type { Command } from 'commander';
 import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
+import { journalOptions } from '../config/journal-settings.ts';
 import { storeOptions } from '../config/store-settings.ts';
 import { openStore } from '../directory/open-store.ts';
 import type { DirectoryStore } from '../directory/store.ts';
+import { AuditLog } from '../journal/audit-log.ts';
+import type { AuditSink } from '../journal/audit-log.ts';
+import { openJournalStore } from '../journal/open-journal.ts';
 import { configPath } from './config-path.ts';
+import { warn } from './output.ts';
 
-/** Opens the configured store for `work`, and closes it afterwards. */
+/** Opens the configured store for `work`, and closes it afterwards. Changes by `work` go to the audit. */
 export async function withStore<T>(
   command: Command,
-  work: (store: DirectoryStore, config: Config) => Promise<T>,
+  work: (store: DirectoryStore, config: Config, audit: AuditSink) => Promise<T>,
 ): Promise<T> {
   const config = loadConfig(configPath(command));
   const store = await openStore(storeOptions(config));
   try {
-    return await work(store, config);
+    return await withAudit(config, (audit) => work(store, config, audit));
   } finally {
     await store.close();
+  }
+}
+
+/** Opens the audit for one piece of work. What was changed stands also where the audit cannot be written; the command says so. */
+export async function withAudit<T>(config: Config, work: (audit: AuditSink) => Promise<T>): Promise<T> {
+  const audit = new AuditLog(
+    () => openJournalStore(journalOptions(config)),
+    (error) => warn(`it is done, but the audit does not know of it: ${error.message}`),
+  );
+  try {
+    return await work(audit);
+  } finally {
+    await audit.close();
   }
 }
 

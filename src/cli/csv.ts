@@ -3,13 +3,26 @@
 /** What spreadsheets take for the beginning of a formula (OWASP, CSV injection). */
 const FORMULA = /^[=+\-@\t\r]/;
 
-/** Rows under a header. Control characters are left out; null = an empty cell. */
-export function csvText<Row>(
-  columns: readonly (readonly [title: string, cell: (row: Row) => string | null])[],
-  rows: readonly Row[],
-): string {
-  const lines = [columns.map(([title]) => title), ...rows.map((row) => columns.map(([, cell]) => cell(row)))];
-  return lines.map((cells) => `${cells.map(cellText).join(',')}\r\n`).join('');
+/** One column: its title, and the cell of a row; null = an empty one. */
+export type CsvColumn<Row> = readonly [title: string, cell: (row: Row) => string | null];
+
+/** Rows under a header. Control characters are left out. */
+export function csvText<Row>(columns: readonly CsvColumn<Row>[], rows: readonly Row[]): string {
+  return csvHeader(columns) + csvRows(columns, rows);
+}
+
+/** The header alone: rows may follow in parts. */
+export function csvHeader<Row>(columns: readonly CsvColumn<Row>[]): string {
+  return csvLine(columns.map(([title]) => title));
+}
+
+/** Rows without a header. */
+export function csvRows<Row>(columns: readonly CsvColumn<Row>[], rows: readonly Row[]): string {
+  return rows.map((row) => csvLine(columns.map(([, cell]) => cell(row)))).join('');
+}
+
+function csvLine(cells: readonly (string | null)[]): string {
+  return `${cells.map(cellText).join(',')}\r\n`;
 }
 
 function cellText(value: string | null): string {

@@ -57,16 +57,13 @@ export function decideByHand(
   options: DecideOptions,
   command: Command,
 ): Promise<void> {
-  return withStore(command, async (store) => {
+  return withStore(command, async (store, _config, audit) => {
     const { user, reason = null, owner = loginName(), expires } = options;
     const expiresAt = expires === undefined ? null : parseMomentToCome(expires, '--expires');
     const decidedAt = Date.now();
     const decision = { action, owner, reason, decidedAt, expiresAt };
-    const result = await decide(store, { device, user }, decision, {
-      by: owner,
-      via: 'cli',
-      at: decidedAt,
-    });
+    const origin = { by: owner, via: 'cli', at: decidedAt };
+    const result = await decide(store, { device, user }, decision, origin, audit);
     for (const doubt of result.warnings) warn(doubtText(doubt));
     if (options.json) printJson(result);
     else print(decidedText(result));
@@ -79,9 +76,9 @@ export function clear(
   { user, force, json }: { readonly user?: string; readonly force?: true; readonly json?: true },
   command: Command,
 ): Promise<void> {
-  return withStore(command, async (store) => {
+  return withStore(command, async (store, _config, audit) => {
     const origin = { by: loginName(), via: 'cli', at: Date.now() };
-    const result = await clearDecision(store, { device, user }, { ...origin, force: force === true });
+    const result = await clearDecision(store, { device, user }, { ...origin, force: force === true }, audit);
     if (json) printJson(result);
     else print(clearedText(result));
   });
@@ -121,8 +118,9 @@ export function set(id: string, options: SetOptions, command: Command): Promise<
     unmetRequirements: options.requirement,
     removed: options.removed,
   };
-  return withStore(command, async (store) => {
-    const key = await reportDevice(store, id, values, { source: options.source, now: Date.now() });
+  return withStore(command, async (store, _config, audit) => {
+    const origin = { source: options.source, by: loginName(), via: 'cli', now: Date.now() };
+    const key = await reportDevice(store, id, values, origin, audit);
     if (options.json) printJson((await showDevice(store, id)).record);
     else print(`set: ${key}\n`);
   });

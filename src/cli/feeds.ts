@@ -143,6 +143,5 @@ function withProgress(
 /** `feeds test`: each record of a file as the feed reads it, or why it does not. */
 export async function test(name: string, file: string, command: Command): Promise<void> {
   const config = loadConfig(configPath(command));
-  const { name: source } = feedNamed(configuredFeeds(config), name);
-  await printLines({ ...fileReading(config, source), input: file === '-' ? process.stdin : file });
+  await printLines({ ...fileReading(config, name), input: file === '-' ? process.stdin : file });
 }

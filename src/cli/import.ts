@@ -6,8 +6,8 @@ import { ProgramError } from '../errors.ts';
 import type { FormatName } from '../feeds/mapping.ts';
 import { sayOutcome } from './apply-text.ts';
 import { withStore } from './context.ts';
-import { printJson, remark, warn } from './output.ts';
 import { Progress } from './progress.ts';
+import { outputWriter, printJson, remark, warn } from './output.ts';
 
 /** Options of `import`; commander has checked the choices. */
 export interface ImportOptions {
@@ -90,22 +90,4 @@ function saySummary({ counts, withProblems, notes }: ImportSummary): void {
 function sayReplaced(notes: ImportSummary['notes']): void {
   if (notes.replaced)
     warn(`the file has bytes that are no text in ${notes.encoding.toUpperCase()}; they were replaced`);
-}
-
-const nothing = (): void => {};
-
-/** Writes to standard output, and waits until there is room for more. False = whoever read it has gone (`| head`). */
-function outputWriter(): (text: string) => Promise<boolean> {
-  const { stdout } = process;
-  let isGone = false;
-  let wake = nothing;
-  stdout.on('error', () => {
-    isGone = true;
-    wake();
-  });
-  stdout.on('drain', () => wake());
-  return async (text) => {
-    if (!isGone && !stdout.write(text)) await new Promise<void>((resolve) => (wake = resolve));
-    return !isGone;
-  };
 }

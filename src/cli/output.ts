@@ -48,3 +48,21 @@ export function printable(text: string | null, missing = '?'): string {
 export function quoted(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
+
+const nothing = (): void => {};
+
+/** Writes to standard output, and waits until there is room for more. False = whoever read it has gone (`| head`). */
+export function outputWriter(): (text: string) => Promise<boolean> {
+  const { stdout } = process;
+  let isGone = false;
+  let wake = nothing;
+  stdout.on('error', () => {
+    isGone = true;
+    wake();
+  });
+  stdout.on('drain', () => wake());
+  return async (text) => {
+    if (!isGone && !stdout.write(text)) await new Promise<void>((resolve) => (wake = resolve));
+    return !isGone;
+  };
+}

@@ -21,6 +21,7 @@ import { servedPolicy } from '../config/served-policy.ts';
 import { problemLine } from '../config/policy-file.ts';
 import type { DirectoryStore } from '../directory/store.ts';
 import { ProgramError } from '../errors.ts';
+import type { AuditSink } from '../journal/audit-log.ts';
 import type { ShadowDifference } from '../model/shadow.ts';
 import type { CompiledPolicy } from '../policy/compile/compiled-policy.ts';
 import { loginName, withStore } from './context.ts';
@@ -75,14 +76,14 @@ export function wouldBlock(
 
 /** `policy publish`. */
 export function publish(file: string, options: PublishOptions, command: Command): Promise<void> {
-  return withStore(command, async (store, config) => {
+  return withStore(command, async (store, config, audit) => {
     refuseWithFile(config);
     const read = readChecked(file);
     const known = await readPolicies(store);
     const change = await compare(store, await policyNamed(store, config, 'live'), compiledOf(file, read));
     if (!options.json) print(countsText(change));
     await confirm(options, `Make ${file} the policy of all gateways?`);
-    const version = await add(store, known, read, options, 'live');
+    const version = await add(store, known, read, options, 'live', audit);
     if (options.json) printJson({ version, change: { ...change, phones: undefined } });
     else print(`version ${version} is live, on every gateway within a second\n`);
   });
@@ -90,10 +91,10 @@ export function publish(file: string, options: PublishOptions, command: Command)
 
 /** `policy shadow`. */
 export function shadow(file: string | undefined, options: PublishOptions, command: Command): Promise<void> {
-  return withStore(command, async (store, config) => {
+  return withStore(command, async (store, config, audit) => {
     refuseWithFile(config);
     if (options.off) {
-      const ended = await endShadow(store, authorOf(options));
+      const ended = await endShadow(store, authorOf(options), audit);
       if (options.json) printJson({ ended });
       else
         print(
@@ -109,7 +110,7 @@ export function shadow(file: string | undefined, options: PublishOptions, comman
     }
     const read = readChecked(file);
     compiledOf(file, read);
-    const version = await add(store, await readPolicies(store), read, options, 'shadow');
+    const version = await add(store, await readPolicies(store), read, options, 'shadow', audit);
     if (options.json) printJson({ version });
     else
       print(`version ${version} runs in the shadow: it is evaluated on real traffic and decides nothing\n`);
@@ -149,7 +150,7 @@ const SHADOW: readonly Column<ShadowDifference>[] = [
 
 /** `policy promote`. */
 export function promoteShadow(options: PublishOptions, command: Command): Promise<void> {
-  return withStore(command, async (store, config) => {
+  return withStore(command, async (store, config, audit) => {
     refuseWithFile(config);
     const { state } = await readPolicies(store);
     if (state.shadow !== null && !options.json) {
@@ -157,7 +158,7 @@ export function promoteShadow(options: PublishOptions, command: Command): Promis
       print(countsText(await compare(store, await policyNamed(store, config, 'live'), next)));
     }
     await confirm(options, 'Make the policy in the shadow the live one?');
-    const { version } = await promote(store, authorOf(options));
+    const { version } = await promote(store, authorOf(options), audit);
     if (options.json) printJson({ version });
     else print(`version ${version} is live\n`);
   });
@@ -165,10 +166,10 @@ export function promoteShadow(options: PublishOptions, command: Command): Promis
 
 /** `policy rollback`. */
 export function rollback(to: string | undefined, options: PublishOptions, command: Command): Promise<void> {
-  return withStore(command, async (store, config) => {
+  return withStore(command, async (store, config, audit) => {
     refuseWithFile(config);
     const number = to === undefined ? null : numberOf(to);
-    const { version, comment } = await rollBack(store, number, authorOf(options));
+    const { version, comment } = await rollBack(store, number, authorOf(options), audit);
     if (options.json) printJson({ version });
     else print(`version ${version} is live again${comment === null ? '' : ` (${printable(comment)})`}\n`);
   });
@@ -266,15 +267,22 @@ async function add(
   { texts, loaded }: ReadDocument,
   options: PublishOptions,
   place: 'live' | 'shadow',
+  audit: AuditSink,
 ): Promise<number> {
   const name = loaded.policy?.name ?? null;
   const { comment = null } = options;
-  const { version } = await addVersion(store, known, { texts, name, comment, place }, authorOf(options));
+  const { version } = await addVersion(
+    store,
+    known,
+    { texts, name, comment, place },
+    authorOf(options),
+    audit,
+  );
   return version;
 }
 
 function authorOf({ owner = loginName() }: PublishOptions): PolicyAuthor {
-  return { by: owner, at: Date.now() };
+  return { by: owner, via: 'cli', at: Date.now() };
 }
 
 /** @throws ProgramError unless the operator agrees */

@@ -6,6 +6,7 @@ import { registerDirectory } from './commands/directory.ts';
 import { registerFeeds } from './commands/feeds.ts';
 import { registerGateway } from './commands/gateway.ts';
 import { registerExport } from './commands/export.ts';
+import { registerJournal } from './commands/journal.ts';
 import { registerImport } from './commands/import.ts';
 import { registerPolicy } from './commands/policy.ts';
 import { registerStore } from './commands/store.ts';
@@ -48,6 +49,7 @@ export function defineProgram(): Command {
   registerDevices(program);
   registerDirectory(program);
   registerPolicy(program);
+  registerJournal(program);
   registerImport(program);
   registerExport(program);
   registerFeeds(program);

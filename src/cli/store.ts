@@ -1,16 +1,26 @@
 // Owns the work of `easgate store`: the identity of the store, its creation, and its acceptance by an operator.
 import type { Command } from 'commander';
 import { acceptStore, initStore, lookAtStore, migrateStore, suspendedWipes } from '../app/store-identity.ts';
-import type { StoreLook } from '../app/store-identity.ts';
+import type { StoreChange, StoreLook } from '../app/store-identity.ts';
 import { target } from '../app/names.ts';
 import { loadConfig } from '../config/load.ts';
 import { storeOptions } from '../config/store-settings.ts';
 import { configPath } from './config-path.ts';
-import { withStore } from './context.ts';
+import { loginName, withAudit, withStore } from './context.ts';
 import { print, printJson, toned } from './output.ts';
 
 function look<T>(command: Command, work: (seen: StoreLook) => Promise<T> | T): Promise<T> {
   return lookAtStore(storeOptions(loadConfig(configPath(command))), work);
+}
+
+/** Likewise, for work that changes it. */
+function lookAndChange<T>(
+  command: Command,
+  work: (seen: StoreLook, change: StoreChange) => Promise<T> | T,
+): Promise<T> {
+  return withAudit(loadConfig(configPath(command)), (audit) =>
+    look(command, (seen) => work(seen, { by: loginName(), via: 'cli', at: Date.now(), audit })),
+  );
 }
 
 /** `store status`; the exit code is 1 when the store is not the known one. */
@@ -57,8 +67,8 @@ function seconds(beat: number): string {
 
 /** `store init`. */
 export function init({ json }: { readonly json?: true }, command: Command): Promise<void> {
-  return look(command, async (seen) => {
-    const made = await initStore(seen);
+  return lookAndChange(command, async (seen, change) => {
+    const made = await initStore(seen, change);
     const { place } = seen.keeper;
     if (json) printJson({ place, made: made !== null, store: made ?? seen.found });
     else if (made === null) print(`${place} is store ${seen.found?.id} already\n`);
@@ -68,9 +78,9 @@ export function init({ json }: { readonly json?: true }, command: Command): Prom
 
 /** `store migrate`. */
 export async function migrate({ json }: { readonly json?: true }, command: Command): Promise<void> {
-  const { place, migration } = await look(command, async (seen) => ({
+  const { place, migration } = await lookAndChange(command, async (seen, change) => ({
     place: seen.keeper.place,
-    migration: await migrateStore(seen),
+    migration: await migrateStore(seen, change),
   }));
   if (json) {
     printJson({ place, migrated: migration !== null, records: migration?.records ?? {} });
@@ -86,9 +96,9 @@ export async function migrate({ json }: { readonly json?: true }, command: Comma
 
 /** `store accept`. Lists the wipes that are suspended by it, because the operator must order them again. */
 export async function accept({ json }: { readonly json?: true }, command: Command): Promise<void> {
-  const { place, accepted, found } = await look(command, async (seen) => ({
+  const { place, accepted, found } = await lookAndChange(command, async (seen, change) => ({
     place: seen.keeper.place,
-    accepted: await acceptStore(seen),
+    accepted: await acceptStore(seen, change),
     found: seen.found,
   }));
   if (!json)

@@ -120,12 +120,12 @@ export function decideByHand(
   options: DecideOptions,
   command: Command,
 ): Promise<void> {
-  return withStore(command, async (store) => {
+  return withStore(command, async (store, _config, audit) => {
     const { reason = null, owner = loginName(), expires } = options;
     const expiresAt = expires === undefined ? null : parseMomentToCome(expires, '--expires');
     const decidedAt = Date.now();
     const decision = { action, owner, reason, decidedAt, expiresAt };
-    const result = await decideUser(store, name, decision, { by: owner, via: 'cli', at: decidedAt });
+    const result = await decideUser(store, name, decision, { by: owner, via: 'cli', at: decidedAt }, audit);
     if (result.isUnknown)
       warn(`no feed reports ${result.user} and nobody signed in with that name: is it right?`);
     if (options.json) printJson(result);
@@ -135,8 +135,9 @@ export function decideByHand(
 
 /** `users clear`. */
 export function clear(name: string, { json }: { readonly json?: true }, command: Command): Promise<void> {
-  return withStore(command, async (store) => {
-    const result = await clearUser(store, name, { by: loginName(), via: 'cli', at: Date.now() });
+  return withStore(command, async (store, _config, audit) => {
+    const origin = { by: loginName(), via: 'cli', at: Date.now() };
+    const result = await clearUser(store, name, origin, audit);
     const { user, cleared } = result;
     if (json) printJson(result);
     else if (cleared === null)
@@ -163,8 +164,9 @@ export function set(name: string, options: SetOptions, command: Command): Promis
     enabled: parseFlag(options.enabled, '--enabled'),
     removed: options.removed,
   };
-  return withStore(command, async (store) => {
-    const key = await reportUser(store, name, values, { source: options.source, now: Date.now() });
+  return withStore(command, async (store, _config, audit) => {
+    const origin = { source: options.source, by: loginName(), via: 'cli', now: Date.now() };
+    const key = await reportUser(store, name, values, origin, audit);
     if (options.json) printJson((await showUser(store, name)).record);
     else print(`set: ${printable(key)}\n`);
   });

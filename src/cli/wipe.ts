@@ -25,7 +25,7 @@ export interface WipeOptions {
 
 /** `devices wipe`. */
 export function wipe(device: string, options: WipeOptions, command: Command): Promise<void> {
-  return withStore(command, async (store) => {
+  return withStore(command, async (store, _config, audit) => {
     const { user, reason, accountOnly, allUsers, owner = loginName() } = options;
     const plan = await planWipe(store, {
       device,
@@ -36,7 +36,7 @@ export function wipe(device: string, options: WipeOptions, command: Command): Pr
     });
     if (!options.json) print(planText(plan));
     const confirmation = options.confirm ?? (await askForDevice(plan.device, options.json === true));
-    const decision = await orderWipe(store, plan, { owner, via: 'cli', confirmation });
+    const decision = await orderWipe(store, plan, { owner, via: 'cli', confirmation }, audit);
     if (options.json) printJson({ device: plan.device, user: plan.user, decision, replaced: plan.replaces });
     else print(`${describeDecision(decision)}: ${target(plan.device, plan.user)}\n`);
   });

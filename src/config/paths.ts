@@ -23,6 +23,10 @@ export function withPaths(config: Config, folder: string): Config {
     upstream: { ...config.upstream, tls: filePaths(config.upstream.tls, at) },
     store: storePaths(config, folder),
     feeds: config.feeds.map((feed) => feedPaths(feed, folder)),
+    journal: {
+      ...config.journal,
+      ...(config.journal.path !== undefined && { path: at(config.journal.path) }),
+    },
     log: {
       ...config.log,
       destination: destination === 'stdout' ? destination : at(destination),
@@ -52,6 +56,24 @@ function storePaths({ store, workers }: Config, folder: string): Config['store']
           tls: filePaths(store.tls, (path) => absolute(path, folder)),
         }),
       };
+}
+
+type FeedSettings = Config['feeds'][number];
+
+function feedPaths(feed: FeedSettings, folder: string): FeedSettings {
+  const at: ResolvePath = (path) => absolute(path, folder);
+  if (feed.kind === 'files') return { ...feed, path: at(feed.path) };
+  const ca = feed.ca === undefined ? {} : { ca: at(feed.ca) };
+  if (feed.kind === 'ldap') return { ...feed, ...ca, password: secretPath(feed.password, folder) };
+  const { clientSecret, certificate } = feed;
+  return {
+    ...feed,
+    ...ca,
+    ...(clientSecret !== undefined && { clientSecret: secretPath(clientSecret, folder) }),
+    ...(certificate !== undefined && {
+      certificate: { certificate: at(certificate.certificate), key: at(certificate.key) },
+    }),
+  };
 }
 
 type ResolvePath = (path: string) => string;
@@ -90,20 +112,6 @@ function filePaths<T extends TlsFiles>(tls: T, at: ResolvePath): T {
     ...(tls.ca !== undefined && { ca: at(tls.ca) }),
     ...(tls.certificate !== undefined && { certificate: at(tls.certificate) }),
     ...(tls.key !== undefined && { key: at(tls.key) }),
-  };
-}
-
-function feedPaths(feed: Config['feeds'][number], folder: string): Config['feeds'][number] {
-  const at = (path: string): string => absolute(path, folder);
-  if (feed.kind === 'files') return { ...feed, path: at(feed.path) };
-  const ca = feed.ca === undefined ? {} : { ca: at(feed.ca) };
-  if (feed.kind === 'ldap') return { ...feed, ...ca, password: secretPath(feed.password, folder) };
-  const { clientSecret, certificate: files } = feed;
-  return {
-    ...feed,
-    ...ca,
-    ...(clientSecret !== undefined && { clientSecret: secretPath(clientSecret, folder) }),
-    ...(files !== undefined && { certificate: { certificate: at(files.certificate), key: at(files.key) } }),
   };
 }
 

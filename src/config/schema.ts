@@ -5,6 +5,7 @@ import { cacheSection } from './schema/cache.ts';
 import { feedsSection } from './schema/feeds.ts';
 import { healthSection } from './schema/health.ts';
 import { identitySection } from './schema/identity.ts';
+import { journalSection } from './schema/journal.ts';
 import { limitsSection } from './schema/limits.ts';
 import { listenSection } from './schema/listen.ts';
 import { logSection } from './schema/log.ts';
@@ -59,6 +60,7 @@ export const configSchema = z.strictObject({
     .prefault({})
     .describe('battery guard: pauses devices that repeat requests in a loop'),
   log: logSection.prefault({}).describe('log lines'),
+  journal: journalSection.prefault({}).describe('journal of events, and audit of changes'),
   sample: sampleSection.prefault({}).describe('data of the built-in sample server'),
 });
 

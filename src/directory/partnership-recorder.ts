@@ -6,7 +6,8 @@ import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import type { Verdict } from '../model/verdict.ts';
 import { countedAs } from '../identity/user-names.ts';
 import { MAX_SPELLINGS, joinSpellings } from '../model/partnership.ts';
-import type { NewSpelling, PartnershipRecord } from '../model/partnership.ts';
+import type { PartnershipRecord } from '../model/partnership.ts';
+import type { PartnershipSignal } from '../model/signal.ts';
 import type { DirectoryStore } from './store.ts';
 
 /** What an accepted request shows about a partnership. */
@@ -51,7 +52,7 @@ export class PartnershipRecorder {
    */
   dropped = 0;
   private readonly store: DirectoryStore;
-  private readonly onNewSpelling: (seen: NewSpelling) => void;
+  private readonly onSignal: (signal: PartnershipSignal) => void;
   /** Monotonic, for limits. Records carry the wall clock's time. */
   private readonly now: () => number;
   private readonly wall: () => number;
@@ -62,15 +63,15 @@ export class PartnershipRecorder {
   private readonly timer: NodeJS.Timeout;
   private flushing: Promise<void> | null = null;
 
-  /** `onNewSpelling`: called when a known partnership uses another spelling of its device id. */
+  /** `onSignal`: called outside the request path with what the directory notices about partnerships. */
   constructor(
     store: DirectoryStore,
     now: () => number = monotonicNow,
     wall: () => number = Date.now,
-    onNewSpelling: (seen: NewSpelling) => void = () => undefined,
+    onSignal: (signal: PartnershipSignal) => void = () => undefined,
   ) {
     this.store = store;
-    this.onNewSpelling = onNewSpelling;
+    this.onSignal = onSignal;
     this.now = now;
     this.wall = wall;
     this.timer = setInterval(() => void this.flush(), FLUSH_MS);
@@ -144,8 +145,8 @@ export class PartnershipRecorder {
     for (let at = 0; at < waiting.length; at += BATCH) {
       const batch = waiting.slice(at, at + BATCH);
       try {
-        const added = await this.store.recordSeen(batch.map(([, { record }]) => record));
-        for (const seen of added) this.onNewSpelling(seen);
+        const signals = await this.store.recordSeen(batch.map(([, { record }]) => record));
+        for (const signal of signals) this.onSignal(signal);
       } catch {
         return;
       }

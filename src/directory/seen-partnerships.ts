@@ -1,19 +1,24 @@
 // Owns how partnerships are joined: a record with what was seen before, and the records under several names of one user. Pure.
-import type { UserKey } from '../identity/keys.ts';
+import type { DeviceKey, UserKey } from '../identity/keys.ts';
 import { MAX_AGENT_CHANGES, joinSpellings } from '../model/partnership.ts';
 import type { PartnershipRecord } from '../model/partnership.ts';
+import { MANY_DEVICES, OFTEN } from '../model/signal.ts';
+import type { PartnershipSignal } from '../model/signal.ts';
+import type { UserNames } from '../identity/user-names.ts';
 import { later } from './user-devices.ts';
 
 /** A partnership after it was seen again. */
 export interface Seen {
   readonly record: PartnershipRecord;
-  /** It was known, and used another spelling of its device id. */
-  readonly hasNewSpelling: boolean;
+  /** What is noticed about a partnership that was known. */
+  readonly signals: readonly PartnershipSignal[];
 }
+
+const DAY_MS = 86_400_000;
 
 /** What to store after a partnership was seen `now`; `before` null = it was not known. */
 export function joinSeen(before: PartnershipRecord | null, now: PartnershipRecord): Seen {
-  if (before === null) return { record: now, hasNewSpelling: false };
+  if (before === null) return { record: now, signals: [] };
   const spellings = joinSpellings(before.spellings, now.spellings);
   const record: PartnershipRecord = {
     ...told(now, before),
@@ -23,7 +28,44 @@ export function joinSeen(before: PartnershipRecord | null, now: PartnershipRecor
     lastAllowed: now.lastAllowed ?? before.lastAllowed,
     agentChanges: agentChanges(before, now),
   };
-  return { record, hasNewSpelling: spellings.length > before.spellings.length };
+  return { record, signals: signalsOf(before, record) };
+}
+
+function signalsOf(before: PartnershipRecord, after: PartnershipRecord): PartnershipSignal[] {
+  const { user, device, spellings, userAgent } = after;
+  const signals: PartnershipSignal[] = [];
+  if (spellings.length > before.spellings.length)
+    signals.push({ kind: 'device_respelled', user, device, spellings });
+  const [was, is] = [verdictOf(before), verdictOf(after)];
+  if (was.action !== '' && (was.action !== is.action || was.reason !== is.reason))
+    signals.push({ kind: 'verdict_changed', user, device, before: was, after: is });
+  if (after.agentChanges.at(-1) !== before.agentChanges.at(-1)) {
+    const changes = after.agentChanges.filter((at) => at > after.lastSeen - DAY_MS).length;
+    if (changes >= OFTEN) signals.push({ kind: 'agent_changed', user, device, changes, userAgent });
+  }
+  return signals;
+}
+
+function verdictOf({ lastVerdict, lastReason }: PartnershipRecord): {
+  readonly action: string;
+  readonly reason: string;
+} {
+  return { action: lastVerdict, reason: lastReason };
+}
+
+/** What is noticed about a partnership that was not known; `others`: the users that were seen with the device before. */
+export function signalsOfNew(
+  { user, device }: PartnershipRecord,
+  others: readonly UserKey[],
+  names: UserNames,
+): PartnershipSignal[] {
+  const isFurther = others.length > 0 && !others.some((other) => names.meets(other, user));
+  return isFurther ? [{ kind: 'device_shared', user, device, users: others.length + 1 }] : [];
+}
+
+/** What is noticed about a user who came with a device that was new; `devices`: how many there are now. */
+export function signalsOfDevices(user: UserKey, device: DeviceKey, devices: number): PartnershipSignal[] {
+  return devices >= MANY_DEVICES ? [{ kind: 'many_devices', user, device, devices }] : [];
 }
 
 /** The partnership of a user who was seen under several names: the earliest first sight, the facts that were seen last. */

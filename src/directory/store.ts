@@ -11,7 +11,8 @@ import type {
   WipePartnership,
 } from '../model/decision.ts';
 import type { DeviceObservation, DeviceRecord, DeviceReport } from '../model/device.ts';
-import type { NewSpelling, PartnershipRecord } from '../model/partnership.ts';
+import type { PartnershipRecord } from '../model/partnership.ts';
+import type { PartnershipSignal } from '../model/signal.ts';
 import type { UserObservation, UserRecord, UserReport } from '../model/user.ts';
 import type { WipeNotice, WipeOutcome } from '../policy/wipe.ts';
 import type { ReportOutcome, SourceOrder } from './device-reports.ts';
@@ -198,9 +199,9 @@ export interface DirectoryStore {
 
   /**
    * Writes partnerships; `firstSeen`, `lastAllowed` and spellings of known ones are kept. Not appended to the log: no
-   * verdict changes. Returns known partnerships with a new spelling of their device id.
+   * verdict changes. Returns what is noticed about them (model/signal.ts).
    */
-  recordSeen(batch: readonly PartnershipRecord[]): Promise<readonly NewSpelling[]>;
+  recordSeen(batch: readonly PartnershipRecord[]): Promise<readonly PartnershipSignal[]>;
   /** Names of all malformed records; scans the whole store. */
   unreadable(): Promise<readonly string[]>;
   /** 32 bytes in hex that all gateways of this directory share; generated at the first call. */

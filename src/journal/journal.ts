@@ -1,19 +1,24 @@
-// Owns the decision journal: events that an operator may need later, logged even without an access log. The
-// number of lines is bounded: the first event of a device is logged at once, later ones once per window with a count.
+// Owns the decision journal: events that an operator may need later. They are logged even without an access log, and written
+// to the store of the journal. The number of both is bounded (event-series.ts).
 import type { Logger } from 'pino';
 import { monotonicNow } from '../clock.ts';
-import type { JournalEvent } from '../model/event.ts';
+import type { PartnershipSignal } from '../model/signal.ts';
+import type { DeviceEvent, GatewayEvent } from '../model/event.ts';
+import type { JournalEntry } from '../model/journal.ts';
 import { detached, plain } from '../plain-text.ts';
 import type { FinishedRequest } from '../telemetry/finished-request.ts';
+import { EventSeries } from './event-series.ts';
+import type { Facts, SeriesRule } from './event-series.ts';
 
-interface Rule {
-  readonly level: 'info' | 'warn';
-  /** After the first line, at most one line per device in this time. */
-  readonly windowMs: number;
-  /** Fewest events in a window that are logged. */
-  readonly from: number;
-  /** Most devices counted separately; further ones are counted together. */
-  readonly maxDevices: number;
+interface Rule extends SeriesRule {
+  /** Null = it is not logged: its place is the store of the journal. */
+  readonly level: 'info' | 'warn' | null;
+}
+
+/** Where entries of the journal go. Called outside the request path. */
+export interface JournalSink {
+  /** Never throws, and never waits. */
+  note(entry: JournalEntry): void;
 }
 
 /** Texts of a phone may be as long as a head and contain control characters. */
@@ -24,7 +29,7 @@ const HOUR_MS = 3_600_000;
 /** A phone that changes its network replaces a Ping now and then; this many in a minute are a loop. */
 const LOOP = 5;
 
-const RULES: Readonly<Record<JournalEvent, Rule>> = {
+const RULES: Readonly<Record<DeviceEvent, Rule>> = {
   device_throttled: { level: 'warn', windowMs: MINUTE_MS, from: 1, maxDevices: 1_000 },
   device_busy: { level: 'warn', windowMs: MINUTE_MS, from: 1, maxDevices: 1_000 },
   device_refused: { level: 'info', windowMs: HOUR_MS, from: 1, maxDevices: 10_000 },
@@ -35,56 +40,86 @@ const RULES: Readonly<Record<JournalEvent, Rule>> = {
   wipe_acknowledged: { level: 'info', windowMs: MINUTE_MS, from: 1, maxDevices: 1_000 },
   wipe_failed: { level: 'warn', windowMs: MINUTE_MS, from: 1, maxDevices: 1_000 },
   device_respelled: { level: 'warn', windowMs: MINUTE_MS, from: 1, maxDevices: 1_000 },
+  verdict_changed: { level: null, windowMs: MINUTE_MS, from: 1, maxDevices: 10_000 },
+  device_shared: { level: 'warn', windowMs: HOUR_MS, from: 1, maxDevices: 1_000 },
+  agent_changed: { level: 'info', windowMs: HOUR_MS, from: 1, maxDevices: 1_000 },
+  many_devices: { level: 'info', windowMs: HOUR_MS, from: 1, maxDevices: 1_000 },
 };
 
-/** Fields of a line beside its event; those of the latest event when it covers several. */
-type Facts = Readonly<Record<string, string | boolean | undefined>>;
+/** What a log without identities leaves out. */
+const IDENTITIES = { client: undefined, user: undefined, device: undefined, spellings: undefined } as const;
 
-/** One device and one event. */
-interface Series {
-  facts: Facts;
-  /** Events not yet logged. */
-  count: number;
-  since: number;
-  /** The first line was logged. */
-  told: boolean;
+/** Options of a journal. */
+export interface JournalSettings {
+  /** False = log lines contain no names, and cover all devices together. Entries of the store name them always. */
+  readonly identities: boolean;
+  /** Absent = events are logged only. */
+  readonly sink?: JournalSink;
+  /** The host, for the entries of the store. */
+  readonly gateway?: string | null;
+  /** Monotonic. */
+  readonly now?: () => number;
+  readonly wall?: () => number;
 }
 
-/** Counts events and logs them with pino, outside the request path. */
+/** Counts events and tells them, outside the request path. */
 export class Journal {
   private readonly log: Logger;
-  private readonly identities: boolean;
-  private readonly now: () => number;
-  private readonly series = new Map<JournalEvent, Map<string, Series>>();
-  /** Events of devices beyond the bound, since the last line about them. */
-  private readonly uncounted = new Map<JournalEvent, number>();
-  private lines: { level: Rule['level']; line: object }[] = [];
+  private readonly sink: JournalSink | null;
+  private readonly gateway: string | null;
+  private readonly wall: () => number;
+  /** Counted by device; and, where the log names nobody, once more for the log. */
+  private readonly named: EventSeries;
+  private readonly nameless: EventSeries | null;
+  private lines: { level: 'info' | 'warn'; line: object }[] = [];
   private scheduled = false;
 
-  /** `identities` false: lines contain no names, and cover all devices together. */
-  constructor(log: Logger, identities: boolean, now: () => number = monotonicNow) {
+  constructor(log: Logger, settings: JournalSettings) {
+    const { identities, sink = null, gateway = null, now = monotonicNow, wall = Date.now } = settings;
     this.log = log;
-    this.identities = identities;
-    this.now = now;
+    this.sink = sink;
+    this.gateway = gateway;
+    this.wall = wall;
+    const toLog = {
+      told: (event: DeviceEvent, facts: Facts, count: number, seconds: number | undefined) =>
+        this.logEvent(event, facts, count, seconds),
+      overflowed: (counts: Readonly<Record<string, number>>) => this.logOverflow(counts),
+    };
+    this.nameless = identities ? null : new EventSeries(RULES, toLog, now);
+    this.named = new EventSeries(
+      RULES,
+      {
+        told: (event, facts, count, seconds) => {
+          if (identities) this.logEvent(event, facts, count, seconds);
+          this.note(event, facts, count, seconds);
+        },
+        overflowed: (counts) => {
+          if (identities) this.logOverflow(counts);
+          const total = Object.values(counts).reduce((sum, one) => sum + one, 0);
+          this.note('journal_overflow', counts, total, undefined);
+        },
+      },
+      now,
+    );
   }
 
   /** A request ended with an error, or is part of a wipe. */
   finished(exchange: FinishedRequest, address: string): void {
     switch (exchange.error) {
       case 'EASGATE_DEVICE_THROTTLED':
-        this.note('device_throttled', exchange, address);
+        this.count('device_throttled', factsOf(exchange, address));
         break;
       case 'EASGATE_DEVICE_BUSY':
-        this.note('device_busy', exchange, address);
+        this.count('device_busy', factsOf(exchange, address));
         break;
       case 'EASGATE_SUPERSEDED':
-        this.note('ping_superseded', exchange, address);
+        this.count('ping_superseded', factsOf(exchange, address));
         break;
       case 'EASGATE_DECISION_CHANGED':
-        this.note(exchange.held ? 'poll_ended' : 'request_ended', exchange, address);
+        this.count(exchange.held ? 'poll_ended' : 'request_ended', factsOf(exchange, address));
         break;
       case null:
-        if (exchange.wipe === 'directive') this.note('wipe_told', exchange, address);
+        if (exchange.wipe === 'directive') this.count('wipe_told', factsOf(exchange, address));
         break;
       default:
         break;
@@ -94,108 +129,109 @@ export class Journal {
   /** The mail server accepted the credentials of a refused request. */
   refused(exchange: FinishedRequest, address: string): void {
     const action = exchange.verdict?.action;
-    if (action === 'block' || action === 'quarantine') this.note('device_refused', exchange, address);
+    if (action === 'block' || action === 'quarantine')
+      this.count('device_refused', factsOf(exchange, address));
   }
 
   /** A device answered a wipe order; `recorded` false: the wipe had been cancelled. */
   wipeAnswered(exchange: FinishedRequest, address: string, status: 1 | 2, recorded: boolean): void {
-    this.note(status === 1 ? 'wipe_acknowledged' : 'wipe_failed', exchange, address, recorded);
-  }
-
-  /** A partnership used another spelling of its device id than before. */
-  respelled(user: string, device: string, spellings: readonly string[]): void {
-    const { identities } = this;
-    this.count('device_respelled', {
-      user: identities ? written(user) : undefined,
-      device: identities ? written(device) : undefined,
-      spellings: identities ? spellings.join(' ') : undefined,
+    this.count(status === 1 ? 'wipe_acknowledged' : 'wipe_failed', {
+      ...factsOf(exchange, address),
+      recorded,
     });
   }
 
-  /** Called every few seconds: logs the counts of finished windows. */
-  sweep(): void {
-    const now = this.now();
-    for (const event of this.series.keys()) this.sweepEvent(event, now, RULES[event].windowMs);
-    this.tellUncounted();
+  /** The directory noticed something when it recorded a partnership. */
+  signalled(signal: PartnershipSignal): void {
+    const { kind, user, device } = signal;
+    const who = { user: written(user), device: written(device) };
+    switch (kind) {
+      case 'device_respelled':
+        this.count(kind, { ...who, spellings: signal.spellings.join(' ') });
+        break;
+      case 'verdict_changed':
+        this.count(kind, {
+          ...who,
+          action: signal.after.action,
+          reason: signal.after.reason,
+          action_before: written(signal.before.action),
+          reason_before: written(signal.before.reason),
+        });
+        break;
+      case 'device_shared':
+        this.count(kind, { ...who, users: signal.users });
+        break;
+      case 'agent_changed':
+        this.count(kind, { ...who, changes: signal.changes, user_agent: written(signal.userAgent) });
+        break;
+      case 'many_devices':
+        // A user who invents ids is one series, whatever the ids.
+        this.count(kind, { user: who.user, newest: who.device, devices: signal.devices });
+        break;
+    }
   }
 
-  /** Logs all counts. */
+  /** Something happened to the gateway as a whole: it is in the log already. */
+  happened(event: GatewayEvent, facts: Facts): void {
+    const { seconds, ...rest } = facts;
+    this.note(event, rest, 1, typeof seconds === 'number' ? seconds : undefined);
+  }
+
+  /** Called every few seconds: tells the counts of finished windows. */
+  sweep(): void {
+    this.named.sweep();
+    this.nameless?.sweep();
+  }
+
+  /** Tells all counts. */
   close(): void {
-    for (const event of this.series.keys()) this.sweepEvent(event, this.now(), 0);
-    this.tellUncounted();
+    this.named.close();
+    this.nameless?.close();
     this.flush();
   }
 
-  private note(event: JournalEvent, exchange: FinishedRequest, address: string, recorded?: boolean): void {
-    this.count(event, this.factsOf(exchange, address, recorded));
+  private count(event: DeviceEvent, facts: Facts): void {
+    this.named.count(event, facts);
+    this.nameless?.count(event, { ...facts, ...IDENTITIES, newest: undefined });
   }
 
-  private count(event: JournalEvent, facts: Facts): void {
-    const { from, maxDevices } = RULES[event];
-    const name = `${facts['user'] ?? ''}\0${facts['device'] ?? ''}\0${facts['action'] ?? ''}\0${facts['reason'] ?? ''}`;
-    let all = this.series.get(event);
-    if (all === undefined) this.series.set(event, (all = new Map<string, Series>()));
-    let one = all.get(name);
-    if (one === undefined) {
-      if (all.size >= maxDevices) {
-        this.uncounted.set(event, (this.uncounted.get(event) ?? 0) + 1);
-        return;
-      }
-      one = { facts, count: 0, since: this.now(), told: false };
-      all.set(name, one);
-    }
-    one.facts = facts;
-    one.count++;
-    if (one.told || one.count < from) return;
-    one.told = true;
-    this.tell(event, one, undefined);
+  private note(
+    kind: DeviceEvent | GatewayEvent,
+    facts: Facts,
+    count: number,
+    seconds: number | undefined,
+  ): void {
+    if (this.sink === null) return;
+    const { user, device, action, reason, rule, ...rest } = facts;
+    const further = Object.entries(rest).filter((entry) => entry[1] !== undefined) as [
+      string,
+      string | number | boolean,
+    ][];
+    this.sink.note({
+      at: this.wall(),
+      kind,
+      user: textOrNull(user),
+      device: textOrNull(device),
+      action: textOrNull(action),
+      reason: textOrNull(reason),
+      rule: textOrNull(rule),
+      count,
+      gateway: this.gateway,
+      seconds: seconds ?? null,
+      facts: further.length === 0 ? null : Object.fromEntries(further),
+    });
   }
 
-  /** Copies texts only: references to the exchange or its head would keep them in memory. */
-  private factsOf(exchange: FinishedRequest, address: string, recorded: boolean | undefined): Facts {
-    const { identities } = this;
-    return {
-      client: identities ? detached(address) : undefined,
-      user: identities ? written(exchange.user) : undefined,
-      device: identities ? written(exchange.device) : undefined,
-      device_type: written(exchange.deviceType),
-      user_agent: written(exchange.userAgent),
-      command: exchange.command ?? undefined,
-      action: exchange.verdict?.action,
-      reason: exchange.verdict?.reason,
-      rule: exchange.verdict?.rule ?? undefined,
-      recorded,
-    };
+  private logEvent(event: DeviceEvent, facts: Facts, count: number, seconds: number | undefined): void {
+    const { level } = RULES[event];
+    if (level !== null) this.write(level, { event, ...facts, count, seconds });
   }
 
-  private sweepEvent(event: JournalEvent, now: number, windowMs: number): void {
-    const all = this.series.get(event);
-    if (all === undefined) return;
-    for (const [name, one] of all) {
-      const elapsed = now - one.since;
-      if (elapsed < windowMs) continue;
-      if (one.told && one.count > 0) {
-        this.tell(event, one, Math.round(elapsed / 1_000));
-        one.since = now;
-      } else {
-        all.delete(name);
-      }
-    }
+  private logOverflow(counts: Readonly<Record<string, number>>): void {
+    this.write('warn', { event: 'journal_overflow', ...counts });
   }
 
-  private tellUncounted(): void {
-    if (this.uncounted.size === 0) return;
-    const line = { event: 'journal_overflow', ...Object.fromEntries(this.uncounted) };
-    this.uncounted.clear();
-    this.write('warn', line);
-  }
-
-  private tell(event: JournalEvent, one: Series, seconds: number | undefined): void {
-    this.write(RULES[event].level, { event, ...one.facts, count: one.count, seconds });
-    one.count = 0;
-  }
-
-  private write(level: Rule['level'], line: object): void {
+  private write(level: 'info' | 'warn', line: object): void {
     this.lines.push({ level, line });
     if (this.scheduled) return;
     this.scheduled = true;
@@ -208,6 +244,25 @@ export class Journal {
     this.lines = [];
     for (const { level, line } of lines) this.log[level](line);
   }
+}
+
+/** Copies texts only: references to the exchange or its head would keep them in memory. */
+function factsOf(exchange: FinishedRequest, address: string): Facts {
+  return {
+    client: detached(address),
+    user: written(exchange.user),
+    device: written(exchange.device),
+    device_type: written(exchange.deviceType),
+    user_agent: written(exchange.userAgent),
+    command: exchange.command ?? undefined,
+    action: exchange.verdict?.action,
+    reason: exchange.verdict?.reason,
+    rule: exchange.verdict?.rule ?? undefined,
+  };
+}
+
+function textOrNull(value: Facts[string]): string | null {
+  return value === undefined ? null : String(value);
 }
 
 function written(text: string | null): string | undefined {

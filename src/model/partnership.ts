@@ -45,14 +45,6 @@ export function joinSpellings(before: readonly string[], now: readonly string[])
   return [...new Set([...before, ...now])].slice(0, MAX_SPELLINGS);
 }
 
-/** A partnership that used another spelling of its device id. */
-export interface NewSpelling {
-  readonly user: UserKey;
-  readonly device: DeviceKey;
-  /** All its spellings. */
-  readonly spellings: readonly string[];
-}
-
 const form = storedForm(partnershipSchema, ['user', 'device']);
 
 /** Reads a stored partnership. @throws CorruptRecordError */

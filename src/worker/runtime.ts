@@ -1,6 +1,8 @@
 // Owns one serving gateway: builds store, verdict cache, recorder and data plane from a configuration, and closes them.
+import { hostname } from 'node:os';
 import { monotonicNow } from '../clock.ts';
 import { cacheOptions, gatewaySettings } from '../config/gateway-settings.ts';
+import { journalOptions } from '../config/journal-settings.ts';
 import { standingWarnings, workerPolicy } from '../config/served-policy.ts';
 import type { PolicySource } from '../config/served-policy.ts';
 import { storeOptions } from '../config/store-settings.ts';
@@ -17,6 +19,8 @@ import { startGateway } from '../gateway/gateway.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import { AccessLog } from '../telemetry/access-log.ts';
 import { Journal } from '../journal/journal.ts';
+import { JournalWriter } from '../journal/journal-writer.ts';
+import { openJournalAppender } from '../journal/open-journal.ts';
 import { openLog } from '../telemetry/logger.ts';
 import type { ProcessLog } from '../telemetry/logger.ts';
 import { Summary } from '../telemetry/summary.ts';
@@ -68,7 +72,8 @@ export async function startServing(config: Config, options: ServingOptions): Pro
       onEvent: (level, facts, text) => log.logger[level](facts, text),
     });
     undo.push(() => store.close());
-    const storeState = watchStore(log);
+    const { journal, writer } = await openJournal(config, log, undo);
+    const storeState = watchStore(log, journal);
     const lookups = {
       ...cacheOptions(config),
       onLookupError: warnOf(log, config.log.identities),
@@ -76,6 +81,12 @@ export async function startServing(config: Config, options: ServingOptions): Pro
     };
     const configured = atOnce(workerPolicy(config, options.policy ?? null));
     const stored = followPolicy(config, store, log, ({ live, shadow }) => {
+      journal.happened('policy_changed', {
+        version: live?.version.version,
+        name: live?.version.name ?? undefined,
+        by: live?.version.author,
+        shadow: shadow?.version.version,
+      });
       verdicts.usePolicy(live?.policy ?? configured);
       verdicts.useShadow(shadow?.policy ?? null);
     });
@@ -89,9 +100,8 @@ export async function startServing(config: Config, options: ServingOptions): Pro
     verdicts.useShadow(inUse?.shadow?.policy ?? null);
     await verdicts.start();
     undo.push(() => verdicts.stop());
-    const journal = openJournal(log, config.log.identities, undo);
-    const recorder = new PartnershipRecorder(store, monotonicNow, Date.now, ({ user, device, spellings }) =>
-      journal.respelled(user, device, spellings),
+    const recorder = new PartnershipRecorder(store, monotonicNow, Date.now, (signal) =>
+      journal.signalled(signal),
     );
     undo.push(() => recorder.close());
     const accessLog = config.log.access ? new AccessLog(log.logger, config.log.identities) : null;
@@ -110,7 +120,7 @@ export async function startServing(config: Config, options: ServingOptions): Pro
       onTrouble: (code, facts) => log.logger.warn({ code, ...named(facts, config.log.identities) }),
     });
     const counts = (): Record<string, number> =>
-      countersOf(gateway, log.dropped() + (accessLog?.dropped ?? 0));
+      countersOf(gateway, log.dropped() + (accessLog?.dropped ?? 0), writer.dropped);
     const summary = new Summary(log.logger, config.log.summarySeconds * 1_000, counts);
     undo.push(() => summary.close());
     const health = (): WorkerHealth => ({ store: !storeState.away, mailServer: gateway.hasMailServer() });
@@ -180,20 +190,40 @@ function followPolicy(
   });
 }
 
-/** Opens a journal and sweeps it regularly; its end is added to `undo`. */
-function openJournal({ logger }: ProcessLog, identities: boolean, undo: (() => void)[]): Journal {
-  const journal = new Journal(logger, identities);
+/** Opens the journal and sweeps it regularly; its end is added to `undo`. A gateway starts and serves without its store. */
+async function openJournal(
+  config: Config,
+  { logger }: ProcessLog,
+  undo: (() => Promise<void> | void)[],
+): Promise<{ readonly journal: Journal; readonly writer: JournalWriter }> {
+  const store = await openJournalAppender(journalOptions(config));
+  undo.push(() => store.close());
+  const gateway = hostname();
+  const writer = new JournalWriter(store, gateway, (error) => {
+    if (error === null) logger.info({ code: 'EASGATE_JOURNAL_BACK' }, 'the journal is written again');
+    else
+      logger.warn(
+        { code: 'EASGATE_JOURNAL_AWAY', cause: String(error) },
+        'the journal cannot be written; phones do not notice, and the latest events wait',
+      );
+  });
+  undo.push(() => writer.close());
+  const journal = new Journal(logger, { identities: config.log.identities, sink: writer, gateway });
   const timer = setInterval(() => journal.sweep(), JOURNAL_SWEEP_MS);
   timer.unref();
   undo.push(() => {
     clearInterval(timer);
     journal.close();
   });
-  return journal;
+  return { journal, writer };
 }
 
 /** The counters since the start of the worker, and the current requests. */
-function countersOf(gateway: Gateway, logLinesDropped: number): Record<string, number> {
+function countersOf(
+  gateway: Gateway,
+  logLinesDropped: number,
+  journalEntriesDropped: number,
+): Record<string, number> {
   return {
     ...gateway.counters,
     connections: gateway.connections(),
@@ -201,6 +231,7 @@ function countersOf(gateway: Gateway, logLinesDropped: number): Record<string, n
     upstreamConnections: gateway.upstreamConnections(),
     unsentBytes: gateway.unsentBytes(),
     logLinesDropped,
+    journalEntriesDropped,
   };
 }
 
@@ -233,7 +264,7 @@ interface StoreState {
 }
 
 /** Tracks whether the directory is unavailable, for probes; logs one line when it becomes unavailable and one when it returns. */
-function watchStore({ logger }: ProcessLog): StoreState {
+function watchStore({ logger }: ProcessLog, journal: Journal): StoreState {
   let since = 0;
   let back = ignore;
   const state = {
@@ -246,6 +277,7 @@ function watchStore({ logger }: ProcessLog): StoreState {
       if (error === null) {
         const seconds = Math.round((performance.now() - since) / 1_000);
         logger.info({ code: 'EASGATE_STORE_BACK', seconds }, 'the directory answers again');
+        journal.happened('outage', { reason: 'storeUnavailable', seconds });
         back();
         return;
       }

@@ -7,7 +7,7 @@ import { orderWipe, planWipe } from '../../src/app/wipe.ts';
 import type { DirectoryStore } from '../../src/directory/store.ts';
 import { NOW, openOffice } from './office.ts';
 import { compileSimplePolicy } from '../../src/policy/compile/simple-policy.ts';
-import { BY_TEST, decision } from '../support/servers/directory-records.ts';
+import { BY_TEST, UNAUDITED, decision } from '../support/servers/directory-records.ts';
 
 let store: DirectoryStore;
 beforeEach(async () => {
@@ -17,7 +17,7 @@ afterEach(() => store.close());
 
 describe('a decision by hand', () => {
   it('says what it replaced and that it holds for every user of the device', async () => {
-    const result = await decide(store, { device: 'LOST3' }, decision('quarantine'), BY_TEST);
+    const result = await decide(store, { device: 'LOST3' }, decision('quarantine'), BY_TEST, UNAUDITED);
     expect(result).toMatchObject({
       device: 'lost3',
       user: null,
@@ -29,7 +29,13 @@ describe('a decision by hand', () => {
   });
 
   it('on one user says for which logins it holds, and for which not', async () => {
-    const allow = await decide(store, { device: 'good1', user: 'alice' }, decision('allow'), BY_TEST);
+    const allow = await decide(
+      store,
+      { device: 'good1', user: 'alice' },
+      decision('allow'),
+      BY_TEST,
+      UNAUDITED,
+    );
     expect(allow.covers).toEqual([
       { kind: 'exactLogin', user: 'alice' },
       { kind: 'notOtherSpellings', user: 'alice', seen: ['alice@contoso.com'] },
@@ -39,6 +45,7 @@ describe('a decision by hand', () => {
       { device: 'good1', user: 'alice@contoso.com' },
       decision('block'),
       BY_TEST,
+      UNAUDITED,
     );
     expect(block.covers).toEqual([
       { kind: 'alikeLogins', user: 'alice@contoso.com', notOtherSuffixes: true, seen: [] },
@@ -46,16 +53,16 @@ describe('a decision by hand', () => {
   });
 
   it('warns of ids and users that were never seen', async () => {
-    expect((await decide(store, { device: 'typo' }, decision('block'), BY_TEST)).warnings).toEqual([
-      { kind: 'unknownDevice', device: 'typo' },
-    ]);
+    expect((await decide(store, { device: 'typo' }, decision('block'), BY_TEST, UNAUDITED)).warnings).toEqual(
+      [{ kind: 'unknownDevice', device: 'typo' }],
+    );
     expect(
-      (await decide(store, { device: 'good1', user: 'bob' }, decision('block'), BY_TEST)).warnings,
+      (await decide(store, { device: 'good1', user: 'bob' }, decision('block'), BY_TEST, UNAUDITED)).warnings,
     ).toEqual([{ kind: 'unknownUser', device: 'good1', user: 'bob', seen: ['alice@contoso.com'] }]);
   });
 
   it('is refused over a wipe, which the error names', async () => {
-    const refused = decide(store, { device: 'spare4' }, decision('allow'), BY_TEST);
+    const refused = decide(store, { device: 'spare4' }, decision('allow'), BY_TEST, UNAUDITED);
     await expect(refused).rejects.toThrow(WipeInTheWay);
     await expect(refused).rejects.toMatchObject({
       code: 'EASGATE_WIPE_IN_PLACE',
@@ -68,16 +75,28 @@ describe('a decision by hand', () => {
     ['an id that is none', { device: 'no such id' }, 'EASGATE_DEVICE_ID'],
     ['a name that is none', { device: 'good1', user: 'a b#c' }, 'EASGATE_USER_NAME'],
   ])('is refused for %s', async (_what, subject, code) => {
-    await expect(decide(store, subject, decision('block'), BY_TEST)).rejects.toMatchObject({ code });
+    await expect(decide(store, subject, decision('block'), BY_TEST, UNAUDITED)).rejects.toMatchObject({
+      code,
+    });
   });
 
   it('taken back says what it was, and what is left', async () => {
-    await decide(store, { device: 'lost3', user: 'contoso\\bob' }, decision('quarantine'), BY_TEST);
-    expect(await clearDecision(store, { device: 'lost3' }, { ...BY_TEST, force: false })).toMatchObject({
+    await decide(
+      store,
+      { device: 'lost3', user: 'contoso\\bob' },
+      decision('quarantine'),
+      BY_TEST,
+      UNAUDITED,
+    );
+    expect(
+      await clearDecision(store, { device: 'lost3' }, { ...BY_TEST, force: false }, UNAUDITED),
+    ).toMatchObject({
       cleared: [{ user: null, decision: { action: 'block' } }],
       left: [{ user: 'contoso\\bob', decision: { action: 'quarantine' } }],
     });
-    expect(await clearDecision(store, { device: 'lost3' }, { ...BY_TEST, force: false })).toMatchObject({
+    expect(
+      await clearDecision(store, { device: 'lost3' }, { ...BY_TEST, force: false }, UNAUDITED),
+    ).toMatchObject({
       cleared: [],
     });
   });
@@ -96,7 +115,7 @@ describe('a wipe', () => {
   it('is ordered only when the device id is typed again, in any spelling', async () => {
     const plan = await planWipe(store, request);
     const order = (confirmation: string): Promise<unknown> =>
-      orderWipe(store, plan, { owner: 'carol', via: 'test', confirmation });
+      orderWipe(store, plan, { owner: 'carol', via: 'test', confirmation }, UNAUDITED);
     await expect(order('good2')).rejects.toMatchObject({ code: 'EASGATE_WIPE_CONFIRM' });
     await expect(order('')).rejects.toMatchObject({ code: 'EASGATE_WIPE_CONFIRM' });
     expect(await order(' GOOD1 ')).toMatchObject({ action: 'wipe', owner: 'carol', reason: 'stolen' });
@@ -106,7 +125,7 @@ describe('a wipe', () => {
     const plan = await planWipe(store, request);
     await store.decide({ user: null, device: plan.device }, decision('block'), BY_TEST);
     await expect(
-      orderWipe(store, plan, { owner: 'carol', via: 'test', confirmation: 'good1' }),
+      orderWipe(store, plan, { owner: 'carol', via: 'test', confirmation: 'good1' }, UNAUDITED),
     ).rejects.toMatchObject({
       code: 'EASGATE_CHANGED',
     });

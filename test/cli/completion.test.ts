@@ -100,7 +100,7 @@ describe('completion in bash', () => {
   });
 
   it('does not mistake the value of an option for a command', () => {
-    expect(inBash('--config', 'devices', 'users', '')).toEqual(['list', 'show']);
+    expect(inBash('--config', 'devices', 'partnerships', '')).toEqual(['list']);
   });
 });
 
@@ -112,9 +112,8 @@ describe.runIf(mayUse(ZSH))('completion in zsh', () => {
     ]);
     expect(inZsh('devices', 'list', '--')).toContain('--limit:maximum number of rows');
     expect(inZsh('devices', 'list', '--managed', '')).toEqual(['yes', 'no', 'unknown']);
-    expect(inZsh('--config', 'devices', 'users', '').map((line) => line.split(':')[0])).toEqual([
+    expect(inZsh('--config', 'devices', 'partnerships', '').map((line) => line.split(':')[0])).toEqual([
       'list',
-      'show',
     ]);
     expect(inZsh('check', '')).toContain('easgate.yaml');
   });
@@ -125,7 +124,7 @@ describe.runIf(mayUse(FISH))('completion in fish', () => {
     expect(inFish('easgate wbxml ').sort()).toEqual(['decode', 'encode']);
     expect(inFish('easgate devices list --lim')).toEqual(['--limit']);
     expect(inFish('easgate devices list --managed ').sort()).toEqual(['no', 'unknown', 'yes']);
-    expect(inFish('easgate --config devices users ').sort()).toEqual(['list', 'show']);
+    expect(inFish('easgate --config devices partnerships ')).toEqual(['list']);
     expect(inFish('easgate check easgate.y')).toEqual(['easgate.yaml']);
   });
 });

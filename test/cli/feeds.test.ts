@@ -123,3 +123,18 @@ it('two feeds have two names', async () => {
   writeFileSync(join(folder, 'easgate.yaml'), `feeds: [${feed}, ${feed}]\n`);
   expect((await run('feeds', 'list')).error).toContain('must be a name of its own');
 });
+
+it('feeds of other kinds are configured with their secrets apart, and a source that is down writes nothing', async () => {
+  writeFileSync(join(folder, 'password'), 'secret\n');
+  writeFileSync(
+    join(folder, 'easgate.yaml'),
+    `store: { kind: embedded, path: directory.db }
+feeds:
+  - { name: ad, kind: ldap, urls: ["ldap://127.0.0.1:1"], security: none, bindDn: cn=reader, baseDn: dc=x, password: { file: password } }
+`,
+  );
+  const { code, error } = await run('feeds', 'run', 'ad');
+  expect([code, error]).toEqual([1, expect.stringContaining('EASGATE_FEED_SOURCE')]);
+  expect(error).not.toContain('secret');
+  expect((await run('feeds', 'list')).out).toMatch(/ad +ldap +failing/);
+});

@@ -1,8 +1,8 @@
 // Owns the promises of `easgate import` into the directory, and of `easgate export`.
-import { mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
 import type { DeviceEntry, UserEntry } from '../../src/directory/store.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
@@ -13,7 +13,7 @@ import type { Ended } from './run-in-process.ts';
 
 let folder = '';
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'easgate-import-test-'));
+  folder = mkdtempSync(join(tmpdir(), 'easgate-applied-'));
   configure('easgate.yaml', 'directory.db');
 });
 afterEach(() => rmSync(folder, { recursive: true }));
@@ -93,10 +93,12 @@ describe('import', () => {
   });
 
   it('leaves no temporary file behind', async () => {
-    const left = (): string[] => readdirSync(tmpdir()).filter((name) => name.startsWith('easgate-lines-'));
-    const before = left();
+    const temporary = join(folder, 'tmp');
+    mkdirSync(temporary);
+    vi.stubEnv('TMPDIR', temporary);
     await run('import', table(5, true), '--format', 'csv');
-    expect(left().filter((name) => !before.includes(name))).toEqual([]);
+    vi.unstubAllEnvs();
+    expect(readdirSync(temporary)).toEqual([]);
   });
 });
 

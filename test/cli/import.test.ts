@@ -9,6 +9,9 @@ import { IMPORT_FORMATS } from '../../src/cli/commands/import.ts';
 import { FORMATS } from '../../src/feeds/mapping.ts';
 import { fixture } from '../feeds/read-lines.ts';
 import { runInProcess } from './run-in-process.ts';
+import { checkLeaks } from '../support/checks/leaks.ts';
+
+checkLeaks();
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const lines = (out: string): Record<string, unknown>[] =>

@@ -113,8 +113,13 @@ describe('checkConfig', () => {
     ],
     [
       'something that is missing',
+      'health:\n  listen: 127.0.0.1:1\nupstream:\n  servers: [ { weight: 2 } ]\n',
+      [expect.stringMatching(/^error 4:\d+ upstream\.servers\.0\.url: is missing/)],
+    ],
+    [
+      'a Redis directory without a server',
       'store:\n  kind: redis\n',
-      [expect.stringMatching(/^error 1:1 store\.url: is missing \(redis:/)],
+      ['error 2:3 store: needs either url, or sentinels with the name of the primary'],
     ],
     [
       'a name that occurs twice',

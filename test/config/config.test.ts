@@ -94,7 +94,7 @@ describe('parseConfig', () => {
       const text = `upstream: { url: "https://mail", tls: ${tls} }`;
       return gatewaySettings(parseConfig(text, join(folder, 'tls.yaml')), null);
     };
-    expect(() => read('{ certificate: one.pem }')).toThrow(/both be set/);
+    expect(() => read('{ certificate: one.pem }')).toThrow(/together only/);
     expect(() => read('{ certificate: one.pem, key: other.key }')).toThrow(/upstream\.tls/);
     expect(() => read('{ certificate: one.pem, key: one.key }')).not.toThrow();
   });

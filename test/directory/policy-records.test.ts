@@ -16,6 +16,7 @@ import {
 } from '../../src/app/policy-versions.ts';
 import { checkLeaks, closeAtEnd } from '../support/checks/leaks.ts';
 import { startRedis } from '../support/servers/redis.ts';
+import { UNAUDITED } from '../support/servers/directory-records.ts';
 
 checkLeaks();
 
@@ -42,7 +43,7 @@ const STORES: readonly [string, () => Promise<readonly [DirectoryStore, Director
   ],
 ];
 
-const BY = { by: 'carol', at: 1_000 };
+const BY = { by: 'carol', via: 'test', at: 1_000 };
 const document = (name: string) => ({
   texts: { document: `name: ${name}`, parsed: { name }, lists: {} },
   name,
@@ -59,8 +60,14 @@ describe.each(STORES)('versions of the policy in the %s store', (_kind, open) =>
 
   it('are numbered, kept, and listed with the latest first', async () => {
     const [store, other] = await open();
-    await addVersion(store, await readPolicies(store), { ...document('one'), place: 'live' }, BY);
-    await addVersion(other, await readPolicies(other), { ...document('two'), place: 'shadow' }, BY);
+    await addVersion(store, await readPolicies(store), { ...document('one'), place: 'live' }, BY, UNAUDITED);
+    await addVersion(
+      other,
+      await readPolicies(other),
+      { ...document('two'), place: 'shadow' },
+      BY,
+      UNAUDITED,
+    );
     expect(await policyHistory(store, 10)).toMatchObject([
       { version: 2, name: 'two', author: 'carol', place: 'shadow' },
       { version: 1, name: 'one', at: 1_000, place: 'live' },
@@ -70,8 +77,10 @@ describe.each(STORES)('versions of the policy in the %s store', (_kind, open) =>
   it('are not added over a change that was not seen', async () => {
     const [store, other] = await open();
     const seen = await readPolicies(store);
-    await addVersion(other, await readPolicies(other), { ...document('one'), place: 'live' }, BY);
-    await expect(addVersion(store, seen, { ...document('two'), place: 'live' }, BY)).rejects.toMatchObject({
+    await addVersion(other, await readPolicies(other), { ...document('one'), place: 'live' }, BY, UNAUDITED);
+    await expect(
+      addVersion(store, seen, { ...document('two'), place: 'live' }, BY, UNAUDITED),
+    ).rejects.toMatchObject({
       code: 'EASGATE_CHANGED',
     });
     expect((await policyHistory(store, 10)).map(({ name }) => name)).toEqual(['one']);
@@ -79,21 +88,27 @@ describe.each(STORES)('versions of the policy in the %s store', (_kind, open) =>
 
   it('go from the shadow to live, and back', async () => {
     const [store] = await open();
-    await addVersion(store, await readPolicies(store), { ...document('one'), place: 'live' }, BY);
-    await addVersion(store, await readPolicies(store), { ...document('two'), place: 'shadow' }, BY);
-    expect((await promote(store, BY)).version).toBe(2);
+    await addVersion(store, await readPolicies(store), { ...document('one'), place: 'live' }, BY, UNAUDITED);
+    await addVersion(
+      store,
+      await readPolicies(store),
+      { ...document('two'), place: 'shadow' },
+      BY,
+      UNAUDITED,
+    );
+    expect((await promote(store, BY, UNAUDITED)).version).toBe(2);
     expect((await readPolicies(store)).state).toMatchObject({ live: 2, shadow: null });
-    expect((await rollBack(store, null, BY)).version).toBe(1);
+    expect((await rollBack(store, null, BY, UNAUDITED)).version).toBe(1);
     expect((await readPolicies(store)).state).toMatchObject({ live: 1, latest: 2 });
-    await expect(rollBack(store, null, BY)).rejects.toMatchObject({ code: 'EASGATE_NOT_FOUND' });
-    await expect(promote(store, BY)).rejects.toMatchObject({ code: 'EASGATE_NOT_FOUND' });
-    expect(await endShadow(store, BY)).toBeNull();
+    await expect(rollBack(store, null, BY, UNAUDITED)).rejects.toMatchObject({ code: 'EASGATE_NOT_FOUND' });
+    await expect(promote(store, BY, UNAUDITED)).rejects.toMatchObject({ code: 'EASGATE_NOT_FOUND' });
+    expect(await endShadow(store, BY, UNAUDITED)).toBeNull();
   });
 
   it('are announced in the change log when those in use change', async () => {
     const [store, other] = await open();
     const position = await other.position();
-    await addVersion(store, await readPolicies(store), { ...document('one'), place: 'live' }, BY);
+    await addVersion(store, await readPolicies(store), { ...document('one'), place: 'live' }, BY, UNAUDITED);
     const { changes, trimmed } = await other.changesAfter(position);
     expect({ changes, trimmed }).toEqual({
       changes: [{ device: null, user: null, policy: true }],

@@ -99,6 +99,8 @@ describe('the Redis store', () => {
     const clock = { now: 1_000_000 };
     const limits = { maxEntries: 10, maxUnknownEntries: 10, lifetimeMs: 60_000, unknownLifetimeMs: 10_000 };
     const outage = { maxConcurrentLookups: 4, staleAllowedMs: 900_000, staleBlockedMs: 900_000 };
+    // The deadlines of look-ups share a timer: all of it is on this clock.
+    const pass = stopTimers();
     const cache = new VerdictCache(
       store,
       compileSimplePolicy({}),
@@ -108,7 +110,6 @@ describe('the Redis store', () => {
     await store.decide(onDevice, wipeDecision(100), BY_TEST);
     expect((await cache.decide(alice, phone)).verdict?.action).toBe('wipe');
     redis.freeze();
-    const pass = stopTimers();
     try {
       const confirmed = cache.confirm(alice, phone);
       await pass(10_000);

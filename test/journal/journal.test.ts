@@ -213,7 +213,7 @@ describe('the journal', () => {
   beforeEach(() => {
     log = openLog('info', file.path);
     now = 1_000_000;
-    journal = new Journal(log.logger, true, () => now);
+    journal = new Journal(log.logger, { identities: true, now: () => now });
   });
 
   function finish(error: HttpErrorCode, device = DEVICE, times = 1): void {

@@ -2,6 +2,9 @@
 import { expect, it } from 'vitest';
 import { directorySchemaPage } from '../support/checks/directory-schema-page.ts';
 import { recordsPage } from '../support/checks/records-page.ts';
+import { checkLeaks } from '../support/checks/leaks.ts';
+
+checkLeaks();
 
 it.each([
   ['records.md', recordsPage],

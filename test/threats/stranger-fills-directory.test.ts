@@ -105,7 +105,7 @@ describe('the journal', () => {
   /** A journal with `count` devices, each seen with a head of 16 KB. */
   function told(count: number, lines: Record<string, unknown>[]): Journal {
     const log = { warn: (line: Record<string, unknown>) => lines.push(line) };
-    const journal = new Journal(log as unknown as Logger, true);
+    const journal = new Journal(log as unknown as Logger, { identities: true });
     for (let index = 0; index < count; index++) {
       const head = Buffer.alloc(16_000, `Apple\u009b31m-iPhone${index}`, 'latin1').toString('latin1');
       const exchange = new Exchange(0);

@@ -5,8 +5,9 @@ import { EmbeddedStore } from '../../src/directory/embedded/embedded-store.ts';
 import { StoredPolicy } from '../../src/worker/stored-policy.ts';
 import type { PoliciesInUse } from '../../src/worker/stored-policy.ts';
 import { until } from '../support/checks/until.ts';
+import { UNAUDITED } from '../support/servers/directory-records.ts';
 
-const BY = { by: 'carol', at: 1 };
+const BY = { by: 'carol', via: 'test', at: 1 };
 
 async function setUp() {
   const store = new EmbeddedStore(':memory:');
@@ -24,6 +25,7 @@ async function setUp() {
       await readPolicies(store),
       { texts: { document, parsed, lists: {} }, name: null, comment: null, place },
       BY,
+      UNAUDITED,
     );
   return { store, follow, taken, errors, publish };
 }

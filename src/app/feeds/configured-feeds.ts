@@ -1,5 +1,6 @@
 // Owns how the configuration becomes feeds.
 import { dirname, join } from 'node:path';
+import { readSecret } from '../../config/load.ts';
 import type { Config } from '../../config/schema.ts';
 import { ProgramError } from '../../errors.ts';
 import type { FeedAdapter } from '../../feeds/contract.ts';
@@ -7,13 +8,12 @@ import { FilesAdapter } from '../../feeds/files/files-adapter.ts';
 import type { FilesOptions } from '../../feeds/files/files-adapter.ts';
 import { graphFeed } from '../../feeds/graph/read-graph.ts';
 import { ldapFeed } from '../../feeds/ldap/read-ldap.ts';
-import { readSecret } from '../../config/load.ts';
 import { FeedStates } from './feed-state.ts';
 import type { Feed } from './run-feed.ts';
 
 const HOUR_MS = 3_600_000;
 
-/** The configured feeds, in order of precedence. */
+/** The configured feeds, in order of precedence. @throws ConfigError where a secret cannot be read */
 export function configuredFeeds({ feeds }: Config): Feed[] {
   return feeds.map((settings) => {
     const { name, schedule, fullEveryHours, staleAfter, maxRemoved, maxChanged, allowDecisions } = settings;
@@ -29,8 +29,11 @@ export function configuredFeeds({ feeds }: Config): Feed[] {
   });
 }
 
-/** The feed with a name. @throws ProgramError EASGATE_NOT_FOUND */
-export function feedNamed(feeds: readonly Feed[], name: string): Feed {
+/** The feed with a name, configured or ready to run. @throws ProgramError EASGATE_NOT_FOUND */
+export function feedNamed<Named extends { readonly name: string }>(
+  feeds: readonly Named[],
+  name: string,
+): Named {
   const found = feeds.find((feed) => feed.name === name);
   if (found !== undefined) return found;
   const names = feeds.map((feed) => feed.name);
@@ -38,42 +41,44 @@ export function feedNamed(feeds: readonly Feed[], name: string): Feed {
   throw new ProgramError('EASGATE_NOT_FOUND', `no feed ${name}${known}`);
 }
 
-function adapterOf(settings: Config['feeds'][number]): FeedAdapter {
-  const field = `feeds (${settings.name})`;
+type FeedSettings = Config['feeds'][number];
+
+function adapterOf(settings: FeedSettings): FeedAdapter {
+  const { name } = settings;
+  if (settings.kind === 'files') return new FilesAdapter({ ...readingOf(settings), path: settings.path });
   if (settings.kind === 'ldap')
-    return ldapFeed(settings.name, {
+    return ldapFeed(name, {
       ...settings,
-      password: readSecret(settings.password, `${field}.password`),
+      password: readSecret(settings.password, `feeds: ${name}: password`),
     });
-  if (settings.kind === 'graph') {
-    const { clientSecret: secret } = settings;
-    const clientSecret = secret === undefined ? undefined : readSecret(secret, `${field}.clientSecret`);
-    return graphFeed(settings.name, { ...settings, clientSecret });
-  }
-  return new FilesAdapter({ ...readingOf(settings), path: settings.path });
+  const { clientSecret, ...others } = settings;
+  return graphFeed(name, {
+    ...others,
+    ...(clientSecret !== undefined && {
+      clientSecret: readSecret(clientSecret, `feeds: ${name}: clientSecret`),
+    }),
+  });
 }
 
 /** How the files of a feed are read. */
 type Reading = Omit<FilesOptions, 'path'>;
 
-/** A feed of files. */
-type FilesSettings = Extract<Config['feeds'][number], { kind: 'files' }>;
-
-function readingOf({ name, format, timeZone, dates }: FilesSettings): Reading {
+function readingOf(settings: FeedSettings): Reading {
+  const { name: source } = settings;
+  // What another kind of source was saved as.
+  if (settings.kind !== 'files') return { source, format: null, zone: 'UTC', order: null };
+  const { format, timeZone: zone, dates } = settings;
   return {
-    source: name,
+    source,
     format: format === 'auto' ? null : format,
-    zone: timeZone,
+    zone,
     order: dates === undefined ? null : dates === 'day-first' ? 'dayFirst' : 'monthFirst',
   };
 }
 
-/** How a file of the feed with this name is read. */
+/** How a file of the feed with this name is read. @throws ProgramError EASGATE_NOT_FOUND */
 export function fileReading({ feeds }: Config, name: string): Reading {
-  const settings = feeds.find((feed) => feed.name === name);
-  return settings?.kind !== 'files'
-    ? { source: name, format: null, zone: 'UTC', order: null }
-    : readingOf(settings);
+  return readingOf(feedNamed(feeds, name));
 }
 
 /** What is remembered of the feeds of this directory: a folder beside its data. */

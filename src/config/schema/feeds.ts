@@ -1,7 +1,7 @@
 // Owns the `feeds` section: where compliance data comes from, in order of precedence.
 import { Cron } from 'croner';
 import { z } from 'zod';
-import { ONE_SIGN_IN, graphFields, hasOneSignIn } from '../../feeds/graph/settings.ts';
+import { graphFields, hasOneSignIn, ONE_SIGN_IN } from '../../feeds/graph/settings.ts';
 import { ldapFields } from '../../feeds/ldap/settings.ts';
 import { count, secret } from './fields.ts';
 
@@ -23,7 +23,7 @@ function isTimeZone(text: string): boolean {
 }
 
 /** What every feed has, whatever its kind. */
-export const feedFields = {
+const feedFields = {
   name: z
     .string()
     .regex(/^[A-Za-z0-9][\w.-]{0,63}$/, 'must be a name: letters, digits, ".", "_" and "-", 64 at most')
@@ -85,23 +85,23 @@ const files = z.strictObject({
     .describe('order in dates such as 3/2/2026; absent = by all dates of the column'),
 });
 
-const ldap = z.strictObject({
-  ...feedFields,
-  kind: z.literal('ldap').describe('users and groups of Active Directory or another LDAP directory'),
-  ...ldapFields(secret),
-});
-
 const graph = z
   .strictObject({
     ...feedFields,
-    kind: z.literal('graph').describe("Intune's devices, users and groups of Entra, by Microsoft Graph"),
+    kind: z.literal('graph').describe('Intune and Entra, by Microsoft Graph'),
     ...graphFields(secret),
   })
   .refine(hasOneSignIn, ONE_SIGN_IN);
 
+const ldap = z.strictObject({
+  ...feedFields,
+  kind: z.literal('ldap').describe('Active Directory or another LDAP directory'),
+  ...ldapFields(secret),
+});
+
 /** `feeds:` of the configuration file. */
 export const feedsSection = z
-  .array(z.discriminatedUnion('kind', [files, ldap, graph]))
+  .array(z.discriminatedUnion('kind', [files, graph, ldap]))
   .max(50)
   .superRefine((feeds, context) => {
     for (const [index, { name }] of feeds.entries())

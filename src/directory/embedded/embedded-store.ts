@@ -14,7 +14,8 @@ import type {
   ManualDecision,
 } from '../../model/decision.ts';
 import type { DeviceObservation } from '../../model/device.ts';
-import type { NewSpelling, PartnershipRecord } from '../../model/partnership.ts';
+import type { PartnershipRecord } from '../../model/partnership.ts';
+import type { PartnershipSignal } from '../../model/signal.ts';
 import type { UserObservation } from '../../model/user.ts';
 import { changedDecision, decisionRecordText } from '../../model/wipe.ts';
 import { noteTold, settleWipe } from '../../policy/wipe.ts';
@@ -145,9 +146,8 @@ export class EmbeddedStore implements DirectoryStore {
     await this.inBatches(changes, (one) => this.writer.putImported(source, one));
   }
 
-  async recordSeen(batch: readonly PartnershipRecord[]): Promise<readonly NewSpelling[]> {
-    const added = await this.inBatches(batch, (one) => this.writer.recordSeen(one));
-    return added.filter((one) => one !== null);
+  async recordSeen(batch: readonly PartnershipRecord[]): Promise<readonly PartnershipSignal[]> {
+    return (await this.inBatches(batch, (one) => this.writer.recordSeen(one))).flat();
   }
 
   async decide(

@@ -5,12 +5,14 @@ import type { UserNames } from '../../identity/user-names.ts';
 import type { DecisionSubject } from '../../model/decision.ts';
 import type { DeviceObservation } from '../../model/device.ts';
 import { partnershipText, seenPartnership } from '../../model/partnership.ts';
-import type { NewSpelling, PartnershipRecord } from '../../model/partnership.ts';
+import type { PartnershipRecord } from '../../model/partnership.ts';
+import type { PartnershipSignal } from '../../model/signal.ts';
 import type { UserObservation, UserReport } from '../../model/user.ts';
 import type { ReportOutcome } from '../device-reports.ts';
 import { writeOfDevice, writeOfUser } from '../report-writes.ts';
-import { joinSeen } from '../seen-partnerships.ts';
+import { joinSeen, signalsOfDevices, signalsOfNew } from '../seen-partnerships.ts';
 import type { ImportedChange } from '../store.ts';
+import { MAX_COUNTED } from '../user-devices.ts';
 import { readUserReports } from '../user-reports.ts';
 import type { ChangeLog } from './change-log.ts';
 import type { GuardedDatabase } from './guarded-database.ts';
@@ -79,22 +81,23 @@ export class RecordWriter {
     this.appendSubject({ device, user });
   }
 
-  /** Null = the partnership was not known, or has no new spelling. */
-  recordSeen(seen: PartnershipRecord): NewSpelling | null {
+  /** Returns what is noticed. */
+  recordSeen(seen: PartnershipRecord): readonly PartnershipSignal[] {
     const { device } = seen;
     const user = this.userOf(seen.user);
     const stored = this.database
       .statement('SELECT record FROM partnerships WHERE device = ? AND user = ?')
       .get(device, user)?.['record'];
     const before = stored === undefined ? null : seenPartnership(user, device, String(stored));
-    const { record, hasNewSpelling } = joinSeen(before, seen);
-    const { firstSeen, lastAllowed, spellings } = record;
+    const { record, signals } = joinSeen(before, { ...seen, user });
+    const { firstSeen, lastAllowed } = record;
     const text = partnershipText(record);
     if (stored === undefined) {
       const local = foldedLocalPart(user);
       this.database
         .statement('INSERT INTO partnerships VALUES (?, ?, ?, ?, ?, ?)')
         .run(device, user, local, firstSeen, lastAllowed, text);
+      return this.signalsOfNew(record);
     } else {
       this.database
         .statement(
@@ -102,7 +105,21 @@ export class RecordWriter {
         )
         .run(firstSeen, lastAllowed, text, device, user);
     }
-    return hasNewSpelling ? { user, device, spellings } : null;
+    return signals;
+  }
+
+  private signalsOfNew(record: PartnershipRecord): PartnershipSignal[] {
+    const { user, device } = record;
+    const others = this.database
+      .statement('SELECT user FROM partnerships WHERE device = ? AND user <> ? LIMIT ?')
+      .all(device, user, MAX_COUNTED)
+      .map((row) => String(row['user']) as UserKey);
+    const devices = this.database
+      .statement(
+        'SELECT count(*) AS devices FROM (SELECT 1 FROM partnerships WHERE local = ? AND user = ? LIMIT ?)',
+      )
+      .get(foldedLocalPart(user), user, MAX_COUNTED)?.['devices'];
+    return [...signalsOfNew(record, others, this.names), ...signalsOfDevices(user, device, Number(devices))];
   }
 
   /** Appends a changed decision to the log: one on a user concerns all names of the user. */

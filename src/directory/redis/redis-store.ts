@@ -13,7 +13,8 @@ import type {
   ManualDecision,
 } from '../../model/decision.ts';
 import type { DeviceObservation } from '../../model/device.ts';
-import type { NewSpelling, PartnershipRecord } from '../../model/partnership.ts';
+import type { PartnershipRecord } from '../../model/partnership.ts';
+import type { PartnershipSignal } from '../../model/signal.ts';
 import type { UserObservation } from '../../model/user.ts';
 import { changedDecision, decisionRecordText } from '../../model/wipe.ts';
 import { noteTold, settleWipe } from '../../policy/wipe.ts';
@@ -252,7 +253,7 @@ export class RedisStore implements DirectoryStore {
     return isSettled;
   }
 
-  async recordSeen(batch: readonly PartnershipRecord[]): Promise<readonly NewSpelling[]> {
+  async recordSeen(batch: readonly PartnershipRecord[]): Promise<readonly PartnershipSignal[]> {
     return recordSeen(this.access, this.keys, this.names, batch);
   }
 

@@ -3,8 +3,9 @@ import { foldedLocalPart } from '../../identity/folded-name.ts';
 import type { DeviceKey, UserKey } from '../../identity/keys.ts';
 import type { UserNames } from '../../identity/user-names.ts';
 import { partnershipText, seenPartnership } from '../../model/partnership.ts';
-import type { NewSpelling, PartnershipRecord } from '../../model/partnership.ts';
-import { joinSeen } from '../seen-partnerships.ts';
+import type { PartnershipRecord } from '../../model/partnership.ts';
+import type { PartnershipSignal } from '../../model/signal.ts';
+import { joinSeen, signalsOfDevices, signalsOfNew } from '../seen-partnerships.ts';
 import { MAX_COUNTED, joinUserDevices } from '../user-devices.ts';
 import { byPartition, inParallel, updateHashes } from './hash-writer.ts';
 import type { FieldChange, HashAccess, HashUpdate } from './hash-writer.ts';
@@ -17,24 +18,24 @@ const BATCH = 32;
 /** Most names of one local part of which devices are kept. */
 const MAX_NAMES = 1_000;
 
-/** Writes partnerships under the users that their logins stand for. Returns known ones with a new spelling. */
+/** Writes partnerships under the users that their logins stand for. Returns what is noticed about them. */
 export async function recordSeen(
   access: HashAccess,
   keys: RedisKeys,
   names: UserNames,
   batch: readonly PartnershipRecord[],
-): Promise<readonly NewSpelling[]> {
+): Promise<readonly PartnershipSignal[]> {
   const records: PartnershipRecord[] = [];
   for (let at = 0; at < batch.length; at += BATCH)
     records.push(...(await underUsers(access, keys, names, batch.slice(at, at + BATCH))));
-  const added = new Map<PartnershipRecord, NewSpelling>();
+  const signals = new Map<string, readonly PartnershipSignal[]>();
   const devices = Map.groupBy(records, ({ device }) => device);
   await inParallel(
     byPartition(devices, ([device]) => partitionOfDevice(device)),
     ({ items }) =>
       updateHashes(
         access,
-        items.map(([, seen]) => partnershipsUpdate(keys, seen, added)),
+        items.map(([, seen]) => partnershipsUpdate(keys, names, seen, signals)),
         'd',
       ),
   );
@@ -44,11 +45,11 @@ export async function recordSeen(
     ({ items }) =>
       updateHashes(
         access,
-        items.map(([local, seen]) => devicesUpdate(keys, local, seen)),
+        items.map(([local, seen]) => devicesUpdate(keys, local, seen, signals)),
         'u',
       ),
   );
-  return [...added.values()];
+  return [...signals.values()].flat();
 }
 
 /** The records under the users that the directory's aliases name, else under those by the groups of domains. */
@@ -76,8 +77,9 @@ async function underUsers(
 /** Joins what was seen of one device with its partnerships; of more than a device may have, the one seen longest ago goes. */
 function partnershipsUpdate(
   keys: RedisKeys,
+  names: UserNames,
   seen: readonly PartnershipRecord[],
-  added: Map<PartnershipRecord, NewSpelling>,
+  signals: Map<string, readonly PartnershipSignal[]>,
 ): HashUpdate {
   const device = (seen[0] as PartnershipRecord).device;
   return {
@@ -85,16 +87,16 @@ function partnershipsUpdate(
     join: (stored) => {
       const before = storedDevice(device, stored).partnerships;
       const after = new Map(before);
+      const found: PartnershipSignal[] = [];
       for (const now of seen) {
         const { user } = now;
-        added.delete(now);
-        const { record, hasNewSpelling } = joinSeen(
-          seenPartnership(user, device, after.get(user) ?? null),
-          now,
-        );
-        after.set(user, partnershipText(record));
-        if (hasNewSpelling) added.set(now, { user, device, spellings: record.spellings });
+        if (!after.has(user)) found.push(...signalsOfNew(now, [...after.keys()], names));
+        const joined = joinSeen(seenPartnership(user, device, after.get(user) ?? null), now);
+        after.set(user, partnershipText(joined.record));
+        found.push(...joined.signals);
       }
+      // It may be called again with what another writer wrote.
+      signals.set(device, found);
       dropOldest(device, after);
       return { fields: changes(before, after, (user) => deviceField.partnership(user)), news: '' };
     },
@@ -105,7 +107,12 @@ function partnershipsUpdate(
  * Joins the devices that were seen with the users of one local part with those stored. Most servers ignore a NetBIOS domain: one
  * user can make up any number of names, and each look-up of a name reads all.
  */
-function devicesUpdate(keys: RedisKeys, local: string, seen: readonly PartnershipRecord[]): HashUpdate {
+function devicesUpdate(
+  keys: RedisKeys,
+  local: string,
+  seen: readonly PartnershipRecord[],
+  signals: Map<string, readonly PartnershipSignal[]>,
+): HashUpdate {
   return {
     wanted: { key: keys.users(local), beginning: 'd:' },
     join: (stored) => {
@@ -113,13 +120,18 @@ function devicesUpdate(keys: RedisKeys, local: string, seen: readonly Partnershi
       for (let at = 0; stored !== null && at + 1 < stored.length; at += 2)
         before.set(stored[at] ?? '', stored[at + 1] ?? '');
       const after = new Map(before);
+      const found: PartnershipSignal[] = [];
       for (const [user, devices] of Map.groupBy(seen, (one) => one.user)) {
         const field = userField.devices(local, user);
         const known = userDevicesIn(before.get(field) ?? '[]');
         // The latest last: the others go first.
         after.delete(field);
-        after.set(field, userDevicesText(joinUserDevices([...known, ...devices])));
+        const joined = joinUserDevices([...known, ...devices]);
+        after.set(field, userDevicesText(joined));
+        const fresh = devices.findLast(({ device }) => !known.some((one) => one.device === device));
+        if (fresh !== undefined) found.push(...signalsOfDevices(user, fresh.device, joined.length));
       }
+      signals.set(`${local}\0`, found);
       dropNames(after);
       return { fields: changes(before, after, (field) => field), news: '' };
     },

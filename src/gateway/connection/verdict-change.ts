@@ -147,8 +147,10 @@ export class VerdictChange implements Concerned {
     this.concerned = exchange;
     // A moment in time may let in thousands.
     void this.revalidate(true).then((decided) => {
-      if (decided || this.downstream.exchange !== exchange) return;
-      if (exchange.phase === 'held' || exchange.phase === 'forwarded') this.steps.run(exchange, POLL_OVER);
+      if (this.downstream.exchange !== exchange) return;
+      if (exchange.phase !== 'held' && exchange.phase !== 'forwarded') return;
+      // A poll rests on no verdict that has lapsed.
+      if (!decided || this.downstream.timeouts.isLapsed(exchange)) this.steps.run(exchange, POLL_OVER);
     });
   }
 }

@@ -50,12 +50,69 @@ export function partnershipContract(fixture: StoreFixture): void {
     expect(await store.recordSeen([seenPartnership(alice, phone, 10)])).toEqual([]);
     expect(await other.recordSeen([seenPartnership(alice, phone, 20)])).toEqual([]);
     expect(await other.recordSeen([seenPartnership(alice, phone, 30, { spellings: [hex] })])).toEqual([
-      { user: alice, device: phone, spellings: [phone, hex] },
+      { kind: 'device_respelled', user: alice, device: phone, spellings: [phone, hex] },
     ]);
     expect(await store.recordSeen([seenPartnership(alice, phone, 40, { spellings: [hex] })])).toEqual([]);
     const many = Array.from({ length: 20 }, (_, index) => `spelling${index}`);
     await store.recordSeen([seenPartnership(alice, phone, 50, { spellings: many })]);
     expect((await seen())?.spellings).toEqual([phone, hex, ...many.slice(0, 6)]);
+  });
+
+  it('say when the verdict is another one than any gateway recorded before, once', async () => {
+    const { store, other } = handles;
+    const allowed = { lastVerdict: 'allow', lastReason: 'compliant' };
+    const blocked = { lastVerdict: 'block', lastReason: 'notCompliant' };
+    expect(await store.recordSeen([seenPartnership(alice, phone, 10, allowed)])).toEqual([]);
+    expect(await other.recordSeen([seenPartnership(alice, phone, 20, blocked)])).toEqual([
+      {
+        kind: 'verdict_changed',
+        user: alice,
+        device: phone,
+        before: { action: 'allow', reason: 'compliant' },
+        after: { action: 'block', reason: 'notCompliant' },
+      },
+    ]);
+    expect(await store.recordSeen([seenPartnership(alice, phone, 30, blocked)])).toEqual([]);
+  });
+
+  it('say when a device id has a further user, and not when it is another name of the same', async () => {
+    const { store, other } = handles;
+    expect(await store.recordSeen([seenPartnership(alice, phone, 10)])).toEqual([]);
+    expect(await store.recordSeen([seenPartnership('x\\alice' as UserKey, phone, 20)])).toEqual([]);
+    expect(await other.recordSeen([seenPartnership(bob, phone, 30)])).toEqual([
+      { kind: 'device_shared', user: bob, device: phone, users: 3 },
+    ]);
+    expect(await store.recordSeen([seenPartnership(bob, phone, 40)])).toEqual([]);
+  });
+
+  it('say when the User-Agent changed three times within a day, and not before', async () => {
+    const said: string[][] = [];
+    const hour = 3_600_000;
+    for (const [at, userAgent] of [
+      [0, 'a'],
+      [30, 'b'],
+      [40, 'a'],
+      [50, 'b'],
+      [51, 'b'],
+      [60, 'c'],
+    ] as const) {
+      const signals = await handles.store.recordSeen([
+        seenPartnership(alice, phone, at * hour, { userAgent }),
+      ]);
+      said.push(signals.map((signal) => `${signal.kind} ${'changes' in signal ? signal.changes : ''}`));
+    }
+    expect(said).toEqual([[], [], [], ['agent_changed 3'], [], ['agent_changed 3']]);
+  });
+
+  it('say when a user with many devices comes with a further one', async () => {
+    const said: number[] = [];
+    for (let number = 1; number <= 12; number++) {
+      const device = `device${number}` as DeviceKey;
+      for (const at of [10, 20])
+        for (const signal of await handles.store.recordSeen([seenPartnership(alice, device, at)]))
+          if (signal.kind === 'many_devices') said.push(signal.devices);
+    }
+    expect(said).toEqual([10, 11, 12]);
   });
 
   it('under several names of a user are one', async () => {

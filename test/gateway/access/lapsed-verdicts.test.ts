@@ -21,16 +21,16 @@ interface Poll {
   readonly phone: RawClient;
 }
 
-const lapsing = (gateway: TestGateway): Verdict => ({
+const lapsing = (gateway: TestGateway, inMs: number): Verdict => ({
   ...verdict('allow'),
-  validUntil: gateway.time.wall() + LAPSE_MS,
+  validUntil: gateway.time.wall() + inMs,
 });
 
 /** A poll at the mail server under a verdict that lapses in a minute. */
 async function openPoll(): Promise<Poll> {
   const backend = await backendOf(() => undefined);
   const gateway = await gatewayOf(backend);
-  gateway.verdicts.set('abc123', lapsing(gateway));
+  gateway.verdicts.set('abc123', lapsing(gateway, LAPSE_MS));
   const phone = await phoneOf(gateway);
   phone.send(request('Ping', LONG_PING));
   await until(() => backend.requests.length === 1, 'the poll at the mail server');
@@ -41,7 +41,7 @@ describe('a poll at the mail server whose verdict lapses', () => {
   it('goes on while it may, lapse after lapse, and gets what its server says', async () => {
     const { backend, gateway, phone } = await openPoll();
     for (let lapse = 0; lapse < 3; lapse++) {
-      gateway.verdicts.set('abc123', lapsing(gateway));
+      gateway.verdicts.set('abc123', lapsing(gateway, 2 * LAPSE_MS));
       await gateway.time.advance(LAPSE_MS);
       expect([gateway.heldPolls(), phone.received]).toEqual([1, '']);
     }

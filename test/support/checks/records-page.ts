@@ -9,6 +9,7 @@ import {
 } from '../../../src/model/decision.ts';
 import { deviceReportSchema } from '../../../src/model/device.ts';
 import { journalEventSchema } from '../../../src/model/event.ts';
+import { auditEntrySchema, journalEntrySchema } from '../../../src/model/journal.ts';
 import { partnershipSchema } from '../../../src/model/partnership.ts';
 import { objectIn } from '../../../src/model/read-record.ts';
 import { verdictReasonSchema } from '../../../src/model/reason.ts';
@@ -66,6 +67,7 @@ function kindOf(field: z.ZodType): string {
     object: 'fields below',
     record: 'map of texts, numbers and booleans',
     string: 'text',
+    unknown: 'any value',
   };
   const kind = kinds[field.type];
   if (kind === undefined) throw new Error(`no name for fields of type ${field.type}`);
@@ -116,6 +118,8 @@ export function recordsPage(): Page {
     ...record('Change of a decision', [], decisionChangeSchema),
     ...words('Verdicts', verdictActionSchema),
     ...words('Reasons of verdicts', verdictReasonSchema),
+    ...record('Entry of the journal', [], journalEntrySchema),
+    ...record('Entry of the audit', [], auditEntrySchema),
     ...words('Events of the journal', journalEventSchema),
   ];
   return { is: readFileSync(PAGE, 'utf8'), shouldBe: `${parts.join('\n').trimEnd()}\n` };

@@ -1,4 +1,5 @@
 // Owns the records that tests write into a directory.
+import type { AuditSink } from '../../../src/journal/audit-log.ts';
 import type { DirectoryStore } from '../../../src/directory/store.ts';
 import type { DeviceKey, UserKey } from '../../../src/identity/keys.ts';
 import type { AccessDecision, DecisionOrigin, WipeDecision } from '../../../src/model/decision.ts';
@@ -94,3 +95,6 @@ export async function partnershipsOf(store: DirectoryStore): Promise<Partnership
     a.device === b.device ? (a.user < b.user ? -1 : 1) : a.device < b.device ? -1 : 1,
   );
 }
+
+/** Changes of tests are recorded nowhere. */
+export const UNAUDITED: AuditSink = { record: () => Promise.resolve() };

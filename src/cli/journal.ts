@@ -1,0 +1,275 @@
+// Owns the work of `easgate journal` and `easgate audit`: queries as tables, JSON and CSV, export, and following.
+import type { Command } from 'commander';
+import { followEntries, journalFilter, namesInDirectory, newestEntries } from '../app/journal.ts';
+import { journalOptions } from '../config/journal-settings.ts';
+import { loadConfig } from '../config/load.ts';
+import type { Config } from '../config/schema.ts';
+import { UserNames } from '../identity/user-names.ts';
+import type { UserKey } from '../identity/keys.ts';
+import type { JournalFilter, JournalStore, StreamEntries, StreamName } from '../journal/journal-store.ts';
+import { openJournalStore } from '../journal/open-journal.ts';
+import type { AuditEntry, JournalEntry } from '../model/journal.ts';
+import { configPath } from './config-path.ts';
+import { withStore } from './context.ts';
+import { csvHeader, csvRows } from './csv.ts';
+import type { CsvColumn } from './csv.ts';
+import { count, momentOf } from './list-options.ts';
+import { outputWriter, print, printJson, printable, remark, warn } from './output.ts';
+import { fitTable, terminalWidth } from './table.ts';
+import type { Column } from './table.ts';
+import { isoTime, relativeTime, withIsoTimes } from './times.ts';
+
+/** Options of `query`, `export` and `follow`. */
+export interface JournalOptions {
+  readonly user?: string;
+  readonly device?: string;
+  readonly kind?: readonly string[];
+  readonly operation?: readonly string[];
+  readonly reason?: readonly string[];
+  readonly since?: string;
+  readonly until?: string;
+  readonly by?: string;
+  readonly limit?: string;
+  readonly relative?: true;
+  readonly json?: true;
+  readonly csv?: true;
+}
+
+const DEFAULT_ROWS = 50;
+
+/** `journal query` and `audit query`. */
+export function query(stream: StreamName, options: JournalOptions, command: Command): Promise<void> {
+  return withJournal(command, async (store) => {
+    const filter = await filterOf(stream, options, command);
+    const limit = options.limit === undefined ? DEFAULT_ROWS : count(options.limit, '--limit');
+    await (stream === 'journal'
+      ? printNewest(store, stream, { filter, limit, options }, columnsOfJournal(options), CSV_OF_JOURNAL)
+      : printNewest(store, stream, { filter, limit, options }, columnsOfAudit(options), CSV_OF_AUDIT));
+  });
+}
+
+/** `journal export` and `audit export`: one JSON object a line, or CSV. */
+export function exportEntries(stream: StreamName, options: JournalOptions, command: Command): Promise<void> {
+  return withJournal(command, async (store) => {
+    const filter = await filterOf(stream, options, command);
+    const limit = options.limit === undefined ? Infinity : count(options.limit, '--limit');
+    await (stream === 'journal'
+      ? writeAll(store, stream, { filter, limit, options }, CSV_OF_JOURNAL)
+      : writeAll(store, stream, { filter, limit, options }, CSV_OF_AUDIT));
+  });
+}
+
+/** `journal follow`: until it is interrupted. */
+export function follow(options: JournalOptions, command: Command): Promise<void> {
+  return withJournal(command, async (store, config) => {
+    const filter = await filterOf('journal', options, command);
+    const names = new UserNames(config.identity.domains);
+    const { signal } = new AbortController();
+    const write = outputWriter();
+    for await (const entry of followEntries(store, 'journal', filter, {
+      names,
+      signal,
+      onTrouble: tellTrouble,
+    }))
+      if (!(await write(options.json ? jsonLine(entry) : `${lineOf(entry)}\n`))) return;
+  });
+}
+
+function tellTrouble(error: Error | null): void {
+  if (error === null) remark('the journal answers again');
+  else warn(`the journal cannot be read: ${error.message}`);
+}
+
+async function withJournal(
+  command: Command,
+  work: (store: JournalStore, config: Config) => Promise<void>,
+): Promise<void> {
+  const config = loadConfig(configPath(command));
+  const store = await openJournalStore(journalOptions(config));
+  try {
+    await work(store, config);
+  } finally {
+    await store.close();
+  }
+}
+
+/** A directory that is away does not keep anybody from asking the journal. */
+function filterOf(stream: StreamName, options: JournalOptions, command: Command): Promise<JournalFilter> {
+  const { user, device, kind, operation, reason, by } = options;
+  const namesOf = (name: UserKey): Promise<readonly UserKey[]> =>
+    withStore(command, (store) => namesInDirectory(store, name)).catch((error: unknown) => {
+      warn(`other names of ${printable(name)} are not known: ${String(error)}`);
+      return [];
+    });
+  const [since, until] = [momentOf(options.since, '--since'), momentOf(options.until, '--until')];
+  return journalFilter(
+    stream,
+    { user, device, kinds: kind ?? operation, reasons: reason, since, until, by },
+    namesOf,
+  );
+}
+
+interface Wanted {
+  readonly filter: JournalFilter;
+  readonly limit: number;
+  readonly options: JournalOptions;
+}
+
+async function printNewest<S extends StreamName>(
+  store: JournalStore,
+  stream: S,
+  { filter, limit, options }: Wanted,
+  columns: readonly Column<StreamEntries[S]>[],
+  csv: readonly CsvColumn<StreamEntries[S]>[],
+): Promise<void> {
+  const found: StreamEntries[S][] = [];
+  let unreadable = 0;
+  for await (const page of newestEntries(store, stream, filter, limit)) {
+    found.push(...page.entries);
+    unreadable += page.unreadable;
+  }
+  if (options.json) printJson(found.map(viewOf));
+  else if (options.csv) print(csvHeader(csv) + csvRows(csv, found));
+  else if (found.length === 0) print('no entries\n');
+  else {
+    const { text, hidden } = fitTable(columns, found, terminalWidth());
+    print(text);
+    if (found.length === limit) remark(`the newest ${limit}: --limit for more`);
+    if (hidden.length > 0) remark(`hidden, as the terminal is narrow: ${hidden.join(', ')}`);
+  }
+  tellUnreadable(unreadable);
+}
+
+async function writeAll<S extends StreamName>(
+  store: JournalStore,
+  stream: S,
+  { filter, limit, options }: Wanted,
+  csv: readonly CsvColumn<StreamEntries[S]>[],
+): Promise<void> {
+  const write = outputWriter();
+  if (options.csv) await write(csvHeader(csv));
+  let unreadable = 0;
+  for await (const page of newestEntries(store, stream, filter, limit)) {
+    unreadable += page.unreadable;
+    const text = options.csv ? csvRows(csv, page.entries) : page.entries.map(jsonLine).join('');
+    if (!(await write(text))) return;
+  }
+  tellUnreadable(unreadable);
+}
+
+function tellUnreadable(number: number): void {
+  if (number > 0) warn(`left out, as this version does not understand them: ${number} entries`);
+}
+
+function viewOf(entry: JournalEntry | AuditEntry): object {
+  return { ...(withIsoTimes(entry) as object), at: millisecondTime(entry.at) };
+}
+
+function jsonLine(entry: JournalEntry | AuditEntry): string {
+  return `${JSON.stringify(viewOf(entry))}\n`;
+}
+
+function millisecondTime(at: number): string {
+  const date = new Date(at);
+  return Number.isNaN(date.getTime()) ? String(at) : date.toISOString();
+}
+
+function timeOf({ relative }: JournalOptions): (entry: { readonly at: number }) => string {
+  const now = Date.now();
+  return ({ at }) => (relative ? relativeTime(at, now) : isoTime(at));
+}
+
+function columnsOfJournal(options: JournalOptions): readonly Column<JournalEntry>[] {
+  return [
+    { title: 'TIME', cell: timeOf(options) },
+    { title: 'KIND', cell: ({ kind }) => kind },
+    { title: 'COUNT', cell: (entry) => String(entry.count), spare: 2 },
+    { title: 'USER', cell: ({ user }) => printable(user, '-'), min: 12 },
+    { title: 'DEVICE', cell: ({ device }) => printable(device, '-') },
+    { title: 'VERDICT', cell: verdictText, min: 8 },
+    { title: 'MORE', cell: moreText, min: 12, spare: 1 },
+  ];
+}
+
+/** One line of `follow`. */
+function lineOf(entry: JournalEntry): string {
+  const { at, kind, user, device } = entry;
+  const times = entry.count > 1 ? [`${entry.count} times`] : [];
+  const parts = [printable(user, ''), printable(device, ''), verdictText(entry), ...times, moreText(entry)];
+  return [isoTime(at), kind, ...parts.filter((part) => part !== '' && part !== '-')].join('  ');
+}
+
+function verdictText({ action, reason }: JournalEntry): string {
+  if (action === null) return printable(reason, '-');
+  return printable(reason === null ? action : `${action} (${reason})`);
+}
+
+function moreText({ rule, facts, seconds }: JournalEntry): string {
+  const parts = Object.entries(facts ?? {}).map(([name, value]) => `${name}=${String(value)}`);
+  if (rule !== null) parts.unshift(rule);
+  if (seconds !== null) parts.push(`in ${seconds} s`);
+  return parts.length === 0 ? '-' : printable(parts.join(' '));
+}
+
+function columnsOfAudit(options: JournalOptions): readonly Column<AuditEntry>[] {
+  return [
+    { title: 'TIME', cell: timeOf(options) },
+    { title: 'BY', cell: ({ by }) => printable(by), min: 8 },
+    { title: 'OPERATION', cell: ({ operation }) => operation },
+    { title: 'OF', cell: (entry) => printable(subjectText(entry)), min: 16 },
+    { title: 'BEFORE', cell: ({ before }) => stateText(before), min: 8, spare: 1 },
+    { title: 'AFTER', cell: ({ after }) => stateText(after), min: 8 },
+    { title: 'COMMENT', cell: ({ comment }) => printable(comment, '-'), min: 8, spare: 2 },
+  ];
+}
+
+function subjectText({ user, device, subject }: AuditEntry): string {
+  const who = user !== null && device !== null ? `${user} on ${device}` : (user ?? device);
+  return [who, subject].filter((part) => part !== null).join(', ');
+}
+
+/** A decision by its action, a list by each of its parts, anything else by its values that are known. */
+function stateText(state: unknown): string {
+  if (state === null) return '-';
+  if (Array.isArray(state)) return state.map(stateText).join(', ');
+  if (typeof state !== 'object') return printable(valueText(state));
+  if ('action' in state && typeof state.action === 'string') return printable(state.action);
+  if ('decision' in state) return stateText(state.decision);
+  const values = Object.entries(withIsoTimes(state) as object).filter(([, value]) => value !== null);
+  return printable(values.map(([name, value]) => `${name}=${valueText(value)}`).join(' '));
+}
+
+function valueText(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}
+
+const CSV_OF_JOURNAL: readonly CsvColumn<JournalEntry>[] = [
+  ['at', ({ at }) => millisecondTime(at)],
+  ['kind', ({ kind }) => kind],
+  ['user', ({ user }) => user],
+  ['device', ({ device }) => device],
+  ['action', ({ action }) => action],
+  ['reason', ({ reason }) => reason],
+  ['rule', ({ rule }) => rule],
+  ['count', (entry) => String(entry.count)],
+  ['seconds', ({ seconds }) => (seconds === null ? null : String(seconds))],
+  ['gateway', ({ gateway }) => gateway],
+  ['facts', ({ facts }) => jsonCell(facts)],
+];
+
+const CSV_OF_AUDIT: readonly CsvColumn<AuditEntry>[] = [
+  ['at', ({ at }) => millisecondTime(at)],
+  ['by', ({ by }) => by],
+  ['via', ({ via }) => via],
+  ['operation', ({ operation }) => operation],
+  ['user', ({ user }) => user],
+  ['device', ({ device }) => device],
+  ['subject', ({ subject }) => subject],
+  ['before', ({ before }) => jsonCell(before)],
+  ['after', ({ after }) => jsonCell(after)],
+  ['comment', ({ comment }) => comment],
+];
+
+function jsonCell(value: unknown): string | null {
+  return value === null ? null : JSON.stringify(withIsoTimes(value));
+}

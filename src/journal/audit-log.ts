@@ -1,0 +1,49 @@
+// Owns the audit of changes by operators: an entry after each change. A change stands even where its entry cannot be written.
+import type { AuditEntry } from '../model/journal.ts';
+import type { JournalStore } from './journal-store.ts';
+
+/** A change to record; what is absent is null. */
+export type AuditedChange = Pick<AuditEntry, 'at' | 'by' | 'via' | 'operation'> &
+  Partial<Pick<AuditEntry, 'user' | 'device' | 'subject' | 'before' | 'after' | 'comment'>>;
+
+/** Takes what was changed. */
+export interface AuditSink {
+  /** Call it when the change is made. Never rejects, and ends in bounded time. */
+  record(change: AuditedChange): Promise<void>;
+}
+
+/** Writes the audit into the store of the journal, which is opened with the first entry. */
+export class AuditLog implements AuditSink {
+  private readonly open: () => Promise<JournalStore>;
+  private readonly onFailure: (error: Error) => void;
+  private store: Promise<JournalStore> | null = null;
+
+  /** `onFailure`: called for each entry that could not be written. */
+  constructor(open: () => Promise<JournalStore>, onFailure: (error: Error) => void) {
+    this.open = open;
+    this.onFailure = onFailure;
+  }
+
+  async record(change: AuditedChange): Promise<void> {
+    const {
+      user = null,
+      device = null,
+      subject = null,
+      before = null,
+      after = null,
+      comment = null,
+    } = change;
+    try {
+      this.store ??= this.open();
+      const store = await this.store;
+      await store.appendAudit({ ...change, user, device, subject, before, after, comment });
+    } catch (error) {
+      this.onFailure(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  async close(): Promise<void> {
+    const store = await this.store?.catch(() => null);
+    await store?.close();
+  }
+}

@@ -1,0 +1,132 @@
+// Owns the way of entries into the store of the journal: a bounded queue, written about once a second. What cannot be written
+// is tried again, and dropped when it is too much; requests never wait for it.
+import { setImmediate as turn } from 'node:timers/promises';
+import { monotonicNow } from '../clock.ts';
+import type { JournalEntry } from '../model/journal.ts';
+import type { JournalSink } from './journal.ts';
+import type { JournalAppender } from './journal-store.ts';
+
+const FLUSH_MS = 1_000;
+/** Entries of one write. */
+const BATCH = 100;
+/** Most entries that are written at a time; the others wait for the next second. */
+const MAX_AT_ONCE = 2_000;
+/** Most entries that wait. */
+const MAX_WAITING = 20_000;
+/** Entries dropped at once when too many wait: the oldest. */
+const DROPPED_AT_ONCE = 1_000;
+/** Longest wait for a store, per write and at the end. */
+const PATIENCE_MS = 2_000;
+
+/** Writes entries in the background. */
+export class JournalWriter implements JournalSink {
+  /** Entries that were lost because too many waited. */
+  dropped = 0;
+  private readonly store: JournalAppender;
+  private readonly gateway: string | null;
+  private readonly onState: (error: Error | null) => void;
+  private readonly wall: () => number;
+  private waiting: JournalEntry[] = [];
+  /** Of {@link dropped}, those that the journal does not know of yet. */
+  private untold = 0;
+  private isAway = false;
+  private flushing: Promise<void> | null = null;
+  private readonly timer: NodeJS.Timeout;
+
+  /** `onState`: called when the store fails, and with null when it works again. */
+  constructor(
+    store: JournalAppender,
+    gateway: string | null,
+    onState: (error: Error | null) => void,
+    wall: () => number = Date.now,
+  ) {
+    this.store = store;
+    this.gateway = gateway;
+    this.onState = onState;
+    this.wall = wall;
+    this.timer = setInterval(() => void this.flush(), FLUSH_MS);
+    this.timer.unref();
+  }
+
+  note(entry: JournalEntry): void {
+    this.waiting.push(entry);
+    if (this.waiting.length <= MAX_WAITING) return;
+    this.waiting.splice(0, DROPPED_AT_ONCE);
+    this.dropped += DROPPED_AT_ONCE;
+    this.untold += DROPPED_AT_ONCE;
+  }
+
+  /** Writes waiting entries; one flush at a time. Never rejects. */
+  async flush(): Promise<void> {
+    this.flushing ??= this.writeWaiting().finally(() => {
+      this.flushing = null;
+    });
+    await this.flushing;
+  }
+
+  /** Writes what waits, and not for long; what a store that is away did not take is lost. Does not close the store. */
+  async close(): Promise<void> {
+    clearInterval(this.timer);
+    await this.flushing;
+    const end = monotonicNow() + PATIENCE_MS;
+    do await this.flush();
+    while (this.waiting.length > 0 && !this.isAway && monotonicNow() < end);
+  }
+
+  private async writeWaiting(): Promise<void> {
+    let left = MAX_AT_ONCE;
+    while (left > 0 && this.waiting.length + this.untold > 0) {
+      const { untold } = this;
+      const batch = this.waiting.slice(0, BATCH);
+      const entries = untold > 0 ? [this.overflow(untold), ...batch] : batch;
+      try {
+        await within(this.store.append(entries), PATIENCE_MS);
+      } catch (error) {
+        this.report(error instanceof Error ? error : new Error(String(error)));
+        return;
+      }
+      this.report(null);
+      this.untold -= untold;
+      // Meanwhile the oldest may have been dropped.
+      const written = new Set(batch);
+      const kept = this.waiting.findIndex((entry) => !written.has(entry));
+      this.waiting = kept === -1 ? [] : this.waiting.slice(kept);
+      left -= batch.length;
+      await turn();
+    }
+  }
+
+  private overflow(count: number): JournalEntry {
+    const { gateway } = this;
+    return {
+      at: this.wall(),
+      kind: 'journal_overflow',
+      user: null,
+      device: null,
+      action: null,
+      reason: null,
+      rule: null,
+      count,
+      gateway,
+      seconds: null,
+      facts: null,
+    };
+  }
+
+  private report(error: Error | null): void {
+    const isAway = error !== null;
+    if (isAway === this.isAway) return;
+    this.isAway = isAway;
+    this.onState(error);
+  }
+}
+
+async function within(work: Promise<void>, ms: number): Promise<void> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new Error('the journal did not answer in time')), ms);
+  try {
+    await Promise.race([work, promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

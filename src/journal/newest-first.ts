@@ -1,0 +1,52 @@
+// Owns reading the newest entries of several scans of one stream: bounded work, and a cursor where to go on. Pure.
+import type { QueryPage } from './journal-store.ts';
+
+/** Where an entry stands among those ordered by time. */
+export interface Place {
+  readonly at: number;
+  readonly id: number;
+}
+
+/** One wanted entry; another one; or one that is not understood. */
+export type Found<Entry> = { readonly entry: Entry } | 'other' | 'unreadable';
+
+/** Entries by falling places. */
+export type Scan<Entry> = Iterable<{ readonly place: Place; readonly found: Found<Entry> }>;
+
+/** Most entries that one scan examines for one page. */
+const MAX_EXAMINED = 100_000;
+
+/** The newest `limit` entries of all scans, which have no entry in common. */
+export function scanNewest<Entry>(scans: readonly Scan<Entry>[], limit: number): QueryPage<Entry> {
+  const wanted: { readonly place: Place; readonly entry: Entry }[] = [];
+  const unreadable: Place[] = [];
+  /** What lies behind the latest of these places was not examined by every scan. */
+  let stop: Place | null = null;
+  for (const scan of scans) {
+    let [examined, kept] = [0, 0];
+    for (const { place, found } of scan) {
+      if (found === 'unreadable') unreadable.push(place);
+      else if (found !== 'other') {
+        wanted.push({ place, entry: found.entry });
+        kept++;
+      }
+      if (kept < limit && ++examined < MAX_EXAMINED) continue;
+      if (stop === null || isNewer(place, stop)) stop = place;
+      break;
+    }
+  }
+  wanted.sort((a, b) => (isNewer(a.place, b.place) ? -1 : 1));
+  const end = stop;
+  const reached = end === null ? wanted : wanted.filter(({ place }) => !isNewer(end, place));
+  const page = reached.slice(0, limit);
+  const last = page.length < reached.length ? (page.at(-1)?.place ?? null) : end;
+  return {
+    entries: page.map(({ entry }) => entry),
+    next: last === null ? null : `${last.at}-${last.id}`,
+    unreadable: unreadable.filter((place) => last === null || !isNewer(last, place)).length,
+  };
+}
+
+function isNewer(a: Place, b: Place): boolean {
+  return a.at > b.at || (a.at === b.at && a.id > b.id);
+}

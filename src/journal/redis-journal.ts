@@ -1,0 +1,147 @@
+// Owns the journal and the audit in Redis: two capped streams. They hold no record of the directory: losing them changes nothing.
+import type { Redis } from 'ioredis';
+import { connect, ready } from '../directory/redis/redis-connection.ts';
+import type { RedisStoreOptions } from '../directory/redis/redis-connection.ts';
+import { NO_GROUPS } from '../identity/user-names.ts';
+import type { UserNames } from '../identity/user-names.ts';
+import type { AuditEntry, JournalEntry } from '../model/journal.ts';
+import type {
+  JournalFilter,
+  JournalStore,
+  PlacedEntry,
+  QueryPage,
+  Retention,
+  StreamEntries,
+  StreamName,
+  StreamPart,
+} from './journal-store.ts';
+import { STREAM_FORMS, isWanted } from './stream-forms.ts';
+import type { StreamForm } from './stream-forms.ts';
+
+/** The one field of an entry. */
+const FIELD = 'e';
+/** Entries of one answer. */
+const CHUNK = 1_000;
+/** Most entries that are examined for one page. */
+const MAX_EXAMINED = 20_000;
+/** How far the clocks of gateways and Redis may be apart. */
+const SKEW_MS = 300_000;
+/** Redis removes whole nodes of a stream, about 100 entries: an exact cap costs much more (redis.io/commands/xadd). */
+const ABOUT = '~';
+
+/** Connects at once, in the background. */
+export class RedisJournal implements JournalStore {
+  private readonly client: Redis;
+  private readonly options: RedisStoreOptions;
+  private readonly retention: Retention;
+  private readonly names: UserNames;
+  private readonly wall: () => number;
+
+  constructor(
+    options: RedisStoreOptions,
+    retention: Retention,
+    names: UserNames = NO_GROUPS,
+    wall: () => number = Date.now,
+  ) {
+    this.options = options;
+    this.retention = retention;
+    this.names = names;
+    this.wall = wall;
+    this.client = connect(options, options.commandTimeoutMs);
+  }
+
+  async append(entries: readonly JournalEntry[]): Promise<void> {
+    await this.write('journal', entries);
+  }
+
+  async appendAudit(entry: AuditEntry): Promise<void> {
+    await ready(this.client, this.options);
+    await this.write('audit', [entry]);
+  }
+
+  async end(stream: StreamName): Promise<string | null> {
+    await ready(this.client, this.options);
+    const [last] = await this.client.xrevrange(this.key(stream), '+', '-', 'COUNT', 1);
+    return last?.[0] ?? null;
+  }
+
+  async read<S extends StreamName>(
+    stream: S,
+    after: string | null,
+    limit: number,
+  ): Promise<StreamPart<StreamEntries[S]>> {
+    await ready(this.client, this.options);
+    const form: StreamForm<StreamEntries[S]> = STREAM_FORMS[stream];
+    const from = after === null ? '-' : `(${after}`;
+    const rows = await this.client.xrange(this.key(stream), from, '+', 'COUNT', limit);
+    return {
+      entries: rows.flatMap((row): PlacedEntry<StreamEntries[S]>[] => {
+        const entry = entryOf(form, row);
+        return entry === null ? [] : [{ place: row[0], entry }];
+      }),
+      end: rows.at(-1)?.[0] ?? after,
+    };
+  }
+
+  /** In the order in which entries were written: those of several gateways may be out of time by seconds. */
+  async query<S extends StreamName>(
+    stream: S,
+    filter: JournalFilter,
+    cursor: string | null,
+    limit: number,
+  ): Promise<QueryPage<StreamEntries[S]>> {
+    await ready(this.client, this.options);
+    const form: StreamForm<StreamEntries[S]> = STREAM_FORMS[stream];
+    const entries: StreamEntries[S][] = [];
+    let unreadable = 0;
+    let next = isPlace(cursor) ? cursor : null;
+    const first = filter.since === undefined ? '-' : String(Math.max(0, Math.floor(filter.since - SKEW_MS)));
+    for (let examined = 0; examined < MAX_EXAMINED;) {
+      const from = next === null ? '+' : `(${next}`;
+      const rows = await this.client.xrevrange(this.key(stream), from, first, 'COUNT', CHUNK);
+      for (const row of rows) {
+        [next] = row;
+        examined++;
+        const entry = entryOf(form, row);
+        if (entry === null) unreadable++;
+        else if (isWanted(form.marks(entry), filter, this.names)) entries.push(entry);
+        if (entries.length >= limit) return { entries, next, unreadable };
+      }
+      if (rows.length < CHUNK) return { entries, next: null, unreadable };
+    }
+    return { entries, next, unreadable };
+  }
+
+  async close(): Promise<void> {
+    this.client.disconnect();
+  }
+
+  private async write<S extends StreamName>(stream: S, entries: readonly StreamEntries[S][]): Promise<void> {
+    const form: StreamForm<StreamEntries[S]> = STREAM_FORMS[stream];
+    const { maxAgeMs, maxEntries } = this.retention[stream];
+    const key = this.key(stream);
+    const pipeline = this.client.pipeline();
+    for (const entry of entries)
+      pipeline.xadd(key, 'MAXLEN', ABOUT, maxEntries, '*', FIELD, form.write(form.bounded(entry)));
+    pipeline.xtrim(key, 'MINID', ABOUT, Math.max(0, Math.floor(this.wall() - maxAgeMs)));
+    for (const [error] of (await pipeline.exec()) ?? []) if (error) throw error;
+  }
+
+  private key(stream: StreamName): string {
+    return `${this.options.keyPrefix}${stream}`;
+  }
+}
+
+function entryOf<Entry>({ read }: StreamForm<Entry>, [, fields]: [string, string[]]): Entry | null {
+  const at = fields.indexOf(FIELD);
+  try {
+    return read(fields[at + 1] ?? '');
+  } catch {
+    return null;
+  }
+}
+
+/** A cursor that is not one of this store is the beginning. */
+function isPlace(cursor: string | null): boolean {
+  return cursor !== null && /^\d{1,20}-\d{1,20}$/.test(cursor);
+}

@@ -1,0 +1,42 @@
+// Owns the names of events and of operations with their meanings, for the definitions of commands too: it loads nothing.
+
+/** Names of events; stable, because operators search for them. */
+export const EVENT_MEANINGS = {
+  device_throttled: 'the battery guard paused a device (503)',
+  device_busy: 'a device had too many concurrent requests',
+  device_refused: 'a device was refused whose credentials the mail server accepted',
+  ping_superseded: 'Pings of one device repeatedly replace each other',
+  poll_ended: 'a changed decision ended a held poll',
+  request_ended: 'a changed decision ended another request',
+  wipe_told: 'a wipe order was sent to a device',
+  wipe_acknowledged: 'a device acknowledged a wipe',
+  wipe_failed: 'a device reported that a wipe failed',
+  device_respelled:
+    'a known phone used another spelling of its device id, which may be another client in its name',
+  verdict_changed: 'the verdict on a known phone differs from the one recorded when it was last seen',
+  device_shared: 'a known device id came with another user: a new owner, or an invented id',
+  agent_changed:
+    'the User-Agent of a known phone changed three times or more within a day: two clients use one id',
+  many_devices: 'a user with ten devices or more came with another one',
+  feed_run: 'a feed was read',
+  outage: 'the directory did not answer for a while',
+  policy_changed: 'a worker took another version of the policy, as the live one or in the shadow',
+  journal_overflow:
+    'events are missing: there were too many, or the journal could not be written for too long',
+} as const;
+
+/** Names of what operators change; stable likewise. */
+export const OPERATION_MEANINGS = {
+  decide: 'a decision by hand on a device, a user, or a user on a device',
+  clear: 'a decision by hand was taken back',
+  wipe: 'a wipe was ordered',
+  report_device: 'a report on a device was written by hand',
+  report_user: 'a report on a user was written by hand',
+  policy_publish: 'a version of the policy was added, and is live',
+  policy_rollback: 'another version of the policy is live',
+  policy_shadow: 'the version of the policy in the shadow is another one, or none',
+  policy_promote: 'the version of the policy in the shadow is live',
+  store_init: 'the directory was made',
+  store_accept: 'the directory was accepted as it is',
+  store_migrate: 'the directory was brought to the current layout',
+} as const;
