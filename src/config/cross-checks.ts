@@ -1,6 +1,7 @@
 // Owns the rules between fields of a configuration, which the schema of a single field cannot check.
 import { isIP } from 'node:net';
 import { parseEndpoint } from './endpoint.ts';
+import { NO_SCHEDULE, isSchedule } from './feed-schedule.ts';
 import type { Config } from './schema.ts';
 
 /** Reports an error or a warning with its dotted place. */
@@ -14,6 +15,8 @@ export function crossChecks(config: Config, has: (place: string) => boolean, rep
     for (const name of ['unknownDevice', 'notEnrolled', 'notCompliant'])
       if (has(`policy.${name}`))
         report('error', `policy.${name}`, 'has no effect beside policy.file: set it in that document');
+  for (const [index, { schedule }] of config.feeds.entries())
+    if (!isSchedule(schedule)) report('error', `feeds.${index}.schedule`, NO_SCHEDULE);
   sampleInPublic(config, report);
   const health = parseEndpoint(config.health.listen ?? '');
   if (health !== null && health.port !== 0 && health.port === config.listen.port)

@@ -41,8 +41,9 @@ export function* versionPolicy(texts: PolicyTexts): Generator<undefined, Compile
 
 function reader(lists: PolicyTexts['lists']): ReadFile {
   return (path) => {
-    const text = lists[relative(NOWHERE, path)];
-    if (text === undefined) throw new Error(`the version has no list ${relative(NOWHERE, path)}`);
+    const name = relative(NOWHERE, path);
+    const text = Object.hasOwn(lists, name) ? lists[name] : undefined;
+    if (text === undefined) throw new Error(`the version has no list ${name}`);
     return text;
   };
 }
@@ -51,11 +52,19 @@ function reader(lists: PolicyTexts['lists']): ReadFile {
 export function readDocument(path: string): ReadDocument {
   const folder = dirname(resolve(path));
   const lists: Record<string, string> = {};
+  const files = new Map<string, string>();
   const document = readText(path);
   const read = (file: string): string => {
     const text = readText(file);
     // As the document names it, but from the root: `../x` has no meaning without a folder.
-    lists[relative(NOWHERE, resolve(NOWHERE, relative(folder, file)))] = text;
+    const name = relative(NOWHERE, resolve(NOWHERE, relative(folder, file)));
+    const other = files.get(name) ?? file;
+    if (other !== file)
+      throw new Error(`a version cannot keep ${file} and ${other} apart: rename one of them`);
+    // In JSON it is a name, but no program keeps it as one.
+    if (name === '__proto__') throw new Error(`a version cannot keep a list named ${name}: rename ${file}`);
+    files.set(name, file);
+    lists[name] = text;
     return text;
   };
   const loaded = loadPolicyText(document, { folder, read });

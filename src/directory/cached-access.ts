@@ -146,9 +146,15 @@ export class CachedAccess {
     return before !== null && isSame(before, found) ? before : found;
   }
 
-  /** The policy in the shadow decides nothing: an error in it must not reach a phone. */
+  /** The policy in the shadow decides nothing: an error in it must not reach a phone. What it fails to decide is not counted. */
   private compare(shadow: ShadowComparison, live: Verdict, wall: number, request: RequestFacts): void {
-    shadow.note(this.user, this.device, live, decideAccess(shadow.policy, this.access(), wall, request));
+    let verdict: Verdict;
+    try {
+      verdict = decideAccess(shadow.policy, this.access(), wall, request);
+    } catch {
+      return;
+    }
+    shadow.note(this.user, this.device, live, verdict);
   }
 
   private access(): Access {

@@ -5,6 +5,7 @@ import type { UserKey } from '../identity/keys.ts';
 import type { UserNames } from '../identity/user-names.ts';
 import { readDecisionRecord, readImported } from '../model/decision.ts';
 import type { ImportedDecision, ManualDecision } from '../model/decision.ts';
+import { MAX_ALIASES } from '../model/report-bounds.ts';
 import { readUserReport } from '../model/user.ts';
 import type { UserRecord, UserReport } from '../model/user.ts';
 import type { SourceOrder } from './device-reports.ts';
@@ -15,8 +16,8 @@ import type { TolerantReader } from './tolerant-reader.ts';
 import { joinUserDevices } from './user-devices.ts';
 import { effectiveUser } from './user-reports.ts';
 
-/** Most local parts that one look-up reads; of a user with more the requests are denied. */
-const MAX_LOCAL_PARTS = 64;
+/** Most local parts that one look-up reads: those of a user with all names of two feeds. Of a user with more the requests are denied. */
+const MAX_LOCAL_PARTS = 2 * (MAX_ALIASES + 1);
 
 /** How a name that something is stored under relates to the login. */
 type Relation = 'own' | 'namesake' | 'other';
@@ -131,6 +132,23 @@ export class LoginReader {
       }
     }
     return found;
+  }
+
+  /**
+   * Names that a decision on the login concerns, for the change log: all of the user, and one for each other local part of users
+   * whom a denial of the login denies too. Complete when nothing is missing.
+   */
+  concerned(): ReadonlySet<UserKey> {
+    const names = new Set(this.ownNames());
+    const parts = new Set([...names].map(foldedLocalPart));
+    for (const user of this.namesakes()) {
+      for (const name of [user, ...(this.recordOf(user)?.aliases ?? [])]) {
+        const part = foldedLocalPart(name);
+        if (!parts.has(part)) names.add(name);
+        parts.add(part);
+      }
+    }
+    return names;
   }
 
   /** Devices of the user under all names, in the order of first seen. */

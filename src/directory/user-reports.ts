@@ -9,12 +9,9 @@ import {
   boundTexts,
   receivedAt,
 } from '../model/report-bounds.ts';
-import { readUserReport } from '../model/user.ts';
 import type { UserObservation, UserRecord, UserReport } from '../model/user.ts';
 import { decidesRemoval, inOrder, isAlike, isOlder, takeOver } from './device-reports.ts';
 import type { Joined, SourceOrder } from './device-reports.ts';
-import type { SourceText } from './stored-records.ts';
-import { TolerantReader } from './tolerant-reader.ts';
 
 const NEVER_REPORTED: Omit<UserReport, 'key' | 'source' | 'observedAt'> = {
   version: 0,
@@ -25,13 +22,6 @@ const NEVER_REPORTED: Omit<UserReport, 'key' | 'source' | 'observedAt'> = {
   sourceId: null,
   removed: null,
 };
-
-/** The reports of a user that are understood. */
-export function readUserReports(key: UserKey, stored: readonly SourceText[]): readonly UserReport[] {
-  return stored.flatMap(
-    ({ source, text }) => new TolerantReader().read(text, (one) => readUserReport(key, source, one)) ?? [],
-  );
-}
 
 /** As for devices (device-reports.ts): null = the stored report is newer. */
 export function joinUserReport(

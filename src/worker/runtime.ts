@@ -99,6 +99,8 @@ export async function startServing(config: Config, options: ServingOptions): Pro
     });
     verdicts.useShadow(inUse?.shadow?.policy ?? null);
     await verdicts.start();
+    // A version may have been published after the versions were read, and before changes are followed.
+    stored?.check();
     undo.push(() => verdicts.stop());
     const recorder = new PartnershipRecorder(store, monotonicNow, Date.now, (signal) =>
       journal.signalled(signal),

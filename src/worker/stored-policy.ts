@@ -1,4 +1,5 @@
 // Owns which policy of the directory a worker decides by: it follows the versions that are live and in the shadow.
+import { isDeepStrictEqual } from 'node:util';
 import { versionPolicy } from '../config/stored-policy.ts';
 import type { PolicyRecords } from '../directory/policy-records.ts';
 import { readPolicyState, readPolicyVersion } from '../model/policy-version.ts';
@@ -91,14 +92,19 @@ export class StoredPolicy {
     return { live: await this.compiled(live), shadow: await this.compiled(shadow) };
   }
 
-  /** Versions never change: one that is in use already is not compiled again. */
+  /**
+   * A version that is in use already is not compiled again. Versions never change, but a directory that was restored may give the
+   * number of a lost one to another.
+   */
   private async compiled(number: number | null): Promise<VersionInUse | null> {
     if (number === null) return null;
-    const known = [this.inUse.live, this.inUse.shadow].find((one) => one?.version.version === number);
-    if (known !== undefined && known !== null) return known;
     const text = await this.records.version(number);
     if (text === null) throw new Error(`the directory has no version ${number} of the policy`);
     const version = readPolicyVersion(number, text);
+    const known = [this.inUse.live, this.inUse.shadow].find((one) =>
+      isDeepStrictEqual(one?.version, version),
+    );
+    if (known !== undefined && known !== null) return known;
     return { version, policy: await inTurns(versionPolicy(version)) };
   }
 }

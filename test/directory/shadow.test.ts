@@ -80,3 +80,17 @@ it('forgets a phone on which both agree by now', async () => {
   expect(cache.peek(alice, phone)?.action).toBe('quarantine');
   expect(cache.shadowCounts()).toMatchObject({ compared: 2, different: 1, phones: [] });
 });
+
+it('that fails reaches no phone, and what it fails to decide is not counted', async () => {
+  const cache = await setUp();
+  const failing = new Proxy(STRICT, {
+    get() {
+      throw new Error('broken');
+    },
+  });
+  expect((await cache.decide(alice, phone)).verdict?.action).toBe('allow');
+  cache.useShadow(failing);
+  cache.usePolicy(compiled({ compliance: [], noCompliancePolicy: { action: 'allow' } }));
+  expect(cache.peek(alice, phone)?.action).toBe('allow');
+  expect(cache.shadowCounts()?.compared).toBe(0);
+});

@@ -1,6 +1,8 @@
 // Owns how the configuration becomes feeds.
 import { dirname, join } from 'node:path';
+import { NO_SCHEDULE, isSchedule } from '../../config/feed-schedule.ts';
 import { readSecret } from '../../config/load.ts';
+import { ConfigError } from '../../config/problems.ts';
 import type { Config } from '../../config/schema.ts';
 import { ProgramError } from '../../errors.ts';
 import type { FeedAdapter } from '../../feeds/contract.ts';
@@ -13,10 +15,11 @@ import type { Feed } from './run-feed.ts';
 
 const HOUR_MS = 3_600_000;
 
-/** The configured feeds, in order of precedence. @throws ConfigError where a secret cannot be read */
+/** The configured feeds, in order of precedence. @throws ConfigError for a schedule or a secret */
 export function configuredFeeds({ feeds }: Config): Feed[] {
   return feeds.map((settings) => {
     const { name, schedule, fullEveryHours, staleAfter, maxRemoved, maxChanged, allowDecisions } = settings;
+    if (!isSchedule(schedule)) throw new ConfigError(`feeds: ${name}: schedule`, [NO_SCHEDULE]);
     return {
       name,
       schedule,

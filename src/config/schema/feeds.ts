@@ -1,18 +1,8 @@
 // Owns the `feeds` section: where compliance data comes from, in order of precedence.
-import { Cron } from 'croner';
 import { z } from 'zod';
 import { graphFields, hasOneSignIn, ONE_SIGN_IN } from '../../feeds/graph/settings.ts';
 import { ldapFields } from '../../feeds/ldap/settings.ts';
 import { count, secret } from './fields.ts';
-
-/** Whether a schedule is understood, and comes to pass. */
-function isSchedule(text: string): boolean {
-  try {
-    return new Cron(text).nextRun(new Date(0)) !== null;
-  } catch {
-    return false;
-  }
-}
 
 function isTimeZone(text: string): boolean {
   try {
@@ -32,7 +22,6 @@ const feedFields = {
     .string()
     .min(1)
     .max(100)
-    .refine(isSchedule, 'must be a schedule that comes to pass, such as "*/15 * * * *"')
     .default('*/15 * * * *')
     .describe('when it runs: minute, hour, day, month, weekday (cron); of several gateways one runs it'),
   fullEveryHours: count(24, 'hours after which a feed that reads changes reads everything again'),

@@ -9,11 +9,12 @@ import type { PartnershipRecord } from '../../model/partnership.ts';
 import type { PartnershipSignal } from '../../model/signal.ts';
 import type { UserObservation, UserReport } from '../../model/user.ts';
 import type { ReportOutcome } from '../device-reports.ts';
+import { LoginReader } from '../login-reader.ts';
 import { writeOfDevice, writeOfUser } from '../report-writes.ts';
 import { joinSeen, signalsOfDevices, signalsOfNew } from '../seen-partnerships.ts';
 import type { ImportedChange } from '../store.ts';
+import { TolerantReader } from '../tolerant-reader.ts';
 import { MAX_COUNTED } from '../user-devices.ts';
-import { readUserReports } from '../user-reports.ts';
 import type { ChangeLog } from './change-log.ts';
 import type { GuardedDatabase } from './guarded-database.ts';
 import { EVERY } from './schema.ts';
@@ -122,16 +123,13 @@ export class RecordWriter {
     return [...signalsOfNew(record, others, this.names), ...signalsOfDevices(user, device, Number(devices))];
   }
 
-  /** Appends a changed decision to the log: one on a user concerns all names of the user. */
+  /** Appends a changed decision to the log: one on a user concerns all names of the user, and of others who may be that user. */
   appendSubject({ device, user }: DecisionSubject): void {
     if (device !== null || user === null) return this.log.append(device, user);
-    for (const name of this.namesOf(user)) this.log.append(null, name);
-  }
-
-  private namesOf(name: UserKey): ReadonlySet<UserKey> {
-    const user = this.userOf(name);
-    const reports = readUserReports(user, this.rows.userReports(foldedLocalPart(user), user));
-    return new Set([name, user, ...aliasesOf(reports)]);
+    const login = new LoginReader(this.names, [], user, new TolerantReader());
+    for (let parts = login.missing(); parts.length > 0; parts = login.missing())
+      for (const part of parts) login.add(part, this.rows.users(part));
+    for (const name of login.concerned()) this.log.append(null, name);
   }
 
   /** The user that a name stands for. */

@@ -97,12 +97,13 @@ function joinOf(
   };
 }
 
-/** Writes decisions that a feed imports. */
+/** Writes decisions that a feed imports. `newsOf`: what the log says of a changed decision on a user. */
 export async function putImported(
   access: HashAccess,
   keys: RedisKeys,
   source: string,
   changes: readonly ImportedChange[],
+  newsOf: (user: UserKey) => Promise<string>,
 ): Promise<void> {
   // Of several decisions on one subject, the last one counts.
   const last = new Map(changes.map((change) => [JSON.stringify([change.device, change.user]), change]));
@@ -121,12 +122,22 @@ export async function putImported(
   const intoUsers = [...onUsers].map(([local, ofLocal]): ImportedInto => {
     const fields = ofLocal.map(({ user, decision }) => {
       const name = user ?? ('' as UserKey);
-      return { name: userField.imported(local, source, name), news: encodeName(name), decision };
+      return { name: userField.imported(local, source, name), news: name, decision };
     });
     return { partition: partitionOfUsers(local), key: keys.users(local), fields };
   });
   await inParallel(byPartition(intoDevices, partitionOf), ({ items }) => write(access, items, 'd'));
-  await inParallel(byPartition(intoUsers, partitionOf), ({ items }) => write(access, items, 'u'));
+  await inParallel(byPartition(intoUsers, partitionOf), async ({ items }) => {
+    // They are read together: look-ups of one turn of the event loop are (lookup-batch.ts).
+    const told = items.map(async (item) => {
+      const fields = item.fields.map(async (field) => ({
+        ...field,
+        news: await newsOf(field.news as UserKey),
+      }));
+      return { ...item, fields: await Promise.all(fields) };
+    });
+    await write(access, await Promise.all(told), 'u');
+  });
 }
 
 interface ImportedInto {

@@ -198,7 +198,9 @@ export class RedisStore implements DirectoryStore {
   }
 
   putImported(source: string, changes: readonly ImportedChange[]): Promise<void> {
-    return putImported(this.access, this.keys, source, changes);
+    return putImported(this.access, this.keys, source, changes, (user) =>
+      this.newsOf({ device: null, user }),
+    );
   }
 
   async decide(
@@ -341,13 +343,12 @@ export class RedisStore implements DirectoryStore {
     await updateHashes(access, [{ wanted, join }], device === null ? 'u' : 'd');
   }
 
-  /** What the log says of a decision: one on a user concerns all names of the user. */
+  /** What the log says of a decision: one on a user concerns all names of the user, and of others who may be that user. */
   private async newsOf({ device, user }: DecisionSubject): Promise<string> {
     if (device !== null) return user === null ? device : `${device}:${encodeName(user)}`;
     if (user === null) return '';
     const { login } = await this.readLogin(user);
-    const names = new Set([user, login.user, ...(login.record?.aliases ?? [])]);
-    return [...names].map(encodeName).join(' ');
+    return [...login.concerned()].map(encodeName).join(' ');
   }
 
   /** Reads what is stored of the user behind a name. */
