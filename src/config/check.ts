@@ -102,6 +102,15 @@ function checkFiles(config: Config, findings: Findings): void {
     for (const text of servedPolicy(config).warnings) findings.report('warning', 'policy.file', text);
   });
   findings.attempt('messages.templatesDir', () => noticeSettings(config));
+  config.feeds.forEach((feed, index) => {
+    const place = `feeds.${index}`;
+    if (feed.kind === 'files') return;
+    const secret = feed.kind === 'ldap' ? feed.password : feed.clientSecret;
+    if (secret !== undefined) findings.attempt(place, () => readSecret(secret, place));
+    const certificate = feed.kind === 'graph' ? feed.certificate : undefined;
+    for (const file of [feed.ca, certificate?.certificate, certificate?.key])
+      if (file !== undefined) findings.attempt(place, () => readPem(file, place));
+  });
   sample.users.forEach(({ password }, index) => {
     const place = `sample.users.${index}.password`;
     findings.attempt(place, () => readSecret(password, place));

@@ -219,6 +219,23 @@ messages: { templatesDir: gone }
     ]);
   });
 
+  it('finds secrets and files of feeds that cannot be read', () => {
+    const feed = `feeds:
+  - name: directory
+    kind: ldap
+    urls: [ldaps://dc1.example.com]
+    ca: missing.pem
+    bindDn: cn=easgate
+    password: { file: missing }
+    baseDn: dc=example,dc=com
+`;
+    const problems = lines(`${REAL}\n${feed}`).filter((line) => line.includes('feeds.0'));
+    expect(problems).toEqual([
+      expect.stringMatching(/^error .*missing.*/),
+      expect.stringMatching(/^error .*missing\.pem.*/),
+    ]);
+  });
+
   it('shows the line with a mark below the fault', () => {
     expect(shown('listen:\n  port: 99999 # high\n')).toBe(
       'x.yaml:2:9: error: listen.port: must be a whole number from 0 to 65535, not 99999\n' +

@@ -252,3 +252,10 @@ test('referrals to other servers are ignored', async () => {
   directory.refers = true;
   expect((await run()).users.size).toBe(3);
 });
+
+test('a server that refuses StartTLS gets no password', async () => {
+  await expect(run(null, { security: 'tls' })).rejects.toMatchObject({ code: 'EASGATE_FEED_SOURCE' });
+  expect(directory.binds).toBe(0);
+  await run();
+  expect(directory.binds).toBe(1);
+});

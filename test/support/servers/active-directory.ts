@@ -26,6 +26,8 @@ export interface AdDouble {
   dropAtPage: number | null;
   /** Adds a referral to another domain to each list. */
   refers: boolean;
+  /** How many passwords it received. StartTLS is refused, as without a certificate (RFC 4511 4.14.2). */
+  binds: number;
   /** The account may not read deleted objects. */
   hidesDeleted: boolean;
   close(): Promise<void>;
@@ -33,6 +35,8 @@ export interface AdDouble {
 
 const BIND = 0x60;
 const SEARCH = 0x63;
+const EXTENDED = 0x77;
+const UNAVAILABLE = 52;
 const PAGED = '1.2.840.113556.1.4.319';
 
 interface Asked {
@@ -72,6 +76,7 @@ export async function startActiveDirectory(): Promise<AdDouble> {
     losesRanges: false,
     dropAtPage: null,
     refers: false,
+    binds: 0,
     hidesDeleted: false,
     close: () => {
       for (const socket of sockets) socket.destroy();
@@ -86,7 +91,11 @@ function answer(double: AdDouble, socket: Socket, message: Buffer): void {
   reader.readSequence();
   const id = reader.readInt() ?? 0;
   const operation = reader.readSequence();
-  if (operation === BIND) socket.write(result(id, 0x61, 0));
+  if (operation === EXTENDED) socket.write(result(id, 0x78, UNAVAILABLE));
+  if (operation === BIND) {
+    double.binds++;
+    socket.write(result(id, 0x61, 0));
+  }
   if (operation === SEARCH) search(double, socket, readSearch(id, reader));
 }
 
