@@ -148,15 +148,6 @@ export async function refuseOverWipe(
   if (other !== undefined) throw new WipeInTheWay(device, other);
 }
 
-/** Which of the decisions on a partnership and its device a list shows: a wipe first, then the narrower one. */
-export function decisive(
-  partnership: ManualDecision | null,
-  device: ManualDecision | null,
-): ManualDecision | null {
-  const wipe = [device, partnership].find(isOpenWipe) ?? [device, partnership].find(isWipe);
-  return wipe ?? partnership ?? device;
-}
-
 /** The action; of a wipe also how far it has come, in words. */
 export function describeDecision(decision: ManualDecision): string {
   return isWipe(decision)
