@@ -64,7 +64,7 @@ export const INVENTORY_FIELDS: SortFields<InventoryRow> = {
 };
 
 /** Words for a decision in filters. */
-const DECISION_WORDS = ['allow', 'block', 'quarantine', 'wipe', 'accountWipe', 'none'];
+export const DECISION_WORDS = ['allow', 'block', 'quarantine', 'wipe', 'accountWipe', 'none'];
 
 /** Devices with their users, and (unless `onlyPartnerships`) those that nobody was seen with. @throws ProgramError */
 export async function listInventory(

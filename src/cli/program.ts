@@ -5,6 +5,7 @@ import { registerDevices } from './commands/devices.ts';
 import { registerDirectory } from './commands/directory.ts';
 import { registerGateway } from './commands/gateway.ts';
 import { registerPolicy } from './commands/policy.ts';
+import { registerReports } from './commands/report.ts';
 import { registerStore } from './commands/store.ts';
 import { registerTools } from './commands/tools.ts';
 import { defaultConfig } from './config-path.ts';
@@ -45,6 +46,7 @@ export function defineProgram(): Command {
   registerDevices(program);
   registerDirectory(program);
   registerPolicy(program);
+  registerReports(program);
   registerStore(program);
   program.commandsGroup('Tools:');
   registerTools(program);

@@ -7,6 +7,7 @@ export function withPaths(config: Config, folder: string): Config {
   const { sample } = config;
   const { destination } = config.log;
   const at = (path: string): string => absolute(path, folder);
+  const store = storePaths(config, folder);
   return {
     ...config,
     listen: listenPaths(config.listen, at),
@@ -20,7 +21,8 @@ export function withPaths(config: Config, folder: string): Config {
     },
     workers: { ...config.workers, pidFile: at(config.workers.pidFile) },
     upstream: { ...config.upstream, tls: upstreamTlsPaths(config.upstream.tls, at) },
-    store: storePaths(config, folder),
+    store,
+    control: { ...config.control, readModel: modelPath(config, store, at) },
     log: {
       ...config.log,
       destination: destination === 'stdout' ? destination : at(destination),
@@ -39,6 +41,11 @@ function storePaths({ store, workers }: Config, folder: string): Config['store']
   return store.kind === 'embedded'
     ? { ...store, path: absolute(store.path, folder), identityFile }
     : { ...store, url: secretPath(store.url, folder), identityFile };
+}
+
+/** Default place of the read model: beside the identity file. */
+function modelPath({ control }: Config, { identityFile }: Config['store'], at: ResolvePath): string {
+  return at(control.readModel ?? join(dirname(identityFile ?? ''), 'read-model.db'));
 }
 
 type ResolvePath = (path: string) => string;

@@ -119,6 +119,22 @@ const workers = z.strictObject({
     .describe('file with the process id of the gateway, for `easgate reload`'),
 });
 
+const control = z.strictObject({
+  enabled: z
+    .boolean()
+    .default(false)
+    .describe(
+      'run a control process beside the workers: it keeps the read model for lists and reports; phones do not depend on it',
+    ),
+  readModel: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'SQLite file of the read model: a cache that may be deleted; absent = read-model.db beside store.identityFile',
+    ),
+});
+
 const throttle = z.strictObject({
   burst: atLeastZero(300, 'requests of one command that a device may send at once; 0 = no limit'),
   perMinute: count(120, 'requests of one command per device and minute in the long run'),
@@ -585,6 +601,7 @@ export const configSchema = z.strictObject({
     .optional()
     .describe('other paths that are forwarded to the mail server; absent = none'),
   workers: workers.prefault({}).describe('worker processes'),
+  control: control.prefault({}).describe('the control process: lists and reports'),
   health: probes.prefault({}).describe('probes for load balancers and container engines'),
   upstream: upstream.prefault({}).describe('the mail servers'),
   store: store.prefault({ kind: 'embedded' }).describe('storage of the directory'),

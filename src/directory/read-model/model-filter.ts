@@ -92,13 +92,16 @@ export function conditionsOf(filter: ModelFilter, source: FilterSource): Conditi
     );
   }
   if (exceptionsAt !== undefined) {
-    const inForce = (name: string): string =>
-      `(${name} = 'allow' AND (${name}_expires IS NULL OR ${name}_expires > ?))`;
-    add(`(${inForce('decision')} OR ${inForce('user_decision')})`, exceptionsAt, exceptionsAt);
+    add(`(${allows('decision')} OR ${allows('user_decision')})`, exceptionsAt, exceptionsAt);
   }
   if (filter.search !== undefined && filter.search !== '') found.push(searching(filter.search, source));
   if (filter.onlyPartnerships === true) add('user IS NOT NULL');
   return found;
+}
+
+/** It lets pass, and does not end before a moment. */
+function allows(name: string): string {
+  return `(${name} = 'allow' AND (${name}_expires IS NULL OR ${name}_expires > ?))`;
 }
 
 function placeOf(state: AccessState): number {

@@ -27,7 +27,7 @@ export const MODEL_FIELDS = {
   lastAllowed: 'last_allowed',
   lastCheckIn: 'last_check_in',
   stateSince: 'state_since',
-  decisionExpires: 'decision_expires',
+  decisionExpiresAt: 'decision_expires',
 } as const;
 
 /** A field that rows can be ordered by. */
@@ -78,8 +78,8 @@ export interface NamedCount {
 const BUSY_MS = 1_000;
 const DAY_MS = 86_400_000;
 const MAX_COUNTS = 100;
-/** What reading needs of memory, at most: pages of the file, in KiB below zero. */
-const CACHE = -32_768;
+/** So much of the file is read through the memory of the system, without a call for each page: bytes. */
+const MAPPED = 2 ** 31 - 1;
 
 /** One connection; calls are answered at once and block their thread meanwhile. */
 export class ModelReader {
@@ -112,7 +112,7 @@ export class ModelReader {
       database = new DatabaseSync(path, { timeout: BUSY_MS, readOnly: true });
       const version = database.prepare('PRAGMA user_version').get()?.['user_version'];
       if (version === MODEL_VERSION && readState(database).complete) {
-        database.exec(`PRAGMA cache_size = ${CACHE}`);
+        database.exec(`PRAGMA mmap_size = ${MAPPED}`);
         return new ModelReader(database, names, new FileWatch(path, inode));
       }
     } catch {

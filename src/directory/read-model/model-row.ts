@@ -42,10 +42,10 @@ export interface ModelRow {
   /** Action of the decision on the partnership, else on the device; null = there is none. */
   readonly decision: ManualDecision['action'] | null;
   /** Null = it does not end. */
-  readonly decisionExpires: number | null;
+  readonly decisionExpiresAt: number | null;
   /** Of the decision on the user with every device. */
   readonly userDecision: ManualDecision['action'] | null;
-  readonly userDecisionExpires: number | null;
+  readonly userDecisionExpiresAt: number | null;
   /** It has records that are not understood. */
   readonly unreadable: boolean;
 }
@@ -54,11 +54,11 @@ export interface ModelRow {
 export interface UserFacts {
   readonly groups: readonly string[] | null;
   readonly decision: ManualDecision['action'] | null;
-  readonly decisionExpires: number | null;
+  readonly decisionExpiresAt: number | null;
 }
 
 /** Of a user of whom nothing is known. */
-export const UNKNOWN_USER: UserFacts = Object.freeze({ groups: null, decision: null, decisionExpires: null });
+export const UNKNOWN_USER: UserFacts = Object.freeze({ groups: null, decision: null, decisionExpiresAt: null });
 
 /** A row as it is made of the directory; the model itself knows since when. */
 export type FreshRow = Omit<ModelRow, 'stateSince'>;
@@ -105,9 +105,9 @@ function rowOf(
     lastSeen: seen?.lastSeen ?? null,
     lastAllowed: seen?.lastAllowed ?? null,
     decision: decision?.action ?? null,
-    decisionExpires: decision?.expiresAt ?? null,
+    decisionExpiresAt: decision?.expiresAt ?? null,
     userDecision: facts.decision,
-    userDecisionExpires: facts.decisionExpires,
+    userDecisionExpiresAt: facts.decisionExpiresAt,
     unreadable: unreadable !== undefined,
   };
 }

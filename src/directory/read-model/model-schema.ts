@@ -136,9 +136,9 @@ export function valuesOf(row: FreshRow): Value[] {
     row.lastSeen,
     row.lastAllowed,
     row.decision,
-    row.decisionExpires,
+    row.decisionExpiresAt,
     row.userDecision,
-    row.userDecisionExpires,
+    row.userDecisionExpiresAt,
     Number(row.unreadable),
   ];
 }
@@ -185,9 +185,9 @@ export function modelRow(stored: StoredRow): ModelRow {
     lastSeen: number('last_seen'),
     lastAllowed: number('last_allowed'),
     decision: text('decision') as ManualDecision['action'] | null,
-    decisionExpires: number('decision_expires'),
+    decisionExpiresAt: number('decision_expires'),
     userDecision: text('user_decision') as ManualDecision['action'] | null,
-    userDecisionExpires: number('user_decision_expires'),
+    userDecisionExpiresAt: number('user_decision_expires'),
     unreadable: truth('unreadable') === true,
   };
 }

@@ -139,14 +139,14 @@ export class ModelWriter {
         if (
           row['user_groups'] === groups &&
           row['user_decision'] === facts.decision &&
-          row['user_decision_expires'] === facts.decisionExpires
+          row['user_decision_expires'] === facts.decisionExpiresAt
         )
           continue;
         this.file
           .statement(
             'UPDATE phones SET user_groups = ?, user_decision = ?, user_decision_expires = ? WHERE id = ?',
           )
-          .run(groups, facts.decision, facts.decisionExpires, Number(row['id']));
+          .run(groups, facts.decision, facts.decisionExpiresAt, Number(row['id']));
       }
     }
   }
@@ -159,7 +159,7 @@ export class ModelWriter {
     return {
       groups: groupsIn(row['user_groups'] as string | null),
       decision: row['decision'] as ManualDecision['action'] | null,
-      decisionExpires: row['decision_expires'] as number | null,
+      decisionExpiresAt: row['decision_expires'] as number | null,
     };
   }
 
