@@ -86,8 +86,9 @@ function optionDescription({ long, description, argChoices, defaultValue }: Opti
   return more.length === 0 ? description : `${description} (${more.join('; ')})`;
 }
 
-/** Not a command for people: what `serve` starts. */
+/** Not commands for people: what `serve` starts. */
 const WORKER = 'worker';
+const CONTROL = 'control';
 
 /** Runs one command; the exit code is set, or the process ended. Never rejects. */
 export async function runProgram(arguments_: readonly string[]): Promise<void> {
@@ -95,6 +96,8 @@ export async function runProgram(arguments_: readonly string[]): Promise<void> {
   try {
     if (arguments_[0] === WORKER && process.send !== undefined)
       (await import('../worker/worker.ts')).runWorker();
+    else if (arguments_[0] === CONTROL && process.send !== undefined)
+      (await import('../control/control.ts')).runControl();
     else await defineProgram().parseAsync([...arguments_], { from: 'user' });
   } catch (error) {
     if (error instanceof CommanderError) {

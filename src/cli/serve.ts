@@ -14,6 +14,7 @@ import type { Config } from '../config/schema.ts';
 import { PolicyError, policyHash, servedPolicy } from '../config/served-policy.ts';
 import type { ServedPolicy } from '../config/served-policy.ts';
 import { storeOptions } from '../config/store-settings.ts';
+import { ControlProcess } from '../supervisor/control-process.ts';
 import { FileWatch } from '../supervisor/file-watch.ts';
 import { HealthServer } from '../supervisor/health-server.ts';
 import type { GatewayState } from '../supervisor/health-server.ts';
@@ -61,6 +62,9 @@ class Primary {
   private phase: GatewayState['phase'] = 'starting';
   private reloading: Promise<void> = Promise.resolve();
   private workers: readonly ProcessIdentity[] = [];
+  private workerPids: readonly number[] = [];
+  private controlPid: number | null = null;
+  private readonly control: ControlProcess;
   private stopping = false;
   /** Log files were rotated before the supervisor could pass it on. */
   private rotated = false;
@@ -71,6 +75,15 @@ class Primary {
     this.loaded = loadUsable(path);
     this.config = this.loaded.config;
     this.log = openLog(this.config.log.level, this.config.log.destination);
+    this.control = new ControlProcess({
+      entry: process.argv[1] ?? '',
+      args: ['control'],
+      onEvent: this.onEvent,
+      onPid: (pid) => {
+        this.controlPid = pid;
+        this.recordProcesses();
+      },
+    });
   }
 
   async run(): Promise<void> {
@@ -110,14 +123,23 @@ class Primary {
         entry: process.argv[1] ?? '',
         args: ['worker'],
         onEvent: this.onEvent,
-        onWorkers: (pids) => this.recordWorkers(pids),
+        onWorkers: (pids) => {
+          this.workerPids = pids;
+          this.recordProcesses();
+        },
       }),
     );
     if (this.rotated) this.supervisor.reopenLogs();
     this.phase = 'serving';
+    this.useControl(config, source);
     await this.openStatus(config);
     this.watchCertificates();
     this.watchPolicy();
+  }
+
+  /** Nothing waits for it. */
+  private useControl({ control }: Config, source: ConfigSource): void {
+    void this.control.use(control.enabled ? source : null);
   }
 
   private announce(): void {
@@ -144,7 +166,8 @@ class Primary {
   }
 
   /** For the gateway after this one, if this one is killed. */
-  private recordWorkers(pids: readonly number[]): void {
+  private recordProcesses(): void {
+    const pids = this.controlPid === null ? this.workerPids : [...this.workerPids, this.controlPid];
     this.workers = pids.map((pid) => this.workers.find((known) => known.pid === pid) ?? identityOf(pid));
     try {
       recordWorkers(this.config.workers.pidFile, this.workers);
@@ -186,7 +209,8 @@ class Primary {
         await this.openStatus(config);
       }
       this.config = config;
-      this.recordWorkers(this.workers.map(({ pid }) => pid));
+      this.recordProcesses();
+      this.useControl(config, source);
       // Workers that were replaced have opened it by themselves.
       this.reopenOwnLog();
       this.watchCertificates();
@@ -253,11 +277,13 @@ class Primary {
       },
       warnings: [...warnings, ...this.configWarnings],
       workers: (await this.supervisor?.status()) ?? [],
+      control: await this.control.state(),
     };
   }
 
   private reopenLogs(): void {
     this.reopenOwnLog();
+    this.control.reopenLogs();
     if (this.supervisor === null) this.rotated = true;
     else this.supervisor.reopenLogs();
   }
@@ -359,7 +385,7 @@ class Primary {
     await this.reloading;
     this.watch?.close();
     this.policyWatch?.close();
-    await this.supervisor?.stop();
+    await Promise.all([this.control.stop(), this.supervisor?.stop()]);
     removePidFile(this.config.workers.pidFile);
     this.supervisor = null;
     await this.sample?.close();

@@ -58,7 +58,11 @@ export interface UserFacts {
 }
 
 /** Of a user of whom nothing is known. */
-export const UNKNOWN_USER: UserFacts = Object.freeze({ groups: null, decision: null, decisionExpiresAt: null });
+export const UNKNOWN_USER: UserFacts = Object.freeze({
+  groups: null,
+  decision: null,
+  decisionExpiresAt: null,
+});
 
 /** A row as it is made of the directory; the model itself knows since when. */
 export type FreshRow = Omit<ModelRow, 'stateSince'>;

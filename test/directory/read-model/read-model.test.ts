@@ -330,6 +330,24 @@ describe('the file', () => {
     expect(rowsOf(reader)).toHaveLength(4);
   });
 
+  test('on a full disk stays whole, and goes on once there is room', async () => {
+    const path = join(folder(), 'read-model.db');
+    const store = await openOffice();
+    closers.push(() => store.close());
+    const { file, keeper, reader } = await modelOf(store, path);
+    const before = rowsOf(reader);
+    // SQLite says the same as on a full disk: SQLITE_FULL.
+    const pages = file.database.prepare('PRAGMA page_count').get()?.['page_count'];
+    file.database.exec(`PRAGMA max_page_count = ${String(pages)}`);
+    const many = Array.from({ length: 500 }, (_, index) => seen(`user${index}`, `device${index}`, 0));
+    await store.recordSeen(many);
+    await expect(keeper.sweep()).rejects.toThrow(/full/);
+    expect(rowsOf(reader).length).toBeGreaterThanOrEqual(before.length);
+    file.database.exec('PRAGMA max_page_count = 1000000');
+    await keeper.sweep();
+    expect(rowsOf(reader)).toHaveLength(before.length + many.length);
+  });
+
   test('is read by other processes once it is whole', async () => {
     const path = join(folder(), 'read-model.db');
     const store = new EmbeddedStore(':memory:');

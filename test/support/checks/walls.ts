@@ -95,7 +95,7 @@ export const WALLS: readonly Wall[] = [
   },
   {
     name: 'supervisor',
-    holds: 'the primary: workers, sockets, reload',
+    holds: 'the primary: workers, control process, sockets, reload',
     may: ['clock.ts', 'config', 'model'],
   },
   {
@@ -113,6 +113,11 @@ export const WALLS: readonly Wall[] = [
       'journal',
       'supervisor',
     ],
+  },
+  {
+    name: 'control',
+    holds: 'the control process: read model, leader',
+    may: ['clock.ts', 'identity', 'model', 'config', 'directory', 'telemetry', 'supervisor'],
   },
   {
     name: 'sample',
@@ -153,6 +158,7 @@ export const WALLS: readonly Wall[] = [
       'telemetry',
       'supervisor',
       'worker',
+      'control',
       'sample',
       'app',
     ],
