@@ -41,6 +41,7 @@ import { TolerantReader } from '../tolerant-reader.ts';
 import { ChangeLog } from './change-log.ts';
 import { GuardedDatabase } from './guarded-database.ts';
 import type { Row } from './guarded-database.ts';
+import { LeaseTable } from './lease-table.ts';
 import { LogWatch } from './log-watch.ts';
 import { PolicyTable } from './policy-table.ts';
 import { RecordWriter } from './record-writer.ts';
@@ -63,6 +64,7 @@ export class EmbeddedStore implements DirectoryStore {
   readonly names: UserNames;
   readonly sources: SourceOrder;
   readonly policies: PolicyTable;
+  readonly leases: LeaseTable;
   private readonly database: GuardedDatabase;
   private readonly rows: StoredRows;
   private readonly log: ChangeLog;
@@ -83,6 +85,7 @@ export class EmbeddedStore implements DirectoryStore {
     this.rows = new StoredRows(this.database);
     this.log = new ChangeLog(this.database, () => this.watch.note());
     this.policies = new PolicyTable(this.database, this.log);
+    this.leases = new LeaseTable(this.database);
     this.writer = new RecordWriter(this.database, this.rows, this.log, names);
   }
 
@@ -133,16 +136,22 @@ export class EmbeddedStore implements DirectoryStore {
     }
   }
 
-  async putDevices(observations: readonly DeviceObservation[]): Promise<readonly ReportOutcome[]> {
-    return this.inBatches(observations, (one) => this.writer.putDevice(one, Date.now()));
+  async putDevices(
+    observations: readonly DeviceObservation[],
+    fence?: number,
+  ): Promise<readonly ReportOutcome[]> {
+    return this.inBatches(observations, (one) => this.writer.putDevice(one, Date.now()), fence);
   }
 
-  async putUsers(observations: readonly UserObservation[]): Promise<readonly ReportOutcome[]> {
-    return this.inBatches(observations, (one) => this.writer.putUser(one, Date.now()));
+  async putUsers(
+    observations: readonly UserObservation[],
+    fence?: number,
+  ): Promise<readonly ReportOutcome[]> {
+    return this.inBatches(observations, (one) => this.writer.putUser(one, Date.now()), fence);
   }
 
-  async putImported(source: string, changes: readonly ImportedChange[]): Promise<void> {
-    await this.inBatches(changes, (one) => this.writer.putImported(source, one));
+  async putImported(source: string, changes: readonly ImportedChange[], fence?: number): Promise<void> {
+    await this.inBatches(changes, (one) => this.writer.putImported(source, one), fence);
   }
 
   async recordSeen(batch: readonly PartnershipRecord[]): Promise<readonly NewSpelling[]> {
@@ -249,12 +258,17 @@ export class EmbeddedStore implements DirectoryStore {
   }
 
   /** Writes each batch in a transaction of its own; between them requests are served. */
-  private async inBatches<T, R>(values: readonly T[], write: (value: T) => R): Promise<R[]> {
+  private async inBatches<T, R>(values: readonly T[], write: (value: T) => R, fence?: number): Promise<R[]> {
     const results: R[] = [];
     for (let at = 0; at < values.length; at += WRITE_BATCH) {
       if (at > 0) await turn();
       const batch = values.slice(at, at + WRITE_BATCH);
-      results.push(...this.database.write(() => batch.map(write)));
+      results.push(
+        ...this.database.write(() => {
+          this.leases.check(fence);
+          return batch.map(write);
+        }),
+      );
     }
     return results;
   }
