@@ -1,12 +1,15 @@
 // Owns the control process: it runs beside the workers, under the control of the supervisor, and keeps the read model. Phones do
 // not depend on it.
 import { setPriority } from 'node:os';
+import { setTimeout as pause } from 'node:timers/promises';
 import { fileTrouble } from '../config/file-words.ts';
 import { parseConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { storeOptions } from '../config/store-settings.ts';
+import { openStore } from '../directory/open-store.ts';
 import { ModelThread } from '../directory/read-model/model-thread.ts';
 import type { ModelReport } from '../directory/read-model/model-worker.ts';
+import type { DirectoryStore } from '../directory/store.ts';
 import type {
   ControlStartMessage,
   ControlStatus,
@@ -16,9 +19,12 @@ import type {
 } from '../supervisor/control-messages.ts';
 import { openLog } from '../telemetry/logger.ts';
 import type { ProcessLog } from '../telemetry/logger.ts';
+import { Leadership } from './leadership.ts';
 
 /** Behind the workers: where the machine is busy, phones go first (setpriority(2)). */
 const NICENESS = 10;
+/** Before the store is opened again. */
+const RETRY_MS = 2_000;
 
 /** Runs until a stop message, or the end of the supervisor. */
 export function runControl(): void {
@@ -68,6 +74,9 @@ class Control {
   private readonly path: string;
   private readonly model: ModelThread;
   private trouble: string | null = null;
+  private store: DirectoryStore | null = null;
+  private leadership: Leadership | null = null;
+  private closed = false;
 
   constructor({ source }: ControlStartMessage) {
     this.config = parseConfig(source.text, source.path);
@@ -87,6 +96,7 @@ class Control {
         process.exit(1);
       },
     );
+    void this.lead();
   }
 
   status(): ControlStatus {
@@ -95,7 +105,11 @@ class Control {
       uptimeSeconds: process.uptime(),
       memoryBytes: process.memoryUsage.rss(),
       readModel: modelStatus(this.path, this.model.report, Date.now()),
-      leader: { isLeader: false, holder: null, fence: null },
+      leader: {
+        isLeader: this.leadership !== null && this.leadership.fence !== null,
+        holder: this.leadership?.leader?.holder ?? null,
+        fence: this.leadership?.leader?.fence ?? null,
+      },
     };
   }
 
@@ -112,8 +126,38 @@ class Control {
   }
 
   async close(): Promise<void> {
+    this.closed = true;
+    await this.leadership?.close();
+    await this.store?.close();
     await this.model.close();
     this.log.flush();
+  }
+
+  /** Tries to lead the control processes of the directory, as soon as the directory can be opened. */
+  private async lead(): Promise<void> {
+    const store = await this.openStore();
+    if (store === null) return;
+    this.store = store;
+    this.leadership = new Leadership(store.leases, (fence) => {
+      if (fence === null)
+        this.log.logger.warn({ code: 'EASGATE_LEADER_LOST' }, 'this control process no longer leads');
+      else this.log.logger.info({ code: 'EASGATE_LEADER', fence }, 'this control process leads');
+    });
+    await this.leadership.start();
+  }
+
+  /** Null = it was closed meanwhile. The read model's thread says what is wrong with the store. */
+  private async openStore(): Promise<DirectoryStore | null> {
+    while (!this.closed) {
+      try {
+        const store = await openStore(storeOptions(this.config));
+        if (!this.closed) return store;
+        await store.close();
+      } catch {
+        await pause(RETRY_MS);
+      }
+    }
+    return null;
   }
 
   /** Each trouble is logged once, and so is its end. */

@@ -50,6 +50,7 @@ export class Leadership {
   async start(): Promise<void> {
     await this.renew();
     if (this.closed) return;
+    if (this.timer !== null) clearTimeout(this.timer);
     this.timer = setTimeout(() => void this.start(), this.times.renewMs);
     this.timer.unref();
   }

@@ -86,6 +86,20 @@ describe('the control process', () => {
     expect(existsSync(join(gateway.folder, 'read-model.db'))).toBe(true);
   });
 
+  it('leads, where it is the only one, and another one leads after it', async () => {
+    const gateway = await start();
+    const leads = ({ status }: ControlState): boolean => status?.leader.isLeader === true;
+    const { pid, status } = await controlWhen(gateway, 'a leader', leads);
+    expect(status?.leader.holder).toContain(String(pid));
+    expect(await gateway.command('reload')).toBe(0);
+    const next = await controlWhen(
+      gateway,
+      'the next leader',
+      (control) => leads(control) && control.pid !== pid,
+    );
+    expect(next.status?.leader.fence).toBeGreaterThan(status?.leader.fence ?? Infinity);
+  });
+
   it('does not run where the configuration wants none, and starts and ends with a reload', async () => {
     const gateway = await start(config('{ enabled: false }'));
     expect(await controlOf(gateway)).toBeNull();
